@@ -1,0 +1,109 @@
+"""Which Terraform roots a spec makes, and the values each gets. Pure; no I/O.
+
+A composition is one root with one state: all roles of one account on one side of the relation. Its text depends on the
+spec alone; what changes between the phases are values, in `terraform.tfvars.json`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from tfdriver.spec.model import Account, Role, Spec
+
+
+class Side(StrEnum):
+    """Which side of the relation a composition is on."""
+
+    TRUSTING = "trusting"
+    TRUSTED = "trusted"
+
+
+@dataclass(frozen=True)
+class Composition:
+    """One Terraform root. name: its folder below `compositions/`; roles: at least one, all of `account`."""
+
+    name: str
+    project: str
+    account: Account
+    side: Side
+    roles: tuple[Role, ...]
+
+
+def compositions(spec: Spec) -> tuple[Composition, ...]:
+    """Return the compositions of a spec: trusting ones first, each side in the order of `accounts:`.
+
+    A composition is named after its account; an account on both sides gets `NAME_trusting` and `NAME_trusted`.
+    """
+    by_side = {Side.TRUSTING: spec.trusting, Side.TRUSTED: spec.trusted}
+    both = {r.account.name for r in spec.trusting} & {r.account.name for r in spec.trusted}
+    found = []
+    for side, roles in by_side.items():
+        for account in spec.accounts.values():
+            own = tuple(role for role in roles if role.account.name == account.name)
+            if own:
+                name = f"{account.name}_{side}" if account.name in both else account.name
+                found.append(Composition(name, spec.project, account, side, own))
+    return tuple(found)
+
+
+def trusting_values(
+    composition: Composition, trust_policies: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Return the tfvars of a trusting composition.
+
+    trust_policies: for each role key of the composition, the trust policy document to apply.
+    """
+    return _values(composition) | {
+        "trust_policies": {r.key: trust_policies[r.key] for r in composition.roles}
+    }
+
+
+def trusted_values(
+    composition: Composition, roles_to_assume: Mapping[str, list[dict[str, Any]]]
+) -> dict[str, Any]:
+    """Return the tfvars of a trusted composition.
+
+    roles_to_assume: for each role key of the composition, what `roles_to_assume` says of the roles it may assume.
+    """
+    return _values(composition) | {
+        "roles_to_assume": {r.key: roles_to_assume[r.key] for r in composition.roles}
+    }
+
+
+def roles_to_assume(spec: Spec, trusted: Role, arns: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return what a trusted role's module is told of each role it may assume: ARN, external id, account, variables.
+
+    arns: role ARN by key of the trusting role. `variables` are the scalar ones of the trusting role in the spec, as
+    strings, so that the process can find the resource (a table's name) without anybody typing it twice.
+    """
+    return [
+        {
+            "role": role.key,
+            "arn": arns[role.key],
+            "external_id": role.external_id,
+            "region": role.account.region,
+            "variables": {k: _text(v) for k, v in role.variables.items() if isinstance(v, str | int | float)},
+        }
+        for role in spec.trusting_of(trusted)
+    ]
+
+
+def _values(composition: Composition) -> dict[str, Any]:
+    account = composition.account
+    return {
+        "profile": account.profile,
+        "region": account.region,
+        "account_id": account.id,
+        "tags": {"tfdriver:project": composition.project, "tfdriver:composition": composition.name},
+        "roles": {
+            role.key: {"name": role.name, "path": role.path, "variables": dict(role.variables)}
+            for role in composition.roles
+        },
+    }
+
+
+def _text(value: str | int | float) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,91 @@
+"""What a checked tfdriver.yaml says, as values.
+
+Everything here is resolved (defaults filled in, names cross-checked) and syntactically safe: `load.load_spec` lets
+nothing else through. Pure; no I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Account:
+    """An AWS account of the spec.
+
+    name: its key under `accounts:`; id: 12 digits; profile: AWS profile name; region: e.g. `us-west-2`, never empty;
+    partition: e.g. `aws`, the region's.
+    """
+
+    name: str
+    id: str
+    profile: str
+    region: str
+    partition: str
+
+    @property
+    def root_arn(self) -> str:
+        """The ARN that stands for the whole account in a trust policy."""
+        return f"arn:{self.partition}:iam::{self.id}:root"
+
+
+@dataclass(frozen=True)
+class Role:
+    """An IAM role of the spec, with the module that makes it.
+
+    key: its logical name, a Terraform identifier; name: the IAM role name; path: begins and ends with `/`.
+    module: what the spec says; source: what goes into `source = ` of a composition two folders below the project.
+    package: folder of code to zip for the module, or None; variables: JSON values for the module, by variable name.
+    trusts: keys of the roles it trusts; a role with any is a trusting role.
+    """
+
+    key: str
+    account: Account
+    name: str
+    module: str
+    source: str
+    path: str = "/"
+    package: Path | None = None
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    trusts: tuple[str, ...] = ()
+    external_id: str | None = None
+    guard: bool = True
+    open_for: timedelta = timedelta(hours=1)
+
+    @property
+    def arn(self) -> str:
+        """The ARN the role has, or will have once it exists."""
+        return f"arn:{self.account.partition}:iam::{self.account.id}:role{self.path}{self.name}"
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A whole tfdriver.yaml. root: the project folder, absolute; the mappings keep the file's order."""
+
+    root: Path
+    project: str
+    accounts: Mapping[str, Account]
+    roles: Mapping[str, Role]
+
+    @property
+    def trusting(self) -> tuple[Role, ...]:
+        """The roles that trust others, in the file's order."""
+        return tuple(role for role in self.roles.values() if role.trusts)
+
+    @property
+    def trusted(self) -> tuple[Role, ...]:
+        """The roles that others trust, in the file's order."""
+        named = {key for role in self.trusting for key in role.trusts}
+        return tuple(role for role in self.roles.values() if role.key in named)
+
+    def trusted_by(self, trusting: Role) -> tuple[Role, ...]:
+        """The roles that `trusting` trusts, in the order it names them."""
+        return tuple(self.roles[key] for key in trusting.trusts)
+
+    def trusting_of(self, trusted: Role) -> tuple[Role, ...]:
+        """The roles that `trusted` may assume, in the file's order."""
+        return tuple(role for role in self.trusting if trusted.key in role.trusts)
