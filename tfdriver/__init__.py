@@ -5,9 +5,9 @@ Read this first. What flows through the program, and where each stage lives:
 1. `spec`          tfdriver.yaml -> `Spec`: accounts, roles, who trusts whom. Bad input ends here.
 2. `compositions`  `Spec` -> `Composition`s: one Terraform root and state per account and side.
 3. `observe`       asks AWS (through `aws`, the one door to boto3) what is trusted now -> `TrustState` per role.
-4. `decide`        `TrustState` -> the trust document of each role in each phase. Pure; the rule "never loosen" lives here.
-5. `render`        `Composition` + `templates/` -> the text of each file; `folder` puts it on disk, `package` zips code.
-6. `driver`        runs the phases: write values, apply (through `terraform`, the one door to Terraform), check with AWS.
+4. `decide`        `TrustState` -> the trust document of each role in each phase. Pure: "never loosen".
+5. `render`        `Composition` + `templates/` -> the text of each file; `folder` writes, `package` zips.
+6. `driver`        runs the phases: write values, apply (`terraform` is the one door), check with AWS.
 7. `commands`      one file per command: stages 1 to 6 strung together, returning a value.
 8. `cli`, `console`  options in, text or JSON out.
 

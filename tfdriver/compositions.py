@@ -49,28 +49,20 @@ def compositions(spec: Spec) -> tuple[Composition, ...]:
     return tuple(found)
 
 
-def trusting_values(
-    composition: Composition, trust_policies: Mapping[str, Mapping[str, Any]]
-) -> dict[str, Any]:
+def trusting_values(composition: Composition, trust_policies: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Return the tfvars of a trusting composition.
 
     trust_policies: for each role key of the composition, the trust policy document to apply.
     """
-    return _values(composition) | {
-        "trust_policies": {r.key: trust_policies[r.key] for r in composition.roles}
-    }
+    return _values(composition) | {"trust_policies": {r.key: trust_policies[r.key] for r in composition.roles}}
 
 
-def trusted_values(
-    composition: Composition, roles_to_assume: Mapping[str, list[dict[str, Any]]]
-) -> dict[str, Any]:
+def trusted_values(composition: Composition, roles_to_assume: Mapping[str, list[dict[str, Any]]]) -> dict[str, Any]:
     """Return the tfvars of a trusted composition.
 
     roles_to_assume: for each role key of the composition, what `roles_to_assume` says of the roles it may assume.
     """
-    return _values(composition) | {
-        "roles_to_assume": {r.key: roles_to_assume[r.key] for r in composition.roles}
-    }
+    return _values(composition) | {"roles_to_assume": {r.key: roles_to_assume[r.key] for r in composition.roles}}
 
 
 def roles_to_assume(spec: Spec, trusted: Role, arns: Mapping[str, str]) -> list[dict[str, Any]]:

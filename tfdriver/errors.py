@@ -39,7 +39,7 @@ class TfdriverError(Exception):
         return f"{text}. {self.hint}" if self.hint else text
 
 
-class HalfWay(TfdriverError):
+class HalfWayError(TfdriverError):
     """A run stopped while a broad trust is in force."""
 
     exit_code = Exit.HALF_WAY
