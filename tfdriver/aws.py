@@ -1,0 +1,159 @@
+"""The one door to boto3: what AWS says, and why it did not say it.
+
+Every call has short time-outs and few retries: a dead endpoint must be known in seconds, before Terraform (whose
+provider tries for more than a minute) is started.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import boto3
+from botocore import exceptions as errors
+from botocore.config import Config
+
+from tfdriver.decide import LiveRole, Unreadable
+from tfdriver.errors import TfdriverError
+from tfdriver.spec.model import Account
+from tfdriver.trust import parse
+
+T = TypeVar("T")
+
+_CONFIG = Config(connect_timeout=4, read_timeout=10, retries={"max_attempts": 3, "mode": "standard"})
+_NO_SUCH = ("NoSuchEntity", "NoSuchEntityException", "ResourceNotFoundException")
+_EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
+_BAD_KEYS = ("InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "InvalidAccessKeyId")
+
+
+class AwsError(TfdriverError):
+    """AWS could not be asked, or refused. code: AWS's error code, or '' where no answer came."""
+
+    def __init__(self, what: str, *, where: str = "", hint: str = "", code: str = "") -> None:
+        super().__init__(what, where=where, hint=hint)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Whom AWS takes us for. account_id: 12 digits; arn: the caller's."""
+
+    account_id: str
+    arn: str
+
+
+def known_regions() -> Mapping[str, str]:
+    """Return partition by region, for all regions that the installed botocore knows."""
+    session = boto3.Session()
+    return {
+        region: partition
+        for partition in session.get_available_partitions()
+        for service in ("iam", "sts", "dynamodb")
+        for region in session.get_available_regions(service, partition_name=partition)
+        if "global" not in region
+    }
+
+
+def profile_region(profile: str) -> str | None:
+    """Return the region that an AWS profile sets in the local configuration, or None."""
+    try:
+        found = boto3.Session()._session.full_config.get("profiles", {}).get(profile, {}).get("region")
+    except errors.BotoCoreError:
+        return None
+    return found if isinstance(found, str) else None
+
+
+class Aws:
+    """AWS as seen through the profiles of a spec's accounts. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._clients: dict[tuple[str, str, str], Any] = {}
+
+    def caller(self, account: Account) -> Caller:
+        """Return who the account's profile is. Raises AwsError."""
+        answer = self.call(account, "sts", lambda sts: sts.get_caller_identity())
+        return Caller(answer["Account"], answer["Arn"])
+
+    def role(self, account: Account, name: str) -> LiveRole | None:
+        """Return a role as iam:GetRole shows it, or None if there is no such role. Raises AwsError."""
+        try:
+            role = self.call(account, "iam", lambda iam: iam.get_role(RoleName=name))["Role"]
+        except AwsError as error:
+            if error.code in _NO_SUCH:
+                return None
+            raise
+        tags = {tag["Key"]: tag["Value"] for tag in role.get("Tags", [])}
+        return LiveRole(role["Arn"], role["RoleId"], parse(role["AssumeRolePolicyDocument"]), tags)
+
+    def look(self, account: Account, name: str) -> LiveRole | Unreadable | None:
+        """As `role`, with Unreadable in place of a raised AwsError."""
+        try:
+            return self.role(account, name)
+        except AwsError as error:
+            return Unreadable(str(error).rstrip("."))
+
+    def call(self, account: Account, service: str, ask: Callable[[Any], T]) -> T:
+        """Return what `ask` returns when given a client of the service. Raises AwsError in place of boto's errors."""
+        where = f"account {account.name} (profile {account.profile})"
+        try:
+            return ask(self._client(account, service))
+        except errors.ClientError as error:
+            raise _refused(error, where) from error
+        except (errors.BotoCoreError, errors.HTTPClientError, ValueError) as error:
+            raise _unreachable(error, where, account) from error
+
+    def _client(self, account: Account, service: str) -> Any:
+        key = (account.profile, account.region, service)
+        with self._lock:  # creating sessions and clients is not thread-safe in boto3; using clients is
+            if key not in self._clients:
+                session = boto3.Session(profile_name=account.profile, region_name=account.region)
+                _refuse_mfa(session, account)
+                self._clients[key] = session.client(service, config=_CONFIG)
+            return self._clients[key]
+
+
+def _refuse_mfa(session: boto3.Session, account: Account) -> None:
+    """Refuse a profile that would ask for an MFA code: Terraform's provider cannot ask, and boto would block."""
+    profile = session._session.full_config.get("profiles", {}).get(account.profile, {})
+    if "mfa_serial" in profile:
+        raise AwsError(
+            "the profile asks for an MFA code, which Terraform cannot enter",
+            where=f"account {account.name} (profile {account.profile})",
+            hint="Get temporary credentials with `aws sts get-session-token` or a tool like aws-vault, "
+            "and put them into a profile of their own",
+        )
+
+
+def _refused(error: errors.ClientError, where: str) -> AwsError:
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    message = str(error.response.get("Error", {}).get("Message", "")).rstrip(".")
+    if code in _EXPIRED:
+        return AwsError("the credentials have expired", where=where, hint="Log in again", code=code)
+    if code in _BAD_KEYS:
+        hint = "Check the profile's access key and secret"
+        return AwsError(f"AWS does not accept the credentials ({code})", where=where, hint=hint, code=code)
+    return AwsError(f"{error.operation_name} was refused: {code}: {message}", where=where, code=code)
+
+
+def _unreachable(error: Exception, where: str, account: Account) -> AwsError:
+    match error:
+        case errors.ProfileNotFound():
+            there = ", ".join(sorted(boto3.Session().available_profiles)) or "none"
+            hint = f"Run `aws configure --profile {quote(account.profile)}`, or name one of those there are: {there}"
+            return AwsError("there is no such AWS profile", where=where, hint=hint)
+        case errors.NoCredentialsError() | errors.PartialCredentialsError():
+            hint = "Give the profile an access key and a secret, a role or an SSO session"
+            return AwsError("the profile has no complete credentials", where=where, hint=hint)
+        case errors.SSOError() | errors.TokenRetrievalError():
+            hint = f"Run `aws sso login --profile {quote(account.profile)}`"
+            return AwsError("the SSO session is not logged in", where=where, hint=hint)
+        case errors.EndpointConnectionError() | errors.ConnectTimeoutError() | errors.HTTPClientError():
+            return AwsError(
+                f"AWS cannot be reached: {error}", where=where, hint="Check the network and AWS_ENDPOINT_URL"
+            )
+        case _:
+            return AwsError(f"{error}".rstrip("."), where=where)

@@ -1,0 +1,102 @@
+"""Terraform's `-json` output, line by line, as values. Pure; no I/O.
+
+Source of the shapes: Terraform's documentation, "Machine-readable UI" (internals/machine-readable-ui).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line. type: Terraform's message type, e.g. `apply_start`; address: the resource it is about, or ''."""
+
+    type: str
+    message: str
+    address: str = ""
+    action: str = ""
+    seconds: float = 0.0
+    body: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """How many resources an apply (or plan) added, changed and removed."""
+
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+
+    @property
+    def none(self) -> bool:
+        """Whether nothing changed."""
+        return not (self.added or self.changed or self.removed)
+
+    def __str__(self) -> str:
+        return f"{self.added} added, {self.changed} changed, {self.removed} removed"
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """An error or warning of Terraform. detail may have several lines."""
+
+    severity: str
+    summary: str
+    detail: str = ""
+    address: str = ""
+
+    def __str__(self) -> str:
+        text = " ".join(f"{self.summary}: {self.detail}".split()) if self.detail else self.summary
+        return f"{self.address}: {text}" if self.address else text
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a Terraform command said. changes: None if it never came to its final summary."""
+
+    changes: Changes | None
+    outputs: Mapping[str, Any]
+    diagnostics: tuple[Diagnostic, ...]
+    planned: tuple[Event, ...]
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        """The diagnostics that are errors."""
+        return tuple(d for d in self.diagnostics if d.severity == "error")
+
+
+def parse_line(line: str) -> Event | None:
+    """Return the event of one line, or None for a line that is not one (a crash may cut or mix lines)."""
+    try:
+        body = json.loads(line)
+        kind, message = body["type"], body.get("@message", "")
+    except (ValueError, TypeError, KeyError):
+        return None
+    hook = body.get("hook") or body.get("change") or {}
+    address = (hook.get("resource") or {}).get("addr", "")
+    return Event(kind, message, address, hook.get("action", ""), float(hook.get("elapsed_seconds") or 0), body)
+
+
+def outcome(events: Iterable[Event], operation: str) -> Outcome:
+    """Return what the events of a command add up to. operation: `plan`, `apply` or `destroy`, whose summary counts."""
+    changes, outputs, diagnostics, planned = None, {}, [], []
+    for event in events:
+        match event.type:
+            case "change_summary" if event.body["changes"]["operation"] == operation:
+                counts = event.body["changes"]
+                changes = Changes(counts["add"] + counts.get("import", 0), counts["change"], counts["remove"])
+            case "outputs":
+                outputs = {k: v.get("value") for k, v in event.body["outputs"].items()}
+            case "diagnostic":
+                diagnostics.append(_diagnostic(event.body["diagnostic"]))
+            case "planned_change":
+                planned.append(event)
+    return Outcome(changes, outputs, tuple(diagnostics), tuple(planned))
+
+
+def _diagnostic(body: Mapping[str, Any]) -> Diagnostic:
+    return Diagnostic(body["severity"], body["summary"], body.get("detail", ""), body.get("address", ""))

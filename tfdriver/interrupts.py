@@ -1,0 +1,51 @@
+"""Ctrl-C, SIGTERM and SIGHUP, counted instead of obeyed at once.
+
+Terraform runs in a session of its own, so a signal meant for tfdriver never hits it in the middle of a write; the
+driver decides when to pass one on.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from tfdriver.errors import TfdriverError
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class InterruptedRunError(TfdriverError):
+    """The user (or the system) asked the run to stop."""
+
+
+class Interrupts:
+    """How often this process was asked to stop, and by which signal first."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.first = ""
+
+    def request(self, name: str = "SIGINT") -> None:
+        """Ask to stop, as the signal of that name does."""
+        self.count += 1
+        self.first = self.first or name
+
+    def check(self) -> None:
+        """Raise InterruptedRunError if a stop was asked for; called between steps."""
+        if self.count:
+            raise InterruptedRunError(f"stopped by {self.first}")
+
+    @contextmanager
+    def listening(self) -> Iterator[Interrupts]:
+        """Count signals instead of obeying them, inside the `with` block. Main thread only."""
+        before = {number: signal.signal(number, self._handle) for number in _SIGNALS}
+        try:
+            yield self
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        self.request(signal.Signals(number).name)

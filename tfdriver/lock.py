@@ -1,0 +1,88 @@
+"""One run per project at a time.
+
+The lock is an flock on the project folder itself: nothing to delete, nothing stale, gone with the last process that
+holds it. Terraform inherits the descriptor, so that a project stays locked while a Terraform whose driver was killed
+still saves its state.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tfdriver.errors import TfdriverError
+from tfdriver.files import write_whole
+
+_HOLDER = Path("compositions/.tfdriver/run.json")
+
+
+@contextmanager
+def locked(project: Path, timeout: float = 0, sleep: Callable[[float], None] = time.sleep) -> Iterator[int]:
+    """Hold the project's lock inside the `with` block; gives the descriptor that Terraform is to inherit.
+
+    timeout: seconds to wait for another run. Raises TfdriverError, naming the holder, if it is still at work then.
+    """
+    descriptor = os.open(project, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        _acquire(descriptor, project, timeout, sleep)
+        yield descriptor
+        with suppress(OSError):
+            (project / _HOLDER).unlink()
+    finally:
+        os.close(descriptor)
+
+
+def announce(project: Path, command: str) -> None:
+    """Write down, for others to be told, that this process is at work here. Call with the lock held."""
+    holder = {
+        "command": command,
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "since": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    (project / _HOLDER).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_whole(project / _HOLDER, json.dumps(holder).encode(), mode=0o600)
+
+
+def _acquire(descriptor: int, project: Path, timeout: float, sleep: Callable[[float], None]) -> None:
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise TfdriverError(
+                    f"another run is at work here: {_holder(project)}",
+                    where=str(project),
+                    hint="Wait for it to end, or give --lock-timeout 5m to wait here",
+                ) from None
+            sleep(0.2)
+
+
+def _holder(project: Path) -> str:
+    try:
+        holder = json.loads((project / _HOLDER).read_text(encoding="utf-8"))
+        process = f"process {holder['pid']} on {holder['host']}"
+        if holder["host"] == socket.gethostname() and not _alive(holder["pid"]):
+            return f"`{holder['command']}` since {holder['since']} ({process}) was killed, its Terraform is finishing"
+        return f"`{holder['command']}` since {holder['since']} ({process})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "it has not said which"
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

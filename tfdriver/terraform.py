@@ -1,0 +1,159 @@
+"""The one door to Terraform: init, apply, destroy and plan of one composition.
+
+Built on python-terraform 0.10.1 for its conventions and `generate_cmd_string`; what it does around that is overridden,
+because (all tried): its constructor and every successful command parse `terraform.tfstate` and raise on the empty or
+cut file that a crash leaves; a misspelt method runs as a Terraform command; it has no environment of its own, no
+timeout, no streaming, no interrupting; errors do not raise; `destroy()` sends `-force`, which Terraform refuses today.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from python_terraform import IsFlagged, Terraform
+
+from tfdriver import process
+from tfdriver.errors import TfdriverError
+from tfdriver.events import Event, Outcome, outcome, parse_line
+from tfdriver.interrupts import InterruptedRunError, Interrupts
+from tfdriver.program import Program
+
+RUN_FOLDER = ".tfdriver"
+
+
+class TerraformError(TfdriverError):
+    """Terraform failed; its own first error is in the message."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all Terraform runs of one tfdriver run share. environment: Terraform's whole environment.
+
+    keep_open: descriptors Terraform inherits (the project's lock); timeout: seconds per command, or None.
+    """
+
+    program: Program
+    environment: Mapping[str, str]
+    interrupts: Interrupts
+    keep_open: tuple[int, ...] = ()
+    timeout: float | None = None
+
+
+class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
+    """Terraform in one composition's folder. on_event: called with each event as it happens."""
+
+    def __init__(self, folder: Path, settings: Settings, on_event: Callable[[Event], None]) -> None:
+        self._settings = settings
+        self._on_event = on_event
+        super().__init__(working_dir=str(folder), terraform_bin_path=settings.program.argv[0])
+
+    def read_state_file(self, file_path: str | None = None) -> None:
+        """Do nothing: states are Terraform's business."""
+
+    def __getattr__(self, item: str) -> Any:
+        raise AttributeError(item)
+
+    def argv(self, command: str, **options: Any) -> list[str]:
+        """Return the whole command line of a Terraform command; options as in python-terraform's `cmd`."""
+        generated = self.generate_cmd_string(command, input=False, no_color=IsFlagged, **options)
+        return [*self._settings.program.argv, *generated[1:]]
+
+    def init(self) -> Outcome:
+        """Install provider and modules. Raises TerraformError. (`-json` came to init only after 1.6.)"""
+        return self._run("init", self.argv("init"), operation="init")
+
+    def apply(self) -> Outcome:
+        """Apply without asking, always refreshing first. Raises TerraformError."""
+        return self._run("apply", self.argv("apply", json=IsFlagged, auto_approve=True), operation="apply")
+
+    def destroy(self) -> Outcome:
+        """Destroy everything in the state, without asking. Raises TerraformError."""
+        return self._run(
+            "destroy", self.argv("apply", json=IsFlagged, destroy=IsFlagged, auto_approve=True), operation="destroy"
+        )
+
+    def plan(self, var_file: Path | None = None) -> Outcome:
+        """Say what apply would do; var_file overrules values of `terraform.tfvars.json`. Raises TerraformError."""
+        extra = {} if var_file is None else {"var_file": str(var_file)}
+        return self._run("plan", self.argv("plan", json=IsFlagged, **extra), operation="plan")
+
+    def _run(self, name: str, argv: list[str], operation: str) -> Outcome:
+        folder = Path(self.working_dir)
+        run_folder = folder / RUN_FOLDER
+        run_folder.mkdir(mode=0o700, exist_ok=True)
+        settings = self._settings
+        events: list[Event] = []
+        in_flight: set[str] = set()
+
+        def on_line(line: str) -> None:
+            event = parse_line(line)
+            if event is not None:
+                events.append(event)
+                _track(event, in_flight)
+                self._on_event(event)
+
+        job = process.Job(
+            argv,
+            folder,
+            settings.environment,
+            run_folder / f"{name}.jsonl",
+            settings.keep_open,
+            settings.timeout,
+        )
+        where = f"terraform {name} in {folder.parent.name}/{folder.name}"
+        try:
+            finished = process.run(job, on_line, settings.interrupts, lambda: bool(in_flight))
+        except OSError as error:
+            raise TerraformError(f"cannot run {settings.program.name}: {error}", where=where) from error
+        result = outcome(events, operation)
+        _raise_for(finished, result, operation, where, settings.timeout)
+        return result
+
+
+def _track(event: Event, in_flight: set[str]) -> None:
+    if event.type == "apply_start":
+        in_flight.add(event.address)
+    elif event.type in ("apply_complete", "apply_errored"):
+        in_flight.discard(event.address)
+
+
+def _raise_for(finished: process.Finished, result: Outcome, operation: str, where: str, timeout: float | None) -> None:
+    """Raise unless the command succeeded: exit 0, a final summary (init has none) and no error diagnostic."""
+    complete = operation == "init" or result.changes is not None
+    if finished.code == 0 and complete and not result.errors:
+        return
+    if finished.timed_out:
+        raise TerraformError(f"took longer than {timeout:g} s and was interrupted", where=where)
+    if finished.interrupted:
+        raise InterruptedRunError("was interrupted; what it had finished is in its state", where=where)
+    if result.errors:
+        more = f" (and {len(result.errors) - 1} more errors)" if len(result.errors) > 1 else ""
+        raise TerraformError(
+            f"{str(result.errors[0]).rstrip('.')}{more}", where=where, hint=_hint(str(result.errors[0]))
+        )
+    if finished.code < 0:
+        raise TerraformError(f"was killed by signal {-finished.code}", where=where, hint="Run the same command again")
+    said = " ".join(finished.stderr.split())[-300:]
+    ending = f"exit code {finished.code}" if finished.code else "no final summary"
+    raise TerraformError(f"ended with {ending}{': ' + said if said else ''}", where=where)
+
+
+def _text_errors(stderr: str) -> list[str]:
+    """Return the errors that Terraform printed for people, each on one line, without the box around them."""
+    text = "\n".join(line.lstrip("╷│╵ ").rstrip() for line in stderr.splitlines())
+    return [" ".join(part.split()) for part in text.split("Error: ")[1:]]
+
+
+def _hint(error: str) -> str:
+    """Return what to do about errors of Terraform that people meet often, or ''."""
+    hints = {
+        "Failed to query available provider packages": (
+            "Give Terraform access to its registry, or name a mirror of hashicorp/aws in TFDRIVER_PLUGIN_DIR"
+        ),
+        "EntityAlreadyExists": "A resource of that name exists and is in no state; remove or rename it, or import it",
+        "Error acquiring the state lock": "Another Terraform is at work on this state; wait for it to end",
+    }
+    return next((hint for start, hint in hints.items() if start in error), "")
