@@ -36,10 +36,15 @@ class Observation:
 def observe(spec: Spec, aws: Looks) -> Observation:
     """Ask for every role of the spec, side by side."""
     roles = [*spec.trusting, *spec.trusted]
-    seen = dict(zip([r.key for r in roles], side_by_side(lambda r: aws.look(r.account, r.name), roles), strict=True))
+    seen = dict(zip([r.key for r in roles], side_by_side(lambda r: _look(aws, r), roles), strict=True))
     trusted = {role.key: seen[role.key] for role in spec.trusted}
     states = {role.key: _state(spec, role, seen[role.key], trusted) for role in spec.trusting}
     return Observation(states, trusted)
+
+
+def _look(aws: Looks, role: Role) -> LiveRole | Unreadable | None:
+    """Look again before believing that a role is absent: only an absent role may start broad, and IAM may lag."""
+    return aws.look(role.account, role.name) or aws.look(role.account, role.name)
 
 
 def _state(

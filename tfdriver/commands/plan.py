@@ -1,0 +1,87 @@
+"""`tfdriver plan`: what each phase would change."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tfdriver import values
+from tfdriver.compositions import Composition, Side
+from tfdriver.decide import Kind, Phase
+from tfdriver.events import Outcome
+from tfdriver.files import write_whole
+from tfdriver.overview import Overview
+from tfdriver.session import Session
+from tfdriver.terraform import RUN_FOLDER
+
+
+@dataclass(frozen=True)
+class Change:
+    """One planned change. action: `create`, `update`, `delete`..., as Terraform says; address: the resource's."""
+
+    action: str
+    address: str
+
+
+@dataclass(frozen=True)
+class PhasePlan:
+    """What one phase would change in one composition."""
+
+    phase: str
+    composition: str
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What `up` would do now. overview: who is who and who would be trusted in each phase."""
+
+    overview: Overview
+    phases: tuple[PhasePlan, ...]
+
+    @property
+    def differences(self) -> bool:
+        """Whether any phase would change anything."""
+        return any(phase.changes for phase in self.phases)
+
+
+def plan(session: Session) -> Planned:
+    """Return what each phase of `up` would change. Writes the compositions, changes nothing in AWS."""
+    driver, workspace = session.driver, session.workspace
+    with session.at_work():
+        driver.prepare(workspace.compositions)
+        absent = {key for key, state in session.seen.states.items() if state.kind is Kind.ABSENT}
+        new = [c for c in workspace.compositions if any(role.key in absent for role in c.roles)]
+        phases = [_opening(session, c) for c in new]
+        for side, phase in ((Side.TRUSTED, Phase.CONNECT), (Side.TRUSTING, Phase.TIGHTEN)):
+            for composition in workspace.compositions:
+                if composition.side is side:
+                    planned = _pinning(composition) if composition in new else _changes(driver.plan(composition))
+                    phases.append(PhasePlan(phase, composition.name, planned))
+    return Planned(session.overview("up"), tuple(phases))
+
+
+def _opening(session: Session, composition: Composition) -> PhasePlan:
+    """Plan phase 1 with its own values, leaving those in the composition's folder alone."""
+    opening = values.opening(session.spec, composition, session.seen, session.driver.now())
+    path = session.workspace.path(composition) / RUN_FOLDER / "phase-1.tfvars.json"
+    _write_private(path, opening)
+    outcome = session.driver.plan(composition, path)
+    path.unlink()
+    return PhasePlan(Phase.BROAD, composition.name, _changes(outcome))
+
+
+def _pinning(composition: Composition) -> tuple[Change, ...]:
+    """Say what phase 3 changes after a phase 1 that only exists as a plan yet: the trust policies, nothing else."""
+    return tuple(Change("update", f"trust policy of role {role.name}") for role in composition.roles)
+
+
+def _changes(outcome: Outcome) -> tuple[Change, ...]:
+    return tuple(Change(str(event.body["change"]["action"]), event.address) for event in outcome.planned)
+
+
+def _write_private(path: Path, content: dict[str, Any]) -> None:
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    write_whole(path, json.dumps(content).encode(), mode=0o600)

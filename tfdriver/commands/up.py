@@ -1,0 +1,32 @@
+"""`tfdriver up`: the three phases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tfdriver.decide import Kind
+from tfdriver.overview import Overview
+from tfdriver.preflight import refuse
+from tfdriver.result import RunResult, finished
+from tfdriver.session import Session
+
+_FOREIGN = (
+    "Nothing was changed. Look at the role with `aws iam get-role`; if it is to be as the spec says, "
+    "run `tfdriver tighten --overwrite`, which can only narrow it to the roles the spec names"
+)
+
+
+def up(session: Session, confirm: Callable[[Overview], None], *, tighten: bool = True) -> RunResult:
+    """Run the phases that AWS says are still to be run.
+
+    confirm: shown the overview, raises to stop. Raises HalfWayError if it fails while a broad trust is in force.
+    """
+    refuse(session.seen.states, frozenset({Kind.FOREIGN, Kind.UNREADABLE}), _FOREIGN)
+    compositions = session.workspace.compositions
+    confirm(session.overview("up"))
+    with session.at_work() as driver:
+        driver.prepare(compositions)
+        steps = [*driver.open(session.seen), *driver.connect()]
+        if tighten:
+            steps += driver.tighten()
+    return finished(session.driver, steps)

@@ -1,0 +1,181 @@
+"""Runs the phases: write a composition's values, let Terraform apply it, believe AWS about what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from tfdriver import values
+from tfdriver.clock import Clock
+from tfdriver.compositions import Composition, Side
+from tfdriver.decide import Kind, Phase
+from tfdriver.errors import TfdriverError
+from tfdriver.events import Changes, Event, Outcome
+from tfdriver.observe import Looks, Observation, observe, side_by_side
+from tfdriver.preflight import Identifies, check_identities
+from tfdriver.settle import wait_for_roles, wait_until_settled
+from tfdriver.spec.model import Spec
+from tfdriver.terraform import Root, Settings
+from tfdriver.workspace import Workspace
+
+
+class Asks(Looks, Identifies, Protocol):
+    """What driving needs of AWS; `aws.Aws` is one."""
+
+
+class Progress(Protocol):
+    """Who is told what happens, while it happens."""
+
+    def phase(self, title: str) -> None:
+        """Say that a phase starts."""
+
+    def started(self, composition: str, action: str) -> None:
+        """Say that Terraform starts in a composition; action: `init`, `apply`, `destroy` or `plan`."""
+
+    def event(self, composition: str, event: Event) -> None:
+        """Pass on one event of Terraform."""
+
+    def ended(self, composition: str, action: str, changes: Changes | None, seconds: float) -> None:
+        """Say that Terraform succeeded in a composition."""
+
+    def note(self, text: str) -> None:
+        """Say one sentence."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One apply or destroy that was done. started: UTC; seconds: how long it took."""
+
+    phase: str
+    composition: str
+    changes: Changes
+    started: datetime
+    seconds: float
+    outputs: Mapping[str, Any]
+
+
+class Driver:
+    """Drives Terraform through a project's compositions. One per run; holds nothing that AWS could contradict."""
+
+    def __init__(
+        self, workspace: Workspace, aws: Asks, terraform: Settings, progress: Progress, clock: Clock | None = None
+    ) -> None:
+        self._workspace = workspace
+        self._aws = aws
+        self._terraform = terraform
+        self._progress = progress
+        self._clock = clock or Clock()
+
+    @property
+    def spec(self) -> Spec:
+        """The spec being driven."""
+        return self._workspace.spec
+
+    def observe(self) -> Observation:
+        """Return what AWS shows now."""
+        return observe(self.spec, self._aws)
+
+    def now(self) -> datetime:
+        """Return the UTC time."""
+        return self._clock.now()
+
+    def prepare(self, compositions: Iterable[Composition]) -> None:
+        """Write the compositions (with the values of the end state) and init them side by side."""
+        compositions = list(compositions)
+        for composition in compositions:
+            self._workspace.write(composition)
+        side_by_side(self._init, compositions)
+
+    def open(self, seen: Observation) -> list[Step]:
+        """Phase 1: create the trusting roles that do not exist; every other keeps the trust it has."""
+        absent = {key for key, state in seen.states.items() if state.kind is Kind.ABSENT}
+        todo = [c for c in self._side(Side.TRUSTING) if any(role.key in absent for role in c.roles)]
+        if not todo:
+            return []
+        self._progress.phase("phase 1, broad: create the trusting roles")
+        steps = self._apply(Phase.BROAD, todo, lambda c: values.opening(self.spec, c, seen, self._clock.now()))
+        for step in steps:
+            self._check_arns(step, "roles_to_be_assumed")
+        return steps
+
+    def connect(self) -> list[Step]:
+        """Phase 2: apply the trusted side, allowed to assume exactly what the trusting side has."""
+        self._progress.phase("phase 2, connect: create the trusted roles and what uses them")
+        live = wait_for_roles(self.spec.trusting, self._aws, self._clock, self._terraform.interrupts.check)
+        arns = {key: role.arn for key, role in live.items()}
+        steps = self._apply(Phase.CONNECT, self._side(Side.TRUSTED), lambda c: values.final(self.spec, c, arns))
+        for step in steps:
+            self._check_arns(step, "roles_which_will_assume")
+        return steps
+
+    def tighten(self, compositions: Iterable[Composition] | None = None) -> list[Step]:
+        """Phase 3: trust exactly the trusted roles; done only when AWS shows it, twice in a row."""
+        todo = list(self._side(Side.TRUSTING) if compositions is None else compositions)
+        self._progress.phase("phase 3, tighten: trust exactly the trusted roles")
+        keys = [role.key for composition in todo for role in composition.roles]
+        wanted = {r.key: r for key in keys for r in self.spec.trusted_by(self.spec.roles[key])}
+        check = self._terraform.interrupts.check
+        wait_for_roles(wanted.values(), self._aws, self._clock, check)
+        steps = self._apply(Phase.TIGHTEN, todo, lambda c: values.final(self.spec, c))
+        wait_until_settled(keys, lambda: self.observe().states, self._clock, check)
+        return steps
+
+    def destroy(self, composition: Composition) -> Step:
+        """Destroy one composition: everything in its state."""
+        return self._run(Phase.CONNECT if composition.side is Side.TRUSTED else Phase.BROAD, composition, "destroy")
+
+    def plan(self, composition: Composition, var_file: Any = None) -> Outcome:
+        """Return what apply would do in a composition that was prepared."""
+        self._progress.started(composition.name, "plan")
+        started = self._clock.monotonic()
+        result = self._root(composition).plan(var_file)
+        self._progress.ended(composition.name, "plan", result.changes, self._clock.monotonic() - started)
+        return result
+
+    def _side(self, side: Side) -> list[Composition]:
+        return [c for c in self._workspace.compositions if c.side is side]
+
+    def _root(self, composition: Composition) -> Root:
+        path = self._workspace.path(composition)
+        return Root(path, self._terraform, lambda event: self._progress.event(composition.name, event))
+
+    def _init(self, composition: Composition) -> None:
+        started = self._clock.monotonic()
+        self._progress.started(composition.name, "init")
+        self._root(composition).init()
+        self._progress.ended(composition.name, "init", None, self._clock.monotonic() - started)
+
+    def _apply(
+        self, phase: Phase, compositions: list[Composition], values_of: Callable[[Composition], dict[str, Any]]
+    ) -> list[Step]:
+        self._terraform.interrupts.check()
+        check_identities(self.spec, self._aws)
+        for composition in compositions:
+            self._workspace.write(composition, values_of(composition))
+        return side_by_side(lambda c: self._run(phase, c, "apply"), compositions)
+
+    def _run(self, phase: Phase, composition: Composition, action: str) -> Step:
+        self._terraform.interrupts.check()
+        self._workspace.keep_state(composition)
+        self._progress.started(composition.name, action)
+        started, clock = self._clock.now(), self._clock.monotonic()
+        root = self._root(composition)
+        result = root.destroy() if action == "destroy" else root.apply()
+        seconds = self._clock.monotonic() - clock
+        changes = result.changes or Changes()
+        self._progress.ended(composition.name, action, changes, seconds)
+        return Step(str(phase), composition.name, changes, started, seconds, result.outputs)
+
+    def _check_arns(self, step: Step, output: str) -> None:
+        """Refuse to go on where a module made another role than the one the spec (and so the guard) names."""
+        composition = next(c for c in self._workspace.compositions if c.name == step.composition)
+        found = step.outputs.get(output) or {}
+        for role in composition.roles:
+            if found.get(role.key) != role.arn:
+                raise TfdriverError(
+                    f"the module put out {found.get(role.key)} as its role, the spec says {role.arn}",
+                    where=f"module {role.module}, output role_arn",
+                    hint="The module must name its role by role_name and role_path; see modules/README.md",
+                )

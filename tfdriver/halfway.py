@@ -1,0 +1,50 @@
+"""Makes a run that stops half way loud: what is trusted now, until when, and what to run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from tfdriver import wording
+from tfdriver.decide import Kind, LiveRole, TrustState
+from tfdriver.driver import Driver
+from tfdriver.errors import HalfWayError, TfdriverError
+from tfdriver.observe import Observation
+
+_MAY_BE_OPEN = frozenset({Kind.ABSENT, Kind.BROAD})
+
+
+@contextmanager
+def loud(driver: Driver, before: Observation) -> Iterator[None]:
+    """Turn any error inside the `with` block into a HalfWayError if a broad trust is in force (or may be) after it.
+
+    before: what AWS showed at the start; where it cannot be asked any more, a trust that was or could have become
+    broad since counts as in force.
+    """
+    try:
+        yield
+    except Exception as error:
+        what = str(error).rstrip(".") if isinstance(error, TfdriverError) else f"unexpected {error!r}"
+        after = driver.observe()
+        in_force = wording.in_force(after.states.values(), driver.now())
+        if in_force:
+            raise HalfWayError(f"{what}. In force now: {in_force}", hint=_next(after)) from error
+        unknown = _unknown(before.states, after.states)
+        if unknown:
+            raise HalfWayError(
+                f"{what}. AWS does not say what is in force now: {unknown}", hint=_next(after)
+            ) from error
+        raise
+
+
+def _unknown(before: Mapping[str, TrustState], after: Mapping[str, TrustState]) -> str:
+    open_ones = [
+        state for key, state in after.items() if state.kind is Kind.UNREADABLE and before[key].kind in _MAY_BE_OPEN
+    ]
+    return "; ".join(f"role {s.role.name} in {s.role.account.name} may trust a whole account" for s in open_ones)
+
+
+def _next(after: Observation) -> str:
+    there = all(isinstance(role, LiveRole) for role in after.trusted.values())
+    finish = "`tfdriver tighten` to close it" if there else "`tfdriver up` again to finish"
+    return f"Run {finish}, or `tfdriver destroy` to take everything back"

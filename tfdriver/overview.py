@@ -1,0 +1,79 @@
+"""Who is who and what would happen: what a person is shown before being asked. Pure; no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from tfdriver import decide, trust, wording
+from tfdriver.aws import Caller
+from tfdriver.compositions import Composition
+from tfdriver.decide import Kind
+from tfdriver.observe import Observation
+from tfdriver.preflight import used_accounts
+from tfdriver.spec.model import Role, Spec
+
+
+@dataclass(frozen=True)
+class AccountView:
+    """name, id, profile, region: as in the spec; caller: ARN of who we are there."""
+
+    name: str
+    id: str
+    profile: str
+    region: str
+    caller: str
+
+
+@dataclass(frozen=True)
+class RoleView:
+    """A trusting role: its state in words now, and whom it trusts in words after each phase it goes through."""
+
+    role: str
+    account: str
+    arn: str
+    now: str
+    phases: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What is shown before asking. compositions: their names, in the order they are worked on."""
+
+    project: str
+    action: str
+    terraform: str
+    endpoint: str
+    accounts: tuple[AccountView, ...]
+    roles: tuple[RoleView, ...]
+    compositions: tuple[str, ...]
+
+
+def overview(
+    action: str,
+    spec: Spec,
+    callers: Mapping[str, Caller],
+    seen: Observation,
+    compositions: Iterable[Composition],
+    now: datetime,
+    *,
+    terraform: str = "",
+    endpoint: str = "",
+) -> Overview:
+    """Return the overview of an action (`up`, `tighten`, `destroy`)."""
+    accounts = tuple(AccountView(a.name, a.id, a.profile, a.region, callers[a.name].arn) for a in used_accounts(spec))
+    roles = tuple(_role_view(action, spec, role, seen, now) for role in spec.trusting)
+    return Overview(spec.project, action, terraform, endpoint, accounts, roles, tuple(c.name for c in compositions))
+
+
+def _role_view(action: str, spec: Spec, role: Role, seen: Observation, now: datetime) -> RoleView:
+    state = seen.states[role.key]
+    wanted = spec.trusted_by(role)
+    phases: dict[str, str] = {}
+    if action == "up" and state.kind is Kind.ABSENT:
+        first = trust.read(decide.opening(state, wanted, seen.existing(), now))
+        phases["broad"] = wording.trusted(first) if first else ""
+    if action in ("up", "tighten"):
+        phases["tighten"] = wording.trusted(trust.exact(wanted, role.external_id))
+    return RoleView(role.name, role.account.name, role.arn, wording.state(state, now), phases)

@@ -1,0 +1,74 @@
+"""What a command that changes something returns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tfdriver import wording
+from tfdriver.decide import TrustState
+from tfdriver.driver import Driver, Step
+from tfdriver.errors import Exit
+
+
+@dataclass(frozen=True)
+class StepView:
+    """One apply: in which phase and composition, what it changed, how long it took."""
+
+    phase: str
+    composition: str
+    added: int
+    changed: int
+    removed: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class RoleTrust:
+    """A trusting role as AWS shows it. trust: absent, broad, exact...; words: the same as a sentence."""
+
+    role: str
+    account: str
+    arn: str
+    trust: str
+    words: str
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run of up, tighten or destroy came to. in_force: the broad trusts still in force, in words, or ''."""
+
+    exit_code: Exit
+    summary: str
+    steps: tuple[StepView, ...]
+    roles: tuple[RoleTrust, ...]
+    in_force: str = ""
+
+
+def finished(driver: Driver, steps: Iterable[Step]) -> RunResult:
+    """Return the result of a run that ended well, from what AWS shows now."""
+    steps = list(steps)
+    now = driver.now()
+    states = driver.observe().states.values()
+    in_force = wording.in_force(states, now)
+    changed = [step for step in steps if not step.changes.none]
+    summary = f"{len(changed)} of {len(steps)} applies changed something" if changed else "nothing to change"
+    return RunResult(
+        Exit.HALF_WAY if in_force else Exit.DONE,
+        summary,
+        tuple(_step_view(step) for step in steps),
+        tuple(_role_trust(state, wording.state(state, now)) for state in states),
+        in_force,
+    )
+
+
+def _step_view(step: Step) -> StepView:
+    changes = step.changes
+    return StepView(
+        step.phase, step.composition, changes.added, changes.changed, changes.removed, round(step.seconds, 1)
+    )
+
+
+def _role_trust(state: TrustState, words: str) -> RoleTrust:
+    role = state.role
+    return RoleTrust(role.name, role.account.name, role.arn, str(state.kind), words)

@@ -1,0 +1,137 @@
+"""Opens a project for one command: everything that must hold before anything is written or applied.
+
+In this order, each stopping the command: a good spec, a Terraform that is new enough, nobody else at work here, each
+profile in the account the spec says, compositions on disk that are ours, and what AWS shows of every role.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tfdriver.aws import Aws, Caller, known_regions, profile_region
+from tfdriver.clock import Clock
+from tfdriver.driver import Asks, Driver, Progress
+from tfdriver.environment import terraform_environment
+from tfdriver.errors import TfdriverError
+from tfdriver.halfway import loud
+from tfdriver.interrupts import Interrupts
+from tfdriver.lock import announce, locked
+from tfdriver.mirror import cli_config
+from tfdriver.observe import Observation
+from tfdriver.overview import Overview, overview
+from tfdriver.preflight import check_identities
+from tfdriver.program import Program, check_version, find_program
+from tfdriver.spec.load import load_spec
+from tfdriver.spec.model import Spec
+from tfdriver.terraform import Settings
+from tfdriver.workspace import Workspace
+
+_ROOM_NEEDED = 20_000_000  # bytes: states, logs and rendered files of a run, with a wide margin
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user may set for a run. timeout: seconds per Terraform command; lock_timeout: seconds to wait."""
+
+    project: Path
+    timeout: float | None = None
+    lock_timeout: float = 0
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The outside world, as the commands use it."""
+
+    environ: Mapping[str, str]
+    progress: Progress
+    interrupts: Interrupts
+    aws: Asks
+    clock: Clock
+
+
+def real_tools(environ: Mapping[str, str], progress: Progress, interrupts: Interrupts) -> Tools:
+    """Return the tools that reach the real world."""
+    return Tools(environ, progress, interrupts, Aws(), Clock())
+
+
+@dataclass(frozen=True)
+class Session:
+    """An opened project. callers: who we are, by account name; seen: what AWS showed when it was opened."""
+
+    spec: Spec
+    workspace: Workspace
+    driver: Driver
+    program: Program
+    version: str
+    callers: Mapping[str, Caller]
+    seen: Observation
+    tools: Tools
+    command: str
+
+    def overview(self, action: str) -> Overview:
+        """Return what a person is shown before `action` (`up`, `tighten`, `destroy`)."""
+        return overview(
+            action,
+            self.spec,
+            self.callers,
+            self.seen,
+            self.workspace.compositions,
+            self.driver.now(),
+            terraform=f"{self.version} ({self.program.name})",
+            endpoint=self.tools.environ.get("AWS_ENDPOINT_URL", ""),
+        )
+
+    @contextmanager
+    def at_work(self) -> Iterator[Driver]:
+        """Change things inside the `with` block: announced to others, interrupted politely, loud if it fails half way."""
+        announce(self.spec.root, self.command)
+        with self.tools.interrupts.listening(), loud(self.driver, self.seen):
+            yield self.driver
+
+
+def read_spec(project: Path) -> Spec:
+    """Return the project's checked spec. Raises TfdriverError."""
+    return load_spec(project, regions=known_regions, profile_region=profile_region)
+
+
+@contextmanager
+def open_session(command: str, options: Options, tools: Tools) -> Iterator[Session]:
+    """Give the opened project inside the `with` block. command: for others to be told who is at work."""
+    spec = read_spec(options.project)
+    with tempfile.TemporaryDirectory(prefix="tfdriver-") as private:
+        program = find_program(tools.environ)
+        environment = terraform_environment(tools.environ, cli_config(tools.environ, Path(private)))
+        version = check_version(program, environment)
+        _check_folder(spec.root)
+        with locked(spec.root, options.lock_timeout) as descriptor:
+            workspace = Workspace(spec)
+            workspace.check()
+            callers = check_identities(spec, tools.aws)
+            settings = Settings(program, environment, tools.interrupts, (descriptor,), options.timeout)
+            driver = Driver(workspace, tools.aws, settings, tools.progress, tools.clock)
+            yield Session(
+                spec,
+                workspace,
+                driver,
+                program,
+                version,
+                callers,
+                driver.observe(),
+                tools,
+                command,
+            )
+
+
+def _check_folder(root: Path) -> None:
+    for folder in (root, root / "compositions"):
+        if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
+            raise TfdriverError("the folder is not writable", where=str(folder), hint="Give yourself write permission")
+    if shutil.disk_usage(root).free < _ROOM_NEEDED:
+        hint = "Free at least 20 MB: Terraform must be able to save its state"
+        raise TfdriverError("the disk is full", where=str(root), hint=hint)
