@@ -89,7 +89,7 @@ class Session:
 
     @contextmanager
     def at_work(self) -> Iterator[Driver]:
-        """Change things inside the `with` block: announced to others, interrupted politely, loud if it fails half way."""
+        """Change things inside the `with` block: announced, interrupted politely, loud when it fails half way."""
         announce(self.spec.root, self.command)
         with self.tools.interrupts.listening(), loud(self.driver, self.seen):
             yield self.driver

@@ -79,7 +79,8 @@ def _pinning(composition: Composition) -> tuple[Change, ...]:
 
 
 def _changes(outcome: Outcome) -> tuple[Change, ...]:
-    return tuple(Change(str(event.body["change"]["action"]), event.address) for event in outcome.planned)
+    planned = ((str(event.body["change"]["action"]), event.address) for event in outcome.planned)
+    return tuple(Change(action, address) for action, address in planned if action not in ("noop", "read"))
 
 
 def _write_private(path: Path, content: dict[str, Any]) -> None:

@@ -1,0 +1,5 @@
+"""`python -m tfdriver`."""
+
+from tfdriver.cli import main
+
+main()

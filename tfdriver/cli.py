@@ -1,0 +1,263 @@
+"""The command line: options in, one value printed, an exit code out. The only module that imports click."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tfdriver import __version__
+from tfdriver.commands import destroy as destroy_command
+from tfdriver.commands import init as init_command
+from tfdriver.commands import plan as plan_command
+from tfdriver.commands import render as render_command
+from tfdriver.commands import tighten as tighten_command
+from tfdriver.commands import up as up_command
+from tfdriver.console import Output
+from tfdriver.environment import ignored
+from tfdriver.errors import Exit, TfdriverError
+from tfdriver.interrupts import Interrupts
+from tfdriver.overview import Overview
+from tfdriver.session import Options, Session, open_session, real_tools
+
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class _Seconds(click.ParamType):
+    """A duration like `90s`, `5m`, `1h`, or plain seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        text = str(value)
+        factor = {"s": 1, "m": 60, "h": 3600}.get(text[-1:], 0)
+        number = text[:-1] if factor else text
+        if not number.isdigit() or not 0 < int(number) * (factor or 1) <= 86400:
+            self.fail(f"{text!r} is not a duration like 90s, 5m or 1h, up to 24h", param, ctx)
+        return float(int(number) * (factor or 1))
+
+
+@dataclass(frozen=True)
+class _Global:
+    project: Path
+    verbose: bool
+
+
+class _Group(click.Group):
+    """Names the nearest command when one is misspelt."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        near = difflib.get_close_matches(name, self.list_commands(ctx), n=1)
+        if name not in self.commands and near and not name.startswith("-"):
+            ctx.fail(f"No such command {name!r}. Did you mean {near[0]!r}?")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Group, context_settings=_CONTEXT)
+@click.version_option(__version__, "--version")
+@click.option("-C", "--project", type=click.Path(path_type=Path), default=".", help="The folder of tfdriver.yaml.")
+@click.option("-v", "--verbose", is_flag=True, help="Show tracebacks.")
+@click.pass_context
+def cli(ctx: click.Context, project: Path, verbose: bool) -> None:
+    """Connect two AWS accounts: generate and drive Terraform for IAM roles that name each other.
+
+    \b
+    Try it without an AWS account:
+      tfdriver demo
+    """
+    ctx.obj = _Global(project, verbose)
+
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+_YES = click.option("--yes", "--auto-approve", "yes", is_flag=True, help="Do not ask.")
+_TIMEOUT = click.option("--timeout", type=_Seconds(), help="Longest time for one Terraform command, e.g. 10m.")
+_LOCK = click.option("--lock-timeout", type=_Seconds(), default=None, help="How long to wait for another run.")
+
+
+@cli.command()
+@click.argument("directory", type=click.Path(path_type=Path), default=".")
+@_JSON
+def init(directory: Path, as_json: bool) -> None:
+    """Scaffold a project: tfdriver.yaml and the example's modules.
+
+    \b
+    Example:
+      tfdriver init my-project
+    """
+    Output(as_json=as_json).result("init", init_command.init(directory))
+
+
+@cli.command()
+@_JSON
+@click.pass_obj
+def render(options: _Global, as_json: bool) -> None:
+    """Write the compositions; apply nothing, ask AWS nothing.
+
+    \b
+    Example:
+      tfdriver -C my-project render
+    """
+    Output(as_json=as_json).result("render", render_command.render(options.project))
+
+
+@cli.command()
+@click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if there are changes, as terraform plan does.")
+@_JSON
+@_TIMEOUT
+@_LOCK
+@click.pass_obj
+def plan(
+    options: _Global, detailed_exitcode: bool, as_json: bool, timeout: float | None, lock_timeout: float | None
+) -> int:
+    """Show what each phase would change.
+
+    \b
+    Example:
+      tfdriver plan --detailed-exitcode
+    """
+    output = Output(as_json=as_json)
+    with _session("plan", options, output, timeout, lock_timeout) as session:
+        planned = plan_command.plan(session)
+    code = Exit.DIFFERENCES if detailed_exitcode and planned.differences else Exit.DONE
+    if not as_json:
+        output.overview(planned.overview)
+    output.result("plan", planned, code)
+    return code
+
+
+@cli.command()
+@_YES
+@click.option("--no-tighten", is_flag=True, help="Stop after phase 2, with the broad trust in force (exit code 3).")
+@_JSON
+@_TIMEOUT
+@_LOCK
+@click.pass_obj
+def up(
+    options: _Global,
+    yes: bool,
+    no_tighten: bool,
+    as_json: bool,
+    timeout: float | None,
+    lock_timeout: float | None,
+) -> int:
+    """Connect the accounts: broad trust, the trusted side, exact trust.
+
+    \b
+    Example:
+      tfdriver up --yes
+    """
+    output = Output(as_json=as_json)
+    confirm = _confirmation(output, yes)
+    with _session("up", options, output, timeout, lock_timeout) as session:
+        done = up_command.up(session, confirm, tighten=not no_tighten)
+    output.result("up", done, done.exit_code)
+    return done.exit_code
+
+
+@cli.command()
+@_YES
+@click.option("--overwrite", is_flag=True, help="Also replace a trust policy that tfdriver did not write.")
+@_JSON
+@_TIMEOUT
+@_LOCK
+@click.pass_obj
+def tighten(
+    options: _Global, yes: bool, overwrite: bool, as_json: bool, timeout: float | None, lock_timeout: float | None
+) -> int:
+    """Run phase 3 alone: trust exactly the trusted roles.
+
+    \b
+    Example:
+      tfdriver tighten --yes
+    """
+    output = Output(as_json=as_json)
+    confirm = _confirmation(output, yes)
+    with _session("tighten", options, output, timeout, lock_timeout) as session:
+        done = tighten_command.tighten(session, confirm, overwrite=overwrite)
+    output.result("tighten", done, done.exit_code)
+    return done.exit_code
+
+
+@cli.command()
+@_YES
+@_JSON
+@_TIMEOUT
+@_LOCK
+@click.pass_obj
+def destroy(options: _Global, yes: bool, as_json: bool, timeout: float | None, lock_timeout: float | None) -> int:
+    """Destroy the trusted side, then the trusting side.
+
+    \b
+    Example:
+      tfdriver destroy
+    """
+    output = Output(as_json=as_json)
+    confirm = _confirmation(output, yes)
+    with _session("destroy", options, output, timeout, lock_timeout) as session:
+        done = destroy_command.destroy(session, confirm)
+    output.result("destroy", done, done.exit_code)
+    return done.exit_code
+
+
+@contextmanager
+def _session(
+    command: str, options: _Global, output: Output, timeout: float | None, lock_timeout: float | None
+) -> Iterator[Session]:
+    dropped = ignored(os.environ)
+    if dropped:
+        output.warn(f"{', '.join(dropped)} would change what Terraform does, and is not passed on to it")
+    with output.progress() as progress:
+        tools = real_tools(os.environ, progress, Interrupts())
+        with open_session(command, Options(options.project, timeout, lock_timeout or 0), tools) as session:
+            yield session
+
+
+def _confirmation(output: Output, yes: bool) -> Callable[[Overview], None]:
+    """Return how to ask; refuse at once where nobody can answer."""
+    if not yes and not sys.stdin.isatty():
+        raise TfdriverError("there is no terminal to ask on", hint="Give --yes to go on without asking")
+
+    def ask(view: Overview) -> None:
+        output.overview(view)
+        if not yes and not click.confirm(f"{view.action}?", err=True):
+            raise TfdriverError("not confirmed; nothing was changed")
+
+    return ask
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: the one place where failures become messages and exit codes."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: list[str]) -> int:
+    as_json = "--json" in arguments
+    command = next((a for a in arguments if a in cli.commands), "")
+    try:
+        return int(cli.main(arguments, prog_name="tfdriver", standalone_mode=False) or 0)
+    except click.ClickException as error:
+        context = error.ctx if isinstance(error, click.UsageError) else None
+        hint = f"Try `{context.command_path} -h`" if context else ""
+        failure = TfdriverError(error.format_message().rstrip("."), hint=hint)
+    except (click.Abort, KeyboardInterrupt):
+        failure = TfdriverError("stopped; nothing was changed")
+    except TfdriverError as error:
+        failure = error
+        if "-v" in arguments or "--verbose" in arguments:
+            traceback.print_exc()
+    except OSError as error:
+        failure = TfdriverError(error.strerror or str(error), where=str(error.filename or ""))
+    Output(as_json=as_json).error(command, failure)
+    return int(failure.exit_code)

@@ -1,0 +1,110 @@
+"""The one place that prints: results as text for people or as one JSON object for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from functools import singledispatchmethod
+from typing import Any
+
+from pydantic import TypeAdapter
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from tfdriver import __version__
+from tfdriver.commands.init import InitResult
+from tfdriver.commands.plan import Planned
+from tfdriver.commands.render import Rendered
+from tfdriver.errors import Exit, TfdriverError
+from tfdriver.overview import Overview
+from tfdriver.progress import LiveProgress, PlainProgress
+from tfdriver.result import RunResult
+
+FORMAT_VERSION = "1.0"
+
+
+class Output:
+    """stdout for results, stderr for everything else. as_json: print results as JSON, and no text."""
+
+    def __init__(self, *, as_json: bool = False) -> None:
+        self._as_json = as_json
+        self._out = Console(soft_wrap=True, highlight=False)
+        self._err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+    def progress(self) -> PlainProgress:
+        """Return who tells what happens: live on a terminal, plain lines elsewhere."""
+        return LiveProgress(self._err) if self._err.is_terminal else PlainProgress(self._err)
+
+    def result(self, command: str, value: Any, exit_code: int = 0) -> None:
+        """Print what a command returned."""
+        if self._as_json:
+            data = TypeAdapter(type(value)).dump_python(value, mode="json")
+            self._json({"command": command, "exit_code": exit_code, "result": data})
+        else:
+            self._text(value)
+
+    def error(self, command: str, error: TfdriverError) -> None:
+        """Print an expected failure: one short paragraph on stderr, and JSON on stdout where that was asked for."""
+        if self._as_json:
+            said = {"what": error.what, "where": error.where, "hint": error.hint}
+            self._json({"command": command, "exit_code": int(error.exit_code), "error": said})
+        label = "stopped half way" if error.exit_code is Exit.HALF_WAY else "error"
+        self._err.print(f"[bold red]{label}:[/bold red] {escape(str(error))}")
+
+    def warn(self, text: str) -> None:
+        """Print one sentence of warning on stderr."""
+        self._err.print(f"[yellow]warning:[/yellow] {escape(text)}")
+
+    def overview(self, view: Overview) -> None:
+        """Show who is who and what will be trusted, on stderr."""
+        console = self._err
+        console.print(f"[bold]{escape(view.project)}[/bold]: {view.action} with Terraform {escape(view.terraform)}")
+        if view.endpoint:
+            console.print(f"[yellow]AWS_ENDPOINT_URL is set: AWS is {escape(view.endpoint)}[/yellow]")
+        for account in view.accounts:
+            console.print(f"  {account.name} = {account.id}, {account.region}, as {escape(account.caller)}")
+        for role in view.roles:
+            console.print(f"  role {role.role} in {role.account}: {escape(role.now)}")
+            for phase, words in role.phases.items():
+                console.print(f"    after {phase}: trusts {escape(words)}")
+        console.print(f"  compositions: {', '.join(view.compositions)}")
+
+    def _json(self, body: dict[str, Any]) -> None:
+        envelope = {"format_version": FORMAT_VERSION, "tfdriver_version": __version__, **body}
+        sys.stdout.write(json.dumps(envelope, indent=2) + "\n")
+
+    @singledispatchmethod
+    def _text(self, value: Any) -> None:
+        self._out.print(escape(str(value)))
+
+    @_text.register
+    def _(self, value: RunResult) -> None:
+        for role in value.roles:
+            self._out.print(f"role {role.role} in {role.account} {escape(role.words)}")
+        self._out.print(escape(value.summary))
+        if value.in_force:
+            self._err.print(f"[bold yellow]half way:[/bold yellow] in force now: {escape(value.in_force)}")
+            self._err.print("Run `tfdriver tighten` to close it, or `tfdriver destroy` to take everything back.")
+
+    @_text.register
+    def _(self, value: Planned) -> None:
+        for phase in value.phases:
+            table = Table("action", "what", title=f"{phase.phase}: {phase.composition}", title_justify="left")
+            for change in phase.changes:
+                table.add_row(change.action, escape(change.address))
+            if phase.changes:
+                self._out.print(table)
+            else:
+                self._out.print(f"{phase.phase}: {phase.composition}: no changes")
+
+    @_text.register
+    def _(self, value: Rendered) -> None:
+        for name, files in value.files.items():
+            self._out.print(f"compositions/{name}: {', '.join(files) if files else 'as it should be'}")
+
+    @_text.register
+    def _(self, value: InitResult) -> None:
+        for path in value.files:
+            self._out.print(f"wrote {escape(str(path))}")
+        self._out.print("Next: look at tfdriver.yaml, then run `tfdriver sandbox -- tfdriver up --yes` to try it.")
