@@ -1,0 +1,124 @@
+"""Which trust in which phase: the table of the design, row by row, and the property "never loosen"."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.builders import BAR, FOO, B, role
+from tfdriver import decide, trust
+from tfdriver.decide import Kind, LiveRole, Unreadable
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+BAZ = role("baz", B)
+ID = "AROABARBARBARBARBARB"
+DEAD = "AROADEADDEADDEADDEAD"
+
+
+def live(policy):
+    return LiveRole(FOO.arn, "AROAFOO", policy, {})
+
+
+def seen(policy, *, role_=FOO, wanted=(BAR,), ids=None):
+    found = live(trust.document(policy)) if isinstance(policy, trust.Trust) else policy
+    return decide.classify(role_, wanted, found, {BAR.arn: ID} if ids is None else ids)
+
+
+BROAD = trust.broad(FOO, [BAR], NOW)
+EXACT = trust.exact([BAR])
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "kind"),
+    [
+        ("no role", seen(None), Kind.ABSENT),
+        ("guarded", seen(BROAD), Kind.BROAD),
+        ("not guarded", seen(trust.Trust(frozenset({B.root_arn}))), Kind.BROAD),
+        ("expired", seen(replace(BROAD, until=NOW - timedelta(hours=1))), Kind.BROAD),
+        ("exact by ARN", seen(EXACT), Kind.EXACT),
+        ("exact by the live role's id", seen(trust.Trust(frozenset({ID}))), Kind.EXACT),
+        ("a dead id", seen(trust.Trust(frozenset({DEAD}))), Kind.ORPHANED),
+        ("a dead id, no new role", seen(trust.Trust(frozenset({DEAD})), ids={}), Kind.ORPHANED),
+        ("one live, one dead", seen(trust.Trust(frozenset({BAR.arn, DEAD}))), Kind.ORPHANED),
+        ("another role", seen(trust.exact([BAZ])), Kind.FOREIGN),
+        ("another account", seen(trust.Trust(frozenset({"arn:aws:iam::333333333333:root"}))), Kind.FOREIGN),
+        ("another guard", seen(replace(BROAD, guard=frozenset({BAZ.arn}))), Kind.FOREIGN),
+        ("deadline, no guard", seen(replace(BROAD, guard=frozenset())), Kind.FOREIGN),
+        ("exact with a deadline", seen(replace(EXACT, until=NOW)), Kind.FOREIGN),
+        ("another external id", seen(replace(EXACT, external_id="x1")), Kind.FOREIGN),
+        ("a wildcard", seen(live({"Statement": [{"Effect": "Allow", "Principal": "*"}]})), Kind.FOREIGN),
+        ("unreadable", seen(Unreadable("no network")), Kind.UNREADABLE),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_is_seen(name, state, kind):
+    assert state.kind is kind
+    assert state.settled == (kind is Kind.EXACT)
+    assert bool(state.detail) == (kind in (Kind.FOREIGN, Kind.UNREADABLE))
+
+
+def test_an_exact_trust_may_lack_a_role_that_the_spec_added():
+    state = seen(EXACT, wanted=(BAR, BAZ))
+    assert (state.kind, state.missing, state.settled) == (Kind.EXACT, (BAZ,), False)
+
+
+def test_an_expired_broad_trust_is_not_in_force():
+    state = seen(BROAD)
+    assert state.open_at(NOW + timedelta(minutes=59))
+    assert not state.open_at(NOW + timedelta(hours=1))
+
+
+def test_a_new_role_starts_broad_only_if_nobody_it_trusts_exists():
+    absent = seen(None)
+    assert trust.read(decide.opening(absent, [BAR], frozenset(), NOW)) == BROAD
+    assert trust.read(decide.opening(absent, [BAR], frozenset({BAR.arn}), NOW)) == EXACT
+    assert trust.read(decide.opening(absent, [BAR, BAZ], frozenset({BAZ.arn}), NOW)) == trust.exact([BAZ])
+
+
+def test_tightened_is_exactly_the_spec():
+    assert trust.read(decide.tightened(FOO, [BAR, BAZ])) == trust.exact([BAR, BAZ])
+
+
+def lets_in(found: trust.Trust, caller: str, now: datetime) -> bool:
+    """Whether a trust lets a role in, told without the code under test."""
+    account = f"arn:aws:iam::{caller.split(':')[4]}:root"
+    named = caller in found.principals
+    as_account = account in found.principals and (not found.guard or caller in found.guard)
+    return (named or as_account) and (found.until is None or now < found.until)
+
+
+callers = [BAR.arn, BAZ.arn, "arn:aws:iam::222222222222:role/intruder", "arn:aws:iam::333333333333:role/eve"]
+wanted_roles = st.sampled_from([(BAR,), (BAZ,), (BAR, BAZ)])
+trusts = st.one_of(
+    wanted_roles.map(trust.exact),
+    st.builds(trust.broad, st.sampled_from([FOO, replace(FOO, guard=False)]), wanted_roles, st.just(NOW)),
+    st.sampled_from([trust.Trust(frozenset({DEAD})), trust.Trust(frozenset({ID})), trust.Trust(frozenset({"*"}))]),
+)
+
+
+@given(trusts, wanted_roles, st.sets(st.sampled_from([BAR.arn, BAZ.arn])), st.integers(0, 7200))
+def test_never_loosen_a_role_that_exists(now_trusted, wanted, existing, seconds):
+    """Phase 1 leaves a role that exists as it is; phase 3 lets in nobody but the roles of the spec."""
+    now = NOW + timedelta(seconds=seconds)
+    state = seen(now_trusted, wanted=wanted)
+    assert state.live is not None
+    assert decide.opening(state, wanted, frozenset(existing), now) == state.live.trust_policy
+    after = trust.read(decide.tightened(FOO, wanted))
+    assert after is not None
+    assert {c for c in callers if lets_in(after, c, now)} == {r.arn for r in wanted}
+    assert not after.broad
+
+
+@given(wanted_roles, st.sets(st.sampled_from([BAR.arn, BAZ.arn])), st.booleans())
+def test_a_new_role_lets_in_only_roles_of_the_spec_while_guarded(wanted, existing, guard):
+    state = decide.classify(replace(FOO, guard=guard), wanted, None, {})
+    first = trust.read(decide.opening(state, wanted, frozenset(existing), NOW))
+    assert first is not None
+    let_in = {c for c in callers if lets_in(first, c, NOW)}
+    if guard or existing & {r.arn for r in wanted}:
+        assert let_in <= {r.arn for r in wanted}
+    assert not lets_in(first, "arn:aws:iam::333333333333:role/eve", NOW)

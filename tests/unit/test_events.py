@@ -1,0 +1,64 @@
+"""Terraform's JSON lines, as it prints them."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tfdriver.events import Changes, outcome, parse_line
+
+VERSION = '{"@level":"info","@message":"Terraform 1.11.4","type":"version","terraform":"1.11.4","ui":"1.2"}'
+DONE = (
+    '{"@message":"aws_iam_role.r: Creation complete after 1s","type":"apply_complete","hook":{"resource":'
+    '{"addr":"module.foo.aws_iam_role.r"},"action":"create","elapsed_seconds":1}}'
+)
+OUTPUTS = '{"@message":"Outputs: 1","type":"outputs","outputs":{"arn":{"sensitive":false,"type":"string","value":"x"}}}'
+
+
+def summary(operation, add=2, **more):
+    changes = {"add": add, "change": 0, "remove": 0, "operation": operation, **more}
+    return json.dumps({"@message": "", "type": "change_summary", "changes": changes})
+
+
+def error(summary_text, detail=""):
+    diagnostic = {"severity": "error", "summary": summary_text, "detail": detail, "address": "aws_iam_role.r"}
+    return json.dumps({"@message": summary_text, "type": "diagnostic", "diagnostic": diagnostic})
+
+
+def parsed(*lines):
+    return [event for line in lines if (event := parse_line(line))]
+
+
+def test_a_resource_event():
+    (event,) = parsed(DONE)
+    assert (event.type, event.address, event.action, event.seconds) == (
+        "apply_complete",
+        "module.foo.aws_iam_role.r",
+        "create",
+        1.0,
+    )
+
+
+def test_only_the_final_summary_counts():
+    before = outcome(parsed(VERSION, summary("plan")), "apply")
+    after = outcome(parsed(VERSION, summary("plan"), summary("apply", add=1, **{"import": 1}), OUTPUTS), "apply")
+    assert before.changes is None
+    assert after.changes == Changes(2, 0, 0)
+    assert after.outputs == {"arn": "x"}
+
+
+def test_errors_are_one_line_with_their_address():
+    result = outcome(parsed(error("creating IAM Role", "two\nlines")), "apply")
+    assert [str(e) for e in result.errors] == ["aws_iam_role.r: creating IAM Role: two lines"]
+
+
+def test_every_cut_of_a_line_is_ignored_or_whole():
+    for end in range(len(DONE)):
+        assert parse_line(DONE[:end]) is None
+
+
+@given(st.text())
+def test_garbage_is_ignored(text):
+    assert parse_line(text) is None

@@ -1,0 +1,115 @@
+"""Running a program that outlives us, is followed, interrupted politely and reaped."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tfdriver.interrupts import InterruptedRunError, Interrupts
+from tfdriver.process import Job, run
+
+STUBBORN = """
+import signal, sys, time
+hits = []
+signal.signal(signal.SIGINT, lambda *a: hits.append(1))
+print("ready", flush=True)
+while len(hits) < int(sys.argv[1]):
+    time.sleep(0.01)
+print("hit", len(hits), flush=True)
+"""
+
+
+def job(tmp_path: Path, code: str, *arguments: str, **fields) -> Job:
+    return Job([sys.executable, "-c", code, *arguments], tmp_path, {"X": "1"}, tmp_path / "out.jsonl", **fields)
+
+
+def go(a_job: Job, interrupts: Interrupts | None = None, on_line=None, busy=lambda: False):
+    lines: list[str] = []
+    finished = run(a_job, on_line or lines.append, interrupts or Interrupts(), busy)
+    return finished, lines
+
+
+def test_lines_come_as_they_are_and_the_log_is_private(tmp_path):
+    code = "import os, sys; print('a'); print('b', end=''); print('oops', file=sys.stderr); sys.exit(3)"
+    finished, lines = go(job(tmp_path, code))
+    assert lines == ["a", "b"]
+    assert (finished.code, finished.stderr.strip(), finished.interrupted) == (3, "oops", False)
+    assert (tmp_path / "out.jsonl").stat().st_mode & 0o777 == 0o600
+
+
+def test_it_sees_only_the_environment_given(tmp_path):
+    _, lines = go(job(tmp_path, "import os; print(sorted(k for k in os.environ if k != 'LC_CTYPE'))"))
+    assert lines == ["['X']"]
+
+
+def asking(interrupts: Interrupts, times: int, seen: list[str]):
+    """Ask to stop as soon as the program is ready."""
+
+    def on_line(line: str) -> None:
+        seen.append(line)
+        for _ in range(times if line == "ready" else 0):
+            interrupts.request()
+
+    return on_line
+
+
+def test_one_request_is_one_sigint(tmp_path):
+    interrupts, seen = Interrupts(), []
+    finished, _ = go(job(tmp_path, STUBBORN, "1"), interrupts, asking(interrupts, 1, seen))
+    assert (finished.interrupted, finished.code, seen) == (True, 0, ["ready", "hit 1"])
+
+
+def test_a_second_request_is_a_second_sigint_and_a_third_is_none(tmp_path):
+    interrupts, seen = Interrupts(), []
+    finished, _ = go(job(tmp_path, STUBBORN, "2"), interrupts, asking(interrupts, 3, seen))
+    assert (finished.code, seen) == (0, ["ready", "hit 2"])
+
+
+def test_a_request_waits_for_what_is_in_flight(tmp_path):
+    interrupts = Interrupts()
+    interrupts.request()
+    started = time.monotonic()
+    busy_for = 0.5
+    finished, _ = go(job(tmp_path, STUBBORN, "1"), interrupts, busy=lambda: time.monotonic() - started < busy_for)
+    assert finished.interrupted
+    assert time.monotonic() - started >= busy_for
+
+
+def test_a_timeout_interrupts(tmp_path):
+    finished, _ = go(job(tmp_path, STUBBORN, "1", timeout=0.3))
+    assert (finished.timed_out, finished.interrupted) == (True, False)
+
+
+def test_what_it_leaves_running_is_killed(tmp_path):
+    code = "import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']).pid)"
+    _, lines = go(job(tmp_path, code))
+    deadline = time.monotonic() + 5
+    while _alive(int(lines[0])) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _alive(int(lines[0]))
+
+
+def test_a_program_that_cannot_start_is_an_oserror(tmp_path):
+    with pytest.raises(OSError, match="nowhere"):
+        run(Job(["/nowhere/terraform"], tmp_path, {}, tmp_path / "log"), print, Interrupts(), lambda: False)
+
+
+def test_signals_are_counted_only_while_listening():
+    interrupts = Interrupts()
+    with interrupts.listening():
+        os.kill(os.getpid(), 15)
+        os.kill(os.getpid(), 1)
+    assert (interrupts.count, interrupts.first) == (2, "SIGTERM")
+    with pytest.raises(InterruptedRunError, match="SIGTERM"):
+        interrupts.check()
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

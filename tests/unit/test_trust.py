@@ -1,0 +1,128 @@
+"""Trust policies: what is written is read back, what others wrote is told apart by meaning, not by spelling."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.builders import BAR, FOO, A, B, role
+from tfdriver import trust
+from tfdriver.trust import Trust
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
+ROOT = "arn:aws:iam::222222222222:root"
+ARN = "arn:aws:iam::222222222222:role/bar"
+
+roles = st.lists(
+    st.builds(
+        role,
+        st.from_regex(r"[a-z]{1,8}", fullmatch=True),
+        st.sampled_from([A, B]),
+        path=st.sampled_from(["/", "/team/", "/a/b/"]),
+    ),
+    min_size=1,
+    max_size=5,
+)
+external_ids = st.none() | st.from_regex(r"[\w+=,.@:/-]{2,40}", fullmatch=True)
+
+
+@given(roles, external_ids, st.booleans(), st.timedeltas(timedelta(minutes=1), timedelta(hours=12)))
+def test_what_is_written_is_read_back(wanted, external_id, guard, open_for):
+    trusting = role("foo", A, trusts=("x",), external_id=external_id, guard=guard, open_for=open_for)
+    for written in (trust.exact(wanted, external_id), trust.broad(trusting, wanted, NOW)):
+        document = trust.document(written)
+        assert trust.read(document) == written
+        assert trust.read(quote(json.dumps(document))) == written
+
+
+def test_the_broad_trust_is_guarded_and_ends():
+    assert trust.document(trust.broad(FOO, [BAR], NOW)) == {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"AWS": [ROOT]},
+                "Action": "sts:AssumeRole",
+                "Condition": {
+                    "ArnEquals": {"aws:PrincipalArn": [ARN]},
+                    "DateLessThan": {"aws:CurrentTime": "2026-01-02T04:04:05Z"},
+                },
+            }
+        ],
+    }
+
+
+def test_without_the_guard_the_broad_trust_is_the_plain_account():
+    plain = trust.broad(role("foo", A, trusts=("bar",), guard=False), [BAR], NOW)
+    assert plain == Trust(frozenset({ROOT}))
+
+
+def statement(**changes):
+    base = {"Effect": "Allow", "Principal": {"AWS": ARN}, "Action": "sts:AssumeRole"}
+    return {k: v for k, v in (base | changes).items() if v is not None}
+
+
+@pytest.mark.parametrize(
+    ("policy", "meaning"),
+    [
+        ({"Statement": [statement()]}, Trust(frozenset({ARN}))),
+        ({"Statement": statement()}, Trust(frozenset({ARN}))),
+        ({"Statement": [statement(Action=["sts:AssumeRole"])]}, Trust(frozenset({ARN}))),
+        ({"Statement": [statement(Sid="x", Principal={"AWS": [ARN]})]}, Trust(frozenset({ARN}))),
+        ({"Statement": [statement(Principal={"AWS": "222222222222"})]}, Trust(frozenset({ROOT}))),
+        ({"Statement": [statement(Principal={"AWS": "AROAEXAMPLE"})]}, Trust(frozenset({"AROAEXAMPLE"}))),
+        (
+            {"Statement": [statement(Condition={"StringEquals": {"STS:externalId": ["e1"]}})]},
+            Trust(frozenset({ARN}), external_id="e1"),
+        ),
+    ],
+)
+def test_the_same_meaning_in_other_words(policy, meaning):
+    assert trust.read(policy) == meaning
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        {"Statement": []},
+        {"Statement": [statement(), statement()]},
+        {"Statement": [statement(Effect="Deny")]},
+        {"Statement": [statement(Principal="*")]},
+        {"Statement": [statement(Principal={"AWS": "*"})]},
+        {"Statement": [statement(Principal={"AWS": [ARN, "*"]})]},
+        {"Statement": [statement(Principal={"AWS": [ARN, ROOT]})]},
+        {"Statement": [statement(Principal={"AWS": "arn:aws:iam::222222222222:user/eve"})]},
+        {"Statement": [statement(Principal={"Service": "lambda.amazonaws.com"})]},
+        {"Statement": [statement(Principal={"AWS": ARN, "Service": "lambda.amazonaws.com"})]},
+        {"Statement": [statement(Action="sts:*")]},
+        {"Statement": [statement(Action=["sts:AssumeRole", "sts:TagSession"])]},
+        {"Statement": [statement(Principal=None, NotPrincipal={"AWS": ARN})]},
+        {"Statement": [statement(Condition={"StringLike": {"sts:ExternalId": "*"}})]},
+        {"Statement": [statement(Condition={"ArnEquals": {"aws:PrincipalArn": ARN}})]},
+        {"Statement": [statement(Condition={"DateLessThan": {"aws:CurrentTime": "tomorrow"}})]},
+        {"Statement": "text"},
+        {},
+    ],
+)
+def test_what_tfdriver_would_never_write_is_foreign(policy):
+    assert trust.read(policy) is None
+
+
+@given(st.recursive(st.none() | st.booleans() | st.text(), lambda v: st.lists(v) | st.dictionaries(st.text(), v)))
+def test_any_json_is_read_without_an_exception(value):
+    assert trust.read({"Statement": value}) is None or isinstance(value, list | dict)
+
+
+def test_length_counts_as_iam_does_without_white_space():
+    assert trust.length({"a": ["b", "c"]}) == len('{"a":["b","c"]}')
+
+
+def test_a_deadline_passes():
+    ends = trust.broad(FOO, [BAR], NOW)
+    assert not ends.expired(NOW + timedelta(minutes=59))
+    assert ends.expired(NOW + timedelta(minutes=60))
