@@ -1,0 +1,184 @@
+"""The conditions of a policy statement, held against the facts of a request. Pure; no I/O.
+
+Three answers are possible: they hold, they don't, or this evaluator cannot tell (an operator it doesn't know, a policy
+variable such as `${aws:username}`, a fact that the caller could not supply). What cannot be told never helps an Allow
+and never stops a Deny: `evaluator` sees to that.
+
+Source: IAM user guide, reference_policies_elements_condition_operators and reference_policies_multi-value-conditions.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import operator
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+# Condition key in lower case -> its value, or its values where AWS gives several.
+Facts = Mapping[str, str | tuple[str, ...]]
+Compare = Callable[[str, str], bool]
+
+
+class UnsupportedError(Exception):
+    """The evaluator cannot tell."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a request's conditions are held against.
+
+    facts: by lower-case key; a key that is missing was not part of the request. unknown: lower-case patterns (`*`) of
+    keys that AWS would have had and the caller of this function has not.
+    """
+
+    facts: Facts = field(default_factory=dict)
+    unknown: tuple[str, ...] = ()
+
+    def values(self, key: str) -> tuple[str, ...] | None:
+        """Return the values of a condition key, None if the request has none; raises UnsupportedError if unknown."""
+        key = key.lower()
+        if key in self.facts:
+            value = self.facts[key]
+            return (value,) if isinstance(value, str) else value
+        if any(like(pattern, key) for pattern in self.unknown):
+            raise UnsupportedError
+        return None
+
+
+def holds(condition: Any, context: Context) -> bool | None:
+    """Return whether all conditions of a statement hold; None if that cannot be told.
+
+    condition: the value of a statement's `Condition`, or None for no condition.
+    """
+    if not condition:
+        return True
+    try:
+        answers = [
+            _holds(name, key, operand, context)
+            for name, operands in condition.items()
+            for key, operand in operands.items()
+        ]
+    except AttributeError:  # not a mapping of mappings
+        return None
+    if False in answers:
+        return False
+    return None if None in answers else True
+
+
+def like(pattern: str, value: str) -> bool:
+    """Return whether a value matches a pattern with IAM's wildcards, `*` and `?`."""
+    return _regex(pattern).fullmatch(value) is not None
+
+
+@cache
+def _regex(pattern: str) -> re.Pattern[str]:
+    parts = {"*": ".*", "?": "."}
+    return re.compile("".join(parts.get(c) or re.escape(c) for c in pattern), re.DOTALL)
+
+
+def _holds(name: str, key: str, operand: Any, context: Context) -> bool | None:
+    try:
+        return _operator(name, _strings(operand), context.values(key))
+    except (UnsupportedError, ValueError, OverflowError):
+        return None
+
+
+def _strings(operand: Any) -> tuple[str, ...]:
+    values = operand if isinstance(operand, list | tuple) else [operand]
+    texts = tuple(str(v).lower() if isinstance(v, bool) else str(v) for v in values)
+    if any("${" in text for text in texts):
+        raise UnsupportedError
+    return texts
+
+
+def _operator(name: str, wanted: Sequence[str], values: tuple[str, ...] | None) -> bool:
+    qualifier, _, base = name.rpartition(":")
+    if base == "Null":
+        return any((want.lower() == "true") == (values is None) for want in wanted)
+    if_exists = base.endswith("IfExists")
+    base = base.removesuffix("IfExists")
+    if base not in _OPERATORS or qualifier not in ("", "ForAnyValue", "ForAllValues"):
+        raise UnsupportedError
+    compare, negated = _OPERATORS[base]
+
+    def one(value: str) -> bool:
+        return any(compare(want, value) for want in wanted) != negated
+
+    if values is None:
+        return if_exists or qualifier == "ForAllValues" or (negated and not qualifier)
+    return _over(qualifier, one, values)
+
+
+def _over(qualifier: str, one: Callable[[str], bool], values: Iterable[str]) -> bool:
+    values = tuple(values)
+    match qualifier:
+        case "ForAnyValue":
+            return any(map(one, values))
+        case "ForAllValues":
+            return all(map(one, values))
+        case "" if len(values) == 1:
+            return one(values[0])
+    raise UnsupportedError
+
+
+def _arn_like(pattern: str, arn: str) -> bool:
+    """Compare ARNs part by part: a wildcard does not reach over the colons of the first five parts."""
+    wanted, parts = pattern.split(":", 5), arn.split(":", 5)
+    return len(wanted) == len(parts) == 6 and all(map(like, wanted, parts))
+
+
+def _caseless(compare: Compare) -> Compare:
+    return lambda want, value: compare(want.casefold(), value.casefold())
+
+
+def _dates(compare: Callable[[datetime, datetime], bool]) -> Compare:
+    return lambda want, value: compare(_date(value), _date(want))
+
+
+def _numbers(compare: Callable[[float, float], bool]) -> Compare:
+    return lambda want, value: compare(float(value), float(want))
+
+
+def _date(text: str) -> datetime:
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return datetime.fromtimestamp(float(text), UTC)
+    date = datetime.fromisoformat(text)
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
+
+
+def _in_network(want: str, value: str) -> bool:
+    return ipaddress.ip_address(value) in ipaddress.ip_network(want, strict=False)
+
+
+# Name -> how one wanted value is compared with one of the request, and whether the operator says "none of these".
+_OPERATORS: Mapping[str, tuple[Compare, bool]] = {
+    "StringEquals": (operator.eq, False),
+    "StringNotEquals": (operator.eq, True),
+    "StringEqualsIgnoreCase": (_caseless(operator.eq), False),
+    "StringNotEqualsIgnoreCase": (_caseless(operator.eq), True),
+    "StringLike": (like, False),
+    "StringNotLike": (like, True),
+    "ArnEquals": (_arn_like, False),
+    "ArnLike": (_arn_like, False),
+    "ArnNotEquals": (_arn_like, True),
+    "ArnNotLike": (_arn_like, True),
+    "Bool": (_caseless(operator.eq), False),
+    "DateEquals": (_dates(operator.eq), False),
+    "DateNotEquals": (_dates(operator.eq), True),
+    "DateLessThan": (_dates(operator.lt), False),
+    "DateLessThanEquals": (_dates(operator.le), False),
+    "DateGreaterThan": (_dates(operator.gt), False),
+    "DateGreaterThanEquals": (_dates(operator.ge), False),
+    "NumericEquals": (_numbers(operator.eq), False),
+    "NumericNotEquals": (_numbers(operator.eq), True),
+    "NumericLessThan": (_numbers(operator.lt), False),
+    "NumericLessThanEquals": (_numbers(operator.le), False),
+    "NumericGreaterThan": (_numbers(operator.gt), False),
+    "NumericGreaterThanEquals": (_numbers(operator.ge), False),
+    "IpAddress": (_in_network, False),
+    "NotIpAddress": (_in_network, True),
+}

@@ -1,0 +1,242 @@
+"""Would AWS allow it? IAM's evaluation of identity policies and of trust (resource) policies. Pure; no I/O.
+
+Fails closed: a statement with a part that this evaluator does not support never allows anything and, in a Deny, always
+applies. Supported: Action and NotAction, Resource and NotResource, wildcards, the conditions of `conditions`, and the
+principals AWS (ARN, account, `*`, unique id) and Service. Not supported: NotPrincipal, policy variables, service
+control policies. Reasons are in AWS's own words (IAM user guide, troubleshoot_access-denied).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import Any
+
+from tfdriver.conditions import Context, holds, like
+
+Document = Mapping[str, Any]
+
+
+class Effect(StrEnum):
+    """What a set of policies says of a request."""
+
+    ALLOW = "Allow"
+    DENY = "Deny"
+    NOTHING = ""
+
+
+class Named(IntEnum):
+    """How closely a statement's Principal names a caller."""
+
+    NO = 0
+    ACCOUNT = 1  # its whole account
+    ITSELF = 2  # the user, the role, the session or `*`
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who makes a request.
+
+    arn: the user's ARN, or a role session's (`arn:aws:sts::ID:assumed-role/NAME/SESSION`); account: 12 digits;
+    unique_id: of the user (`AIDA...`) or the session's role (`AROA...`); role_arn: the session's role, else ''.
+    A service has only `service`, e.g. `lambda.amazonaws.com`.
+    """
+
+    arn: str = ""
+    account: str = ""
+    unique_id: str = ""
+    role_arn: str = ""
+    service: str = ""
+
+    @property
+    def identity_arn(self) -> str:
+        """What `aws:PrincipalArn` is: the user's ARN, or for a session its role's, with the path."""
+        return self.role_arn or self.arn
+
+
+@dataclass(frozen=True)
+class Permissions:
+    """What a caller's own policies are. boundary, session: a permissions boundary and a session policy, if any."""
+
+    identity: tuple[Document, ...] = ()
+    boundary: Document | None = None
+    session: Document | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """An action (`service:Action`) on a resource (ARN, or `*` for none) and what its conditions are held against."""
+
+    action: str
+    resource: str
+    context: Context = field(default_factory=Context)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The outcome. reason: AWS's words, '' if allowed; statement: the one that decided, None if none did."""
+
+    allowed: bool
+    reason: str = ""
+    statement: Document | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one kind of policy says, and the statement that says it. named: only of policies with principals."""
+
+    effect: Effect
+    statement: Document | None = None
+    named: Named = Named.NO
+
+
+def find(policies: Iterable[Document], request: Request) -> Finding:
+    """Return what identity policies say of a request: an explicit Deny wins, then an Allow, then nothing."""
+    found = Finding(Effect.NOTHING)
+    for statement in _statements(policies):
+        effect = _effect(statement, request, resource_counts=True)
+        if effect is Effect.DENY:
+            return Finding(Effect.DENY, statement)
+        if effect is Effect.ALLOW and found.statement is None:
+            found = Finding(Effect.ALLOW, statement)
+    return found
+
+
+def find_trust(policy: Document, caller: Principal, request: Request) -> Finding:
+    """Return what a trust policy (or another resource policy) says of a caller's request.
+
+    Of several statements that allow, the one that names the caller most closely is returned.
+    """
+    found = Finding(Effect.NOTHING)
+    for statement in _statements([policy]):
+        named = _named(statement, caller)
+        effect = _effect(statement, request, resource_counts=False)
+        if named is Named.NO or effect is Effect.NOTHING:
+            continue
+        if effect is Effect.DENY:
+            return Finding(Effect.DENY, statement, named)
+        if named > found.named:
+            found = Finding(Effect.ALLOW, statement, named)
+    return found
+
+
+def authorize(permissions: Permissions, request: Request) -> Decision:
+    """Decide a request within the caller's account by the caller's own policies."""
+    kinds = [("identity-based policy", find(permissions.identity, request)), *_limits(permissions, request)]
+    return _denied(kinds) or _not_allowed(kinds, request) or Decision(True, "", kinds[0][1].statement)
+
+
+def assume_role(caller: Principal, permissions: Permissions, trust: Document, request: Request) -> Decision:
+    """Decide sts:AssumeRole. request: its resource is the role's ARN.
+
+    Across accounts the caller's own policies and the trust policy must both allow it. Within one account a trust policy
+    that names the caller is enough; one that trusts the account leaves it to the caller's policies. A service needs the
+    trust policy alone.
+    Source: IAM user guide, reference_policies_evaluation-logic-cross-account and
+    reference_policies_evaluation-logic_policy-eval-basics-single-account.
+    """
+    own = ("identity-based policy", find(permissions.identity, request))
+    limits = _limits(permissions, request)
+    trusted = find_trust(trust, caller, request)
+    denied = _denied([own, *limits])
+    if denied:
+        return denied
+    if trusted.effect is Effect.DENY:
+        return Decision(False, "with an explicit deny in the role trust policy", trusted.statement)
+    same_account = caller.account == account_of(request.resource)
+    enough = bool(caller.service) or (same_account and trusted.named is Named.ITSELF)
+    refused = _not_allowed(limits if enough else [own, *limits], request)
+    if refused:
+        return refused
+    if trusted.effect is Effect.NOTHING:
+        return Decision(False, f"because no role trust policy allows the {request.action} action")
+    return Decision(True, "", trusted.statement)
+
+
+def account_of(arn: str) -> str:
+    """Return the account id in an ARN, '' if there is none."""
+    parts = arn.split(":", 5)
+    return parts[4] if len(parts) == 6 else ""
+
+
+def _limits(permissions: Permissions, request: Request) -> list[tuple[str, Finding]]:
+    limits = [("permissions boundary", permissions.boundary), ("session policy", permissions.session)]
+    return [(kind, find([policy], request)) for kind, policy in limits if policy is not None]
+
+
+def _denied(kinds: Iterable[tuple[str, Finding]]) -> Decision | None:
+    for kind, finding in kinds:
+        if finding.effect is Effect.DENY:
+            article = "an" if kind[0] in "aeiou" else "a"
+            return Decision(False, f"with an explicit deny in {article} {kind}", finding.statement)
+    return None
+
+
+def _not_allowed(kinds: Iterable[tuple[str, Finding]], request: Request) -> Decision | None:
+    for kind, finding in kinds:
+        if finding.effect is Effect.NOTHING:
+            return Decision(False, f"because no {kind} allows the {request.action} action")
+    return None
+
+
+def _statements(policies: Iterable[Document]) -> list[Document]:
+    found: list[Document] = []
+    for policy in policies:
+        statements = policy.get("Statement", [])
+        listed = [statements] if isinstance(statements, Mapping) else statements
+        found += [s for s in listed if isinstance(s, Mapping)]
+    return found
+
+
+def _effect(statement: Document, request: Request, *, resource_counts: bool) -> Effect:
+    """Return the statement's effect if it applies to the request; unsupported parts count against the caller."""
+    answers = [
+        _covers(statement, "Action", request.action.lower(), str.lower),
+        _covers(statement, "Resource", request.resource, str) if resource_counts else True,
+        holds(statement.get("Condition"), request.context),
+    ]
+    if statement.get("Effect") == "Deny":
+        return Effect.NOTHING if False in answers else Effect.DENY
+    allows = statement.get("Effect") == "Allow" and all(answers)
+    return Effect.ALLOW if allows else Effect.NOTHING
+
+
+def _covers(statement: Document, element: str, value: str, fold: Any) -> bool | None:
+    """Return whether Action/NotAction or Resource/NotResource covers a value; None if it holds a policy variable."""
+    negated = f"Not{element}" in statement
+    patterns = _strings(statement.get(f"Not{element}" if negated else element))
+    if any(like(fold(pattern), value) for pattern in patterns if "${" not in pattern):
+        return not negated
+    if any("${" in pattern for pattern in patterns):
+        return None
+    return negated if patterns else False
+
+
+def _named(statement: Document, caller: Principal) -> Named:
+    if "NotPrincipal" in statement:  # unsupported
+        return Named.ACCOUNT if statement.get("Effect") == "Deny" else Named.NO
+    principal = statement.get("Principal")
+    if principal == "*":
+        principal = {"AWS": "*"}
+    if not isinstance(principal, Mapping):
+        return Named.NO
+    if caller.service:
+        return Named.ITSELF if caller.service in _strings(principal.get("Service")) else Named.NO
+    return max((_names(p, caller) for p in _strings(principal.get("AWS"))), default=Named.NO)
+
+
+def _names(principal: str, caller: Principal) -> Named:
+    session = f"{caller.unique_id}:{caller.arn.rpartition('/')[2]}"
+    if principal in {"*", caller.arn, caller.identity_arn, caller.unique_id, session} - {""}:
+        return Named.ITSELF
+    root = re.fullmatch(r"(?:arn:([\w-]+):iam::)?(\d{12})(?::root)?", principal)
+    if root is None or root[2] != caller.account:
+        return Named.NO
+    return Named.ACCOUNT if root[1] is None or caller.arn.startswith(f"arn:{root[1]}:") else Named.NO
+
+
+def _strings(value: Any) -> Sequence[str]:
+    values = [value] if isinstance(value, str) else value
+    return [v for v in values if isinstance(v, str)] if isinstance(values, list | tuple) else []
