@@ -15,10 +15,12 @@ from typing import Any
 import click
 
 from tfdriver import __version__
+from tfdriver.commands import demo as demo_command
 from tfdriver.commands import destroy as destroy_command
 from tfdriver.commands import init as init_command
 from tfdriver.commands import plan as plan_command
 from tfdriver.commands import render as render_command
+from tfdriver.commands import sandbox as sandbox_command
 from tfdriver.commands import tighten as tighten_command
 from tfdriver.commands import up as up_command
 from tfdriver.console import Output
@@ -208,6 +210,41 @@ def destroy(options: _Global, yes: bool, as_json: bool, timeout: float | None, l
         done = destroy_command.destroy(session, confirm)
     output.result("destroy", done, done.exit_code)
     return done.exit_code
+
+
+@cli.command(context_settings={"ignore_unknown_options": True})
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@click.option("--log", type=click.Path(path_type=Path, dir_okay=False), help="Write a line per API call there.")
+@click.option("--faults", type=click.Path(path_type=Path, exists=True), help="Which calls go wrong; see the README.")
+@click.option("--fire", metavar="RULE", help="Inside a sandbox: fire the schedule of an event rule now.")
+@click.pass_obj
+def sandbox(options: _Global, command: tuple[str, ...], log: Path | None, faults: Path | None, fire: str | None) -> int:
+    """Run a command (default: a shell) against a local, two-account AWS.
+
+    \b
+    Example:
+      tfdriver sandbox -- sh -c 'tfdriver up --yes && aws --profile account_b lambda list-functions'
+    """
+    if fire:
+        Output(as_json=True).result("sandbox", sandbox_command.fire(fire, os.environ))
+        return Exit.DONE
+    return sandbox_command.sandbox(options.project, command, os.environ, log=log, faults=faults)
+
+
+@cli.command()
+@_JSON
+def demo(as_json: bool) -> None:
+    """Tell the whole story in the sandbox, start to end; needs no AWS account.
+
+    \b
+    Example:
+      tfdriver demo
+    """
+    output = Output(as_json=as_json)
+    with demo_command.stage(os.environ) as project, output.progress() as progress:
+        tools = real_tools(os.environ, progress, Interrupts())
+        told = demo_command.demo(project, tools, tools.aws)
+    output.result("demo", told)
 
 
 @contextmanager

