@@ -1,0 +1,77 @@
+"""`tfdriver init`: scaffold a project."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tfdriver import assets
+from tfdriver.errors import TfdriverError
+from tfdriver.files import write_whole
+
+NEXT_STEPS = (
+    "Try it as it is, in a local AWS: tfdriver sandbox -- tfdriver up --yes",
+    "Put your account ids, profiles and region into tfdriver.yaml",
+    "See what would be done: tfdriver plan",
+    "Do it: tfdriver up",
+)
+
+
+@dataclass(frozen=True)
+class InitResult:
+    """A new project. root: its folder, absolute; files: what was written, as
+    paths below it, sorted; next_steps: sentences for people."""
+
+    root: Path
+    files: tuple[str, ...]
+    next_steps: tuple[str, ...] = NEXT_STEPS
+
+
+def init(directory: Path) -> InitResult:
+    """Write an example spec, the modules it uses and a .gitignore into `directory`, which is made if missing.
+
+    Raises TfdriverError if any of the files is there already, naming them; nothing is written then.
+    """
+    root = directory.absolute()
+    files = _scaffold()
+    _refuse_existing(root, files)
+    for name, source in files.items():
+        path = root / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            data = source.read_bytes()
+        except OSError as error:
+            raise TfdriverError(f"cannot write it: {error.strerror}", where=str(path)) from error
+        write_whole(path, data)
+    return InitResult(root, tuple(sorted(files)))
+
+
+def _scaffold() -> dict[str, Path]:
+    """Return the file to copy for each name in the new project."""
+    modules = assets.modules()
+    scaffold = assets.templates() / "init"
+    copied = {f"modules/{path.relative_to(modules).as_posix()}": path for path in _shipped(modules)}
+    return {"tfdriver.yaml": scaffold / "tfdriver.yaml", ".gitignore": scaffold / "gitignore", **copied}
+
+
+def _shipped(folder: Path) -> Iterator[Path]:
+    """Yield the files below a folder of a checkout or wheel, without what tools leave there (hidden, caches)."""
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        if path.is_file() and not any(part.startswith(".") or part == "__pycache__" for part in parts):
+            yield path
+
+
+def _refuse_existing(root: Path, files: dict[str, Path]) -> None:
+    if root.exists() and not root.is_dir():
+        raise TfdriverError("is not a folder", where=str(root), hint="Name another one")
+    if (root / "modules").is_symlink():
+        raise TfdriverError("is a symlink", where=str(root / "modules"), hint="Name an empty folder, or move it away")
+    present = sorted(name for name in files if (root / name).exists() or (root / name).is_symlink())
+    if present:
+        raise TfdriverError(
+            f"there is already {', '.join(present)}; nothing was written",
+            where=str(root),
+            hint="Name an empty folder, or move these away",
+        )

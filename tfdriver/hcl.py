@@ -1,0 +1,78 @@
+"""Writing Terraform's language safely: literals, identifiers, and columns as `terraform fmt` wants them. Pure; no I/O.
+
+Source: HCL's syntax specification, "Template Expressions" and "Quoted Template Expressions".
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from tfdriver.errors import TfdriverError
+
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
+
+
+class Identifier(str):
+    """A string that was found to be a Terraform identifier, and is printed without quotes."""
+
+    __slots__ = ()
+
+
+def identifier(value: str) -> Identifier:
+    """Return `value` marked as an identifier. Raises TfdriverError if it is not one."""
+    text = str(value)  # an undefined name of a template raises here, naming itself
+    if not _IDENTIFIER.fullmatch(text):
+        raise TfdriverError(f"{value!r} is not a Terraform identifier", hint="Use letters, digits, `_` and `-`")
+    return Identifier(text)
+
+
+def literal(value: Any) -> str:
+    """Return `value` as a Terraform expression: strings quoted, numbers, bools and None as they are.
+
+    Raises TfdriverError for anything else.
+    """
+    match value:
+        case Identifier():
+            return str(value)
+        case str():
+            return quoted(value)
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+    str(value)  # an undefined name of a template raises here, naming itself
+    raise TfdriverError(f"a template cannot print a {type(value).__name__}", hint="Print text, a number or a bool")
+
+
+def quoted(text: str) -> str:
+    """Return a quoted Terraform string whose value is `text` (which Terraform normalises to NFC).
+
+    Raises TfdriverError for half of a surrogate pair, which no file can hold.
+    """
+    return '"' + "".join(_escape(char) for char in _double_introducers(text)) + '"'
+
+
+def aligned(text: str) -> str:
+    """Return `text`, lines of `name = value`, with their equals signs in one column."""
+    pairs = [line.partition(" = ") for line in text.splitlines() if line.strip()]
+    width = max((len(name) for name, _, _ in pairs), default=0)
+    return "".join(f"{name:<{width}} = {value}\n" for name, _, value in pairs)
+
+
+def _double_introducers(text: str) -> str:
+    return text.replace("${", "$${").replace("%{", "%%{")
+
+
+def _escape(char: str) -> str:
+    if char in _ESCAPES:
+        return _ESCAPES[char]
+    if char.isprintable():
+        return char
+    code = ord(char)
+    if 0xD800 <= code <= 0xDFFF:
+        raise TfdriverError("half of a surrogate pair is not text")
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
