@@ -1,0 +1,146 @@
+"""A world of IAM roles in a file, seen by a fake AWS and changed by the fake Terraform."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from tfdriver.aws import Caller
+from tfdriver.clock import Clock
+from tfdriver.decide import LiveRole, Unreadable
+from tfdriver.events import Changes, Event
+from tfdriver.interrupts import Interrupts
+from tfdriver.session import Options, Session, Tools, open_session
+from tfdriver.spec.model import Account
+
+TERRAFORM = Path(__file__).with_name("terraform.py")
+
+
+class World:
+    """The file. roles: name, account, trust policy, unique id and tags, by ARN."""
+
+    def __init__(self, home: Path) -> None:
+        self.path = home / "world.json"
+        self.path.write_text(json.dumps({"roles": {}}))
+
+    @property
+    def data(self) -> dict[str, Any]:
+        return json.loads(self.path.read_text())
+
+    def change(self, do: Callable[[dict[str, Any]], Any]) -> None:
+        data = self.data
+        do(data)
+        self.path.write_text(json.dumps(data))
+
+    def trust(self, name: str) -> dict[str, Any]:
+        return next(r["trust"] for r in self.data["roles"].values() if r["name"] == name)
+
+    def calls(self) -> list[list[str]]:
+        return self.data.get("calls", [])
+
+
+@dataclass
+class FakeAws:
+    """What `aws.Aws` answers, from the world. callers: account id by profile, where it is not the account's own."""
+
+    world: World
+    callers: dict[str, str] = field(default_factory=dict)
+    unreadable: set[str] = field(default_factory=set)
+
+    def caller(self, account: Account) -> Caller:
+        found = self.callers.get(account.profile, account.id)
+        return Caller(found, f"arn:aws:iam::{found}:user/admin")
+
+    def look(self, account: Account, name: str) -> LiveRole | Unreadable | None:
+        if name in self.unreadable:
+            return Unreadable("AccessDenied")
+        for arn, role in self.world.data["roles"].items():
+            if role["name"] == name and role["account"] == account.id:
+                return LiveRole(arn, role["id"], role["trust"], role["tags"])
+        return None
+
+
+@dataclass
+class Lines:
+    """A progress that keeps what it is told."""
+
+    said: list[str] = field(default_factory=list)
+
+    def phase(self, title: str) -> None:
+        self.said.append(title)
+
+    def started(self, composition: str, action: str) -> None:
+        self.said.append(f"{action} {composition}")
+
+    def event(self, composition: str, event: Event) -> None:
+        pass
+
+    def ended(self, composition: str, action: str, changes: Changes | None, seconds: float) -> None:
+        pass
+
+    def note(self, text: str) -> None:
+        self.said.append(text)
+
+
+class FakeClock:
+    """Time that passes only by sleeping."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+    def now(self) -> datetime:
+        return datetime(2026, 1, 2, tzinfo=UTC) + timedelta(seconds=self.seconds)
+
+    def clock(self) -> Clock:
+        return Clock(self.now, lambda: self.seconds, self.sleep)
+
+
+@dataclass
+class Stage:
+    """A project in a fake world. `session` opens it as the commands do."""
+
+    project: Path
+    world: World
+    aws: FakeAws
+    environ: dict[str, str]
+    time: FakeClock = field(default_factory=FakeClock)
+    progress: Lines = field(default_factory=Lines)
+    interrupts: Interrupts = field(default_factory=Interrupts)
+
+    @contextmanager
+    def session(self, command: str = "up"):
+        tools = Tools(self.environ, self.progress, self.interrupts, self.aws, self.time.clock())
+        with open_session(command, Options(self.project), tools) as session:
+            yield session
+
+    def run(self, command: Callable[..., Any], **options: Any) -> Any:
+        """Run a command function without asking."""
+
+        def yes(_view: Any) -> None:
+            pass
+
+        with self.session() as session:
+            return command(session, yes, **options)
+
+
+def make_stage(project: Path, home: Path) -> Stage:
+    """Return a stage for a project that is scaffolded already."""
+    home.mkdir(exist_ok=True)
+    program = home / "terraform"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "{TERRAFORM}" "$@"\n')
+    program.chmod(0o755)
+    world = World(home)
+    environ = {"HOME": str(home), "TFDRIVER_TERRAFORM": str(program), "PATH": "/usr/bin:/bin"}
+    return Stage(project, world, FakeAws(world), environ)
+
+
+__all__ = ["FakeAws", "Session", "Stage", "World", "make_stage"]

@@ -1,0 +1,300 @@
+"""up, tighten, destroy and plan against a fake world: what is trusted after each, what is called, what is said."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.fakes.world import Stage
+from tfdriver import trust
+from tfdriver.commands.destroy import destroy
+from tfdriver.commands.plan import plan
+from tfdriver.commands.tighten import tighten
+from tfdriver.commands.up import up
+from tfdriver.errors import Exit, HalfWayError, TfdriverError
+from tfdriver.interrupts import InterruptedRunError
+
+BAR = "arn:aws:iam::222222222222:role/bar"
+ROOT = "arn:aws:iam::222222222222:root"
+EXACT = trust.Trust(frozenset({BAR}))
+
+
+def trusted(stage: Stage) -> trust.Trust | None:
+    return trust.read(stage.world.trust("foo_bar"))
+
+
+def fail(stage: Stage, what: str, after: int = 0) -> None:
+    stage.world.change(lambda w: w.update(fail={what: {"error": "AccessDenied: no", "after": after}}))
+
+
+def mend(stage: Stage) -> None:
+    stage.world.change(lambda w: w.update(fail={}, calls=[]))
+
+
+def forge(stage: Stage, document) -> None:
+    stage.world.change(lambda w: next(r for r in w["roles"].values() if r["name"] == "foo_bar").update(trust=document))
+
+
+def test_up_ends_exact_with_one_init_each_and_three_applies(stage):
+    done = stage.run(up)
+    assert done.exit_code is Exit.DONE
+    assert trusted(stage) == EXACT
+    commands = stage.world.calls()
+    assert commands[0][0] == "version"
+    assert sorted(commands[1:3]) == [["init", "account_a"], ["init", "account_b"]]
+    assert commands[3:] == [["apply", "account_a"], ["apply", "account_b"], ["apply", "account_a"]]
+    assert [(s.phase, s.added, s.changed) for s in done.steps] == [
+        ("broad", 1, 0),
+        ("connect", 1, 0),
+        ("tighten", 0, 1),
+    ]
+
+
+def test_a_second_up_changes_nothing(stage):
+    stage.run(up)
+    before = stage.world.data["roles"]
+    done = stage.run(up)
+    assert stage.world.data["roles"] == before
+    assert all((s.added, s.changed, s.removed) == (0, 0, 0) for s in done.steps)
+    assert done.summary == "nothing to change"
+
+
+def test_no_tighten_is_half_way_and_tighten_finishes(stage):
+    done = stage.run(up, tighten=False)
+    assert done.exit_code is Exit.HALF_WAY
+    assert "account 222222222222, only as role/bar, until 2026-01-02 01:00:0" in done.in_force
+    mend(stage)
+    done = stage.run(tighten)
+    assert (done.exit_code, trusted(stage)) == (Exit.DONE, EXACT)
+    assert [c for c in stage.world.calls() if c[0] == "apply"] == [["apply", "account_a"]]
+
+
+def test_failing_in_phase_2_is_loud_and_up_goes_on_from_there(stage):
+    fail(stage, "apply account_b")
+    with pytest.raises(HalfWayError) as caught:
+        stage.run(up)
+    said = str(caught.value)
+    assert "AccessDenied: no" in said
+    assert "role foo_bar in account_a trusts account 222222222222, only as role/bar, until" in said
+    assert "Run `tfdriver up` again to finish, or `tfdriver destroy`" in said
+    opened = trusted(stage)
+    mend(stage)
+    stage.time.sleep(600)
+    stage.run(up)
+    assert opened is not None
+    assert opened.broad
+    assert [c for c in stage.world.calls() if c[0] == "apply"] == [["apply", "account_b"], ["apply", "account_a"]]
+    assert trusted(stage) == EXACT
+
+
+def test_failing_in_phase_3_says_tighten(stage):
+    stage.run(up, tighten=False)
+    fail(stage, "apply account_a")
+    with pytest.raises(HalfWayError, match="Run `tfdriver tighten` to close it"):
+        stage.run(tighten)
+
+
+def test_failing_before_anything_is_open_is_an_ordinary_failure(stage):
+    fail(stage, "apply account_a")
+    with pytest.raises(TfdriverError) as caught:
+        stage.run(up)
+    assert caught.value.exit_code is Exit.FAILED
+
+
+def test_a_failure_while_aws_cannot_be_asked_counts_as_open(stage):
+    fail(stage, "apply account_b")
+
+    def blind(_view):
+        stage.aws.unreadable = {"foo_bar"}
+
+    with stage.session() as session, pytest.raises(HalfWayError, match="may trust a whole account"):
+        up(session, blind)
+
+
+def test_an_expired_window_is_never_opened_again(stage):
+    fail(stage, "apply account_b")
+    with pytest.raises(HalfWayError):
+        stage.run(up)
+    opened = trusted(stage)
+    stage.time.sleep(7200)
+    with pytest.raises(TfdriverError) as caught:
+        stage.run(up)
+    assert not isinstance(caught.value, HalfWayError)
+    assert trusted(stage) == opened
+
+
+def test_tighten_before_up_says_so_at_once(stage):
+    with pytest.raises(TfdriverError, match=r"foo_bar in account_a: there is no such role.*tfdriver up"):
+        stage.run(tighten)
+    assert stage.world.calls() == [["version", stage.world.calls()[0][1]]]
+
+
+def test_tighten_without_the_trusted_role_says_so_at_once(stage):
+    fail(stage, "apply account_b")
+    with pytest.raises(HalfWayError):
+        stage.run(up)
+    mend(stage)
+    with pytest.raises(TfdriverError, match=r"role bar in account_b: .*does not exist"):
+        stage.run(tighten)
+    assert [c[0] for c in stage.world.calls()] == ["version"]
+
+
+def test_tighten_of_what_is_tight_starts_no_terraform(stage):
+    stage.run(up)
+    mend(stage)
+    assert stage.run(tighten).exit_code is Exit.DONE
+    assert [c[0] for c in stage.world.calls()] == ["version"]
+
+
+FOREIGN = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]}
+
+
+def test_a_foreign_trust_stops_up_and_tighten_until_overwritten(stage):
+    stage.run(up)
+    forge(stage, FOREIGN)
+    for command in (up, tighten):
+        with pytest.raises(TfdriverError, match=r"not one that tfdriver wrote.*--overwrite"):
+            stage.run(command)
+    assert stage.world.trust("foo_bar") == FOREIGN
+    assert stage.run(tighten, overwrite=True).exit_code is Exit.DONE
+    assert trusted(stage) == EXACT
+
+
+@pytest.mark.parametrize("command", [up, tighten])
+def test_an_orphaned_trust_is_pinned_again_and_never_broad(stage, command):
+    stage.run(up)
+    forge(stage, trust.document(trust.Trust(frozenset({"AROADEADDEADDEADDEAD"}))))
+    mend(stage)
+    stage.run(command)
+    assert trusted(stage) == EXACT
+    assert len([c for c in stage.world.calls() if c == ["apply", "account_a"]]) == 1
+
+
+def test_a_lost_trusting_role_is_exact_at_once(stage):
+    stage.run(up)
+    stage.world.change(lambda w: w["roles"].pop("arn:aws:iam::111111111111:role/foo_bar"))
+    done = stage.run(up)
+    assert [s.phase for s in done.steps] == ["broad", "connect", "tighten"]
+    assert [s.changed for s in done.steps] == [0, 0, 0]
+
+
+def test_an_unreadable_role_stops_everything(stage):
+    stage.aws.unreadable = {"foo_bar"}
+    for command in (up, tighten, destroy):
+        with pytest.raises(TfdriverError, match="cannot be read: AccessDenied"):
+            stage.run(command)
+    assert not (stage.project / "compositions").exists()
+
+
+def test_the_wrong_account_stops_before_anything_is_written(stage):
+    stage.aws.callers = {"account_a": "222222222222", "account_b": "111111111111"}
+    with pytest.raises(TfdriverError, match="swapped"):
+        stage.run(up)
+    assert not (stage.project / "compositions").exists()
+    assert [c[0] for c in stage.world.calls()] == ["version"]
+
+
+def test_destroy_leaves_nothing_and_may_be_repeated(stage):
+    stage.run(up)
+    done = stage.run(destroy)
+    assert [s.composition for s in done.steps] == ["account_b", "account_a"]
+    assert stage.world.data["roles"] == {}
+    assert not list((stage.project / "compositions").glob("*/*"))
+    assert stage.run(destroy).steps == ()
+
+
+def test_destroy_goes_on_after_a_failure_half_way(stage):
+    stage.run(up)
+    fail(stage, "destroy account_a")
+    with pytest.raises(TfdriverError):
+        stage.run(destroy)
+    assert list(stage.world.data["roles"]) == ["arn:aws:iam::111111111111:role/foo_bar"]
+    mend(stage)
+    stage.run(destroy)
+    assert stage.world.data["roles"] == {}
+
+
+def test_destroy_of_a_strangers_role_is_refused(stage):
+    stage.run(up)
+    forge(stage, FOREIGN)
+    stage.world.change(lambda w: [r.update(tags={}) for r in w["roles"].values()])
+    with pytest.raises(TfdriverError, match="tags are not this project's"):
+        stage.run(destroy)
+    assert len(stage.world.data["roles"]) == 2
+
+
+def test_plan_says_what_each_phase_would_change_and_changes_nothing(stage):
+    with stage.session("plan") as session:
+        planned = plan(session)
+    assert [(p.phase, p.composition, [c.action for c in p.changes]) for p in planned.phases] == [
+        ("broad", "account_a", ["create"]),
+        ("connect", "account_b", ["create"]),
+        ("tighten", "account_a", ["update"]),
+    ]
+    assert planned.differences
+    assert stage.world.data["roles"] == {}
+    stage.run(up)
+    with stage.session("plan") as session:
+        assert not plan(session).differences
+
+
+def test_what_was_not_confirmed_is_not_done(stage):
+    def no(view):
+        assert [a.caller for a in view.accounts] == [
+            "arn:aws:iam::111111111111:user/admin",
+            "arn:aws:iam::222222222222:user/admin",
+        ]
+        raise TfdriverError("not confirmed")
+
+    with stage.session() as session, pytest.raises(TfdriverError, match="not confirmed"):
+        up(session, no)
+    assert not (stage.project / "compositions").exists()
+
+
+def test_an_interrupt_between_phases_is_half_way(stage):
+    stage.progress.phase = lambda title: stage.interrupts.request() if "phase 2" in title else None
+    with pytest.raises(HalfWayError, match=r"stopped by SIGINT.*In force now"):
+        stage.run(up)
+
+
+def test_an_interrupt_before_anything_changed_is_not(stage):
+    stage.progress.phase = lambda _title: stage.interrupts.request()
+    with pytest.raises(InterruptedRunError):
+        stage.run(up)
+
+
+def test_a_second_run_at_once_is_refused_and_told_who_is_at_work(stage):
+    with stage.session("up"), pytest.raises(TfdriverError, match="another run is at work here"):
+        stage.run(up)
+
+
+def test_the_values_are_those_last_applied(stage):
+    stage.run(up)
+    values = json.loads((stage.project / "compositions/account_a/terraform.tfvars.json").read_text())
+    assert values["trust_policies"] == {"foo_bar": trust.document(EXACT)}
+    assert values["account_id"] == "111111111111"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [("", "empty or cut off"), ('{"version": 4, "resou', "empty or cut off"), ('{"version": 9}', "version 9")],
+)
+def test_a_broken_state_stops_before_anything(stage, content, words):
+    stage.run(up)
+    mend(stage)
+    (stage.project / "compositions/account_a/terraform.tfstate").write_text(content)
+    with pytest.raises(TfdriverError, match=words):
+        stage.run(up)
+    assert [c[0] for c in stage.world.calls()] == ["version"]
+
+
+@pytest.mark.parametrize(("version", "good"), [("1.5.7", False), ("0.11.0", False), ("1.6.0", True), ("x", False)])
+def test_an_old_terraform_is_refused(stage, version, good):
+    stage.world.change(lambda w: w.update(version=version))
+    if good:
+        assert stage.run(up).exit_code is Exit.DONE
+    else:
+        with pytest.raises(TfdriverError, match="Install Terraform"):
+            stage.run(up)
+        assert not (stage.project / "compositions").exists()
