@@ -26,7 +26,7 @@ def check(path: Path, expected_names: Collection[str]) -> None:
 
     path: the composition's folder, which need not exist; expected_names: the files that will be written. Raises
     TfdriverError naming a generated file that was edited, a file that Terraform would obey and tfdriver did not write,
-    a symlink, or a selected workspace.
+    or a symlink.
     """
     for entry in _entries(path):
         name = entry.name
@@ -48,7 +48,6 @@ def check(path: Path, expected_names: Collection[str]) -> None:
             where=str(entry),
             hint="Move it away; what it says belongs into templates/ or modules/",
         )
-    _check_workspace(path)
 
 
 def write(path: Path, files: Mapping[str, str | bytes]) -> list[str]:
@@ -146,14 +145,3 @@ def _unlink(entries: list[Path], folder: Path) -> None:
         entry.unlink()
     if entries:
         sync_folder(folder)
-
-
-def _check_workspace(path: Path) -> None:
-    """Refuse a workspace chosen by `terraform workspace select`: Terraform would work on another state."""
-    chosen = path / ".terraform" / "environment"
-    if chosen.is_file() and _read(chosen).strip() not in (b"", b"default"):
-        raise TfdriverError(
-            "another Terraform workspace is selected here, with a state of its own",
-            where=str(path),
-            hint="Run `terraform workspace select default` there",
-        )

@@ -46,8 +46,8 @@ def render(composition: Composition, templates: Path | Sequence[Path]) -> dict[s
 def tfvars(values: dict[str, Any]) -> str:
     """Return the JSON text of `terraform.tfvars.json`: one line for each value two levels down, in the given order.
 
-    Terraform accepts and ignores the member "//" (tried with 1.11 and 1.15). Raises TfdriverError for a value that
-    JSON or UTF-8 can't hold.
+    values: at least one. Terraform accepts and ignores the member "//" (tried with 1.11 and 1.15). Raises TfdriverError
+    for a value that JSON or UTF-8 can't hold.
     """
     try:
         body = ",\n".join(f"  {_json(key)}: {_member(value)}" for key, value in values.items()) + "\n}\n"

@@ -1,0 +1,48 @@
+"""Compositions that several tests here render."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from tests.unit.builders import BAR, FOO, A, B, role
+from tfdriver import assets
+from tfdriver.compositions import Composition, Side
+
+TEMPLATES = assets.templates()
+
+EXAMPLE_TRUSTING = Composition("account_a", "foo-bar", A, Side.TRUSTING, (FOO,))
+EXAMPLE_TRUSTED = Composition("account_b", "foo-bar", B, Side.TRUSTED, (replace(BAR, package=Path("lambda")),))
+
+MANY_TRUSTING = Composition(
+    "account_a_trusting",
+    "many",
+    A,
+    Side.TRUSTING,
+    (
+        role("a", A, trusts=("z",), variables={"x": 1, "a_very_long_variable_name-with-dashes": [1, {"b": None}]}),
+        replace(role("orders-" + "x" * 50, A, trusts=("z",)), source="terraform-aws-modules/iam/aws//modules/role"),
+        replace(role("for", A, name="odd+=,.@-name", trusts=("z",)), source="git::https://example.com/a.git?ref=v1.2"),
+        role("null", A, trusts=("z",), variables={"granted": ["a"]}),
+    ),
+)
+MANY_TRUSTED = Composition(
+    "account_a_trusted",
+    "many",
+    A,
+    Side.TRUSTED,
+    (
+        role("z", A, package=Path("lambda"), variables={"schedule": "rate(5 minutes)"}),
+        role("_w-1", A, path="/team/"),
+    ),
+)
+
+ALL = (EXAMPLE_TRUSTING, EXAMPLE_TRUSTED, MANY_TRUSTING, MANY_TRUSTED)
+
+
+def templates_in(folder: Path, **texts: str) -> Path:
+    """A project's templates folder with these templates: `main` is main.tf.j2."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        (folder / f"{name}.tf.j2").write_text(text, encoding="utf-8")
+    return folder

@@ -1,0 +1,37 @@
+"""Files are written whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tfdriver.errors import TfdriverError
+from tfdriver.files import write_whole
+
+
+def test_new_and_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    write_whole(path, b"one", mode=0o600)
+    write_whole(path, b"two", mode=0o600)
+    assert path.read_bytes() == b"two"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [p.name for p in tmp_path.iterdir()] == ["f"]
+
+
+def test_a_symlink_is_replaced_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "target").write_text("kept")
+    (tmp_path / "f").symlink_to(tmp_path / "target")
+    (tmp_path / ".f.new").symlink_to(tmp_path / "target")
+    write_whole(tmp_path / "f", b"new")
+    assert (tmp_path / "target").read_text() == "kept"
+    assert not (tmp_path / "f").is_symlink()
+
+
+def test_failure_names_the_file_and_leaves_no_litter(tmp_path: Path) -> None:
+    (tmp_path / "f").mkdir()
+    with pytest.raises(TfdriverError, match="f: cannot write it"):
+        write_whole(tmp_path / "f", b"x")
+    assert [p.name for p in tmp_path.iterdir()] == ["f"]
+    with pytest.raises(TfdriverError, match="cannot write it: No such file"):
+        write_whole(tmp_path / "none" / "f", b"x")

@@ -1,0 +1,182 @@
+"""A composition's folder: written whole and private, edits and strangers found, everything of ours removed."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.unit.render.cases import EXAMPLE_TRUSTED, TEMPLATES
+from tfdriver import folder
+from tfdriver.errors import TfdriverError
+from tfdriver.package import zip_folder
+from tfdriver.render import render, tfvars
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, str | bytes]:
+    (tmp_path / "lambda").mkdir()
+    (tmp_path / "lambda" / "handler.py").write_text("pass\n")
+    text = render(EXAMPLE_TRUSTED, TEMPLATES)
+    return {**text, "terraform.tfvars.json": tfvars({"region": "x"}), "bar.zip": zip_folder(tmp_path / "lambda")}
+
+
+@pytest.fixture
+def path(tmp_path: Path, files: dict[str, str | bytes]) -> Path:
+    """A composition that was written."""
+    composition = tmp_path / "compositions" / "account_b"
+    folder.write(composition, files)
+    return composition
+
+
+def contents(path: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in path.iterdir() if p.is_file()}
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_writing_gives_exactly_the_files(path: Path, files: dict[str, str | bytes]) -> None:
+    assert contents(path) == {n: c.encode() if isinstance(c, str) else c for n, c in files.items()}
+    assert mode(path) == 0o700
+    assert mode(path / "terraform.tfvars.json") == 0o600
+
+
+def test_only_what_changed_is_written(path: Path, files: dict[str, str | bytes]) -> None:
+    untouched = (path / "main.tf").stat().st_ino
+    assert folder.write(path, files) == []
+    assert folder.write(path, {**files, "terraform.tfvars.json": tfvars({"region": "y"})}) == ["terraform.tfvars.json"]
+    assert (path / "main.tf").stat().st_ino == untouched
+
+
+def test_a_checkouts_open_modes_are_closed(path: Path, files: dict[str, str | bytes]) -> None:
+    path.chmod(0o755)
+    (path / "terraform.tfvars.json").chmod(0o644)
+    assert folder.write(path, files) == []
+    assert (mode(path), mode(path / "terraform.tfvars.json")) == (0o700, 0o600)
+
+
+def test_generated_files_no_longer_wanted_are_removed(path: Path, files: dict[str, str | bytes]) -> None:
+    wanted = {name: content for name, content in files.items() if name not in ("output.tf", "bar.zip")}
+    assert folder.write(path, wanted) == ["bar.zip", "output.tf"]
+    assert set(contents(path)) == set(wanted)
+
+
+def test_a_crashs_unfinished_file_is_no_obstacle(path: Path, files: dict[str, str | bytes]) -> None:
+    (path / ".main.tf.new").write_text("half")
+    (path / "main.tf").unlink()
+    assert folder.write(path, files) == ["main.tf"]
+    assert (path / "main.tf").read_text() == files["main.tf"]
+
+
+def edit(name: str, text: str) -> Callable[[Path], object]:
+    return lambda path: (path / name).write_text((path / name).read_text().replace("x", "y") + text)
+
+
+def link(name: str) -> Callable[[Path], object]:
+    return lambda path: (path / name).symlink_to("/etc/passwd")
+
+
+def put(name: str, text: str = "x") -> Callable[[Path], object]:
+    def spoil(path: Path) -> None:
+        (path / name).parent.mkdir(exist_ok=True)
+        (path / name).write_text(text)
+
+    return spoil
+
+
+def first_line(path: Path) -> None:
+    values = path / "terraform.tfvars.json"
+    values.write_text(values.read_text().replace('",\n', '", "profile": "evil",\n', 1))
+
+
+SPOILT = {
+    "main.tf edited": (edit("main.tf", "\n"), "main.tf: this generated file was edited"),
+    "values edited": (edit("terraform.tfvars.json", ""), "terraform.tfvars.json: this generated file was edited"),
+    "values edited in the first line": (first_line, "terraform.tfvars.json: Terraform would obey"),
+    "zip replaced": (put("bar.zip"), "bar.zip: this generated file was edited"),
+    "main.tf replaced": (put("main.tf"), "main.tf: Terraform would obey this file, which tfdriver did not write"),
+    "main.tf a folder": (lambda p: ((p / "main.tf").unlink(), (p / "main.tf").mkdir()), "main.tf: is not a plain file"),
+    **{
+        f"foreign {name}": (put(name), f"{name}: Terraform would obey")
+        for name in (
+            "x.tf z_override.tf override.tf.json x.tf.json main.tofu main.tofu.json "
+            "terraform.tfvars x.auto.tfvars x.auto.tfvars.json"
+        ).split()
+    },
+    "a symlink": (link("notes.md"), "notes.md: a composition may not hold symlinks"),
+    "the state a symlink": (link("terraform.tfstate"), "terraform.tfstate: a composition may not hold symlinks"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "said"), SPOILT.values(), ids=SPOILT)
+def test_what_is_not_ours_stops_before_anything_is_written(
+    path: Path, files: dict[str, str | bytes], spoil: Callable[[Path], object], said: str
+) -> None:
+    spoil(path)
+    before = contents(path)
+    with pytest.raises(TfdriverError) as caught:
+        folder.check(path, files.keys())
+    assert said in str(caught.value)
+    with pytest.raises(TfdriverError):
+        folder.write(path, {**files, "provider.tf": "other"})
+    assert contents(path) == before
+
+
+def test_notes_and_terraforms_own_files_are_left_alone(path: Path, files: dict[str, str | bytes]) -> None:
+    for name in ("README.md", "override-notes.txt", ".terraform.lock.hcl", "terraform.tfstate", "other.zip"):
+        (path / name).write_text("x")
+    folder.check(path, files.keys())
+    assert folder.write(path, files) == []
+    assert (path / "README.md").read_text() == "x"
+
+
+def test_a_folder_that_does_not_exist_is_fine_to_check(tmp_path: Path) -> None:
+    folder.check(tmp_path / "compositions" / "none", ["main.tf"])
+    assert not (tmp_path / "compositions").exists()
+
+
+@pytest.mark.parametrize("linked", ["compositions", "compositions/account_b"])
+def test_a_linked_folder_is_not_followed(tmp_path: Path, files: dict[str, str | bytes], linked: str) -> None:
+    outside = tmp_path / "outside"
+    (outside / "account_b").mkdir(parents=True)
+    (outside / "account_b" / "terraform.tfstate").write_text("x")
+    (tmp_path / linked).parent.mkdir(exist_ok=True)
+    (tmp_path / linked).symlink_to(outside if linked == "compositions" else outside / "account_b")
+    composition = tmp_path / "compositions" / "account_b"
+    for act in (lambda: folder.write(composition, files), lambda: folder.remove(composition)):
+        with pytest.raises(TfdriverError, match="is not a plain folder"):
+            act()
+    assert [p.name for p in (outside / "account_b").iterdir()] == ["terraform.tfstate"]
+
+
+def test_removing_leaves_nothing(path: Path) -> None:
+    for name in ("terraform.tfstate", "terraform.tfstate.backup", ".terraform.lock.hcl", ".main.tf.new"):
+        (path / name).write_text("x")
+    put(".tfdriver/apply.jsonl")(path)
+    put(".terraform/provider")(path)
+    (path / ".terraform" / "link").symlink_to(path.parent)
+    assert folder.remove(path) == []
+    assert not path.exists()
+    assert path.parent.exists()
+    assert folder.remove(path) == []
+
+
+def test_removing_keeps_what_is_not_ours(path: Path) -> None:
+    edit("main.tf", "\n")(path)
+    put("README.md")(path)
+    put("terraform.tfstate.d/state")(path)
+    put("other.zip")(path)
+    assert folder.remove(path) == ["README.md", "main.tf", "other.zip", "terraform.tfstate.d"]
+
+
+def test_removing_refuses_symlinks_before_it_deletes(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "precious").mkdir()
+    (path / ".terraform").symlink_to(tmp_path / "precious")
+    with pytest.raises(TfdriverError, match="symlinks"):
+        folder.remove(path)
+    assert (path / "main.tf").exists()
+    assert (tmp_path / "precious").exists()

@@ -1,0 +1,39 @@
+"""Rendered compositions, compared with the files in tests/golden. TFDRIVER_UPDATE_GOLDEN=1 writes them anew."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.unit.render.cases import ALL, TEMPLATES
+from tfdriver.compositions import Composition, Side, trusted_values, trusting_values
+from tfdriver.render import render, tfvars
+
+GOLDEN = Path(__file__).resolve().parents[2] / "golden"
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam::222222222222:role/bar"]}}],
+}
+TO_ASSUME = [{"role": "foo", "arn": "arn:aws:iam::1:role/foo", "external_id": "é ${x}", "variables": {"n": "1"}}]
+
+
+def rendered(composition: Composition) -> dict[str, str]:
+    keys = [role.key for role in composition.roles]
+    if composition.side is Side.TRUSTING:
+        values = trusting_values(composition, dict.fromkeys(keys, TRUST))
+    else:
+        values = trusted_values(composition, dict.fromkeys(keys, TO_ASSUME))
+    return {**render(composition, TEMPLATES), "terraform.tfvars.json": tfvars(values)}
+
+
+@pytest.mark.parametrize("composition", ALL, ids=lambda c: f"{c.project}-{c.name}")
+def test_rendering_is_what_it_was(composition: Composition) -> None:
+    folder = GOLDEN / f"{composition.project}-{composition.name}"
+    files = rendered(composition)
+    if os.environ.get("TFDRIVER_UPDATE_GOLDEN"):
+        folder.mkdir(exist_ok=True)
+        for name, text in files.items():
+            (folder / name).write_bytes(text.encode())
+    assert files == {path.name: path.read_bytes().decode() for path in folder.iterdir()}

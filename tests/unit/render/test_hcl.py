@@ -1,0 +1,59 @@
+"""Quoting and columns. That Terraform reads them back is checked with Terraform in tests/integration."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tfdriver import hcl
+from tfdriver.errors import TfdriverError
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("", '""'),
+        ("plain é 😀", '"plain é 😀"'),
+        ('a"b\\c', r'"a\"b\\c"'),
+        ("\n\r\t\0\x7f", r'"\n\r\t\u0000\u007f"'),
+        ("\u2028\U000e0001", r'"\u2028\U000e0001"'),
+        ("${x} %{y} $x {z}", '"$${x} %%{y} $x {z}"'),
+        (True, "true"),
+        (False, "false"),
+        (None, "null"),
+        (7, "7"),
+        (hcl.identifier("a-b_C"), "a-b_C"),
+    ],
+)
+def test_literals(value: object, expected: str) -> None:
+    assert hcl.literal(value) == expected
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_a_quoted_string_is_one_line_with_no_end_inside(text: str) -> None:
+    quoted = hcl.quoted(text)
+    assert quoted.isprintable()
+    inside = quoted[1:-1].replace("\\\\", "").replace('\\"', "")
+    assert '"' not in inside
+    assert "${" not in inside.replace("$${", "")
+    assert "%{" not in inside.replace("%%{", "")
+
+
+def test_an_identifier_loses_its_mark_when_it_is_changed() -> None:
+    assert hcl.literal(hcl.identifier("a") + '"') == r'"a\""'
+
+
+@pytest.mark.parametrize("value", [[], {}, 1.5, b"x", object()])
+def test_other_types_are_no_literals(value: object) -> None:
+    with pytest.raises(TfdriverError, match="cannot print"):
+        hcl.literal(value)
+
+
+def test_half_a_surrogate_pair_is_refused() -> None:
+    with pytest.raises(TfdriverError, match="surrogate"):
+        hcl.quoted("\ud800")
+
+
+def test_equals_signs_are_aligned_on_the_first_of_each_line() -> None:
+    assert hcl.aligned('\n  a = "x = y"\n\n  long_name = 1\n') == '  a         = "x = y"\n  long_name = 1\n'

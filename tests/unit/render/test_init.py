@@ -1,0 +1,62 @@
+"""`tfdriver init`: a project that says what the repository's own example says; nothing is ever overwritten."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tfdriver import assets
+from tfdriver.commands.init import init
+from tfdriver.errors import TfdriverError
+
+EXAMPLE = Path(__file__).resolve().parents[3] / "tfdriver.yaml"
+
+
+def files_in(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_new_project_is_the_example_with_its_modules(tmp_path: Path) -> None:
+    result = init(tmp_path / "new" / "project")
+    root = tmp_path / "new" / "project"
+    assert result.root == root
+    assert list(result.files) == files_in(root)
+    assert result.next_steps
+    assert yaml.safe_load((root / "tfdriver.yaml").read_text()) == yaml.safe_load(EXAMPLE.read_text())
+    for name in ("team_a_foo_ddb/main.tf", "team_b_bar_app/lambda/handler.py", "README.md"):
+        assert (root / "modules" / name).read_bytes() == (assets.modules() / name).read_bytes()
+    assert "*.tfstate" in (root / ".gitignore").read_text().splitlines()
+
+
+def test_only_sources_are_copied(tmp_path: Path) -> None:
+    names = init(tmp_path).files
+    assert not [name for name in names if "__pycache__" in name or ".terraform" in name or name.endswith(".zip")]
+
+
+def test_existing_files_are_listed_and_nothing_is_written(tmp_path: Path) -> None:
+    (tmp_path / "tfdriver.yaml").write_text("mine")
+    (tmp_path / ".gitignore").symlink_to("nowhere")
+    with pytest.raises(TfdriverError, match=r"already \.gitignore, tfdriver\.yaml; nothing was written"):
+        init(tmp_path)
+    assert files_in(tmp_path) == ["tfdriver.yaml"]
+    assert (tmp_path / "tfdriver.yaml").read_text() == "mine"
+
+
+def test_other_files_are_no_obstacle(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("mine")
+    init(tmp_path)
+    assert (tmp_path / "README.md").read_text() == "mine"
+
+
+def test_a_file_or_a_linked_modules_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TfdriverError, match="is not a folder"):
+        init(tmp_path / "file")
+    (tmp_path / "p").mkdir()
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "p" / "modules").symlink_to(tmp_path / "outside")
+    with pytest.raises(TfdriverError, match="symlink"):
+        init(tmp_path / "p")
+    assert files_in(tmp_path) == ["file"]

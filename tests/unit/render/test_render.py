@@ -1,0 +1,116 @@
+"""Rendering: what the text depends on, what a project's own templates can and can't do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.unit.builders import A, B, role
+from tests.unit.render.cases import ALL, EXAMPLE_TRUSTED, EXAMPLE_TRUSTING, TEMPLATES, templates_in
+from tfdriver import stamp
+from tfdriver.compositions import Composition, Side
+from tfdriver.errors import TfdriverError
+from tfdriver.render import FILES, render
+
+
+@pytest.mark.parametrize("composition", ALL, ids=lambda c: c.name)
+def test_every_file_is_stamped(composition: Composition) -> None:
+    files = render(composition, TEMPLATES)
+    assert tuple(files) == FILES
+    assert all(stamp.intact(text.encode()) for text in files.values())
+
+
+def test_names_and_values_of_a_spec_stay_out_of_the_text() -> None:
+    secret = "UNLIKELY"
+    account = replace(A, name=secret, id=secret, profile=secret, region=secret)
+    odd = role("foo", account, name=secret, path=f"/{secret}/", external_id=secret, variables={"x": secret})
+    files = render(Composition(secret, secret, account, Side.TRUSTING, (odd,)), TEMPLATES)
+    assert secret not in "".join(files.values())
+
+
+def test_a_module_source_is_quoted() -> None:
+    hostile = replace(role("foo", A), source='x"\n}\n${file("/etc/passwd")}')
+    text = render(Composition("a", "p", A, Side.TRUSTING, (hostile,)), TEMPLATES)["main.tf"]
+    assert r'= "x\"\n}\n$${file(\"/etc/passwd\")}"' in text
+
+
+@pytest.mark.parametrize("key", ['a"b', "a b", "${x}", "", "1a", "a\n", "é", "a.b"])
+def test_a_role_key_that_is_no_identifier_is_refused(key: str) -> None:
+    with pytest.raises(TfdriverError, match="identifier"):
+        render(Composition("b", "p", B, Side.TRUSTED, (role(key, B, name="n"),)), TEMPLATES)
+
+
+@pytest.mark.parametrize("name", ["source", "role_name", "trust_policy", "for_each", "package"])
+def test_a_variable_with_a_name_that_is_taken_is_refused(name: str) -> None:
+    taken = role("foo", A, variables={name: "x"})
+    with pytest.raises(TfdriverError, match=rf"roles\.foo\.variables\.{name}: {name} is not for you to set"):
+        render(Composition("a", "p", A, Side.TRUSTING, (taken,)), TEMPLATES)
+
+
+def test_a_project_overrides_file_by_file_and_may_add_files(tmp_path: Path) -> None:
+    own = templates_in(tmp_path / "t", terraform="terraform {}\n", backend="# {{ composition.name | identifier }}\n")
+    ours = render(EXAMPLE_TRUSTING, TEMPLATES)
+    files = render(EXAMPLE_TRUSTING, [own, TEMPLATES])
+    assert [name for name in files if files[name] != ours.get(name)] == ["terraform.tf", "backend.tf"]
+    assert files["backend.tf"].endswith("\n# account_a\n")
+
+
+def test_a_file_that_comes_out_empty_is_left_out(tmp_path: Path) -> None:
+    own = templates_in(tmp_path, backend='{% if composition.side == "trusting" %}locals {}\n{% endif %}\n')
+    assert "backend.tf" in render(EXAMPLE_TRUSTING, [own, TEMPLATES])
+    assert "backend.tf" not in render(EXAMPLE_TRUSTED, [own, TEMPLATES])
+
+
+def test_a_projects_missing_templates_folder_is_no_error(tmp_path: Path) -> None:
+    assert render(EXAMPLE_TRUSTING, [tmp_path / "none", TEMPLATES]) == render(EXAMPLE_TRUSTING, TEMPLATES)
+
+
+BROKEN = {
+    "an undefined name": ("\n{{ nonsense }}", "'nonsense' is undefined", 2),
+    "an undefined name as an identifier": ("{{ nonsense | identifier }}", "'nonsense' is undefined", 1),
+    "an undefined attribute": ("\n\n{{ roles[0].arn }}", "no attribute 'arn'", 3),
+    "a syntax error": ("a\n{% if %}", "syntax error", 2),
+    "an unknown filter": ("{{ 1 | nofilter }}", "nofilter", 1),
+    "a missing include": ('{% include "other.j2" %}', "no template other.j2", None),
+    "a list printed": ("\n{{ roles }}", "cannot print a list", 2),
+    "its own failure": ("\n{{ 1 / 0 }}", "division by zero", 2),
+    "a step out of the sandbox": ("{{ ''.__class__.__mro__ }}", "unsafe", 1),
+    "a change of what it was given": ("{{ roles.append(1) }}", "unsafe|not safely", 1),
+}
+
+
+@pytest.mark.parametrize(("text", "said", "line"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_template_is_named_with_its_line(tmp_path: Path, text: str, said: str, line: int | None) -> None:
+    own = templates_in(tmp_path, main=text)
+    with pytest.raises(TfdriverError, match=said) as caught:
+        render(EXAMPLE_TRUSTING, [own, TEMPLATES])
+    if line:
+        assert caught.value.where == f"{own}/main.tf.j2:{line}"
+
+
+def no_main(folder: Path) -> None:
+    (folder / "main.tf.j2").unlink()
+
+
+def not_utf8(folder: Path) -> None:
+    (folder / "main.tf.j2").write_bytes(b"\xff")
+
+
+def leads_elsewhere(folder: Path) -> None:
+    (folder / "main.tf.j2").unlink()
+    (folder.parent / "secret").write_text("secret")
+    (folder / "main.tf.j2").symlink_to(folder.parent / "secret")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [(no_main, "no template main.tf.j2"), (not_utf8, "cannot read"), (leads_elsewhere, "must lie in")],
+)
+def test_a_template_that_cannot_be_had_is_named(tmp_path: Path, spoil: Callable[[Path], None], said: str) -> None:
+    folder = templates_in(tmp_path / "t", **{name.removesuffix(".tf"): "locals {}" for name in FILES})
+    spoil(folder)
+    with pytest.raises(TfdriverError, match=said):
+        render(EXAMPLE_TRUSTING, folder)
