@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from tfdriver import __version__
+from tfdriver.aws import Aws
 from tfdriver.commands import demo as demo_command
 from tfdriver.commands import destroy as destroy_command
 from tfdriver.commands import init as init_command
@@ -243,7 +244,7 @@ def demo(as_json: bool) -> None:
     output = Output(as_json=as_json)
     with demo_command.stage(os.environ) as project, output.progress() as progress:
         tools = real_tools(os.environ, progress, Interrupts())
-        told = demo_command.demo(project, tools, tools.aws)
+        told = demo_command.demo(project, tools, Aws())
     output.result("demo", told)
 
 

@@ -84,6 +84,8 @@ class Output:
         for role in value.roles:
             self._out.print(f"role {role.role} in {role.account} {escape(role.words)}")
         self._out.print(escape(value.summary))
+        for exposure in value.exposures:
+            self._out.print(escape(str(exposure)))
         if value.in_force:
             self._err.print(f"[bold yellow]half way:[/bold yellow] in force now: {escape(value.in_force)}")
             self._err.print("Run `tfdriver tighten` to close it, or `tfdriver destroy` to take everything back.")

@@ -18,6 +18,7 @@ from tfdriver.preflight import Identifies, check_identities
 from tfdriver.settle import wait_for_roles, wait_until_settled
 from tfdriver.spec.model import Spec
 from tfdriver.terraform import Root, Settings
+from tfdriver.timeline import Exposure, Timeline, exposures
 from tfdriver.workspace import Workspace
 
 
@@ -60,13 +61,20 @@ class Driver:
     """Drives Terraform through a project's compositions. One per run; holds nothing that AWS could contradict."""
 
     def __init__(
-        self, workspace: Workspace, aws: Asks, terraform: Settings, progress: Progress, clock: Clock | None = None
+        self,
+        workspace: Workspace,
+        aws: Asks,
+        terraform: Settings,
+        progress: Progress,
+        timeline: Timeline,
+        clock: Clock,
     ) -> None:
+        self._timeline = timeline
         self._workspace = workspace
         self._aws = aws
         self._terraform = terraform
         self._progress = progress
-        self._clock = clock or Clock()
+        self._clock = clock
 
     @property
     def spec(self) -> Spec:
@@ -76,6 +84,10 @@ class Driver:
     def observe(self) -> Observation:
         """Return what AWS shows now."""
         return observe(self.spec, self._aws)
+
+    def exposures(self) -> list[Exposure]:
+        """Return how long which trust was broad, as far as the timeline records it, oldest first."""
+        return exposures(self._timeline.changes(), self._clock.now())
 
     def now(self) -> datetime:
         """Return the UTC time."""
@@ -124,7 +136,8 @@ class Driver:
 
     def destroy(self, composition: Composition) -> Step:
         """Destroy one composition: everything in its state."""
-        return self._run(Phase.CONNECT if composition.side is Side.TRUSTED else Phase.BROAD, composition, "destroy")
+        phase = Phase.CONNECT if composition.side is Side.TRUSTED else Phase.BROAD
+        return self._run(phase, composition, "destroy", values.final(self.spec, composition))
 
     def plan(self, composition: Composition, var_file: Any = None) -> Outcome:
         """Return what apply would do in a composition that was prepared."""
@@ -137,9 +150,13 @@ class Driver:
     def _side(self, side: Side) -> list[Composition]:
         return [c for c in self._workspace.compositions if c.side is side]
 
-    def _root(self, composition: Composition) -> Root:
-        path = self._workspace.path(composition)
-        return Root(path, self._terraform, lambda event: self._progress.event(composition.name, event))
+    def _root(self, composition: Composition, record: Callable[[Event], None] | None = None) -> Root:
+        def on_event(event: Event) -> None:
+            if record is not None:
+                record(event)
+            self._progress.event(composition.name, event)
+
+        return Root(self._workspace.path(composition), self._terraform, on_event)
 
     def _init(self, composition: Composition) -> None:
         started = self._clock.monotonic()
@@ -152,16 +169,17 @@ class Driver:
     ) -> list[Step]:
         self._terraform.interrupts.check()
         check_identities(self.spec, self._aws)
+        chosen = {composition.name: values_of(composition) for composition in compositions}
         for composition in compositions:
-            self._workspace.write(composition, values_of(composition))
-        return side_by_side(lambda c: self._run(phase, c, "apply"), compositions)
+            self._workspace.write(composition, chosen[composition.name])
+        return side_by_side(lambda c: self._run(phase, c, "apply", chosen[c.name]), compositions)
 
-    def _run(self, phase: Phase, composition: Composition, action: str) -> Step:
+    def _run(self, phase: Phase, composition: Composition, action: str, applied: Mapping[str, Any]) -> Step:
         self._terraform.interrupts.check()
         self._workspace.keep_state(composition)
         self._progress.started(composition.name, action)
         started, clock = self._clock.now(), self._clock.monotonic()
-        root = self._root(composition)
+        root = self._root(composition, self._timeline.watch(composition, applied.get("trust_policies", {})))
         result = root.destroy() if action == "destroy" else root.apply()
         seconds = self._clock.monotonic() - clock
         changes = result.changes or Changes()

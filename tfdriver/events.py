@@ -13,13 +13,19 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Event:
-    """One line. type: Terraform's message type, e.g. `apply_start`; address: the resource it is about, or ''."""
+    """One line. type: Terraform's message type, e.g. `apply_start`; at: its time, ISO 8601.
+
+    address, resource_type, id: of the resource it is about, or ''; seconds: how long it took.
+    """
 
     type: str
     message: str
     address: str = ""
     action: str = ""
     seconds: float = 0.0
+    at: str = ""
+    resource_type: str = ""
+    id: str = ""
     body: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -77,8 +83,18 @@ def parse_line(line: str) -> Event | None:
     except (ValueError, TypeError, KeyError):
         return None
     hook = body.get("hook") or body.get("change") or {}
-    address = (hook.get("resource") or {}).get("addr", "")
-    return Event(kind, message, address, hook.get("action", ""), float(hook.get("elapsed_seconds") or 0), body)
+    resource = hook.get("resource") or {}
+    return Event(
+        kind,
+        message,
+        address=resource.get("addr", ""),
+        action=hook.get("action", ""),
+        seconds=float(hook.get("elapsed_seconds") or 0),
+        at=body.get("@timestamp", ""),
+        resource_type=resource.get("resource_type", ""),
+        id=str(hook.get("id_value") or ""),
+        body=body,
+    )
 
 
 def outcome(events: Iterable[Event], operation: str) -> Outcome:

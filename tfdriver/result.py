@@ -9,6 +9,7 @@ from tfdriver import wording
 from tfdriver.decide import TrustState
 from tfdriver.driver import Driver, Step
 from tfdriver.errors import Exit
+from tfdriver.timeline import Exposure
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,17 @@ class RoleTrust:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run of up, tighten or destroy came to. in_force: the broad trusts still in force, in words, or ''."""
+    """What a run of up, tighten or destroy came to. in_force: the broad trusts still in force, in words, or ''.
+
+    exposures: the times in which this run had a whole account trusted.
+    """
 
     exit_code: Exit
     summary: str
     steps: tuple[StepView, ...]
     roles: tuple[RoleTrust, ...]
     in_force: str = ""
+    exposures: tuple[Exposure, ...] = ()
 
 
 def finished(driver: Driver, steps: Iterable[Step]) -> RunResult:
@@ -59,6 +64,7 @@ def finished(driver: Driver, steps: Iterable[Step]) -> RunResult:
         tuple(_step_view(step) for step in steps),
         tuple(_role_trust(state, wording.state(state, now)) for state in states),
         in_force,
+        tuple(e for e in driver.exposures() if steps and (e.closed or now) >= steps[0].started),
     )
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tfdriver.aws import Aws, Caller, known_regions, profile_region
 from tfdriver.clock import Clock
-from tfdriver.driver import Driver, Progress
+from tfdriver.driver import Asks, Driver, Progress
 from tfdriver.environment import terraform_environment
 from tfdriver.errors import TfdriverError
 from tfdriver.halfway import loud
@@ -30,6 +30,7 @@ from tfdriver.program import Program, check_version, find_program
 from tfdriver.spec.load import load_spec
 from tfdriver.spec.model import Spec
 from tfdriver.terraform import Settings
+from tfdriver.timeline import Timeline
 from tfdriver.workspace import Workspace
 
 _ROOM_NEEDED = 20_000_000  # bytes: states, logs and rendered files of a run, with a wide margin
@@ -51,7 +52,7 @@ class Tools:
     environ: Mapping[str, str]
     progress: Progress
     interrupts: Interrupts
-    aws: Aws
+    aws: Asks
     clock: Clock
 
 
@@ -114,7 +115,8 @@ def open_session(command: str, options: Options, tools: Tools) -> Iterator[Sessi
             workspace.check()
             callers = check_identities(spec, tools.aws)
             settings = Settings(program, environment, tools.interrupts, (descriptor,), options.timeout)
-            driver = Driver(workspace, tools.aws, settings, tools.progress, tools.clock)
+            timeline = Timeline(workspace.timeline, {name: caller.arn for name, caller in callers.items()})
+            driver = Driver(workspace, tools.aws, settings, tools.progress, timeline, tools.clock)
             yield Session(
                 spec,
                 workspace,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tfdriver import assets, folder, values
+from tfdriver import assets, folder, timeline, values
 from tfdriver.compositions import Composition, compositions
 from tfdriver.errors import TfdriverError
 from tfdriver.package import zip_folder
@@ -31,6 +31,11 @@ class Workspace:
     def compositions(self) -> tuple[Composition, ...]:
         """The compositions of the spec, trusting ones first."""
         return compositions(self.spec)
+
+    @property
+    def timeline(self) -> Path:
+        """The file that records who was trusted when; see `timeline`."""
+        return self.spec.root / "compositions" / timeline.FILE
 
     def path(self, composition: Composition) -> Path:
         """Return the composition's folder."""

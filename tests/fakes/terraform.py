@@ -11,14 +11,20 @@ import json
 import os
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 STATE = Path("terraform.tfstate")
 WORLD = Path(os.environ["HOME"]) / "world.json"
 
 
+def now() -> str:
+    """The world's time, if it has one of its own."""
+    return json.loads(WORLD.read_text()).get("now") or datetime.now(UTC).isoformat()
+
+
 def say(kind: str, message: str, **body: object) -> None:
-    print(json.dumps({"@level": "info", "@message": message, "type": kind, **body}), flush=True)
+    print(json.dumps({"@level": "info", "@message": message, "@timestamp": now(), "type": kind, **body}), flush=True)
 
 
 def fail(message: str) -> int:
@@ -93,7 +99,12 @@ def plan_or_apply(command: str, arguments: list[str]) -> int:
         problem = change(action, arn, wanted(values).get(arn))
         if problem:
             return fail(problem)
-        say("apply_complete", f"{arn}: {action} done", hook={"resource": resource, "action": action})
+        done = {
+            "resource": resource | {"resource_type": "aws_iam_role"},
+            "action": action,
+            "id_value": arn.split("/")[-1],
+        }
+        say("apply_complete", f"{arn}: {action} done", hook=done)
     if fault:
         return fail(fault["error"])
     state = [] if destroy else [{"type": "aws_iam_role", "name": arn} for arn in wanted(values)]
