@@ -34,7 +34,7 @@ from tfdriver.session import Options, Session, open_session, real_tools
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-class _Seconds(click.ParamType):
+class _Seconds(click.ParamType[float]):
     """A duration like `90s`, `5m`, `1h`, or plain seconds."""
 
     name = "duration"
@@ -281,21 +281,37 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(arguments: list[str]) -> int:
-    as_json = "--json" in arguments
-    command = next((a for a in arguments if a in cli.commands), "")
+    own = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    command = next((a for a in own if a in cli.commands), "")
     try:
         return int(cli.main(arguments, prog_name="tfdriver", standalone_mode=False) or 0)
-    except click.ClickException as error:
-        context = error.ctx if isinstance(error, click.UsageError) else None
-        hint = f"Try `{context.command_path} -h`" if context else ""
-        failure = TfdriverError(error.format_message().rstrip("."), hint=hint)
-    except (click.Abort, KeyboardInterrupt):
-        failure = TfdriverError("stopped; nothing was changed")
-    except TfdriverError as error:
-        failure = error
-        if "-v" in arguments or "--verbose" in arguments:
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return Exit.FAILED
+    except Exception as error:
+        failure = _failure(error)
+        if "-v" in own or "--verbose" in own:
             traceback.print_exc()
-    except OSError as error:
-        failure = TfdriverError(error.strerror or str(error), where=str(error.filename or ""))
-    Output(as_json=as_json).error(command, failure)
+    except KeyboardInterrupt:
+        failure = TfdriverError("stopped; nothing was changed")
+    Output(as_json="--json" in own).error(command, failure)
     return int(failure.exit_code)
+
+
+def _failure(error: Exception) -> TfdriverError:
+    """Return what to tell the user of an exception; one that is not expected is a bug of ours and says so."""
+    match error:
+        case TfdriverError():
+            return error
+        case click.UsageError():
+            hint = f"Try `{error.ctx.command_path} -h`" if error.ctx else ""
+            return TfdriverError(error.format_message().rstrip("."), hint=hint)
+        case click.ClickException():
+            return TfdriverError(error.format_message().rstrip("."))
+        case click.Abort():
+            return TfdriverError("stopped; nothing was changed")
+        case OSError():
+            return TfdriverError(error.strerror or str(error), where=str(error.filename or ""))
+        case _:
+            hint = "This is a bug in tfdriver: please report it, with what `--verbose` shows"
+            return TfdriverError(f"unexpected {type(error).__name__}: {error}", hint=hint)

@@ -36,7 +36,8 @@ class TfdriverError(Exception):
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what
-        return f"{text}. {self.hint}" if self.hint else text
+        stop = "" if text.endswith(("?", ".")) else "."
+        return f"{text}{stop} {self.hint}" if self.hint else text
 
 
 class HalfWayError(TfdriverError):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
+import urllib.error
+import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 from tfdriver.errors import TfdriverError
 from tfdriver.mirror import cli_config
@@ -58,3 +63,20 @@ def terraform_for_shells(environ: Mapping[str, str], folder: Path) -> dict[str, 
         shim.chmod(0o700)
         extra["PATH"] = f"{environ.get('PATH', '')}:{shim.parent}"
     return extra
+
+
+def fire(rule: str, environ: Mapping[str, str]) -> Any:
+    """Fire the schedule of an event rule in the sandbox we are in; return what ran, as the sandbox tells it.
+
+    Raises TfdriverError outside a sandbox, or if there is no such rule.
+    """
+    endpoint = environ.get("AWS_ENDPOINT_URL", "")
+    if "TFDRIVER_SANDBOX" not in environ or not endpoint.startswith("http://127.0.0.1:"):
+        raise TfdriverError("this is not inside a sandbox", hint="Run it in `tfdriver sandbox -- sh`")
+    # Only http, and only to loopback: checked just above.
+    request = urllib.request.Request(f"{endpoint}/sandbox/fire/{quote(rule, safe='')}", method="POST")  # noqa: S310
+    try:
+        with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310
+            return json.load(answer)
+    except urllib.error.URLError as error:
+        raise TfdriverError(f"the sandbox did not fire {rule}: {error}") from error
