@@ -1,0 +1,89 @@
+"""The log of API calls, as CloudTrail would keep it: one JSON object per line, appended, file mode 0600.
+
+Fields of a line, all of them always there:
+
+time        when the call came in, UTC, e.g. `2026-03-01T12:00:00.123Z`
+request_id  the id that the answer carried
+caller      ARN of the user or session; `*.amazonaws.com` for a service; '' if the credentials were no good
+account     the caller's account id, '' if not known
+service     IAM prefix, e.g. `sts`
+action      operation, e.g. `AssumeRole`
+resource    ARN of what it acted on, `*` for none
+region      region of the call
+source      `127.0.0.1`, or the service that made the call by itself, e.g. `events.amazonaws.com`
+user_agent  what the client calls itself
+allowed     whether the caller was allowed to
+reason      why not, in AWS's words; '' if allowed
+status      HTTP status of the answer; null if the connection was dropped
+error       AWS's error code; '' if none
+message     AWS's error message; '' if none
+fault       what was injected, e.g. `drop before`; '' if nothing
+
+There is never a credential, a request body or a response body in it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tfdriver.errors import TfdriverError
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the log; see the module's docstring."""
+
+    time: str
+    request_id: str
+    caller: str = ""
+    account: str = ""
+    service: str = ""
+    action: str = ""
+    resource: str = "*"
+    region: str = ""
+    source: str = "127.0.0.1"
+    user_agent: str = ""
+    allowed: bool = True
+    reason: str = ""
+    status: int | None = None
+    error: str = ""
+    message: str = ""
+    fault: str = ""
+
+
+class CallLog:
+    """Where entries go; nowhere without a file. Safe to use from several threads."""
+
+    def __init__(self, descriptor: int | None = None) -> None:
+        self._descriptor = descriptor
+        self._lock = threading.Lock()
+
+    def write(self, entry: Entry) -> None:
+        """Append an entry as one line, in one write, so that readers and a crash never see half of one."""
+        if self._descriptor is not None:
+            with self._lock:
+                os.write(self._descriptor, json.dumps(asdict(entry)).encode() + b"\n")
+
+
+@contextmanager
+def opened(path: Path | None) -> Iterator[CallLog]:
+    """Open the log for appending, or one that keeps nothing if path is None. Raises TfdriverError."""
+    if path is None:
+        yield CallLog()
+        return
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise TfdriverError(
+            f"cannot write the call log: {error.strerror}", where=str(path), hint="Give --log another file."
+        ) from error
+    try:
+        yield CallLog(descriptor)
+    finally:
+        os.close(descriptor)

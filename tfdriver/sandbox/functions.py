@@ -1,0 +1,220 @@
+"""Lambda functions that really run: the deployed zip in a process of its own, with the execution role's credentials."""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+import zipfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tfdriver.evaluator import Request, authorize
+from tfdriver.sandbox import lambda_bootstrap
+from tfdriver.sandbox.answers import AwsError
+from tfdriver.sandbox.callers import Caller, context, session_caller, times
+from tfdriver.sandbox.messages import Response
+from tfdriver.sandbox.parse import Call, Protocol
+from tfdriver.sandbox.resources import Function, Role
+from tfdriver.sandbox.sessions import Session, Sessions
+from tfdriver.sandbox.sts import identity_of, trusts_service
+from tfdriver.sandbox.trusts import Trusts
+
+if TYPE_CHECKING:
+    from tfdriver.sandbox.backend import Backend
+
+SERVICE = "lambda.amazonaws.com"
+CANNOT_ASSUME = "The role defined for the function cannot be assumed by Lambda."
+# What loading the code may take, as in AWS. Source: Lambda developer guide, lambda-runtime-environment.
+INIT_SECONDS = 10
+LOG_TAIL = 4096
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """How a run ended. payload: JSON; error: '' or what X-Amz-Function-Error says; log: what the code printed."""
+
+    payload: bytes
+    error: str
+    log: str
+
+
+@dataclass(frozen=True)
+class Functions:
+    """Runs functions. endpoint: where their code finds AWS."""
+
+    backend: Backend
+    trusts: Trusts
+    sessions: Sessions
+    endpoint: str
+
+    def assumable(self, role: Role, function_arn: str, account: str) -> bool:
+        """Return whether Lambda may assume a role for a function."""
+        facts = {"aws:sourcearn": function_arn, "aws:sourceaccount": account, **times(datetime.now(UTC))}
+        return trusts_service(role, self.trusts, SERVICE, facts)
+
+    def check_role(self, role_arn: str, function_arn: str, account: str) -> None:
+        """Raise AwsError if Lambda could not assume the role that a function is to be given."""
+        role = self.backend.role(role_arn)
+        if role is None or not self.assumable(role, function_arn, account):
+            raise AwsError("InvalidParameterValueException", CANNOT_ASSUME)
+
+    def run(self, function: Function, event: bytes) -> Invocation:
+        """Run a function on an event (JSON) and wait for it. Raises AwsError if it can't even start."""
+        role = self.backend.role(function.role)
+        if role is None or not self.assumable(role, function.arn, function.account):
+            raise AwsError("AccessDenied", CANNOT_ASSUME, 403)
+        if not function.runtime.startswith("python"):
+            raise AwsError("NotImplemented", f"the sandbox runs Python only, not {function.runtime}")
+        session = self.sessions.issue(identity_of(role), function.name[:64], timedelta(hours=12))
+        settings = _settings(function)
+        with tempfile.TemporaryDirectory(prefix="tfdriver-lambda-") as folder:
+            invocation = _run(function, settings, event, Path(folder), self._environment(function, session, settings))
+        self._keep_log(function, session_caller(session, role), settings, invocation.log)
+        return invocation
+
+    def _environment(self, function: Function, session: Session, settings: Mapping[str, Any]) -> dict[str, str]:
+        """Return what a function's process sees; nothing of the host's environment but PATH."""
+        return {
+            **function.environment,
+            "PATH": os.environ.get("PATH", os.defpath),
+            "PYTHONPATH": _site_packages(),
+            "TZ": ":UTC",
+            "LANG": "C.UTF-8",
+            "_HANDLER": function.handler,
+            "AWS_ACCESS_KEY_ID": session.access_key,
+            "AWS_SECRET_ACCESS_KEY": session.secret_key,
+            "AWS_SESSION_TOKEN": session.token,
+            "AWS_REGION": function.region,
+            "AWS_DEFAULT_REGION": function.region,
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.runtime}",
+            "AWS_LAMBDA_FUNCTION_NAME": function.name,
+            "AWS_LAMBDA_FUNCTION_VERSION": function.version,
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
+            "AWS_LAMBDA_LOG_GROUP_NAME": settings["log_group"],
+            "AWS_LAMBDA_LOG_STREAM_NAME": settings["log_stream"],
+        }
+
+    def _keep_log(self, function: Function, caller: Caller, settings: Mapping[str, Any], log: str) -> None:
+        """Write the log to its log group, if the execution role may and the group is there."""
+        group, stream = settings["log_group"], settings["log_stream"]
+        place = f"log-group:{group}:log-stream:{stream}"
+        resource = f"arn:{caller.partition}:logs:{function.region}:{function.account}:{place}"
+        call = Call("logs", "PutLogEvents", Protocol.JSON, function.region)
+        facts = context(caller, call, datetime.now(UTC))
+        actions = ("logs:CreateLogStream", "logs:PutLogEvents")
+        if all(authorize(caller.permissions, Request(action, resource, facts)).allowed for action in actions):
+            now = int(time.time() * 1000)
+            lines = [(now, line) for line in log.splitlines()]
+            self.backend.write_log(function.account, function.region, group, stream, lines)
+
+
+def response(function: Function, invocation: Invocation, *, tail: bool) -> Response:
+    """Return the answer to a synchronous Invoke. tail: whether the end of the log was asked for."""
+    headers = {"Content-Type": "application/json", "X-Amz-Executed-Version": function.version}
+    if invocation.error:
+        headers["X-Amz-Function-Error"] = invocation.error
+    if tail:
+        headers["X-Amz-Log-Result"] = base64.b64encode(invocation.log.encode()[-LOG_TAIL:]).decode()
+    return Response(200, invocation.payload, headers)
+
+
+def checked_event(body: bytes) -> bytes:
+    """Return the event of an Invoke, `{}` for none. Raises AwsError if it is not JSON."""
+    try:
+        json.loads(body or b"{}")
+    except ValueError as error:
+        message = f"Could not parse request body into json: {error}"
+        raise AwsError("InvalidRequestContentException", message) from error
+    return body or b"{}"
+
+
+def _settings(function: Function) -> dict[str, Any]:
+    request_id = str(uuid.uuid4())
+    return {
+        "function_name": function.name,
+        "function_version": function.version,
+        "arn": function.arn,
+        "handler": function.handler,
+        "timeout": function.timeout,
+        "memory": function.memory,
+        "request_id": request_id,
+        "log_group": f"/aws/lambda/{function.name}",
+        "log_stream": f"{datetime.now(UTC):%Y/%m/%d}/[{function.version}]{request_id.replace('-', '')}",
+    }
+
+
+def _run(
+    function: Function, settings: Mapping[str, Any], event: bytes, folder: Path, environment: Mapping[str, str]
+) -> Invocation:
+    code, temporary = folder / "code", folder / "tmp"
+    temporary.mkdir()
+    zipfile.ZipFile(io.BytesIO(function.code)).extractall(code)
+    settings_file, result_file = folder / "settings.json", folder / "result.json"
+    settings_file.write_text(json.dumps(settings), encoding="utf-8")
+    started = time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, "-B", "-u", lambda_bootstrap.__file__, code, settings_file, result_file],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**environment, "LAMBDA_TASK_ROOT": str(code), "HOME": str(temporary), "TMPDIR": str(temporary)},
+        cwd=code,
+        start_new_session=True,
+    )
+    printed = _wait(process, event, function.timeout)
+    milliseconds = (time.monotonic() - started) * 1000
+    payload, error = _outcome(process.returncode, result_file, function, settings["request_id"])
+    request = f"RequestId: {settings['request_id']}"
+    log = (
+        f"START {request} Version: {function.version}\n{printed}END {request}\n"
+        f"REPORT {request}\tDuration: {milliseconds:.2f} ms\tMemory Size: {function.memory} MB\n"
+    )
+    return Invocation(payload, error, log)
+
+
+def _wait(process: subprocess.Popen[bytes], event: bytes, timeout: int) -> str:
+    """Wait for the process and return what it printed. The alarm in the process is the real limit; this is the net."""
+    try:
+        printed, _ = process.communicate(event, timeout=INIT_SECONDS + timeout + 5)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        printed, _ = process.communicate()
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)  # what the handler left running
+    text = printed.decode("utf-8", "replace")
+    return text if not text or text.endswith("\n") else text + "\n"
+
+
+def _outcome(returncode: int, result_file: Path, function: Function, request_id: str) -> tuple[bytes, str]:
+    if result_file.exists():
+        result = json.loads(result_file.read_text(encoding="utf-8"))
+        return result["payload"].encode(), "Unhandled" if result.get("error") else ""
+    if returncode in (-signal.SIGALRM, -signal.SIGKILL):
+        kind, message = "Sandbox.Timedout", f"Task timed out after {function.timeout:.2f} seconds"
+    else:
+        kind, message = "Runtime.ExitError", f"Runtime exited with error: exit status {returncode}"
+    failure = {"errorType": kind, "errorMessage": f"RequestId: {request_id} Error: {message}"}
+    return json.dumps(failure).encode(), "Unhandled"
+
+
+def _site_packages() -> str:
+    """Return where boto3 is, which Lambda's Python runtime has on board too; '' if it is not installed."""
+    spec = importlib.util.find_spec("boto3")
+    return str(Path(spec.origin).parents[1]) if spec and spec.origin else ""

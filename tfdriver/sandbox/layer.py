@@ -1,0 +1,78 @@
+"""The sandbox's front: every request comes in here, is answered and logged."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from tfdriver.sandbox import schedule
+from tfdriver.sandbox.answers import error_code, error_message, with_request_id
+from tfdriver.sandbox.calllog import CallLog, Entry
+from tfdriver.sandbox.messages import Request, Response
+from tfdriver.sandbox.parse import Call, Protocol, parse
+from tfdriver.sandbox.resources import Rule
+from tfdriver.sandbox.turn import DroppedError, Parts, Turn
+
+FIRE = "/sandbox/fire/"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Answers requests with the help of the parts, and keeps the log."""
+
+    parts: Parts
+    log: CallLog
+
+    def handle(self, request: Request) -> Response | None:
+        """Answer a request; None if a fault drops the connection."""
+        if request.path.startswith(FIRE):
+            return self._fire(request)
+        now = datetime.now(UTC)
+        call = parse(request)
+        turn = Turn(self.parts, call, request, now, _entry(call, now))
+        try:
+            response = with_request_id(turn.response(), turn.entry.request_id)
+        except DroppedError:
+            self.log.write(turn.entry)
+            return None
+        code, message = error_code(response), error_message(response)
+        self.log.write(replace(turn.entry, status=response.status, error=code, message=message))
+        return response
+
+    def fire(self, rule: str) -> list[schedule.Fired]:
+        """Fire a rule's schedule and wait for what it runs; an empty list if there is no such rule."""
+        return schedule.fire(self.parts.functions, rule, self._record)
+
+    def _fire(self, request: Request) -> Response:
+        headers = {"Content-Type": "application/json"}
+        if request.method != "POST":
+            return Response(405, b'{"message": "POST only"}', headers | {"Allow": "POST"})
+        fired = self.fire(request.path.removeprefix(FIRE))
+        return Response(200 if fired else 404, schedule.as_json(fired), headers)
+
+    def _record(self, rule: Rule, target: str, allowed: bool, reason: str) -> None:
+        call = Call("lambda", "Invoke", Protocol.REST_JSON, rule.region)
+        entry = replace(
+            _entry(call, datetime.now(UTC)),
+            caller=schedule.SERVICE,
+            account=rule.account,
+            resource=target,
+            source=schedule.SERVICE,
+            allowed=allowed,
+            reason=reason,
+            status=202 if allowed else 403,
+            error="" if allowed else "AccessDeniedException",
+        )
+        self.log.write(entry)
+
+
+def _entry(call: Call, now: datetime) -> Entry:
+    return Entry(
+        time=now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        request_id=str(uuid.uuid4()),
+        service=call.service,
+        action=call.operation,
+        region=call.region,
+        user_agent=call.user_agent[:200],
+    )

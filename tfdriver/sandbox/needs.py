@@ -1,0 +1,200 @@
+"""What a call needs: IAM actions on resources. Pure, but for the paths of users and roles, which are looked up.
+
+Most operations are their own action on one resource. What differs, as far as this project meets it, is in the tables.
+A resource that cannot be told is `*`, which only a policy for all resources allows.
+
+Source: the Service Authorization Reference, one page per service.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from tfdriver.sandbox.parse import Call
+
+# ("role", "foo_bar") -> the ARN of an existing role or user of the caller's account, None if there is none.
+Lookup = Callable[[str, str], str | None]
+
+
+@dataclass(frozen=True)
+class Need:
+    """An action on a resource. facts: what conditions on it may ask for, by lower-case key."""
+
+    action: str
+    resource: str = "*"
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where names in a call live: the caller's partition and account, the call's region."""
+
+    partition: str
+    region: str
+    account: str
+
+    def arn(self, service: str, rest: str) -> str:
+        """Return an ARN in this account and region."""
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{rest}"
+
+    def iam(self, rest: str) -> str:
+        """Return an ARN of IAM, which has no region."""
+        return f"arn:{self.partition}:iam::{self.account}:{rest}"
+
+
+# Operations whose IAM action has another name.
+_ACTIONS = {
+    "lambda:Invoke": "lambda:InvokeFunction",
+    "lambda:InvokeWithResponseStream": "lambda:InvokeFunction",
+    "s3:ListBuckets": "s3:ListAllMyBuckets",
+    "s3:HeadBucket": "s3:ListBucket",
+    "s3:ListObjects": "s3:ListBucket",
+    "s3:ListObjectsV2": "s3:ListBucket",
+    "s3:ListObjectVersions": "s3:ListBucketVersions",
+    "s3:HeadObject": "s3:GetObject",
+    "s3:CopyObject": "s3:PutObject",
+    "s3:CreateMultipartUpload": "s3:PutObject",
+    "s3:UploadPart": "s3:PutObject",
+    "s3:CompleteMultipartUpload": "s3:PutObject",
+    "s3:DeleteObjects": "s3:DeleteObject",
+    "s3:GetBucketEncryption": "s3:GetEncryptionConfiguration",
+    "s3:PutBucketEncryption": "s3:PutEncryptionConfiguration",
+    "s3:GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
+    "s3:GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
+    "s3:PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
+    "s3:DeletePublicAccessBlock": "s3:PutBucketPublicAccessBlock",
+    "dynamodb:ExecuteStatement": "dynamodb:PartiQLSelect",
+}
+# Anybody with valid credentials may call these.
+_FREE = {"sts:GetCallerIdentity", "sts:GetSessionToken"}
+# IAM: the parameter that names the resource, and its kind; the first that is there counts.
+_IAM_PARAMETERS = (
+    ("InstanceProfileName", "instance-profile"),
+    ("RoleName", "role"),
+    ("GroupName", "group"),
+    ("UserName", "user"),
+    ("PolicyName", "policy"),
+)
+_ARN_PARAMETERS = ("ResourceArn", "ResourceARN", "resourceArn", "Resource", "TopicArn", "Arn", "ARN", "RoleArn")
+
+
+def needs(call: Call, place: Place, lookup: Lookup) -> tuple[Need, ...]:
+    """Return all that a call needs; every one of them must be allowed. The first one is the call itself."""
+    own = f"{call.service}:{call.operation}"
+    if own in _FREE:
+        return ()
+    action = _ACTIONS.get(own, own)
+    if call.service == "iam":
+        return _iam(call, place, lookup, action)
+    special = {
+        "lambda": _lambda,
+        "dynamodb": _dynamodb,
+        "events": _events,
+        "logs": _logs,
+        "s3": _s3,
+    }.get(call.service)
+    if special:
+        return special(call, place, action)
+    return (Need(action, call.text(*_ARN_PARAMETERS) or "*"),)
+
+
+def _iam(call: Call, place: Place, lookup: Lookup, action: str) -> tuple[Need, ...]:
+    resource = call.text("PolicyArn") if "Policy" in call.operation else ""
+    holder = next(((call.text(p), kind) for p, kind in _IAM_PARAMETERS if call.text(p)), None)
+    facts = {}
+    if resource and holder:  # a policy is attached to something
+        facts["iam:policyarn"] = resource
+    if call.text("PermissionsBoundary"):
+        facts["iam:permissionsboundary"] = call.text("PermissionsBoundary")
+    if holder:
+        name, kind = holder
+        path = call.text("Path") or "/"
+        resource = lookup(kind, name) or place.iam(f"{kind}{path}{name}")
+    own = Need(action, resource or "*", facts)
+    if call.operation.startswith("Create") and "Tags.member.1.Key" in call.parameters:
+        return own, Need(f"iam:Tag{call.operation.removeprefix('Create')}", own.resource)
+    return (own,)
+
+
+def _lambda(call: Call, place: Place, action: str) -> tuple[Need, ...]:
+    name = call.text("FunctionName", "Resource")
+    own = Need(action, _function_arn(name, place) if name else "*")
+    more = []
+    if call.text("Role"):
+        more.append(_pass_role(call.text("Role"), "lambda.amazonaws.com"))
+    if call.operation == "CreateFunction" and call.parameters.get("Tags"):
+        more.append(Need("lambda:TagResource", own.resource))
+    return own, *more
+
+
+def _function_arn(name: str, place: Place) -> str:
+    if name.startswith("arn:"):
+        return name
+    return place.arn("lambda", f"function:{re.sub(r'^[0-9]{12}:function:', '', name)}")
+
+
+def _dynamodb(call: Call, place: Place, action: str) -> tuple[Need, ...]:
+    def table(name: str) -> str:
+        return name if name.startswith("arn:") else place.arn("dynamodb", f"table/{name}")
+
+    if call.operation in ("BatchGetItem", "BatchWriteItem"):
+        tables = call.parameters.get("RequestItems")
+        return tuple(Need(action, table(name)) for name in tables or ()) or (Need(action),)
+    if call.operation in ("TransactWriteItems", "TransactGetItems"):
+        return _transaction(call, table) or (Need(action),)
+    name, index = call.text("TableName"), call.text("IndexName")
+    resource = table(name) + (f"/index/{index}" if index else "") if name else call.text("ResourceArn", "TableArn")
+    own = Need(action, resource or "*")
+    tagged = call.operation == "CreateTable" and call.parameters.get("Tags")
+    return (own, Need("dynamodb:TagResource", own.resource)) if tagged else (own,)
+
+
+def _transaction(call: Call, table: Callable[[str], str]) -> tuple[Need, ...]:
+    actions = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "Get": "GetItem"}
+    items = call.parameters.get("TransactItems")
+    return tuple(
+        Need(f"dynamodb:{actions.get(kind, 'ConditionCheckItem')}", table(str(part.get("TableName", "*"))))
+        for item in (items if isinstance(items, list) else [])
+        for kind, part in item.items()
+    )
+
+
+def _events(call: Call, place: Place, action: str) -> tuple[Need, ...]:
+    bus = call.text("EventBusName").rpartition("/")[2]
+    rule = call.text("Rule") or (call.text("Name") if "Rule" in call.operation else "")
+    path = f"rule/{'' if bus in ('', 'default') else bus + '/'}{rule}"
+    arn = place.arn("events", path) if rule else call.text("ResourceARN")
+    own = Need(action, arn or "*")
+    tagged = call.operation == "PutRule" and call.parameters.get("Tags")
+    more = [Need("events:TagResource", own.resource)] if tagged else []
+    targets = call.parameters.get("Targets")
+    roles = {t.get("RoleArn") for t in targets if isinstance(t, Mapping)} if isinstance(targets, list) else set()
+    passed = {call.text("RoleArn"), *roles} - {"", None}
+    return own, *more, *(_pass_role(str(role), "events.amazonaws.com") for role in sorted(map(str, passed)))
+
+
+def _logs(call: Call, place: Place, action: str) -> tuple[Need, ...]:
+    """Log groups are meant as `...:log-group:NAME:*`, but for the calls about tags, which leave `:*` out.
+
+    Source: CloudWatch Logs user guide, iam-access-control-overview-cwl.
+    """
+    if call.text("resourceArn"):
+        return (Need(action, call.text("resourceArn")),)
+    group = call.text("logGroupName", "logGroupIdentifier") or call.text("logGroupNamePrefix")
+    group = group if group.startswith("arn:") else place.arn("logs", f"log-group:{group}")
+    own = Need(action, f"{group.removesuffix(':*')}:log-stream:{call.text('logStreamName')}")
+    if call.operation == "CreateLogGroup" and call.parameters.get("tags"):
+        return own, Need("logs:TagResource", group)
+    return (own,)
+
+
+def _s3(call: Call, place: Place, action: str) -> tuple[Need, ...]:
+    bucket, key = call.text("Bucket"), call.text("Key")
+    arn = f"arn:{place.partition}:s3:::{bucket}" + (f"/{key}" if key else "")
+    return (Need(action, arn if bucket else "*"),)
+
+
+def _pass_role(arn: str, service: str) -> Need:
+    return Need("iam:PassRole", arn, {"iam:passedtoservice": service})

@@ -1,0 +1,170 @@
+"""What call a request makes: service, operation, parameters, and whose access key signed it.
+
+The query, EC2 and JSON protocols name the operation in the request. The REST protocols need the service's model, which
+botocore carries; this is the one module of tfdriver that imports botocore itself.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from tfdriver.sandbox.messages import Request
+
+
+class Protocol(StrEnum):
+    """How a service wants requests and shapes its errors."""
+
+    QUERY = "query"
+    EC2 = "ec2"
+    JSON = "json"
+    CBOR = "cbor"
+    REST_JSON = "rest-json"
+    REST_XML = "rest-xml"
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call. service: its IAM prefix, e.g. `lambda`; operation: the API's name for it, e.g. `Invoke`.
+
+    parameters: of a query as it sends them (`Tags.member.1.Key`), else the decoded JSON body and what the URL names.
+    """
+
+    service: str
+    operation: str
+    protocol: Protocol
+    region: str = "us-east-1"
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    access_key: str = ""
+    session_token: str = ""
+    user_agent: str = ""
+
+    def text(self, *names: str) -> str:
+        """Return the first parameter of these that is a string and not empty, '' if none is."""
+        return next((v for n in names if isinstance(v := self.parameters.get(n), str) and v), "")
+
+
+@dataclass(frozen=True)
+class Route:
+    """An operation of a REST service: what its requests look like."""
+
+    method: str
+    path: re.Pattern[str]
+    query: Mapping[str, str]
+    operation: str
+    raw_body: bool
+
+
+# Signing name -> IAM prefix, where they differ.
+_PREFIXES = {"monitoring": "cloudwatch", "tagging": "tag", "email": "ses"}
+_REST_XML = {"s3", "cloudfront", "route53"}
+
+
+def parse(request: Request) -> Call:
+    """Return the call a request makes. An unsigned one has no access key; an unknown operation is ''."""
+    key, region, signed = _scope(request)
+    query = dict(parse_qsl(request.query, keep_blank_values=True))
+    form = _form(request)
+    target = request.headers.get("x-amz-target", "")
+    service = _PREFIXES.get(signed, signed)
+    parameters: Mapping[str, Any]
+    rpc = re.fullmatch(r"/service/\w+/operation/(\w+)", request.path)
+    if rpc:
+        protocol, operation, parameters = Protocol.CBOR, rpc[1], {}
+    elif target:
+        protocol, operation, parameters = Protocol.JSON, target.rpartition(".")[2], _json(request.body)
+    elif "Action" in (form | query) and signed not in _REST_XML:
+        parameters = form | query
+        protocol = Protocol.EC2 if signed == "ec2" else Protocol.QUERY
+        operation = parameters["Action"]
+    else:
+        protocol = Protocol.REST_XML if signed in _REST_XML else Protocol.REST_JSON
+        operation, parameters = _rest(signed, request, query)
+    return Call(
+        service=service or "unknown",
+        operation=operation,
+        protocol=protocol,
+        region=region or "us-east-1",
+        parameters=parameters,
+        access_key=key,
+        session_token=request.headers.get("x-amz-security-token") or query.get("X-Amz-Security-Token", ""),
+        user_agent=request.headers.get("user-agent", ""),
+    )
+
+
+def _scope(request: Request) -> tuple[str, str, str]:
+    """Return access key, region and signing name from the signature (version 4), in a header or a presigned URL."""
+    header = re.search(r"Credential=([^,\s]+)", request.headers.get("authorization", ""))
+    presigned = dict(parse_qsl(request.query)).get("X-Amz-Credential", "")
+    parts = (header[1] if header else presigned).split("/")
+    return (parts[0], parts[2], parts[3].lower()) if len(parts) == 5 else ("", "", "")
+
+
+def _form(request: Request) -> dict[str, str]:
+    if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        return {}
+    return dict(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True))
+
+
+def _json(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body or b"{}")
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _rest(service: str, request: Request, query: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
+    path = request.path.rstrip("/") or "/"
+    for route in _routes(service):
+        match = route.path.fullmatch(path)
+        if route.method == request.method and match and all(query.get(k) == v for k, v in route.query.items()):
+            labels = {_label(name): unquote(value) for name, value in match.groupdict().items()}
+            body = {} if route.raw_body else _json(request.body)
+            return route.operation, {**query, **body, **labels}
+    return "", dict(query)
+
+
+@cache
+def _routes(service: str) -> tuple[Route, ...]:
+    """Return the routes of a service, the most specific first."""
+    operations = _model(service).get("operations", {})
+    shapes = _model(service).get("shapes", {})
+    routes = []
+    for name, operation in operations.items():
+        path, _, query = operation["http"]["requestUri"].partition("?")
+        path = path.rstrip("/") or "/"
+        pattern = re.sub(r"\\{(.+?)(\\\+)?\\}", _group, re.escape(path))
+        raw = bool(shapes.get(operation.get("input", {}).get("shape"), {}).get("payload"))
+        fixed = dict(parse_qsl(query, keep_blank_values=True))
+        routes.append((path, Route(operation["http"]["method"], re.compile(pattern), fixed, name, raw)))
+    routes.sort(key=lambda item: (len(item[1].query), len(re.sub(r"{.+?}", "", item[0]))), reverse=True)
+    return tuple(route for _, route in routes)
+
+
+def _group(label: re.Match[str]) -> str:
+    name = label[1].replace("\\-", "-").encode().hex()
+    return f"(?P<x{name}>{'.+' if label[2] else '[^/]+'})"
+
+
+def _label(group: str) -> str:
+    return bytes.fromhex(group[1:]).decode()
+
+
+@cache
+def _model(service: str) -> Mapping[str, Any]:
+    from botocore.exceptions import DataNotFoundError, UnknownServiceError
+    from botocore.loaders import Loader
+
+    name = {"access-analyzer": "accessanalyzer", "execute-api": "apigateway"}.get(service, service)
+    try:
+        model: Mapping[str, Any] = Loader().load_service_model(name, "service-2")
+    except (DataNotFoundError, UnknownServiceError, ValueError):
+        return {}
+    return model

@@ -1,0 +1,64 @@
+"""IAM users, roles and Lambda functions, as `backend` reads them out of moto."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tfdriver.evaluator import Document, Permissions
+
+
+@dataclass(frozen=True)
+class User:
+    """An IAM user. id: its unique id (`AIDA...`); permissions: its own and its groups' policies."""
+
+    arn: str
+    id: str
+    name: str
+    account: str
+    partition: str
+    permissions: Permissions
+
+
+@dataclass(frozen=True)
+class Role:
+    """An IAM role. id: its unique id (`AROA...`); trust: its trust policy as moto has it, principals as ARNs."""
+
+    arn: str
+    id: str
+    name: str
+    account: str
+    partition: str
+    max_session: int
+    trust: Document
+    permissions: Permissions
+
+
+@dataclass(frozen=True)
+class Function:
+    """A Lambda function. timeout: seconds; memory: MB; code: the zip; policy: its resource policy."""
+
+    arn: str
+    name: str
+    version: str
+    account: str
+    region: str
+    role: str
+    runtime: str
+    handler: str
+    timeout: int
+    memory: int
+    environment: Mapping[str, str]
+    code: bytes
+    policy: Document
+
+
+@dataclass(frozen=True)
+class Rule:
+    """An enabled event rule with a schedule. targets: as PutTargets gave them."""
+
+    arn: str
+    account: str
+    region: str
+    targets: tuple[Mapping[str, Any], ...]

@@ -1,0 +1,100 @@
+"""Fires the schedule of an event rule on demand, as EventBridge would when its time comes."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from tfdriver.conditions import Context
+from tfdriver.evaluator import Effect, Principal, Request, find_trust
+from tfdriver.sandbox.answers import AwsError
+from tfdriver.sandbox.callers import times
+from tfdriver.sandbox.functions import Functions
+from tfdriver.sandbox.resources import Function, Rule
+
+SERVICE = "events.amazonaws.com"
+ACTION = "lambda:InvokeFunction"
+
+
+@dataclass(frozen=True)
+class Fired:
+    """What became of one target.
+
+    ran: whether its code was run; error: why not, or how it failed; payload: its answer (JSON value).
+    """
+
+    rule: str
+    target: str
+    ran: bool
+    error: str = ""
+    payload: Any = None
+
+
+# Is told of every target: the rule, the target's ARN, whether it was allowed, and why not.
+Record = Callable[[Rule, str, bool, str], None]
+
+
+def fire(functions: Functions, name: str, record: Record) -> list[Fired]:
+    """Fire all enabled scheduled rules of a name, in any account, and wait for their targets.
+
+    A function runs only if its policy lets events.amazonaws.com invoke it with the rule as source.
+    """
+    return [
+        _run(functions, rule, target, record)
+        for rule in functions.backend.scheduled_rules(name)
+        for target in rule.targets
+    ]
+
+
+def as_json(fired: list[Fired]) -> bytes:
+    """Return what ran as a JSON list."""
+    return json.dumps([asdict(one) for one in fired]).encode()
+
+
+def _run(functions: Functions, rule: Rule, target: Mapping[str, Any], record: Record) -> Fired:
+    arn = str(target["Arn"])
+    function = functions.backend.function(rule.account, rule.region, arn) if ":lambda:" in arn else None
+    if function is None:
+        return Fired(rule.arn, arn, ran=False, error="no such Lambda function; the sandbox fires nothing else")
+    allowed = _allowed(function, rule)
+    reason = "" if allowed else f"because no resource-based policy allows the {ACTION} action"
+    record(rule, arn, allowed, reason)
+    if not allowed:
+        return Fired(rule.arn, arn, ran=False, error=f"{SERVICE} is not authorized to perform: {ACTION} {reason}")
+    try:
+        invocation = functions.run(function, _event(rule, target))
+    except AwsError as error:
+        return Fired(rule.arn, arn, ran=False, error=error.message)
+    return Fired(rule.arn, arn, ran=True, error=invocation.error, payload=json.loads(invocation.payload))
+
+
+def _allowed(function: Function, rule: Rule) -> bool:
+    now = times(datetime.now(UTC))
+    facts = {"aws:sourcearn": rule.arn, "aws:sourceaccount": rule.account, **now}
+    request = Request(ACTION, function.arn, Context(facts))
+    return find_trust(function.policy, Principal(service=SERVICE), request).effect is Effect.ALLOW
+
+
+def _event(rule: Rule, target: Mapping[str, Any]) -> bytes:
+    """Return the event of a schedule, or the target's constant input.
+
+    Source: EventBridge user guide, eb-create-rule-schedule.
+    """
+    if target.get("Input"):
+        return str(target["Input"]).encode()
+    event = {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "account": rule.account,
+        "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "region": rule.region,
+        "resources": [rule.arn],
+        "detail": {},
+    }
+    return json.dumps(event).encode()

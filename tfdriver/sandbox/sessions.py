@@ -1,0 +1,103 @@
+"""Temporary credentials: who got them, for which role, until when.
+
+A session is bound to the role's unique id: when the role is deleted, its sessions are worth nothing, even if another
+role of the same name is created.
+"""
+
+from __future__ import annotations
+
+import secrets
+import string
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+FOREVER = datetime.max.replace(tzinfo=UTC)
+_KEY_CHARACTERS = string.ascii_uppercase + "234567"
+
+
+@dataclass(frozen=True)
+class Session:
+    """A role session. policy: a session policy document, if one was given; issued, expires: UTC."""
+
+    access_key: str
+    secret_key: str
+    token: str
+    account: str
+    partition: str
+    role_id: str
+    role_name: str
+    name: str
+    issued: datetime
+    expires: datetime
+    policy: Any = None
+
+    @property
+    def arn(self) -> str:
+        """Return the session's ARN, which does not show the role's path (as in AWS)."""
+        return f"arn:{self.partition}:sts::{self.account}:assumed-role/{self.role_name}/{self.name}"
+
+    @property
+    def id(self) -> str:
+        """Return what GetCallerIdentity shows as UserId."""
+        return f"{self.role_id}:{self.name}"
+
+    def __repr__(self) -> str:
+        return f"Session({self.arn!r})"  # never the credentials
+
+
+@dataclass(frozen=True)
+class RoleIdentity:
+    """What a session takes over from its role."""
+
+    account: str
+    partition: str
+    role_id: str
+    role_name: str
+
+
+class Sessions:
+    """The sessions handed out so far. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._by_key: dict[str, Session] = {}
+        self._expired_until: dict[str, datetime] = {}
+
+    def issue(self, role: RoleIdentity, name: str, duration: timedelta, policy: Any = None) -> Session:
+        """Hand out credentials of a role. name: the session's; duration: from now."""
+        now = datetime.now(UTC)
+        session = Session(
+            access_key="ASIA" + "".join(secrets.choice(_KEY_CHARACTERS) for _ in range(16)),
+            secret_key=secrets.token_urlsafe(30),
+            token=secrets.token_urlsafe(96),
+            account=role.account,
+            partition=role.partition,
+            role_id=role.role_id,
+            role_name=role.role_name,
+            name=name,
+            issued=now,
+            expires=now + duration,
+            policy=policy,
+        )
+        with self._lock:
+            self._by_key[session.access_key] = session
+        return session
+
+    def find(self, access_key: str) -> Session | None:
+        """Return the session of an access key, expired or not."""
+        with self._lock:
+            return self._by_key.get(access_key)
+
+    def expire(self, access_key: str, until: datetime) -> None:
+        """Make an access key, also a user's, count as expired until then: for fault injection."""
+        with self._lock:
+            self._expired_until[access_key] = until
+
+    def expired(self, access_key: str, now: datetime) -> bool:
+        """Return whether an access key has expired."""
+        with self._lock:
+            session = self._by_key.get(access_key)
+            forced = self._expired_until.get(access_key)
+        return (session is not None and session.expires <= now) or (forced is not None and now < forced)

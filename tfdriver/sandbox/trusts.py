@@ -1,0 +1,129 @@
+"""The trust policies of all roles: checked when they are saved, kept by unique ids, shown with ARNs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode
+
+from tfdriver.evaluator import Document
+from tfdriver.sandbox.answers import AwsError
+from tfdriver.sandbox.messages import Request, Response
+from tfdriver.sandbox.parse import Call
+from tfdriver.sandbox.principals import InvalidPrincipalError, shown, stored
+from tfdriver.sandbox.resources import Role
+
+if TYPE_CHECKING:
+    from tfdriver.sandbox.backend import Backend
+
+# The default quota, white space not counted. Source: IAM user guide, reference_iam-quotas.
+MAX_CHARACTERS = 2048
+PARAMETER = {"CreateRole": "AssumeRolePolicyDocument", "UpdateAssumeRolePolicy": "PolicyDocument"}
+
+
+class Trusts:
+    """Keeps the trust policies. Callers hold the backend's lock."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._kept: dict[str, dict[str, Any]] = {}  # by the role's unique id
+
+    def of(self, role: Role) -> Document:
+        """Return a role's trust policy with unique ids for users and roles."""
+        return self._kept.get(role.id, role.trust)
+
+    def save(self, call: Call, request: Request, account: str) -> Response:
+        """Do CreateRole or UpdateAssumeRolePolicy. Raises AwsError for a policy that IAM would not take."""
+        from tfdriver.sandbox.backend import trust_policy_error
+
+        parameter, name = PARAMETER[call.operation], call.text("RoleName")
+        self._refuse_other_case(call, account)
+        text = call.text(parameter)
+        problem = trust_policy_error(text) or _shape_error(text)
+        if problem:
+            raise AwsError("MalformedPolicyDocument", problem)
+        if len("".join(text.split())) > MAX_CHARACTERS:
+            raise AwsError("LimitExceeded", f"Cannot exceed quota for ACLSizePerRole: {MAX_CHARACTERS}", 409)
+        try:
+            kept = stored(json.loads(text), self._backend.accounts[account].partition, self._id_of)
+        except InvalidPrincipalError as error:
+            message = f'Invalid principal in policy: "AWS":"{error.principal}"'
+            raise AwsError("MalformedPolicyDocument", message) from error
+        response = self._backend.handle(_with(request, parameter, self._text(kept)), account)
+        role = next((r for r in self._backend.roles([account]) if r.name == name), None)
+        if response.status == 200 and role:
+            self._kept[role.id] = kept
+        return response
+
+    def refresh(self) -> None:
+        """Show every trust policy as it reads now; to be called after users or roles came or went."""
+        for role in self._backend.roles(self._backend.accounts):
+            if role.id in self._kept:
+                self._backend.show_trust(role, self._text(self._kept[role.id]))
+
+    def _refuse_other_case(self, call: Call, account: str) -> None:
+        """Role names are unique case-insensitively in IAM; moto looks at the case."""
+        name = call.text("RoleName")
+        names = {r.name for r in self._backend.roles([account])} if call.operation == "CreateRole" else set()
+        if name not in names and name.lower() in {n.lower() for n in names}:
+            raise AwsError("EntityAlreadyExists", f"Role with name {name} already exists.", 409)
+
+    def _text(self, kept: Document) -> str:
+        return json.dumps(shown(kept, self._arn_of), separators=(",", ":"))
+
+    def _id_of(self, principal: str) -> str | None:
+        """Return the unique id for an ARN or a unique id, of a session `AROA...:NAME`."""
+        parts = principal.split(":", 5)
+        if principal.startswith("arn:") and len(parts) == 6 and parts[5].startswith("assumed-role/"):
+            name, _, session = parts[5].removeprefix("assumed-role/").partition("/")
+            roles = [r for r in self._backend.roles([parts[4]]) if r.name == name and session]
+            return f"{roles[0].id}:{session}" if roles else None
+        if principal.startswith("arn:"):
+            found = self._backend.role(principal) or self._backend.user(principal)
+            return found.id if found else None
+        return principal if self._arn_of(principal) else None
+
+    def _arn_of(self, unique_id: str) -> str | None:
+        base, _, session = unique_id.partition(":")
+        role = self._backend.role_by_id(base)
+        if role and session:
+            return f"arn:{role.partition}:sts::{role.account}:assumed-role/{role.name}/{session}"
+        found = role or self._backend.user_by_id(base)
+        return found.arn if found else None
+
+
+def _shape_error(text: str) -> str:
+    statements = json.loads(text)["Statement"]
+    for statement in [statements] if isinstance(statements, Mapping) else statements:
+        if "NotPrincipal" in statement:
+            return "Policy document contains NotPrincipal, which the sandbox does not support"
+        principal = statement.get("Principal")
+        if principal is None:
+            return "Missing required field Principal"
+        if principal != "*" and not _is_principal(principal):
+            return "Syntax errors in policy."
+    return ""
+
+
+def _is_principal(principal: Any) -> bool:
+    if not isinstance(principal, Mapping) or not principal:
+        return False
+    kinds = {"AWS", "Service", "Federated", "CanonicalUser"}
+    return set(principal) <= kinds and all(
+        isinstance(v, str) or (isinstance(v, list) and v and all(isinstance(p, str) for p in v))
+        for v in principal.values()
+    )
+
+
+def _with(request: Request, parameter: str, value: str) -> Request:
+    """Return the request with another value of a parameter, in its form or its query."""
+
+    def change(encoded: str) -> str:
+        pairs = parse_qsl(encoded, keep_blank_values=True)
+        return urlencode([(k, value if k == parameter else v) for k, v in pairs])
+
+    body = change(request.body.decode()).encode()
+    query = change(request.query)
+    return replace(request, body=body, query=query, headers={**request.headers, "content-length": str(len(body))})
