@@ -72,7 +72,7 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
     def destroy(self) -> Outcome:
         """Destroy everything in the state, without asking. Raises TerraformError."""
         return self._run(
-            "destroy", self.argv("apply", json=IsFlagged, destroy=IsFlagged, auto_approve=True), operation="destroy"
+            "destroy", self.argv("destroy", json=IsFlagged, auto_approve=True), operation="destroy"
         )
 
     def plan(self, var_file: Path | None = None) -> Outcome:

@@ -78,7 +78,7 @@ def plan_or_apply(command: str, arguments: list[str]) -> int:
     for argument in arguments:
         if argument.startswith("-var-file="):
             values |= json.loads(Path(argument.partition("=")[2]).read_text())
-    destroy = "-destroy" in arguments
+    destroy = command == "destroy"
     world = json.loads(WORLD.read_text())
     say("version", "Terraform 1.99.0", terraform="1.99.0")
     changes = difference(world, values, destroy)
