@@ -1,0 +1,242 @@
+"""The sandbox says what AWS says, case by case, where moto alone would not (docs: what each line of the table is)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.functional.sandbox.world import TRUSTED, TRUSTING, World, allow, outcome, policy, trust
+
+ROOT_OF_TRUSTED = f"arn:aws:iam::{TRUSTED.id}:root"
+MISSING = f"arn:aws:iam::{TRUSTED.id}:role/not-there"
+ASSUME_ANY = allow("sts:AssumeRole")
+
+
+def missing_principal(world: World) -> str:
+    return outcome(world.role, world.trusting, trust(MISSING))
+
+
+def deleted_principal(world: World) -> str:
+    bar, _ = world.process()
+    foo = world.role(world.trusting, trust(bar))
+    assert world.shown_principal(world.trusting, foo) == bar
+    world.delete_role(world.trusted, bar)
+    return str(world.shown_principal(world.trusting, foo))
+
+
+def another_principal(world: World) -> str:
+    bar, _ = world.process()
+    return outcome(world.trusted.assume, world.role(world.trusting, trust(bar)))
+
+
+def same_account_root(world: World) -> str:
+    user = world.user(world.trusting, ASSUME_ANY)
+    return outcome(user.assume, world.role(world.trusting, trust(TRUSTING.root_arn)))
+
+
+def external_id(given: dict[str, str]) -> Callable[[World], str]:
+    def case(world: World) -> str:
+        foo = world.role(world.trusting, trust(ROOT_OF_TRUSTED, StringEquals={"sts:ExternalId": "pair-1"}))
+        return outcome(world.trusted.assume, foo, **given)
+
+    return case
+
+
+def guard_names_someone_else(world: World) -> str:
+    foo = world.role(world.trusting, trust(ROOT_OF_TRUSTED, ArnEquals={"aws:PrincipalArn": MISSING}))
+    return outcome(world.trusted.assume, foo)
+
+
+def second_statement_matches(world: World) -> str:
+    bar, _ = world.process()
+    return outcome(world.trusted.assume, world.role(world.trusting, trust(bar), trust(ROOT_OF_TRUSTED)))
+
+
+def explicit_deny(world: World) -> str:
+    denied = trust(world.arn(world.trusted), effect="Deny")
+    return outcome(world.trusted.assume, world.role(world.trusting, trust(ROOT_OF_TRUSTED), denied))
+
+
+def lambda_invoke(world: World) -> str:
+    name = world.function("def handler(event, context): return event['a'] + event['b']", world.execution_role())
+    answer = world.trusted.client("lambda").invoke(FunctionName=name, Payload=json.dumps({"a": 20, "b": 22}))
+    return f"runs the code: {answer['Payload'].read().decode()}"
+
+
+NOT_TRUSTED = "because no role trust policy allows the sts:AssumeRole action"
+
+
+@pytest.mark.parametrize(
+    ("case", "aws"),
+    [
+        pytest.param(
+            missing_principal,
+            f'MalformedPolicyDocument: Invalid principal in policy: "AWS":"{MISSING}"',
+            id="trust policy names a role that does not exist",
+        ),
+        pytest.param(deleted_principal, "AROA", id="trusted role deleted"),
+        pytest.param(another_principal, NOT_TRUSTED, id="another principal of B assumes A's role"),
+        pytest.param(same_account_root, "allowed", id="same account, trust is :root, caller's policy allows"),
+        pytest.param(external_id({}), NOT_TRUSTED, id="external id required and omitted"),
+        pytest.param(external_id({"ExternalId": "pair-2"}), NOT_TRUSTED, id="external id required and wrong"),
+        pytest.param(external_id({"ExternalId": "pair-1"}), "allowed", id="external id required and right"),
+        pytest.param(guard_names_someone_else, NOT_TRUSTED, id="ArnEquals aws:PrincipalArn names someone else"),
+        pytest.param(second_statement_matches, "allowed", id="two statements, the second matches"),
+        pytest.param(
+            explicit_deny, "with an explicit deny in the role trust policy", id="explicit Deny for the caller"
+        ),
+        pytest.param(lambda_invoke, "runs the code: 42", id="Lambda invoke"),
+    ],
+)
+def test_case_by_case(world: World, case: Callable[[World], str], aws: str) -> None:
+    seen = case(world)
+    assert aws in seen
+    assert ("AccessDenied" in seen) == (aws.startswith(("because", "with")))
+
+
+def test_aws_words_name_caller_action_and_resource(world: World) -> None:
+    foo = world.role(world.trusting, trust(TRUSTING.root_arn))
+    assert outcome(world.trusted.assume, foo) == (
+        f"AccessDenied: User: arn:aws:iam::{TRUSTED.id}:user/admin is not authorized to perform: sts:AssumeRole "
+        f"on resource: {foo} {NOT_TRUSTED}"
+    )
+
+
+def test_a_recreated_namesake_is_not_trusted_until_the_policy_is_saved_again(world: World) -> None:
+    bar, session = world.process(ASSUME_ANY, path="/team/")
+    foo = world.role(world.trusting, trust([bar]))
+    assert outcome(session.assume, foo) == "allowed"
+    world.delete_role(world.trusted, bar)
+    assert "InvalidClientTokenId" in outcome(session.assume, foo), "the sessions of a deleted role are worth nothing"
+    again = world.role(
+        world.trusted, trust(world.arn(world.trusted)), may=[ASSUME_ANY], name=bar.rpartition("/")[2], path="/team/"
+    )
+    assert again == bar
+    namesake = world.trusted.assume(again)
+    (dead_id,) = world.shown_principal(world.trusting, foo)
+    assert dead_id.startswith("AROA")
+    assert NOT_TRUSTED in outcome(namesake.assume, foo)
+    iam, name = world.trusting.client("iam"), foo.rpartition("/")[2]
+    dead = outcome(iam.update_assume_role_policy, RoleName=name, PolicyDocument=policy(trust(dead_id)))
+    assert dead == f'MalformedPolicyDocument: Invalid principal in policy: "AWS":"{dead_id}"'
+    iam.update_assume_role_policy(RoleName=name, PolicyDocument=policy(trust(bar)))
+    assert world.shown_principal(world.trusting, foo) == bar
+    assert outcome(namesake.assume, foo) == "allowed"
+
+
+def test_a_policy_that_was_refused_leaves_the_old_one(world: World) -> None:
+    foo = world.role(world.trusting, trust(ROOT_OF_TRUSTED))
+    iam = world.trusting.client("iam")
+    refused = outcome(
+        iam.update_assume_role_policy, RoleName=foo.rpartition("/")[2], PolicyDocument=policy(trust(MISSING))
+    )
+    assert "Invalid principal in policy" in refused
+    assert world.shown_principal(world.trusting, foo) == ROOT_OF_TRUSTED
+    assert outcome(world.trusted.assume, foo) == "allowed"
+
+
+def test_principals_are_shown_by_every_call_that_shows_roles(world: World) -> None:
+    bar, _ = world.process()
+    foo = world.role(world.trusting, trust([TRUSTED.id, bar]))
+    name, iam = foo.rpartition("/")[2], world.trusting.client("iam")
+    listed = [r for r in iam.list_roles()["Roles"] if r["RoleName"] == name]
+    details = iam.get_account_authorization_details(Filter=["Role"])["RoleDetailList"]
+    detailed = [r for r in details if r["RoleName"] == name]
+    for role in (*listed, *detailed):
+        assert role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"]["AWS"] == [ROOT_OF_TRUSTED, bar]
+    assert len(listed) == len(detailed) == 1
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ({"DateLessThan": {"aws:CurrentTime": "2020-01-01T00:00:00Z"}}, NOT_TRUSTED),
+        ({"DateLessThan": {"aws:CurrentTime": "2120-01-01T00:00:00Z"}}, "allowed"),
+        ({"ArnEquals": {"aws:PrincipalArn": f"arn:aws:iam::{TRUSTED.id}:user/admin"}}, "allowed"),
+        ({"StringEquals": {"aws:PrincipalAccount": TRUSTED.id}}, "allowed"),
+        ({"StringEquals": {"aws:PrincipalOrgID": "o-abcdefghij"}}, NOT_TRUSTED),
+        ({"StringEquals": {"sts:RoleSessionName": "test"}}, "allowed"),
+    ],
+)
+def test_conditions_of_a_broad_trust(world: World, condition: dict[str, Any], expected: str) -> None:
+    assert expected in outcome(world.trusted.assume, world.role(world.trusting, trust(ROOT_OF_TRUSTED, **condition)))
+
+
+def test_the_guard_lets_in_the_role_with_its_path(world: World) -> None:
+    bar, session = world.process(ASSUME_ANY, path="/team/x/")
+    foo = world.role(world.trusting, trust(ROOT_OF_TRUSTED, ArnEquals={"aws:PrincipalArn": bar}))
+    assert outcome(session.assume, foo) == "allowed"
+    assert NOT_TRUSTED in outcome(world.trusted.assume, foo)
+
+
+def test_across_accounts_both_sides_must_allow(world: World) -> None:
+    nobody = world.user(world.trusted)
+    foo = world.role(world.trusting, trust(world.arn(nobody)))
+    assert "because no identity-based policy allows the sts:AssumeRole action" in outcome(nobody.assume, foo)
+
+
+def test_within_one_account_being_named_is_enough_and_the_root_is_not(world: World) -> None:
+    nobody = world.user(world.trusting)
+    assert outcome(nobody.assume, world.role(world.trusting, trust(world.arn(nobody)))) == "allowed"
+    by_root = outcome(nobody.assume, world.role(world.trusting, trust(TRUSTING.root_arn)))
+    assert "because no identity-based policy allows" in by_root
+
+
+def test_a_role_that_does_not_exist_is_refused_without_a_reason(world: World) -> None:
+    seen = outcome(world.trusted.assume, f"arn:aws:iam::{TRUSTING.id}:role/not-there")
+    assert seen.startswith("AccessDenied")
+    assert "because" not in seen
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ({"RoleSessionName": "a b"}, "ValidationError"),
+        ({"DurationSeconds": 43201}, "ValidationError"),
+        ({"DurationSeconds": 7200}, "exceeds the MaxSessionDuration"),
+        ({"ExternalId": "a b"}, "ValidationError"),
+        ({"Policy": "{"}, "MalformedPolicyDocument"),
+    ],
+)
+def test_parameters_out_of_bounds(world: World, parameters: dict[str, Any], expected: str) -> None:
+    foo = world.role(world.trusting, trust(ROOT_OF_TRUSTED))
+    assert expected in outcome(world.trusted.assume, foo, **parameters)
+
+
+def test_role_chaining_is_capped_at_one_hour(world: World) -> None:
+    _, session = world.process(ASSUME_ANY)
+    foo = world.role(world.trusting, trust(ROOT_OF_TRUSTED))
+    name = foo.rpartition("/")[2]
+    world.trusting.client("iam").update_role(RoleName=name, MaxSessionDuration=7200)
+    assert "role chaining" in outcome(session.assume, foo, DurationSeconds=7200)
+    assert outcome(session.assume, foo, DurationSeconds=3600) == "allowed"
+    assert outcome(world.trusted.assume, foo, DurationSeconds=7200) == "allowed"
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        ("{", "MalformedPolicyDocument"),
+        (policy({"Effect": "Allow", "Action": "sts:AssumeRole"}), "Missing required field Principal"),
+        (policy(trust("*") | {"Resource": "*"}), "Has prohibited field Resource"),
+        (policy(trust("*") | {"Action": "s3:GetObject"}), "MalformedPolicyDocument"),
+        (policy(trust(f"arn:aws:iam::{TRUSTED.id}:role/*")), "Invalid principal in policy"),
+        (policy(trust("arn:aws:iam::999999999999:role/bar")), "Invalid principal in policy"),
+        (policy(trust("AROAAAAAAAAAAAAAAAAAA")), "Invalid principal in policy"),
+        (policy(trust("*", StringEquals={"sts:ExternalId": "x" * 2048})), "LimitExceeded"),
+        (policy(trust("999999999999")), "allowed"),
+        (policy(trust({"Service": "lambda.amazonaws.com"})), "allowed"),
+    ],
+)
+def test_what_can_be_saved_as_a_trust_policy(world: World, document: str, expected: str) -> None:
+    create = world.trusting.client("iam").create_role
+    assert expected in outcome(create, RoleName=world.name("role"), AssumeRolePolicyDocument=document)
+
+
+def test_role_names_are_unique_whatever_their_case(world: World) -> None:
+    name = world.name("Role")
+    world.role(world.trusting, trust(TRUSTING.id), name=name)
+    assert "EntityAlreadyExists" in outcome(world.role, world.trusting, trust(TRUSTING.id), name=name.upper())

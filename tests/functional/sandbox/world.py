@@ -1,0 +1,166 @@
+"""Short words for what tests do in a sandbox with two accounts."""
+
+from __future__ import annotations
+
+import configparser
+import io
+import itertools
+import json
+import zipfile
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from tfdriver.sandbox.run import Sandbox
+from tfdriver.spec.model import Account
+
+TRUSTING = Account("trusting", "515151515151", "trusting_admin", "us-west-2", "aws")
+TRUSTED = Account("trusted", "616161616161", "trusted_admin", "eu-central-1", "aws")
+
+_numbers = itertools.count()
+
+
+def allow(action: str | list[str], resource: str | list[str] = "*", **more: Any) -> dict[str, Any]:
+    """Return a statement of a permissions policy."""
+    return {"Effect": "Allow", "Action": action, "Resource": resource} | more
+
+
+def trust(principal: Any, *, effect: str = "Allow", **condition: dict[str, Any]) -> dict[str, Any]:
+    """Return a statement of a trust policy. principal: AWS principals, or a whole Principal element."""
+    element = principal if isinstance(principal, dict) else {"AWS": principal}
+    statement = {"Effect": effect, "Principal": element, "Action": "sts:AssumeRole"}
+    return statement | ({"Condition": condition} if condition else {})
+
+
+def policy(*statements: dict[str, Any]) -> str:
+    """Return a policy document as text."""
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def zipped(code: str) -> bytes:
+    """Return a zip with code as main.py."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("main.py", code)
+    return buffer.getvalue()
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Somebody with credentials in a region."""
+
+    endpoint: str
+    region: str
+    keys: tuple[str, ...]
+
+    def client(self, service: str) -> Any:
+        """Return a client that tries each call once."""
+        return _client(self.endpoint, self.region, self.keys, service)
+
+    def assume(self, role_arn: str, **parameters: Any) -> Caller:
+        """Return the role's session; raises ClientError."""
+        answer = self.client("sts").assume_role(RoleArn=role_arn, **{"RoleSessionName": "test"} | parameters)
+        given = answer["Credentials"]
+        return Caller(
+            self.endpoint, self.region, (given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+        )
+
+
+@cache
+def _client(endpoint: str, region: str, keys: tuple[str, ...], service: str) -> Any:
+    config = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=5, read_timeout=60)
+    session = boto3.Session(*keys, region_name=region)
+    return session.client(service, endpoint_url=endpoint, config=config, verify=False)
+
+
+@dataclass(frozen=True)
+class World:
+    """A sandbox and its two admins. `trusting` has what is shared, `trusted` those who want it."""
+
+    sandbox: Sandbox
+    trusting: Caller = field(init=False)
+    trusted: Caller = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "trusting", self.admin(TRUSTING))
+        object.__setattr__(self, "trusted", self.admin(TRUSTED))
+
+    def admin(self, account: Account) -> Caller:
+        """Return the admin behind an account's profile."""
+        credentials = configparser.ConfigParser()
+        credentials.read(self.sandbox.environment["AWS_SHARED_CREDENTIALS_FILE"])
+        profile = credentials[account.profile]
+        keys = (profile["aws_access_key_id"], profile["aws_secret_access_key"])
+        return Caller(self.sandbox.endpoint, account.region, keys)
+
+    def name(self, stem: str = "thing") -> str:
+        """Return a name that no other test uses."""
+        return f"{stem}-{next(_numbers)}"
+
+    def role(self, owner: Caller, *trusted: dict[str, Any], may: Any = (), name: str = "", path: str = "/") -> str:
+        """Create a role; return its ARN. trusted: statements of its trust policy; may: of its permissions."""
+        name = name or self.name("role")
+        iam = owner.client("iam")
+        arn: str = iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=policy(*trusted))["Role"]["Arn"]
+        if may:
+            iam.put_role_policy(RoleName=name, PolicyName="may", PolicyDocument=policy(*may))
+        return arn
+
+    def user(self, owner: Caller, *may: dict[str, Any]) -> Caller:
+        """Create a user with these statements; return it."""
+        name, iam = self.name("user"), owner.client("iam")
+        iam.create_user(UserName=name)
+        if may:
+            iam.put_user_policy(UserName=name, PolicyName="may", PolicyDocument=policy(*may))
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        return Caller(owner.endpoint, owner.region, (key["AccessKeyId"], key["SecretAccessKey"]))
+
+    def process(self, *may: dict[str, Any], path: str = "/") -> tuple[str, Caller]:
+        """Create a role in the trusted account; return its ARN and a session of it."""
+        arn = self.role(self.trusted, trust(self.arn(self.trusted)), may=may, path=path)
+        return arn, self.trusted.assume(arn)
+
+    def arn(self, caller: Caller) -> str:
+        """Return a caller's ARN."""
+        return str(caller.client("sts").get_caller_identity()["Arn"])
+
+    def shown_principal(self, owner: Caller, role_arn: str) -> Any:
+        """Return the AWS principals in a role's trust policy as IAM shows it."""
+        role = owner.client("iam").get_role(RoleName=role_arn.rpartition("/")[2])["Role"]
+        return role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"]["AWS"]
+
+    def delete_role(self, owner: Caller, arn: str) -> None:
+        """Delete a role and its inline policy."""
+        name, iam = arn.rpartition("/")[2], owner.client("iam")
+        for inline in iam.list_role_policies(RoleName=name)["PolicyNames"]:
+            iam.delete_role_policy(RoleName=name, PolicyName=inline)
+        iam.delete_role(RoleName=name)
+
+    def function(self, code: str, role_arn: str, **settings: Any) -> str:
+        """Create a Lambda function in the trusted account; return its name."""
+        name = self.name("function")
+        defaults = {
+            "Runtime": "python3.13",
+            "Handler": "main.handler",
+            "Timeout": 20,
+            "Code": {"ZipFile": zipped(code)},
+        }
+        self.trusted.client("lambda").create_function(FunctionName=name, Role=role_arn, **defaults | settings)
+        return name
+
+    def execution_role(self, *may: dict[str, Any]) -> str:
+        """Create a role for Lambda in the trusted account; return its ARN."""
+        return self.role(self.trusted, trust({"Service": "lambda.amazonaws.com"}), may=may)
+
+
+def outcome(call: Any, *arguments: Any, **named: Any) -> str:
+    """Return 'allowed', or AWS's error code and message as one string."""
+    try:
+        call(*arguments, **named)
+    except ClientError as error:
+        return f"{error.response['Error']['Code']}: {error.response['Error']['Message']}"
+    return "allowed"
