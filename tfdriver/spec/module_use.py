@@ -1,0 +1,120 @@
+"""Whether a role's module takes part in the contract of modules/README.md, and whether its variables fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tfdriver.compositions import Side
+from tfdriver.errors import TfdriverError
+from tfdriver.modules import Module, Variable, read_module
+from tfdriver.names import Reason
+from tfdriver.spec.problems import Problems
+from tfdriver.spec.shape import CONTRACT_VARIABLES, RoleShape
+from tfdriver.spec.sources import find_source
+from tfdriver.spec.terraform_types import mismatch
+from tfdriver.spec.words import named, nearest
+
+_CONTRACT_README = "See modules/README.md for what a module must take and put out"
+_OF_SIDE = {Side.TRUSTING: "trust_policy", Side.TRUSTED: "roles_to_assume"}
+_OF_BOTH = ("role_name", "role_path")
+_PACKAGE = "package"
+_CODE = "lambda"
+
+
+@dataclass(frozen=True)
+class ModuleUse:
+    """A role's module. source: for `source = `; package: the folder of code to zip for it, or None."""
+
+    source: str
+    package: Path | None
+
+
+def resolve_module(
+    key: str,
+    role: RoleShape,
+    side: Side | None,
+    root: Path,
+    read: dict[Path, Module | TfdriverError],
+    problems: Problems,
+) -> ModuleUse | None:
+    """Return how a role uses its module, or None if there is none, and note what is wrong.
+
+    side: None if the role is on none. root: the project, resolved. read: modules by folder, kept between calls.
+    """
+    path = ("roles", key)
+    source = find_source(role.module, root)
+    if isinstance(source, Reason):
+        problems.check((*path, "module"), source)
+        return None
+    if source.folder is None:
+        return ModuleUse(source.text, None)
+    if source.folder not in read:
+        read[source.folder] = _read(source.folder, root)
+    module = read[source.folder]
+    if isinstance(module, TfdriverError):
+        problems.add_error((*path, "module"), module)
+        return None
+    code = source.folder / _CODE
+    package = code if code.is_dir() else None
+    if side:
+        problems.check((*path, "module"), _contract(module, role.module, side, package))
+    _check_variables(path, role, module, problems)
+    return ModuleUse(source.text, package)
+
+
+def _read(folder: Path, root: Path) -> Module | TfdriverError:
+    try:
+        return read_module(folder, root)
+    except TfdriverError as error:
+        return error
+
+
+def _contract(module: Module, name: str, side: Side, package: Path | None) -> Reason | None:
+    other = _OF_SIDE[Side.TRUSTED if side is Side.TRUSTING else Side.TRUSTING]
+    needed = [*_OF_BOTH, _OF_SIDE[side], *([_PACKAGE] if package else [])]
+    if _OF_SIDE[side] not in module.variables and other in module.variables:
+        made_for, used_for = ("trusted", "trusting") if side is Side.TRUSTING else ("trusting", "trusted")
+        what = f"module {name} is for a {made_for} role, and this role is {used_for}: no variable {_OF_SIDE[side]}"
+        return Reason(what, "Use another module, or turn `trusts:` round")
+    if missing := [v for v in needed if v not in module.variables]:
+        why = f", which a module with a folder {_CODE}/ takes" if missing == [_PACKAGE] else ""
+        return Reason(f"module {name} declares no variable {', '.join(missing)}{why}", _CONTRACT_README)
+    if "role_arn" not in module.outputs:
+        return Reason(f"module {name} has no output role_arn", _CONTRACT_README)
+    required = {v.name for v in module.variables.values() if v.required} & CONTRACT_VARIABLES
+    if unmet := sorted(required - set(needed)):
+        why = f"has no folder {_CODE}/" if unmet == [_PACKAGE] else f"is used for a {side} role"
+        return Reason(f"module {name} must be given {', '.join(unmet)}, but {why}", _CONTRACT_README)
+    return None
+
+
+def _check_variables(path: tuple[str, str], role: RoleShape, module: Module, problems: Problems) -> None:
+    own = {name: v for name, v in module.variables.items() if name not in CONTRACT_VARIABLES}
+    for name, value in role.variables.items():
+        here = (*path, "variables", name)
+        if name not in own:
+            cure = nearest(name, own) or "It takes none"
+            problems.add(here, f"module {role.module} has no variable {name}", cure)
+        elif value is None:
+            problems.check(here, _null(own[name]))
+        elif wrong := mismatch(value, own[name].type):
+            problems.add((*here, *wrong.path), wrong.what, wrong.cure)
+    _check_required(path, role.variables, own, role.module, problems)
+
+
+def _null(variable: Variable) -> Reason | None:
+    if not variable.required:
+        return None  # null means the default, or null itself, as the module says
+    return Reason("has no value", "The module needs one")
+
+
+def _check_required(
+    path: tuple[str, str], given: Mapping[str, Any], own: Mapping[str, Variable], module: str, problems: Problems
+) -> None:
+    missing = [name for name, variable in own.items() if variable.required and name not in given]
+    if missing:
+        what = f"module {module} needs a value for {', '.join(missing)}"
+        problems.add((*path, "variables"), what, f"Add it: `variables: {{{named(missing[0])}: ...}}`")

@@ -1,0 +1,89 @@
+"""pydantic's errors in our words. Pure; no I/O."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from tfdriver.names import Reason
+from tfdriver.spec.document import Document
+from tfdriver.spec.problems import Problems
+from tfdriver.spec.shape import SpecShape, shape_at
+from tfdriver.spec.words import dotted, kind, named, nearest, shown
+from tfdriver.spec.yaml_reader import Path
+
+_KEY_MARK = "[key]"
+_BOOLS = "Quote it if it is text: YAML reads yes, no, on, off, true and false as bools"
+_EXAMPLES = {
+    "version": "Add `version: 1`",
+    "accounts": 'Add e.g. `accounts: {account_a: {id: "111111111111"}}`',
+    "roles": "Add `roles:`, each with `account:` and `module:`",
+    "id": 'Add the account\'s 12 digits, e.g. `id: "111111111111"`',
+    "account": "Add `account:` with a key of `accounts:`",
+    "module": "Add `module:` with a folder of modules/ or a Terraform module source",
+}
+
+
+def read_shape(document: Document) -> SpecShape:
+    """Return a document's data as a SpecShape. Raises TfdriverError for what comes first in the file."""
+    try:
+        return SpecShape.model_validate(document.data)
+    except ValidationError as error:
+        problems = Problems(document)
+        for found in error.errors(include_url=False):
+            path = tuple(part for part in found["loc"] if part != _KEY_MARK)
+            what, cure = _words(found["type"], path, found["input"], found.get("ctx", {}))
+            problems.add(path, what, cure)
+        problems.raise_first()
+        raise
+
+
+def _words(error: str, path: Path, value: Any, context: dict[str, Any]) -> Reason:
+    last = str(path[-1]) if path else ""
+    match error:
+        case "rule":
+            return Reason(context["what"], context["cure"])
+        case "missing":
+            return Reason(f"{last} is missing", _EXAMPLES.get(last, ""))
+        case "extra_forbidden":
+            return Reason(f"unknown key {named(last)}", nearest(last, shape_at(path[:-1]).model_fields))
+        case "too_short":
+            return Reason("is empty", "Name at least one, or leave the key out" if last == "trusts" else "Name one")
+        case "literal_error":
+            cure = (
+                "Write `version: 1`, without quotes" if str(value) in ("1", "1.0") else "This tfdriver reads version 1"
+            )
+            return Reason(f"{kind(value)} is not a known version", cure)
+        case _:
+            return _wrong_type(error, path, last, value)
+
+
+def _wrong_type(error: str, path: Path, last: str, value: Any) -> Reason:
+    wanted = {"string_type": "text", "bool_type": "true or false", "list_type": "a list"}.get(error, "a mapping")
+    if value is None:
+        return Reason("has no value", f"Write {wanted}, or leave the key out")
+    what = f"must be {wanted}, is {kind(value)}"
+    match wanted, value:
+        case ("text", bool()):
+            return Reason(what, _BOOLS)
+        case ("text", int() | float()):
+            return Reason(what, _quoted(last, value))
+        case ("a list", str()) if last == "trusts":
+            return Reason(what, f"Write [{value}]" if value.isidentifier() else "Write the keys of roles, e.g. [bar]")
+        case ("true or false", str()):
+            return Reason(what, "Write it without quotes")
+        case ("a mapping", _) if not path:
+            return Reason(
+                f"must be a mapping with version, accounts and roles, is {kind(value)}", "See `tfdriver init`"
+            )
+        case _:
+            return Reason(what, f"Write {dotted(path[-1:])} as {wanted}")
+
+
+def _quoted(last: str, value: float) -> str:
+    if last == "open_for":
+        return f'Write "{value}s" if these are seconds'
+    if last == "id" and len(str(value)) != 12:
+        return "Quote it, all 12 digits: YAML reads numbers without their zeros"
+    return f"Quote it: {shown(str(value))}"

@@ -1,0 +1,92 @@
+"""From `module:` to what Terraform takes as a source, and to the folder of a local module."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from tfdriver.names import Reason
+from tfdriver.spec.words import nearest, shown
+
+# A composition is two folders below the project.
+_UP = "../../"
+_BARE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+_REGISTRY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(/[A-Za-z0-9][A-Za-z0-9_-]*){2}")
+_HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(:[0-9]+)?/.+")
+_REMOTE = re.compile(r"(git@|[a-z0-9]+::|(https?|ssh|git|s3|gs|hg)://).+")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a module is. text: for `source = ` in a composition; folder: of a module in the project, else None."""
+
+    text: str
+    folder: Path | None = None
+
+
+def find_source(module: str, root: Path) -> Source | Reason:
+    """Return where the module is that a spec names, or why it can't be used. root: the project, resolved.
+
+    Terraform's own kinds of remote sources pass through. Source: Terraform, "Module Sources".
+    """
+    if "${" in module or "%{" in module:
+        return Reason(f"module {shown(module)} holds a placeholder", "Write the folder or source itself")
+    if any((char.isspace() and char != " ") or not char.isprintable() for char in module) or module != module.strip():
+        return Reason(f"module {shown(module)} has a space or character that no source has", "Take it away")
+    if _BARE.fullmatch(module):
+        return _folder(module, PurePosixPath("modules", module), root)
+    if module.startswith(("./", "../")) or module in (".", ".."):
+        return _path(module, root)
+    if module.startswith(("/", "~", "file:")):
+        return Reason(f"{shown(module)} is a path of this machine", "Write a path from the project, e.g. ./modules/x")
+    return _remote(module, root)
+
+
+def _path(module: str, root: Path) -> Source | Reason:
+    if "\\" in module or "?" in module:
+        return Reason(f"{shown(module)} has a character that Terraform takes for something else", "Rename the folder")
+    normal = os.path.normpath(module)
+    if normal.startswith(".."):
+        return Reason(f"{shown(module)} leads out of the project", "Move the module into the project")
+    return _folder(module, PurePosixPath(normal), root)
+
+
+def _remote(module: str, root: Path) -> Source | Reason:
+    if _is_folder(root / module):
+        return Reason(f"{shown(module)} is a folder, but Terraform would not take it for one", f"Write ./{module}")
+    if _REGISTRY.fullmatch(module) or _HOST.fullmatch(module) or _REMOTE.fullmatch(module):
+        return Source(module)
+    return Reason(
+        f"{shown(module)} is neither a folder of modules/ nor a Terraform module source",
+        "Write a name, ./a/path, namespace/name/provider, or a URL such as git::https://host/repository.git",
+    )
+
+
+def _folder(module: str, relative: PurePosixPath, root: Path) -> Source | Reason:
+    folder = root / relative
+    try:
+        real = folder.resolve(strict=True)
+    except (OSError, RuntimeError):
+        return Reason(f"there is no module {relative}", _nearest_module(module, root))
+    if not real.is_relative_to(root):
+        return Reason(f"{relative} is a symlink that leads out of the project", "Copy the module into the project")
+    if not real.is_dir():
+        return Reason(f"{relative} is a file, not a folder", "A module is a folder of .tf files: name that")
+    return Source(_UP + str(relative), folder)
+
+
+def _nearest_module(module: str, root: Path) -> str:
+    try:
+        there = sorted(path.name for path in (root / "modules").iterdir() if path.is_dir())
+    except OSError:
+        there = []
+    return nearest(PurePosixPath(module).name, there) or "There is no folder modules/: `tfdriver init DIR` shows one"
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
