@@ -24,17 +24,32 @@ from tfdriver.trust import parse
 T = TypeVar("T")
 
 _CONFIG = Config(connect_timeout=4, read_timeout=10, retries={"max_attempts": 3, "mode": "standard"})
+# A function may run for a while before it answers, and must not be run again because it did.
+_LAMBDA_CONFIG = Config(connect_timeout=4, read_timeout=90, retries={"total_max_attempts": 1})
 _NO_SUCH = ("NoSuchEntity", "NoSuchEntityException", "ResourceNotFoundException")
 _EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
 _BAD_KEYS = ("InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "InvalidAccessKeyId")
 
 
-class AwsError(TfdriverError):
-    """AWS could not be asked, or refused. code: AWS's error code, or '' where no answer came."""
+@dataclass(frozen=True)
+class Answer:
+    """An error as AWS answered it. message: AWS's own words; status: HTTP's; request_id: AWS's, for its support."""
 
-    def __init__(self, what: str, *, where: str = "", hint: str = "", code: str = "") -> None:
+    code: str = ""
+    message: str = ""
+    status: int = 0
+    request_id: str = ""
+
+
+class AwsError(TfdriverError):
+    """AWS could not be asked, or refused. answer: what AWS said, empty where no answer came; code: its error code."""
+
+    def __init__(
+        self, what: str, *, where: str = "", hint: str = "", code: str = "", answer: Answer | None = None
+    ) -> None:
         super().__init__(what, where=where, hint=hint)
-        self.code = code
+        self.answer = answer or Answer(code)
+        self.code = self.answer.code
 
 
 @dataclass(frozen=True)
@@ -112,7 +127,7 @@ class Aws:
             if key not in self._clients:
                 session = boto3.Session(profile_name=account.profile, region_name=account.region)
                 _refuse_mfa(session, account)
-                self._clients[key] = session.client(service, config=_CONFIG)
+                self._clients[key] = session.client(service, config=_LAMBDA_CONFIG if service == "lambda" else _CONFIG)
             return self._clients[key]
 
 
@@ -129,14 +144,25 @@ def _refuse_mfa(session: boto3.Session, account: Account) -> None:
 
 
 def _refused(error: errors.ClientError, where: str) -> AwsError:
-    code = str(error.response.get("Error", {}).get("Code", ""))
-    message = str(error.response.get("Error", {}).get("Message", "")).rstrip(".")
+    answer = _answer(error)
+    code = answer.code
     if code in _EXPIRED:
-        return AwsError("the credentials have expired", where=where, hint="Log in again", code=code)
+        return AwsError("the credentials have expired", where=where, hint="Log in again", answer=answer)
     if code in _BAD_KEYS:
         hint = "Check the profile's access key and secret"
-        return AwsError(f"AWS does not accept the credentials ({code})", where=where, hint=hint, code=code)
-    return AwsError(f"{error.operation_name} was refused: {code}: {message}", where=where, code=code)
+        return AwsError(f"AWS does not accept the credentials ({code})", where=where, hint=hint, answer=answer)
+    what = f"{error.operation_name} was refused: {code}: {answer.message.rstrip('.')}"
+    return AwsError(what, where=where, answer=answer)
+
+
+def _answer(error: errors.ClientError) -> Answer:
+    said, about = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
+    return Answer(
+        str(said.get("Code", "")),
+        str(said.get("Message", "")),
+        int(about.get("HTTPStatusCode", 0)),
+        str(about.get("RequestId", "")),
+    )
 
 
 def _unreachable(error: Exception, where: str, account: Account) -> AwsError:
