@@ -277,10 +277,11 @@ def _confirmation(output: Output, yes: bool) -> Callable[[Overview], None]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: the one place where failures become messages and exit codes."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    sys.exit(_run(arguments))
+    sys.exit(run(arguments))
 
 
-def _run(arguments: list[str]) -> int:
+def run(arguments: list[str]) -> int:
+    """Run one command line and return its exit code, having printed its result or its failure."""
     own = arguments[: arguments.index("--")] if "--" in arguments else arguments
     command = next((a for a in own if a in cli.commands), "")
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from tfdriver.lock import locked
 from tfdriver.session import read_spec
 from tfdriver.workspace import Workspace
 
@@ -18,6 +19,8 @@ class Rendered:
 
 def render(project: Path) -> Rendered:
     """Write every composition with the values of the end state. Raises TfdriverError."""
-    workspace = Workspace(read_spec(project))
-    workspace.check()
-    return Rendered({c.name: tuple(workspace.write(c)) for c in workspace.compositions})
+    spec = read_spec(project)
+    workspace = Workspace(spec)
+    with locked(spec.root):
+        workspace.check()
+        return Rendered({c.name: tuple(workspace.write(c)) for c in workspace.compositions})

@@ -1,0 +1,116 @@
+"""The command line itself: help, exit codes, what goes to stdout and what to stderr."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import click
+import pytest
+
+from tfdriver import cli
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = sorted(cli.cli.commands)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_an_example_and_is_in_the_readme(name, capsys):
+    assert cli.run([name, "-h"]) == 0
+    said = capsys.readouterr().out
+    assert "Example:" in said
+    assert f"tfdriver {name}" in said or f" {name}" in said
+    assert f"`tfdriver {name}" in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_says_what_it_is_for(name):
+    for parameter in cli.cli.commands[name].params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help, parameter.name
+
+
+def test_what_the_readme_says_make_does_is_what_ci_runs():
+    assert "make test" in (ROOT / ".ci/run").read_text()
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"^make (\w+)", (ROOT / "README.md").read_text(), re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["upp"], "Did you mean 'up'"),
+        (["up", "--yse"], "--yes"),
+        (["up", "--timeout", "0", "--yes"], "not a duration"),
+        (["up", "--timeout", "-1", "--yes"], "not a duration"),
+        (["up", "--timeout", "abc", "--yes"], "not a duration"),
+        (["up", "--timeout", "1e9", "--yes"], "not a duration"),
+        (["up", "--timeout", "25h", "--yes"], "not a duration"),
+        (["init", "a", "b"], "unexpected extra argument"),
+    ],
+)
+def test_bad_usage_is_exit_1_and_one_message(arguments, words, capsys):
+    assert cli.run(arguments) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert words in captured.err
+    assert len(captured.err.strip().splitlines()) == 1
+    assert "Traceback" not in captured.err
+
+
+@pytest.mark.parametrize("command", ["up", "tighten", "destroy"])
+def test_without_a_terminal_and_without_yes_nothing_is_changed(command, stage, capsys):
+    assert cli.run(["-C", str(stage.project), command]) == 1
+    assert "Give --yes" in capsys.readouterr().err
+    assert not (stage.project / "compositions").exists()
+
+
+def test_a_missing_spec_says_where_it_looked(tmp_path, capsys):
+    assert cli.run(["-C", str(tmp_path), "render"]) == 1
+    said = capsys.readouterr().err
+    assert str(tmp_path / "tfdriver.yaml") in said.replace("\n", "")
+    assert "tfdriver init" in said
+
+
+def test_json_is_one_object_on_stdout_and_text_goes_to_stderr(tmp_path, capsys):
+    assert cli.run(["init", str(tmp_path / "p"), "--json"]) == 0
+    envelope = json.loads(capsys.readouterr().out)
+    assert (envelope["format_version"], envelope["command"], envelope["exit_code"]) == ("1.0", "init", 0)
+    assert cli.run(["-C", str(tmp_path / "p"), "render", "--json"]) == 0
+    assert set(json.loads(capsys.readouterr().out)["result"]["files"]) == {"account_a", "account_b"}
+
+
+def test_a_failure_is_json_too_where_json_was_asked_for(tmp_path, capsys):
+    assert cli.run(["-C", str(tmp_path), "render", "--json"]) == 1
+    captured = capsys.readouterr()
+    envelope = json.loads(captured.out)
+    assert envelope["exit_code"] == 1
+    assert set(envelope["error"]) == {"what", "where", "hint"}
+    assert captured.err.startswith("error:")
+
+
+def test_a_traceback_only_with_verbose(tmp_path, capsys):
+    assert cli.run(["-v", "-C", str(tmp_path), "render"]) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_pipe_gets_plain_text(tmp_path, capsys):
+    cli.run(["init", str(tmp_path / "p")])
+    cli.run(["upp"])
+    captured = capsys.readouterr()
+    assert "\x1b" not in captured.out + captured.err
+
+
+def test_the_committed_compositions_are_what_render_writes(tmp_path, capsys):
+    """compositions/ shows newcomers what rendering gives; it must never be stale."""
+
+    project = tmp_path / "repo"
+    shutil.copytree(ROOT / "modules", project / "modules")
+    shutil.copy(ROOT / "tfdriver.yaml", project)
+    assert cli.run(["-C", str(project), "render"]) == 0
+    for fresh in (project / "compositions").rglob("*"):
+        if fresh.is_file() and ".tfdriver" not in fresh.parts:
+            assert fresh.read_bytes() == (ROOT / fresh.relative_to(project)).read_bytes(), fresh.name

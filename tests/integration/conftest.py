@@ -1,0 +1,120 @@
+"""A scaffolded project, the installed command, and a sandbox for it to run in."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from tfdriver.aws import known_regions
+from tfdriver.commands.init import init
+from tfdriver.commands.sandbox import terraform_for_shells
+from tfdriver.sandbox import run
+from tfdriver.sandbox.command import child_environment
+from tfdriver.sandbox.run import Sandbox
+from tfdriver.spec.load import load_spec
+
+TFDRIVER = Path(sys.executable).with_name("tfdriver")
+
+
+@dataclass
+class World:
+    """A project in a running sandbox. environ: what commands run with; log: the sandbox's log of API calls."""
+
+    project: Path
+    server: Sandbox
+    environ: dict[str, str]
+    log: Path
+    sessions: dict[str, boto3.Session] = field(default_factory=dict)
+
+    def tfdriver(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        """Run the installed command on the project."""
+        return self.run([str(TFDRIVER), "-C", str(self.project), *arguments], **environ)
+
+    def run(self, command: list[str], folder: Path | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
+        """Run any command as it would run in the sandbox's shell."""
+        return subprocess.run(
+            command,
+            cwd=folder,
+            env=self.environ | environ,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=300,
+            check=False,
+        )
+
+    def terraform(self, composition: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run plain Terraform in a composition."""
+        return self.run(["terraform", *arguments], self.project / "compositions" / composition)
+
+    def client(self, service: str, profile: str) -> Any:
+        """A boto3 client of an account's administrator."""
+        if profile not in self.sessions:
+            keys = _keys(Path(self.environ["AWS_SHARED_CREDENTIALS_FILE"]), profile)
+            self.sessions[profile] = boto3.Session(*keys, region_name="us-west-2")
+        return self.sessions[profile].client(service, endpoint_url=self.server.endpoint)
+
+    def trust(self, name: str = "foo_bar", profile: str = "account_a") -> dict[str, Any]:
+        """The one statement of a role's trust policy, as IAM shows it now."""
+        role = self.client("iam", profile).get_role(RoleName=name)["Role"]
+        (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+        return statement
+
+    def trusted(self, name: str = "foo_bar", profile: str = "account_a") -> list[str]:
+        """The principals of a role's trust policy, sorted."""
+        principals = self.trust(name, profile)["Principal"]["AWS"]
+        return sorted([principals] if isinstance(principals, str) else principals)
+
+    def calls(self, since: int = 0) -> list[dict[str, Any]]:
+        """The log of API calls from its line `since` on."""
+        return [json.loads(line) for line in self.log.read_text().splitlines()[since:]]
+
+    def writes(self, since: int = 0) -> list[str]:
+        """The actions since then that were not just reading, and were done."""
+        reading = ("Get", "List", "Describe", "AssumeRole")
+        return [c["action"] for c in self.calls(since) if not c["action"].startswith(reading) and c["status"] < 400]
+
+
+def _keys(credentials: Path, profile: str) -> tuple[str, str]:
+    lines = credentials.read_text().split(f"[{profile}]")[1].split("[")[0].splitlines()
+    values = dict(line.split(" = ", 1) if " = " in line else line.split("=", 1) for line in lines if "=" in line)
+    return values["aws_access_key_id"], values["aws_secret_access_key"]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """The scaffolded example."""
+    folder = tmp_path / "foo-bar"
+    init(folder)
+    return folder
+
+
+@pytest.fixture
+def world(project: Path, tmp_path: Path) -> Iterator[World]:
+    """The scaffolded example in a sandbox of its own."""
+    yield from make_world(project, tmp_path)
+
+
+def make_world(project: Path, tmp_path: Path, faults: Path | None = None) -> Iterator[World]:
+    """Give a world for a project whose spec is written."""
+    spec = load_spec(project, regions=known_regions, profile_region=lambda _: None)
+    log = tmp_path / "calls.jsonl"
+    home = tmp_path / "home"
+    home.mkdir()
+    with run.start(list(spec.accounts.values()), log=log, faults=faults) as server:
+        environ = child_environment(server, _environ(os.environ) | {"HOME": str(home)})
+        environ |= terraform_for_shells(environ, tmp_path)
+        yield World(project, server, environ, log)
+
+
+def _environ(environ: Mapping[str, str]) -> dict[str, str]:
+    return {k: v for k, v in environ.items() if not k.startswith(("TF_", "PYTEST_"))}

@@ -1,0 +1,230 @@
+"""The main job on real Terraform and the real AWS provider, against an AWS that says no."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.integration.conftest import TFDRIVER, World, make_world
+
+pytestmark = pytest.mark.integration
+
+FOO = "arn:aws:iam::111111111111:role/foo_bar"
+BAR = "arn:aws:iam::222222222222:role/bar"
+EXACT = {"Effect": "Allow", "Principal": {"AWS": [BAR]}, "Action": "sts:AssumeRole"}
+
+
+def intruder(world: World) -> str:
+    """Account B's administrator, who may do anything there, assumes the role in A; the error code or 'let in'."""
+    try:
+        world.client("sts", "account_b").assume_role(RoleArn=FOO, RoleSessionName="intruder")
+    except ClientError as error:
+        return error.response["Error"]["Code"]
+    return "let in"
+
+
+def invoke(world: World) -> dict:
+    answer = world.client("lambda", "account_b").invoke(FunctionName="bar")
+    return json.load(answer["Payload"])
+
+
+def counting_terraform(tmp_path: Path, world: World) -> Path:
+    """A program that notes each start of the real Terraform."""
+    shim = tmp_path / "counting-terraform"
+    found = world.run(["sh", "-c", "command -v terraform"]).stdout.strip()
+    shim.write_text(f'#!/bin/sh\necho "$1 $(basename "$PWD")" >> "{tmp_path}/starts"\nexec "{found}" "$@"\n')
+    shim.chmod(0o755)
+    return shim
+
+
+def left_over(world: World) -> list[str]:
+    """The names of everything the example makes that is still there, in either account."""
+    found: list[str] = []
+    for account in ("account_a", "account_b"):
+        iam = world.client("iam", account)
+        found += [r["RoleName"] for r in iam.list_roles()["Roles"]]
+        found += [p["PolicyName"] for p in iam.list_policies(Scope="Local")["Policies"]]
+        found += world.client("dynamodb", account).list_tables()["TableNames"]
+        found += [f["FunctionName"] for f in world.client("lambda", account).list_functions()["Functions"]]
+        found += [r["Name"] for r in world.client("events", account).list_rules()["Rules"]]
+        found += [g["logGroupName"] for g in world.client("logs", account).describe_log_groups()["logGroups"]]
+    return found
+
+
+def test_the_whole_story(world: World, tmp_path: Path):
+    shim = counting_terraform(tmp_path, world)
+    up = world.tfdriver("up", "--yes", "--no-verify", TFDRIVER_TERRAFORM=str(shim))
+    assert up.returncode == 0, up.stderr
+    assert world.trust() == EXACT
+    starts = (tmp_path / "starts").read_text().splitlines()
+    assert starts[0].startswith("version ")
+    assert sorted(starts[1:3]) == ["init account_a", "init account_b"]
+    assert starts[3:] == ["apply account_a", "apply account_b", "apply account_a"]
+
+    assert intruder(world) == "AccessDenied"
+    (written,) = invoke(world)["written"]
+    table = world.client("dynamodb", "account_a")
+    item = table.get_item(TableName="TestTable", Key={"MyPrimaryKey": {"S": written["key"]}})["Item"]
+    assert {k: v["S"] for k, v in item.items()} == written["item"]
+    (fired,) = world.server.fire("bar")
+    assert fired.ran, fired.error
+    assert table.scan(TableName="TestTable")["Count"] == 2
+
+    for composition in ("account_a", "account_b"):
+        plan = world.terraform(composition, "plan", "-detailed-exitcode", "-no-color")
+        assert plan.returncode == 0, plan.stdout
+
+    before = len(world.calls())
+    again = world.tfdriver("up", "--yes", "--no-verify", "--json")
+    assert again.returncode == 0, again.stderr
+    steps = json.loads(again.stdout)["result"]["steps"]
+    assert [(s["phase"], s["added"] + s["changed"] + s["removed"]) for s in steps] == [("connect", 0), ("tighten", 0)]
+    assert world.writes(before) == []
+
+    destroyed = world.tfdriver("destroy", "--yes")
+    assert destroyed.returncode == 0, destroyed.stderr
+    assert left_over(world) == []
+    compositions = world.project / "compositions"
+    assert [p.name for p in compositions.rglob("*") if p.is_file()] == ["timeline.jsonl"]
+    assert world.tfdriver("destroy", "--yes").returncode == 0
+
+
+def test_half_way_then_tightened_and_only_the_trust_changed(world: World):
+    up = world.tfdriver("up", "--yes", "--no-tighten", "--no-verify")
+    assert up.returncode == 3
+    assert "in force now: role foo_bar in account_a trusts account 222222222222, only as role/bar, until" in up.stderr
+    assert "tfdriver tighten" in up.stderr
+    condition = world.trust()["Condition"]
+    assert condition["ArnEquals"] == {"aws:PrincipalArn": [BAR]}
+    assert set(condition) == {"ArnEquals", "DateLessThan"}
+    assert intruder(world) == "AccessDenied"
+    assert "written" in invoke(world)
+    assert world.terraform("account_a", "plan", "-detailed-exitcode").returncode == 0
+
+    before = len(world.calls())
+    tightened = world.tfdriver("tighten", "--yes")
+    assert tightened.returncode == 0, tightened.stderr
+    assert world.writes(before) == ["UpdateAssumeRolePolicy"]
+    assert "Condition" not in world.trust()
+    assert "written" in invoke(world)
+
+
+def test_without_the_guard_the_open_phase_lets_the_whole_account_in(world: World):
+    """The reason for the guard, and for the third phase."""
+    spec = world.project / "tfdriver.yaml"
+    spec.write_text(spec.read_text().replace("trusts: [bar]", "trusts: [bar]\n    guard: false"))
+    assert world.tfdriver("up", "--yes", "--no-tighten", "--no-verify").returncode == 3
+    assert intruder(world) == "let in"
+    assert world.tfdriver("tighten", "--yes").returncode == 0
+    assert intruder(world) == "AccessDenied"
+
+
+def test_phase_3_first_is_what_aws_refuses(world: World):
+    """Why the phases exist: rendered compositions are plain Terraform, and A alone cannot be applied."""
+    assert world.tfdriver("render").returncode == 0
+    assert world.terraform("account_a", "init", "-input=false").returncode == 0
+    trust_only = ("-target=module.foo_bar.aws_iam_role.this", "-no-color", "-auto-approve", "-input=false")
+    # The provider retries such a refusal for two minutes; its own log of the first refusal is enough.
+    environ = {"TF_LOG_PROVIDER": "debug", "TF_LOG_PATH": str(world.log.with_name("provider.log"))}
+    command = ["timeout", "-s", "INT", "15", "terraform", "apply", *trust_only]
+    applied = world.run(command, world.project / "compositions/account_a", **environ)
+    assert applied.returncode != 0
+    refused = [c for c in world.calls() if c["action"] == "CreateRole"]
+    assert refused
+    assert all(c["error"] == "MalformedPolicyDocument" for c in refused)
+    assert f'Invalid principal in policy: "AWS":"{BAR}"' in refused[0]["message"]
+
+
+def test_a_recreated_trusted_role_is_locked_out_until_pinned_again(world: World):
+    assert world.tfdriver("up", "--yes", "--no-verify").returncode == 0
+    iam = world.client("iam", "account_b")
+    trust = iam.get_role(RoleName="bar")["Role"]["AssumeRolePolicyDocument"]
+    (policy,) = iam.list_attached_role_policies(RoleName="bar")["AttachedPolicies"]
+    iam.detach_role_policy(RoleName="bar", PolicyArn=policy["PolicyArn"])
+    iam.delete_role(RoleName="bar")
+    iam.create_role(RoleName="bar", AssumeRolePolicyDocument=json.dumps(trust))
+    iam.attach_role_policy(RoleName="bar", PolicyArn=policy["PolicyArn"])
+    assert world.trusted()[0].startswith("AROA")
+    assert "written" not in invoke(world)
+
+    tightened = world.tfdriver("tighten", "--yes")
+    assert tightened.returncode == 0, tightened.stderr
+    assert world.trusted() == [BAR]
+    assert "written" in invoke(world)
+
+
+MANY = """
+version: 1
+accounts:
+  east: {id: "111111111111", region: us-east-1}
+  west: {id: "222222222222", region: us-west-2}
+  apps: {id: "333333333333", region: us-west-2}
+roles:
+  orders:
+    account: east
+    module: team_a_foo_ddb
+    variables: {table_name: Orders}
+    trusts: [shop, audit]
+    external_id: generate
+  stock: {account: west, module: team_a_foo_ddb, variables: {table_name: Stock}, trusts: [shop]}
+  shop: {account: apps, module: team_b_bar_app}
+  audit: {account: apps, module: team_b_bar_app, path: /team/}
+"""
+
+
+@pytest.fixture
+def many(project: Path, tmp_path: Path):
+
+    (project / "tfdriver.yaml").write_text(MANY)
+    yield from make_world(project, tmp_path)
+
+
+def test_many_to_many(many: World):
+    up = many.tfdriver("up", "--yes", "--no-verify")
+    assert up.returncode == 0, up.stderr
+    shop, audit = "arn:aws:iam::333333333333:role/shop", "arn:aws:iam::333333333333:role/team/audit"
+    assert many.trusted("orders", "east") == [shop, audit]
+    assert many.trusted("stock", "west") == [shop]
+    written = json.load(many.client("lambda", "apps").invoke(FunctionName="shop")["Payload"])["written"]
+    assert {w["table_name"] for w in written} == {"Orders", "Stock"}
+    assert many.tfdriver("destroy", "--yes").returncode == 0
+
+
+def test_the_demo_on_a_machine_without_terraform(tmp_path: Path):
+    """Also: an empty home, no credentials, and a TF_CLI_CONFIG_FILE that names a missing file."""
+    path = tmp_path / "bin"
+    path.mkdir()
+    for tool in ("sh", "env", "git"):
+        found = next((Path(p) / tool for p in os.environ["PATH"].split(":") if (Path(p) / tool).exists()), None)
+        if found:
+            (path / tool).symlink_to(found)
+
+    environ = {"PATH": str(path), "HOME": str(tmp_path), "TF_CLI_CONFIG_FILE": str(tmp_path / "missing.rc")}
+    assert shutil.which("terraform", path=str(path)) is None
+    told = subprocess.run(
+        [str(TFDRIVER), "demo", "--json"], env=environ, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert told.returncode == 0, told.stderr
+    result = json.loads(told.stdout)["result"]
+    assert [(m["phase"], m["intruder"]) for m in result["moments"]] == [
+        ("broad", "AccessDenied"),
+        ("connect", "AccessDenied"),
+        ("tighten", "AccessDenied"),
+    ]
+    assert result["item"]["WrittenBy"] == "bar"
+
+
+def test_private_files_are_private(world: World):
+    assert world.tfdriver("up", "--yes", "--no-verify", "--no-tighten").returncode == 3
+    compositions = world.project / "compositions"
+    for path in compositions.rglob("*"):
+        inside = path.relative_to(compositions).parts
+        if path.is_file() and (path.name.startswith("terraform.tfstate") or ".tfdriver" in inside):
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
