@@ -37,24 +37,32 @@ except ImportError as error:
         hint="Install it: pip install 'tfdriver[sandbox]'.",
     ) from error
 
+# Variables that moto itself obeys: the first overrides whose account a call is for, the others name a profile that
+# its botocore would look for.
+_MISLEADING = ("MOTO_ACCOUNT_ID", "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+
 _accounts_in_use: set[str] = set()
 _lock = threading.RLock()
+_app = DomainDispatcherApplication(create_backend_app)
 
 
 class Backend:
-    """moto, for some accounts. Make it with `with`, so that its state is dropped at the end."""
+    """moto, for some accounts. Use it with `with`, so that its state is dropped at the end.
+
+    While it is open, the process's environment lacks the variables that would mislead moto.
+    """
 
     def __init__(self, accounts: Iterable[Account]) -> None:
         self.accounts = {account.id: account for account in accounts}
         self.lock = _lock
-        self._app = DomainDispatcherApplication(create_backend_app)
+        self._removed: dict[str, str] = {}
 
     def __enter__(self) -> Backend:
         taken = sorted(_accounts_in_use & set(self.accounts))
         if taken:
             raise TfdriverError(f"account {taken[0]} is already in another sandbox of this process")
         _accounts_in_use.update(self.accounts)
-        os.environ.pop("MOTO_ACCOUNT_ID", None)  # it would override whose account a call is for
+        self._removed = {name: os.environ.pop(name) for name in _MISLEADING if name in os.environ}
         default_user_config["iam"]["load_aws_managed_policies"] = True
         return self
 
@@ -64,6 +72,7 @@ class Backend:
                 for account in self.accounts:
                     service.pop(account, None)
         _accounts_in_use.difference_update(self.accounts)
+        os.environ.update(self._removed)
 
     def create_admin(self, account: Account) -> tuple[str, str]:
         """Create the IAM user `admin` with AdministratorAccess; return access key id and secret access key."""
@@ -87,7 +96,7 @@ class Backend:
 
         with self.lock:
             try:
-                chunks = self._app(environ(request, account), start_response)
+                chunks = _app(environ(request, account), start_response)
                 body = b"".join(chunks)
             except NotImplementedError as error:
                 raise AwsError("NotImplemented", f"the sandbox cannot do this: {error}") from error

@@ -18,8 +18,8 @@ A rule has exactly one of these, or `touch` alone, which then changes nothing el
     expire: true                               the caller's credentials are expired from now on; a number: for so many
                                                seconds
 
-`touch` comes first, so that a test can wait for the file and then kill something at that very moment. The first rule
-that applies to a call decides; rules count the calls that match them, applied or not.
+`touch` comes first, so that a test can wait for the file and then kill something at that very moment. Rules count every
+call that matches them as it comes in. Of several that are due before a call, or after it, the first in the file wins.
 """
 
 from __future__ import annotations
@@ -70,18 +70,15 @@ class Faults:
         self._seen = [0] * len(rules)
         self._lock = threading.Lock()
 
-    def at(self, when: str, call: str, account: str) -> Fault | None:
-        """Return the rule for a call (`service:operation`) of an account, `before` or `after` it is done."""
-        chosen = None
+    def due(self, call: str, account: str) -> dict[str, Fault]:
+        """Count a call (`service:operation`) of an account; return what is due `before` and `after` it is done."""
+        chosen: dict[str, Fault] = {}
         with self._lock:
             for place, rule in enumerate(self._rules):
-                if rule.when != when or not like(rule.call.lower(), call.lower()):
-                    continue
-                if rule.account not in ("", account):
-                    continue
-                self._seen[place] += 1
-                if chosen is None and _due(rule, self._seen[place]):
-                    chosen = rule
+                if like(rule.call.lower(), call.lower()) and rule.account in ("", account):
+                    self._seen[place] += 1
+                    if _due(rule, self._seen[place]):
+                        chosen.setdefault(rule.when, rule)
         return chosen
 
 

@@ -85,6 +85,11 @@ class Functions:
         self._keep_log(function, session_caller(session, role), settings, invocation.log)
         return invocation
 
+    def run_unheard(self, function: Function, event: bytes) -> None:
+        """Run a function whose result nobody waits for."""
+        with suppress(AwsError):
+            self.run(function, event)
+
     def _environment(self, function: Function, session: Session, settings: Mapping[str, Any]) -> dict[str, str]:
         """Return what a function's process sees; nothing of the host's environment but PATH."""
         return {

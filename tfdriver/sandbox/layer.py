@@ -5,9 +5,10 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from urllib.parse import unquote
 
 from tfdriver.sandbox import schedule
-from tfdriver.sandbox.answers import error_code, error_message, with_request_id
+from tfdriver.sandbox.answers import AwsError, error_code, error_message, refusal, with_request_id
 from tfdriver.sandbox.calllog import CallLog, Entry
 from tfdriver.sandbox.messages import Request, Response
 from tfdriver.sandbox.parse import Call, Protocol, parse
@@ -32,10 +33,13 @@ class Layer:
         call = parse(request)
         turn = Turn(self.parts, call, request, now, _entry(call, now))
         try:
-            response = with_request_id(turn.response(), turn.entry.request_id)
+            response = turn.response()
         except DroppedError:
             self.log.write(turn.entry)
             return None
+        except Exception as error:  # a bug of ours; a client must not wait for an answer that never comes
+            response = refusal(call, AwsError("SandboxFailure", f"{type(error).__name__}: {error}"))
+        response = with_request_id(response, turn.entry.request_id)
         code, message = error_code(response), error_message(response)
         self.log.write(replace(turn.entry, status=response.status, error=code, message=message))
         return response
@@ -48,7 +52,7 @@ class Layer:
         headers = {"Content-Type": "application/json"}
         if request.method != "POST":
             return Response(405, b'{"message": "POST only"}', headers | {"Allow": "POST"})
-        fired = self.fire(request.path.removeprefix(FIRE))
+        fired = self.fire(unquote(request.path.removeprefix(FIRE)))
         return Response(200 if fired else 404, schedule.as_json(fired), headers)
 
     def _record(self, rule: Rule, target: str, allowed: bool, reason: str) -> None:

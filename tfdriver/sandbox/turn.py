@@ -60,13 +60,14 @@ class Turn:
             self.entry = replace(self.entry, allowed=False, reason=error.message)
             return refusal(self.call, error)
         self.entry = replace(self.entry, caller=caller.principal.arn, account=caller.account)
+        due = self.parts.faults.due(f"{self.call.service}:{self.call.operation}", caller.account)
         try:
-            self._fault("before", caller)
+            self._happen(due.get("before"))
             response = self._do(caller)
         except AwsError as error:
             response = refusal(self.call, error)
         try:
-            self._fault("after", caller)
+            self._happen(due.get("after"))
         except AwsError as error:
             response = refusal(self.call, error)
         return response
@@ -153,22 +154,18 @@ class Turn:
             case "DryRun":
                 return Response(204)
             case "Event":
-                threading.Thread(target=parts.functions.run, args=(function, event), daemon=True).start()
+                threading.Thread(target=parts.functions.run_unheard, args=(function, event), daemon=True).start()
                 return Response(202)
         tail = self.message.headers.get("x-amz-log-type") == "Tail"
         return lambdas.response(function, parts.functions.run(function, event), tail=tail)
 
-    def _fault(self, when: str, caller: Caller) -> None:
-        """Let the fault that is due, if any, happen. Raises AwsError or DroppedError."""
-        fault = self.parts.faults.at(when, f"{self.call.service}:{self.call.operation}", caller.account)
+    def _happen(self, fault: Fault | None) -> None:
+        """Let a fault happen, if there is one. Raises AwsError or DroppedError."""
         if fault is None:
             return
         self.entry = replace(self.entry, fault=str(fault))
         if fault.touch:
             fault.touch.touch()
-        self._happen(fault)
-
-    def _happen(self, fault: Fault) -> None:
         match fault.kind:
             case "error":
                 raise fault.error

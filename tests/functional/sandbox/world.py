@@ -70,11 +70,21 @@ class Caller:
         )
 
 
+_session = boto3.Session()  # one for all, since it keeps the services' models
+
+
 @cache
 def _client(endpoint: str, region: str, keys: tuple[str, ...], service: str) -> Any:
-    config = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=5, read_timeout=60)
-    session = boto3.Session(*keys, region_name=region)
-    return session.client(service, endpoint_url=endpoint, config=config, verify=False)
+    key, secret, token = (*keys, None)[:3]
+    return _session.client(
+        service,
+        region_name=region,
+        endpoint_url=endpoint,
+        aws_access_key_id=key,
+        aws_secret_access_key=secret,
+        aws_session_token=token,
+        config=Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=5, read_timeout=60),
+    )
 
 
 @dataclass(frozen=True)
