@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 import boto3
+import botocore.session
 from botocore import exceptions as errors
 from botocore.config import Config
 
@@ -62,7 +63,7 @@ class Caller:
 
 def known_regions() -> Mapping[str, str]:
     """Return partition by region, for all regions that the installed botocore knows."""
-    session = boto3.Session()
+    session = _no_profile()
     return {
         region: partition
         for partition in session.get_available_partitions()
@@ -75,10 +76,15 @@ def known_regions() -> Mapping[str, str]:
 def profile_region(profile: str) -> str | None:
     """Return the region that an AWS profile sets in the local configuration, or None."""
     try:
-        found = boto3.Session()._session.full_config.get("profiles", {}).get(profile, {}).get("region")
+        found = _no_profile()._session.full_config.get("profiles", {}).get(profile, {}).get("region")
     except errors.BotoCoreError:
         return None
     return found if isinstance(found, str) else None
+
+
+def _no_profile() -> boto3.Session:
+    """Return a session for what needs no credentials; an AWS_PROFILE that does not exist cannot break it."""
+    return boto3.Session(botocore_session=botocore.session.Session({"profile": (None, None, None, None)}))
 
 
 class Aws:
@@ -168,7 +174,7 @@ def _answer(error: errors.ClientError) -> Answer:
 def _unreachable(error: Exception, where: str, account: Account) -> AwsError:
     match error:
         case errors.ProfileNotFound():
-            there = ", ".join(sorted(boto3.Session().available_profiles)) or "none"
+            there = ", ".join(sorted(_no_profile().available_profiles)) or "none"
             hint = f"Run `aws configure --profile {quote(account.profile)}`, or name one of those there are: {there}"
             return AwsError("there is no such AWS profile", where=where, hint=hint)
         case errors.NoCredentialsError() | errors.PartialCredentialsError():

@@ -71,9 +71,7 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
 
     def destroy(self) -> Outcome:
         """Destroy everything in the state, without asking. Raises TerraformError."""
-        return self._run(
-            "destroy", self.argv("destroy", json=IsFlagged, auto_approve=True), operation="destroy"
-        )
+        return self._run("destroy", self.argv("destroy", json=IsFlagged, auto_approve=True), operation="destroy")
 
     def plan(self, var_file: Path | None = None) -> Outcome:
         """Say what apply would do; var_file overrules values of `terraform.tfvars.json`. Raises TerraformError."""
@@ -129,11 +127,10 @@ def _raise_for(finished: process.Finished, result: Outcome, operation: str, wher
         raise TerraformError(f"took longer than {timeout:g} s and was interrupted", where=where)
     if finished.interrupted:
         raise InterruptedRunError("was interrupted; what it had finished is in its state", where=where)
-    if result.errors:
-        more = f" (and {len(result.errors) - 1} more errors)" if len(result.errors) > 1 else ""
-        raise TerraformError(
-            f"{str(result.errors[0]).rstrip('.')}{more}", where=where, hint=_hint(str(result.errors[0]))
-        )
+    errors = [str(error) for error in result.errors] or _text_errors(finished.stderr)
+    if errors:
+        more = f" (and {len(errors) - 1} more errors)" if len(errors) > 1 else ""
+        raise TerraformError(f"{errors[0].rstrip('.')}{more}", where=where, hint=_hint(errors[0]))
     if finished.code < 0:
         raise TerraformError(f"was killed by signal {-finished.code}", where=where, hint="Run the same command again")
     said = " ".join(finished.stderr.split())[-300:]
@@ -142,9 +139,9 @@ def _raise_for(finished: process.Finished, result: Outcome, operation: str, wher
 
 
 def _text_errors(stderr: str) -> list[str]:
-    """Return the errors that Terraform printed for people, each on one line, without the box around them."""
+    """Return the errors that Terraform printed for people: summary and first paragraph of each, on one line."""
     text = "\n".join(line.lstrip("╷│╵ ").rstrip() for line in stderr.splitlines())
-    return [" ".join(part.split()) for part in text.split("Error: ")[1:]]
+    return [" ".join(" ".join(error.split("\n\n")[:2]).split()) for error in text.split("Error: ")[1:]]
 
 
 def _hint(error: str) -> str:
