@@ -52,13 +52,26 @@ class Call:
 
 @dataclass(frozen=True)
 class Route:
-    """An operation of a REST service: what its requests look like."""
+    """An operation of a REST service: what its requests look like.
 
+    query: parameters it must have, with their value or None for any; headers: those it must have, in lower case.
+    raw_body: the body is not parameters but what the call carries.
+    """
+
+    operation: str
     method: str
     path: re.Pattern[str]
-    query: Mapping[str, str]
-    operation: str
+    query: Mapping[str, str | None]
+    headers: frozenset[str]
     raw_body: bool
+
+    def matches(self, request: Request, query: Mapping[str, str]) -> re.Match[str] | None:
+        """Return the match of the path if a request is this operation's."""
+        if self.method != request.method or not self.headers <= request.headers.keys():
+            return None
+        if any(name not in query or value not in (None, query[name]) for name, value in self.query.items()):
+            return None
+        return self.path.fullmatch(request.path.rstrip("/") or "/")
 
 
 # Signing name -> IAM prefix, where they differ.
@@ -121,10 +134,9 @@ def _json(body: bytes) -> dict[str, Any]:
 
 
 def _rest(service: str, request: Request, query: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
-    path = request.path.rstrip("/") or "/"
     for route in _routes(service):
-        match = route.path.fullmatch(path)
-        if route.method == request.method and match and all(query.get(k) == v for k, v in route.query.items()):
+        match = route.matches(request, query)
+        if match:
             labels = {_label(name): unquote(value) for name, value in match.groupdict().items()}
             body = {} if route.raw_body else _json(request.body)
             return route.operation, {**query, **body, **labels}
@@ -134,18 +146,28 @@ def _rest(service: str, request: Request, query: Mapping[str, str]) -> tuple[str
 @cache
 def _routes(service: str) -> tuple[Route, ...]:
     """Return the routes of a service, the most specific first."""
-    operations = _model(service).get("operations", {})
-    shapes = _model(service).get("shapes", {})
-    routes = []
-    for name, operation in operations.items():
-        path, _, query = operation["http"]["requestUri"].partition("?")
-        path = path.rstrip("/") or "/"
-        pattern = re.sub(r"\\{(.+?)(\\\+)?\\}", _group, re.escape(path))
-        raw = bool(shapes.get(operation.get("input", {}).get("shape"), {}).get("payload"))
-        fixed = dict(parse_qsl(query, keep_blank_values=True))
-        routes.append((path, Route(operation["http"]["method"], re.compile(pattern), fixed, name, raw)))
-    routes.sort(key=lambda item: (len(item[1].query), len(re.sub(r"{.+?}", "", item[0]))), reverse=True)
-    return tuple(route for _, route in routes)
+    model = _model(service)
+    routes = [_route(operation, model["shapes"]) for operation in model.get("operations", {}).values()]
+    routes.sort(
+        key=lambda r: (len(r.query) + len(r.headers), len(re.sub(r"\(\?P.+?\)", "", r.path.pattern))), reverse=True
+    )
+    return tuple(routes)
+
+
+def _route(operation: Mapping[str, Any], shapes: Mapping[str, Any]) -> Route:
+    path, _, query = operation["http"]["requestUri"].partition("?")
+    pattern = re.sub(r"\\{(.+?)(\\\+)?\\}", _group, re.escape(path.rstrip("/") or "/"))
+    shape = shapes.get(operation.get("input", {}).get("shape"), {})
+    required = [shape["members"][name] for name in shape.get("required", ())]
+    needed = {m["locationName"]: None for m in required if m.get("location") == "querystring"}
+    return Route(
+        operation["name"],
+        operation["http"]["method"],
+        re.compile(pattern),
+        {**needed, **dict(parse_qsl(query, keep_blank_values=True))},
+        frozenset(m["locationName"].lower() for m in required if m.get("location") == "header"),
+        raw_body=bool(shape.get("payload")),
+    )
 
 
 def _group(label: re.Match[str]) -> str:

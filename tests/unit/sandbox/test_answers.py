@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tfdriver.sandbox.answers import AwsError, error_code, error_message, refusal, sts_result, with_request_id
+from tfdriver.sandbox.messages import Response
+from tfdriver.sandbox.parse import Call, Protocol
+
+DENIED = AwsError("AccessDenied", 'User: <me> & "you"', 403)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "status", "code"),
+    [
+        (Protocol.QUERY, 403, "AccessDenied"),
+        (Protocol.EC2, 403, "UnauthorizedOperation"),
+        (Protocol.JSON, 400, "AccessDeniedException"),
+        (Protocol.CBOR, 400, "AccessDeniedException"),
+        (Protocol.REST_JSON, 403, "AccessDeniedException"),
+        (Protocol.REST_XML, 403, "AccessDenied"),
+    ],
+)
+def test_a_refusal_in_each_protocol(protocol: Protocol, status: int, code: str) -> None:
+    response = refusal(Call("x", "Y", protocol), DENIED)
+    assert (response.status, error_code(response)) == (status, code)
+    if protocol in (Protocol.JSON, Protocol.CBOR, Protocol.REST_JSON):
+        assert json.loads(response.body)["message"] == DENIED.message
+        assert error_message(response) == DENIED.message
+    else:
+        assert b'<Message>User: &lt;me&gt; &amp; "you"</Message>' in response.body
+
+
+@pytest.mark.parametrize(
+    ("response", "code", "message"),
+    [
+        (Response(200, b"<Code>x</Code>"), "", ""),
+        (Response(404, b'{"__type": "com.amazonaws.x#NotFound", "message": "a \\"b\\""}'), "NotFound", 'a "b"'),
+        (Response(400, b'{"Message": "m"}', {"X-Amzn-ErrorType": "Bad:http://x"}), "Bad", "m"),
+        (Response(502, b"oops"), "502", ""),
+    ],
+)
+def test_codes_are_read_back_from_any_answer(response: Response, code: str, message: str) -> None:
+    assert (error_code(response), error_message(response)) == (code, message)
+
+
+def test_the_request_id_is_in_headers_and_xml() -> None:
+    response = with_request_id(sts_result("GetCallerIdentity", {"Arn": "<a>"}), "the-id")
+    assert b"<Arn>&lt;a&gt;</Arn>" in response.body
+    assert b"<RequestId>the-id</RequestId>" in response.body
+    replaced = with_request_id(Response(200, b"{}", {"X-Amzn-RequestId": "moto's"}), "the-id")
+    assert set(replaced.headers.values()) == {"the-id"}
+    assert replaced.body == b"{}"

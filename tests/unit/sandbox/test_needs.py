@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tfdriver.sandbox.needs import Need, Place, needs
+from tfdriver.sandbox.parse import Call, Protocol
+
+PLACE = Place("aws", "us-west-2", "111111111111")
+ROLE = "arn:aws:iam::111111111111:role/team/foo"
+IAM = "arn:aws:iam::111111111111:"
+LAMBDA = "arn:aws:lambda:us-west-2:111111111111:function:"
+TABLE = "arn:aws:dynamodb:us-west-2:111111111111:table/"
+RULE = "arn:aws:events:us-west-2:111111111111:rule/"
+LOGS = "arn:aws:logs:us-west-2:111111111111:log-group:"
+
+
+def needed(operation: str, **parameters: Any) -> list[tuple[str, str]]:
+    service, _, name = operation.partition(":")
+    call = Call(service, name, Protocol.QUERY, PLACE.region, {k.replace("__", "."): v for k, v in parameters.items()})
+    found = needs(call, PLACE, lambda kind, name: ROLE if (kind, name) == ("role", "foo") else None)
+    return [(need.action, need.resource) for need in found]
+
+
+@pytest.mark.parametrize(
+    ("operation", "parameters", "expected"),
+    [
+        ("sts:GetCallerIdentity", {}, []),
+        ("sts:AssumeRole", {"RoleArn": ROLE}, [("sts:AssumeRole", ROLE)]),
+        ("iam:GetRole", {"RoleName": "foo"}, [("iam:GetRole", ROLE)]),
+        ("iam:CreateRole", {"RoleName": "new", "Path": "/x/"}, [("iam:CreateRole", f"{IAM}role/x/new")]),
+        (
+            "iam:CreateRole",
+            {"RoleName": "new", "Tags__member__1__Key": "a"},
+            [("iam:CreateRole", f"{IAM}role/new"), ("iam:TagRole", f"{IAM}role/new")],
+        ),
+        ("iam:AttachRolePolicy", {"RoleName": "foo", "PolicyArn": "p"}, [("iam:AttachRolePolicy", ROLE)]),
+        ("iam:GetPolicy", {"PolicyArn": f"{IAM}policy/p"}, [("iam:GetPolicy", f"{IAM}policy/p")]),
+        ("iam:CreatePolicy", {"PolicyName": "p"}, [("iam:CreatePolicy", f"{IAM}policy/p")]),
+        ("iam:ListRoles", {}, [("iam:ListRoles", "*")]),
+        ("lambda:Invoke", {"FunctionName": "bar"}, [("lambda:InvokeFunction", f"{LAMBDA}bar")]),
+        ("lambda:GetFunction", {"FunctionName": f"{LAMBDA}bar"}, [("lambda:GetFunction", f"{LAMBDA}bar")]),
+        ("lambda:GetPolicy", {"FunctionName": "111111111111:function:bar"}, [("lambda:GetPolicy", f"{LAMBDA}bar")]),
+        (
+            "lambda:CreateFunction",
+            {"FunctionName": "bar", "Role": ROLE, "Tags": {"a": "b"}},
+            [("lambda:CreateFunction", f"{LAMBDA}bar"), ("iam:PassRole", ROLE), ("lambda:TagResource", f"{LAMBDA}bar")],
+        ),
+        ("lambda:ListFunctions", {}, [("lambda:ListFunctions", "*")]),
+        ("dynamodb:PutItem", {"TableName": "T"}, [("dynamodb:PutItem", f"{TABLE}T")]),
+        ("dynamodb:Query", {"TableName": "T", "IndexName": "I"}, [("dynamodb:Query", f"{TABLE}T/index/I")]),
+        ("dynamodb:PutItem", {"TableName": f"{TABLE}T"}, [("dynamodb:PutItem", f"{TABLE}T")]),
+        ("dynamodb:ListTagsOfResource", {"ResourceArn": f"{TABLE}T"}, [("dynamodb:ListTagsOfResource", f"{TABLE}T")]),
+        (
+            "dynamodb:BatchWriteItem",
+            {"RequestItems": {"T": [], "U": []}},
+            [("dynamodb:BatchWriteItem", f"{TABLE}T"), ("dynamodb:BatchWriteItem", f"{TABLE}U")],
+        ),
+        (
+            "dynamodb:TransactWriteItems",
+            {"TransactItems": [{"Put": {"TableName": "T"}}, {"ConditionCheck": {"TableName": "U"}}]},
+            [("dynamodb:PutItem", f"{TABLE}T"), ("dynamodb:ConditionCheckItem", f"{TABLE}U")],
+        ),
+        ("dynamodb:TransactWriteItems", {"TransactItems": []}, [("dynamodb:TransactWriteItems", "*")]),
+        ("events:PutRule", {"Name": "r"}, [("events:PutRule", f"{RULE}r")]),
+        ("events:DescribeRule", {"Name": "r", "EventBusName": "bus"}, [("events:DescribeRule", f"{RULE}bus/r")]),
+        (
+            "events:PutTargets",
+            {"Rule": "r", "Targets": [{"Id": "1", "Arn": "x", "RoleArn": ROLE}]},
+            [("events:PutTargets", f"{RULE}r"), ("iam:PassRole", ROLE)],
+        ),
+        ("logs:CreateLogGroup", {"logGroupName": "g"}, [("logs:CreateLogGroup", f"{LOGS}g:log-stream:")]),
+        (
+            "logs:PutLogEvents",
+            {"logGroupName": "g", "logStreamName": "s"},
+            [("logs:PutLogEvents", f"{LOGS}g:log-stream:s")],
+        ),
+        ("logs:ListTagsForResource", {"resourceArn": f"{LOGS}g"}, [("logs:ListTagsForResource", f"{LOGS}g")]),
+        ("s3:HeadObject", {"Bucket": "b", "Key": "a/b"}, [("s3:GetObject", "arn:aws:s3:::b/a/b")]),
+        ("s3:ListObjectsV2", {"Bucket": "b"}, [("s3:ListBucket", "arn:aws:s3:::b")]),
+        ("sns:Publish", {"TopicArn": "t"}, [("sns:Publish", "t")]),
+        ("ec2:RunInstances", {"ImageId": "x"}, [("ec2:RunInstances", "*")]),
+    ],
+)
+def test_what_a_call_needs(operation: str, parameters: dict[str, Any], expected: list[tuple[str, str]]) -> None:
+    assert needed(operation, **parameters) == expected
+
+
+def test_passing_a_role_says_to_whom() -> None:
+    call = Call("lambda", "CreateFunction", Protocol.REST_JSON, parameters={"FunctionName": "bar", "Role": ROLE})
+    passed = needs(call, PLACE, lambda *_: None)[1]
+    assert passed == Need("iam:PassRole", ROLE, {"iam:passedtoservice": "lambda.amazonaws.com"})

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import json
+from urllib.parse import urlencode
+
+import pytest
+
+from tfdriver.sandbox.messages import Request
+from tfdriver.sandbox.parse import Call, Protocol, parse
+
+
+def signed(service: str, method: str = "POST", target: str = "/", body: bytes = b"", **headers: str) -> Call:
+    """Parse a request signed for a service. headers: `_` for `-`."""
+    scope = f"AKIAEXAMPLE/20260301/us-west-2/{service}/aws4_request"
+    path, _, query = target.partition("?")
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    authorization = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
+    return parse(Request(method, path, query, {"authorization": authorization, **named}, body))
+
+
+FORM = "application/x-www-form-urlencoded; charset=utf-8"
+
+
+def test_the_query_protocol() -> None:
+    body = urlencode({"Action": "CreateRole", "RoleName": "foo", "Tags.member.1.Key": "a"}).encode()
+    call = signed("iam", body=body, content_type=FORM, x_amz_security_token="token")
+    assert (call.service, call.operation, call.protocol) == ("iam", "CreateRole", Protocol.QUERY)
+    assert call.parameters["Tags.member.1.Key"] == "a"
+    assert (call.access_key, call.session_token, call.region) == ("AKIAEXAMPLE", "token", "us-west-2")
+
+
+def test_the_query_protocol_of_ec2_has_errors_of_its_own() -> None:
+    call = signed("ec2", body=b"Action=DescribeInstances", content_type=FORM)
+    assert (call.operation, call.protocol) == ("DescribeInstances", Protocol.EC2)
+
+
+def test_the_json_protocol() -> None:
+    call = signed("dynamodb", body=b'{"TableName": "T"}', x_amz_target="DynamoDB_20120810.PutItem")
+    assert (call.service, call.operation, call.protocol) == ("dynamodb", "PutItem", Protocol.JSON)
+    assert call.text("TableName") == "T"
+
+
+def test_the_cbor_protocol() -> None:
+    target = "/service/GraniteServiceVersion20100801/operation/ListMetrics"
+    call = signed("monitoring", target=target, smithy_protocol="rpc-v2-cbor")
+    assert (call.service, call.operation, call.protocol) == ("cloudwatch", "ListMetrics", Protocol.CBOR)
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "operation", "parameters"),
+    [
+        ("GET", "/2015-03-31/functions", "ListFunctions", {}),
+        ("GET", "/2015-03-31/functions/", "ListFunctions", {}),
+        ("GET", "/2015-03-31/functions/bar", "GetFunction", {"FunctionName": "bar"}),
+        (
+            "DELETE",
+            "/2015-03-31/functions/bar?Qualifier=1",
+            "DeleteFunction",
+            {"FunctionName": "bar", "Qualifier": "1"},
+        ),
+        ("GET", "/2015-03-31/functions/bar/policy", "GetPolicy", {"FunctionName": "bar"}),
+        ("POST", "/2015-03-31/functions/bar/invocations", "Invoke", {"FunctionName": "bar"}),
+        ("GET", "/2015-03-31/functions/arn%3Aaws%3Alambda", "GetFunction", {"FunctionName": "arn:aws:lambda"}),
+        ("PUT", "/2015-03-31/functions/bar/nonsense", "", {}),
+    ],
+)
+def test_the_rest_protocol_of_lambda(method: str, target: str, operation: str, parameters: dict[str, str]) -> None:
+    call = signed("lambda", method, target)
+    assert (call.operation, call.protocol) == (operation, Protocol.REST_JSON)
+    assert call.parameters == parameters
+
+
+def test_what_lambda_is_invoked_with_is_not_a_parameter() -> None:
+    event = json.dumps({"FunctionName": "other", "Role": "arn:aws:iam::111111111111:role/x"}).encode()
+    call = signed("lambda", target="/2015-03-31/functions/bar/invocations", body=event)
+    assert call.parameters == {"FunctionName": "bar"}
+
+
+def test_a_body_cannot_replace_what_the_url_names() -> None:
+    body = json.dumps({"FunctionName": "other", "Role": "r"}).encode()
+    call = signed("lambda", "PUT", "/2015-03-31/functions/bar/configuration", body)
+    assert call.operation == "UpdateFunctionConfiguration"
+    assert (call.text("FunctionName"), call.text("Role")) == ("bar", "r")
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "operation"),
+    [
+        ("GET", "/", "ListBuckets"),
+        ("GET", "/bucket?list-type=2&prefix=x", "ListObjectsV2"),
+        ("GET", "/bucket", "ListObjects"),
+        ("HEAD", "/bucket/a/b", "HeadObject"),
+        ("PUT", "/bucket/a/b?Action=CreateRole", "PutObject"),
+        ("PUT", "/bucket/a/b?partNumber=1&uploadId=x", "UploadPart"),
+        ("POST", "/bucket?delete", "DeleteObjects"),
+    ],
+)
+def test_the_rest_protocol_of_s3(method: str, target: str, operation: str) -> None:
+    call = signed("s3", method, target)
+    assert (call.operation, call.protocol) == (operation, Protocol.REST_XML)
+    if "a/b" in target:
+        assert (call.text("Bucket"), call.text("Key")) == ("bucket", "a/b")
+
+
+def test_a_presigned_url_is_signed_too() -> None:
+    query = urlencode(
+        {"X-Amz-Credential": "AKIAEXAMPLE/20260301/eu-west-1/s3/aws4_request", "X-Amz-Security-Token": "t"}
+    )
+    call = parse(Request("GET", "/bucket/key", query))
+    assert (call.access_key, call.session_token, call.region) == ("AKIAEXAMPLE", "t", "eu-west-1")
+    assert call.operation == "GetObject"
+
+
+@pytest.mark.parametrize("authorization", ["", "Bearer x", "AWS4-HMAC-SHA256 Credential=AKIA", "AWS AKIA:sig"])
+def test_a_request_that_is_not_signed_has_no_key(authorization: str) -> None:
+    call = parse(Request("GET", "/", "", {"authorization": authorization}))
+    assert call.access_key == ""
+    assert call.operation == ""
