@@ -1,0 +1,163 @@
+"""What stops a run before it begins: one short message, exit 1, nothing written, nothing called after it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import World, make_world
+
+pytestmark = pytest.mark.integration
+
+
+def swap(world: World) -> dict[str, str]:
+    path = Path(world.environ["AWS_SHARED_CREDENTIALS_FILE"])
+    text = path.read_text()
+    path.write_text(
+        text.replace("[account_a]", "[x]").replace("[account_b]", "[account_a]").replace("[x]", "[account_b]")
+    )
+    return {}
+
+
+def no_credentials(world: World) -> dict[str, str]:
+    Path(world.environ["AWS_SHARED_CREDENTIALS_FILE"]).write_text("[account_a]\n[account_b]\n")
+    return {}
+
+
+def no_profile(world: World) -> dict[str, str]:
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        path = Path(world.environ[name])
+        path.write_text(path.read_text().replace("account_b", "other"))
+    return {}
+
+
+def wrong_key(world: World) -> dict[str, str]:
+    keys = "aws_access_key_id = AKIAWRONGWRONGWRONG0\naws_secret_access_key = x\n"
+    Path(world.environ["AWS_SHARED_CREDENTIALS_FILE"]).write_text(f"[account_a]\n{keys}[account_b]\n{keys}")
+    return {}
+
+
+def key_without_secret(world: World) -> dict[str, str]:
+    keys = "aws_access_key_id = AKIAWRONGWRONGWRONG0\n"
+    Path(world.environ["AWS_SHARED_CREDENTIALS_FILE"]).write_text(f"[account_a]\n{keys}[account_b]\n{keys}")
+    return {}
+
+
+def mfa(world: World) -> dict[str, str]:
+    path = Path(world.environ["AWS_CONFIG_FILE"])
+    asking = (
+        "role_arn = arn:aws:iam::111111111111:role/x\nsource_profile = account_b\nmfa_serial = arn:aws:iam::2:mfa/me"
+    )
+    path.write_text(path.read_text().replace("[profile account_a]", f"[profile account_a]\n{asking}"))
+    return {}
+
+
+def no_terraform(world: World) -> dict[str, str]:
+    return {"TFDRIVER_TERRAFORM": "/nowhere/terraform"}
+
+
+def garbage_terraform(world: World) -> dict[str, str]:
+    shim = world.log.with_name("garbage")
+    shim.write_text("#!/bin/sh\necho hello\n")
+    shim.chmod(0o755)
+    return {"TFDRIVER_TERRAFORM": str(shim)}
+
+
+def dead_endpoint(world: World) -> dict[str, str]:
+    return {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+
+
+def no_provider_where_named(world: World) -> dict[str, str]:
+    return {"TFDRIVER_PLUGIN_DIR": str(world.project)}
+
+
+def unknown_module(world: World) -> dict[str, str]:
+    spec = world.project / "tfdriver.yaml"
+    spec.write_text(spec.read_text().replace("team_b_bar_app", "team_b_baz_app"))
+    return {}
+
+
+def foreign_file(world: World) -> dict[str, str]:
+    folder = world.project / "compositions/account_a"
+    folder.mkdir(parents=True)
+    (folder / "z_override.tf").write_text("")
+    return {}
+
+
+@pytest.mark.parametrize(
+    ("breaks", "words"),
+    [
+        (
+            swap,
+            "profile account_a is in account 222222222222, not in 111111111111, which is account_b: are the profiles",
+        ),
+        (no_credentials, "the profile has no complete credentials"),
+        (key_without_secret, "the profile has no complete credentials"),
+        (no_profile, "there is no such AWS profile. Run `aws configure --profile account_b`"),
+        (wrong_key, "AWS does not accept the credentials (InvalidClientTokenId)"),
+        (mfa, "the profile asks for an MFA code"),
+        (no_terraform, "/nowhere/terraform is not an executable file"),
+        (garbage_terraform, "`version -json` gave no version"),
+        (dead_endpoint, "AWS cannot be reached"),
+        (no_provider_where_named, "TFDRIVER_PLUGIN_DIR: there is no registry.terraform.io/hashicorp/aws"),
+        (unknown_module, "team_b_bar_app"),
+        (foreign_file, "z_override.tf: Terraform would obey this file"),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else "",
+)
+def test_refused_at_once(world: World, breaks, words):
+    environ = breaks(world)
+    files = sorted(world.project.rglob("*"))
+    before = len(world.calls())
+    up = world.tfdriver("up", "--yes", **environ)
+    assert up.returncode == 1
+    assert words in " ".join(up.stderr.split())
+    assert len(up.stderr.strip().splitlines()) == 1
+    assert up.stdout == ""
+    assert sorted(world.project.rglob("*")) == files
+    assert {c["action"] for c in world.calls(before)} <= {"GetCallerIdentity"}
+
+
+@pytest.fixture
+def expired(project: Path, tmp_path: Path):
+    faults = tmp_path / "faults.yaml"
+    faults.write_text("faults:\n  - {call: sts:GetCallerIdentity, account: '222222222222', expire: true}\n")
+    yield from make_world(project, tmp_path, faults)
+
+
+def test_expired_credentials(expired: World):
+    up = expired.tfdriver("up", "--yes")
+    assert up.returncode == 1
+    assert "account account_b (profile account_b): the credentials have expired. Log in again" in up.stderr
+    assert not (expired.project / "compositions").exists()
+    assert {c["action"] for c in expired.calls()} == {"GetCallerIdentity"}
+
+
+def test_no_provider_to_be_had_is_said_before_anything_is_created(world: World, tmp_path: Path):
+    """The registry is out of reach and no mirror is named: init fails, AWS is untouched."""
+    config = tmp_path / "no-provider.rc"
+    config.write_text(f'provider_installation {{\n  filesystem_mirror {{\n    path = "{tmp_path}/none"\n  }}\n}}\n')
+    up = world.tfdriver("up", "--yes", TF_CLI_CONFIG_FILE=str(config))
+    assert up.returncode == 1
+    assert "TFDRIVER_PLUGIN_DIR" in up.stderr
+    assert world.writes() == []
+
+
+def test_a_poisoned_environment_changes_nothing(world: World, tmp_path: Path):
+    poison = {
+        "TF_CLI_ARGS_apply": "-destroy",
+        "TF_WORKSPACE": "other",
+        "TF_DATA_DIR": str(tmp_path / "elsewhere"),
+        "TF_VAR_account_id": "333333333333",
+        "AWS_PROFILE": "nobody",
+        "AWS_ACCESS_KEY_ID": "AKIAPOISONPOISONPOIS",
+        "AWS_SECRET_ACCESS_KEY": "poison-secret",
+        "PYTHONPATH": str(tmp_path),
+    }
+    up = world.tfdriver("up", "--yes", "--no-verify", **poison)
+    assert up.returncode == 0, up.stderr
+    assert "TF_CLI_ARGS_apply" in up.stderr
+    assert "poison-secret" not in up.stderr + up.stdout
+    assert not (tmp_path / "elsewhere").exists()
+    assert world.trusted() == ["arn:aws:iam::222222222222:role/bar"]
