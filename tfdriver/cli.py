@@ -22,6 +22,7 @@ from tfdriver.commands import init as init_command
 from tfdriver.commands import plan as plan_command
 from tfdriver.commands import render as render_command
 from tfdriver.commands import sandbox as sandbox_command
+from tfdriver.commands import status as status_command
 from tfdriver.commands import tighten as tighten_command
 from tfdriver.commands import up as up_command
 from tfdriver.console import Output
@@ -211,6 +212,29 @@ def destroy(options: _Global, yes: bool, as_json: bool, timeout: float | None, l
         done = destroy_command.destroy(session, confirm)
     output.result("destroy", done, done.exit_code)
     return done.exit_code
+
+
+@cli.command()
+@click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if anything is not tight or not applied.")
+@_JSON
+@click.pass_obj
+def status(options: _Global, detailed_exitcode: bool, as_json: bool) -> int:
+    """Show what is deployed and who is trusted; works with one side's credentials.
+
+    Exits 0, or 1 if no account can be seen. With --detailed-exitcode: 2 if anything seen is not as `up` leaves it, else
+    1 if anything could not be seen.
+
+    \b
+    Example:
+      tfdriver status --detailed-exitcode
+    """
+    output = Output(as_json=as_json)
+    with output.progress() as progress:
+        tools = real_tools(os.environ, progress, Interrupts())
+        found = status_command.status(Options(options.project), tools)
+    code = found.exit_code(detailed=detailed_exitcode)
+    output.result("status", found, code)
+    return code
 
 
 @cli.command(context_settings={"ignore_unknown_options": True})

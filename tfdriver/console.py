@@ -12,11 +12,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tfdriver import __version__
+from tfdriver import __version__, wording
 from tfdriver.commands.demo import Told
 from tfdriver.commands.init import InitResult
 from tfdriver.commands.plan import Planned
 from tfdriver.commands.render import Rendered
+from tfdriver.commands.status import CompositionStatus, Status
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.overview import Overview
 from tfdriver.progress import LiveProgress, PlainProgress
@@ -102,6 +103,19 @@ class Output:
                 self._out.print(f"{phase.phase}: {phase.composition}: no changes")
 
     @_text.register
+    def _(self, value: Status) -> None:
+        self._out.print(f"[bold]{escape(value.project)}[/bold] on {wording.moment(value.at)}")
+        for half in value.accounts:
+            seen = f"as {half.caller}" if half.caller else f"not seen: {half.problem}"
+            self._out.print(f"  {half.account} = {half.id}, {escape(seen)}")
+        for pair in value.pairs:
+            self._out.print(escape(str(pair)))
+        for composition in value.compositions:
+            self._out.print(escape(_composition(composition)))
+        for exposure in value.exposures:
+            self._out.print(escape(str(exposure)))
+
+    @_text.register
     def _(self, value: Rendered) -> None:
         for name, files in value.files.items():
             self._out.print(f"compositions/{name}: {', '.join(files) if files else 'as it should be'}")
@@ -120,3 +134,16 @@ class Output:
         for path in value.files:
             self._out.print(f"wrote {escape(str(path))}")
         self._out.print("Next: look at tfdriver.yaml, then run `tfdriver sandbox -- tfdriver up --yes` to try it.")
+
+
+def _composition(found: CompositionStatus) -> str:
+    applied = {True: f"applied, {found.resources} resources", False: "not applied", None: found.problem}
+    parts = [f"compositions/{found.name}: {applied[found.applied]}"]
+    if found.last_apply:
+        parts.append(f"last on {wording.moment(found.last_apply)} by Terraform {found.terraform}")
+    if found.provider:
+        parts.append(f"aws {found.provider}")
+    if found.drift is not None:
+        drifted = ", ".join(found.drift.drifted)
+        parts.append(found.drift.problem or (f"drifted: {drifted}" if drifted else "no drift"))
+    return "; ".join(parts)

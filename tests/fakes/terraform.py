@@ -107,8 +107,9 @@ def plan_or_apply(command: str, arguments: list[str]) -> int:
         say("apply_complete", f"{arn}: {action} done", hook=done)
     if fault:
         return fail(fault["error"])
-    state = [] if destroy else [{"type": "aws_iam_role", "name": arn} for arn in wanted(values)]
-    STATE.write_text(json.dumps({"version": 4, "resources": state}))
+    role = {"mode": "managed", "type": "aws_iam_role", "instances": [{}]}
+    state = [] if destroy else [role | {"name": arn} for arn in wanted(values)]
+    STATE.write_text(json.dumps({"version": 4, "terraform_version": "1.99.0", "resources": state}))
     summary("destroy" if destroy else "apply", *counts)
     if not destroy:
         outputs(values)

@@ -1,0 +1,133 @@
+"""`tfdriver status`: what is deployed, who is trusted, what drifted. Changes nothing and takes no lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypeVar
+
+from tfdriver import applied, timeline
+from tfdriver.compositions import Composition
+from tfdriver.errors import Exit
+from tfdriver.halves import Half, SeenHalves, halves
+from tfdriver.observe import observe, side_by_side
+from tfdriver.pairs import Pair, PairState, pairs
+from tfdriver.session import Options, Tools, read_spec
+from tfdriver.timeline import Exposure
+from tfdriver.workspace import Workspace
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What a refresh-only plan found. drifted: what differs, in words, one per resource.
+
+    problem: why it could not be looked for, or ''.
+    """
+
+    drifted: tuple[str, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class CompositionStatus:
+    """A composition. applied: None if it can't be told; last_apply: UTC, when its state was last written.
+
+    resources: how many it manages; problem: why something can't be told, or ''; drift: None if not looked for.
+    """
+
+    name: str
+    account: str
+    side: str
+    applied: bool | None
+    resources: int
+    last_apply: datetime | None
+    terraform: str
+    provider: str
+    problem: str = ""
+    drift: Drift | None = None
+
+
+@dataclass(frozen=True)
+class Status:
+    """A project as it is. at: when it was looked at, UTC; exposures: when whole accounts were trusted, oldest first."""
+
+    project: str
+    at: datetime
+    accounts: tuple[Half, ...]
+    pairs: tuple[Pair, ...]
+    compositions: tuple[CompositionStatus, ...]
+    exposures: tuple[Exposure, ...] = ()
+
+    @property
+    def unseen(self) -> bool:
+        """Whether something asked for could not be seen."""
+        return any(pair.state is PairState.UNREADABLE for pair in self.pairs) or any(
+            c.applied is None or (c.drift is not None and bool(c.drift.problem)) for c in self.compositions
+        )
+
+    @property
+    def differs(self) -> bool:
+        """Whether something that was seen is not as `up` leaves it."""
+        fine = (PairState.TIGHT, PairState.UNREADABLE)
+        return any(pair.state not in fine for pair in self.pairs) or any(
+            c.applied is False or (c.drift is not None and bool(c.drift.drifted)) for c in self.compositions
+        )
+
+    def exit_code(self, *, detailed: bool) -> Exit:
+        """Return the exit code.
+
+        1 if no account at all could be seen. With detailed, as in `terraform plan`: 2 if something that was seen is not
+        tight, not applied or drifted; else 1 if something could not be seen; else 0.
+        """
+        if all(half.problem for half in self.accounts):
+            return Exit.FAILED
+        if not detailed:
+            return Exit.DONE
+        return Exit.DIFFERENCES if self.differs else Exit.FAILED if self.unseen else Exit.DONE
+
+
+def status(options: Options, tools: Tools, look_for_drift: Callable[[Composition], Drift] | None = None) -> Status:
+    """Return the project's status, as far as the credentials at hand show it.
+
+    look_for_drift: called for each applied composition; None for not looking. Raises TfdriverError for a bad spec only.
+    """
+    spec = read_spec(options.project)
+    workspace = Workspace(spec)
+    seen_accounts = halves(spec, tools.aws)
+    seen = observe(spec, SeenHalves(tools.aws, seen_accounts))
+    now = tools.clock.now()
+    found = [_composition(workspace, composition) for composition in workspace.compositions]
+    if look_for_drift is not None:
+        found = _with_drift(zip(workspace.compositions, found, strict=True), look_for_drift)
+    exposures = timeline.exposures(timeline.read(workspace.timeline), now)
+    return Status(
+        spec.project, now, tuple(seen_accounts.values()), pairs(spec, seen, now), tuple(found), tuple(exposures)
+    )
+
+
+def _composition(workspace: Workspace, composition: Composition) -> CompositionStatus:
+    found = applied.read(workspace.path(composition))
+    return CompositionStatus(
+        composition.name,
+        composition.account.name,
+        str(composition.side),
+        found.applied,
+        found.resources,
+        found.at,
+        found.terraform,
+        found.provider,
+        found.problem,
+    )
+
+
+def _with_drift(
+    compositions: Iterable[tuple[Composition, CompositionStatus]], look: Callable[[Composition], Drift]
+) -> list[CompositionStatus]:
+    def one(pair: tuple[Composition, CompositionStatus]) -> CompositionStatus:
+        composition, found = pair
+        return found if found.applied is False else replace(found, drift=look(composition))
+
+    return side_by_side(one, compositions)

@@ -1,0 +1,58 @@
+"""Which accounts can be seen with the credentials at hand: for commands that only look, and go on with one side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tfdriver.decide import LiveRole, Unreadable
+from tfdriver.errors import TfdriverError
+from tfdriver.observe import Looks, side_by_side
+from tfdriver.preflight import Identifies, used_accounts
+from tfdriver.spec.model import Account, Spec
+
+
+@dataclass(frozen=True)
+class Half:
+    """An account as its profile shows it. caller: ARN of who we are there; problem: why it can't be seen, or ''."""
+
+    account: str
+    id: str
+    caller: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class SeenHalves:
+    """AWS, but accounts that can't be seen are not asked. It is an `observe.Looks`."""
+
+    aws: Looks
+    halves: Mapping[str, Half]
+
+    def look(self, account: Account, name: str) -> LiveRole | Unreadable | None:
+        """Return a role as it is now, None if there is none."""
+        if self.halves[account.name].problem:
+            return Unreadable(f"{account.name} is not seen")
+        return self.aws.look(account, name)
+
+
+def halves(spec: Spec, aws: Identifies) -> Mapping[str, Half]:
+    """Return each account that has a role, by name. Never raises for an account that can't be seen.
+
+    A profile that is in another account than the spec says counts as one that can't be seen: what it shows is not
+    about this project.
+    """
+    accounts = used_accounts(spec)
+    return {half.account: half for half in side_by_side(lambda account: _half(account, aws), accounts)}
+
+
+def _half(account: Account, aws: Identifies) -> Half:
+    try:
+        caller = aws.caller(account)
+    except TfdriverError as error:
+        problem = f"{error.what}. {error.hint}" if error.hint else error.what
+        return Half(account.name, account.id, problem=f"profile {account.profile}: {problem}")
+    if caller.account_id != account.id:
+        problem = f"profile {account.profile} is in account {caller.account_id}, not in {account.id}"
+        return Half(account.name, account.id, problem=problem)
+    return Half(account.name, account.id, caller.arn)
