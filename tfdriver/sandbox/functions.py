@@ -16,7 +16,7 @@ import uuid
 import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,12 +53,18 @@ class Invocation:
 
 @dataclass(frozen=True)
 class Functions:
-    """Runs functions. endpoint: where their code finds AWS."""
+    """Runs functions. endpoint: where their code finds AWS; running: the processes at work."""
 
     backend: Backend
     trusts: Trusts
     sessions: Sessions
     endpoint: str
+    running: set[subprocess.Popen[bytes]] = field(default_factory=set)
+
+    def stop(self) -> None:
+        """End what still runs."""
+        for process in tuple(self.running):
+            _kill_group(process)
 
     def assumable(self, role: Role, function_arn: str, account: str) -> bool:
         """Return whether Lambda may assume a role for a function."""
@@ -81,7 +87,8 @@ class Functions:
         session = self.sessions.issue(identity_of(role), function.name[:64], timedelta(hours=12))
         settings = _settings(function)
         with tempfile.TemporaryDirectory(prefix="tfdriver-lambda-") as folder:
-            invocation = _run(function, settings, event, Path(folder), self._environment(function, session, settings))
+            environment = self._environment(function, session, settings)
+            invocation = _run(function, settings, event, Path(folder), environment, self.running)
         self._keep_log(function, session_caller(session, role), settings, invocation.log)
         return invocation
 
@@ -166,7 +173,12 @@ def _settings(function: Function) -> dict[str, Any]:
 
 
 def _run(
-    function: Function, settings: Mapping[str, Any], event: bytes, folder: Path, environment: Mapping[str, str]
+    function: Function,
+    settings: Mapping[str, Any],
+    event: bytes,
+    folder: Path,
+    environment: Mapping[str, str],
+    running: set[subprocess.Popen[bytes]],
 ) -> Invocation:
     code, temporary = folder / "code", folder / "tmp"
     temporary.mkdir()
@@ -183,7 +195,11 @@ def _run(
         cwd=code,
         start_new_session=True,
     )
-    printed = _wait(process, event, function.timeout)
+    running.add(process)
+    try:
+        printed = _wait(process, event, function.timeout)
+    finally:
+        running.discard(process)
     milliseconds = (time.monotonic() - started) * 1000
     payload, error = _outcome(process.returncode, result_file, function, settings["request_id"])
     request = f"RequestId: {settings['request_id']}"
@@ -199,12 +215,16 @@ def _wait(process: subprocess.Popen[bytes], event: bytes, timeout: int) -> str:
     try:
         printed, _ = process.communicate(event, timeout=INIT_SECONDS + timeout + 5)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
+        _kill_group(process)
         printed, _ = process.communicate()
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)  # what the handler left running
+    _kill_group(process)  # what the handler left running
     text = printed.decode("utf-8", "replace")
     return text if not text or text.endswith("\n") else text + "\n"
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _outcome(returncode: int, result_file: Path, function: Function, request_id: str) -> tuple[bytes, str]:

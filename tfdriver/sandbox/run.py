@@ -93,6 +93,7 @@ def start(
         layer = Layer(parts, call_log)
         keys = {account.name: backend.create_admin(account) for account in accounts}
         stack.enter_context(serving(listener, layer.handle))
+        stack.callback(functions.stop)
         stack.callback(parts.stopping.set)
         yield Sandbox(endpoint, _environment(endpoint, accounts, keys, folder), UNSET, layer)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.functional.sandbox.world import TRUSTED, TRUSTING, World, allow, outcome, trust
+from tests.functional.sandbox.world import TRUSTED, TRUSTING, World, admin, allow, outcome, trust
 from tfdriver.errors import TfdriverError
 from tfdriver.sandbox.run import start
 
@@ -87,9 +87,7 @@ def test_the_file_is_private_and_appended_to(tmp_path: Path) -> None:
     account = type(TRUSTING)("other", "717171717171", "other", "us-west-2", "aws")
     for count in (1, 2):
         with start([account], log=log) as sandbox:
-            other = World.__new__(World)
-            object.__setattr__(other, "sandbox", sandbox)
-            other.admin(account).client("sts").get_caller_identity()
+            admin(sandbox, account).client("sts").get_caller_identity()
         assert len(entries(log)) == count
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ConnectionClosedError, HTTPClientError
 
-from tests.functional.sandbox.world import TRUSTED, Caller, World, outcome, policy, trust
+from tests.functional.sandbox.world import TRUSTED, Caller, admin, outcome, policy, trust
 from tfdriver.errors import TfdriverError
 from tfdriver.sandbox.run import start
 from tfdriver.spec.model import Account
@@ -29,9 +29,7 @@ def admins(folder: Path, *rules: dict[str, Any]) -> Iterator[tuple[Caller, Calle
     file = folder / "faults.yaml"
     file.write_text(json.dumps({"faults": rules}))
     with start([ONE, TWO], faults=file, log=folder / "log") as sandbox:
-        world = World.__new__(World)
-        object.__setattr__(world, "sandbox", sandbox)
-        yield world.admin(ONE), world.admin(TWO)
+        yield admin(sandbox, ONE), admin(sandbox, TWO)
 
 
 def create_role(admin: Caller, name: str = "foo") -> str:

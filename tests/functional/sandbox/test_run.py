@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.sandbox.world import TRUSTED, TRUSTING, World, outcome, policy, trust
+from tests.functional.sandbox.world import TRUSTED, TRUSTING, World, admin, outcome, policy, trust, zipped
 from tfdriver.errors import TfdriverError
 from tfdriver.sandbox.command import child_environment, default_command, run_command
 from tfdriver.sandbox.run import start
@@ -111,11 +111,49 @@ def test_the_files_are_private_and_everything_is_gone_afterwards() -> None:
 def test_nothing_is_left_for_the_next_sandbox() -> None:
     for _ in range(2):
         with start([OTHER]) as sandbox:
-            world = World.__new__(World)
-            object.__setattr__(world, "sandbox", sandbox)
-            iam = world.admin(OTHER).client("iam")
+            iam = admin(sandbox, OTHER).client("iam")
             assert iam.list_roles()["Roles"] == []
             iam.create_role(RoleName="left-over", AssumeRolePolicyDocument=policy(trust(OTHER.id)))
+
+
+def test_code_that_still_runs_ends_with_the_sandbox(tmp_path: Path) -> None:
+    code = f"""
+import os, pathlib, time
+def handler(event, context):
+    pathlib.Path({str(tmp_path / "pid")!r}).write_text(str(os.getpid()))
+    time.sleep(60)
+"""
+    with start([OTHER]) as sandbox:
+        other = admin(sandbox, OTHER)
+        role = other.client("iam").create_role(
+            RoleName="role", AssumeRolePolicyDocument=policy(trust({"Service": "lambda.amazonaws.com"}))
+        )
+        settings = {
+            "Runtime": "python3.13",
+            "Handler": "main.handler",
+            "Timeout": 100,
+            "Code": {"ZipFile": zipped(code)},
+        }
+        client = other.client("lambda")
+        client.create_function(FunctionName="slow", Role=role["Role"]["Arn"], **settings)
+        client.invoke(FunctionName="slow", InvocationType="Event")
+        started = time.monotonic()
+        while not list(tmp_path.glob("pid")) or not (tmp_path / "pid").read_text():
+            assert time.monotonic() < started + 30
+            time.sleep(0.01)
+    pid = int((tmp_path / "pid").read_text())
+    deadline = time.monotonic() + 10
+    while _alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not _alive(pid)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def test_one_account_is_in_one_sandbox_at_a_time() -> None:

@@ -87,6 +87,15 @@ def _client(endpoint: str, region: str, keys: tuple[str, ...], service: str) -> 
     )
 
 
+def admin(sandbox: Sandbox, account: Account) -> Caller:
+    """Return the admin behind an account's profile."""
+    credentials = configparser.ConfigParser()
+    credentials.read(sandbox.environment["AWS_SHARED_CREDENTIALS_FILE"])
+    profile = credentials[account.profile]
+    keys = (profile["aws_access_key_id"], profile["aws_secret_access_key"])
+    return Caller(sandbox.endpoint, account.region, keys)
+
+
 @dataclass(frozen=True)
 class World:
     """A sandbox and its two admins. `trusting` has what is shared, `trusted` those who want it."""
@@ -96,16 +105,8 @@ class World:
     trusted: Caller = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "trusting", self.admin(TRUSTING))
-        object.__setattr__(self, "trusted", self.admin(TRUSTED))
-
-    def admin(self, account: Account) -> Caller:
-        """Return the admin behind an account's profile."""
-        credentials = configparser.ConfigParser()
-        credentials.read(self.sandbox.environment["AWS_SHARED_CREDENTIALS_FILE"])
-        profile = credentials[account.profile]
-        keys = (profile["aws_access_key_id"], profile["aws_secret_access_key"])
-        return Caller(self.sandbox.endpoint, account.region, keys)
+        object.__setattr__(self, "trusting", admin(self.sandbox, TRUSTING))
+        object.__setattr__(self, "trusted", admin(self.sandbox, TRUSTED))
 
     def name(self, stem: str = "thing") -> str:
         """Return a name that no other test uses."""

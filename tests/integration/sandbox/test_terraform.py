@@ -1,0 +1,156 @@
+"""Plain Terraform with the real AWS provider against the sandbox, with no setting that real AWS would not need."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tfdriver.environment import terraform_environment
+from tfdriver.errors import TfdriverError
+from tfdriver.mirror import cli_config
+from tfdriver.program import find_program
+from tfdriver.sandbox.command import child_environment
+from tfdriver.sandbox.run import Sandbox, start
+from tfdriver.spec.model import Account
+
+pytestmark = pytest.mark.integration
+
+ACCOUNT = Account("only", "313131313131", "only", "us-west-2", "aws")
+COMPOSITION = """
+terraform {
+  required_providers {
+    aws = { source = "hashicorp/aws" }
+  }
+}
+provider "aws" {
+  profile             = "only"
+  allowed_account_ids = ["313131313131"]
+  default_tags {
+    tags = { project = "test" }
+  }
+}
+variable "trusted" {}
+resource "aws_dynamodb_table" "table" {
+  name           = "Table"
+  hash_key       = "id"
+  read_capacity  = 5
+  write_capacity = 5
+  attribute {
+    name = "id"
+    type = "S"
+  }
+}
+resource "aws_iam_role" "role" {
+  name = "role"
+  path = "/team/"
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      { Effect = "Allow", Action = "sts:AssumeRole", Principal = { AWS = [var.trusted] } },
+      { Effect = "Allow", Action = "sts:AssumeRole", Principal = { Service = "lambda.amazonaws.com" } },
+    ]
+  })
+}
+resource "aws_iam_policy" "policy" {
+  name = "policy"
+  policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = [{ Effect = "Allow", Action = "dynamodb:PutItem", Resource = aws_dynamodb_table.table.arn }]
+  })
+}
+resource "aws_iam_role_policy_attachment" "attachment" {
+  role       = aws_iam_role.role.name
+  policy_arn = aws_iam_policy.policy.arn
+}
+resource "aws_cloudwatch_log_group" "log" {
+  name = "/aws/lambda/function"
+}
+resource "aws_lambda_function" "function" {
+  function_name    = "function"
+  filename         = "code.zip"
+  source_code_hash = filebase64sha256("code.zip")
+  handler          = "main.handler"
+  runtime          = "python3.13"
+  role             = aws_iam_role.role.arn
+}
+resource "aws_cloudwatch_event_rule" "rule" {
+  name                = "rule"
+  schedule_expression = "rate(1 minute)"
+}
+resource "aws_cloudwatch_event_target" "target" {
+  rule = aws_cloudwatch_event_rule.rule.name
+  arn  = aws_lambda_function.function.arn
+}
+resource "aws_lambda_permission" "permission" {
+  statement_id  = "events"
+  action        = "lambda:InvokeFunction"
+  function_name = aws_lambda_function.function.function_name
+  principal     = "events.amazonaws.com"
+  source_arn    = aws_cloudwatch_event_rule.rule.arn
+}
+"""
+Run = Callable[..., int]
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("log") / "calls.jsonl"
+
+
+@pytest.fixture(scope="module")
+def sandbox(log: Path) -> Iterator[Sandbox]:
+    with start([ACCOUNT], log=log) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def terraform(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Runs Terraform on the composition; returns its exit code; fails if that is 1."""
+    folder = tmp_path_factory.mktemp("composition")
+    (folder / "main.tf").write_text(COMPOSITION)
+    with zipfile.ZipFile(folder / "code.zip", "w") as archive:
+        archive.writestr("main.py", "def handler(event, context): return event['detail-type']")
+    try:
+        program = find_program(os.environ)
+    except TfdriverError as error:
+        pytest.skip(str(error))
+    plain = terraform_environment(os.environ, cli_config(os.environ, tmp_path_factory.mktemp("config")))
+    environment = child_environment(sandbox, plain)
+
+    def run(*arguments: str) -> int:
+        done = subprocess.run(
+            [*program.argv, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
+        if "Failed to query available provider packages" in done.stderr:
+            pytest.skip("no AWS provider to be had: neither a mirror nor the registry")
+        assert done.returncode != 1, done.stdout + done.stderr
+        return done.returncode
+
+    return run
+
+
+def test_create_read_update_and_delete_all_kinds_of_resources(terraform: Run, sandbox: Sandbox, log: Path) -> None:
+    terraform("init", "-no-color")
+    terraform("apply", "-auto-approve", "-no-color", f"-var=trusted={ACCOUNT.id}")
+    same = f"-var=trusted={ACCOUNT.root_arn}"
+    assert terraform("plan", "-detailed-exitcode", "-no-color", same) == 0, "an account id and its root are the same"
+    (fired,) = sandbox.fire("rule")
+    assert (fired.ran, fired.payload) == (True, "Scheduled Event")
+    exact = f"-var=trusted=arn:aws:iam::{ACCOUNT.id}:user/admin"
+    assert terraform("plan", "-detailed-exitcode", "-no-color", exact) == 2
+    terraform("apply", "-auto-approve", "-no-color", exact)
+    assert terraform("plan", "-detailed-exitcode", "-no-color", exact) == 0
+    terraform("destroy", "-auto-approve", "-no-color", exact)
+    assert sandbox.fire("rule") == []
+    entries = [json.loads(line) for line in log.read_text().splitlines()]
+    assert {e["account"] for e in entries} == {ACCOUNT.id}
+    assert not [e for e in entries if not e["allowed"] or e["error"] in ("NotImplemented", "SandboxFailure")]
+    assert [e["action"] for e in entries].count("UpdateAssumeRolePolicy") == 1
+    there = {e["action"] for e in entries if e["action"].startswith("Delete")}
+    assert {"DeleteRole", "DeletePolicy", "DeleteFunction", "DeleteRule", "DeleteTable", "DeleteLogGroup"} <= there
