@@ -62,7 +62,7 @@ class Diagnostic:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a Terraform command said. changes: None if it never came to its final summary."""
+    """What a Terraform command said. changes: None if it never came to its final summary; planned: without reads."""
 
     changes: Changes | None
     outputs: Mapping[str, Any]
@@ -109,7 +109,7 @@ def outcome(events: Iterable[Event], operation: str) -> Outcome:
                 outputs = {k: v.get("value") for k, v in event.body["outputs"].items()}
             case "diagnostic":
                 diagnostics.append(_diagnostic(event.body["diagnostic"]))
-            case "planned_change":
+            case "planned_change" if event.action not in ("noop", "read"):
                 planned.append(event)
     return Outcome(changes, outputs, tuple(diagnostics), tuple(planned))
 

@@ -79,8 +79,7 @@ def _pinning(composition: Composition) -> tuple[Change, ...]:
 
 
 def _changes(outcome: Outcome) -> tuple[Change, ...]:
-    planned = ((str(event.body["change"]["action"]), event.address) for event in outcome.planned)
-    return tuple(Change(action, address) for action, address in planned if action not in ("noop", "read"))
+    return tuple(Change(event.action, event.address) for event in outcome.planned)
 
 
 def _write_private(path: Path, content: dict[str, Any]) -> None:

@@ -1,0 +1,137 @@
+"""What tests rely on of Terraform and AWS, held by the fakes and by the real ones alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.world import FakeAws, make_stage
+from tests.integration.conftest import make_world
+from tfdriver import decide, trust, values
+from tfdriver.aws import Aws, known_regions
+from tfdriver.compositions import Composition
+from tfdriver.decide import LiveRole
+from tfdriver.environment import terraform_environment
+from tfdriver.events import Event
+from tfdriver.interrupts import Interrupts
+from tfdriver.program import check_version, find_program
+from tfdriver.spec.load import load_spec
+from tfdriver.spec.model import Spec
+from tfdriver.terraform import Root, Settings, TerraformError
+from tfdriver.workspace import Workspace
+
+pytestmark = pytest.mark.integration
+
+NOW = datetime.now(UTC)
+
+
+@dataclass
+class Parts:
+    """A Terraform and an AWS, fake or real, on the same example."""
+
+    spec: Spec
+    workspace: Workspace
+    settings: Settings
+    aws: Aws | FakeAws
+    events: list[Event]
+
+    def root(self, composition: Composition) -> Root:
+        return Root(self.workspace.path(composition), self.settings, self.events.append)
+
+    def write(self, composition: Composition, arns: dict[str, str] | None = None, **policies: dict) -> None:
+        chosen = values.final(self.spec, composition, arns)
+        if policies:
+            chosen["trust_policies"] = policies
+        self.workspace.write(composition, chosen)
+
+
+def settings(environ: dict[str, str]) -> Settings:
+    config = environ.get("TF_CLI_CONFIG_FILE")
+    return Settings(
+        find_program(environ), terraform_environment(environ, Path(config) if config else None), Interrupts()
+    )
+
+
+@pytest.fixture(params=["fake", "real"])
+def parts(request, project: Path, tmp_path: Path, monkeypatch) -> Iterator[Parts]:
+    spec = load_spec(project, regions=known_regions, profile_region=lambda _: None)
+    workspace = Workspace(spec)
+    if request.param == "fake":
+        stage = make_stage(project, tmp_path / "home")
+        yield Parts(spec, workspace, settings(stage.environ), stage.aws, [])
+        return
+    for world in make_world(project, tmp_path):
+        for name in ("AWS_ENDPOINT_URL", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+            monkeypatch.setenv(name, world.environ[name])
+        yield Parts(spec, workspace, settings(world.environ), Aws(), [])
+
+
+def test_terraform_and_aws_keep_their_contract(parts: Parts):
+    a, b = parts.workspace.compositions
+    (foo,), (bar,) = a.roles, b.roles
+    assert check_version(parts.settings.program, parts.settings.environment)
+    assert parts.aws.caller(a.account).account_id == a.account.id
+    assert parts.aws.look(a.account, foo.name) is None
+
+    opening = decide.opening(decide.classify(foo, (bar,), None, {}), (bar,), frozenset(), NOW)
+    parts.write(a, foo_bar=opening)
+    parts.root(a).init()
+    planned = parts.root(a).plan()
+    assert planned.changes is not None
+    assert planned.changes.added == len(planned.planned) > 0
+    opened = parts.root(a).apply()
+    assert opened.changes == planned.changes
+    assert opened.outputs["roles_to_be_assumed"] == {"foo_bar": foo.arn}
+    done = [e for e in parts.events if e.type == "apply_complete" and e.resource_type == "aws_iam_role"]
+    assert [(e.action, e.id) for e in done] == [("create", "foo_bar")]
+    live = parts.aws.look(a.account, foo.name)
+    assert isinstance(live, LiveRole)
+    assert (live.arn, live.tags["tfdriver:project"], live.tags["tfdriver:composition"]) == (
+        foo.arn,
+        "foo-bar",
+        "account_a",
+    )
+    assert trust.read(live.trust_policy) == trust.read(opening)
+    again = parts.root(a).apply().changes
+    assert again is not None
+    assert again.none
+
+    parts.write(b)
+    parts.root(b).init()
+    connected = parts.root(b).apply()
+    assert connected.outputs["roles_which_will_assume"] == {"bar": bar.arn}
+    parts.write(a)
+    tightened = parts.root(a).apply().changes
+    assert tightened is not None
+    assert (tightened.added, tightened.changed, tightened.removed) == (0, 1, 0)
+
+    removed = parts.root(b).destroy().changes
+    assert removed is not None
+    assert removed.removed > 0
+    orphan = parts.aws.look(a.account, foo.name)
+    assert isinstance(orphan, LiveRole)
+    orphaned = trust.read(orphan.trust_policy)
+    assert orphaned is not None
+    assert orphaned.dead_ids
+    parts.root(a).destroy()
+    assert parts.aws.look(a.account, foo.name) is None
+
+
+def test_an_error_is_an_exception_with_terraforms_words(parts: Parts):
+    a = parts.workspace.compositions[0]
+    parts.write(a)  # the end state, naming a role that does not exist
+    parts.root(a).init()
+    impatient = Root(parts.workspace.path(a), _with_timeout(parts.settings), parts.events.append)
+    with pytest.raises(TerraformError) as caught:
+        impatient.apply()
+    assert str(caught.value).startswith("terraform apply in compositions/account_a: ")
+    assert parts.aws.look(a.account, "foo_bar") is None
+
+
+def _with_timeout(found: Settings) -> Settings:
+    """The real provider retries "Invalid principal" for two minutes; the fake fails at once."""
+    return Settings(found.program, found.environment, found.interrupts, timeout=12)
