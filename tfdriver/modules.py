@@ -72,7 +72,9 @@ def _files(folder: Path, root: Path) -> list[Path]:
     try:
         found = sorted(p for p in folder.iterdir() if p.name.endswith((".tf", _JSON)) and not p.is_dir())
     except OSError as error:
-        raise TfdriverError(f"the module cannot be read: {error.strerror}", where=where) from error
+        raise TfdriverError(
+            f"the module cannot be read: {error.strerror}", where=where, hint="Give yourself access"
+        ) from error
     visible = [p for p in found if not p.name.startswith((".", "#")) and not p.name.endswith("~")]
     if not visible:
         raise TfdriverError(
@@ -98,10 +100,11 @@ def _text(path: Path, root: Path, where: str) -> str:
         with path.open("rb") as file:
             content = file.read(_MAX_BYTES + 1)
         if len(content) > _MAX_BYTES:
-            raise TfdriverError(f"is larger than {_MAX_BYTES // 1024} KiB", where=where)
+            raise TfdriverError(f"is larger than {_MAX_BYTES // 1024} KiB", where=where, hint="Split it up")
         return content.decode("utf-8")
     except (OSError, RuntimeError) as error:
-        raise TfdriverError(f"cannot be read: {getattr(error, 'strerror', None) or error}", where=where) from error
+        what = f"cannot be read: {getattr(error, 'strerror', None) or error}"
+        raise TfdriverError(what, where=where, hint="Give yourself access, or take it away") from error
     except UnicodeDecodeError as error:
         raise TfdriverError("is not UTF-8 text", where=where, hint="Save it as UTF-8") from error
 

@@ -207,13 +207,11 @@ def _arn_head(parts: re.Match[str], partitions: Collection[str], accounts: Mappi
 def _arn_resource(resource: str) -> Reason | None:
     if resource == "root":
         return Reason("the ARN means the whole account", "Give the ARN of one role")
-    if resource.startswith(("user/", "assumed-role/")):
-        return Reason(f"this is the ARN of a {resource.partition('/')[0]}", "Give the role's ARN")
     kind, _, rest = resource.partition("/")
     if kind != "role":
-        return Reason(f"this is the ARN of a {shown(kind)}, not of a role", "Give the role's ARN")
-    path, _, name = rest.rpartition("/")
-    return role_path(f"/{path}/" if path else "/") or role_name(name)
+        return Reason(f"this ARN is of type {shown(kind)}, not of a role", "Give the role's ARN")
+    name = rest.rpartition("/")[2]
+    return role_path("/" + rest.removesuffix(name)) or role_name(name)
 
 
 def _key(text: str, pattern: re.Pattern[str], allowed: str) -> Reason | None:

@@ -28,7 +28,8 @@ def check_root(root: Path) -> Path:
         hint = "Give -C an existing folder, or make one: `tfdriver init DIR`"
         raise TfdriverError("there is no such folder", where=where, hint=hint) from error
     except (OSError, RuntimeError, ValueError) as error:
-        raise TfdriverError(f"the project folder cannot be read: {_words(error)}", where=where) from error
+        what = f"the project folder cannot be read: {_words(error)}"
+        raise TfdriverError(what, where=where, hint="Give -C a folder that you may read") from error
 
 
 def read_spec_file(root: Path) -> bytes:

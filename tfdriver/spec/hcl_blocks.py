@@ -59,7 +59,7 @@ class _Parser:
             if name.kind is not TokenKind.NAME:
                 return Body(arguments, tuple(blocks))
             self._at += 1
-            if self._is("=") and not self._is("=", ahead=1):
+            if self._is("="):
                 self._at += 1
                 if name.text in arguments:
                     raise HclSyntaxError(f"{name.text} is given twice", name.line)
@@ -117,8 +117,8 @@ class _Parser:
         self._at += 1
         return self._tokens[self._at - 1]
 
-    def _is(self, symbol: str, ahead: int = 0) -> bool:
-        token = self._tokens[min(self._at + ahead, len(self._tokens) - 1)]
+    def _is(self, symbol: str) -> bool:
+        token = self._peek()
         return token.kind is TokenKind.SYMBOL and token.text == symbol
 
     def _unexpected(self, wanted: str) -> HclSyntaxError:

@@ -59,9 +59,10 @@ def resolve_module(
         return None
     code = source.folder / _CODE
     package = code if code.is_dir() else None
-    if side:
-        problems.check((*path, "module"), _contract(module, role.module, side, package))
-    _check_variables(path, role, module, problems)
+    if side and (reason := _contract(module, role.module, side, package)):
+        problems.check((*path, "module"), reason)
+    else:
+        _check_variables(path, role, module, problems)
     return ModuleUse(source.text, package)
 
 

@@ -72,9 +72,9 @@ def _no_role(
     if trusted.lower().startswith("arn:") or trusted.startswith("AROA"):
         partitions = {account.partition for account in accounts.values()}
         reason = names.role_arn(trusted, partitions, {a.id: a.partition for a in accounts.values()})
-        wrong = f"; besides, {reason.what}" if reason else ""
+        what = reason.what if reason else f"{shown(trusted)} is the ARN of a role"
         cure = nearest(trusted.rpartition("/")[2], others)
-        return f"{shown(trusted)} is not the key of a role{wrong}", f"Write the role's key in `roles:`. {cure}"
+        return what, f"`trusts:` takes keys of `roles:`, not ARNs. {cure}"
     return f"there is no role {shown(trusted)}", nearest(trusted, others) or "Add it under `roles:`"
 
 

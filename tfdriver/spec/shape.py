@@ -7,7 +7,7 @@ which no key may say itself.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -50,6 +50,7 @@ def _schema(description: str, **schema: Any) -> Any:
     return Field(description=description, json_schema_extra=schema or None)
 
 
+Version = Annotated[int, Field(description="The version of this format.", ge=1, le=1)]
 AccountKey = Annotated[str, _rule(names.account_key)]
 RoleKey = Annotated[str, _rule(names.identifier)]
 VariableName = Annotated[str, _rule(_variable_name)]
@@ -115,7 +116,7 @@ class RoleShape(Shape):
 class SpecShape(Shape):
     """A whole tfdriver.yaml."""
 
-    version: Literal[1] = Field(description="The version of this format.")
+    version: Version
     project: ProjectName = ""
     accounts: dict[AccountKey, AccountShape] = Field(min_length=1, description="AWS accounts by name.")
     roles: dict[RoleKey, RoleShape] = Field(min_length=1, description="IAM roles by name.")

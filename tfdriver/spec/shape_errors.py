@@ -15,6 +15,8 @@ from tfdriver.spec.yaml_reader import Path
 
 _KEY_MARK = "[key]"
 _BOOLS = "Quote it if it is text: YAML reads yes, no, on, off, true and false as bools"
+_START = "`tfdriver init DIR` writes an example to start from"
+_KNOWN = "This tfdriver reads version 1"
 _EXAMPLES = {
     "version": "Add `version: 1`",
     "accounts": 'Add e.g. `accounts: {account_a: {id: "111111111111"}}`',
@@ -50,19 +52,19 @@ def _words(error: str, path: Path, value: Any, context: dict[str, Any]) -> Reaso
             return Reason(f"unknown key {named(last)}", nearest(last, shape_at(path[:-1]).model_fields))
         case "too_short":
             return Reason("is empty", "Name at least one, or leave the key out" if last == "trusts" else "Name one")
-        case "literal_error":
-            cure = (
-                "Write `version: 1`, without quotes" if str(value) in ("1", "1.0") else "This tfdriver reads version 1"
-            )
-            return Reason(f"{kind(value)} is not a known version", cure)
+        case "int_type" | "greater_than_equal" | "less_than_equal":
+            plain = "Write `version: 1`, without quotes"
+            return Reason(f"{kind(value)} is no known version", plain if str(value) in ("1", "1.0") else _KNOWN)
         case _:
             return _wrong_type(error, path, last, value)
 
 
 def _wrong_type(error: str, path: Path, last: str, value: Any) -> Reason:
     wanted = {"string_type": "text", "bool_type": "true or false", "list_type": "a list"}.get(error, "a mapping")
+    if not path:
+        return Reason(f"must be a mapping with version, accounts and roles, is {kind(value)}", _START)
     if value is None:
-        return Reason("has no value", f"Write {wanted}, or leave the key out")
+        return Reason("has no value", _EXAMPLES.get(last) or f"Write {wanted}, or leave the key out")
     what = f"must be {wanted}, is {kind(value)}"
     match wanted, value:
         case ("text", bool()):
@@ -73,10 +75,6 @@ def _wrong_type(error: str, path: Path, last: str, value: Any) -> Reason:
             return Reason(what, f"Write [{value}]" if value.isidentifier() else "Write the keys of roles, e.g. [bar]")
         case ("true or false", str()):
             return Reason(what, "Write it without quotes")
-        case ("a mapping", _) if not path:
-            return Reason(
-                f"must be a mapping with version, accounts and roles, is {kind(value)}", "See `tfdriver init`"
-            )
         case _:
             return Reason(what, f"Write {dotted(path[-1:])} as {wanted}")
 

@@ -110,4 +110,5 @@ def _cure(value: Any, wanted: Type) -> str:
             return f"Write [{value}]" if len(str(value)) < 40 and str(value).isalnum() else "Write it as a list: [...]"
         case (("map" | "object"), _):
             return "Write it as a mapping: {key: value}"
-    return ""
+        case _:
+            return f"Write {_a(wanted)}"

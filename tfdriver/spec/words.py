@@ -38,7 +38,7 @@ def nearest(wrong: str, right: Iterable[str]) -> str:
     if not names:
         return ""
     few = ", ".join(named(n) for n in names[:12])
-    return f"There is {few}{', ...' if len(names) > 12 else ''}"
+    return f"There {'is' if len(names) == 1 else 'are'} {few}{', ...' if len(names) > 12 else ''}"
 
 
 def kind(value: Any) -> str:

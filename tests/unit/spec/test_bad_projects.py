@@ -1,0 +1,278 @@
+"""Projects whose files, modules or folders are not what the spec needs. The table reads as documentation."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.unit.spec.project import FUNCTION, GOOD, TABLE, load, make_project, put, with_line
+from tests.unit.spec.test_bad_specs import check, refusal
+from tfdriver.errors import TfdriverError
+
+MAIN = "modules/table/main.tf"
+
+
+def module(text: str, name: str = MAIN) -> Callable[[Path], None]:
+    return lambda root: put(root, name, text)
+
+
+def spec(number: int, text: str) -> Callable[[Path], None]:
+    return lambda root: put(root, "tfdriver.yaml", with_line(number, text))
+
+
+def remove(name: str) -> Callable[[Path], None]:
+    def act(root: Path) -> None:
+        path = root / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    return act
+
+
+def steps(*acts: Callable[[Path], object]) -> Callable[[Path], None]:
+    def act(root: Path) -> None:
+        for each in acts:
+            each(root)
+
+    return act
+
+
+def link(name: str, target: str) -> Callable[[Path], None]:
+    def act(root: Path) -> None:
+        shutil.rmtree(root / name) if (root / name).is_dir() else (root / name).unlink(missing_ok=True)
+        (root / name).symlink_to(target)
+
+    return act
+
+
+def outside(name: str, target: str) -> Callable[[Path], None]:
+    """Move a file or folder of the project beside it and put a symlink in its place."""
+
+    def act(root: Path) -> None:
+        (root / name).rename(root.parent / target)
+        (root / name).symlink_to(root.parent / target)
+
+    return act
+
+
+def both_sides(third: str) -> Callable[[Path], None]:
+    """Put `store` on both sides, and a trusting role into a third account."""
+    more = f"""\
+  helper: {{account: store, module: function}}
+  other: {{account: {third}, module: table, variables: {{table_name: T}}, trusts: [helper]}}
+"""
+    text = GOOD.replace("  app:\n", f'  {third}: {{id: "333333333333", region: us-west-2}}\n  app:\n') + more
+    return lambda root: put(root, "tfdriver.yaml", text)
+
+
+def many_trusted(root: Path) -> None:
+    keys = [f"worker_{'x' * 40}_{n:02}" for n in range(30)]
+    roles = "".join(f"  {key}: {{account: app, module: function}}\n" for key in keys)
+    put(root, "tfdriver.yaml", with_line(15, f"    trusts: [worker, {', '.join(keys)}]") + roles)
+
+
+class Project(NamedTuple):
+    kind: str
+    spoil: Callable[[Path], None]
+    where: str
+    words: tuple[str, ...]
+
+
+PROJECTS = [
+    Project("spec missing", remove("tfdriver.yaml"), "ROOT/tfdriver.yaml", ("no such file", "tfdriver init")),
+    Project(
+        "spec named otherwise",
+        steps(lambda root: (root / "tfdriver.yaml").rename(root / "tfdriver.yml")),
+        "ROOT/tfdriver.yaml",
+        ("no such file", "Rename tfdriver.yml"),
+    ),
+    Project(
+        "spec a folder",
+        steps(remove("tfdriver.yaml"), lambda root: (root / "tfdriver.yaml").mkdir()),
+        "tfdriver.yaml",
+        ("is a folder", "Take it away"),
+    ),
+    Project(
+        "spec a pipe",
+        steps(remove("tfdriver.yaml"), lambda root: os.mkfifo(root / "tfdriver.yaml")),
+        "tfdriver.yaml",
+        ("not a plain file", "text"),
+    ),
+    Project("spec a symlink out", outside("tfdriver.yaml", "x.yaml"), "tfdriver.yaml", ("out of the project", "Copy")),
+    Project("spec a symlink to nothing", link("tfdriver.yaml", "gone"), "ROOT/tfdriver.yaml", ("to nothing", "itself")),
+    Project(
+        "spec a symlink to itself", link("tfdriver.yaml", "tfdriver.yaml"), "ROOT/tfdriver.yaml", ("cannot be read",)
+    ),
+    Project(
+        "spec writable by everybody",
+        lambda root: (root / "tfdriver.yaml").chmod(0o666),
+        "tfdriver.yaml",
+        ("everybody", "chmod o-w"),
+    ),
+    Project(
+        "no modules at all",
+        remove("modules"),
+        "tfdriver.yaml:13: roles.writer.module",
+        ("no module modules/table", "tfdriver init"),
+    ),
+    Project(
+        "module without files",
+        remove(MAIN),
+        "modules/table",
+        ("no .tf files", "modules/README.md"),
+    ),
+    Project(
+        "module a symlink out",
+        outside("modules/table", "elsewhere"),
+        "tfdriver.yaml:13: roles.writer.module",
+        ("leads out of the project", "Copy"),
+    ),
+    Project(
+        "modules/ a symlink out",
+        outside("modules", "elsewhere"),
+        "tfdriver.yaml:13: roles.writer.module",
+        ("leads out of the project", "Copy"),
+    ),
+    Project("module's file a symlink out", outside(MAIN, "x.tf"), MAIN, ("leads out of the project", "itself")),
+    Project("module's file a symlink to nothing", link(MAIN, "gone.tf"), MAIN, ("cannot be read", "Give yourself")),
+    Project(
+        "module a symlink to itself",
+        link("modules/table", "table"),
+        "tfdriver.yaml:13: roles.writer.module",
+        ("no module", "function"),
+    ),
+    Project("module's file binary", lambda root: put(root, MAIN, b"\xff\xfe\x00"), MAIN, ("not UTF-8", "Save it")),
+    Project("module's file huge", module("#" * 1_100_000), MAIN, ("1024 KiB", "Split it up")),
+    Project("brace left open", module("locals {\n  a = 1\n"), MAIN + ":3", ("syntax error", "line 1", "validate")),
+    Project("bracket left open", module("locals {\n  a = [1,\n}\n"), MAIN + ":3", ("closes nothing", "validate")),
+    Project("bracket too many", module("locals {\n  a = 1]\n}\n"), MAIN + ":2", ("closes nothing", "validate")),
+    Project("string left open", module('locals {\n  a = "x\n}\n'), MAIN + ":2", ("string is not closed", "validate")),
+    Project("template left open", module('locals {\n  a = "${x"\n}\n'), MAIN + ":2", ("not closed", "validate")),
+    Project(
+        "heredoc left open", module("locals {\n  a = <<EOT\n  x\n}\n"), MAIN + ":2", ("heredoc", "EOT", "validate")
+    ),
+    Project("comment left open", module("locals {}\n/* x\n"), MAIN + ":2", ("comment", "*/", "validate")),
+    Project("no value", module("locals {\n  a =\n}\n"), MAIN + ":2", ("no value after =", "validate")),
+    Project("two equals signs", module("locals {\n  a = = 3\n}\n"), MAIN + ":2", ("no value after =", "validate")),
+    Project("argument twice", module("locals {\n  a = 1\n  a = 2\n}\n"), MAIN + ":3", ("a is given twice", "validate")),
+    Project("stray text", module("locals {\n}\n???\n"), MAIN + ":3", ("should stand here, not ?", "validate")),
+    Project("block without braces", module('variable "a"\n'), MAIN + ":1", ("= or { should stand here", "validate")),
+    Project("variable without a name", module("variable {\n}\n"), MAIN + ":1", ("one name", "validate")),
+    Project(
+        "type of no kind",
+        module('variable "a" {\n  type = strnig\n}\n'),
+        MAIN + ":2",
+        ("strnig is no type", "validate"),
+    ),
+    Project(
+        "type left open",
+        module('variable "a" {\n  type = list(string number)\n}\n'),
+        MAIN + ":2",
+        (") should", "validate"),
+    ),
+    Project(
+        "JSON broken",
+        module("{\n  oops\n}\n", "modules/table/x.tf.json"),
+        "modules/table/x.tf.json:2",
+        ("syntax error", "validate"),
+    ),
+    Project(
+        "no role_name",
+        module(TABLE.replace('variable "role_name"', 'variable "name"')),
+        "tfdriver.yaml:13: roles.writer.module",
+        ("no variable role_name", "modules/README.md"),
+    ),
+    Project(
+        "no variables of the contract",
+        module('output "role_arn" { value = 1 }\n'),
+        "tfdriver.yaml:13: roles.writer.module",
+        ("role_name, role_path, trust_policy", "modules/README.md"),
+    ),
+    Project(
+        "no output role_arn",
+        module(TABLE.replace("role_arn", "arn")),
+        "tfdriver.yaml:13: roles.writer.module",
+        ("no output role_arn", "modules/README.md"),
+    ),
+    Project(
+        "code without the variable package",
+        module(FUNCTION.replace('"package"', '"parcel"'), "modules/function/main.tf"),
+        "tfdriver.yaml:18: roles.worker.module",
+        ("no variable package", "lambda/", "modules/README.md"),
+    ),
+    Project(
+        "variable package without code",
+        remove("modules/function/lambda"),
+        "tfdriver.yaml:18: roles.worker.module",
+        ("must be given package", "no folder lambda/", "modules/README.md"),
+    ),
+    Project(
+        "for both sides at once",
+        module(TABLE + 'variable "roles_to_assume" {}\n'),
+        "tfdriver.yaml:13: roles.writer.module",
+        ("must be given roles_to_assume", "trusting role", "modules/README.md"),
+    ),
+    Project(
+        "null where the module forbids it",
+        steps(spec(14, "    variables: {table_name: T, keys: null}"), module(TABLE.replace("  default  = []\n", ""))),
+        "tfdriver.yaml:14: roles.writer.variables.keys",
+        ("no value", "needs one"),
+    ),
+    Project(
+        "name of a composition of two sides",
+        both_sides("store_trusting"),
+        "tfdriver.yaml:7: accounts.store_trusting",
+        ("compositions/store_trusting", "both sides", "Rename"),
+    ),
+    Project(
+        "accounts in two cases",
+        both_sides("Store_TRUSTING"),
+        "tfdriver.yaml:7: accounts.Store_TRUSTING",
+        ("compositions/", "case does not count", "Rename"),
+    ),
+    Project("trust policy too long", many_trusted, "tfdriver.yaml:15: roles.writer.trusts", ("2048", "fewer roles")),
+]
+
+
+@pytest.mark.parametrize("case", PROJECTS, ids=lambda case: case.kind)
+def test_project(case: Project, tmp_path: Path) -> None:
+    root = make_project(tmp_path)
+    case.spoil(root)
+    check(refusal(root), case.where.replace("ROOT", str(root.resolve())), case.words)
+
+
+def test_a_folder_whose_name_cannot_be_a_tag_needs_a_project_name(tmp_path: Path) -> None:
+    root = make_project(tmp_path, with_line(2, "")).rename(tmp_path / "a#b")
+    check(refusal(root), "tfdriver.yaml:1", ("folder's name", '"#"', "Add `project:`"))
+
+
+def test_project_folder_missing(tmp_path: Path) -> None:
+    check(refusal(tmp_path / "gone"), str(tmp_path / "gone"), ("no such folder", "tfdriver init"))
+
+
+def test_project_folder_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    check(refusal(tmp_path / "file"), str(tmp_path / "file"), ("is a file", "-C"))
+
+
+def test_project_folder_below_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    check(refusal(tmp_path / "file" / "x"), str(tmp_path / "file" / "x"), ("Not a directory", "-C"))
+
+
+def test_project_folder_a_symlink(tmp_path: Path) -> None:
+    root = make_project(tmp_path)
+    (tmp_path / "link").symlink_to(root)
+    check(refusal(tmp_path / "link"), str(tmp_path / "link"), ("symlink", f"-C {root.resolve()}"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_what_nobody_may_read(tmp_path: Path) -> None:
+    root = make_project(tmp_path)
+    (root / "tfdriver.yaml").chmod(0)
+    with pytest.raises(TfdriverError, match="cannot be read: Permission denied"):
+        load(root)

@@ -1,0 +1,53 @@
+"""The JSON Schema agrees with what `load_spec` accepts, as far as it goes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from tests.unit.spec.project import GOOD, with_line
+from tfdriver.spec.schema import spec_schema
+
+
+def errors(text: str) -> list[Any]:
+    schema = spec_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return list(jsonschema.Draft202012Validator(schema).iter_errors(yaml.safe_load(text)))
+
+
+def test_a_good_spec_is_good() -> None:
+    assert errors(GOOD) == []
+
+
+def test_all_options_are_known() -> None:
+    options = "trusts: [worker], name: n, path: /a/b/, external_id: generate, guard: false, open_for: 30m"
+    assert errors(with_line(15, "    " + options.replace(", ", "\n    "))) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "written"),
+    [
+        (1, "version: 2"),
+        (2, "projekt: shop"),
+        (5, '    id: "1"'),
+        (5, "    id: 111111111111"),
+        (12, ""),
+        (14, "    variables: [a]"),
+        (15, "    trusts: worker"),
+        (15, "    trusts: []"),
+        (15, "    trusts: [worker]\n    external_id: '#'"),
+        (15, "    trusts: [worker]\n    path: team"),
+        (15, "    trusts: [worker]\n    open_for: soon"),
+    ],
+)
+def test_a_bad_one_is_not(number: int, written: str) -> None:
+    assert errors(with_line(number, written))
+
+
+def test_no_default_that_nobody_may_write() -> None:
+    role = spec_schema()["$defs"]["RoleShape"]["properties"]
+    assert "default" not in role["external_id"]
+    assert role["open_for"]["default"] == "1h"

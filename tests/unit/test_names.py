@@ -1,0 +1,109 @@
+"""The rules of names, at their limits. What breaks them in a spec is in spec/bad_specs.py."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tfdriver import names
+
+PARTITIONS = ("aws", "aws-cn")
+ACCOUNTS = {"111111111111": "aws", "222222222222": "aws-cn"}
+ARN = "arn:aws:iam::111111111111:role/worker"
+
+
+@pytest.mark.parametrize("text", ["111111111111", "000000000000", "012345678901"])
+def test_account_ids(text: str) -> None:
+    assert names.account_id(text) is None
+
+
+@pytest.mark.parametrize("text", ["a", "A" * 64, "a+=,.@-_9", "-"])
+def test_role_names(text: str) -> None:
+    assert names.role_name(text) is None
+
+
+@pytest.mark.parametrize("text", ["/", "/a/", "/a/b.c/d_e/", "/" + "a" * 510 + "/", "/a:b/"])
+def test_paths(text: str) -> None:
+    assert names.role_path(text) is None
+
+
+@pytest.mark.parametrize("text", ["ab", "a" * 1224, "a1_+=,.@:/-"])
+def test_external_ids(text: str) -> None:
+    assert names.external_id(text) is None
+
+
+@pytest.mark.parametrize("text", ["a", "Köln 7", "a_.:/=+-@", "x" * 256, "日本"])
+def test_tag_values(text: str) -> None:
+    assert names.tag_value(text) is None
+
+
+@pytest.mark.parametrize("text", ["default", "my profile", "team/dev", "a@b", "é"])
+def test_profiles(text: str) -> None:
+    assert names.profile(text) is None
+
+
+@pytest.mark.parametrize("text", ["a", "_a-b", "A" * 64])
+def test_identifiers(text: str) -> None:
+    assert names.identifier(text) is None
+    assert names.account_key(text) is None
+
+
+def test_an_account_may_begin_with_a_digit_a_role_may_not() -> None:
+    assert names.account_key("1-dev") is None
+    assert names.identifier("1-dev") is not None
+
+
+@pytest.mark.parametrize("text", [ARN, "arn:aws-cn:iam::222222222222:role/a/b/c+d"])
+def test_role_arns(text: str) -> None:
+    assert names.role_arn(text, PARTITIONS, ACCOUNTS) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        (ARN.replace("aws", "aws-cn"), "is in partition aws"),
+        (ARN.replace("aws", "aws-mars"), "no partition"),
+        (ARN.replace("::", ":"), "not the ARN"),
+        (ARN.replace("::", ":us-east-1:"), 'region "us-east-1"'),
+        (ARN.replace("role/", "user/"), 'type "user"'),
+        (ARN.replace("role/", "assumed-role/"), 'type "assumed-role"'),
+        (ARN.replace("role/", "policy/"), "not of a role"),
+        (ARN.replace("role/worker", "role/"), "role name is empty"),
+        (ARN.replace("role/worker", "role//worker"), "two slashes"),
+        (ARN.replace("role/worker", "root"), "whole account"),
+        (ARN.replace("1" * 12, "3" * 12), "not in the spec"),
+        (ARN.replace("1" * 12, "1" * 11), "11 digits"),
+        (ARN.replace("worker", "*"), "wildcard"),
+        (ARN.replace("arn:aws", "ARN:AWS"), "not the ARN"),
+        (ARN.replace("arn:", ""), "not the ARN"),
+        (ARN.replace("iam", "sts"), "not the ARN"),
+        (ARN + " ", "space or newline"),
+        (ARN + "\n", "space or newline"),
+        ("AROAEXAMPLEEXAMPLE123", "unique id"),
+        ("arn:aws:iam::1", "14 characters"),
+        (ARN + "x" * 2048, "characters cannot be"),
+    ],
+)
+def test_bad_role_arns(text: str, word: str) -> None:
+    reason = names.role_arn(text, PARTITIONS, ACCOUNTS)
+    assert reason is not None
+    assert word in reason.what
+    assert reason.cure
+
+
+@given(st.text())
+def test_every_rule_takes_any_text_and_always_has_a_cure(text: str) -> None:
+    rules = [names.account_id, names.role_name, names.role_path, names.external_id, names.profile, names.tag_value]
+    found = [rule(text) for rule in (*rules, names.account_key, names.identifier)]
+    found += [names.region(text, ("us-west-2",)), names.role_arn(text, PARTITIONS, ACCOUNTS)]
+    for reason in found:
+        if reason:
+            assert reason.what.isprintable()
+            assert reason.cure.isprintable()
+            assert reason.cure
+
+
+@given(st.from_regex(r"[A-Za-z0-9_+=,.@-]{1,64}", fullmatch=True))
+def test_role_names_as_aws_defines_them(text: str) -> None:
+    assert names.role_name(text) is None
