@@ -92,7 +92,7 @@ ACCEPTED = {
     "nothing": "",
     "a comment at the end": "# the end",
     "brackets in comments": '/* } " */ locals { // { "\n} # {',
-    "a heredoc": 'locals {\n  a = <<EOT\n} " ${x\nEOT\n}',
+    "a heredoc": 'locals {\n  a = <<EOT\n} " $x\nEOT\n}',
     "an indented heredoc": "locals {\n  a = <<-EOT\n    }\n    EOT\n}",
     "a heredoc in a call": "locals {\n  a = jsonencode(<<EOT\nx {\nEOT\n  )\n}",
     "a heredoc in Windows lines": "locals {\r\n  a = <<EOT\r\n}\r\nEOT\r\n}",

@@ -29,10 +29,6 @@ class Problems:
         """Note an error that what stands at `path` led to."""
         self._found.append((self._document.line(path), error))
 
-    def line(self, path: Path) -> int:
-        """Return the line of what stands at `path`."""
-        return self._document.line(path)
-
     def raise_first(self) -> None:
         """Raise the problem that comes first in the file, if there is any."""
         if self._found:

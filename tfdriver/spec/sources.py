@@ -69,12 +69,16 @@ def _folder(module: str, relative: PurePosixPath, root: Path) -> Source | Reason
     try:
         real = folder.resolve(strict=True)
     except (OSError, RuntimeError):
-        return Reason(f"there is no module {relative}", _nearest_module(module, root))
+        return Reason(f"there is no module {_short(relative)}", _nearest_module(module, root))
     if not real.is_relative_to(root):
         return Reason(f"{relative} is a symlink that leads out of the project", "Copy the module into the project")
     if not real.is_dir():
         return Reason(f"{relative} is a file, not a folder", "A module is a folder of .tf files: name that")
     return Source(_UP + str(relative), folder)
+
+
+def _short(relative: PurePosixPath) -> str:
+    return str(relative) if len(str(relative)) < 100 else shown(str(relative))
 
 
 def _nearest_module(module: str, root: Path) -> str:
