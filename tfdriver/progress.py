@@ -15,7 +15,7 @@ from rich.table import Table
 
 from tfdriver.events import Changes, Event
 
-_DONE = {"create": "created", "update": "updated", "delete": "deleted", "read": "read", "replace": "replaced"}
+_DONE = {"create": "created", "update": "updated", "delete": "deleted", "replace": "replaced"}
 
 
 class PlainProgress:
@@ -43,7 +43,7 @@ class PlainProgress:
 
     def event(self, composition: str, event: Event) -> None:
         """Say which resource was made, and every warning and error of Terraform."""
-        if event.type == "apply_complete":
+        if event.type == "apply_complete" and event.action != "read":
             done = _DONE.get(event.action, event.action)
             self._say(f"  {composition}: [green]{done}[/green] {escape(event.address)} ({event.seconds:.0f} s)")
         elif event.type == "diagnostic":
