@@ -1,0 +1,68 @@
+"""Specs and what AWS shows of them, that the tests of graphs start from."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from tests.unit.builders import BAR, FOO, A, B, role, spec
+from tfdriver import decide, trust
+from tfdriver.decide import LiveRole, Unreadable
+from tfdriver.observe import Observation
+from tfdriver.spec.model import Account, Role, Spec
+from tfdriver.trust import Trust
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+DEAD = "AROADEADDEADDEADDEAD"
+C = Account("account_c", "333333333333", "account_c", "eu-west-1", "aws")
+
+EXAMPLE = spec(FOO, BAR)
+
+# Every state at once; account_a is on both sides.
+ALL = spec(
+    role("absent", A, trusts=("bar",)),
+    role("broad", A, trusts=("bar", "baz", "qux")),
+    role("unguarded", A, trusts=("bar",), guard=False),
+    role("expired", A, trusts=("qux",)),
+    role("exact", C, trusts=("bar", "baz")),
+    role("orphaned", C, trusts=("bar",)),
+    role("foreign", C, trusts=("bar",)),
+    role("unreadable", C, trusts=("own",)),
+    role("bar", B),
+    role("baz", B),
+    role("qux", C),
+    role("own", A),
+)
+
+
+def observation(of: Spec, policies: dict[str, Trust | Unreadable | None]) -> Observation:
+    """What AWS shows: each trusting role's trust; every trusted role exists."""
+    return Observation(
+        {key: _state(of, of.roles[key], policy) for key, policy in policies.items()},
+        {r.key: LiveRole(r.arn, role_id(r), {}, {}) for r in of.trusted},
+    )
+
+
+def role_id(of: Role) -> str:
+    return f"AROA{of.key.upper()}"
+
+
+def _state(of: Spec, trusting: Role, policy: Trust | Unreadable | None) -> decide.TrustState:
+    wanted = of.trusted_by(trusting)
+    seen = LiveRole(trusting.arn, "AROAX", trust.document(policy), {}) if isinstance(policy, Trust) else policy
+    return decide.classify(trusting, wanted, seen, {r.arn: role_id(r) for r in wanted})
+
+
+_R = ALL.roles
+SEEN = observation(
+    ALL,
+    {
+        "absent": None,
+        "broad": trust.broad(_R["broad"], [_R["bar"], _R["qux"]], NOW),
+        "unguarded": trust.broad(_R["unguarded"], [_R["bar"]], NOW),
+        "expired": trust.broad(_R["expired"], [_R["qux"]], NOW - timedelta(hours=2)),
+        "exact": trust.exact([_R["bar"]]),
+        "orphaned": Trust(frozenset({DEAD})),
+        "foreign": trust.exact([_R["baz"]]),
+        "unreadable": Unreadable("no network"),
+    },
+)

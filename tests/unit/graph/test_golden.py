@@ -1,0 +1,33 @@
+"""Each format, compared with the files in tests/golden/graph. TFDRIVER_UPDATE_GOLDEN=1 writes them anew."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.unit.graph.cases import ALL, EXAMPLE, NOW, SEEN
+from tfdriver.commands.graph import Format, graph
+
+GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "graph"
+CASES = {
+    "example": lambda form: graph(EXAMPLE, form, NOW),
+    "example-phases": lambda form: graph(EXAMPLE, form, NOW, three_phases=True),
+    "all-states": lambda form: graph(ALL, form, NOW, live=SEEN),
+}
+
+
+@pytest.mark.parametrize("form", Format)
+@pytest.mark.parametrize("name", CASES)
+def test_as_it_was_looked_at(name, form):
+    path = GOLDEN / f"{name}.{form}"
+    text = CASES[name](form)
+    if os.environ.get("TFDRIVER_UPDATE_GOLDEN"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8")
+
+
+def test_no_golden_file_is_left_over():
+    assert {p.name for p in GOLDEN.iterdir()} == {f"{name}.{form}" for name in CASES for form in Format}

@@ -1,0 +1,117 @@
+"""What is drawn. All texts in here are printable: `printable` has been there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+
+class EdgeState(StrEnum):
+    """What a trust is now, as the label of its edge says it."""
+
+    PLANNED = "planned"
+    ABSENT = "absent"
+    BROAD = "broad, guarded"
+    UNGUARDED = "broad, no guard"
+    EXPIRED = "broad, expired"
+    EXACT = "exact"
+    ORPHANED = "orphaned"
+    FOREIGN = "foreign"
+    UNREADABLE = "unreadable"
+
+
+MEANING = {
+    EdgeState.PLANNED: "what the spec says; AWS was not asked",
+    EdgeState.ABSENT: "not let in yet",
+    EdgeState.BROAD: "the account is trusted, but only these roles get in, until the deadline",
+    EdgeState.UNGUARDED: "whoever that account lets gets in",
+    EdgeState.EXPIRED: "the account was trusted; the deadline has passed",
+    EdgeState.EXACT: "only this role gets in",
+    EdgeState.ORPHANED: "trusts a role that was deleted; nobody gets in",
+    EdgeState.FOREIGN: "the trust policy is not one that tfdriver writes",
+    EdgeState.UNREADABLE: "AWS did not say",
+}
+
+
+@dataclass(frozen=True)
+class Node:
+    """A role. key: its key in the spec; exists: False if it is known not to be there."""
+
+    key: str
+    name: str
+    arn: str
+    exists: bool = True
+
+
+@dataclass(frozen=True)
+class Box:
+    """An account with its roles on one side. key: unique in the graph; account: its name in the spec.
+
+    open: if a trust in force names the account itself, its state: UNGUARDED if any is, else BROAD; None otherwise.
+    """
+
+    key: str
+    account: str
+    account_id: str
+    region: str
+    roles: tuple[Node, ...]
+    open: EdgeState | None = None
+
+
+@dataclass(frozen=True)
+class Edge:
+    """Who may assume what. source: key of a trusted role, or of a trusted account's box if `whole`; target: key of a
+    trusting role; detail: what else there is to say, or ''.
+    """
+
+    source: str
+    target: str
+    state: EdgeState
+    detail: str = ""
+    whole: bool = False
+
+    @property
+    def label(self) -> str:
+        """The state and the detail on one line."""
+        return f"{self.state}: {self.detail}" if self.detail else str(self.state)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """One picture, of a project or of one of its phases. caption: one sentence without a full stop."""
+
+    title: str
+    caption: str
+    trusted: tuple[Box, ...]
+    trusting: tuple[Box, ...]
+    edges: tuple[Edge, ...]
+
+    @property
+    def nodes(self) -> dict[str, Node]:
+        """All roles by key."""
+        return {role.key: role for box in (*self.trusted, *self.trusting) for role in box.roles}
+
+    def source_name(self, edge: Edge) -> str:
+        """Return who is let in by an edge, in words: `account_b as a whole` or `bar of account_b`."""
+        for box in self.trusted:
+            if edge.whole and box.key == edge.source:
+                return f"{box.account} as a whole"
+            for role in box.roles:
+                if role.key == edge.source and not edge.whole:
+                    return f"{role.name} of {box.account}"
+        raise KeyError(edge.source)
+
+    def sentence(self, edge: Edge) -> str:
+        """Return an edge as a sentence without a full stop."""
+        box = next(b for b in self.trusting if any(r.key == edge.target for r in b.roles))
+        return f"{self.nodes[edge.target].name} of {box.account} trusts {self.source_name(edge)} ({edge.label})"
+
+
+def printable(text: str) -> str:
+    """Return `text` with everything that is not shown (control characters, reversed writing, half surrogates) replaced.
+
+    XML can't hold most of these, and a terminal would obey them.
+    """
+    return "".join(char if char.isprintable() else REPLACEMENT for char in text)

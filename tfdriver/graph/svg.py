@@ -1,0 +1,145 @@
+"""A graph as a self-contained SVG: no script, no font and no style from elsewhere, light and dark. Pure; no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tfdriver.graph.layout import ACCOUNT, DETAIL, DETAIL_LINE, LINE, PAD, ROLE, SMALL, STATE, layout
+from tfdriver.graph.markup import SCOPE, element, rectangle, state_class, style_sheet, text
+from tfdriver.graph.measure import Font
+from tfdriver.graph.model import MEANING, EdgeState, Graph
+from tfdriver.graph.places import Layout, PlacedBox, PlacedEdge, PlacedRole, Rect, Text
+
+_MARGIN, _BETWEEN = 24, 36
+_TITLE, _CAPTION = Font(17, bold=True), Font(12)
+_HEAD = 8  # length of an arrow's head
+_SAMPLE = 44
+_SMALLEST = 0.62  # a narrow window shrinks the picture to this, then scrolls: smaller text can't be read
+
+
+def svg(graphs: Sequence[Graph]) -> str:
+    """Return one SVG document; several graphs stand side by side, in order."""
+    layouts = [layout(graph) for graph in graphs]
+    widths = [max(placed.width, _title_width(placed.graph)) for placed in layouts]
+    captions = [_CAPTION.wrap(placed.graph.caption, wide) for placed, wide in zip(layouts, widths, strict=True)]
+    top = _MARGIN + 24 + LINE * max(map(len, captions)) + PAD
+    tallest = max(placed.height for placed in layouts)
+    parts: list[str] = []
+    x = float(_MARGIN)
+    for placed, wide, caption in zip(layouts, widths, captions, strict=True):
+        parts.append(_heading(placed.graph.title, caption, x, wide))
+        parts.append(_drawing(placed, x + (wide - placed.width) / 2, top + (tallest - placed.height) / 2))
+        x += wide + _BETWEEN
+    whole_width = x - _BETWEEN + _MARGIN
+    legend, legend_height = _legend(graphs, top + tallest + 28, whole_width - 2 * _MARGIN)
+    return _document(graphs, whole_width, top + tallest + 28 + legend_height + _MARGIN, [*parts, legend])
+
+
+def _document(graphs: Sequence[Graph], wide: float, tall: float, parts: Sequence[str]) -> str:
+    sizes = f"max-width:100%;min-width:{wide * _SMALLEST:.0f}px;height:auto"
+    said = [f"{graph.title}. {graph.caption}: {'; '.join(map(graph.sentence, graph.edges))}." for graph in graphs]
+    attributes: dict[str, str | float] = {
+        "xmlns": "http://www.w3.org/2000/svg",
+        "class": SCOPE,
+        "role": "img",
+        "viewBox": f"0 0 {wide:.0f} {tall:.0f}",
+        "width": f"{wide:.0f}",
+        "height": f"{tall:.0f}",
+        "style": sizes,
+    }
+    inside = [
+        element("title", {}, text(" / ".join(graph.title for graph in graphs))),
+        element("desc", {}, text(" ".join(said))),
+        style_sheet(),
+        rectangle(Rect(0, 0, wide, tall), "page", 0),
+        *parts,
+    ]
+    return element("svg", attributes, "\n", "\n".join(inside), "\n") + "\n"
+
+
+def _title_width(graph: Graph) -> float:
+    return min(_TITLE.width(graph.title), 600)
+
+
+def _heading(title: str, caption: Sequence[str], x: float, wide: float) -> str:
+    y = _MARGIN + _TITLE.size
+    lines = [_text(Text(_TITLE.shorten(title, wide), title), x, y, _TITLE)]
+    for number, line in enumerate(caption):
+        lines.append(_text(Text(line, line), x, y + 22 + LINE * number, _CAPTION, "soft"))
+    return "\n".join(lines)
+
+
+def _drawing(placed: Layout, x: float, y: float) -> str:
+    boxes = [*placed.trusted, *placed.trusting]
+    parts = [
+        *(_box(box) for box in boxes),
+        *(_line(edge) for edge in placed.edges),
+        *(_role(role) for box in boxes for role in box.roles),
+        *(_label(edge) for edge in placed.edges),
+    ]
+    return element("g", {"transform": f"translate({x:.1f} {y:.1f})"}, "\n", "\n".join(parts), "\n")
+
+
+def _box(placed: PlacedBox) -> str:
+    rect, state = placed.rect, placed.box.open
+    x, y = rect.x + PAD, rect.y + PAD + 10
+    lines = [_text(placed.name, x, y, ACCOUNT)]
+    for number, about in enumerate(placed.about, 1):
+        lines.append(_text(about, x, y + LINE * number + 1, SMALL, "state" if number > 1 else "soft"))
+    group = {"class": state_class(state)} if state else {}
+    return element("g", group, rectangle(rect, "box open" if state else "box", 10), *lines)
+
+
+def _role(placed: PlacedRole) -> str:
+    rect, x = placed.rect, placed.rect.x + PAD
+    title = element("title", {}, text(placed.node.arn))
+    if placed.node.exists:
+        name = _text(placed.name, x, rect.middle + 5, ROLE, titled=False)
+        return element("g", {}, title, rectangle(rect, "chip", 7), name)
+    name = _text(placed.name, x, rect.middle - 3, ROLE, "soft", titled=False)
+    note = _text(Text("does not exist", ""), x, rect.middle + 13, SMALL, "soft", titled=False)
+    return element("g", {}, title, rectangle(rect, "chip missing", 7), name, note)
+
+
+def _line(placed: PlacedEdge) -> str:
+    x1, y1, x2, y2 = placed.x1, placed.y1, placed.x2, placed.y2
+    middle, tip = (x1 + x2) / 2, placed.end - 1
+    curve = f"M{x1:.1f} {y1:.1f}C{middle:.1f} {y1:.1f} {middle:.1f} {y2:.1f} {x2:.1f} {y2:.1f}H{tip - _HEAD:.1f}"
+    head = f"M{tip:.1f} {y2:.1f}l-{_HEAD + 2} -5.5v11z"
+    paths = element("path", {"class": "edge", "d": curve}), element("path", {"class": "head", "d": head})
+    return element("g", {"class": state_class(placed.edge.state)}, *paths)
+
+
+def _label(placed: PlacedEdge) -> str:
+    pill, edge = placed.pill, placed.edge
+    x, y = pill.x + PAD, pill.middle + 4 - DETAIL_LINE / 2 * len(placed.detail)
+    lines = [_text(Text(edge.state, edge.state), x, y, STATE, "state")]
+    for number, line in enumerate(placed.detail, 1):
+        lines.append(_text(Text(line, line), x, y + 1 + DETAIL_LINE * number, DETAIL))
+    title = element("title", {}, text(f"{edge.label}: {MEANING[edge.state]}"))
+    return element("g", {"class": state_class(edge.state)}, title, rectangle(pill, "pill", 8), *lines)
+
+
+def _legend(graphs: Sequence[Graph], y: float, room: float) -> tuple[str, float]:
+    """Return what the lines mean, one state below the other, and how high that is."""
+    used = {edge.state for graph in graphs for edge in graph.edges}
+    parts: list[str] = []
+    for state in EdgeState:
+        if state in used:
+            middle = y + (LINE + 4) * len(parts)
+            line = element("path", {"class": "edge", "d": f"M{_MARGIN} {middle:.1f}h{_SAMPLE}"})
+            words = f"{state}: {MEANING[state]}"
+            shown = Text(SMALL.shorten(words, room - _SAMPLE - PAD), words)
+            label = _text(shown, _MARGIN + _SAMPLE + PAD, middle + 4, SMALL, "soft")
+            parts.append(element("g", {"class": state_class(state)}, line, label))
+    return "\n".join(parts), (LINE + 4) * max(0, len(parts) - 1) + 8
+
+
+def _text(words: Text, x: float, y: float, font: Font, colour: str = "", *, titled: bool = True) -> str:
+    """Return one line of text; what was cut off shows when pointed at, unless its group has a title of its own."""
+    classes = " ".join(name for name, on in (("mono", font.mono), ("bold", font.bold), (colour, colour)) if on)
+    attributes: dict[str, str | float] = {"x": x, "y": y, "font-size": f"{font.size:g}"}
+    if classes:
+        attributes["class"] = classes
+    title = element("title", {}, text(words.full)) if titled and words.shown != words.full else ""
+    return element("text", attributes, title, text(words.shown))
