@@ -46,5 +46,5 @@ def _unknown(before: Mapping[str, TrustState], after: Mapping[str, TrustState]) 
 
 def _next(after: Observation) -> str:
     there = all(isinstance(role, LiveRole) for role in after.trusted.values())
-    finish = "`tfdriver tighten` to close it" if there else "`tfdriver up` again to finish"
-    return f"Run {finish}, or `tfdriver destroy` to take everything back"
+    close = "`tfdriver tighten` to close it at once, " if there else ""
+    return f"Run `tfdriver up` again to finish, {close}or `tfdriver destroy` to take everything back"

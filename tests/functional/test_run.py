@@ -91,7 +91,7 @@ def test_failing_in_phase_2_is_loud_and_up_goes_on_from_there(stage):
 def test_failing_in_phase_3_says_tighten(stage):
     stage.run(up, tighten=False)
     fail(stage, "apply account_a")
-    with pytest.raises(HalfWayError, match="Run `tfdriver tighten` to close it"):
+    with pytest.raises(HalfWayError, match="`tfdriver tighten` to close it at once"):
         stage.run(tighten)
 
 
