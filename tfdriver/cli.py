@@ -7,8 +7,9 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,9 @@ from tfdriver.commands import sandbox as sandbox_command
 from tfdriver.commands import status as status_command
 from tfdriver.commands import tighten as tighten_command
 from tfdriver.commands import up as up_command
+from tfdriver.commands import verify as verify_command
 from tfdriver.console import Output
+from tfdriver.drift import looking
 from tfdriver.environment import ignored
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.interrupts import Interrupts
@@ -143,6 +146,7 @@ def plan(
 @cli.command()
 @_YES
 @click.option("--no-tighten", is_flag=True, help="Stop after phase 2, with the broad trust in force (exit code 3).")
+@click.option("--no-verify", is_flag=True, help="Do not verify at the end, as `tfdriver verify` does.")
 @_JSON
 @_TIMEOUT
 @_LOCK
@@ -151,11 +155,12 @@ def up(
     options: _Global,
     yes: bool,
     no_tighten: bool,
+    no_verify: bool,
     as_json: bool,
     timeout: float | None,
     lock_timeout: float | None,
 ) -> int:
-    """Connect the accounts: broad trust, the trusted side, exact trust.
+    """Connect the accounts: broad trust, the trusted side, exact trust; then verify it.
 
     \b
     Example:
@@ -163,8 +168,9 @@ def up(
     """
     output = Output(as_json=as_json)
     confirm = _confirmation(output, yes)
+    prove = None if no_verify else partial(verify_command.verify, aws=Aws())
     with _session("up", options, output, timeout, lock_timeout) as session:
-        done = up_command.up(session, confirm, tighten=not no_tighten)
+        done = up_command.up(session, confirm, tighten=not no_tighten, prove=prove)
     output.result("up", done, done.exit_code)
     return done.exit_code
 
@@ -194,6 +200,31 @@ def tighten(
 
 
 @cli.command()
+@click.option("--timeout", type=_Seconds(), default="2m", help="How long to wait for what is expected, e.g. 30s.")
+@click.option("--keep-items", is_flag=True, help="Leave the probe's items in the tables.")
+@click.option("--strict", is_flag=True, help="Also fail if anything could not be probed.")
+@_JSON
+@_LOCK
+@click.pass_obj
+def verify(
+    options: _Global, timeout: float, keep_items: bool, strict: bool, as_json: bool, lock_timeout: float | None
+) -> int:
+    """Prove by real calls who gets access and who does not.
+
+    Exits 0 only if everything that was expected was seen. Changes nothing but the probe's items, which it removes.
+
+    \b
+    Example:
+      tfdriver verify --timeout 30s
+    """
+    output = Output(as_json=as_json)
+    with _session("verify", options, output, None, lock_timeout) as session:
+        verified = verify_command.verify(session, Aws(), timeout=timeout, keep_items=keep_items, strict=strict)
+    output.result("verify", verified, verified.exit_code)
+    return verified.exit_code
+
+
+@cli.command()
 @_YES
 @_JSON
 @_TIMEOUT
@@ -215,10 +246,12 @@ def destroy(options: _Global, yes: bool, as_json: bool, timeout: float | None, l
 
 
 @cli.command()
-@click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if anything is not tight or not applied.")
+@click.option("--drift", is_flag=True, help="Also let Terraform look for changes made outside it.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if anything is not tight, not applied or drifted.")
 @_JSON
+@_TIMEOUT
 @click.pass_obj
-def status(options: _Global, detailed_exitcode: bool, as_json: bool) -> int:
+def status(options: _Global, drift: bool, detailed_exitcode: bool, as_json: bool, timeout: float | None) -> int:
     """Show what is deployed and who is trusted; works with one side's credentials.
 
     Exits 0, or 1 if no account can be seen. With --detailed-exitcode: 2 if anything seen is not as `up` leaves it, else
@@ -230,8 +263,9 @@ def status(options: _Global, detailed_exitcode: bool, as_json: bool) -> int:
     """
     output = Output(as_json=as_json)
     with output.progress() as progress:
-        tools = real_tools(os.environ, progress, Interrupts())
-        found = status_command.status(Options(options.project), tools)
+        tools, settings = real_tools(os.environ, progress, Interrupts()), Options(options.project, timeout)
+        with looking(settings, tools) if drift else nullcontext() as look_for_drift:
+            found = status_command.status(settings, tools, look_for_drift)
     code = found.exit_code(detailed=detailed_exitcode)
     output.result("status", found, code)
     return code

@@ -8,6 +8,8 @@ timeout, no streaming, no interrupting; errors do not raise; `destroy()` sends `
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,7 @@ from tfdriver.interrupts import InterruptedRunError, Interrupts
 from tfdriver.program import Program
 
 RUN_FOLDER = ".tfdriver"
+_SHOW_SECONDS = 120
 
 
 class TerraformError(TfdriverError):
@@ -77,6 +80,31 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         """Say what apply would do; var_file overrules values of `terraform.tfvars.json`. Raises TerraformError."""
         extra = {} if var_file is None else {"var_file": str(var_file)}
         return self._run("plan", self.argv("plan", json=IsFlagged, **extra), operation="plan")
+
+    def drift(self, saved: Path) -> Mapping[str, Any]:
+        """Return what changed outside Terraform: a refresh-only plan as `terraform show -json` shows it.
+
+        saved: where the plan is put, in a private folder, for it holds the state. Takes no lock and changes nothing.
+        Raises TerraformError.
+        """
+        settings = self._settings
+        argv = self.argv("plan", json=IsFlagged, refresh_only=True, lock=False, out=str(saved))
+        self._run("drift", argv, operation="plan")
+        try:
+            shown = subprocess.run(
+                [*settings.program.argv, "show", "-json", str(saved)],
+                cwd=self.working_dir,
+                env=dict(settings.environment),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=settings.timeout or _SHOW_SECONDS,
+                check=True,
+            )
+            return dict(json.loads(shown.stdout))
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            raise TerraformError(f"cannot show a plan: {type(error).__name__}", where=self.working_dir) from error
+        finally:
+            saved.unlink(missing_ok=True)
 
     def _run(self, name: str, argv: list[str], operation: str) -> Outcome:
         folder = Path(self.working_dir)

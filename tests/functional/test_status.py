@@ -8,9 +8,10 @@ import pytest
 
 from tests.fakes.world import Stage
 from tfdriver import trust
-from tfdriver.commands.status import Drift, Status, status
+from tfdriver.commands.status import Status, status
 from tfdriver.commands.tighten import tighten
 from tfdriver.commands.up import up
+from tfdriver.drift import Drift
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.pairs import PairState
 from tfdriver.session import Options, Tools
@@ -106,7 +107,7 @@ def test_drift_is_looked_for_only_where_something_is_applied(stage):
     stage.run(up)
     asked = []
 
-    def drifted(composition):
+    def drifted(_folder, composition):
         asked.append(composition.name)
         return Drift(("aws_iam_role.this: inline_policy",)) if composition.name == "account_a" else Drift()
 
@@ -115,9 +116,17 @@ def test_drift_is_looked_for_only_where_something_is_applied(stage):
     assert (state_of(found), codes(found)) == (PairState.TIGHT, (0, 2))
 
 
+def test_drift_is_not_looked_for_where_an_account_is_not_seen(stage):
+    stage.run(up)
+    stage.aws.callers = {"account_b": "999999999999"}
+    found = look(stage, lambda _folder, composition: Drift() if composition.name == "account_a" else Drift(("x",)))
+    assert [c.drift.problem for c in found.compositions] == ["", "drift not looked for: account_b is not seen"]
+    assert codes(found) == (0, 1)
+
+
 def test_drift_that_could_not_be_looked_for_is_not_taken_for_none(stage):
     stage.run(up)
-    found = look(stage, lambda _: Drift(problem="found no Terraform"))
+    found = look(stage, lambda *_: Drift(problem="found no Terraform"))
     assert codes(found) == (0, 1)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeVar
+from pathlib import Path
 
 from tfdriver import applied, timeline
 from tfdriver.compositions import Composition
+from tfdriver.drift import Drift
 from tfdriver.errors import Exit
 from tfdriver.halves import Half, SeenHalves, halves
 from tfdriver.observe import observe, side_by_side
@@ -16,19 +17,6 @@ from tfdriver.pairs import Pair, PairState, pairs
 from tfdriver.session import Options, Tools, read_spec
 from tfdriver.timeline import Exposure
 from tfdriver.workspace import Workspace
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Drift:
-    """What a refresh-only plan found. drifted: what differs, in words, one per resource.
-
-    problem: why it could not be looked for, or ''.
-    """
-
-    drifted: tuple[str, ...] = ()
-    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,10 +77,13 @@ class Status:
         return Exit.DIFFERENCES if self.differs else Exit.FAILED if self.unseen else Exit.DONE
 
 
-def status(options: Options, tools: Tools, look_for_drift: Callable[[Composition], Drift] | None = None) -> Status:
+def status(
+    options: Options, tools: Tools, look_for_drift: Callable[[Path, Composition], Drift] | None = None
+) -> Status:
     """Return the project's status, as far as the credentials at hand show it.
 
-    look_for_drift: called for each applied composition; None for not looking. Raises TfdriverError for a bad spec only.
+    look_for_drift: called with folder and composition of each applied one; None for not looking. Raises TfdriverError
+    for a bad spec only.
     """
     spec = read_spec(options.project)
     workspace = Workspace(spec)
@@ -101,7 +92,8 @@ def status(options: Options, tools: Tools, look_for_drift: Callable[[Composition
     now = tools.clock.now()
     found = [_composition(workspace, composition) for composition in workspace.compositions]
     if look_for_drift is not None:
-        found = _with_drift(zip(workspace.compositions, found, strict=True), look_for_drift)
+        unseen = {half.account for half in seen_accounts.values() if half.problem}
+        found = _with_drift(workspace, found, unseen, look_for_drift)
     exposures = timeline.exposures(timeline.read(workspace.timeline), now)
     return Status(
         spec.project, now, tuple(seen_accounts.values()), pairs(spec, seen, now), tuple(found), tuple(exposures)
@@ -124,10 +116,17 @@ def _composition(workspace: Workspace, composition: Composition) -> CompositionS
 
 
 def _with_drift(
-    compositions: Iterable[tuple[Composition, CompositionStatus]], look: Callable[[Composition], Drift]
+    workspace: Workspace,
+    found: Iterable[CompositionStatus],
+    unseen: Collection[str],
+    look: Callable[[Path, Composition], Drift],
 ) -> list[CompositionStatus]:
     def one(pair: tuple[Composition, CompositionStatus]) -> CompositionStatus:
         composition, found = pair
-        return found if found.applied is False else replace(found, drift=look(composition))
+        if found.applied is False:
+            return found
+        if found.account in unseen:  # Terraform would try for a minute
+            return replace(found, drift=Drift(problem=f"drift not looked for: {found.account} is not seen"))
+        return replace(found, drift=look(workspace.path(composition), composition))
 
-    return side_by_side(one, compositions)
+    return side_by_side(one, zip(workspace.compositions, found, strict=True))

@@ -1,0 +1,125 @@
+"""status on real Terraform: drift is found, an orphaned trust is seen and healed by `tighten` and by `up`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.conftest import World, make_world
+from tfdriver.commands.init import init
+
+pytestmark = pytest.mark.integration
+
+BAR = "arn:aws:iam::222222222222:role/bar"
+WIDE = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "dynamodb:*", "Resource": "*"}]}
+
+
+def up(world: World) -> None:
+    done = world.tfdriver("up", "--yes")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """One applied project for all tests here: each leaves it as it was."""
+    folder = tmp_path_factory.mktemp("status")
+    project = folder / "foo-bar"
+    init(project)
+    for world in make_world(project, folder):
+        up(world)
+        yield world
+
+
+def look(world: World, *options: str) -> tuple[int, dict[str, Any]]:
+    """Run `status --json --detailed-exitcode`; return its exit code and its result."""
+    done = world.tfdriver("status", "--json", "--detailed-exitcode", *options)
+    return done.returncode, json.loads(done.stdout)["result"]
+
+
+def state(found: dict[str, Any]) -> str:
+    (pair,) = found["pairs"]
+    return pair["state"]
+
+
+def recreate(world: World) -> str:
+    """Delete the trusted role and make one of the same name, as somebody in account B might; return the new id."""
+    iam = world.client("iam", "account_b")
+    trust = iam.get_role(RoleName="bar")["Role"]["AssumeRolePolicyDocument"]
+    policies = [p["PolicyArn"] for p in iam.list_attached_role_policies(RoleName="bar")["AttachedPolicies"]]
+    for arn in policies:
+        iam.detach_role_policy(RoleName="bar", PolicyArn=arn)
+    iam.delete_role(RoleName="bar")
+    made = iam.create_role(RoleName="bar", AssumeRolePolicyDocument=json.dumps(trust))["Role"]
+    for arn in policies:
+        iam.attach_role_policy(RoleName="bar", PolicyArn=arn)
+    return made["RoleId"]
+
+
+def trust_writes(world: World, since: int) -> list[str]:
+    return [w for w in world.writes(since) if w in ("CreateRole", "UpdateAssumeRolePolicy")]
+
+
+def test_orphaned_by_hand_and_healed_by_tighten_and_by_up(world: World):
+    code, found = look(world, "--drift")
+    assert (code, state(found)) == (0, "tight")
+    assert [c["drift"] for c in found["compositions"]] == [{"drifted": [], "problem": ""}] * 2
+
+    recreate(world)
+    code, found = look(world)
+    assert (code, state(found)) == (2, "orphaned")
+    assert "AROA" in found["pairs"][0]["words"]
+    assert found["pairs"][0]["advice"] == "Run `tfdriver tighten`"
+    assert world.trusted() != [BAR]
+
+    since = len(world.calls())
+    tighten = world.tfdriver("tighten", "--yes")
+    assert tighten.returncode == 0, tighten.stderr
+    assert world.trusted() == [BAR]
+    assert look(world)[0] == 0
+    assert trust_writes(world, since) == ["UpdateAssumeRolePolicy"]
+
+    recreate(world)
+    assert state(look(world)[1]) == "orphaned"
+    since = len(world.calls())
+    up(world)
+    assert world.trusted() == [BAR]
+    assert trust_writes(world, since) == ["UpdateAssumeRolePolicy"]
+    opened = [e for e in look(world)[1]["exposures"] if e["role"] == "foo_bar"]
+    assert len(opened) == 1, "healing never opened the trust again"
+
+
+def test_what_was_changed_by_hand_is_drift_and_looking_for_it_changes_nothing(world: World):
+    iam = world.client("iam", "account_a")
+    iam.put_role_policy(RoleName="foo_bar", PolicyName="by-hand", PolicyDocument=json.dumps(WIDE))
+    world.client("lambda", "account_b").update_function_configuration(FunctionName="bar", Timeout=99)
+    since = len(world.calls())
+    code, found = look(world, "--drift")
+    assert (code, state(found)) == (2, "tight")
+    assert {c["name"]: c["drift"]["drifted"] for c in found["compositions"]} == {
+        "account_a": ["module.foo_bar.aws_iam_role.this: inline_policy"],
+        "account_b": ["module.bar.aws_lambda_function.this: timeout"],
+    }
+    assert world.writes(since) == []
+    assert look(world)[0] == 0, "without --drift nobody looks"
+    assert world.terraform("account_a", "plan", "-detailed-exitcode").returncode == 0, "a plain plan does not see it"
+    iam.delete_role_policy(RoleName="foo_bar", PolicyName="by-hand")
+    world.client("lambda", "account_b").update_function_configuration(FunctionName="bar", Timeout=30)
+    assert look(world, "--drift")[0] == 0
+
+
+def test_one_sides_credentials_and_no_terraform_are_enough(world: World, tmp_path):
+    first, second = Path(world.environ["AWS_SHARED_CREDENTIALS_FILE"]).read_text().split("[account_b]")
+    halves = {"account_a": first, "account_b": f"[account_b]{second}"}
+    seen = {}
+    for name, credentials in halves.items():
+        path = tmp_path / name
+        path.write_text(credentials)
+        done = world.tfdriver("status", "--json", PATH="", TFDRIVER_TERRAFORM="", AWS_SHARED_CREDENTIALS_FILE=str(path))
+        assert done.returncode == 0, done.stderr
+        found = json.loads(done.stdout)["result"]
+        seen[name] = (state(found), [a["account"] for a in found["accounts"] if a["caller"]])
+    assert seen == {"account_a": ("tight", ["account_a"]), "account_b": ("unreadable", ["account_b"])}

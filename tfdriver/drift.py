@@ -1,0 +1,108 @@
+"""What was changed outside Terraform: a refresh-only plan of a composition, without what is no news.
+
+Terraform calls it drift, too, that a policy which the same apply attached a moment later is attached now, or that
+"none" reads as "empty" today: after a first `up` that would be half of all resources. Such differences are left out.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tfdriver.compositions import Composition
+from tfdriver.environment import terraform_environment
+from tfdriver.errors import TfdriverError
+from tfdriver.events import Event
+from tfdriver.mirror import cli_config
+from tfdriver.program import check_version, find_program
+from tfdriver.session import Options, Tools
+from tfdriver.terraform import Root, Settings
+
+# Counts what others do with a resource; who attached what shows in the roles themselves.
+_NO_NEWS = {("aws_iam_policy", "attachment_count")}
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What a refresh-only plan found. drifted: address and what of it differs (no values), one per resource.
+
+    problem: why it could not be looked for, or ''.
+    """
+
+    drifted: tuple[str, ...] = ()
+    problem: str = ""
+
+
+@contextmanager
+def looking(options: Options, tools: Tools) -> Iterator[Callable[[Path, Composition], Drift]]:
+    """Give, inside the `with` block, a function that looks for drift in a composition's folder.
+
+    It takes no lock and changes nothing. Raises TfdriverError if there is no Terraform that is new enough.
+    """
+    with tempfile.TemporaryDirectory(prefix="tfdriver-") as private:
+        program = find_program(tools.environ)
+        environment = terraform_environment(tools.environ, cli_config(tools.environ, Path(private)))
+        check_version(program, environment)
+        settings = Settings(program, environment, tools.interrupts, timeout=options.timeout)
+
+        def look(folder: Path, composition: Composition) -> Drift:
+            if not (folder / ".terraform").is_dir():
+                return Drift(problem="drift not looked for: not initialised here, run `tfdriver plan` first")
+
+            started = tools.clock.monotonic()
+            tools.progress.started(composition.name, "plan")
+            try:
+                shown = Root(folder, settings, _ignore).drift(Path(private) / f"{composition.name}.plan")
+            except TfdriverError as error:
+                return Drift(problem=f"drift not looked for: {error}".rstrip("."))
+            tools.progress.ended(composition.name, "plan", None, tools.clock.monotonic() - started)
+            return Drift(differences(shown))
+
+        yield look
+
+
+def _ignore(_event: Event) -> None:
+    pass
+
+
+def differences(shown: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what differs, in words, of a refresh-only plan as `terraform show -json` shows it. Pure.
+
+    Source of the shape: Terraform's documentation, "JSON output format", plan representation.
+    """
+    attached = _attached(shown.get("prior_state", {}).get("values", {}).get("root_module", {}))
+    found = []
+    for resource in shown.get("resource_drift", []):
+        change = resource["change"]
+        if "delete" in change["actions"]:
+            found.append(f"{resource['address']}: deleted")
+            continue
+        names = _changed(resource["type"], change["before"] or {}, change["after"] or {}, attached)
+        if names:
+            found.append(f"{resource['address']}: {', '.join(names)}")
+    return tuple(found)
+
+
+def _changed(
+    kind: str, before: Mapping[str, Any], after: Mapping[str, Any], attached: Mapping[str, set[str]]
+) -> list[str]:
+    names = sorted(name for name in {*before, *after} if (before.get(name) or None) != (after.get(name) or None))
+    if kind == "aws_iam_role" and set(after.get("managed_policy_arns") or ()) == attached.get(after["name"], set()):
+        names = [name for name in names if name != "managed_policy_arns"]
+    return [name for name in names if (kind, name) not in _NO_NEWS]
+
+
+def _attached(module: Mapping[str, Any]) -> dict[str, set[str]]:
+    """Return the ARNs of the policies that Terraform attached, by role name."""
+    found: dict[str, set[str]] = {}
+    for resource in module.get("resources", []):
+        if resource["type"] == "aws_iam_role_policy_attachment":
+            found.setdefault(resource["values"]["role"], set()).add(resource["values"]["policy_arn"])
+    for child in module.get("child_modules", []):
+        for role, arns in _attached(child).items():
+            found.setdefault(role, set()).update(arns)
+    return found
