@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,8 @@ from tfdriver.spec.words import dotted
 from tfdriver.spec.yaml_reader import Path, read_yaml
 
 MAX_BYTES = 256 * 1024
+# YAML 1.1 folds them to spaces in quoted text, YAML 1.2 keeps them.
+_ODD_BREAK = re.compile("[\x85\u2028\u2029]")
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,11 @@ def _text(name: str, content: bytes) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise TfdriverError("is not UTF-8 text", where=f"{name}:{line}", hint="Save it as UTF-8") from error
+    if found := _ODD_BREAK.search(text):
+        where = f"{name}:{text.count(chr(10), 0, found.start()) + 1}"
+        code = ord(found[0])
+        what = f"U+{code:04X} ends a line for some readers of YAML and not for others"
+        raise TfdriverError(what, where=where, hint=f'Delete it, or write "\\u{code:04x}" in double quotes')
     if not text.strip():
         raise TfdriverError("is empty", where=name, hint="`tfdriver init DIR` writes an example to start from")
     return text

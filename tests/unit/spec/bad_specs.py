@@ -42,6 +42,7 @@ FILES = [
     File("UTF-16", "version: 1".encode("utf-16"), "tfdriver.yaml", ("UTF-16", "UTF-8")),
     File("Latin-1", "version: 1\nproject: Köln\n".encode("latin-1"), "tfdriver.yaml:2", ("not UTF-8", "Save it")),
     File("control character", "version: 1\nproject: a\x07b\n", "tfdriver.yaml:2", ("U+0007", "Delete it")),
+    File("odd line break", 'version: 1\nproject: "a\u2028b"\n', "tfdriver.yaml:2", ("U+2028", "\\u2028", "Delete it")),
     File("huge", "# " + "x" * 300_000, "tfdriver.yaml", ("256 KiB", "right file")),
     File("a list", "- version: 1\n", "tfdriver.yaml:1", ("must be a mapping", "a list", "accounts")),
     File("text", "hello\n", "tfdriver.yaml:1", ("must be a mapping", '"hello"', "accounts")),
