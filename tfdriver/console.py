@@ -19,9 +19,11 @@ from tfdriver.commands.plan import Planned
 from tfdriver.commands.render import Rendered
 from tfdriver.commands.status import CompositionStatus, Status
 from tfdriver.errors import Exit, TfdriverError
+from tfdriver.matrix import complaint, matrix
 from tfdriver.overview import Overview
 from tfdriver.progress import LiveProgress, PlainProgress
 from tfdriver.result import RunResult
+from tfdriver.verify.model import Verdict, Verified
 
 FORMAT_VERSION = "1.0"
 
@@ -87,9 +89,19 @@ class Output:
         self._out.print(escape(value.summary))
         for exposure in value.exposures:
             self._out.print(escape(str(exposure)))
+        if value.verified:
+            self._text(value.verified)
         if value.in_force:
             self._err.print(f"[bold yellow]half way:[/bold yellow] in force now: {escape(value.in_force)}")
             self._err.print("Run `tfdriver tighten` to close it, or `tfdriver destroy` to take everything back.")
+
+    @_text.register
+    def _(self, value: Verified) -> None:
+        self._out.print(matrix(value))
+        for check in value.those(Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.NOT_PROBED):
+            self._out.print(complaint(check))
+        self._out.print(escape(value.summary))
+        self._out.print(f"{escape(value.changed)}.")
 
     @_text.register
     def _(self, value: Planned) -> None:

@@ -10,6 +10,7 @@ from tfdriver.decide import TrustState
 from tfdriver.driver import Driver, Step
 from tfdriver.errors import Exit
 from tfdriver.timeline import Exposure
+from tfdriver.verify.model import Verified
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class RoleTrust:
 class RunResult:
     """What a run of up, tighten or destroy came to. in_force: the broad trusts still in force, in words, or ''.
 
-    exposures: the times in which this run had a whole account trusted.
+    exposures: the times in which this run had a whole account trusted. verified: what verifying it came to, if it was.
     """
 
     exit_code: Exit
@@ -48,6 +49,7 @@ class RunResult:
     roles: tuple[RoleTrust, ...]
     in_force: str = ""
     exposures: tuple[Exposure, ...] = ()
+    verified: Verified | None = None
 
 
 def finished(driver: Driver, steps: Iterable[Step]) -> RunResult:

@@ -14,5 +14,6 @@ output "probe" {
     type          = "lambda"
     function_name = aws_lambda_function.this.function_name
     region        = split(":", aws_lambda_function.this.arn)[3]
+    attempts      = true
   }
 }

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from tfdriver.decide import Kind
+from tfdriver.errors import Exit
 from tfdriver.overview import Overview
 from tfdriver.preflight import refuse
 from tfdriver.result import RunResult, finished
 from tfdriver.session import Session
+from tfdriver.verify.model import Verified
 
 _FOREIGN = (
     "Nothing was changed. Look at the role with `aws iam get-role`; if it is to be as the spec says, "
@@ -16,10 +19,17 @@ _FOREIGN = (
 )
 
 
-def up(session: Session, confirm: Callable[[Overview], None], *, tighten: bool = True) -> RunResult:
+def up(
+    session: Session,
+    confirm: Callable[[Overview], None],
+    *,
+    tighten: bool = True,
+    prove: Callable[[Session], Verified] | None = None,
+) -> RunResult:
     """Run the phases that AWS says are still to be run.
 
-    confirm: shown the overview, raises to stop. Raises HalfWayError if it fails while a broad trust is in force.
+    confirm: shown the overview, raises to stop; prove: verifies it at the end, unless the trust is still broad then.
+    Raises HalfWayError if it fails while a broad trust is in force.
     """
     refuse(session.seen.states, frozenset({Kind.FOREIGN, Kind.UNREADABLE}), _FOREIGN)
     compositions = session.workspace.compositions
@@ -29,4 +39,8 @@ def up(session: Session, confirm: Callable[[Overview], None], *, tighten: bool =
         steps = [*driver.open(session.seen), *driver.connect()]
         if tighten:
             steps += driver.tighten()
-    return finished(session.driver, steps)
+    done = finished(session.driver, steps)
+    if prove is None or done.exit_code is not Exit.DONE:
+        return done
+    verified = prove(session)
+    return replace(done, verified=verified, exit_code=verified.exit_code)

@@ -20,9 +20,17 @@ log.setLevel(logging.INFO)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Write one item to each table; return what was written. A text `probe` in the event goes into the items."""
+    """Write one item to each table; return what was written.
+
+    For `tfdriver verify`: a text `probe` in the event goes into the items, `role_arn` says which one target to write
+    to; with a list of `attempts`, nothing is written and they are tried instead, see `probing`.
+    """
     targets = json.loads(os.environ["TARGETS"])
-    return write_items(targets, event.get("probe"), context.function_name, os.environ["AWS_REGION"], boto3.client)
+    region = os.environ["AWS_REGION"]
+    if "attempts" in event:
+        return try_all(event["attempts"], targets, context.function_name, region)
+    chosen = [target for target in targets if event.get("role_arn") in (None, target["role_arn"])]
+    return write_items(chosen, event.get("probe"), context.function_name, region, boto3.client)
 
 
 def write_items(
@@ -53,6 +61,17 @@ def write_items(
             }
         )
     return {"written": written}
+
+
+def try_all(
+    attempts: list[dict[str, Any]], targets: list[dict[str, Any]], function_name: str, own_region: str
+) -> dict[str, Any]:
+    """Return what came of each attempt."""
+    from probing import Prober  # only a probe needs it
+
+    sts = boto3.client("sts", region_name=own_region)
+    prober = Prober(targets, own_region, boto3.client, lambda target: assume(sts, target, function_name))
+    return prober.try_all(attempts)
 
 
 def assume(sts: Any, target: dict[str, Any], function_name: str) -> dict[str, str]:

@@ -1,0 +1,79 @@
+"""`tfdriver verify`: prove by real calls who gets access and who does not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from tfdriver.environment import terraform_environment
+from tfdriver.errors import Exit, TfdriverError
+from tfdriver.session import Session
+from tfdriver.settle import LIMIT
+from tfdriver.verify import state
+from tfdriver.verify.calls import Calls
+from tfdriver.verify.model import CheckResult, Verdict, Verified
+from tfdriver.verify.polling import Waiting
+from tfdriver.verify.reference import State
+from tfdriver.verify.run import Scene, run
+
+_BAD = frozenset({Verdict.FAILED, Verdict.INCONCLUSIVE})
+
+
+def verify(
+    session: Session, aws: Calls, *, timeout: float = LIMIT, keep_items: bool = False, strict: bool = False
+) -> Verified:
+    """Return what every check came to. Changes nothing in AWS but the probe's items, which it removes again.
+
+    timeout: seconds to wait for what is expected to be seen; keep_items: leave the probe's items in place; strict:
+    what could not be probed counts as a failure. Raises TfdriverError if it is interrupted.
+    """
+    interrupts, clock = session.tools.interrupts, session.tools.clock
+    session.tools.progress.phase("verify: real calls of who should get in, and of who should not")
+    scene = Scene(
+        session.spec,
+        aws,
+        {name: caller.arn for name, caller in session.callers.items()},
+        session.driver.observe(),
+        _states(session),
+        Waiting(timeout, clock, interrupts.check),
+        clock.now(),
+        keep_items,
+    )
+    with interrupts.listening():
+        checks, left_behind = run(scene)
+    bad = _BAD | {Verdict.NOT_PROBED} if strict else _BAD
+    failed = any(check.verdict in bad for check in checks)
+    return Verified(
+        Exit.FAILED if failed else Exit.DONE,
+        _summary(checks),
+        tuple(checks),
+        _changed(checks, left_behind),
+        left_behind,
+    )
+
+
+def _states(session: Session) -> dict[str, State | str]:
+    """Return Terraform's state by role key, or why it cannot be had."""
+    environment = terraform_environment(session.tools.environ, None)
+    found: dict[str, State | str] = {}
+    for composition in session.workspace.compositions:
+        try:
+            read: State | str = state.read(session.workspace.path(composition), session.program.argv, environment)
+        except TfdriverError as error:
+            read = str(error)
+        found |= {role.key: read for role in composition.roles}
+    return found
+
+
+def _summary(checks: Iterable[CheckResult]) -> str:
+    counts = Counter(check.verdict for check in checks)
+    parts = [f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict]]
+    return f"{counts.total()} checks: {', '.join(parts)}"
+
+
+def _changed(checks: Iterable[CheckResult], left_behind: tuple[str, ...]) -> str:
+    if left_behind:
+        return f"Verifying changed nothing but the probe's items, which are still there: {', '.join(left_behind)}"
+    if any(check.evidence.item_key for check in checks):
+        return "Verifying changed nothing but the probe's items, which it removed"
+    return "Verifying changed nothing"

@@ -1,0 +1,43 @@
+"""The checks of `tfdriver verify` as a table for people: words and marks, colour only on top."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from tfdriver.verify.model import CheckResult, Verdict, Verified
+
+_MARKS = {
+    Verdict.PASSED: "[green]+ passed[/green]",
+    Verdict.FAILED: "[bold red]X FAILED[/bold red]",
+    Verdict.INCONCLUSIVE: "[bold yellow]? INCONCLUSIVE[/bold yellow]",
+    Verdict.NOT_PROBED: "[yellow]- not probed[/yellow]",
+}
+
+
+def matrix(verified: Verified) -> Table:
+    """Return the table, grouped by role and pair, in the order of the checks."""
+    table = Table(box=box.SIMPLE, show_edge=False, pad_edge=False)
+    for title in ("", "what was tried", "expected", "what happened"):
+        table.add_column(title, no_wrap=not title, overflow="fold")
+    table.add_column("s", justify="right", no_wrap=True)
+    before = None
+    for check in verified.checks:
+        if check.pair != before:
+            table.add_row("", f"[bold]{escape(str(check.pair))}[/bold]", "", "", "")
+            before = check.pair
+        cells = (escape(text) for text in (check.tried, check.expected, check.happened))
+        table.add_row(_MARKS[check.verdict], *cells, f"{check.seconds:.1f}" if check.seconds else "")
+    return table
+
+
+def complaint(check: CheckResult) -> str:
+    """Return, in markup, one paragraph on a check that did not pass: its name and the evidence there is."""
+    evidence = check.evidence
+    parts = [f"{_MARKS[check.verdict]} {escape(check.name)} ({escape(str(check.pair))}): {escape(check.happened)}"]
+    if evidence.item_key:
+        parts.append(f"item {escape(evidence.item_key)}")
+    if evidence.request_id:
+        parts.append(f"request id {escape(evidence.request_id)}")
+    return "; ".join(parts)

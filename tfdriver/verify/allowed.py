@@ -1,0 +1,93 @@
+"""The one check that writes: the trusted role's process does its work once, and the item it wrote is found.
+
+Read back by the trusting account's own identity, with a consistent read, and removed unless it is to be kept.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tfdriver.aws import AwsError
+from tfdriver.spec.model import Account, Role
+from tfdriver.verify import outcome
+from tfdriver.verify.calls import Calls, request_id
+from tfdriver.verify.function import Function
+from tfdriver.verify.outcome import Kind, Outcome
+from tfdriver.verify.plan import Attempt, Check
+from tfdriver.verify.probes import TableProbe
+
+WRITE = "write"
+
+
+def write_check(trusting: Role, trusted: Role, table: TableProbe) -> Check:
+    """Return the check that the whole path works."""
+    tried = f"{trusted.name} writes an item to {table.table_name} through {trusting.name}"
+    return Check(WRITE, tried, Kind.ALLOWED, Attempt(table.granted[0] if table.granted else ""))
+
+
+@dataclass
+class Writing:
+    """Has the item written, finds and removes it. kept: items still there after it, as `table/key`."""
+
+    aws: Calls
+    function: Function
+    trusting: Role
+    table: TableProbe
+    keep: bool = False
+    kept: tuple[str, ...] = ()
+
+    def __call__(self, checks: Iterable[Check]) -> dict[str, Outcome]:
+        """Return the outcome by the check's name."""
+        return {check.name: self._write() for check in checks}
+
+    def _write(self) -> Outcome:
+        text = f"tfdriver-verify-{uuid.uuid4()}"
+        written, failure = self.function.write(text)
+        if failure.kind is not Kind.ALLOWED:
+            return failure
+        ours = [entry for entry in written if entry.get("table_name") == self.table.table_name]
+        if len(ours) != 1 or len(written) != 1:
+            self.kept += tuple(f"{entry.get('table_name')}/{entry.get('key')}" for entry in written)
+            return Outcome(Kind.BROKEN, f"it says it wrote {len(written)} items, {len(ours)} of them to this table")
+        key = str(ours[0].get("key", ""))
+        try:
+            found = self._find(key, ours[0].get("item"), text)
+        finally:
+            self._remove(key)
+        return found
+
+    def _find(self, key: str, item: Any, text: str) -> Outcome:
+        try:
+            answer = self._call("get_item", Key=self._key(key), ConsistentRead=True)
+        except AwsError as error:
+            found = outcome.from_answer(error.answer, error.what)
+            # That we may not read says nothing about what the trusted role may write.
+            return replace(found, kind=Kind.UNKNOWN, said=f"reading it back: {found.said}", item_key=key)
+        there = {name: value.get("S") for name, value in answer.get("Item", {}).items()}
+        good = isinstance(item, Mapping) and there == dict(item) and text in there.values()
+        if not good:
+            return Outcome(
+                Kind.BROKEN, f"it says it wrote {item}, the table has {there or 'no such item'}", item_key=key
+            )
+        return replace(outcome.allowed(request_id(answer)), item_key=key)
+
+    def _remove(self, key: str) -> None:
+        if not self.keep:
+            try:
+                self._call("delete_item", Key=self._key(key))
+                return
+            except AwsError:
+                pass  # told as left behind, which is all that a person needs
+        self.kept += (f"{self.table.table_name}/{key}",)
+
+    def _call(self, method: str, **arguments: Any) -> Any:
+        account: Account = replace(self.trusting.account, region=self.table.region)
+        return self.aws.call(
+            account, "dynamodb", lambda client: getattr(client, method)(TableName=self.table.table_name, **arguments)
+        )
+
+    def _key(self, key: str) -> dict[str, Any]:
+        return {self.table.hash_key: {"S": key}}

@@ -1,0 +1,76 @@
+"""Policy documents compared by meaning: order, string or list, upper and lower case in actions make no difference.
+
+Pure; no I/O.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from tfdriver.trust import Document
+
+Statement = tuple[tuple[str, Any], ...]
+
+
+def same(one: Document, other: Document) -> bool:
+    """Return whether two policy documents say the same."""
+    return meaning(one) == meaning(other)
+
+
+def meaning(document: Document) -> frozenset[Statement]:
+    """Return what a policy document says, as a value to compare. Names of statements (`Sid`) say nothing."""
+    statements = document.get("Statement", [])
+    listed = [statements] if isinstance(statements, Mapping) else statements
+    return frozenset(_statement(statement) for statement in listed)
+
+
+def words(document: Document) -> str:
+    """Return a document as one line of JSON."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"))
+
+
+def difference(wanted: Document, live: Document) -> str:
+    """Say what a live document says beyond, and short of, the wanted one; '' if they say the same."""
+    more = [_words(s) for s in sorted(meaning(live) - meaning(wanted), key=str)]
+    less = [_words(s) for s in sorted(meaning(wanted) - meaning(live), key=str)]
+    parts = [f"IAM has {'; '.join(more)}"] if more else []
+    if less:
+        parts.append(f"{'instead of' if more else 'IAM lacks'} {'; '.join(less)}")
+    return " ".join(parts)
+
+
+def _statement(statement: Mapping[str, Any]) -> Statement:
+    return tuple(sorted((name, _part(name, value)) for name, value in statement.items() if name != "Sid"))
+
+
+def _part(name: str, value: Any) -> Any:
+    match name:
+        case "Action" | "NotAction":
+            return _values(value, fold=True)
+        case "Condition":
+            return frozenset(
+                (operator, key.lower(), _values(operand))
+                for operator, operands in value.items()
+                for key, operand in operands.items()
+            )
+        case "Principal" | "NotPrincipal" if isinstance(value, Mapping):
+            return frozenset((kind, _values(who)) for kind, who in value.items())
+        case _:
+            return _values(value)
+
+
+def _values(value: Any, *, fold: bool = False) -> tuple[str, ...]:
+    values = value if isinstance(value, list) else [value]
+    texts = {str(v).lower() if fold or isinstance(v, bool) else str(v) for v in values}
+    return tuple(sorted(texts))
+
+
+def _words(statement: Statement) -> str:
+    parts = dict(statement)
+    effect = "/".join(parts.pop("Effect", ("Allow",)))
+    actions = ", ".join(parts.pop("Action", ())) or "other actions"
+    resources = ", ".join(parts.pop("Resource", ()))
+    more = f" with {', '.join(sorted(parts))}" if parts else ""
+    return f"{effect} {actions}" + (f" on {resources}" if resources else "") + more

@@ -1,0 +1,93 @@
+"""Our own identity in the trusted account, which may do anything there, tries to become the trusting role.
+
+Credentials that it gets are dropped at once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tfdriver.aws import AwsError
+from tfdriver.spec.model import Account, Role
+from tfdriver.verify import outcome
+from tfdriver.verify.calls import Calls, outcome_of
+from tfdriver.verify.outcome import Kind, Outcome
+from tfdriver.verify.plan import PERMITTED, Attempt, Check
+
+_SESSION_NAME = "tfdriver-verify"
+_TRUST = "role trust policy"
+
+
+class Intruder:
+    """Makes the calls of a round. account: the trusted one; caller: ARN of who we are there."""
+
+    def __init__(self, aws: Calls, account: Account, caller: str, trusting: Role) -> None:
+        self._aws = aws
+        self._account = account
+        self._caller = caller
+        self._trusting = trusting
+        self._simulated: Outcome | None = None
+
+    def __call__(self, checks: Sequence[Check]) -> dict[str, Outcome]:
+        """Return the outcome of each check, by name, and that of the control PERMITTED."""
+        outcomes = {check.name: self._try(check.attempt) for check in checks if check.name != PERMITTED}
+        tried = [outcomes[check.name] for check in checks if check.attempt.call == "sts:AssumeRole"]
+        return outcomes | {PERMITTED: self._permitted(tried)}
+
+    def _try(self, attempt: Attempt) -> Outcome:
+        if attempt.call == "sts:GetCallerIdentity":
+            return outcome_of(self._aws, self._account, "sts", lambda sts: sts.get_caller_identity())
+        request = {"RoleArn": self._trusting.arn, "RoleSessionName": _SESSION_NAME}
+        if attempt.external_id is not None:
+            request["ExternalId"] = attempt.external_id
+        return outcome_of(self._aws, self._account, "sts", lambda sts: sts.assume_role(**request))
+
+    def _permitted(self, tried: Iterable[Outcome]) -> Outcome:
+        """Return whether our own permissions would allow it, so that only the trust policy refuses.
+
+        AWS's words say which kind of policy refused, but not always; where they don't, the policy simulator knows our
+        own policies (it can't know another account's trust policy, which is what we want here).
+        """
+        for found in tried:
+            if found.kind is Kind.DENIED:
+                by = outcome.decider(found.said)
+                if by and by != _TRUST:
+                    return Outcome(Kind.BROKEN, f"AWS says that the {by} decided, so the trust was not tried")
+                if not by:
+                    return self._simulate()
+        return outcome.allowed()
+
+    def _simulate(self) -> Outcome:
+        if self._simulated is None or self._simulated.kind is Kind.UNKNOWN:
+            self._simulated = self._ask_simulator()
+        return self._simulated
+
+    def _ask_simulator(self) -> Outcome:
+        def ask(iam: Any) -> Any:
+            return iam.simulate_principal_policy(
+                PolicySourceArn=_source_arn(iam, self._caller),
+                ActionNames=["sts:AssumeRole"],
+                ResourceArns=[self._trusting.arn],
+            )
+
+        try:
+            (result,) = self._aws.call(self._account, "iam", ask)["EvaluationResults"]
+        except AwsError as error:
+            found = outcome.from_answer(error.answer, error.what)
+            words = "AWS does not say which policy refuses it, and iam:SimulatePrincipalPolicy does not answer"
+            return Outcome(
+                Kind.BROKEN if found.kind is Kind.DENIED else found.kind, f"{words}: {found.said}", found.code
+            )
+        if result["EvalDecision"] == "allowed":
+            return outcome.allowed()
+        return Outcome(
+            Kind.BROKEN, f"our own permissions do not allow it ({result['EvalDecision']}), so the trust was not tried"
+        )
+
+
+def _source_arn(iam: Any, caller: str) -> str:
+    """Return the ARN of the user or role that a caller is. A session's ARN does not show its role's path."""
+    session = re.fullmatch(r"arn:[\w-]+:sts::\d{12}:assumed-role/([^/]+)/.+", caller)
+    return str(iam.get_role(RoleName=session[1])["Role"]["Arn"]) if session else caller

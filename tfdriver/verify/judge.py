@@ -1,0 +1,62 @@
+"""Outcomes and how they held, turned into verdicts. Pure; no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tfdriver.verify.model import CheckResult, Evidence, Pair, Verdict
+from tfdriver.verify.outcome import Kind, Outcome
+from tfdriver.verify.plan import Check
+from tfdriver.verify.polling import Held, Look
+
+Outcomes = Mapping[str, Outcome]
+
+
+def look(check: Check, controls: Mapping[str, Check], outcomes: Outcomes, *, patient: bool) -> Look:
+    """Return whether a check came out as expected, its controls included.
+
+    patient: whether IAM shows the policies that it should, so that what is seen may only lag behind them.
+    """
+    failed = failed_control(check, controls, outcomes)
+    own = outcomes[check.name]
+    if own.kind is check.expected and failed is None:
+        return Look(good=True)
+    unexpected = own if own.kind is not check.expected else outcomes[failed.name] if failed else own
+    hopeless = not unexpected.may_change or (not patient and unexpected.kind is not Kind.UNKNOWN)
+    return Look(good=False, hopeless=hopeless)
+
+
+def failed_control(check: Check, controls: Mapping[str, Check], outcomes: Outcomes) -> Check | None:
+    """Return the first control of a check that was made and not allowed, None if there is none."""
+    good = (Kind.ALLOWED, Kind.UNTRIED)
+    return next((controls[name] for name in check.controls if outcomes[name].kind not in good), None)
+
+
+def result(
+    pair: Pair, check: Check, controls: Mapping[str, Check], outcomes: Outcomes, held: Held, in_a_row: int
+) -> CheckResult:
+    """Return the verdict on a check from its last outcomes and from how often in a row they were as expected."""
+    own = outcomes[check.name]
+    verdict, happened = _verdict(check, own, failed_control(check, controls, outcomes), outcomes, held, in_a_row)
+    evidence = Evidence(own.request_id, own.item_key, own.said)
+    return CheckResult(pair, check.name, check.tried, str(check.expected), happened, verdict, evidence, held.seconds)
+
+
+def _verdict(
+    check: Check, own: Outcome, failed: Check | None, outcomes: Outcomes, held: Held, in_a_row: int
+) -> tuple[Verdict, str]:
+    if own.kind is Kind.UNTRIED:
+        return Verdict.NOT_PROBED, own.said
+    if own.kind is not check.expected:
+        definite = own.kind is Kind.ALLOWED or (check.expected is Kind.ALLOWED and own.kind is not Kind.UNKNOWN)
+        return (Verdict.FAILED if definite else Verdict.INCONCLUSIVE), own.said or str(own.kind)
+    if failed is not None:
+        said = outcomes[failed.name].said
+        return Verdict.INCONCLUSIVE, f"says nothing, because of the control: {failed.tried}: {said}"
+    if held.streak < in_a_row:
+        return Verdict.INCONCLUSIVE, f"{own.kind}, but only {held.streak} times in a row"
+    return Verdict.PASSED, f"{own.kind}, {held.streak} times in a row{_after(held)}"
+
+
+def _after(held: Held) -> str:
+    return f", from {held.first:.1f} s on" if held.waited else ""

@@ -1,0 +1,103 @@
+"""What came of one call to AWS, and what that says about access. Pure; no I/O.
+
+Only AccessDenied says that somebody is kept out. Throttling, a server's error, expired credentials and silence say
+nothing about it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tfdriver.aws import Answer
+
+
+class Kind(StrEnum):
+    """What a call says about access."""
+
+    ALLOWED = "allowed"
+    DENIED = "AccessDenied"
+    BROKEN = "broken"  # AWS answered with another error, which is no matter of access
+    UNKNOWN = "unknown"  # no answer, or one that says nothing
+    UNTRIED = "untried"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a call. said: AWS's words, '' if it was allowed; item_key: of an item that it wrote."""
+
+    kind: Kind
+    said: str = ""
+    code: str = ""
+    request_id: str = ""
+    item_key: str = ""
+
+    @property
+    def may_change(self) -> bool:
+        """Whether asking again may help: permissions spread slowly, and who was throttled waits."""
+        return self.kind in (Kind.ALLOWED, Kind.DENIED, Kind.UNKNOWN) and self.code not in _EXPIRED
+
+
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
+_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
+_BUSY = frozenset(
+    """
+    Throttling ThrottlingException ThrottledException RequestThrottled RequestThrottledException SlowDown
+    TooManyRequestsException RequestLimitExceeded BandwidthLimitExceeded PriorRequestNotComplete
+    ProvisionedThroughputExceededException InternalFailure InternalError InternalServerError ServiceUnavailable
+    ServiceUnavailableException ServiceException ServiceFailure RequestTimeout RequestTimeoutException
+    """.split()
+)
+_NOT_US = frozenset(
+    """
+    InvalidClientTokenId UnrecognizedClientException SignatureDoesNotMatch InvalidSignatureException InvalidAccessKeyId
+    IncompleteSignature MissingAuthenticationToken MissingAuthenticationTokenException OptInRequired AuthFailure
+    RegionDisabledException
+    """.split()
+)
+# AWS checks permissions first: whoever is told that a condition does not hold was let in.
+_LET_IN = frozenset({"ConditionalCheckFailedException"})
+
+# How AWS says which kind of policy decided. Source: IAM user guide, troubleshoot_access-denied.
+_DECIDER = re.compile(r"because no ([\w -]+?) allows|with an explicit deny in (?:an?|the) ([\w -]+\w)")
+# How botocore puts AWS's error into an exception's text.
+_CLIENT_ERROR = re.compile(
+    r"An error occurred \((\S+)\) when calling the (\w+) operation(?: \([^)]*\))?: (.*)", re.DOTALL
+)
+
+
+def allowed(request_id: str = "") -> Outcome:
+    """Return the outcome of a call that went through."""
+    return Outcome(Kind.ALLOWED, request_id=request_id)
+
+
+def from_answer(answer: Answer, otherwise: str = "") -> Outcome:
+    """Return the outcome of a call that failed. otherwise: what to say where no answer came."""
+    said = f"{answer.code}: {answer.message}" if answer.code else otherwise or "no answer"
+    return Outcome(_kind(answer), said, answer.code, answer.request_id)
+
+
+def from_text(error_type: str, message: str) -> Outcome:
+    """Return the outcome that the error of a process tells. error_type: its class's name; message: its text."""
+    match = _CLIENT_ERROR.fullmatch(message.strip())
+    if match is None:
+        return Outcome(_kind(Answer(error_type)), f"{error_type}: {message}", error_type)
+    code, operation, words = match.groups()
+    return Outcome(_kind(Answer(code)), f"{operation}: {code}: {words}", code)
+
+
+def decider(said: str) -> str:
+    """Return which kind of policy AWS says refused a call, e.g. `role trust policy`; '' if it does not say."""
+    match = _DECIDER.search(said)
+    return (match[1] or match[2]).strip() if match else ""
+
+
+def _kind(answer: Answer) -> Kind:
+    if not answer.code or answer.status >= 500 or answer.status == 429:
+        return Kind.UNKNOWN
+    if answer.code in _DENIED:
+        return Kind.DENIED
+    if answer.code in _LET_IN:
+        return Kind.ALLOWED
+    return Kind.UNKNOWN if answer.code in _BUSY | _NOT_US | _EXPIRED else Kind.BROKEN

@@ -1,0 +1,128 @@
+"""Which calls prove what a pair of roles may do, and what each must come to. Pure; no I/O."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, replace
+
+from tfdriver.spec.model import Role
+from tfdriver.verify.outcome import Kind
+from tfdriver.verify.probes import TableProbe
+
+# Refusals and permissions spread slowly in IAM: only what is seen so often in a row counts.
+IN_A_ROW = 3
+
+WHO, WHO_AGAIN, PERMITTED = "control-identity", "control-identity-after", "control-permitted"
+WHO_AS_ROLE = "control-identity-as-role"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A call to make. call: an IAM action; external_id: what to send with sts:AssumeRole, None for nothing.
+
+    as_role: made with the trusting role's credentials, not with the caller's own.
+    """
+
+    call: str
+    external_id: str | None = None
+    as_role: bool = False
+
+
+@dataclass(frozen=True)
+class Check:
+    """A call and what it must come to. name: for programs; tried: for people.
+
+    controls: names of the checks of the same round that must be allowed, else nothing is known. control: whether it is
+    made for that alone, and not reported.
+    """
+
+    name: str
+    tried: str
+    expected: Kind
+    attempt: Attempt
+    controls: tuple[str, ...] = ()
+    control: bool = False
+
+
+def intruder_round(trusting: Role, trusted: Role) -> tuple[Check, ...]:
+    """Return the calls of our own identity in the trusted account, which may do anything there.
+
+    Only the trust policy is to refuse it: control PERMITTED is whether our own permissions would allow the call.
+    """
+    who = f"our own identity in {trusted.account.name}"
+    tries = [
+        Check(
+            f"intruder{suffix}",
+            f"{who} assumes {trusting.name}{words}",
+            Kind.DENIED,
+            Attempt("sts:AssumeRole", external_id),
+            (WHO, PERMITTED, WHO_AGAIN),
+        )
+        for suffix, words, external_id in _external_ids(trusting)
+    ]
+    simulation = Attempt("iam:SimulatePrincipalPolicy")
+    permitted = Check(PERMITTED, f"the permissions of {who} would allow it", Kind.ALLOWED, simulation, control=True)
+    return (_identity(WHO, who), *tries, permitted, _identity(WHO_AGAIN, who))
+
+
+def function_round(trusting: Role, trusted: Role, table: TableProbe | None) -> tuple[Check, ...]:
+    """Return the calls that only the trusted role can make. table: what it is let into, if that can be tried."""
+    who = trusted.name
+    right, *others = [
+        Check(
+            f"assume{suffix}",
+            f"{who} assumes {trusting.name}{words}",
+            Kind.DENIED if suffix else Kind.ALLOWED,
+            Attempt("sts:AssumeRole", external_id),
+            ("assume", WHO, WHO_AGAIN) if suffix else (),
+        )
+        for suffix, words, external_id in _external_ids(trusting)
+    ]
+    more = _table_checks(trusting, trusted, table) if table else ()
+    return (_identity(WHO, who), right, *others, *more, _identity(WHO_AGAIN, who))
+
+
+def _table_checks(trusting: Role, trusted: Role, table: TableProbe) -> tuple[Check, ...]:
+    as_role = f"{trusted.name} as {trusting.name}"
+    identity = Attempt("sts:GetCallerIdentity", trusting.external_id, as_role=True)
+    granted = [_table_check("granted", as_role, action, table, trusting) for action in table.granted]
+    kept_out = (WHO_AS_ROLE, *(check.name for check in granted), WHO_AGAIN)
+    return (
+        Check(WHO_AS_ROLE, f"{as_role} calls sts:GetCallerIdentity", Kind.ALLOWED, identity, control=True),
+        *granted,
+        *(
+            replace(_table_check("not-granted", as_role, action, table, trusting), controls=kept_out)
+            for action in table.not_granted
+        ),
+        *(
+            replace(_table_check("direct", f"{trusted.name} as itself", action, table), controls=(WHO, WHO_AGAIN))
+            for action in table.granted
+        ),
+    )
+
+
+def _table_check(name: str, who: str, action: str, table: TableProbe, role: Role | None = None) -> Check:
+    """Return the check of one action on a table. role: whose credentials are used, None for the caller's own."""
+    return Check(
+        f"{name} {action}",
+        f"{who} calls {action} on {table.table_name}",
+        Kind.ALLOWED if name == "granted" else Kind.DENIED,
+        Attempt(action, role.external_id if role else None, as_role=role is not None),
+    )
+
+
+def _external_ids(trusting: Role) -> list[tuple[str, str, str | None]]:
+    """Return name suffix, words and external id of each way to assume a role; the right way first."""
+    if trusting.external_id is None:
+        return [("", "", None)]
+    return [
+        ("", " with the external id", trusting.external_id),
+        ("-without-external-id", " without the external id", None),
+        ("-with-wrong-external-id", " with a wrong external id", f"wrong-{secrets.token_hex(8)}"),
+    ]
+
+
+def _identity(name: str, who: str) -> Check:
+    return Check(
+        name, f"{who} calls sts:GetCallerIdentity", Kind.ALLOWED, Attempt("sts:GetCallerIdentity"), control=True
+    )

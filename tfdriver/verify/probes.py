@@ -1,0 +1,56 @@
+"""What modules say can be tried: their output `probe`, as modules/README.md has it. Pure; no I/O."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+
+class _Probe(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class TableProbe(_Probe):
+    """A DynamoDB table. granted, not_granted: IAM actions on it that must work, and that must be refused."""
+
+    type: Literal["dynamodb_table"] = "dynamodb_table"
+    table_name: str
+    hash_key: str
+    region: str
+    granted: tuple[str, ...]
+    not_granted: tuple[str, ...]
+
+
+class FunctionProbe(_Probe):
+    """A Lambda function. attempts: whether it answers attempts."""
+
+    type: Literal["lambda"] = "lambda"
+    function_name: str
+    region: str
+    attempts: bool = False
+
+
+class NoProbe(_Probe):
+    """There is nothing to try. reason: one sentence without a full stop."""
+
+    type: Literal["none"] = "none"
+    reason: str
+
+
+Probe = TableProbe | FunctionProbe | NoProbe
+_ADAPTER: TypeAdapter[TableProbe | FunctionProbe] = TypeAdapter(
+    Annotated[TableProbe | FunctionProbe, Field(discriminator="type")]
+)
+
+
+def parse(value: Any, module: str) -> Probe:
+    """Return what a module's output `probe` says. value: JSON, None for no such output; module: for the reason."""
+    if value is None:
+        return NoProbe(reason=f"module {module} puts out no probe")
+    try:
+        return _ADAPTER.validate_python(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        return NoProbe(reason=f"the probe of module {module} is not as modules/README.md says: {place}: {first['msg']}")

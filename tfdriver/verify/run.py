@@ -1,0 +1,152 @@
+"""All checks of a spec: first what IAM has, then real calls for every pair."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from tfdriver.aws import AwsError
+from tfdriver.decide import Kind as TrustKind
+from tfdriver.observe import Observation, side_by_side
+from tfdriver.spec.model import Role, Spec
+from tfdriver.verify import judge, probes, reference
+from tfdriver.verify.allowed import Writing, write_check
+from tfdriver.verify.calls import Calls
+from tfdriver.verify.function import Function
+from tfdriver.verify.intruder import Intruder
+from tfdriver.verify.live import live_policies
+from tfdriver.verify.model import CheckResult, Pair, Verdict
+from tfdriver.verify.outcome import Outcome
+from tfdriver.verify.plan import IN_A_ROW, Check, function_round, intruder_round
+from tfdriver.verify.policy_checks import permissions_check, trust_check
+from tfdriver.verify.polling import Look, Waiting, poll
+from tfdriver.verify.probes import FunctionProbe, NoProbe, TableProbe
+from tfdriver.verify.reference import State
+
+Make = Callable[[Sequence[Check]], Mapping[str, Outcome]]
+Job = Callable[[], list[CheckResult]]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What checks start from. callers: our ARN by account name; seen: what AWS shows of the roles.
+
+    states: Terraform's state by role key, or why it cannot be had, as a text; keep: leave the probe's items in place.
+    """
+
+    spec: Spec
+    aws: Calls
+    callers: Mapping[str, str]
+    seen: Observation
+    states: Mapping[str, State | str]
+    waiting: Waiting
+    now: datetime
+    keep: bool = False
+
+
+def run(scene: Scene) -> tuple[list[CheckResult], tuple[str, ...]]:
+    """Return the results of all checks, and what the probes left behind, as `table/key`."""
+    spec = scene.spec
+    roles = [*spec.trusting, *spec.trusted]
+    of_roles = dict(zip([r.key for r in roles], side_by_side(lambda r: _role_checks(scene, r), roles), strict=True))
+    right = frozenset(key for key, found in of_roles.items() if all(c.verdict is Verdict.PASSED for c in found))
+    writings: list[Writing] = []
+    jobs = [
+        job
+        for trusting in spec.trusting
+        for trusted in spec.trusted_by(trusting)
+        for job in _jobs(scene, trusting, trusted, writings, patient={trusting.key, trusted.key} <= right)
+    ]
+    of_pairs = side_by_side(lambda job: job(), jobs)
+    results = [check for found in [*of_roles.values(), *of_pairs] for check in found]
+    return results, tuple(item for writing in writings for item in writing.kept)
+
+
+def _role_checks(scene: Scene, role: Role) -> list[CheckResult]:
+    state = scene.seen.states.get(role.key)
+    found = [trust_check(state, scene.spec.trusted_by(role), scene.now)] if state else []
+    if state and state.kind is TrustKind.ABSENT:
+        return found
+    pair = Pair(role.key, "") if state else Pair("", role.key)
+    return [*found, _permissions(scene, role, pair, trusting=state is not None)]
+
+
+def _permissions(scene: Scene, role: Role, pair: Pair, *, trusting: bool) -> CheckResult:
+    state = scene.states[role.key]
+    wanted = None if isinstance(state, str) else reference.wanted_policies(state, role.name)
+    if wanted is None:
+        reason = state if isinstance(state, str) else "Terraform's state has no such role to compare with"
+        return _without(pair, "permissions", f"the permissions of {role.name}", Verdict.INCONCLUSIVE, reason)
+    known = [arn for arn, document in wanted.managed.items() if document is not None]
+    try:
+        live = live_policies(scene.aws, role, known)
+    except AwsError as error:
+        gone = error.code in ("NoSuchEntity", "NoSuchEntityException")
+        verdict = Verdict.FAILED if gone else Verdict.INCONCLUSIVE
+        return _without(pair, "permissions", f"the permissions of {role.name}", verdict, error.what)
+    return permissions_check(role, pair, wanted, live, trusting=trusting)
+
+
+def _jobs(scene: Scene, trusting: Role, trusted: Role, writings: list[Writing], *, patient: bool) -> Iterable[Job]:
+    """Yield what to do for a pair, each independent of the others."""
+    pair = Pair(trusting.key, trusted.key)
+    if scene.seen.states[trusting.key].kind is TrustKind.ABSENT:
+        yield _not_probed(pair, "calls", f"{trusted.name} assumes {trusting.name}", f"there is no role {trusting.name}")
+        return
+    intruder = Intruder(scene.aws, trusted.account, scene.callers[trusted.account.name], trusting)
+    yield _round(scene, pair, intruder_round(trusting, trusted), intruder, IN_A_ROW, patient)
+    process, table = _probe(scene, trusted), _probe(scene, trusting)
+    if not isinstance(process, FunctionProbe):
+        reason = process.reason if isinstance(process, NoProbe) else "its module's probe is nothing that can be run"
+        yield _not_probed(pair, "write", f"{trusted.name} does its work through {trusting.name}", reason)
+        return
+    function = Function(scene.aws, trusted.account, process, trusting)
+    if isinstance(table, TableProbe):
+        writing = Writing(scene.aws, function, trusting, table, scene.keep)
+        writings.append(writing)
+        yield _round(scene, pair, (write_check(trusting, trusted, table),), writing, 1, patient)
+    else:
+        reason = table.reason if isinstance(table, NoProbe) else "its module's probe is nothing that can be read back"
+        yield _not_probed(pair, "write", f"{trusted.name} does its work through {trusting.name}", reason)
+    if process.attempts:
+        checks = function_round(trusting, trusted, table if isinstance(table, TableProbe) else None)
+        yield _round(scene, pair, checks, function, IN_A_ROW, patient)
+    else:
+        reason = f"the probe of module {trusted.module} does not say `attempts = true`"
+        yield _not_probed(pair, "attempts", f"{trusted.name} tries what it must not be able to do", reason)
+
+
+def _probe(scene: Scene, role: Role) -> TableProbe | FunctionProbe | NoProbe:
+    state = scene.states[role.key]
+    if isinstance(state, str):
+        return NoProbe(reason=state)
+    found = reference.outputs(state, "probes")
+    if not isinstance(found, Mapping) or role.key not in found:
+        return NoProbe(reason=f"Terraform's state has no probe of {role.name}: it was not applied here")
+    return probes.parse(found[role.key], role.module)
+
+
+def _round(scene: Scene, pair: Pair, checks: Sequence[Check], make: Make, in_a_row: int, patient: bool) -> Job:
+    by_name = {check.name: check for check in checks}
+    reported = [check for check in checks if not check.control]
+
+    def job() -> list[CheckResult]:
+        outcomes: dict[str, Outcome] = {}
+
+        def look() -> dict[str, Look]:
+            outcomes.update(make(checks))
+            return {check.name: judge.look(check, by_name, outcomes, patient=patient) for check in reported}
+
+        held = poll(look, scene.waiting, in_a_row)
+        return [judge.result(pair, c, by_name, outcomes, held[c.name], in_a_row) for c in reported]
+
+    return job
+
+
+def _not_probed(pair: Pair, name: str, tried: str, reason: str) -> Job:
+    return lambda: [_without(pair, name, tried, Verdict.NOT_PROBED, reason)]
+
+
+def _without(pair: Pair, name: str, tried: str, verdict: Verdict, reason: str) -> CheckResult:
+    return CheckResult(pair, name, tried, "", reason, verdict)
