@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -61,6 +62,7 @@ class Caller:
     arn: str
 
 
+@cache
 def known_regions() -> Mapping[str, str]:
     """Return partition by region, for all regions that the installed botocore knows."""
     session = _no_profile()
