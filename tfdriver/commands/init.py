@@ -20,8 +20,10 @@ NEXT_STEPS = (
 
 @dataclass(frozen=True)
 class InitResult:
-    """A new project. root: its folder, absolute; files: what was written, as
-    paths below it, sorted; next_steps: sentences for people."""
+    """A new project. root: its folder, absolute; files: what was written, as paths below it, sorted.
+
+    next_steps: sentences for people.
+    """
 
     root: Path
     files: tuple[str, ...]
@@ -31,10 +33,15 @@ class InitResult:
 def init(directory: Path) -> InitResult:
     """Write an example spec, the modules it uses and a .gitignore into `directory`, which is made if missing.
 
-    Raises TfdriverError if any of the files is there already, naming them; nothing is written then.
+    A .gitignore that is there already is left alone; what to add is among the next steps. Raises TfdriverError if any
+    other of the files is there, naming them; nothing is written then.
     """
     root = directory.absolute()
     files = _scaffold()
+    next_steps = NEXT_STEPS
+    if (root / ".gitignore").is_file():
+        lines = [line for line in files.pop(".gitignore").read_text(encoding="utf-8").splitlines() if line[:1] != "#"]
+        next_steps = (f"Add to .gitignore: {' '.join(lines)}", *next_steps)
     _refuse_existing(root, files)
     for name, source in files.items():
         path = root / name
@@ -44,7 +51,7 @@ def init(directory: Path) -> InitResult:
         except OSError as error:
             raise TfdriverError(f"cannot write it: {error.strerror}", where=str(path)) from error
         write_whole(path, data)
-    return InitResult(root, tuple(sorted(files)))
+    return InitResult(root, tuple(sorted(files)), next_steps)
 
 
 def _scaffold() -> dict[str, Path]:

@@ -60,3 +60,11 @@ def test_a_file_or_a_linked_modules_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TfdriverError, match="symlink"):
         init(tmp_path / "p")
     assert files_in(tmp_path) == ["file"]
+
+
+def test_a_gitignore_that_is_there_is_left_alone_and_spoken_of(tmp_path: Path) -> None:
+    (tmp_path / ".gitignore").write_text("mine\n")
+    done = init(tmp_path)
+    assert (tmp_path / ".gitignore").read_text() == "mine\n"
+    assert ".gitignore" not in done.files
+    assert "*.tfstate" in done.next_steps[0]
