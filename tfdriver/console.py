@@ -145,7 +145,8 @@ class Output:
     def _(self, value: InitResult) -> None:
         for path in value.files:
             self._out.print(f"wrote {escape(str(path))}")
-        self._out.print("Next: look at tfdriver.yaml, then run `tfdriver sandbox -- tfdriver up --yes` to try it.")
+for step in value.next_steps:
+            self._out.print(escape(step), style="bold")
 
 
 def _composition(found: CompositionStatus) -> str:
