@@ -145,7 +145,7 @@ class Output:
     def _(self, value: InitResult) -> None:
         for path in value.files:
             self._out.print(f"wrote {escape(str(path))}")
-for step in value.next_steps:
+        for step in value.next_steps:
             self._out.print(escape(step), style="bold")
 
 

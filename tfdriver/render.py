@@ -18,14 +18,12 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tfdriver import hcl, stamp
 from tfdriver.compositions import Composition
 from tfdriver.errors import TfdriverError
+from tfdriver.spec.shape import CONTRACT_VARIABLES, META_ARGUMENTS
 
 FILES = ("main.tf", "variables.tf", "provider.tf", "terraform.tf", "output.tf")
 _SUFFIX = ".j2"
-# What a module block holds besides the module's own variables: the contract's, and Terraform's meta-arguments.
-_RESERVED = frozenset(
-    "role_name role_path trust_policy roles_to_assume package "
-    "source version providers count for_each depends_on lifecycle locals".split()
-)
+# What a module block holds besides the module's own variables.
+_RESERVED = CONTRACT_VARIABLES | META_ARGUMENTS
 
 
 def render(composition: Composition, templates: Path | Sequence[Path]) -> dict[str, str]:
