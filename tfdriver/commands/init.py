@@ -10,7 +10,7 @@ from tfdriver import assets
 from tfdriver.errors import TfdriverError
 from tfdriver.files import write_whole
 
-NEXT_STEPS = (
+NEXT_STEPS: tuple[str, ...] = (
     "Try it as it is, in a local AWS: tfdriver sandbox -- tfdriver up --yes",
     "Put your account ids, profiles and region into tfdriver.yaml",
     "See what would be done: tfdriver plan",
