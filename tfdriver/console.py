@@ -14,6 +14,7 @@ from rich.table import Table
 
 from tfdriver import __version__, wording
 from tfdriver.commands.demo import Told
+from tfdriver.commands.explain import Explanation
 from tfdriver.commands.init import InitResult
 from tfdriver.commands.plan import Planned
 from tfdriver.commands.render import Rendered
@@ -33,7 +34,9 @@ class Output:
 
     def __init__(self, *, as_json: bool = False) -> None:
         self._as_json = as_json
-        self._out = Console(soft_wrap=True, highlight=False)
+        # A pipe has no width of its own; 80 columns would cut tables into pieces.
+        width = None if sys.stdout.isatty() else 140
+        self._out = Console(soft_wrap=True, highlight=False, width=width)
         self._err = Console(stderr=True, soft_wrap=True, highlight=False)
 
     def progress(self) -> PlainProgress:
@@ -126,6 +129,20 @@ class Output:
             self._out.print(escape(_composition(composition)))
         for exposure in value.exposures:
             self._out.print(escape(str(exposure)))
+
+    @_text.register
+    def _(self, value: Explanation) -> None:
+        for words in value.words:
+            self._out.print(escape(words) + ".")
+        for pair in value.pairs:
+            answer = {True: "allowed", False: "refused", None: "cannot be told"}[pair.allowed]
+            who = f"{pair.trusted} ({pair.trusted_account}) -> {pair.trusting} ({pair.trusting_account})"
+            self._out.print(f"{escape(who)}: [bold]{answer}[/bold]")
+            self._out.print(f"  permissions: {escape(pair.permissions.words)}")
+            self._out.print(f"  trust: {escape(pair.trust.words)}")
+        for unseen in value.unseen:
+            self._out.print(f"not seen: {escape(unseen)}")
+        self._out.print(f"[bold]To change:[/bold] {escape(value.change)}.")
 
     @_text.register
     def _(self, value: Rendered) -> None:
