@@ -20,7 +20,7 @@ LINE, DETAIL_LINE = 16, 14  # from one line of text to the next
 PAD = 12
 
 _BOX_MIN, _BOX_MAX = 150, 300
-_DETAIL_MAX, _DETAIL_LINES = 190, 3
+_DETAIL_MAX, _DETAIL_LINES = 210, 3
 _HEADER = 30
 _CHIP, _MISSING_CHIP = 34, 48
 _ROW = 34

@@ -1,0 +1,290 @@
+"""The offline lint: documents, whole specs, and the files of modules."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.builders import BAR, FOO, A, B, role, spec
+from tfdriver import decide, trust
+from tfdriver.decide import Kind, TrustState
+from tfdriver.errors import TfdriverError
+from tfdriver.lint import Finding, Severity, lint_permissions, lint_spec, lint_trust, warnings
+from tfdriver.lint_module import lint_module, lint_modules, lint_project
+from tfdriver.spec.model import Account
+
+ERROR, WARNING = Severity.ERROR, Severity.WARNING
+C = Account("account_c", "333333333333", "account_c", "us-west-2", "aws")
+OURS = {A.id, B.id}
+MODULES = Path(__file__).parents[2] / "modules"
+
+
+def allow(**elements):
+    return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **elements}]}
+
+
+def trusting(principal, condition=None):
+    return allow(Principal=principal, Action="sts:AssumeRole", **({"Condition": condition} if condition else {}))
+
+
+GUARD = {"ArnEquals": {"AWS:PrincipalArn": [BAR.arn]}}
+EXTERNAL = {"StringEquals": {"sts:ExternalId": "x1"}}
+STRANGER = "arn:aws:iam::999999999999:role/x"
+
+
+@pytest.mark.parametrize(
+    ("document", "found"),
+    [
+        (trusting({"AWS": BAR.arn}), []),
+        (trusting({"AWS": [B.root_arn]}, GUARD), []),
+        (trusting({"Service": "lambda.amazonaws.com"}), []),
+        (trusting("*"), [(ERROR, "'*'")]),
+        (trusting({"AWS": "*"}), [(ERROR, "'*'")]),
+        (trusting({"AWS": ["arn:aws:iam::*:role/x"]}, EXTERNAL), [(ERROR, "arn:aws:iam::*:role/x")]),
+        (allow(NotPrincipal={"AWS": BAR.arn}, Action="sts:AssumeRole"), [(ERROR, "everyone but a few")]),
+        (trusting({"AWS": B.root_arn}), [(WARNING, "without a guard")]),
+        (trusting({"AWS": B.id}), [(WARNING, "without a guard")]),
+        (trusting({"AWS": B.root_arn}, EXTERNAL), [(WARNING, "without a guard")]),
+        (trusting({"AWS": B.root_arn}, {"StringLike": {"aws:PrincipalArn": "*"}}), [(WARNING, "without a guard")]),
+        (trusting({"AWS": STRANGER}), [(WARNING, "third party")]),
+        (trusting({"AWS": STRANGER}, EXTERNAL), []),
+        (trusting({"AWS": "999999999999"}, GUARD), [(WARNING, "third party")]),
+        (trusting({"AWS": "AROADEADDEADDEADDEAD"}), []),
+        ({"Statement": {"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"}}, []),
+        ({}, []),
+    ],
+)
+def test_trust_policies(document, found):
+    seen = lint_trust(document, OURS, "here")
+    assert [f.severity for f in seen] == [severity for severity, _ in found]
+    assert all(words in f.what for f, (_, words) in zip(seen, found, strict=True))
+    assert all(f.where == "here" and f.hint and str(f).startswith("here: ") for f in seen)
+
+
+@pytest.mark.parametrize(
+    ("document", "found"),
+    [
+        (allow(Action="dynamodb:PutItem", Resource="arn:aws:dynamodb:us-west-2:1:table/t"), []),
+        (allow(Action=["logs:Put*"], Resource=["arn:aws:logs:us-west-2:1:log-group:g:*"]), []),
+        (allow(Action="*", Resource="arn:x"), [(ERROR, "every action (`*`)")]),
+        (allow(Action=["s3:GetObject", "*:*"], Resource="arn:x"), [(ERROR, "every action (`*`)")]),
+        (allow(NotAction="iam:*", Resource="arn:x"), [(ERROR, "NotAction")]),
+        (allow(Action="dynamodb:*", Resource="arn:x"), [(WARNING, "`dynamodb:*`")]),
+        (allow(Action="s3:GetObject", Resource=["arn:x", "*"]), [(WARNING, "every resource")]),
+        (allow(Action="s3:GetObject", NotResource="arn:x"), [(WARNING, "NotResource")]),
+        (allow(Action="*", Resource="*"), [(ERROR, "every action"), (WARNING, "every resource")]),
+        ({"Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}, []),
+    ],
+)
+def test_permissions_policies(document, found):
+    seen = lint_permissions(document, "here")
+    assert [f.severity for f in seen] == [severity for severity, _ in found]
+    assert all(words in f.what for f, (_, words) in zip(seen, found, strict=True))
+
+
+def test_the_example_is_clean():
+    assert lint_spec(spec(FOO, BAR)) == []
+
+
+def test_a_spec_without_a_guard_is_warned_of_once():
+    (found,) = lint_spec(spec(replace(FOO, guard=False), BAR))
+    assert (found.severity, found.where) == (WARNING, "tfdriver.yaml: roles.foo_bar")
+    assert "guard: false" in found.hint
+
+
+def test_a_role_that_acts_for_several_accounts_needs_external_ids():
+    of = spec(FOO, role("other", C, trusts=("bar",), external_id="x1"), BAR)
+    (found,) = lint_spec(of)
+    assert (found.severity, found.where) == (WARNING, "tfdriver.yaml: roles.foo_bar")
+    assert "external id" in found.what
+    assert "bar" in found.what
+
+
+def test_accounts_of_one_spec_are_no_third_parties():
+    assert lint_spec(spec(FOO, role("own", B, trusts=("bar",)), BAR)) == []  # bar's own account does not count
+    assert lint_spec(spec(FOO, role("more", A, trusts=("bar",)), BAR)) == []  # one other account
+
+
+def many(count, **fields):
+    """A spec with one trusting role that trusts `count` roles with names of 10 characters."""
+    roles = [role(f"worker_{n:03}", B) for n in range(count)]
+    return spec(role("foo_bar", A, trusts=tuple(r.key for r in roles), **fields), *roles)
+
+
+def lengths(of):
+    (trusting_role,) = of.trusting
+    wanted = of.trusted_by(trusting_role)
+    first = decide.opening(
+        TrustState(trusting_role, Kind.ABSENT), wanted, frozenset(), datetime(2026, 1, 2, tzinfo=UTC)
+    )
+    return [trust.length(first), trust.length(decide.tightened(trusting_role, wanted))]
+
+
+@given(st.integers(1, 60), st.booleans(), st.sampled_from([None, "x" * 300]))
+def test_long_trust_policies_are_counted_and_what_fits_really_fits(count, guard, external_id):
+    found = [f for f in lint_spec(many(count, guard=guard, external_id=external_id)) if "characters" in f.what]
+    phases = {int(f.what.split("phase ")[1][0]): f for f in found}
+    for phase, length in zip((1, 3), lengths(many(count, guard=guard, external_id=external_id)), strict=True):
+        if length <= 0.8 * 2048 or (length <= 2048 and phase == 1 and not guard):
+            assert phase not in phases
+            continue
+        finding = phases[phase]
+        assert f"{length:,} of 2,048" in finding.what
+        assert finding.severity is (ERROR if length > 2048 else WARNING)
+        number = int("".join(c for c in finding.hint.split(",")[0].split(";")[0] if c.isdecimal()))
+        index = (1, 3).index(phase)
+        most = count + number if finding.severity is WARNING else count - number
+        assert lengths(many(most, guard=guard, external_id=external_id))[index] <= 2048
+        assert lengths(many(most + 1, guard=guard, external_id=external_id))[index] > 2048
+
+
+def lint(tmp_path, text, name="main.tf"):
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    return [(f.severity, f.where.split(":")[1], f.what.split(" (")[0]) for f in lint_module(tmp_path, "m")]
+
+
+WIDE = "allows every action"
+EVERYWHERE = "allows its actions on every resource"
+
+
+def test_policy_documents_of_modules(tmp_path):
+    text = """
+data "aws_iam_policy_document" "p" {
+  statement {
+    actions   = ["*"]
+    resources = ["arn:x"]
+  }
+  dynamic "statement" {
+    for_each = var.roles
+    content {
+      actions   = local.granted
+      resources = concat(["*"], var.more)
+    }
+  }
+}
+
+locals {
+  granted = local.really
+  really  = ["s3:GetObject", "dynamodb:*"]
+}
+"""
+    assert lint(tmp_path, text) == [
+        (ERROR, "2", WIDE),
+        (WARNING, "2", "allows every action of a service"),
+        (WARNING, "2", EVERYWHERE),
+    ]
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        'jsonencode({ Version = "2012-10-17", Statement = [{ Effect = "Allow", Action = ["*"], Resource = "*" }] })',
+        'jsonencode({\n Statement = {\n "Action" : "*"\n "Resource" : ["arn:x", "*"]\n }\n})',
+        '<<-EOF\n  {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}\n  EOF',
+    ],
+)
+@pytest.mark.parametrize("kind", ["aws_iam_policy", "aws_iam_role_policy"])
+def test_policies_as_json_in_modules(tmp_path, kind, policy):
+    text = f'resource "{kind}" "p" {{\n  policy = {policy}\n}}\n'
+    assert lint(tmp_path, text) == [(ERROR, "1", WIDE), (WARNING, "1", EVERYWHERE)]
+
+
+def test_inline_policies_and_the_administrator(tmp_path):
+    text = """resource "aws_iam_role" "r" {
+  assume_role_policy = jsonencode({ Statement = [{ Action = "sts:AssumeRole", Principal = { AWS = "*" } }] })
+  inline_policy {
+    policy = jsonencode({ Statement = [{ Action = "*", Resource = aws_s3_bucket.b.arn }] })
+  }
+}
+resource "aws_iam_role_policy_attachment" "a" {
+  policy_arn = "arn:${data.aws_partition.current.partition}:iam::aws:policy/AdministratorAccess"
+}
+"""
+    assert lint(tmp_path, text) == [
+        (ERROR, "1", "trusts principal '*'"),
+        (ERROR, "1", WIDE),
+        (ERROR, "7", "attaches AdministratorAccess, which allows every action on every resource"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'data "aws_iam_policy_document" "p" {\n statement {\n  actions = [replace("*", "*", "s3:GetObject")]\n }\n}',
+        'data "aws_iam_policy_document" "p" {\n statement {\n  effect = "Deny"\n  actions = ["*"]\n }\n}',
+        'data "aws_iam_policy_document" "p" {\n statement {\n  actions = var.all["*"]\n }\n}',
+        'data "aws_iam_policy_document" "p" {\n statement {\n  actions = [local.me]\n }\n}\n'
+        "locals {\n  me = local.me\n}",
+        'resource "aws_sqs_queue_policy" "q" {\n  policy = jsonencode({ Statement = [{ Action = "*" }] })\n}',
+        'resource "aws_iam_policy" "p" {\n  policy = jsonencode(var.policy)\n}',
+        'resource "aws_iam_policy" "p" {\n  policy = <<EOF\n${var.policy}\nEOF\n}',
+        # A resource's policy: not ours to judge.
+        'data "aws_iam_policy_document" "p" {\n statement {\n  actions = ["kms:*"]\n  resources = ["*"]\n'
+        '  principals {\n   type = "AWS"\n   identifiers = ["*"]\n  }\n }\n}',
+        'data "aws_iam_policy_document" "p" {',
+    ],
+)
+def test_what_does_not_stand_there_in_so_many_words_is_not_judged(tmp_path, text):
+    assert lint(tmp_path, text) == []
+
+
+def test_wildcard_principals_in_a_trust_of_a_module(tmp_path):
+    text = """data "aws_iam_policy_document" "trust" {
+  statement {
+    actions = ["sts:AssumeRole"]
+    principals {
+      type        = "AWS"
+      identifiers = ["*"]
+    }
+  }
+}
+"""
+    assert lint(tmp_path, text) == [(ERROR, "1", "trusts principal '*'")]
+
+
+@pytest.mark.parametrize("action", ['"sts:AssumeRole"', '["sts:AssumeRole", "sts:TagSession"]'])
+def test_wildcard_principals_in_json(tmp_path, action):
+    text = f"""resource "aws_iam_role" "r" {{
+  assume_role_policy = <<EOF
+{{"Statement": {{"Effect": "Allow", "Principal": "*", "Action": {action}}}}}
+EOF
+}}"""
+    assert lint(tmp_path, text) == [(ERROR, "1", "trusts principal '*'")]
+
+
+def test_local_modules_of_a_spec_are_named_from_the_project(tmp_path):
+    (tmp_path / "modules" / "m").mkdir(parents=True)
+    policy = 'jsonencode({ Statement = [{ Action = "*", Resource = "arn:x" }] })'
+    (tmp_path / "modules" / "m" / "iam.tf").write_text(f'resource "aws_iam_policy" "p" {{\n  policy = {policy}\n}}\n')
+    remote = replace(BAR, module="a/b/c", source="a/b/c")
+    (found,) = lint_modules(replace(spec(FOO, remote), root=tmp_path))
+    assert found.where == "modules/m/iam.tf:1: aws_iam_policy.p"
+
+
+def test_errors_stop_and_warnings_are_returned():
+    warning, error = (Finding(s, f"at {s}", "it is wide", "Narrow it") for s in (WARNING, ERROR))
+    assert warnings([warning]) == [warning]
+    assert warnings([]) == []
+    with pytest.raises(TfdriverError, match=r"at error: it is wide\. Narrow it") as raised:
+        warnings([warning, error])
+    assert "more" not in str(raised.value)
+    with pytest.raises(TfdriverError, match=r"it is wide \(and 2 more errors\)"):
+        warnings([error] * 3)
+
+
+def test_a_project_is_its_spec_and_its_modules(tmp_path):
+    (tmp_path / "modules" / "m").mkdir(parents=True)
+    policy = 'jsonencode({ Statement = [{ Action = "*", Resource = "arn:x" }] })'
+    (tmp_path / "modules" / "m" / "iam.tf").write_text(f'resource "aws_iam_policy" "p" {{\n  policy = {policy}\n}}\n')
+    found = lint_project(replace(spec(replace(FOO, guard=False), BAR), root=tmp_path))
+    assert [f.severity for f in found] == [WARNING, ERROR]
+
+
+@pytest.mark.parametrize("folder", sorted(p for p in MODULES.iterdir() if p.is_dir()), ids=lambda p: p.name)
+def test_our_own_modules_are_clean(folder):
+    assert lint_module(folder, folder.name) == []
