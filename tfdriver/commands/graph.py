@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
+from tfdriver.driver import Asks
 from tfdriver.files import write_whole
 from tfdriver.graph.build import build, phases
 from tfdriver.graph.dot import dot
@@ -15,7 +16,9 @@ from tfdriver.graph.mermaid import mermaid
 from tfdriver.graph.model import Graph
 from tfdriver.graph.svg import svg
 from tfdriver.graph.tree import tree
-from tfdriver.observe import Observation
+from tfdriver.halves import SeenHalves, halves
+from tfdriver.observe import Observation, observe
+from tfdriver.session import read_spec
 from tfdriver.spec.model import Spec
 
 
@@ -28,7 +31,7 @@ class Format(StrEnum):
     SVG = "svg"
 
 
-_DRAWERS: dict[Format, Callable[[tuple[Graph, ...]], str]] = {
+_DRAWERS: dict[Format, Callable[[Sequence[Graph]], str]] = {
     Format.TREE: tree,
     Format.MERMAID: mermaid,
     Format.DOT: dot,
@@ -38,25 +41,32 @@ _DRAWERS: dict[Format, Callable[[tuple[Graph, ...]], str]] = {
 
 @dataclass(frozen=True)
 class Drawn:
-    """A graph. file: where it was written to, or None; text: the graph itself, ends with a newline."""
+    """A graph. text: the whole of it, ends with a newline; file: where it was written to, None for nowhere."""
 
     format: Format
     text: str
-    file: Path | None = None
+    file: str | None = None
 
 
-def graph(
-    spec: Spec, form: Format, now: datetime, *, three_phases: bool = False, live: Observation | None = None
-) -> str:
-    """Return the graph of a spec as text, ending with a newline.
+def graph(project: Path, form: Format, now: datetime, *, three_phases: bool = False, live: Asks | None = None) -> Drawn:
+    """Return the graph of a project. Reads AWS only through `live`; changes nothing. Raises TfdriverError.
 
-    live: what AWS shows, None for what the spec says; now: aware, for the deadlines in `live`; three_phases: what a
-    first `up` makes of it, phase by phase, whatever AWS shows.
+    now: aware, for deadlines; three_phases: draw what a first `up` does, whatever AWS shows; live: draw what AWS shows,
+    as far as the credentials at hand let it be seen, instead of what the spec says.
     """
-    graphs = phases(spec) if three_phases else (build(spec, live, now),)
-    return _DRAWERS[form](graphs)
+    spec = read_spec(project)
+    seen = observe(spec, SeenHalves(live, halves(spec, live))) if live and not three_phases else None
+    return Drawn(form, draw(spec, form, now, three_phases=three_phases, seen=seen))
 
 
-def write(path: Path, text: str) -> None:
-    """Write a graph to a file. Raises TfdriverError if that can't be done."""
-    write_whole(path, text.encode())
+def draw(
+    spec: Spec, form: Format, now: datetime, *, three_phases: bool = False, seen: Observation | None = None
+) -> str:
+    """Return the graph of a spec as text; no I/O. seen: what AWS shows, None for what the spec says."""
+    return _DRAWERS[form](phases(spec) if three_phases else (build(spec, seen, now),))
+
+
+def write(drawn: Drawn, path: Path) -> Drawn:
+    """Write a graph to a file, and return it with the file's name. Raises TfdriverError if it can't be written."""
+    write_whole(path, drawn.text.encode())
+    return replace(drawn, file=str(path))

@@ -8,17 +8,15 @@ from tfdriver.graph.model import Box, Graph, Node
 
 _Branch = tuple[str, Sequence["_Branch"]]
 
-_UNICODE = ("├── ", "└── ", "│   ", "    ")
-_ASCII = ("|-- ", "`-- ", "|   ", "    ")
+_MIDDLE, _LAST, _BAR, _BLANK = "├── ", "└── ", "│   ", "    "
 
 
-def tree(graphs: Iterable[Graph], *, unicode: bool = True) -> str:
-    """Return the graphs as text, below each other. unicode: False draws the lines in ASCII."""
-    lines = _UNICODE if unicode else _ASCII
-    return "\n\n".join(_one(graph, lines) for graph in graphs) + "\n"
+def tree(graphs: Iterable[Graph]) -> str:
+    """Return the graphs as text, below each other."""
+    return "\n\n".join(map(_one, graphs)) + "\n"
 
 
-def _one(graph: Graph, lines: tuple[str, ...]) -> str:
+def _one(graph: Graph) -> str:
     accounts: dict[str, tuple[Box, list[_Branch]]] = {}
     for box in (*graph.trusting, *graph.trusted):
         branches = [_branch(graph, role) for role in box.roles]
@@ -27,7 +25,7 @@ def _one(graph: Graph, lines: tuple[str, ...]) -> str:
     text = [graph.title, graph.caption]
     for box, branches in accounts.values():
         whole = ", trusted as a whole" if box.open else ""
-        text += ["", f"{box.account} ({box.account_id}, {box.region}){whole}", *_drawn(branches, lines)]
+        text += ["", f"{box.account} ({box.account_id}, {box.region}){whole}", *_drawn(branches)]
     return "\n".join(text)
 
 
@@ -39,11 +37,10 @@ def _branch(graph: Graph, role: Node) -> _Branch:
     return f"{name} trusts", [(f"{graph.source_name(edge)} [{edge.label}]", ()) for edge in edges]
 
 
-def _drawn(branches: Sequence[_Branch], lines: tuple[str, ...]) -> list[str]:
-    middle, last, bar, blank = lines
+def _drawn(branches: Sequence[_Branch]) -> list[str]:
     text = []
     for number, (label, below) in enumerate(branches, 1):
         end = number == len(branches)
-        text.append((last if end else middle) + label)
-        text += [(blank if end else bar) + line for line in _drawn(below, lines)]
+        text.append((_LAST if end else _MIDDLE) + label)
+        text += [(_BLANK if end else _BAR) + line for line in _drawn(below)]
     return text

@@ -101,9 +101,3 @@ def test_a_terminal_obeys_nothing_in_a_tree(account, name, project, reason):
         assert text.replace("\n", "").isprintable()
         assert len(text.splitlines()) == text.count("\n")
         assert printable(name) in text
-
-
-def test_a_tree_in_ascii():
-    (drawn, *_) = graphs("account_b", "bar", "p", "r")
-    assert tree(drawn, unicode=False).isascii()
-    assert not tree(drawn).isascii()

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.unit.graph.cases import ALL, EXAMPLE, NOW, SEEN
-from tfdriver.commands.graph import Format, graph
+from tfdriver.commands.graph import Format, draw
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "graph"
 CASES = {
-    "example": lambda form: graph(EXAMPLE, form, NOW),
-    "example-phases": lambda form: graph(EXAMPLE, form, NOW, three_phases=True),
-    "all-states": lambda form: graph(ALL, form, NOW, live=SEEN),
+    "example": lambda form: draw(EXAMPLE, form, NOW),
+    "example-phases": lambda form: draw(EXAMPLE, form, NOW, three_phases=True),
+    "all-states": lambda form: draw(ALL, form, NOW, seen=SEEN),
 }
 
 
