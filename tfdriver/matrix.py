@@ -19,8 +19,10 @@ _MARKS = {
 def matrix(verified: Verified) -> Table:
     """Return the table, grouped by role and pair, in the order of the checks."""
     table = Table(box=box.SIMPLE, show_edge=False, pad_edge=False)
-    for title in ("", "what was tried", "expected", "what happened"):
-        table.add_column(title, no_wrap=not title, overflow="fold")
+    table.add_column("", no_wrap=True)
+    table.add_column("what was tried", ratio=3, overflow="fold")
+    table.add_column("expected", ratio=2, overflow="fold")
+    table.add_column("what happened", ratio=3, overflow="fold")
     table.add_column("s", justify="right", no_wrap=True)
     before = None
     for check in verified.checks:

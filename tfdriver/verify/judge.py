@@ -39,7 +39,8 @@ def result(
     own = outcomes[check.name]
     verdict, happened = _verdict(check, own, failed_control(check, controls, outcomes), outcomes, held, in_a_row)
     evidence = Evidence(own.request_id, own.item_key, own.said)
-    return CheckResult(pair, check.name, check.tried, str(check.expected), happened, verdict, evidence, held.seconds)
+    seconds = round(held.seconds, 3)
+    return CheckResult(pair, check.name, check.tried, str(check.expected), happened, verdict, evidence, seconds)
 
 
 def _verdict(
@@ -55,8 +56,7 @@ def _verdict(
         return Verdict.INCONCLUSIVE, f"says nothing, because of the control: {failed.tried}: {said}"
     if held.streak < in_a_row:
         return Verdict.INCONCLUSIVE, f"{own.kind}, but only {held.streak} times in a row"
-    return Verdict.PASSED, f"{own.kind}, {held.streak} times in a row{_after(held)}"
-
-
-def _after(held: Held) -> str:
-    return f", from {held.first:.1f} s on" if held.waited else ""
+    often = f", {held.streak} times in a row" if in_a_row > 1 else ""
+    found = ", and the item was found" if own.item_key else ""
+    after = f", from {held.first:.1f} s on" if held.waited else ""
+    return Verdict.PASSED, f"{own.kind}{often}{found}{after}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from tfdriver.clock import Clock
@@ -20,8 +20,8 @@ class Look:
 class Held:
     """How long something held. streak: how often in a row it was good, up to the last look.
 
-    first: seconds until the first look of that streak; seconds: until the last look. waited: whether an earlier look
-    was not good.
+    first: seconds until the first look of that streak began; seconds: until the last look ended. waited: whether an
+    earlier look was not good.
     """
 
     streak: int = 0
@@ -46,11 +46,13 @@ def poll(look: Callable[[], Mapping[str, Look]], waiting: Waiting, in_a_row: int
     `waiting.check` raise.
     """
     held: dict[str, Held] = {}
-    for seconds in _looks(waiting.clock):
+    started = waiting.clock.monotonic()
+    for began in waiting.clock.attempts(float("inf")):
         waiting.check()
         looks = look()
-        held = {name: _after(held.get(name, Held()), looks[name], seconds) for name in looks}
-        over = seconds >= waiting.limit
+        ended = waiting.clock.monotonic() - started
+        held = {name: _after(held.get(name, Held()), found, began, ended) for name, found in looks.items()}
+        over = ended >= waiting.limit
         if all(
             held[name].streak >= in_a_row or (not found.good and (found.hopeless or over))
             for name, found in looks.items()
@@ -59,13 +61,8 @@ def poll(look: Callable[[], Mapping[str, Look]], waiting: Waiting, in_a_row: int
     return held
 
 
-def _looks(clock: Clock) -> Iterator[float]:
-    """Yield the seconds passed, at once and then after ever longer waits, without end."""
-    yield from clock.attempts(float("inf"))
-
-
-def _after(before: Held, found: Look, seconds: float) -> Held:
+def _after(before: Held, found: Look, began: float, ended: float) -> Held:
     if not found.good:
-        return Held(0, 0.0, seconds, waited=True)
-    first = before.first if before.streak else seconds
-    return replace(before, streak=before.streak + 1, first=first, seconds=seconds)
+        return Held(0, 0.0, ended, waited=True)
+    first = before.first if before.streak else began
+    return replace(before, streak=before.streak + 1, first=first, seconds=ended)

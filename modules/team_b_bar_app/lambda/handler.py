@@ -67,10 +67,10 @@ def try_all(
     attempts: list[dict[str, Any]], targets: list[dict[str, Any]], function_name: str, own_region: str
 ) -> dict[str, Any]:
     """Return what came of each attempt."""
-    from probing import Prober  # only a probe needs it
+    from probing import Prober, once  # only a probe needs it
 
-    sts = boto3.client("sts", region_name=own_region)
-    prober = Prober(targets, own_region, boto3.client, lambda target: assume(sts, target, function_name))
+    sts = once(boto3.client)("sts", region_name=own_region)
+    prober = Prober(targets, own_region, once(boto3.client), lambda target: assume(sts, target, function_name))
     return prober.try_all(attempts)
 
 

@@ -8,14 +8,22 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 KEY = "MyPrimaryKey"
 
 MakeClient = Callable[..., Any]
 Assume = Callable[[dict[str, Any]], dict[str, str]]
+
+
+def once(make_client: MakeClient) -> MakeClient:
+    """Return how to make clients that try a call once: whoever asked for the attempt repeats it."""
+    config = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 1})
+    return partial(make_client, config=config)
 
 
 class Prober:

@@ -1,0 +1,67 @@
+"""Rounds of calls with scripted answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from tfdriver.aws import Answer, AwsError
+from tfdriver.spec.model import Account
+from tfdriver.verify.outcome import Kind, Outcome
+from tfdriver.verify.plan import Check
+
+REFUSED_BY_TRUST = "User: x is not authorized because no role trust policy allows the sts:AssumeRole action"
+
+
+def as_expected(checks: Iterable[Check], **others: Outcome) -> dict[str, Outcome]:
+    """Every check comes out as expected, but those named (`-` and ` ` as `_`)."""
+    found = {check.name: Outcome(check.expected, request_id=f"id of {check.name}") for check in checks}
+    named = {name: outcome for name in found for key, outcome in others.items() if _key(name) == key}
+    assert len(named) == len(others), "a name that no check has"
+    return found | named
+
+
+def _key(name: str) -> str:
+    return name.translate(str.maketrans("- :", "___"))
+
+
+def error(code: str, message: str = "words", status: int = 400) -> AwsError:
+    """An error as `Aws.call` raises it."""
+    return AwsError(f"{code}: {message}", answer=Answer(code, message, status, "req-1"))
+
+
+class Client:
+    """A client of one service. replies: by method, a response, an exception, or a function of the request."""
+
+    def __init__(self, replies: Mapping[str, Any], asked: list[tuple[str, dict[str, Any]]]) -> None:
+        self._replies = replies
+        self._asked = asked
+
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        def call(**request: Any) -> Any:
+            self._asked.append((method, request))
+            reply = self._replies[method]
+            reply = reply(**request) if callable(reply) else reply
+            if isinstance(reply, Exception):
+                raise reply
+            return reply
+
+        return call
+
+
+class Calls:
+    """Stands for `aws.Aws`. asked: every call and its request; regions: of the account it was made in."""
+
+    def __init__(self, **replies: Any) -> None:
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.regions: list[str] = []
+        self._replies = replies
+
+    def call(self, account: Account, _service: str, ask: Callable[[Any], Any]) -> Any:
+        self.regions.append(account.region)
+        return ask(Client(self._replies, self.asked))
+
+
+ALLOWED = Outcome(Kind.ALLOWED)
+DENIED = Outcome(Kind.DENIED, "AccessDenied: no")
+THROTTLED = Outcome(Kind.UNKNOWN, "Throttling: Rate exceeded", "Throttling")

@@ -1,0 +1,189 @@
+"""What the trusted role's function is asked, and what its answers say."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import pytest
+
+from tests.unit.builders import BAR, FOO, A, B
+from tests.unit.verify.answers import Calls, error
+from tests.unit.verify.test_plan import TABLE
+from tfdriver.verify.allowed import Writing, write_check
+from tfdriver.verify.function import Function
+from tfdriver.verify.outcome import Kind
+from tfdriver.verify.plan import function_round
+from tfdriver.verify.probes import FunctionProbe
+
+PROBE = FunctionProbe(function_name="bar", region="eu-west-1", attempts=True)
+CHECKS = function_round(FOO, BAR, TABLE)
+OK = {"call": "", "ok": True, "code": "", "message": "", "status": 200, "request_id": "r"}
+
+
+def answering(reply: Any, failed: bool = False):
+    """A reply of lambda:Invoke. reply: the payload, or a function of the event."""
+
+    def invoke(FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803  # boto3's names
+        told = reply(json.loads(Payload)) if callable(reply) else reply
+        answer = {"Payload": io.BytesIO(json.dumps(told).encode()), "ResponseMetadata": {"RequestId": "invoke-1"}}
+        return answer | ({"FunctionError": "Unhandled"} if failed else {})
+
+    return invoke
+
+
+def outcomes(*told: dict[str, Any]):
+    """The reply of a function to attempts, the rest of them being allowed."""
+    return {"outcomes": [*told, *[OK] * (len(CHECKS) - len(told))]}
+
+
+def tried(reply: Any, failed: bool = False):
+    aws = Calls(invoke=reply if isinstance(reply, Exception) else answering(reply, failed))
+    return aws, Function(aws, B, PROBE, FOO)(CHECKS)
+
+
+def test_all_attempts_of_a_round_go_into_one_invocation_in_the_functions_region():
+    aws, found = tried(lambda event: {"outcomes": [OK for _ in event["attempts"]]})
+    assert aws.regions == ["eu-west-1"]
+    ((_, request),) = aws.asked
+    attempts = json.loads(request["Payload"])["attempts"]
+    assert {a["role_arn"] for a in attempts} == {FOO.arn}
+    assert [(a["call"], a["as"]) for a in attempts] == [
+        ("sts:GetCallerIdentity", "itself"),
+        ("sts:AssumeRole", "itself"),
+        ("sts:GetCallerIdentity", "role"),
+        ("dynamodb:PutItem", "role"),
+        ("dynamodb:GetItem", "role"),
+        ("dynamodb:Scan", "role"),
+        ("dynamodb:PutItem", "itself"),
+        ("sts:GetCallerIdentity", "itself"),
+    ]
+    assert {o.kind for o in found.values()} == {Kind.ALLOWED}
+
+
+def test_a_refusal_counts_for_the_call_that_was_refused():
+    denied = {**OK, "call": "sts:AssumeRole", "ok": False, "code": "AccessDenied", "message": "no", "status": 403}
+    _, found = tried(outcomes(OK, denied, denied))
+    assert found["assume"].kind is Kind.DENIED
+    assert found["control-identity-as-role"].kind is Kind.UNKNOWN
+    assert "sts:AssumeRole came first" in found["control-identity-as-role"].said
+
+
+def test_what_the_function_cannot_try_is_untried():
+    _, found = tried(outcomes({**OK, "ok": False, "code": "NotTried", "message": "cannot"}))
+    assert (found["control-identity"].kind, found["control-identity"].said) == (Kind.UNTRIED, "cannot")
+
+
+@pytest.mark.parametrize("reply", [{"written": []}, {"outcomes": []}, {"outcomes": [{}] * len(CHECKS)}, [], None])
+def test_a_function_that_does_not_keep_the_contract_proves_nothing(reply):
+    _, found = tried(reply)
+    assert {o.kind for o in found.values()} == {Kind.UNKNOWN}
+    assert all("modules/README.md" in o.said for o in found.values())
+
+
+@pytest.mark.parametrize("reply", [error("AccessDeniedException", "", 403), error("TooManyRequestsException", "", 429)])
+def test_a_function_that_we_may_not_invoke_proves_nothing(reply):
+    _, found = tried(reply)
+    assert {o.kind for o in found.values()} == {Kind.UNKNOWN}
+
+
+def test_a_function_that_failed_proves_nothing_about_its_attempts():
+    told = {"errorType": "AccessDenied", "errorMessage": "no"}
+    _, found = tried(told, failed=True)
+    assert {o.kind for o in found.values()} == {Kind.UNKNOWN}
+
+
+class Table:
+    """A table that the function writes to. wrong: what it says it wrote instead."""
+
+    def __init__(self, wrong: dict[str, Any] | None = None) -> None:
+        self.items: dict[str, dict[str, str]] = {}
+        self.wrong = wrong or {}
+        self.event: dict[str, Any] = {}
+
+    def write(self, event: dict[str, Any]) -> dict[str, Any]:
+        self.event = event
+        item = {"K": "key-1", "Probe": event["probe"]}
+        self.items["key-1"] = item
+        return {"written": [{"table_name": "T", "region": "us-west-2", "key": "key-1", "item": item} | self.wrong]}
+
+    def get_item(self, TableName: str, Key: Any, ConsistentRead: bool) -> dict[str, Any]:  # noqa: N803
+        assert (TableName, ConsistentRead) == ("T", True)
+        item = self.items.get(Key["K"]["S"])
+        return {"Item": {name: {"S": text} for name, text in item.items()}} if item else {}
+
+    def delete_item(self, TableName: str, Key: Any) -> dict[str, Any]:  # noqa: N803
+        assert TableName == "T"
+        self.items.pop(Key["K"]["S"], None)
+        return {}
+
+
+def wrote(table: Table, keep: bool = False, **replies: Any):
+    given = {"invoke": answering(table.write), "get_item": table.get_item, "delete_item": table.delete_item}
+    aws = Calls(**given | replies)
+    writing = Writing(aws, Function(aws, B, PROBE, FOO), FOO, TABLE, keep)
+    (found,) = writing([write_check(FOO, BAR, TABLE)]).values()
+    return aws, writing, found
+
+
+def test_the_item_is_found_in_the_trusting_account_and_removed():
+    table = Table()
+    aws, writing, found = wrote(table)
+    assert (found.kind, found.item_key) == (Kind.ALLOWED, "key-1")
+    assert [method for method, _ in aws.asked] == ["invoke", "get_item", "delete_item"]
+    assert aws.regions == ["eu-west-1", A.region, A.region]
+    assert (table.items, writing.kept) == ({}, ())
+    assert table.event["role_arn"] == FOO.arn
+
+
+def test_it_can_be_kept():
+    table = Table()
+    _, writing, found = wrote(table, keep=True)
+    assert found.kind is Kind.ALLOWED
+    assert list(table.items) == ["key-1"]
+    assert writing.kept == ("T/key-1",)
+
+
+@pytest.mark.parametrize("wrong", [{"key": "other"}, {"item": {"K": "key-1"}}, {"item": None}])
+def test_what_it_says_it_wrote_must_be_what_is_there(wrong):
+    _, _, found = wrote(Table(wrong))
+    assert found.kind is Kind.BROKEN
+    assert found.said.startswith("it says it wrote")
+
+
+def test_an_item_without_our_mark_is_not_ours():
+    table = Table()
+    _, _, found = wrote(table, invoke=answering(lambda event: table.write(event | {"probe": "mine"})))
+    assert found.kind is Kind.BROKEN
+
+
+def test_an_item_in_another_table_is_named_and_left():
+    _, writing, found = wrote(Table({"table_name": "Other"}))
+    assert found.kind is Kind.BROKEN
+    assert writing.kept == ("Other/key-1",)
+
+
+def test_an_item_that_cannot_be_removed_is_told():
+    table = Table()
+    _, writing, found = wrote(table, delete_item=error("AccessDeniedException"))
+    assert found.kind is Kind.ALLOWED
+    assert writing.kept == ("T/key-1",)
+
+
+def test_that_we_may_not_read_says_nothing_about_the_write():
+    table = Table()
+    _, _, found = wrote(table, get_item=error("AccessDeniedException"))
+    assert found.kind is Kind.UNKNOWN
+    assert found.said.startswith("reading it back")
+    assert table.items == {}
+
+
+def test_a_process_that_is_refused_says_so_in_awss_words():
+    words = "An error occurred (AccessDenied) when calling the AssumeRole operation: User: bar"
+    told = {"errorType": "ClientError", "errorMessage": words}
+    aws, writing, found = wrote(Table(), invoke=answering(told, failed=True))
+    assert (found.kind, found.said) == (Kind.DENIED, "AssumeRole: AccessDenied: User: bar")
+    assert found.request_id == "invoke-1"
+    assert [method for method, _ in aws.asked] == ["invoke"]
+    assert writing.kept == ()

@@ -1,0 +1,90 @@
+"""What our own administrator tries, and when a refusal is the trust policy's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.unit.builders import BAR, FOO, B
+from tests.unit.verify.answers import REFUSED_BY_TRUST, Calls, error
+from tfdriver.verify.intruder import Intruder
+from tfdriver.verify.outcome import Kind
+from tfdriver.verify.plan import PERMITTED, WHO, WHO_AGAIN, intruder_round
+
+ADMIN = "arn:aws:iam::222222222222:user/admin"
+ME = {"ResponseMetadata": {"RequestId": "req-me"}, "Arn": ADMIN}
+BY_TRUST = error("AccessDenied", REFUSED_BY_TRUST, 403)
+UNEXPLAINED = error("AccessDenied", "User: x is not authorized to perform: sts:AssumeRole on resource: y", 403)
+TRUSTING = replace(FOO, external_id="the-id")
+
+
+def tried(caller: str = ADMIN, **replies):
+    aws = Calls(**{"get_caller_identity": ME, "assume_role": BY_TRUST} | replies)
+    return aws, Intruder(aws, B, caller, TRUSTING)(intruder_round(TRUSTING, BAR))
+
+
+def test_it_tries_with_the_right_no_and_a_wrong_external_id_between_two_controls():
+    aws, outcomes = tried()
+    assert [method for method, _ in aws.asked] == ["get_caller_identity", *["assume_role"] * 3, "get_caller_identity"]
+    sent = [request.get("ExternalId") for method, request in aws.asked if method == "assume_role"]
+    assert sent[:2] == ["the-id", None]
+    assert sent[2] not in sent[:2]
+    assert {request["RoleArn"] for _, request in aws.asked[1:4]} == {FOO.arn}
+    assert outcomes["intruder"].kind is Kind.DENIED
+    assert outcomes["intruder"].request_id == "req-1"
+    assert {outcomes[name].kind for name in (WHO, WHO_AGAIN, PERMITTED)} == {Kind.ALLOWED}
+
+
+def test_who_got_in_is_told_without_the_credentials():
+    secret = {"Credentials": {"SecretAccessKey": "very-secret"}, "ResponseMetadata": {"RequestId": "req-2"}}
+    _, outcomes = tried(assume_role=secret)
+    assert outcomes["intruder"].kind is Kind.ALLOWED
+    assert outcomes["intruder"].request_id == "req-2"
+    assert "very-secret" not in repr(outcomes)
+
+
+@pytest.mark.parametrize("kind", ["identity-based policy", "permissions boundary", "service control policy"])
+def test_a_refusal_by_our_own_side_proves_nothing(kind):
+    own = error("AccessDenied", f"because no {kind} allows the sts:AssumeRole action", 403)
+    _, outcomes = tried(assume_role=own)
+    assert outcomes[PERMITTED].kind is Kind.BROKEN
+    assert kind in outcomes[PERMITTED].said
+
+
+@pytest.mark.parametrize(
+    ("decision", "kind"), [("allowed", Kind.ALLOWED), ("implicitDeny", Kind.BROKEN), ("explicitDeny", Kind.BROKEN)]
+)
+def test_where_aws_gives_no_reason_the_simulator_is_asked_once(decision, kind):
+    answer = {"EvaluationResults": [{"EvalDecision": decision}]}
+    aws, outcomes = tried(assume_role=UNEXPLAINED, simulate_principal_policy=answer)
+    assert outcomes[PERMITTED].kind is kind
+    asked = [request for method, request in aws.asked if method == "simulate_principal_policy"]
+    assert asked == [{"PolicySourceArn": ADMIN, "ActionNames": ["sts:AssumeRole"], "ResourceArns": [FOO.arn]}]
+
+
+def test_a_session_is_simulated_as_its_role_whose_path_only_iam_knows():
+    role = "arn:aws:iam::222222222222:role/a/path/ops"
+    caller = "arn:aws:sts::222222222222:assumed-role/ops/me"
+    replies = {
+        "get_role": {"Role": {"Arn": role}},
+        "simulate_principal_policy": {"EvaluationResults": [{"EvalDecision": "allowed"}]},
+    }
+    aws, _ = tried(caller, assume_role=UNEXPLAINED, **replies)
+    (request,) = [request for method, request in aws.asked if method == "simulate_principal_policy"]
+    assert request["PolicySourceArn"] == role
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"), [(error("AccessDenied"), Kind.BROKEN), (error("Throttling"), Kind.UNKNOWN)]
+)
+def test_without_the_simulator_nothing_is_known(answer, kind):
+    _, outcomes = tried(assume_role=UNEXPLAINED, simulate_principal_policy=answer)
+    assert outcomes[PERMITTED].kind is kind
+    assert "SimulatePrincipalPolicy" in outcomes[PERMITTED].said
+
+
+@pytest.mark.parametrize("answer", [error("Throttling"), error("InternalFailure", "", 500), error("ExpiredToken")])
+def test_no_proper_answer_is_no_refusal(answer):
+    _, outcomes = tried(assume_role=answer)
+    assert outcomes["intruder"].kind is Kind.UNKNOWN

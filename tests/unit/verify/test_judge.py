@@ -1,0 +1,113 @@
+"""Verdicts: what counts as proven, what as the opposite, and what as nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.unit.builders import BAR, FOO
+from tests.unit.verify.answers import ALLOWED, DENIED, THROTTLED, as_expected
+from tests.unit.verify.test_plan import TABLE
+from tfdriver.verify import judge
+from tfdriver.verify.model import Pair, Verdict
+from tfdriver.verify.outcome import Kind, Outcome
+from tfdriver.verify.plan import Check, function_round, intruder_round
+from tfdriver.verify.polling import Held
+
+INTRUDER = intruder_round(FOO, BAR)
+FUNCTION = function_round(FOO, BAR, TABLE)
+GONE = Outcome(Kind.BROKEN, "ResourceNotFoundException: no table", "ResourceNotFoundException")
+UNTRIED = Outcome(Kind.UNTRIED, "this function cannot try it")
+
+
+def judged(checks: tuple[Check, ...], name: str, streak: int = 3, **outcomes: Outcome):
+    by_name = {c.name: c for c in checks}
+    found = as_expected(checks, **outcomes)
+    held = Held(streak, 0.0, 1.5)
+    return judge.result(Pair("foo_bar", "bar"), by_name[name], by_name, found, held, 3)
+
+
+def test_refused_three_times_with_controls_is_passed():
+    found = judged(INTRUDER, "intruder")
+    assert (found.verdict, found.happened, found.expected) == (
+        Verdict.PASSED,
+        "AccessDenied, 3 times in a row",
+        "AccessDenied",
+    )
+    assert found.evidence.request_id == "id of intruder"
+    assert found.seconds == 1.5
+
+
+def test_an_intruder_who_got_in_is_failed():
+    assert judged(INTRUDER, "intruder", 0, intruder=ALLOWED).verdict is Verdict.FAILED
+
+
+@pytest.mark.parametrize("other", [THROTTLED, GONE, Outcome(Kind.UNKNOWN, "no answer")])
+def test_anything_but_access_denied_never_counts_as_refused(other):
+    found = judged(INTRUDER, "intruder", 0, intruder=other)
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert found.happened == other.said
+    assert "refused" not in found.happened
+
+
+@pytest.mark.parametrize("control", ["control_identity", "control_identity_after", "control_permitted"])
+@pytest.mark.parametrize("came_to", [THROTTLED, DENIED, GONE])
+def test_a_refusal_without_its_control_says_nothing(control, came_to):
+    found = judged(INTRUDER, "intruder", 0, **{control: came_to})
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "because of the control" in found.happened
+    assert came_to.said in found.happened
+
+
+def test_an_intruder_who_got_in_got_in_whatever_the_controls_say():
+    found = judged(INTRUDER, "intruder", 0, intruder=ALLOWED, control_identity=THROTTLED)
+    assert found.verdict is Verdict.FAILED
+
+
+def test_refused_twice_is_not_enough():
+    assert judged(INTRUDER, "intruder", 2).verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(("came_to", "verdict"), [(DENIED, "failed"), (GONE, "failed"), (THROTTLED, "inconclusive")])
+def test_who_should_get_in_and_does_not(came_to, verdict):
+    found = judged(FUNCTION, "granted dynamodb:PutItem", 0, granted_dynamodb_PutItem=came_to)
+    assert (found.verdict, found.happened) == (verdict, came_to.said)
+
+
+def test_what_could_not_be_tried_is_never_passed():
+    found = judged(FUNCTION, "not-granted dynamodb:Scan", 0, not_granted_dynamodb_Scan=UNTRIED)
+    assert (found.verdict, found.happened) == (Verdict.NOT_PROBED, UNTRIED.said)
+
+
+def test_a_control_that_could_not_be_tried_leaves_the_others():
+    found = judged(FUNCTION, "not-granted dynamodb:Scan", granted_dynamodb_PutItem=UNTRIED)
+    assert found.verdict is Verdict.PASSED
+
+
+def test_a_refusal_after_the_table_is_gone_says_nothing():
+    found = judged(FUNCTION, "not-granted dynamodb:Scan", 0, granted_dynamodb_PutItem=GONE)
+    assert found.verdict is Verdict.INCONCLUSIVE
+
+
+def test_how_long_it_took_is_told_only_if_it_took_time():
+    by_name = {c.name: c for c in INTRUDER}
+    held = Held(3, 12.34, 14.0, waited=True)
+    found = judge.result(Pair("a", "b"), by_name["intruder"], by_name, as_expected(INTRUDER), held, 3)
+    assert found.happened == "AccessDenied, 3 times in a row, from 12.3 s on"
+
+
+def looked(patient: bool, **outcomes: Outcome):
+    by_name = {c.name: c for c in INTRUDER}
+    return judge.look(by_name["intruder"], by_name, as_expected(INTRUDER, **outcomes), patient=patient)
+
+
+def test_waiting_helps_where_iam_may_lag_and_never_where_its_documents_are_wrong():
+    assert looked(True).good
+    assert not looked(True, intruder=ALLOWED).hopeless
+    assert looked(False, intruder=ALLOWED).hopeless
+    assert not looked(False, intruder=THROTTLED).hopeless
+    assert looked(True, intruder=GONE).hopeless
+    assert looked(True, intruder=replace(THROTTLED, code="ExpiredToken")).hopeless
+    assert not looked(True, control_identity=THROTTLED).good
+    assert not looked(True, control_identity=THROTTLED).hopeless

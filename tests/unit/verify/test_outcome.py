@@ -1,0 +1,87 @@
+"""What an answer of AWS says about access, and what says nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from tfdriver.aws import Answer
+from tfdriver.verify import outcome
+from tfdriver.verify.outcome import Kind
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (Answer("AccessDenied", "no", 403), Kind.DENIED),
+        (Answer("AccessDeniedException", "no", 400), Kind.DENIED),
+        (Answer("AccessDenied", "no", 503), Kind.UNKNOWN),
+        (Answer("Throttling", "slow", 400), Kind.UNKNOWN),
+        (Answer("ThrottlingException", "slow", 400), Kind.UNKNOWN),
+        (Answer("WhoKnows", "slow", 429), Kind.UNKNOWN),
+        (Answer("InternalFailure", "oh", 500), Kind.UNKNOWN),
+        (Answer("500", "", 500), Kind.UNKNOWN),
+        (Answer("ServiceUnavailable", "", 503), Kind.UNKNOWN),
+        (Answer("ExpiredToken", "", 403), Kind.UNKNOWN),
+        (Answer("ExpiredTokenException", "", 400), Kind.UNKNOWN),
+        (Answer("InvalidClientTokenId", "", 403), Kind.UNKNOWN),
+        (Answer("SignatureDoesNotMatch", "", 403), Kind.UNKNOWN),
+        (Answer(), Kind.UNKNOWN),
+        (Answer("ConditionalCheckFailedException", "", 400), Kind.ALLOWED),
+        (Answer("ResourceNotFoundException", "", 400), Kind.BROKEN),
+        (Answer("ValidationError", "", 400), Kind.BROKEN),
+    ],
+)
+def test_only_access_denied_says_that_somebody_is_kept_out(answer, kind):
+    assert outcome.from_answer(answer).kind is kind
+
+
+@pytest.mark.parametrize(
+    ("code", "may_change"), [("AccessDenied", True), ("Throttling", True), ("ExpiredToken", False), ("NotFound", False)]
+)
+def test_asking_again_helps_only_against_lag_and_throttling(code, may_change):
+    assert outcome.from_answer(Answer(code, "", 400)).may_change is may_change
+
+
+def test_no_answer_says_why():
+    assert outcome.from_answer(Answer(), "AWS cannot be reached").said == "AWS cannot be reached"
+    assert outcome.from_answer(Answer("Throttling", "Rate exceeded", 400, "r")).said == "Throttling: Rate exceeded"
+
+
+@pytest.mark.parametrize(
+    ("error_type", "message", "kind", "said"),
+    [
+        (
+            "ClientError",
+            "An error occurred (AccessDenied) when calling the AssumeRole operation: User: a\nis not",
+            Kind.DENIED,
+            "AssumeRole: AccessDenied: User: a\nis not",
+        ),
+        (
+            "ClientError",
+            "An error occurred (Throttling) when calling the AssumeRole operation (reached max retries: 4): Slow",
+            Kind.UNKNOWN,
+            "AssumeRole: Throttling: Slow",
+        ),
+        ("AccessDeniedException", "User: x", Kind.DENIED, "AccessDeniedException: User: x"),
+        ("Sandbox.Timedout", "Task timed out", Kind.BROKEN, "Sandbox.Timedout: Task timed out"),
+        ("", "nothing", Kind.UNKNOWN, ": nothing"),
+    ],
+)
+def test_the_error_of_a_process_is_read(error_type, message, kind, said):
+    found = outcome.from_text(error_type, message)
+    assert (found.kind, found.said) == (kind, said)
+
+
+@pytest.mark.parametrize(
+    ("said", "by"),
+    [
+        ("because no role trust policy allows the sts:AssumeRole action", "role trust policy"),
+        ("because no identity-based policy allows the sts:AssumeRole action", "identity-based policy"),
+        ("with an explicit deny in a service control policy: arn:aws:x", "service control policy"),
+        ("with an explicit deny in the role trust policy", "role trust policy"),
+        ("with an explicit deny in an identity-based policy", "identity-based policy"),
+        ("User: x is not authorized to perform: sts:AssumeRole on resource: y", ""),
+    ],
+)
+def test_aws_says_which_policy_decided(said, by):
+    assert outcome.decider(said) == by

@@ -1,0 +1,138 @@
+"""Policies that IAM has, held against Terraform's state and the spec."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.unit.builders import BAR, FOO
+from tfdriver import trust
+from tfdriver.decide import LiveRole, Unreadable, classify
+from tfdriver.verify import reference
+from tfdriver.verify.model import Pair, Verdict
+from tfdriver.verify.policy_checks import permissions_check, trust_check
+from tfdriver.verify.reference import Policies
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+POLICY = "arn:aws:iam::111111111111:policy/foo_bar_permissions"
+PUT = {"Statement": [{"Effect": "Allow", "Action": "dynamodb:PutItem", "Resource": "arn:t"}]}
+WIDE = {"Statement": [{"Effect": "Allow", "Action": "dynamodb:*", "Resource": "arn:t"}]}
+ADMIN = "arn:aws:iam::aws:policy/AdministratorAccess"
+TRUST = {
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]
+}
+
+
+def managed(kind: str, **attributes):
+    return {"mode": "managed", "type": kind, "name": "x", "instances": [{"attributes": attributes}]}
+
+
+def state(**role):
+    return {
+        "version": 4,
+        "outputs": {"probes": {"value": {"foo_bar": None}}},
+        "resources": [
+            {"mode": "data", "type": "aws_iam_policy", "instances": [{"attributes": {"arn": POLICY, "policy": "{}"}}]},
+            managed("aws_iam_role", name="foo_bar", assume_role_policy=json.dumps(TRUST), **role),
+            managed("aws_iam_policy", arn=POLICY, policy=json.dumps(PUT)),
+            managed("aws_iam_role_policy_attachment", role="foo_bar", policy_arn=POLICY),
+            managed("aws_iam_role_policy_attachment", role="other", policy_arn=ADMIN),
+            managed("aws_iam_role_policy", role="foo_bar", name="extra", policy=json.dumps(PUT)),
+        ],
+    }
+
+
+WANTED = Policies(TRUST, "", {POLICY: PUT}, {"extra": PUT})
+
+
+def test_the_state_says_which_policies_a_role_is_to_have():
+    assert reference.wanted_policies(state(), "foo_bar") == WANTED
+    assert reference.wanted_policies(state(), "nobody") is None
+    assert reference.wanted_policies({}, "foo_bar") is None
+
+
+def test_outputs_come_from_the_state():
+    assert reference.outputs(state(), "probes") == {"foo_bar": None}
+    assert reference.outputs({}, "probes") is None
+
+
+def checked(live: Policies, wanted: Policies = WANTED, trusting: bool = False):
+    return permissions_check(FOO, Pair("foo_bar", ""), wanted, live, trusting=trusting)
+
+
+def test_the_same_policies_are_passed():
+    found = checked(WANTED)
+    assert (found.verdict, found.happened) == (Verdict.PASSED, "the same, 2 policies")
+
+
+@pytest.mark.parametrize(
+    ("live", "words"),
+    [
+        (Policies(TRUST, "", {POLICY: WIDE}, {"extra": PUT}), "IAM has Allow dynamodb:* on arn:t instead of"),
+        (Policies(TRUST, "", {POLICY: PUT}, {"extra": WIDE}), "inline policy extra: IAM has Allow dynamodb:*"),
+        (Policies(TRUST, "", {POLICY: PUT, ADMIN: None}, {"extra": PUT}), f"{ADMIN} is attached, by no resource"),
+        (Policies(TRUST, "", {}, {"extra": PUT}), f"{POLICY} is not attached"),
+        (Policies(TRUST, "", {POLICY: PUT}, {}), "there is no inline policy extra"),
+        (
+            Policies(TRUST, "", {POLICY: PUT}, {"extra": PUT, "by-hand": PUT}),
+            "an inline policy by-hand, by no resource",
+        ),
+        (Policies(TRUST, "arn:b", {POLICY: PUT}, {"extra": PUT}), "its permissions boundary is arn:b, not none"),
+        (Policies(PUT, "", {POLICY: PUT}, {"extra": PUT}), "trust policy: IAM has"),
+    ],
+)
+def test_every_difference_is_found_and_named(live, words):
+    found = checked(live)
+    assert found.verdict is Verdict.FAILED
+    assert words in found.happened
+
+
+def test_the_trust_of_a_trusting_role_has_a_check_of_its_own():
+    live = Policies(PUT, "", {POLICY: PUT}, {"extra": PUT})
+    assert checked(live, trusting=True).verdict is Verdict.PASSED
+
+
+def test_what_only_the_role_itself_knows_of_is_inconclusive():
+    wanted = reference.wanted_policies(state(managed_policy_arns=[POLICY, ADMIN]), "foo_bar")
+    live = Policies(TRUST, "", {POLICY: PUT, ADMIN: None}, {"extra": PUT})
+    assert wanted is not None
+    assert checked(live, wanted).verdict is Verdict.INCONCLUSIVE
+    live = Policies(TRUST, "", {POLICY: WIDE, ADMIN: None}, {"extra": PUT})
+    assert checked(live, wanted).verdict is Verdict.FAILED
+
+
+def trusted(seen):
+    return trust_check(classify(FOO, [BAR], seen, {BAR.arn: "AROABAR"}), (BAR,), NOW)
+
+
+def live_role(given: trust.Trust):
+    return LiveRole(FOO.arn, "AROAFOO", trust.document(given), {})
+
+
+def test_an_exact_trust_is_passed_with_the_document_as_evidence():
+    found = trusted(live_role(trust.exact([BAR])))
+    assert found.verdict is Verdict.PASSED
+    assert BAR.arn in found.evidence.said
+    assert found.expected == "trusts 222222222222:role/bar"
+
+
+@pytest.mark.parametrize(
+    ("seen", "verdict", "words"),
+    [
+        (
+            live_role(trust.broad(FOO, [BAR], NOW)),
+            Verdict.FAILED,
+            "broad: trusts account 222222222222, only as role/bar",
+        ),
+        (live_role(trust.Trust(frozenset({"AROADEAD"}))), Verdict.FAILED, "orphaned: trusts the deleted role AROADEAD"),
+        (None, Verdict.FAILED, "does not exist"),
+        (Unreadable("no credentials"), Verdict.INCONCLUSIVE, "unreadable: no credentials"),
+        (live_role(trust.Trust(frozenset({"arn:aws:iam::333333333333:root"}))), Verdict.FAILED, "foreign: it trusts"),
+    ],
+)
+def test_any_other_trust_is_found_and_named(seen, verdict, words):
+    found = trusted(seen)
+    assert found.verdict is verdict
+    assert words in found.happened

@@ -1,0 +1,51 @@
+"""What modules put out as `probe`."""
+
+from __future__ import annotations
+
+import pytest
+
+from tfdriver.verify.probes import FunctionProbe, NoProbe, TableProbe, parse
+
+TABLE = {
+    "type": "dynamodb_table",
+    "table_name": "T",
+    "hash_key": "K",
+    "region": "us-west-2",
+    "granted": ["dynamodb:PutItem"],
+    "not_granted": [],
+}
+
+
+def test_a_table():
+    found = parse(TABLE | {"more": 1}, "m")
+    assert isinstance(found, TableProbe)
+    assert found.granted == ("dynamodb:PutItem",)
+
+
+def test_a_function_answers_attempts_only_if_it_says_so():
+    probe = {"type": "lambda", "function_name": "bar", "region": "us-west-2"}
+    assert parse(probe, "m") == FunctionProbe(function_name="bar", region="us-west-2", attempts=False)
+    assert parse(probe | {"attempts": True}, "m") == FunctionProbe(
+        function_name="bar", region="us-west-2", attempts=True
+    )
+
+
+def test_no_probe():
+    assert parse(None, "team_a") == NoProbe(reason="module team_a puts out no probe")
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ({k: v for k, v in TABLE.items() if k != "hash_key"}, "hash_key"),
+        (TABLE | {"granted": "dynamodb:PutItem"}, "granted"),
+        ({"type": "s3"}, "s3"),
+        ({}, "type"),
+        ("text", "modules/README.md"),
+    ],
+)
+def test_a_wrong_probe_says_what_is_wrong(value, words):
+    found = parse(value, "team_a")
+    assert isinstance(found, NoProbe)
+    assert words in found.reason
+    assert "module team_a" in found.reason
