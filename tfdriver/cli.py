@@ -19,6 +19,7 @@ from tfdriver import __version__
 from tfdriver.aws import Aws
 from tfdriver.commands import demo as demo_command
 from tfdriver.commands import destroy as destroy_command
+from tfdriver.commands import explain as explain_command
 from tfdriver.commands import init as init_command
 from tfdriver.commands import plan as plan_command
 from tfdriver.commands import render as render_command
@@ -35,6 +36,7 @@ from tfdriver.interrupts import Interrupts
 from tfdriver.overview import Overview
 from tfdriver.session import Options, Session, open_session, real_tools
 
+_LONGEST_ERROR = 100_000  # bytes
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -269,6 +271,29 @@ def status(options: _Global, drift: bool, detailed_exitcode: bool, as_json: bool
     code = found.exit_code(detailed=detailed_exitcode)
     output.result("status", found, code)
     return code
+
+
+@cli.command()
+@click.argument("error_or_role")
+@_JSON
+@click.pass_obj
+def explain(options: _Global, error_or_role: str, as_json: bool) -> None:
+    """Say why AssumeRole was refused, and the one thing to change.
+
+    ERROR_OR_ROLE is AWS's message in quotes, `-` for standard input, or a role of the spec (name or ARN).
+
+    \b
+    Examples:
+      tfdriver explain foo_bar
+      aws sts assume-role ... 2>&1 | tfdriver explain -
+    """
+    output = Output(as_json=as_json)
+    piped = error_or_role == "-"
+    text = sys.stdin.buffer.read(_LONGEST_ERROR).decode("utf-8", "replace") if piped else error_or_role
+    with output.progress() as progress:
+        tools = real_tools(os.environ, progress, Interrupts())
+        found = explain_command.explain(text, Options(options.project), tools, Aws())
+    output.result("explain", found)
 
 
 @cli.command(context_settings={"ignore_unknown_options": True})

@@ -1,0 +1,210 @@
+"""explain in the sandbox: break the example in the ways it breaks, ask why, do what it says to change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.fakes.world import Lines
+from tfdriver.aws import Aws
+from tfdriver.clock import Clock
+from tfdriver.commands.explain import Explanation, explain
+from tfdriver.commands.init import init
+from tfdriver.errors import TfdriverError
+from tfdriver.interrupts import Interrupts
+from tfdriver.sandbox.run import start
+from tfdriver.session import Options, Tools, read_spec
+
+FOO = "arn:aws:iam::111111111111:role/foo_bar"
+BAR = "arn:aws:iam::222222222222:role/bar"
+LAMBDA = {
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]
+}
+
+
+class Accounts:
+    """The example's two accounts with their roles, and how to ask."""
+
+    def __init__(self, project) -> None:
+        self.options = Options(project)
+        self.a = boto3.Session(profile_name="account_a").client("iam")
+        self.b = boto3.Session(profile_name="account_b").client("iam")
+        self.make_bar(may(FOO))
+        self.a.create_role(RoleName="foo_bar", AssumeRolePolicyDocument=json.dumps(trust(BAR)))
+
+    def make_bar(self, *statements: dict[str, Any]) -> None:
+        document = json.dumps(LAMBDA | {"Version": "2012-10-17"})
+        self.b.create_role(RoleName="bar", AssumeRolePolicyDocument=document)
+        body = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+        arn = self.b.create_policy(PolicyName="bar_permissions", PolicyDocument=body)["Policy"]["Arn"]
+        self.b.attach_role_policy(RoleName="bar", PolicyArn=arn)
+
+    def delete_bar(self) -> None:
+        arn = "arn:aws:iam::222222222222:policy/bar_permissions"
+        for name in self.b.list_role_policies(RoleName="bar")["PolicyNames"]:
+            self.b.delete_role_policy(RoleName="bar", PolicyName=name)
+        self.b.detach_role_policy(RoleName="bar", PolicyArn=arn)
+        self.b.delete_policy(PolicyArn=arn)
+        self.b.delete_role(RoleName="bar")
+
+    def set_trust(self, document: dict[str, Any]) -> None:
+        self.a.update_assume_role_policy(RoleName="foo_bar", PolicyDocument=json.dumps(document))
+
+    def ask(self, text: str = "foo_bar") -> Explanation:
+        tools = Tools({}, Lines(), Interrupts(), Aws(), Clock())
+        return explain(text, self.options, tools, Aws())
+
+
+def may(resource: str, effect: str = "Allow") -> dict[str, Any]:
+    return {"Effect": effect, "Action": "sts:AssumeRole", "Resource": resource}
+
+
+def trust(principal: str, **condition: Any) -> dict[str, Any]:
+    statement = {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole"}
+    return {"Version": "2012-10-17", "Statement": [statement | ({"Condition": condition} if condition else {})]}
+
+
+@pytest.fixture
+def accounts(tmp_path, monkeypatch) -> Iterator[Accounts]:
+    init(tmp_path / "foo-bar")
+    with start(list(read_spec(tmp_path / "foo-bar").accounts.values())) as sandbox:
+        for name in sandbox.unset:
+            monkeypatch.delenv(name, raising=False)
+        for name, value in sandbox.environment.items():
+            monkeypatch.setenv(name, value)
+        yield Accounts(tmp_path / "foo-bar")
+
+
+def test_what_is_as_it_should_be(accounts):
+    found = accounts.ask()
+    (pair,) = found.pairs
+    assert pair.allowed is True
+    assert found.change.startswith("Nothing: both documents allow it")
+    assert found.pairs == accounts.ask(BAR).pairs == accounts.ask("bar").pairs
+
+
+def test_a_trusted_role_that_was_recreated(accounts):
+    accounts.delete_bar()
+    accounts.make_bar(may(FOO))
+    found = accounts.ask()
+    assert "the id of a role that was deleted" in found.pairs[0].trust.words
+    assert found.change == "Run `tfdriver tighten`"
+
+
+def test_a_policy_that_names_another_role(accounts):
+    accounts.delete_bar()
+    accounts.make_bar(may(FOO + "_old"))
+    accounts.set_trust(trust(BAR))
+    found = accounts.ask()
+    assert f"its policy bar_permissions lets it assume {FOO}_old instead of {FOO}" in found.pairs[0].permissions.words
+    assert found.change == "Run `tfdriver up`"
+
+
+def test_an_inline_deny(accounts):
+    body = json.dumps({"Version": "2012-10-17", "Statement": [may("*", "Deny")]})
+    accounts.b.put_role_policy(RoleName="bar", PolicyName="quarantine", PolicyDocument=body)
+    assert "Remove that Deny from policy quarantine of role bar" in accounts.ask().change
+
+
+def test_a_deadline_that_passed(accounts):
+    condition = {"ArnEquals": {"aws:PrincipalArn": BAR}, "DateLessThan": {"aws:CurrentTime": "2020-01-01T00:00:00Z"}}
+    accounts.set_trust(trust("arn:aws:iam::222222222222:root", **condition))
+    found = accounts.ask()
+    assert "the deadline has passed" in found.pairs[0].trust.words
+    assert found.change == "Run `tfdriver tighten`"
+
+
+def test_an_external_id_that_differs(accounts):
+    accounts.set_trust(trust(BAR, StringEquals={"sts:ExternalId": "their-id"}))
+    assert "the external id differs: foo_bar wants their-id, the spec says none" in accounts.ask().pairs[0].trust.words
+
+
+def test_the_sandboxs_own_refusal_of_a_stranger(accounts):
+    with pytest.raises(ClientError) as refused:
+        boto3.Session(profile_name="account_b").client("sts").assume_role(RoleArn=FOO, RoleSessionName="intruder")
+    found = accounts.ask(str(refused.value))
+    assert found.words == (
+        "The role's trust policy does not let the caller in",
+        "arn:aws:iam::222222222222:user/admin is not one that foo_bar is to trust: the spec says bar of account_b",
+    )
+    assert found.change.startswith("Nothing, unless it should get in")
+    assert found.pairs == ()
+
+
+def said(reason: str = "", *, action: str = "sts:AssumeRole", resource: str = FOO, caller: str = "bar/x") -> str:
+    who = f"arn:aws:sts::222222222222:assumed-role/{caller}"
+    if caller.startswith("foo_bar"):
+        who = who.replace("2" * 12, "1" * 12)
+    return f"User: {who} is not authorized to perform: {action} on resource: {resource} {reason}".rstrip()
+
+
+def test_a_refusal_by_what_cannot_be_seen_is_believed(accounts):
+    found = accounts.ask(said("with an explicit deny in a service control policy"))
+    assert found.pairs[0].allowed is True
+    assert found.change.startswith("Ask who administers that organization")
+
+
+def test_a_refusal_that_no_longer_stands(accounts):
+    found = accounts.ask(said("because no role trust policy allows the sts:AssumeRole action"))
+    assert found.change.startswith("Both documents allow it now. Try again")
+
+
+def test_aws_word_decides_where_both_documents_refuse(accounts):
+    accounts.delete_bar()
+    accounts.make_bar(may(FOO + "_old"))
+    by_trust = accounts.ask(said("because no role trust policy allows the sts:AssumeRole action"))
+    by_identity = accounts.ask(said("because no identity-based policy allows the sts:AssumeRole action"))
+    assert (by_trust.change, by_identity.change) == ("Run `tfdriver tighten`", "Run `tfdriver up`")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (said(action="dynamodb:GetItem", resource="table", caller="foo_bar/x"), "so sts:AssumeRole worked"),
+        (said(action="dynamodb:PutItem", resource="table"), "it must assume the other account's role first"),
+        (said(action="sts:TagSession"), "without session tags"),
+        (said(resource=FOO + "x"), "foo_barx is no role of foo-bar"),
+    ],
+)
+def test_what_is_not_about_the_two_documents(accounts, text, words):
+    found = accounts.ask(text)
+    assert words in found.words[-1]
+    assert found.pairs == ()
+
+
+@pytest.mark.parametrize(("profile", "allowed"), [("account_a", None), ("account_b", None)])
+def test_one_side_that_cannot_be_seen_is_said(accounts, monkeypatch, tmp_path, profile, allowed):
+    credentials = (tmp_path / "one").resolve()
+    body = boto3.Session()._session.full_config["profiles"][profile]
+    lines = "\n".join(f"{k} = {v}" for k, v in body.items())
+    credentials.write_text(f"[{profile}]\n{lines}\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(credentials))
+    found = accounts.ask()
+    (unseen,) = found.unseen
+    assert profile not in unseen
+    assert found.pairs[0].allowed is allowed
+
+
+def test_offline_the_text_alone_is_explained(accounts, monkeypatch, tmp_path):
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    text = said("because no identity-based policy allows the sts:AssumeRole action")
+    found = accounts.ask(text)
+    assert [u.partition(":")[0] for u in found.unseen] == ["account_a", "account_b"]
+    assert found.change == f"In account 222222222222: allow sts:AssumeRole on exactly {FOO} in the caller's permissions"
+    accounts.options = Options(tmp_path)
+    alone = accounts.ask(text)
+    assert alone.change == found.change
+    assert "there is no such file" in alone.unseen[0]
+
+
+def test_what_is_neither_an_error_nor_a_role(accounts, tmp_path):
+    with pytest.raises(TfdriverError, match=r"'foo_baz' is neither an error of AWS.*foo_bar, bar"):
+        accounts.ask("foo_baz")
+    accounts.options = Options(tmp_path)
+    with pytest.raises(TfdriverError, match="no such file"):
+        accounts.ask("foo_bar")

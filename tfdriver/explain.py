@@ -1,0 +1,192 @@
+"""Why may a role (not) assume another? Both documents of a pair, evaluated as AWS would. Pure; no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from tfdriver import wording
+from tfdriver.conditions import Context, like
+from tfdriver.decide import Kind, LiveRole, TrustState, Unreadable
+from tfdriver.evaluator import Effect, Principal, Request, find, find_trust
+from tfdriver.policies import NamedPolicy, RolePolicies
+from tfdriver.spec.model import Role
+
+ACTION = "sts:AssumeRole"
+# What AWS knows of a call and we do not: a condition on one of these neither helps an Allow nor stops a Deny.
+_UNKNOWN = ("aws:*", "sts:rolesessionname", "sts:sourceidentity", "sts:transitivetagkeys")
+_TIGHTEN, _UP = "Run `tfdriver tighten`", "Run `tfdriver up`"
+_OVERWRITE = "If nobody meant that, run `tfdriver tighten --overwrite`"
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What was seen of a pair. state: of the trusting role; caller, policies: of the trusted one."""
+
+    state: TrustState
+    caller: LiveRole | Unreadable | None
+    policies: RolePolicies | Unreadable | None
+
+
+@dataclass(frozen=True)
+class Side:
+    """What one document says. allows: None if it can't be told; words, change: sentences without a full stop."""
+
+    allows: bool | None
+    words: str
+    change: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What both documents say of a pair. allowed: None if it can't be told; change: the one thing to change, or ''."""
+
+    trusting: str
+    trusting_account: str
+    trusted: str
+    trusted_account: str
+    permissions: Side
+    trust: Side
+
+    @property
+    def allowed(self) -> bool | None:
+        """Whether both allow it, as across accounts both must."""
+        answers = (self.permissions.allows, self.trust.allows)
+        return False if False in answers else None if None in answers else True
+
+    @property
+    def change(self) -> str:
+        """The one thing to change: of the permissions first, for what `up` does there it needs for the trust too."""
+        refusing = [side for side in (self.permissions, self.trust) if side.allows is False]
+        return refusing[0].change if refusing else ""
+
+
+def judge(trusting: Role, trusted: Role, sight: Sight, now: datetime) -> Verdict:
+    """Return what both documents say of `trusted` assuming `trusting`, with the external id of the spec."""
+    request = _request(trusting, trusted, now)
+    return Verdict(
+        trusting.name,
+        trusting.account.name,
+        trusted.name,
+        trusted.account.name,
+        _permissions(trusting, trusted, sight, request),
+        _trust(trusting, trusted, sight, request, now),
+    )
+
+
+def _request(trusting: Role, trusted: Role, now: datetime) -> Request:
+    facts = {
+        "aws:principalarn": trusted.arn,
+        "aws:principalaccount": trusted.account.id,
+        "aws:principaltype": "AssumedRole",
+        "aws:principalisawsservice": "false",
+        "aws:securetransport": "true",
+        "aws:currenttime": now.astimezone(UTC).isoformat(),
+        "aws:epochtime": str(int(now.timestamp())),
+    }
+    if trusting.external_id is not None:
+        facts["sts:externalid"] = trusting.external_id
+    return Request(ACTION, trusting.arn, Context(facts, _UNKNOWN))
+
+
+def _permissions(trusting: Role, trusted: Role, sight: Sight, request: Request) -> Side:
+    policies = sight.policies
+    if sight.caller is None:
+        return Side(False, f"there is no role {trusted.name}", _UP)
+    if policies is None or isinstance(policies, Unreadable):
+        return Side(None, policies.reason if policies else "not looked at")
+    denying = _by(policies.policies, request, Effect.DENY)
+    if denying:
+        change = f"Remove that Deny from policy {denying.name} of role {trusted.name}, or except {trusting.arn} from it"
+        return Side(False, f"policy {denying.name} denies it", change)
+    allowing = _by(policies.policies, request, Effect.ALLOW)
+    if allowing is None:
+        return _not_allowed(trusting, trusted, policies)
+    boundary = policies.boundary
+    if boundary and find([boundary.document], request).effect is not Effect.ALLOW:
+        change = f"Allow {ACTION} on {trusting.arn} in the permissions boundary {boundary.name}"
+        return Side(
+            False, f"policy {allowing.name} allows it, the permissions boundary {boundary.name} does not", change
+        )
+    return Side(True, f"policy {allowing.name} allows it")
+
+
+def _by(policies: Iterable[NamedPolicy], request: Request, effect: Effect) -> NamedPolicy | None:
+    return next((policy for policy in policies if find([policy.document], request).effect is effect), None)
+
+
+def _not_allowed(trusting: Role, trusted: Role, policies: RolePolicies) -> Side:
+    """Say what the policies allow instead: other roles, this one under a condition, or nothing of the kind."""
+    statements = [(p.name, s) for p in policies.policies for s in _allowing(p.document)]
+    fitting = [name for name, s in statements if any(like(r, trusting.arn) for r in _strings(s.get("Resource")))]
+    if fitting:
+        return Side(
+            False,
+            f"policy {fitting[0]} allows it only under conditions that do not hold, or that cannot be told from here",
+            f"Look at the conditions in policy {fitting[0]} of role {trusted.name}",
+        )
+    if statements:
+        named = ", ".join(sorted({r for _, s in statements for r in _strings(s.get("Resource"))})) or "something else"
+        words = f"its policy {statements[0][0]} lets it assume {named} instead of {trusting.arn}"
+        return Side(False, words, _UP)
+    return Side(False, f"none of its policies allows {ACTION}", _UP)
+
+
+def _allowing(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the statements that allow AssumeRole on something."""
+    found = document.get("Statement", [])
+    statements = [found] if isinstance(found, Mapping) else found
+    return [
+        s
+        for s in statements
+        if s.get("Effect") == "Allow" and any(like(a.lower(), ACTION.lower()) for a in _strings(s.get("Action")))
+    ]
+
+
+def _strings(value: Any) -> list[str]:
+    values = [value] if isinstance(value, str) else value
+    return [v for v in values if isinstance(v, str)] if isinstance(values, list) else []
+
+
+def _trust(trusting: Role, trusted: Role, sight: Sight, request: Request, now: datetime) -> Side:
+    state = sight.state
+    if state.kind is Kind.ABSENT:
+        return Side(False, f"there is no role {trusting.name}", _UP)
+    if state.live is None:
+        return Side(None, state.detail)
+    role_id = sight.caller.role_id if isinstance(sight.caller, LiveRole) else ""
+    session = f"arn:{trusted.account.partition}:sts::{trusted.account.id}:assumed-role/{trusted.name}/session"
+    caller = Principal(session, trusted.account.id, role_id, trusted.arn)
+    effect = find_trust(state.live.trust_policy, caller, request).effect
+    if effect is Effect.DENY:
+        return Side(
+            False, f"the trust policy of {trusting.name} denies {trusted.name}", f"Remove that Deny. {_OVERWRITE}"
+        )
+    if effect is Effect.ALLOW:
+        return Side(True, f"{trusting.name} lets {trusted.name} in")
+    return _not_let_in(trusting, trusted, state, sight.caller, now)
+
+
+def _not_let_in(
+    trusting: Role, trusted: Role, state: TrustState, caller: LiveRole | Unreadable | None, now: datetime
+) -> Side:
+    """Say why a trust policy lets nobody of this name in."""
+    finish = _UP if caller is None else _TIGHTEN
+    trust = state.trust
+    if trust is None:
+        words = f"the trust policy of {trusting.name} does not let {trusted.name} in: {state.detail}"
+        return Side(False, words, _OVERWRITE)
+    if trust.dead_ids:
+        dead = ", ".join(sorted(trust.dead_ids))
+        return Side(False, f"{trusting.name} trusts {dead}, the id of a role that was deleted", finish)
+    if trust.external_id != trusting.external_id:
+        wanted, ours = trust.external_id or "none", trusting.external_id or "none"
+        words = f"the external id differs: {trusting.name} wants {wanted}, the spec says {ours}"
+        return Side(False, words, f"Put the right one into tfdriver.yaml. {_OVERWRITE}")
+    if trust.expired(now):
+        return Side(False, f"the deadline has passed: {trusting.name} trusted {wording.trusted(trust)}", finish)
+    foreign = state.kind is Kind.FOREIGN
+    words = f"{trusting.name} trusts {wording.trusted(trust)}, not {trusted.name}"
+    return Side(False, words, _OVERWRITE if foreign else finish)
