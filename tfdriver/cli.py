@@ -17,9 +17,11 @@ import click
 
 from tfdriver import __version__
 from tfdriver.aws import Aws
+from tfdriver.clock import Clock
 from tfdriver.commands import demo as demo_command
 from tfdriver.commands import destroy as destroy_command
 from tfdriver.commands import explain as explain_command
+from tfdriver.commands import graph as graph_command
 from tfdriver.commands import init as init_command
 from tfdriver.commands import plan as plan_command
 from tfdriver.commands import render as render_command
@@ -296,6 +298,39 @@ def explain(options: _Global, error_or_role: str, as_json: bool) -> None:
     output.result("explain", found)
 
 
+@cli.command()
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice([form.value for form in graph_command.Format]),
+    default="tree",
+    show_default=True,
+    help="What to draw it as; SVG needs no other program.",
+)
+@click.option("-o", "--output", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write it there.")
+@click.option("--phases", is_flag=True, help="What is trusted after each of the three phases, side by side.")
+@click.option("--live", is_flag=True, help="Ask AWS what is trusted now, instead of reading the spec only.")
+@_JSON
+@click.pass_obj
+def graph(options: _Global, form: str, file: Path | None, phases: bool, live: bool, as_json: bool) -> None:
+    """Draw who trusts whom; asks AWS only with --live.
+
+    \b
+    Example:
+      tfdriver graph --format svg --phases -o graph.svg
+    """
+    if phases and live:
+        raise click.UsageError("--phases shows what `up` would do, --live what is there: give one of them")
+    drawn = graph_command.graph(
+        options.project,
+        graph_command.Format(form),
+        Clock().now(),
+        three_phases=phases,
+        live=Aws() if live else None,
+    )
+    Output(as_json=as_json).result("graph", graph_command.write(drawn, file) if file else drawn)
+
+
 @cli.command(context_settings={"ignore_unknown_options": True})
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @click.option("--log", type=click.Path(path_type=Path, dir_okay=False), help="Write a line per API call there.")
@@ -340,7 +375,8 @@ def _session(
         output.warn(f"{', '.join(dropped)} would change what Terraform does, and is not passed on to it")
     with output.progress() as progress:
         tools = real_tools(os.environ, progress, Interrupts())
-        with open_session(command, Options(options.project, timeout, lock_timeout or 0), tools) as session:
+        chosen = Options(options.project, timeout, lock_timeout or 0, lint=command in ("plan", "up"))
+        with open_session(command, chosen, tools) as session:
             yield session
 
 

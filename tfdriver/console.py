@@ -15,6 +15,7 @@ from rich.table import Table
 from tfdriver import __version__, wording
 from tfdriver.commands.demo import Told
 from tfdriver.commands.explain import Explanation
+from tfdriver.commands.graph import Drawn
 from tfdriver.commands.init import InitResult
 from tfdriver.commands.plan import Planned
 from tfdriver.commands.render import Rendered
@@ -148,6 +149,13 @@ class Output:
     def _(self, value: Rendered) -> None:
         for name, files in value.files.items():
             self._out.print(f"compositions/{name}: {', '.join(files) if files else 'as it should be'}")
+
+    @_text.register
+    def _(self, value: Drawn) -> None:
+        if value.file:
+            self._out.print(f"wrote {escape(value.file)}")
+        else:
+            sys.stdout.write(value.text)  # as it is: rich would look for markup and emoji in it
 
     @_text.register
     def _(self, value: Told) -> None:

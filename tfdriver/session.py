@@ -21,6 +21,8 @@ from tfdriver.environment import terraform_environment
 from tfdriver.errors import TfdriverError
 from tfdriver.halfway import loud
 from tfdriver.interrupts import Interrupts
+from tfdriver.lint import warnings
+from tfdriver.lint_module import lint_project
 from tfdriver.lock import announce, locked
 from tfdriver.mirror import cli_config
 from tfdriver.observe import Observation
@@ -38,11 +40,15 @@ _ROOM_NEEDED = 20_000_000  # bytes: states, logs and rendered files of a run, wi
 
 @dataclass(frozen=True)
 class Options:
-    """What a user may set for a run. timeout: seconds per Terraform command; lock_timeout: seconds to wait."""
+    """What a user may set for a run. timeout: seconds per Terraform command; lock_timeout: seconds to wait.
+
+    lint: whether to look for dangerous policies first; errors stop, warnings are told.
+    """
 
     project: Path
     timeout: float | None = None
     lock_timeout: float = 0
+    lint: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,6 +111,8 @@ def read_spec(project: Path) -> Spec:
 def open_session(command: str, options: Options, tools: Tools) -> Iterator[Session]:
     """Give the opened project inside the `with` block. command: for others to be told who is at work."""
     spec = read_spec(options.project)
+    for finding in warnings(lint_project(spec)) if options.lint else ():
+        tools.progress.note(f"warning: {finding}")
     with tempfile.TemporaryDirectory(prefix="tfdriver-") as private:
         program = find_program(tools.environ)
         environment = terraform_environment(tools.environ, cli_config(tools.environ, Path(private)))

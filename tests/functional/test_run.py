@@ -298,3 +298,14 @@ def test_an_old_terraform_is_refused(stage, version, good):
         with pytest.raises(TfdriverError, match="Install Terraform"):
             stage.run(up)
         assert not (stage.project / "compositions").exists()
+
+
+def test_a_dangerous_policy_stops_and_a_doubtful_one_is_told(stage):
+    spec = stage.project / "tfdriver.yaml"
+    spec.write_text(spec.read_text().replace("trusts: [bar]", "trusts: [bar]\n    guard: false"))
+    stage.run(up, tighten=False)
+    assert any("without a guard" in said for said in stage.progress.said)
+    module = stage.project / "modules/team_a_foo_ddb/main.tf"
+    module.write_text(module.read_text().replace('"dynamodb:PutItem"', '"*"'))
+    with pytest.raises(TfdriverError, match=r"modules/team_a_foo_ddb/main.tf.*allows every action"):
+        stage.run(up)
