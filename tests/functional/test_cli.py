@@ -114,3 +114,9 @@ def test_the_committed_compositions_are_what_render_writes(tmp_path, capsys):
     for fresh in (project / "compositions").rglob("*"):
         if fresh.is_file() and ".tfdriver" not in fresh.parts:
             assert fresh.read_bytes() == (ROOT / fresh.relative_to(project)).read_bytes(), fresh.name
+
+
+def test_the_picture_in_the_readme_is_what_graph_draws(tmp_path):
+    assert cli.run(["-C", str(ROOT), "graph", "--format", "svg", "--phases", "-o", str(tmp_path / "g.svg")]) == 0
+    assert (tmp_path / "g.svg").read_text() == (ROOT / "docs/phases.svg").read_text()
+    assert "docs/phases.svg" in (ROOT / "README.md").read_text()
