@@ -16,10 +16,8 @@ from tfdriver.verify import outcome
 from tfdriver.verify.calls import Calls, request_id
 from tfdriver.verify.function import Function
 from tfdriver.verify.outcome import Kind, Outcome
-from tfdriver.verify.plan import Attempt, Check
+from tfdriver.verify.plan import WRITE, Attempt, Check
 from tfdriver.verify.probes import TableProbe
-
-WRITE = "write"
 
 
 def write_check(trusting: Role, trusted: Role, table: TableProbe) -> Check:

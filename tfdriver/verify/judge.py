@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from tfdriver.verify.model import CheckResult, Evidence, Pair, Verdict
 from tfdriver.verify.outcome import Kind, Outcome
-from tfdriver.verify.plan import Check
+from tfdriver.verify.plan import WRITE, Check
 from tfdriver.verify.polling import Held, Look
 
 Outcomes = Mapping[str, Outcome]
@@ -22,7 +23,7 @@ def look(check: Check, controls: Mapping[str, Check], outcomes: Outcomes, *, pat
     if own.kind is check.expected and failed is None:
         return Look(good=True)
     unexpected = own if own.kind is not check.expected else outcomes[failed.name] if failed else own
-    hopeless = not unexpected.may_change or (not patient and unexpected.kind is not Kind.UNKNOWN)
+    hopeless = not unexpected.may_change or (not patient and not unexpected.transient)
     return Look(good=False, hopeless=hopeless)
 
 
@@ -41,6 +42,21 @@ def result(
     evidence = Evidence(own.request_id, own.item_key, own.said)
     seconds = round(held.seconds, 3)
     return CheckResult(pair, check.name, check.tried, str(check.expected), happened, verdict, evidence, seconds)
+
+
+def hinted(checks: Sequence[CheckResult]) -> list[CheckResult]:
+    """Return the checks of a spec, with a hint on a process that is refused what its role is allowed."""
+    may_assume = {check.pair for check in checks if check.name == "assume" and check.verdict is Verdict.PASSED}
+    return [_hinted(check) if check.name == WRITE and check.pair in may_assume else check for check in checks]
+
+
+def _hinted(check: CheckResult) -> CheckResult:
+    if check.verdict is not Verdict.FAILED or not check.evidence.said.startswith("AssumeRole: AccessDenied"):
+        return check
+    hint = (
+        "asked to do as the spec says, it gets in: so the function sends another external id than the spec's, or none"
+    )
+    return replace(check, happened=f"{check.happened}. But {hint}")
 
 
 def _verdict(

@@ -38,6 +38,11 @@ class Outcome:
         """Whether asking again may help: permissions spread slowly, and who was throttled waits."""
         return self.kind in (Kind.ALLOWED, Kind.DENIED, Kind.UNKNOWN) and self.code not in _EXPIRED
 
+    @property
+    def transient(self) -> bool:
+        """Whether asking again may help even where permissions stay as they are: no answer yet, throttling."""
+        return self.kind is Kind.UNKNOWN and self.code not in _EXPIRED | _DENIED
+
 
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})

@@ -13,6 +13,7 @@ from tfdriver.verify.probes import TableProbe
 IN_A_ROW = 3
 
 WHO, WHO_AGAIN, PERMITTED = "control-identity", "control-identity-after", "control-permitted"
+WRITE = "write"
 WHO_AS_ROLE = "control-identity-as-role"
 
 

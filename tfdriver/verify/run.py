@@ -60,7 +60,7 @@ def run(scene: Scene) -> tuple[list[CheckResult], tuple[str, ...]]:
     ]
     of_pairs = side_by_side(lambda job: job(), jobs)
     results = [check for found in [*of_roles.values(), *of_pairs] for check in found]
-    return results, tuple(item for writing in writings for item in writing.kept)
+    return judge.hinted(results), tuple(item for writing in writings for item in writing.kept)
 
 
 def _role_checks(scene: Scene, role: Role) -> list[CheckResult]:

@@ -106,6 +106,8 @@ def test_waiting_helps_where_iam_may_lag_and_never_where_its_documents_are_wrong
     assert looked(True).good
     assert not looked(True, intruder=ALLOWED).hopeless
     assert looked(False, intruder=ALLOWED).hopeless
+    assert looked(False, intruder=replace(THROTTLED, code="AccessDenied")).hopeless
+    assert not looked(True, intruder=replace(THROTTLED, code="AccessDenied")).hopeless
     assert not looked(False, intruder=THROTTLED).hopeless
     assert looked(True, intruder=GONE).hopeless
     assert looked(True, intruder=replace(THROTTLED, code="ExpiredToken")).hopeless

@@ -1,0 +1,179 @@
+"""The example's two roles, table and function in the sandbox, made without Terraform: fast, and easy to break."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.functional.sandbox.world import admin
+from tests.unit.builders import BAR, FOO, A, B, spec
+from tfdriver import assets, trust
+from tfdriver.aws import Aws
+from tfdriver.clock import Clock
+from tfdriver.observe import observe
+from tfdriver.package import zip_folder
+from tfdriver.sandbox.run import Sandbox, start
+from tfdriver.spec.model import Role, Spec
+from tfdriver.verify.model import CheckResult, Verdict
+from tfdriver.verify.polling import Waiting
+from tfdriver.verify.run import Scene, run
+
+EXTERNAL_ID = "the-external-id"
+TABLE = "TestTable"
+TABLE_ARN = f"arn:aws:dynamodb:us-west-2:{A.id}:table/{TABLE}"
+PROBES = {
+    "foo_bar": {
+        "type": "dynamodb_table",
+        "table_name": TABLE,
+        "hash_key": "MyPrimaryKey",
+        "region": "us-west-2",
+        "granted": ["dynamodb:PutItem"],
+        "not_granted": ["dynamodb:GetItem", "dynamodb:Scan"],
+    },
+    "bar": {"type": "lambda", "function_name": "bar", "region": "us-west-2", "attempts": True},
+}
+LAMBDA_TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+}
+
+
+def allow(action: str, resource: str) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, "Resource": resource}]}
+
+
+PERMISSIONS = {"foo_bar": allow("dynamodb:PutItem", TABLE_ARN), "bar": allow("sts:AssumeRole", FOO.arn)}
+
+
+@dataclass
+class Setup:
+    """The running sandbox, the spec, and what Terraform's states would say. environ: for `Aws`."""
+
+    sandbox: Sandbox
+    spec: Spec
+    states: dict[str, Any] = field(default_factory=dict)
+
+    def client(self, service: str, account: str) -> Any:
+        """A client of an account's administrator."""
+        return admin(self.sandbox, self.spec.accounts[account]).client(service)
+
+    @property
+    def foo(self) -> Role:
+        """The trusting role."""
+        return self.spec.roles["foo_bar"]
+
+    def set_trust(self, document: Mapping[str, Any]) -> None:
+        self.client("iam", "account_a").update_assume_role_policy(
+            RoleName="foo_bar", PolicyDocument=json.dumps(document)
+        )
+
+    def tighten(self) -> None:
+        self.set_trust(trust.document(trust.exact([BAR], self.foo.external_id)))
+
+    def permit(self, role: Role, document: Mapping[str, Any]) -> None:
+        iam = self.client("iam", role.account.name)
+        iam.put_role_policy(RoleName=role.name, PolicyName="permissions", PolicyDocument=json.dumps(document))
+
+    def configure(self, external_id: str | None) -> None:
+        """Set what the function sends as external id."""
+        target = {"role_arn": FOO.arn, "external_id": external_id, "table_name": TABLE, "region": "us-west-2"}
+        self.client("lambda", "account_b").update_function_configuration(
+            FunctionName="bar", Environment={"Variables": {"TARGETS": json.dumps([target])}}
+        )
+
+    def make_table(self) -> None:
+        key = "MyPrimaryKey"
+        self.client("dynamodb", "account_a").create_table(
+            TableName=TABLE,
+            KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+
+    def make_bar(self) -> None:
+        document = json.dumps(LAMBDA_TRUST)
+        self.client("iam", "account_b").create_role(RoleName="bar", AssumeRolePolicyDocument=document)
+        self.permit(BAR, PERMISSIONS["bar"])
+
+    def delete_bar(self) -> None:
+        iam = self.client("iam", "account_b")
+        iam.delete_role_policy(RoleName="bar", PolicyName="permissions")
+        iam.delete_role(RoleName="bar")
+
+    def make_function(self) -> None:
+        code = zip_folder(assets.modules() / "team_b_bar_app" / "lambda")
+        self.client("lambda", "account_b").create_function(
+            FunctionName="bar",
+            Role=BAR.arn,
+            Runtime="python3.13",
+            Handler="handler.handler",
+            Timeout=30,
+            Code={"ZipFile": code},
+        )
+        self.configure(self.foo.external_id)
+
+    def items(self) -> int:
+        """How many items are in the table."""
+        return int(self.client("dynamodb", "account_a").scan(TableName=TABLE)["Count"])
+
+    def verify(self, limit: float = 20.0, keep: bool = False) -> tuple[list[CheckResult], tuple[str, ...]]:
+        """Run all checks."""
+        aws = Aws()
+        callers = {account.name: aws.caller(account).arn for account in (A, B)}
+        seen, clock = observe(self.spec, aws), Clock()
+        waiting = Waiting(limit, clock, lambda: None)
+        return run(Scene(self.spec, aws, callers, seen, self.states, waiting, clock.now(), keep))
+
+
+@contextmanager
+def setup(
+    monkeypatch: pytest.MonkeyPatch, external_id: str | None = EXTERNAL_ID, faults: Path | None = None
+) -> Iterator[Setup]:
+    """A sandbox in which everything is as `up` leaves it."""
+    foo = replace(FOO, external_id=external_id)
+    with start([A, B], faults=faults) as sandbox:
+        for name in sandbox.unset:
+            monkeypatch.delenv(name, raising=False)
+        for name, value in sandbox.environment.items():
+            monkeypatch.setenv(name, value)
+        made = Setup(sandbox, spec(foo, BAR))
+        made.states = {role.key: _state(role) for role in (foo, BAR)}
+        made.make_table()
+        made.make_bar()
+        document = json.dumps(trust.document(trust.exact([BAR], external_id)))
+        made.client("iam", "account_a").create_role(RoleName="foo_bar", AssumeRolePolicyDocument=document)
+        made.permit(foo, PERMISSIONS["foo_bar"])
+        made.make_function()
+        yield made
+
+
+def _state(role: Role) -> dict[str, Any]:
+    def managed(kind: str, **attributes: Any) -> dict[str, Any]:
+        return {"mode": "managed", "type": kind, "instances": [{"attributes": attributes}]}
+
+    return {
+        "version": 4,
+        "outputs": {"probes": {"value": {role.key: PROBES[role.key]}}},
+        "resources": [
+            managed("aws_iam_role", name=role.name, assume_role_policy=json.dumps(LAMBDA_TRUST)),
+            managed(
+                "aws_iam_role_policy", role=role.name, name="permissions", policy=json.dumps(PERMISSIONS[role.key])
+            ),
+        ],
+    }
+
+
+def failed(checks: Iterable[CheckResult]) -> dict[str, str]:
+    """Return what happened, by name, of the checks that failed."""
+    return {f"{c.pair}: {c.name}": c.happened for c in checks if c.verdict is Verdict.FAILED}
+
+
+def verdicts(checks: Iterable[CheckResult]) -> dict[str, Verdict]:
+    """Return the verdicts of the checks of the pair, by name."""
+    return {c.name: c.verdict for c in checks if c.pair.trusting and c.pair.trusted}

@@ -1,0 +1,223 @@
+"""What is set up wrong is found by verifying it, with words that name it; what is right passes.
+
+Against the sandbox, which decides as AWS does and really runs the function.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.functional.verify.scene import (
+    EXTERNAL_ID,
+    PERMISSIONS,
+    TABLE,
+    TABLE_ARN,
+    Setup,
+    allow,
+    failed,
+    setup,
+    verdicts,
+)
+from tests.unit.builders import BAR, FOO, B
+from tfdriver import trust
+from tfdriver.verify.model import Verdict
+from tfdriver.verify.probes import FunctionProbe
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Setup]:
+    with pytest.MonkeyPatch.context() as monkeypatch, setup(monkeypatch) as made:
+        yield made
+
+
+def test_all_is_well(running: Setup):
+    checks, left = running.verify()
+    assert {c.verdict for c in checks} == {Verdict.PASSED}, failed(checks)
+    assert set(verdicts(checks)) == {
+        "intruder",
+        "intruder-without-external-id",
+        "intruder-with-wrong-external-id",
+        "write",
+        "assume",
+        "assume-without-external-id",
+        "assume-with-wrong-external-id",
+        "granted dynamodb:PutItem",
+        "not-granted dynamodb:GetItem",
+        "not-granted dynamodb:Scan",
+        "direct dynamodb:PutItem",
+    }
+    assert (running.items(), left) == (0, ())
+    by_name = {c.name: c for c in checks}
+    assert "no role trust policy allows the sts:AssumeRole action" in by_name["intruder"].evidence.said
+    assert by_name["intruder"].evidence.request_id
+    assert by_name["write"].evidence.item_key
+
+
+def test_the_probes_item_is_kept_on_demand(running: Setup):
+    checks, (left,) = running.verify(keep=True)
+    key = next(c.evidence.item_key for c in checks if c.name == "write")
+    assert left == f"{TABLE}/{key}"
+    assert running.items() == 1
+    running.client("dynamodb", "account_a").delete_item(TableName=TABLE, Key={"MyPrimaryKey": {"S": key}})
+
+
+def test_a_wrong_external_id_in_the_functions_environment(running: Setup):
+    running.configure("another-id")
+    try:
+        found = failed(running.verify(limit=1)[0])
+    finally:
+        running.configure(EXTERNAL_ID)
+    ((name, happened),) = found.items()
+    assert name == "bar -> foo_bar: write"
+    assert "AssumeRole: AccessDenied" in happened
+    assert "the function sends another external id" in happened
+
+
+def test_a_trust_edited_to_the_whole_account(running: Setup):
+    running.set_trust(trust.document(trust.Trust(frozenset({B.root_arn}), external_id=EXTERNAL_ID)))
+    try:
+        found = failed(running.verify()[0])
+    finally:
+        running.tighten()
+    assert list(found) == ["foo_bar: trust-policy", "bar -> foo_bar: intruder"]
+    assert "broad: trusts account 222222222222, any principal that account lets" in found["foo_bar: trust-policy"]
+    assert found["bar -> foo_bar: intruder"] == "allowed"
+
+
+def test_a_guarded_broad_trust_keeps_the_intruder_out_and_is_named(running: Setup):
+    guarded = trust.Trust(frozenset({B.root_arn}), frozenset({BAR.arn}), external_id=EXTERNAL_ID)
+    running.set_trust(trust.document(guarded))
+    try:
+        found = failed(running.verify()[0])
+    finally:
+        running.tighten()
+    assert list(found) == ["foo_bar: trust-policy"]
+    assert "only as role/bar" in found["foo_bar: trust-policy"]
+
+
+def test_permissions_widened_by_hand(running: Setup):
+    running.permit(FOO, allow("dynamodb:*", TABLE_ARN))
+    try:
+        found = failed(running.verify()[0])
+    finally:
+        running.permit(FOO, PERMISSIONS["foo_bar"])
+    assert "IAM has Allow dynamodb:* on" in found.pop("foo_bar: permissions")
+    assert found == {
+        "bar -> foo_bar: not-granted dynamodb:GetItem": "allowed",
+        "bar -> foo_bar: not-granted dynamodb:Scan": "allowed",
+    }
+
+
+def test_a_trusted_role_that_was_deleted_and_made_again(running: Setup):
+    running.delete_bar()
+    running.make_bar()
+    try:
+        checks, _ = running.verify()
+    finally:
+        running.tighten()
+    found = failed(checks)
+    assert "orphaned: trusts the deleted role AROA" in found["foo_bar: trust-policy"]
+    assert "no role trust policy allows" in found["bar -> foo_bar: write"]
+    assert verdicts(checks)["not-granted dynamodb:Scan"] is Verdict.INCONCLUSIVE
+
+
+def test_a_trusted_role_that_was_deleted(running: Setup):
+    running.delete_bar()
+    try:
+        checks, _ = running.verify()
+    finally:
+        running.make_bar()
+        running.tighten()
+    found = failed(checks)
+    assert "orphaned" in found["foo_bar: trust-policy"]
+    assert "bar: permissions" in found
+
+
+def test_a_trusted_role_that_may_assume_another_arn(running: Setup):
+    running.permit(BAR, allow("sts:AssumeRole", FOO.arn.replace("foo_bar", "other")))
+    try:
+        found = failed(running.verify()[0])
+    finally:
+        running.permit(BAR, PERMISSIONS["bar"])
+    assert (
+        "role/other instead of Allow sts:assumerole on arn:aws:iam::111111111111:role/foo_bar"
+        in found["bar: permissions"]
+    )
+    assert "no identity-based policy allows the sts:AssumeRole action" in found["bar -> foo_bar: write"]
+
+
+def test_a_table_that_is_gone(running: Setup):
+    running.client("dynamodb", "account_a").delete_table(TableName=TABLE)
+    try:
+        checks, _ = running.verify(limit=600)
+    finally:
+        running.make_table()
+    found = failed(checks)
+    assert "ResourceNotFoundException" in found["bar -> foo_bar: write"]
+    assert set(found) == {"bar -> foo_bar: write", "bar -> foo_bar: granted dynamodb:PutItem"}
+    assert verdicts(checks)["not-granted dynamodb:Scan"] is Verdict.INCONCLUSIVE
+    assert verdicts(checks)["intruder"] is Verdict.PASSED
+
+
+def test_a_trusted_role_that_was_given_more_is_found_in_its_permissions(running: Setup):
+    """It still gets nowhere: the other account's table has no policy that would let it."""
+    more = allow("dynamodb:*", "*")
+    running.permit(BAR, more | {"Statement": [*PERMISSIONS["bar"]["Statement"], *more["Statement"]]})
+    try:
+        found = failed(running.verify()[0])
+    finally:
+        running.permit(BAR, PERMISSIONS["bar"])
+    assert "Allow dynamodb:* on *" in found["bar: permissions"]
+
+
+def test_without_probes_nothing_is_passed_for_them(running: Setup):
+    states = running.states
+    running.states = {k: s | {"outputs": {"probes": {"value": {k: None}}}} for k, s in states.items()}
+    try:
+        checks, _ = running.verify()
+    finally:
+        running.states = states
+    assert failed(checks) == {}
+    (unprobed,) = [c for c in checks if c.verdict is Verdict.NOT_PROBED]
+    assert (unprobed.name, unprobed.happened) == ("write", "module m puts out no probe")
+    assert verdicts(checks)["intruder"] is Verdict.PASSED
+
+
+def test_a_function_that_answers_no_attempts_is_not_asked(running: Setup):
+    states, probe = running.states, FunctionProbe(function_name="bar", region="us-west-2").model_dump()
+    running.states = states | {"bar": states["bar"] | {"outputs": {"probes": {"value": {"bar": probe}}}}}
+    try:
+        checks, _ = running.verify()
+    finally:
+        running.states = states
+    assert verdicts(checks)["write"] is Verdict.PASSED
+    assert verdicts(checks)["attempts"] is Verdict.NOT_PROBED
+
+
+def test_without_a_state_permissions_are_inconclusive(running: Setup):
+    states, running.states = running.states, dict.fromkeys(running.states, "no backend: cannot pull the state")
+    try:
+        checks, _ = running.verify()
+    finally:
+        running.states = states
+    permissions = [c for c in checks if c.name == "permissions"]
+    assert {(c.verdict, c.happened) for c in permissions} == {
+        (Verdict.INCONCLUSIVE, "no backend: cannot pull the state")
+    }
+
+
+def test_a_trusting_role_that_does_not_exist(running: Setup):
+    iam = running.client("iam", "account_a")
+    iam.delete_role_policy(RoleName="foo_bar", PolicyName="permissions")
+    iam.delete_role(RoleName="foo_bar")
+    try:
+        checks, _ = running.verify()
+    finally:
+        document = json.dumps(trust.document(trust.exact([BAR], EXTERNAL_ID)))
+        iam.create_role(RoleName="foo_bar", AssumeRolePolicyDocument=document)
+        running.permit(FOO, PERMISSIONS["foo_bar"])
+    assert failed(checks) == {"foo_bar: trust-policy": "does not exist"}
+    assert verdicts(checks) == {"calls": Verdict.NOT_PROBED}

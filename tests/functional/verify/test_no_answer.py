@@ -1,0 +1,66 @@
+"""An answer that says nothing about access is never taken for a refusal."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.functional.verify.scene import setup, verdicts
+from tfdriver.verify.model import Verdict
+
+FROM_B = {"call": "sts:AssumeRole", "account": "222222222222"}
+
+
+def error(status: int, code: str):
+    return {"error": {"status": status, "code": code, "message": "please wait"}}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        error(400, "Throttling"),
+        error(500, "InternalFailure"),
+        error(503, "ServiceUnavailable"),
+        error(403, "ExpiredToken"),
+        {"drop": True},
+    ],
+    ids=lambda fault: str(fault.get("error", {"code": "drop"})["code"]),
+)
+def test_the_intruders_call_never_counts_as_refused(monkeypatch, tmp_path: Path, fault):
+    file = tmp_path / "faults.json"
+    file.write_text(json.dumps({"faults": [FROM_B | fault]}))
+    with setup(monkeypatch, None, file) as made:
+        made.states["bar"]["outputs"] = {"probes": {"value": {"bar": None}}}
+        checks, _ = made.verify(limit=1)
+    intruder = next(c for c in checks if c.name == "intruder")
+    assert intruder.verdict is Verdict.INCONCLUSIVE
+    assert "refused" not in repr(intruder)
+    assert "AccessDenied" not in intruder.happened
+    assert set(verdicts(checks).values()) == {Verdict.INCONCLUSIVE, Verdict.NOT_PROBED}
+
+
+def test_throttling_that_passes_is_waited_for(monkeypatch, tmp_path: Path):
+    file = tmp_path / "faults.json"
+    file.write_text(json.dumps({"faults": [FROM_B | error(400, "Throttling") | {"times": 4}]}))
+    with setup(monkeypatch, None, file) as made:
+        made.states["bar"]["outputs"] = {"probes": {"value": {"bar": None}}}
+        checks, _ = made.verify(limit=30)
+    intruder = next(c for c in checks if c.name == "intruder")
+    assert intruder.verdict is Verdict.PASSED
+    assert "3 times in a row, from" in intruder.happened
+
+
+def test_credentials_that_expire_between_the_controls_prove_nothing(monkeypatch, tmp_path: Path):
+    """The intruder is refused, but the control after it fails: the refusal may have been the credentials'."""
+    file = tmp_path / "faults.json"
+    who = {"call": "sts:GetCallerIdentity", "account": "222222222222"}
+    # The 1st is the setup's own question who we are, the 2nd the control before, the 3rd the one after.
+    file.write_text(json.dumps({"faults": [who | error(403, "ExpiredToken") | {"nth": 3}]}))
+    with setup(monkeypatch, None, file) as made:
+        made.states["bar"]["outputs"] = {"probes": {"value": {"bar": None}}}
+        checks, _ = made.verify(limit=1)
+    intruder = next(c for c in checks if c.name == "intruder")
+    assert intruder.verdict is Verdict.INCONCLUSIVE
+    assert "because of the control" in intruder.happened
