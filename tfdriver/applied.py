@@ -30,9 +30,9 @@ class Applied:
 def read(folder: Path) -> Applied:
     """Return what the files in a composition's folder (which need not exist) say."""
     provider = _provider(folder / ".terraform.lock.hcl")
-    backend = _backend(folder / ".terraform" / STATE)
-    if backend not in ("", "local"):
-        return Applied(None, provider=provider, problem=f"the state is kept in backend {backend}")
+    kept_in = backend(folder)
+    if kept_in != "local":
+        return Applied(None, provider=provider, problem=f"the state is kept in backend {kept_in}")
     state = folder / STATE
     try:
         body, written = json.loads(state.read_text(encoding="utf-8")), state.stat().st_mtime
@@ -45,6 +45,15 @@ def read(folder: Path) -> Applied:
     return Applied(resources > 0, resources, datetime.fromtimestamp(written, UTC), version, provider)
 
 
+def backend(folder: Path) -> str:
+    """Return the backend that `terraform init` configured in a composition's folder, `local` if none."""
+    try:
+        body: Any = json.loads((folder / ".terraform" / STATE).read_text(encoding="utf-8"))
+        return str(body["backend"]["type"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "local"
+
+
 def _provider(lock_file: Path) -> str:
     """Return the AWS provider's version that `terraform init` chose."""
     try:
@@ -54,12 +63,3 @@ def _provider(lock_file: Path) -> str:
     block = re.search(r'provider "[^"]*/hashicorp/aws" \{(.*?)\n\}', text, re.DOTALL)
     version = re.search(r'^\s*version\s*=\s*"([^"]+)"', block[1], re.MULTILINE) if block else None
     return version[1] if version else ""
-
-
-def _backend(path: Path) -> str:
-    """Return the backend that `terraform init` configured, '' for the local state."""
-    try:
-        body: Any = json.loads(path.read_text(encoding="utf-8"))
-        return str(body["backend"]["type"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""

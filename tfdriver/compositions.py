@@ -49,6 +49,11 @@ def compositions(spec: Spec) -> tuple[Composition, ...]:
     return tuple(found)
 
 
+def owner_tags(composition: Composition) -> dict[str, str]:
+    """Return the tags that every resource of a composition carries, and that say whose it is."""
+    return {"tfdriver:project": composition.project, "tfdriver:composition": composition.name}
+
+
 def trusting_values(composition: Composition, trust_policies: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Return the tfvars of a trusting composition.
 
@@ -89,7 +94,7 @@ def _values(composition: Composition) -> dict[str, Any]:
         "profile": account.profile,
         "region": account.region,
         "account_id": account.id,
-        "tags": {"tfdriver:project": composition.project, "tfdriver:composition": composition.name},
+        "tags": owner_tags(composition),
         "roles": {
             role.key: {"name": role.name, "path": role.path, "variables": dict(role.variables)}
             for role in composition.roles

@@ -7,22 +7,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from tfdriver import values
+from tfdriver import recover, values
+from tfdriver.adopt import Adopter
 from tfdriver.clock import Clock
 from tfdriver.compositions import Composition, Side
 from tfdriver.decide import Kind, Phase
 from tfdriver.errors import TfdriverError
 from tfdriver.events import Changes, Event, Outcome
 from tfdriver.observe import Looks, Observation, observe, side_by_side
-from tfdriver.preflight import Identifies, check_identities
+from tfdriver.preflight import Identifies, check_identities, refuse
 from tfdriver.settle import wait_for_roles, wait_until_settled
 from tfdriver.spec.model import Spec
-from tfdriver.terraform import Root, Settings
+from tfdriver.strays import clashes
+from tfdriver.survey import Calls
+from tfdriver.terraform import Root, Settings, TerraformError
 from tfdriver.timeline import Exposure, Timeline, exposures
 from tfdriver.workspace import Workspace
 
 
-class Asks(Looks, Identifies, Protocol):
+class Asks(Looks, Identifies, Calls, Protocol):
     """What driving needs of AWS; `aws.Aws` is one."""
 
 
@@ -43,6 +46,11 @@ class Progress(Protocol):
 
     def note(self, text: str) -> None:
         """Say one sentence."""
+
+
+# Values of a composition, given the names of roles that are known to exist whatever AWS shows.
+ValuesOf = Callable[[Composition, frozenset[str]], Mapping[str, Any]]
+_NONE: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -75,6 +83,7 @@ class Driver:
         self._terraform = terraform
         self._progress = progress
         self._clock = clock
+        self._adopter = Adopter(workspace, aws, progress, self._root, terraform.interrupts.check)
 
     @property
     def spec(self) -> Spec:
@@ -94,11 +103,18 @@ class Driver:
         return self._clock.now()
 
     def prepare(self, compositions: Iterable[Composition]) -> None:
-        """Write the compositions (with the values of the end state) and init them side by side."""
+        """Write the compositions (with the values of the end state) and init them side by side.
+
+        Before that, states that a crash broke are repaired; after it, those that Terraform could not save are pushed.
+        """
         compositions = list(compositions)
         for composition in compositions:
+            self._note(recover.repair(self._workspace.path(composition), self._clock.now()))
             self._workspace.write(composition)
         side_by_side(self._init, compositions)
+        for composition in compositions:
+            push = self._root(composition).push_state
+            self._note(recover.push_errored(self._workspace.path(composition), push, self._clock.now()))
 
     def open(self, seen: Observation) -> list[Step]:
         """Phase 1: create the trusting roles that do not exist; every other keeps the trust it has."""
@@ -107,7 +123,7 @@ class Driver:
         if not todo:
             return []
         self._progress.phase("phase 1, broad: create the trusting roles")
-        steps = self._apply(Phase.BROAD, todo, lambda c: values.opening(self.spec, c, seen, self._clock.now()))
+        steps = self._apply(Phase.BROAD, todo, self._opening)
         for step in steps:
             self._check_arns(step, "roles_to_be_assumed")
         return steps
@@ -117,7 +133,7 @@ class Driver:
         self._progress.phase("phase 2, connect: create the trusted roles and what uses them")
         live = wait_for_roles(self.spec.trusting, self._aws, self._clock, self._terraform.interrupts.check)
         arns = {key: role.arn for key, role in live.items()}
-        steps = self._apply(Phase.CONNECT, self._side(Side.TRUSTED), lambda c: values.final(self.spec, c, arns))
+        steps = self._apply(Phase.CONNECT, self._side(Side.TRUSTED), lambda c, _: values.final(self.spec, c, arns))
         for step in steps:
             self._check_arns(step, "roles_which_will_assume")
         return steps
@@ -130,14 +146,17 @@ class Driver:
         wanted = {r.key: r for key in keys for r in self.spec.trusted_by(self.spec.roles[key])}
         check = self._terraform.interrupts.check
         wait_for_roles(wanted.values(), self._aws, self._clock, check)
-        steps = self._apply(Phase.TIGHTEN, todo, lambda c: values.final(self.spec, c))
+        steps = self._apply(Phase.TIGHTEN, todo, lambda c, _: values.final(self.spec, c))
         wait_until_settled(keys, lambda: self.observe().states, self._clock, check)
         return steps
 
-    def destroy(self, composition: Composition) -> Step:
-        """Destroy one composition: everything in its state."""
+    def destroy(self, composition: Composition, *, find_strays: bool = False) -> Step:
+        """Destroy one composition: everything in its state and, if asked to find strays, what its state lacks."""
         phase = Phase.CONNECT if composition.side is Side.TRUSTED else Phase.BROAD
-        return self._run(phase, composition, "destroy", values.final(self.spec, composition))
+        final = values.final(self.spec, composition)
+        if find_strays:
+            self._adopter.for_destroy(composition, final)
+        return self._run(phase, composition, "destroy", final)
 
     def plan(self, composition: Composition, var_file: Any = None) -> Outcome:
         """Return what apply would do in a composition that was prepared."""
@@ -164,15 +183,52 @@ class Driver:
         self._root(composition).init()
         self._progress.ended(composition.name, "init", None, self._clock.monotonic() - started)
 
-    def _apply(
-        self, phase: Phase, compositions: list[Composition], values_of: Callable[[Composition], dict[str, Any]]
-    ) -> list[Step]:
+    def _apply(self, phase: Phase, compositions: list[Composition], values_of: ValuesOf) -> list[Step]:
         self._terraform.interrupts.check()
         check_identities(self.spec, self._aws)
-        chosen = {composition.name: values_of(composition) for composition in compositions}
+        chosen = {composition.name: values_of(composition, _NONE) for composition in compositions}
         for composition in compositions:
             self._workspace.write(composition, chosen[composition.name])
-        return side_by_side(lambda c: self._run(phase, c, "apply", chosen[c.name]), compositions)
+        return side_by_side(lambda c: self._apply_one(phase, c, chosen[c.name], values_of), compositions)
+
+    def _apply_one(
+        self, phase: Phase, composition: Composition, chosen: Mapping[str, Any], values_of: ValuesOf
+    ) -> Step:
+        """Apply one composition, taking over what exists already and is ours."""
+
+        def take_over(clash: TerraformError | None = None) -> Mapping[str, Any]:
+            strays = self._adopter.for_apply(composition, chosen, clash)
+            # Values are decided anew: a role that turned up must keep the trust it has.
+            decided = values_of(composition, frozenset(s.name for s in strays if s.type == "aws_iam_role"))
+            self._workspace.write(composition, decided, strays)
+            return decided
+
+        if self._workspace.unsure(composition):
+            chosen = take_over()
+        try:
+            step = self._run(phase, composition, "apply", chosen)
+        except TerraformError as error:
+            if not clashes(error.errors):
+                raise
+            chosen = take_over(error)
+            step = self._run(phase, composition, "apply", chosen)
+        self._workspace.write(composition, chosen)
+        return step
+
+    def _note(self, text: str) -> None:
+        if text:
+            self._progress.note(text)
+
+    def _opening(self, composition: Composition, existing: frozenset[str]) -> dict[str, Any]:
+        """Return the values of phase 1 by what AWS shows at this moment. existing: names of roles known to exist."""
+        seen = self.observe()
+        states = {role.key: seen.states[role.key] for role in composition.roles}
+        refuse(states, frozenset({Kind.FOREIGN, Kind.UNREADABLE}), "It was not changed; run `tfdriver status`")
+        for state in states.values():
+            if state.kind is Kind.ABSENT and state.role.name in existing:
+                where = f"role {state.role.name} in {state.role.account.name}"
+                raise TfdriverError("AWS shows it and then does not", where=where, hint="Run the same command again")
+        return values.opening(self.spec, composition, seen, self._clock.now())
 
     def _run(self, phase: Phase, composition: Composition, action: str, applied: Mapping[str, Any]) -> Step:
         self._terraform.interrupts.check()

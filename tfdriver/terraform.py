@@ -19,16 +19,22 @@ from python_terraform import IsFlagged, Terraform
 
 from tfdriver import process
 from tfdriver.errors import TfdriverError
-from tfdriver.events import Event, Outcome, outcome, parse_line
+from tfdriver.events import Diagnostic, Event, Outcome, outcome, parse_line
 from tfdriver.interrupts import InterruptedRunError, Interrupts
 from tfdriver.program import Program
 
 RUN_FOLDER = ".tfdriver"
+APPLY_LOG = "apply.jsonl"
 _SHOW_SECONDS = 120
+_TEXT = ""  # the operation of commands that print for people and have no final summary
 
 
 class TerraformError(TfdriverError):
-    """Terraform failed; its own first error is in the message."""
+    """Terraform failed; its own first error is in the message. errors: all that it gave as events."""
+
+    def __init__(self, what: str, *, where: str = "", hint: str = "", errors: tuple[Diagnostic, ...] = ()) -> None:
+        super().__init__(what, where=where, hint=hint)
+        self.errors = errors
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
 
     def init(self) -> Outcome:
         """Install provider and modules. Raises TerraformError. (`-json` came to init only after 1.6.)"""
-        return self._run("init", self.argv("init"), operation="init")
+        return self._run("init", self.argv("init"), operation=_TEXT)
 
     def apply(self) -> Outcome:
         """Apply without asking, always refreshing first. Raises TerraformError."""
@@ -87,10 +93,29 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         saved: where the plan is put, in a private folder, for it holds the state. Takes no lock and changes nothing.
         Raises TerraformError.
         """
+        return self._shown("drift", saved, refresh_only=True, lock=False)
+
+    def planned(self) -> Mapping[str, Any]:
+        """Return what apply would do, as `terraform show -json` shows it. Raises TerraformError."""
+        return self._shown("planned", Path(RUN_FOLDER) / "planned.plan")
+
+    def import_resource(self, address: str, import_id: str) -> None:
+        """Write a resource that exists down in the state, changing nothing else. Raises TerraformError."""
+        self._run("import", [*self.argv("import"), address, import_id], operation=_TEXT)
+
+    def push_state(self, file: str) -> None:
+        """Make a file in the composition's folder its state; Terraform refuses another lineage or an older one.
+
+        Raises TerraformError.
+        """
+        argv = [*self._settings.program.argv, "state", "push", file]
+        self._run("state-push", argv, operation=_TEXT)
+
+    def _shown(self, name: str, saved: Path, **options: Any) -> Mapping[str, Any]:
+        """Plan into the file `saved`, which is removed again, and return what `terraform show -json` says of it."""
         settings = self._settings
-        argv = self.argv("plan", json=IsFlagged, refresh_only=True, lock=False, out=str(saved))
-        self._run("drift", argv, operation="plan")
         try:
+            self._run(name, self.argv("plan", json=IsFlagged, out=str(saved), **options), operation="plan")
             shown = subprocess.run(
                 [*settings.program.argv, "show", "-json", str(saved)],
                 cwd=self.working_dir,
@@ -104,7 +129,7 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             raise TerraformError(f"cannot show a plan: {type(error).__name__}", where=self.working_dir) from error
         finally:
-            saved.unlink(missing_ok=True)
+            (Path(self.working_dir) / saved).unlink(missing_ok=True)
 
     def _run(self, name: str, argv: list[str], operation: str) -> Outcome:
         folder = Path(self.working_dir)
@@ -147,8 +172,8 @@ def _track(event: Event, in_flight: set[str]) -> None:
 
 
 def _raise_for(finished: process.Finished, result: Outcome, operation: str, where: str, timeout: float | None) -> None:
-    """Raise unless the command succeeded: exit 0, a final summary (init has none) and no error diagnostic."""
-    complete = operation == "init" or result.changes is not None
+    """Raise unless the command succeeded: exit 0, a final summary where it has one, and no error diagnostic."""
+    complete = operation == _TEXT or result.changes is not None
     if finished.code == 0 and complete and not result.errors:
         return
     if finished.timed_out:
@@ -158,7 +183,8 @@ def _raise_for(finished: process.Finished, result: Outcome, operation: str, wher
     errors = [str(error) for error in result.errors] or _text_errors(finished.stderr)
     if errors:
         more = f" (and {len(errors) - 1} more errors)" if len(errors) > 1 else ""
-        raise TerraformError(f"{errors[0].rstrip('.')}{more}", where=where, hint=_hint(errors[0]))
+        said = f"{errors[0].rstrip('.')}{more}"
+        raise TerraformError(said, where=where, hint=_hint(errors[0]), errors=result.errors)
     if finished.code < 0:
         raise TerraformError(f"was killed by signal {-finished.code}", where=where, hint="Run the same command again")
     said = " ".join(finished.stderr.split())[-300:]

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tfdriver import assets, folder, timeline, values
+from tfdriver import applied, assets, folder, recover, timeline, values
 from tfdriver.compositions import Composition, compositions
-from tfdriver.errors import TfdriverError
 from tfdriver.package import zip_folder
 from tfdriver.render import render, tfvars
 from tfdriver.spec.model import Spec
-from tfdriver.terraform import RUN_FOLDER
+from tfdriver.strays import FILE as IMPORTS
+from tfdriver.strays import Stray, import_blocks
 
 VALUES = "terraform.tfvars.json"
-STATE = "terraform.tfstate"
 
 
 @dataclass(frozen=True)
@@ -55,54 +52,46 @@ class Workspace:
         for composition in self.compositions:
             path = self.path(composition)
             folder.check(path, self.files(composition, values.final(self.spec, composition)).keys())
-            _check_state(path / STATE)
-            errored = path / "errored.tfstate"
-            if errored.exists() and errored.stat().st_size:
-                raise TfdriverError(
-                    "Terraform could not save its state and left it in this file",
-                    where=str(errored),
-                    hint=f"Run `terraform state push errored.tfstate` in {path}, then delete the file",
-                )
+            recover.check(path)
 
-    def write(self, composition: Composition, composition_values: Mapping[str, Any] | None = None) -> list[str]:
-        """Write a composition, by default with the values of the end state; return the names of what changed."""
+    def write(
+        self,
+        composition: Composition,
+        composition_values: Mapping[str, Any] | None = None,
+        take_over: Iterable[Stray] = (),
+    ) -> list[str]:
+        """Write a composition, by default with the values of the end state; return the names of what changed.
+
+        take_over: what the next apply is to import.
+        """
         chosen = values.final(self.spec, composition) if composition_values is None else composition_values
-        return folder.write(self.path(composition), self.files(composition, chosen))
+        files = self.files(composition, chosen)
+        if strays := list(take_over):
+            files[IMPORTS] = import_blocks(strays)
+        return folder.write(self.path(composition), files)
 
     def keep_state(self, composition: Composition) -> None:
-        """Keep a copy of the state as it is before a run: Terraform cuts and rewrites it in place.
-
-        Source: hashicorp/terraform#34266.
-        """
-        state = self.path(composition) / STATE
-        if state.is_file():
-            kept = self.path(composition) / RUN_FOLDER / f"{STATE}.before"
-            kept.parent.mkdir(mode=0o700, exist_ok=True)
-            kept.unlink(missing_ok=True)
-            kept.touch(mode=0o600)
-            shutil.copyfile(state, kept)
+        """Keep a copy of the state as it is before a run: Terraform cuts and rewrites it in place."""
+        recover.keep(self.path(composition))
 
     def has_state(self, composition: Composition) -> bool:
-        """Whether the composition's state lists any resource."""
-        state = self.path(composition) / STATE
-        return state.is_file() and bool(json.loads(state.read_text(encoding="utf-8")).get("resources"))
+        """Whether the composition's state lists any resource, or that cannot be told from here."""
+        return applied.read(self.path(composition)).applied is not False
+
+    def unsure(self, composition: Composition) -> bool:
+        """Whether AWS may hold more of a composition than its state lists: a crash, or an apply that did not end."""
+        return recover.is_broken(self.path(composition)) or recover.unfinished(self.path(composition))
+
+    def listed_roles(self) -> dict[str, frozenset[str] | None]:
+        """Return the role ARNs that each composition's state lists, by its name; None where that can't be told."""
+        return {c.name: self._listed(self.path(c)) for c in self.compositions}
+
+    def _listed(self, path: Path) -> frozenset[str] | None:
+        if applied.read(path).applied is None:
+            return None
+        state = recover.read(path)
+        return state.role_arns() if state else frozenset()
 
     def remove(self, composition: Composition) -> None:
         """Remove everything that tfdriver and Terraform left in a composition that was destroyed."""
         folder.remove(self.path(composition))
-
-
-def _check_state(state: Path) -> None:
-    if state.is_symlink() or (state.exists() and not state.is_file()):
-        raise TfdriverError("the state is not a plain file", where=str(state), hint="Put the state back in its place")
-    if not state.exists():
-        return
-    hint = f"Put the copy {state.parent / RUN_FOLDER / STATE}.before or {state}.backup in its place, then run again"
-    try:
-        body = json.loads(state.read_text(encoding="utf-8"))
-        if body["version"] != 4:
-            raise TfdriverError(f"state version {body['version']} is not known", where=str(state), hint=hint)
-    except OSError as error:
-        raise TfdriverError(f"cannot read the state: {error.strerror}", where=str(state), hint=hint) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise TfdriverError("the state is empty or cut off", where=str(state), hint=hint) from error

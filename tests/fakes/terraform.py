@@ -2,6 +2,7 @@
 
 Run as `python terraform.py COMMAND...` in a composition's folder; reads `terraform.tfvars.json` there, keeps a state.
 `world["fail"]` maps `COMMAND COMPOSITION` to an error to end with, once the first `after` roles are made.
+`world["die"]` maps it to what the state then holds: it is killed after its first change, which it could not write down.
 """
 
 from __future__ import annotations
@@ -9,8 +10,11 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
+import signal
 import sys
 import time
+import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,13 +31,14 @@ def say(kind: str, message: str, **body: object) -> None:
     print(json.dumps({"@level": "info", "@message": message, "@timestamp": now(), "type": kind, **body}), flush=True)
 
 
-def fail(message: str) -> int:
-    say("diagnostic", f"Error: {message}", diagnostic={"severity": "error", "summary": message, "detail": ""})
+def fail(message: str, address: str = "") -> int:
+    body = {"severity": "error", "summary": message, "detail": "", "address": address}
+    say("diagnostic", f"Error: {message}", diagnostic=body)
     return 1
 
 
-def summary(operation: str, add: int = 0, change: int = 0, remove: int = 0) -> None:
-    counts = {"add": add, "change": change, "import": 0, "remove": remove, "operation": operation}
+def summary(operation: str, add: int = 0, change: int = 0, remove: int = 0, imported: int = 0) -> None:
+    counts = {"add": add, "change": change, "import": imported, "remove": remove, "operation": operation}
     say("change_summary", f"{operation}: {counts}", changes=counts)
 
 
@@ -63,54 +68,108 @@ def outputs(values: dict) -> None:
     say("outputs", "Outputs: 1", outputs={name: {"sensitive": False, "type": "object", "value": arns}})
 
 
+def address(arn: str) -> str:
+    return f"aws_iam_role.{arn.rpartition('/')[2]}"
+
+
+def listed() -> list[str]:
+    """The ARNs in the state."""
+    if not STATE.exists():
+        return []
+    return [r["instances"][0]["attributes"]["arn"] for r in json.loads(STATE.read_text())["resources"]]
+
+
+def write_state(arns: list[str]) -> None:
+    before = json.loads(STATE.read_text()) if STATE.exists() else {"lineage": str(uuid.uuid4()), "serial": 0}
+    if STATE.exists():
+        STATE.with_name("terraform.tfstate.backup").write_text(STATE.read_text())
+    role = {"mode": "managed", "type": "aws_iam_role"}
+    resources = [role | {"name": arn, "instances": [{"attributes": {"arn": arn}}]} for arn in arns]
+    body = {"version": 4, "terraform_version": "1.99.0", "lineage": before["lineage"], "serial": before["serial"] + 1}
+    STATE.write_text(json.dumps(body | {"resources": resources}))
+
+
+def to_import(values: dict) -> list[str]:
+    """The ARNs that import blocks name and the state does not list."""
+    blocks = Path("imports.tf").read_text() if Path("imports.tf").exists() else ""
+    named = re.findall(r"to = (\S+)", blocks)
+    return [arn for arn in wanted(values) if address(arn) in named and arn not in listed()]
+
+
 def difference(world: dict, values: dict, destroy: bool) -> list[tuple[str, str]]:
-    there = world["roles"]
+    there, known = world["roles"], [*listed(), *to_import(values)]
     if destroy:
-        return [("delete", arn) for arn in wanted(values) if arn in there]
-    new = [("create", arn) for arn in wanted(values) if arn not in there]
-    return new + [
-        ("update", arn) for arn, role in wanted(values).items() if arn in there and there[arn]["trust"] != role["trust"]
-    ]
+        return [("delete", arn) for arn in listed() if arn in there]
+    new = [("create", arn) for arn in wanted(values) if arn not in there or arn not in known]
+    changed = [arn for arn, r in wanted(values).items() if arn in there and there[arn]["trust"] != r["trust"]]
+    return new + [("update", arn) for arn in changed if arn in known]
 
 
-def plan_or_apply(command: str, arguments: list[str]) -> int:
+def read_values(arguments: list[str]) -> dict:
     values = json.loads(Path("terraform.tfvars.json").read_text())
     for argument in arguments:
         if argument.startswith("-var-file="):
             values |= json.loads(Path(argument.partition("=")[2]).read_text())
-    destroy = command == "destroy"
-    world = json.loads(WORLD.read_text())
+    return values
+
+
+def plan(arguments: list[str], destroy: bool) -> list[tuple[str, str]]:
+    """Say what is to be done, and save it if that is asked for."""
+    values = read_values(arguments)
     say("version", "Terraform 1.99.0", terraform="1.99.0")
-    changes = difference(world, values, destroy)
+    changes = difference(json.loads(WORLD.read_text()), values, destroy)
     for action, arn in changes:
-        resource = {"addr": f"aws_iam_role.{arn.rpartition('/')[2]}"}
+        resource = {"addr": address(arn)}
         say("planned_change", f"{arn}: plan to {action}", change={"resource": resource, "action": action})
-    counts = [sum(a == kind for a, _ in changes) for kind in ("create", "update", "delete")]
-    summary("plan", *counts)
-    if command == "plan":
-        return 0
-    fault = world.get("fail", {}).get(f"{'destroy' if destroy else 'apply'} {Path.cwd().name}")
+    summary("plan", *counts(changes), imported=len(to_import(values)))
+    for argument in arguments:
+        if argument.startswith("-out="):
+            saved = [
+                {
+                    "address": address(arn),
+                    "mode": "managed",
+                    "type": "aws_iam_role",
+                    "change": {"actions": [action], "after": {"name": arn.rpartition("/")[2]}},
+                }
+                for action, arn in changes
+            ]
+            Path(argument.partition("=")[2]).write_text(json.dumps({"resource_changes": saved}))
+    return changes
+
+
+def counts(changes: list[tuple[str, str]]) -> list[int]:
+    return [sum(a == kind for a, _ in changes) for kind in ("create", "update", "delete")]
+
+
+def apply(command: str, arguments: list[str]) -> int:
+    destroy = command == "destroy"
+    values = read_values(arguments)
+    changes = plan(arguments, destroy)
+    world = json.loads(WORLD.read_text())
+    which = f"{command} {Path.cwd().name}"
+    fault, death = world.get("fail", {}).get(which), world.get("die", {}).get(which)
+    imported = to_import(values)
+    known = [arn for arn in listed() if arn in world["roles"]] + imported
     for done, (action, arn) in enumerate(changes):
         if fault and done >= fault.get("after", 0):
             break
-        resource = {"addr": f"aws_iam_role.{arn.rpartition('/')[2]}"}
+        resource = {"addr": address(arn)}
         say("apply_start", f"{arn}: {action}", hook={"resource": resource, "action": action})
         time.sleep(world.get("slow", 0))
         problem = change(action, arn, wanted(values).get(arn))
         if problem:
-            return fail(problem)
-        done = {
-            "resource": resource | {"resource_type": "aws_iam_role"},
-            "action": action,
-            "id_value": arn.split("/")[-1],
-        }
-        say("apply_complete", f"{arn}: {action} done", hook=done)
+            return fail(problem, address(arn))
+        if death is not None:
+            STATE.write_text(death)
+            os.kill(os.getpid(), signal.SIGKILL)
+        known = [a for a in known if a != arn] + [arn] * (action != "delete")
+        write_state(known)
+        body = {"resource": resource | {"resource_type": "aws_iam_role"}, "action": action}
+        say("apply_complete", f"{arn}: {action} done", hook=body | {"id_value": arn.split("/")[-1]})
     if fault:
         return fail(fault["error"])
-    role = {"mode": "managed", "type": "aws_iam_role", "instances": [{}]}
-    state = [] if destroy else [role | {"name": arn} for arn in wanted(values)]
-    STATE.write_text(json.dumps({"version": 4, "terraform_version": "1.99.0", "resources": state}))
-    summary("destroy" if destroy else "apply", *counts)
+    write_state(known)
+    summary(command, *counts(changes), imported=len(imported))
     if not destroy:
         outputs(values)
     return 0
@@ -131,6 +190,8 @@ def locked_change(action: str, arn: str, role: dict | None) -> str:
         WORLD.write_text(text)
         return ""
     assert role is not None
+    if action == "create" and arn in world["roles"]:
+        return f"creating IAM Role: CreateRole, EntityAlreadyExists: Role with name {role['name']} already exists."
     missing = [p for p in principals(role["trust"]) if p not in world["roles"]]
     if missing:
         return f'MalformedPolicyDocument: Invalid principal in policy: "AWS":"{missing[0]}"'
@@ -150,14 +211,33 @@ def note(command: str) -> dict:
     return world
 
 
+def import_role(name: str) -> int:
+    (arn,) = (arn for arn in wanted(read_values([])) if address(arn) == name)
+    write_state([*listed(), arn])
+    return 0
+
+
+def push(file: str) -> int:
+    STATE.write_text(Path(file).read_text())
+    return 0
+
+
 def main(arguments: list[str]) -> int:
     world = note(arguments[0])
-    if arguments[0] == "version":
-        print(json.dumps({"terraform_version": world.get("version", "1.99.0")}))
-        return 0
-    if arguments[0] == "init":
-        return 0
-    return plan_or_apply(arguments[0], arguments[1:])
+    match arguments:
+        case ["version", *_]:
+            print(json.dumps({"terraform_version": world.get("version", "1.99.0")}))
+        case ["show", "-json", saved]:
+            print(Path(saved).read_text())
+        case ["import", *_, name, _]:
+            return import_role(name)
+        case ["state", "push", file]:
+            return push(file)
+        case ["plan", *_]:
+            plan(arguments, destroy=False)
+        case ["apply" | "destroy", *_]:
+            return apply(arguments[0], arguments[1:])
+    return 0
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tfdriver.aws import Caller
+from tfdriver.aws import AwsError, Caller
 from tfdriver.clock import Clock
 from tfdriver.decide import LiveRole, Unreadable
 from tfdriver.events import Changes, Event
@@ -64,6 +64,24 @@ class FakeAws:
             if role["name"] == name and role["account"] == account.id:
                 return LiveRole(arn, role["id"], role["trust"], role["tags"])
         return None
+
+    def call(self, account: Account, service: str, ask: Callable[[Any], Any]) -> Any:
+        assert service == "iam"
+        return ask(FakeIam(self, account))
+
+
+@dataclass
+class FakeIam:
+    """What the fake AWS has of boto3's IAM client."""
+
+    aws: FakeAws
+    account: Account
+
+    def get_role(self, RoleName: str) -> dict[str, Any]:  # noqa: N803  # boto3's name
+        found = self.aws.look(self.account, RoleName)
+        if not isinstance(found, LiveRole):
+            raise AwsError("there is no such role", code="NoSuchEntity")
+        return {"Role": {"Arn": found.arn, "Tags": [{"Key": k, "Value": v} for k, v in found.tags.items()]}}
 
 
 @dataclass
@@ -119,7 +137,7 @@ class Stage:
     @contextmanager
     def session(self, command: str = "up"):
         tools = Tools(self.environ, self.progress, self.interrupts, self.aws, self.time.clock())
-        with open_session(command, Options(self.project), tools) as session:
+        with open_session(command, Options(self.project, lint=True), tools) as session:
             yield session
 
     def run(self, command: Callable[..., Any], **options: Any) -> Any:

@@ -276,15 +276,11 @@ def test_the_values_are_those_last_applied(stage):
     assert values["account_id"] == "111111111111"
 
 
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [("", "empty or cut off"), ('{"version": 4, "resou', "empty or cut off"), ('{"version": 9}', "version 9")],
-)
-def test_a_broken_state_stops_before_anything(stage, content, words):
+def test_a_state_of_another_version_stops_before_anything(stage):
     stage.run(up)
     mend(stage)
-    (stage.project / "compositions/account_a/terraform.tfstate").write_text(content)
-    with pytest.raises(TfdriverError, match=words):
+    (stage.project / "compositions/account_a/terraform.tfstate").write_text('{"version": 9}')
+    with pytest.raises(TfdriverError, match="version 9"):
         stage.run(up)
     assert [c[0] for c in stage.world.calls()] == ["version"]
 

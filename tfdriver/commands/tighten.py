@@ -8,6 +8,7 @@ from tfdriver.compositions import Composition, Side
 from tfdriver.decide import Kind, LiveRole
 from tfdriver.errors import TfdriverError
 from tfdriver.overview import Overview
+from tfdriver.ownership import refuse_strangers
 from tfdriver.preflight import refuse
 from tfdriver.result import RunResult, finished
 from tfdriver.session import Session
@@ -26,6 +27,7 @@ def tighten(session: Session, confirm: Callable[[Overview], None], *, overwrite:
     """
     states = session.seen.states
     refuse(states, frozenset({Kind.ABSENT}), "There is nothing to tighten; run `tfdriver up` first")
+    refuse_strangers(session.workspace.compositions, session.seen, session.workspace.listed_roles())
     refuse(states, frozenset({Kind.UNREADABLE} if overwrite else {Kind.UNREADABLE, Kind.FOREIGN}), _FOREIGN)
     todo = [c for c in session.workspace.compositions if _to_tighten(c, session)]
     if not todo:

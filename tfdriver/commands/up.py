@@ -8,6 +8,7 @@ from dataclasses import replace
 from tfdriver.decide import Kind
 from tfdriver.errors import Exit
 from tfdriver.overview import Overview
+from tfdriver.ownership import refuse_strangers
 from tfdriver.preflight import refuse
 from tfdriver.result import RunResult, finished
 from tfdriver.session import Session
@@ -31,6 +32,7 @@ def up(
     confirm: shown the overview, raises to stop; prove: verifies it at the end, unless the trust is still broad then.
     Raises HalfWayError if it fails while a broad trust is in force.
     """
+    refuse_strangers(session.workspace.compositions, session.seen, session.workspace.listed_roles())
     refuse(session.seen.states, frozenset({Kind.FOREIGN, Kind.UNREADABLE}), _FOREIGN)
     compositions = session.workspace.compositions
     confirm(session.overview("up"))

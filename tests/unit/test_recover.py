@@ -1,0 +1,229 @@
+"""Broken states: which can be put right, with what, and that nothing is thrown away."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from subprocess import PIPE, Popen
+
+import pytest
+
+from tfdriver import recover
+from tfdriver.errors import TfdriverError
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+ASIDE = ".tfdriver/terraform.tfstate.broken-20260102T030405Z"
+ROLE = {"mode": "managed", "type": "aws_iam_role", "instances": [{"attributes": {"arn": "arn:aws:iam::1:role/r"}}]}
+
+
+def body(serial: int = 1, lineage: str = "l", resources: tuple = (ROLE,)) -> str:
+    return json.dumps({"version": 4, "serial": serial, "lineage": lineage, "resources": list(resources)})
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "compositions" / "account_a"
+    (path / ".tfdriver").mkdir(parents=True)
+    return path
+
+
+def put(folder: Path, **files: str) -> None:
+    names = {"state": "terraform.tfstate", "before": ".tfdriver/terraform.tfstate.before"}
+    names |= {"backup": "terraform.tfstate.backup", "errored": "errored.tfstate"}
+    for name, text in files.items():
+        (folder / names[name]).write_text(text)
+
+
+def text(folder: Path, name: str = "terraform.tfstate") -> str:
+    return (folder / name).read_text()
+
+
+@pytest.mark.parametrize("whole", [body(), ""])
+def test_a_sound_or_missing_state_is_left_alone(folder, whole):
+    if whole:
+        put(folder, state=whole)
+    recover.check(folder)
+    assert recover.repair(folder, NOW) == ""
+    assert (folder / "terraform.tfstate").exists() == bool(whole)
+    assert not recover.unfinished(folder)
+
+
+def test_every_cut_of_a_state_is_broken(folder):
+    for length in range(len(body())):
+        put(folder, state=body()[:length])
+        assert recover.is_broken(folder), length
+    put(folder, state=body())
+    assert not recover.is_broken(folder)
+
+
+@pytest.mark.parametrize("content", ["[]", "null", "4", '"x"', '{"serial": 1}', '{"version": 4, "serial": "x"}'])
+def test_what_is_no_state_is_broken(folder, content):
+    put(folder, state=content)
+    assert recover.is_broken(folder)
+
+
+@pytest.mark.parametrize(
+    ("copies", "chosen"),
+    [
+        ({"before": body(3), "backup": body(2)}, "before"),
+        ({"before": body(2), "backup": body(3)}, "backup"),
+        ({"before": "", "backup": body(1)}, "backup"),
+        ({"before": body(1), "backup": body(9)[:-1]}, "before"),
+        ({"before": '{"version": 9, "serial": 9}', "backup": body(1)}, "backup"),
+    ],
+)
+def test_the_newest_good_copy_is_put_back(folder, copies, chosen):
+    put(folder, state="{", **copies)
+    recover.check(folder)
+    said = recover.repair(folder, NOW)
+    assert text(folder) == copies[chosen]
+    assert text(folder, ASIDE) == "{"
+    assert stat.S_IMODE((folder / ASIDE).stat().st_mode) == 0o600
+    assert ASIDE in said
+    assert recover.unfinished(folder)
+    assert recover.repair(folder, NOW) == ""
+
+
+def test_without_a_good_copy_it_starts_from_no_state(folder):
+    put(folder, state="", before="", backup="{")
+    assert "looked up in AWS" in recover.repair(folder, NOW)
+    assert not (folder / "terraform.tfstate").exists()
+    assert text(folder, ASIDE) == ""
+    assert recover.unfinished(folder)
+
+
+def test_a_repair_that_was_killed_is_done_again(folder):
+    """Everything but the last step was done: the state is still broken."""
+    put(folder, state="{", before=body(3))
+    (folder / ASIDE).write_text("{")
+    (folder / ".tfdriver/apply.jsonl").write_text("")
+    recover.repair(folder, NOW)
+    assert text(folder) == body(3)
+
+
+def test_an_empty_state_of_another_backend_is_not_broken(folder):
+    (folder / ".terraform").mkdir()
+    (folder / ".terraform/terraform.tfstate").write_text('{"backend": {"type": "s3"}}')
+    put(folder, state="", before=body(3))
+    recover.check(folder)
+    assert recover.repair(folder, NOW) == ""
+    assert text(folder) == ""
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"state": '{"version": 5}'}, "version 5 is not known"),
+        ({"state": body(2, "other"), "before": body(1)}, "another lineage than the one of the last run"),
+        ({"state": body(2), "errored": body(3, "other")}, "another lineage than the one in use"),
+        ({"state": body(2), "errored": body(1)}, "the one in use is no older"),
+        ({"state": body(2), "errored": body(2, resources=())}, "the one in use is no older"),
+        ({"state": body(2), "errored": "{"}, "it is cut off"),
+    ],
+)
+def test_what_cannot_be_put_right_is_refused_and_left_as_it_is(folder, files, words):
+    put(folder, **files)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    with pytest.raises(TfdriverError, match=words):
+        recover.check(folder)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_a_state_that_is_a_link_or_a_folder_is_refused(folder):
+    (folder / "terraform.tfstate").symlink_to("elsewhere")
+    with pytest.raises(TfdriverError, match="not a plain file"):
+        recover.check(folder)
+    (folder / "terraform.tfstate").unlink()
+    (folder / "terraform.tfstate").mkdir()
+    with pytest.raises(TfdriverError, match="not a plain file"):
+        recover.check(folder)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everything")
+def test_a_state_that_cannot_be_written_is_refused(folder):
+    put(folder, state=body())
+    (folder / "terraform.tfstate").chmod(0o400)
+    with pytest.raises(TfdriverError, match="cannot be read and written"):
+        recover.check(folder)
+
+
+def test_a_broken_state_that_a_terraform_is_writing_is_refused(folder):
+    """Terraform started by hand locks the state as POSIX says."""
+    put(folder, state="")
+    lock = "import fcntl, sys; f = open(sys.argv[1], 'r+'); fcntl.lockf(f, fcntl.LOCK_EX); print(flush=True); input()"
+    argv = [sys.executable, "-c", lock, str(folder / "terraform.tfstate")]
+    with Popen(argv, stdin=PIPE, stdout=PIPE) as other:
+        assert other.stdin and other.stdout
+        other.stdout.readline()
+        with pytest.raises(TfdriverError, match="another Terraform is at work"):
+            recover.check(folder)
+        other.stdin.close()
+    recover.check(folder)
+
+
+@pytest.mark.parametrize(("state", "pushed"), [(body(1), True), (None, True), ("", True), (body(2), False)])
+def test_a_state_that_could_not_be_saved_is_taken_up_and_kept(folder, state, pushed):
+    put(folder, errored=body(2), **({} if state is None else {"state": state}))
+    recover.check(folder)
+    calls: list[str] = []
+    said = recover.push_errored(folder, calls.append, NOW)
+    assert calls == ["errored.tfstate"] * pushed
+    assert not (folder / "errored.tfstate").exists()
+    kept = folder / ".tfdriver/errored.tfstate.pushed-20260102T030405Z"
+    assert kept.read_text() == body(2)
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert kept.name in said
+    assert recover.push_errored(folder, calls.append, NOW) == ""
+
+
+def test_an_empty_errored_state_is_nothing(folder):
+    put(folder, state=body(), errored="")
+    recover.check(folder)
+    assert recover.push_errored(folder, pytest.fail, NOW) == ""
+
+
+def line(operation: str) -> str:
+    changes = {"add": 1, "change": 0, "import": 0, "remove": 0, "operation": operation}
+    return json.dumps({"type": "change_summary", "@message": "", "changes": changes}) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("log", "unfinished"),
+    [
+        (None, False),
+        ("", True),
+        (line("plan"), True),
+        (line("plan") + line("apply"), False),
+        (line("apply")[:-9], True),
+    ],
+)
+def test_an_apply_is_finished_when_its_log_has_the_summary(folder, log, unfinished):
+    if log is not None:
+        (folder / ".tfdriver/apply.jsonl").write_text(log)
+    assert recover.unfinished(folder) is unfinished
+
+
+def test_the_copy_kept_is_private_and_one_of_another_lineage_is_not_overwritten(folder):
+    put(folder, state=body(1))
+    recover.keep(folder)
+    kept = folder / ".tfdriver/terraform.tfstate.before"
+    assert (kept.read_text(), stat.S_IMODE(kept.stat().st_mode)) == (body(1), 0o600)
+    (folder / "terraform.tfstate").unlink()
+    recover.keep(folder)
+    put(folder, state=body(1, "new"))
+    recover.check(folder)
+    recover.keep(folder)
+    assert kept.read_text() == body(1, "new")
+    assert text(folder, ".tfdriver/terraform.tfstate.former") == body(1)
+
+
+def test_the_roles_that_a_state_lists(folder):
+    data = ROLE | {"mode": "data", "instances": [{"attributes": {"arn": "read"}}]}
+    put(folder, state=body(resources=(ROLE, data, {"mode": "managed", "type": "aws_iam_role"})))
+    found = recover.read(folder)
+    assert found is not None
+    assert found.role_arns() == {"arn:aws:iam::1:role/r"}

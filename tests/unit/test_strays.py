@@ -1,0 +1,85 @@
+"""What of a plan is to be created, which errors say that it exists, and import blocks that nothing breaks out of."""
+
+from __future__ import annotations
+
+import pytest
+
+from tfdriver import stamp
+from tfdriver.errors import TfdriverError
+from tfdriver.events import Diagnostic
+from tfdriver.strays import Create, Stray, clashes, creates, import_blocks, importable
+
+ROLE = "module.bar.aws_iam_role.this"
+TABLE = "module.foo_bar.aws_dynamodb_table.this"
+
+
+def planned(address: str, *actions: str, mode: str = "managed", after: dict | None = None) -> dict:
+    kind = address.split(".")[-2]
+    return {"address": address, "mode": mode, "type": kind, "change": {"actions": list(actions), "after": after}}
+
+
+def test_only_what_is_created_counts():
+    shown = {
+        "resource_changes": [
+            planned(ROLE, "create", after={"name": "bar"}),
+            planned("aws_iam_role.a", "no-op"),
+            planned("aws_iam_role.b", "update"),
+            planned("aws_iam_role.c", "delete", "create"),
+            planned("data.aws_iam_policy_document.d", "read", mode="data"),
+        ]
+    }
+    assert creates(shown) == [Create(ROLE, "aws_iam_role", {"name": "bar"})]
+    assert creates({}) == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "creating IAM Role (bar): CreateRole, EntityAlreadyExists: Role with name bar already exists.",
+        "creating CloudWatch Logs Log Group (x): ResourceAlreadyExistsException: The specified log group",
+        "creating AWS DynamoDB Table (T): CreateTable, ResourceInUseException: Table already exists: T",
+        "creating Lambda Function (bar): CreateFunction, ResourceConflictException: Function already exist: bar",
+        "adding Lambda Permission (bar/x): ResourceConflictException: The statement id (x) provided exists",
+    ],
+)
+def test_these_errors_say_that_it_exists(said):
+    assert clashes([Diagnostic("error", said, address=ROLE)]) == {ROLE}
+
+
+def test_one_other_error_and_it_is_no_clash():
+    clash = Diagnostic("error", "EntityAlreadyExists", address=ROLE)
+    assert clashes([clash, Diagnostic("error", "ResourceInUseException", address=TABLE)]) == {ROLE, TABLE}
+    assert not clashes([clash, Diagnostic("error", "AccessDenied", address=TABLE)])
+    assert not clashes([clash, Diagnostic("error", "EntityAlreadyExists")])
+    assert not clashes([])
+
+
+def test_import_blocks_are_stamped_sorted_and_quoted():
+    text = import_blocks([Stray(TABLE, "aws_dynamodb_table", "T", 'T"\n${x}'), Stray(ROLE, "aws_iam_role", "r", "r")])
+    assert stamp.intact(text.encode())
+    assert text.split("\n", 1)[1] == (
+        f'\nimport {{\n  to = {ROLE}\n  id = "r"\n}}\n\nimport {{\n  to = {TABLE}\n  id = "T\\"\\n$${{x}}"\n}}\n'
+    )
+
+
+@pytest.mark.parametrize("address", [ROLE, "aws_iam_role.r[0]", 'module.m["a b"].aws_iam_role.r["x.y\\"z"]'])
+def test_addresses_that_may_stand_in_a_file(address):
+    assert importable(address) == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "aws_iam_role",
+        ROLE + "\n}",
+        'aws_iam_role.r["${x}"]',
+        'aws_iam_role.r["%{x}"]',
+        "a.b[c]",
+        'a.b["\n"]',
+        "a..b",
+    ],
+)
+def test_addresses_that_may_not(address):
+    with pytest.raises(TfdriverError, match="terraform import"):
+        importable(address)
