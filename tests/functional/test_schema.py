@@ -1,0 +1,113 @@
+"""What commands print with --json is what the published schemas say."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import click
+import jsonschema
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from tests.fakes.world import Stage
+from tests.unit.verify.test_judge import INTRUDER, judged
+from tfdriver import assets, cli
+from tfdriver.commands.destroy import destroy
+from tfdriver.commands.plan import plan
+from tfdriver.commands.schema import NAMES, schema
+from tfdriver.commands.tighten import tighten
+from tfdriver.commands.up import up
+from tfdriver.console import Output
+from tfdriver.errors import Exit, TfdriverError
+from tfdriver.schema.results import RESULTS
+from tfdriver.verify.model import Verified
+
+
+def printed(name: str, value, capsys, exit_code: int = 0) -> dict:
+    capsys.readouterr()
+    Output(as_json=True).result(name, value, exit_code)
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_schema_is_one_and_is_printed_alone(name, capsys):
+    assert cli.run(["schema", name]) == 0
+    found = json.loads(capsys.readouterr().out)
+    Draft202012Validator.check_schema(found)
+    assert found == json.loads(json.dumps(schema(name)))
+
+
+def test_every_command_that_prints_json_has_a_schema():
+    with_json = {
+        name
+        for name, command in cli.cli.commands.items()
+        if any(isinstance(p, click.Option) and "--json" in p.opts for p in command.params)
+    }
+    assert with_json == set(RESULTS)
+
+
+def test_an_unknown_name_is_refused_with_those_there_are(capsys):
+    assert cli.run(["schema", "nothing"]) == 1
+    said = capsys.readouterr().err
+    assert "verify" in said
+    assert "spec" in said
+
+
+def test_runs_plans_and_rendering_validate(stage: Stage, capsys):
+    with stage.session("plan") as session:
+        jsonschema.validate(printed("plan", plan(session), capsys), schema("plan"))
+    for name, command in (("up", up), ("tighten", tighten), ("destroy", destroy)):
+        done = printed(name, stage.run(command), capsys)
+        jsonschema.validate(done, schema(name))
+        jsonschema.validate(done, schema("run"))
+    assert cli.run(["-C", str(stage.project), "render", "--json"]) == 0
+    jsonschema.validate(json.loads(capsys.readouterr().out), schema("render"))
+
+
+def test_a_run_that_stopped_half_way_validates(stage: Stage, capsys):
+    done = stage.run(up, tighten=False)
+    jsonschema.validate(printed("up", done, capsys, done.exit_code), schema("up"))
+
+
+def test_a_run_that_was_verified_validates(stage: Stage, capsys):
+    verified = Verified(Exit.FAILED, "1 check", (judged(INTRUDER, "intruder", 0),), "nothing", ("T/key",))
+    done = stage.run(up, prove=lambda _session: verified)
+    assert done.exit_code is Exit.FAILED
+    jsonschema.validate(printed("up", done, capsys, done.exit_code), schema("up"))
+    jsonschema.validate(printed("verify", verified, capsys, 1), schema("verify"))
+
+
+def test_an_error_validates_for_every_command(capsys):
+    for name in RESULTS:
+        Output(as_json=True).error(name, TfdriverError("what", where="where"))
+        jsonschema.validate(json.loads(capsys.readouterr().out), schema(name))
+
+
+def broken(envelope: dict, **changes) -> dict:
+    return {k: v for k, v in {**envelope, **changes}.items() if v is not None}
+
+
+def test_what_is_not_as_published_is_refused(stage: Stage, capsys):
+    """The schemas can say no."""
+    good = printed("up", stage.run(up), capsys)
+    step = good["result"]["steps"][0]
+    for bad in (
+        broken(good, result=None),
+        broken(good, error={"what": "", "where": "", "hint": ""}),
+        broken(good, exit_code=7),
+        broken(good, command="verify"),
+        broken(good, format_version="2.0"),
+        broken(good, result={k: v for k, v in good["result"].items() if k != "summary"}),
+        broken(good, result=good["result"] | {"steps": [step | {"added": "one"}]}),
+    ):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(bad, schema("up"))
+
+
+def test_the_scaffolded_spec_validates():
+    text = (assets.templates() / "init" / "tfdriver.yaml").read_text()
+    jsonschema.validate(yaml.safe_load(text), schema("spec"))
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"version": datetime(2026, 1, 1, tzinfo=UTC).isoformat()}, schema("spec"))

@@ -1,0 +1,29 @@
+"""Which value each command returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tfdriver.commands.demo import Told
+from tfdriver.commands.explain import Explanation
+from tfdriver.commands.graph import Drawn
+from tfdriver.commands.init import InitResult
+from tfdriver.commands.plan import Planned
+from tfdriver.commands.render import Rendered
+from tfdriver.commands.status import Status
+from tfdriver.result import RunResult
+from tfdriver.verify.model import Verified
+
+RESULTS: Mapping[str, type] = {
+    "init": InitResult,
+    "render": Rendered,
+    "plan": Planned,
+    "up": RunResult,
+    "tighten": RunResult,
+    "destroy": RunResult,
+    "verify": Verified,
+    "status": Status,
+    "explain": Explanation,
+    "graph": Drawn,
+    "demo": Told,
+}
