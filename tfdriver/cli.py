@@ -6,7 +6,7 @@ import difflib
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from tfdriver import __version__
-from tfdriver.aws import Aws
+from tfdriver.aws import Aws, known_regions
 from tfdriver.clock import Clock
 from tfdriver.commands import demo as demo_command
 from tfdriver.commands import destroy as destroy_command
@@ -34,9 +34,12 @@ from tfdriver.console import Output
 from tfdriver.drift import looking
 from tfdriver.environment import ignored
 from tfdriver.errors import Exit, TfdriverError
+from tfdriver.exposure import Looker
+from tfdriver.halves import Half
 from tfdriver.interrupts import Interrupts
 from tfdriver.overview import Overview
 from tfdriver.session import Options, Session, open_session, real_tools
+from tfdriver.spec.model import Spec
 
 _LONGEST_ERROR = 100_000  # bytes
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -251,11 +254,14 @@ def destroy(options: _Global, yes: bool, as_json: bool, timeout: float | None, l
 
 @cli.command()
 @click.option("--drift", is_flag=True, help="Also let Terraform look for changes made outside it.")
+@click.option("--who", is_flag=True, help="Also look into CloudTrail for who used a role while it was open.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if anything is not tight, not applied or drifted.")
 @_JSON
 @_TIMEOUT
 @click.pass_obj
-def status(options: _Global, drift: bool, detailed_exitcode: bool, as_json: bool, timeout: float | None) -> int:
+def status(
+    options: _Global, drift: bool, who: bool, detailed_exitcode: bool, as_json: bool, timeout: float | None
+) -> int:
     """Show what is deployed and who is trusted; works with one side's credentials.
 
     Exits 0, or 1 if no account can be seen. With --detailed-exitcode: 2 if anything seen is not as `up` leaves it, else
@@ -269,7 +275,7 @@ def status(options: _Global, drift: bool, detailed_exitcode: bool, as_json: bool
     with output.progress() as progress:
         tools, settings = real_tools(os.environ, progress, Interrupts()), Options(options.project, timeout)
         with looking(settings, tools) if drift else nullcontext() as look_for_drift:
-            found = status_command.status(settings, tools, look_for_drift)
+            found = status_command.status(settings, tools, look_for_drift, _looker if who else None)
     code = found.exit_code(detailed=detailed_exitcode)
     output.result("status", found, code)
     return code
@@ -378,6 +384,10 @@ def _session(
         chosen = Options(options.project, timeout, lock_timeout or 0, lint=command in ("plan", "up"))
         with open_session(command, chosen, tools) as session:
             yield session
+
+
+def _looker(spec: Spec, seen: Mapping[str, Half]) -> Looker:
+    return Looker(Aws(), spec, seen, known_regions())
 
 
 def _confirmation(output: Output, yes: bool) -> Callable[[Overview], None]:

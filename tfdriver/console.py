@@ -130,6 +130,10 @@ class Output:
             self._out.print(escape(_composition(composition)))
         for exposure in value.exposures:
             self._out.print(escape(str(exposure)))
+        for uses in value.uses or ():
+            self._out.print(escape(str(uses)))
+            for use in uses.calls:
+                self._out.print(f"  {escape(str(use))}")
 
     @_text.register
     def _(self, value: Explanation) -> None:

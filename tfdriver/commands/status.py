@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -11,10 +11,12 @@ from tfdriver import applied, timeline
 from tfdriver.compositions import Composition
 from tfdriver.drift import Drift
 from tfdriver.errors import Exit
+from tfdriver.exposure import Looker, Uses
 from tfdriver.halves import Half, SeenHalves, halves
 from tfdriver.observe import observe, side_by_side
 from tfdriver.pairs import Pair, PairState, pairs
 from tfdriver.session import Options, Tools, read_spec
+from tfdriver.spec.model import Spec
 from tfdriver.timeline import Exposure
 from tfdriver.workspace import Workspace
 
@@ -40,7 +42,10 @@ class CompositionStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """A project as it is. at: when it was looked at, UTC; exposures: when whole accounts were trusted, oldest first."""
+    """A project as it is. at: when it was looked at, UTC; exposures: when whole accounts were trusted, oldest first.
+
+    uses: who used each role in each of the exposures, None if not looked at.
+    """
 
     project: str
     at: datetime
@@ -48,6 +53,7 @@ class Status:
     pairs: tuple[Pair, ...]
     compositions: tuple[CompositionStatus, ...]
     exposures: tuple[Exposure, ...] = ()
+    uses: tuple[Uses, ...] | None = None
 
     @property
     def unseen(self) -> bool:
@@ -78,12 +84,15 @@ class Status:
 
 
 def status(
-    options: Options, tools: Tools, look_for_drift: Callable[[Path, Composition], Drift] | None = None
+    options: Options,
+    tools: Tools,
+    look_for_drift: Callable[[Path, Composition], Drift] | None = None,
+    who: Callable[[Spec, Mapping[str, Half]], Looker] | None = None,
 ) -> Status:
     """Return the project's status, as far as the credentials at hand show it.
 
-    look_for_drift: called with folder and composition of each applied one; None for not looking. Raises TfdriverError
-    for a bad spec only.
+    look_for_drift: called with folder and composition of each applied one; who: makes what looks into CloudTrail; None
+    for not looking. Raises TfdriverError for a bad spec only.
     """
     spec = read_spec(options.project)
     workspace = Workspace(spec)
@@ -94,10 +103,10 @@ def status(
     if look_for_drift is not None:
         unseen = {half.account for half in seen_accounts.values() if half.problem}
         found = _with_drift(workspace, found, unseen, look_for_drift)
-    exposures = timeline.exposures(timeline.read(workspace.timeline), now)
-    return Status(
-        spec.project, now, tuple(seen_accounts.values()), pairs(spec, seen, now), tuple(found), tuple(exposures)
-    )
+    exposures = tuple(timeline.exposures(timeline.read(workspace.timeline), now))
+    uses = who(spec, seen_accounts).who_used(exposures, seen.trusted, now) if who else None
+    accounts = tuple(seen_accounts.values())
+    return Status(spec.project, now, accounts, pairs(spec, seen, now), tuple(found), exposures, uses)
 
 
 def _composition(workspace: Workspace, composition: Composition) -> CompositionStatus:

@@ -68,6 +68,11 @@ def sts_result(operation: str, result: Mapping[str, object]) -> Response:
     return _xml(200, f'<{operation}Response xmlns="{STS_NAMESPACE}">{inner}{metadata}</{operation}Response>')
 
 
+def json_result(result: Mapping[str, object]) -> Response:
+    """Return a result of a service that speaks JSON."""
+    return Response(200, json.dumps(result).encode(), {"Content-Type": "application/x-amz-json-1.1"})
+
+
 def with_request_id(response: Response, request_id: str) -> Response:
     """Return the response with its request id where clients look for it: headers, and the XML of the query protocol."""
     own = {"x-amzn-requestid", "x-amz-request-id"}

@@ -6,6 +6,7 @@ time        when the call came in, UTC, e.g. `2026-03-01T12:00:00.123Z`
 request_id  the id that the answer carried
 caller      ARN of the user or session; `*.amazonaws.com` for a service; '' if the credentials were no good
 account     the caller's account id, '' if not known
+caller_id   unique id of the caller, of a session `AROA...:NAME`; '' if not known
 service     IAM prefix, e.g. `sts`
 action      operation, e.g. `AssumeRole`
 resource    ARN of what it acted on, `*` for none
@@ -27,12 +28,15 @@ from __future__ import annotations
 import json
 import os
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tfdriver.errors import TfdriverError
+
+_REMEMBERED = 10_000  # entries
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class Entry:
     request_id: str
     caller: str = ""
     account: str = ""
+    caller_id: str = ""
     service: str = ""
     action: str = ""
     resource: str = "*"
@@ -58,16 +63,23 @@ class Entry:
 
 
 class CallLog:
-    """Where entries go; nowhere without a file. Safe to use from several threads."""
+    """Where entries go: the file, if there is one, and memory for the latest. Safe to use from several threads."""
 
     def __init__(self, descriptor: int | None = None) -> None:
         self._descriptor = descriptor
         self._lock = threading.Lock()
+        self._latest: deque[Entry] = deque(maxlen=_REMEMBERED)
+
+    def latest(self) -> tuple[Entry, ...]:
+        """Return the latest entries, oldest first."""
+        with self._lock:
+            return tuple(self._latest)
 
     def write(self, entry: Entry) -> None:
         """Append an entry as one line, in one write, so that readers and a crash never see half of one."""
-        if self._descriptor is not None:
-            with self._lock:
+        with self._lock:
+            self._latest.append(entry)
+            if self._descriptor is not None:
                 os.write(self._descriptor, json.dumps(asdict(entry)).encode() + b"\n")
 
 

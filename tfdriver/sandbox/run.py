@@ -89,7 +89,7 @@ def start(
         endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
         sessions, trusts = Sessions(), Trusts(backend)
         functions = Functions(backend, trusts, sessions, endpoint)
-        parts = Parts(backend, trusts, sessions, functions, rules)
+        parts = Parts(backend, trusts, sessions, functions, rules, call_log)
         layer = Layer(parts, call_log)
         keys = {account.name: backend.create_admin(account) for account in accounts}
         stack.enter_context(serving(listener, layer.handle))

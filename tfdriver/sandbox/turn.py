@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from tfdriver.evaluator import Decision, Effect, Request, account_of, authorize, find_trust
 from tfdriver.sandbox import functions as lambdas
-from tfdriver.sandbox import sts
+from tfdriver.sandbox import sts, trail
 from tfdriver.sandbox.answers import AwsError, refusal
 from tfdriver.sandbox.callers import Caller, context, identify
-from tfdriver.sandbox.calllog import Entry
+from tfdriver.sandbox.calllog import CallLog, Entry
 from tfdriver.sandbox.faults import Fault, Faults
 from tfdriver.sandbox.functions import Functions
 from tfdriver.sandbox.messages import Request as Message
@@ -32,13 +32,14 @@ class DroppedError(Exception):
 
 @dataclass(frozen=True)
 class Parts:
-    """Everything a call may meet. stopping: set when the sandbox ends, so that what waits stops waiting."""
+    """Everything a call may meet. log: of all calls; stopping: set when the sandbox ends, so that waiting ends."""
 
     backend: Backend
     trusts: Trusts
     sessions: Sessions
     functions: Functions
     faults: Faults
+    log: CallLog = field(default_factory=CallLog)
     stopping: threading.Event = field(default_factory=threading.Event)
 
 
@@ -59,7 +60,7 @@ class Turn:
         except AwsError as error:
             self.entry = replace(self.entry, allowed=False, reason=error.message)
             return refusal(self.call, error)
-        self.entry = replace(self.entry, caller=caller.principal.arn, account=caller.account)
+        self.entry = replace(self.entry, caller=caller.principal.arn, account=caller.account, caller_id=caller.id)
         due = self.parts.faults.due(f"{self.call.service}:{self.call.operation}", caller.account)
         try:
             self._happen(due.get("before"))
@@ -82,6 +83,8 @@ class Turn:
             self._authorize(caller)
             if call.service == "sts":
                 return self._sts(caller)
+            if call.service == "cloudtrail" and call.operation == "LookupEvents":
+                return trail.lookup_events(call, caller.account, parts.log.latest())
             if call.service == "iam" and call.operation in PARAMETER:
                 return parts.trusts.save(call, self.message, caller.account)
             if call.service == "lambda" and call.text("Role"):

@@ -1,0 +1,168 @@
+"""Who used a role while a whole account was trusted: the AssumeRole calls on it, from CloudTrail's event history.
+
+CloudTrail shows a call in the region whose STS endpoint was called, also to the account that owns the role if it was
+let in, some minutes later, for 90 days. Source: CloudTrail user guide, view-cloudtrail-events.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tfdriver.decide import LiveRole, Unreadable
+from tfdriver.errors import TfdriverError
+from tfdriver.halves import Half
+from tfdriver.observe import side_by_side
+from tfdriver.policies import Calls
+from tfdriver.spec.model import Role, Spec
+from tfdriver.timeline import Exposure
+from tfdriver.wording import moment
+
+HISTORY = timedelta(days=90)
+DELAY = timedelta(minutes=15)
+_MOST = 2000  # events read per region and window: at two pages of 50 a second, 20 s
+
+
+@dataclass(frozen=True)
+class Use:
+    """One AssumeRole call. who: a role or user, in words; session: the name it gave; source: IP address or service.
+
+    error: AWS's error code, '' if it was let in.
+    """
+
+    at: datetime
+    who: str
+    session: str = ""
+    source: str = ""
+    error: str = ""
+
+    def __str__(self) -> str:
+        words = f"refused ({self.error})" if self.error else "let in"
+        source = f" from {self.source}" if self.source else ""
+        return f"{moment(self.at)}: {self.who}{source}: {words}"
+
+
+@dataclass(frozen=True)
+class Uses:
+    """Who used a role in one time of exposure. problem: why that can't be told, or not wholly; '' if it can."""
+
+    role: str
+    account: str
+    opened: datetime
+    closed: datetime | None
+    calls: tuple[Use, ...] = ()
+    problem: str = ""
+
+    def __str__(self) -> str:
+        since = f"role {self.role} in {self.account}, open from {moment(self.opened)}"
+        used = f"{len(self.calls)} AssumeRole calls" if self.calls else "CloudTrail shows no AssumeRole call"
+        if self.problem:
+            return f"{since}: {used if self.calls else 'who used it is not known'}. {self.problem}"
+        return f"{since}: {used}"
+
+
+@dataclass(frozen=True)
+class Looker:
+    """Looks into CloudTrail. regions: partition by region, of all there are: a caller may use any STS endpoint."""
+
+    aws: Calls
+    spec: Spec
+    halves: Mapping[str, Half]
+    regions: Mapping[str, str]
+
+    def who_used(
+        self, exposures: Iterable[Exposure], trusted: Mapping[str, LiveRole | Unreadable | None], now: datetime
+    ) -> tuple[Uses, ...]:
+        """Return who used each role while it was open, in the order of `exposures`. Never raises: see `Uses.problem`.
+
+        trusted: what was seen of the trusted roles, by key, to put names to unique ids.
+        """
+        names = {
+            live.role_id: f"role {self.spec.roles[key].name} of {self.spec.roles[key].account.name}"
+            for key, live in trusted.items()
+            if isinstance(live, LiveRole)
+        }
+        return tuple(self._uses(exposure, names, now) for exposure in exposures)
+
+    def _uses(self, window: Exposure, names: Mapping[str, str], now: datetime) -> Uses:
+        empty = Uses(window.role, window.account, window.opened, window.closed)
+        roles = (r for r in self.spec.trusting if (r.name, r.account.name) == (window.role, window.account))
+        role = next(roles, None)
+        if role is None:
+            return replace(empty, problem="The spec no longer has this role")
+        if self.halves[window.account].problem:
+            return replace(empty, problem=f"{window.account} is not seen")
+        if window.opened < now - HISTORY:
+            problem = f"CloudTrail's event history holds {HISTORY.days} days; look into a trail's files"
+            return replace(empty, problem=problem)
+        regions = [region for region, partition in self.regions.items() if partition == role.account.partition]
+        looks = side_by_side(lambda region: _look(self.aws, role, region, window, now), regions)
+        events = {event["eventID"]: event for look in looks for event in look.events}
+        calls = sorted((_use(event, names) for event in events.values()), key=lambda use: use.at)
+        return replace(empty, calls=tuple(calls), problem=_problem(looks, window, now))
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What was found in one region."""
+
+    region: str
+    events: tuple[Mapping[str, Any], ...] = ()
+    problem: str = ""
+
+
+def _problem(looks: Iterable[_Look], window: Exposure, now: datetime) -> str:
+    regions: dict[str, list[str]] = {}
+    for look in looks:
+        if look.problem:
+            regions.setdefault(look.problem, []).append(look.region)
+    problems = [f"{', '.join(where)}: {problem}" for problem, where in regions.items()]
+    if (window.closed or now) > now - DELAY:
+        problems.append(f"CloudTrail may show a call up to {DELAY.seconds // 60} minutes late")
+    return ". ".join(problems)
+
+
+def _look(aws: Calls, role: Role, region: str, window: Exposure, now: datetime) -> _Look:
+    """Look for AssumeRole on a role in one region.
+
+    Looked up by event name, not by resource: what a resource is called in the history differs, and none may be missed.
+    """
+    first, last = window.opened.replace(microsecond=0), (window.closed or now) + timedelta(seconds=1)
+    wanted = {"AttributeKey": "EventName", "AttributeValue": "AssumeRole"}
+
+    def ask(client: Any) -> Any:
+        pages = client.get_paginator("lookup_events").paginate(
+            LookupAttributes=[wanted], StartTime=first, EndTime=last, PaginationConfig={"MaxItems": _MOST}
+        )
+        return pages.build_full_result()
+
+    try:
+        answer = aws.call(replace(role.account, region=region), "cloudtrail", ask)
+    except TfdriverError as error:
+        return _Look(region, problem=f"CloudTrail cannot be read ({error.what})")
+    bodies = [json.loads(event["CloudTrailEvent"]) for event in answer.get("Events", [])]
+    found = tuple(body for body in bodies if _is_of(body, role.arn))
+    return _Look(region, found, f"only the latest {_MOST} AssumeRole calls were read" if "NextToken" in answer else "")
+
+
+def _is_of(body: Mapping[str, Any], arn: str) -> bool:
+    named = [resource.get("ARN") for resource in body.get("resources") or []]
+    return arn in (*named, (body.get("requestParameters") or {}).get("roleArn"))
+
+
+def _use(body: Mapping[str, Any], names: Mapping[str, str]) -> Use:
+    """Return an event as a use. Of another account's principal CloudTrail tells account and unique id, not the ARN."""
+    identity = body.get("userIdentity") or {}
+    unique_id, _, session = str(identity.get("principalId", "")).partition(":")
+    unknown = f"{unique_id or 'somebody'} of account {identity.get('accountId', 'unknown')}"
+    who = names.get(unique_id) or identity.get("arn") or identity.get("invokedBy") or unknown
+    return Use(
+        datetime.fromisoformat(body["eventTime"]).astimezone(UTC),
+        f"{who} (session {session})" if session and ":assumed-role/" not in who else str(who),
+        str((body.get("requestParameters") or {}).get("roleSessionName", "")),
+        str(body.get("sourceIPAddress", "")),
+        str(body.get("errorCode", "")),
+    )
