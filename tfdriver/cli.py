@@ -26,6 +26,7 @@ from tfdriver.commands import init as init_command
 from tfdriver.commands import plan as plan_command
 from tfdriver.commands import render as render_command
 from tfdriver.commands import sandbox as sandbox_command
+from tfdriver.commands import schema as schema_command
 from tfdriver.commands import status as status_command
 from tfdriver.commands import tighten as tighten_command
 from tfdriver.commands import up as up_command
@@ -354,6 +355,18 @@ def sandbox(options: _Global, command: tuple[str, ...], log: Path | None, faults
         Output(as_json=True).result("sandbox", sandbox_command.fire(fire, os.environ))
         return Exit.DONE
     return sandbox_command.sandbox(options.project, command, os.environ, log=log, faults=faults)
+
+
+@cli.command()
+@click.argument("name", type=click.Choice(sorted(schema_command.NAMES)))
+def schema(name: str) -> None:
+    """Print the JSON Schema of tfdriver.yaml (spec), or of what a command prints with --json.
+
+    \b
+    Example:
+      tfdriver schema verify
+    """
+    Output().document(schema_command.schema(name))
 
 
 @cli.command()

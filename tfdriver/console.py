@@ -19,15 +19,15 @@ from tfdriver.commands.graph import Drawn
 from tfdriver.commands.init import InitResult
 from tfdriver.commands.plan import Planned
 from tfdriver.commands.render import Rendered
+from tfdriver.commands.report import Reported
 from tfdriver.commands.status import CompositionStatus, Status
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.matrix import complaint, matrix
 from tfdriver.overview import Overview
 from tfdriver.progress import LiveProgress, PlainProgress
 from tfdriver.result import RunResult
+from tfdriver.schema.envelope import FORMAT_VERSION
 from tfdriver.verify.model import Verdict, Verified
-
-FORMAT_VERSION = "1.0"
 
 
 class Output:
@@ -51,6 +51,10 @@ class Output:
             self._json({"command": command, "exit_code": exit_code, "result": data})
         else:
             self._text(value)
+
+    def document(self, value: dict[str, Any]) -> None:
+        """Print a JSON document as it is."""
+        sys.stdout.write(json.dumps(value, indent=2) + "\n")
 
     def error(self, command: str, error: TfdriverError) -> None:
         """Print an expected failure: one short paragraph on stderr, and JSON on stdout where that was asked for."""
@@ -148,6 +152,14 @@ class Output:
         for unseen in value.unseen:
             self._out.print(f"not seen: {escape(unseen)}")
         self._out.print(f"[bold]To change:[/bold] {escape(value.change)}.")
+
+    @_text.register
+    def _(self, value: Reported) -> None:
+        if value.verified:
+            self._out.print(f"verified: {escape(value.verified)}")
+        for account in value.unseen:
+            self._err.print(f"[yellow]warning:[/yellow] {escape(account)} was not seen")
+        self._out.print(f"wrote {escape(value.file)}")
 
     @_text.register
     def _(self, value: Rendered) -> None:

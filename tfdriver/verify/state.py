@@ -30,10 +30,10 @@ def read(folder: Path, terraform: Sequence[str], environment: Mapping[str, str])
 
 
 def _has_backend(folder: Path) -> bool:
-    """Return whether the state is kept elsewhere: Terraform notes its backend where a state of its own would be."""
+    """Return whether a template has a backend block: only then does `terraform init` note a backend here."""
     try:
         noted = json.loads((folder / ".terraform" / STATE).read_text(encoding="utf-8"))
-        return str(noted["backend"]["type"]) != "local"
+        return bool(noted["backend"]["type"])
     except (OSError, ValueError, KeyError, TypeError):
         return False
 

@@ -25,7 +25,6 @@ def program(code: str) -> tuple[str, ...]:
 
 def test_a_local_state_is_read_without_terraform(tmp_path):
     (tmp_path / "terraform.tfstate").write_text('{"version": 4, "outputs": {}}')
-    backend(tmp_path, "local")
     assert state.read(tmp_path, NO_TERRAFORM, {}) == {"version": 4, "outputs": {}}
 
 
@@ -33,8 +32,9 @@ def test_no_state_is_empty(tmp_path):
     assert state.read(tmp_path, NO_TERRAFORM, {}) == {}
 
 
-def test_a_state_elsewhere_is_pulled_in_the_compositions_folder_and_environment(tmp_path):
-    backend(tmp_path, "s3")
+@pytest.mark.parametrize("kind", ["s3", "local"])  # a local one may have a path of its own
+def test_a_state_elsewhere_is_pulled_in_the_compositions_folder_and_environment(tmp_path, kind):
+    backend(tmp_path, kind)
     told = "{'version': 4, 'argv': sys.argv[1:], 'env': dict(os.environ), 'cwd': os.getcwd()}"
     found = state.read(tmp_path, program(f"import json; print(json.dumps({told}))"), {"MARK": "x"})
     assert found["argv"] == ["state", "pull"]

@@ -1,0 +1,96 @@
+"""verify on what real Terraform made: what it says, its exit codes, and that its JSON is what is published."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from tests.integration.conftest import World, make_world
+from tfdriver.commands.schema import schema
+
+pytestmark = pytest.mark.integration
+
+
+def checks(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
+    """The verdicts by name, from JSON that is as published."""
+    printed: dict[str, Any] = json.loads(done.stdout)
+    jsonschema.validate(printed, schema(printed["command"]))
+    found = printed["result"].get("verified") or printed["result"]
+    return {check["name"]: check["verdict"] for check in found["checks"]}
+
+
+def not_passed(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
+    return {name: verdict for name, verdict in checks(done).items() if verdict != "passed"}
+
+
+def table(world: World) -> int:
+    return int(world.client("dynamodb", "account_a").scan(TableName="TestTable")["Count"])
+
+
+def test_broad_without_a_guard_is_failed_by_name_and_tight_is_passed(world: World):
+    spec = world.project / "tfdriver.yaml"
+    spec.write_text(spec.read_text().replace("trusts: [bar]", "trusts: [bar]\n    guard: false"))
+    assert world.tfdriver("up", "--yes", "--no-tighten", "--no-verify").returncode == 3
+    broad = world.tfdriver("verify", "--json")
+    assert broad.returncode == 1
+    assert not_passed(broad) == {"trust-policy": "failed", "intruder": "failed"}
+    told = world.tfdriver("verify")
+    assert told.returncode == 1
+    assert "FAILED intruder (bar -> foo_bar): allowed" in told.stdout
+
+    assert world.tfdriver("tighten", "--yes").returncode == 0
+    items, before = table(world), len(world.calls())
+    tight = world.tfdriver("verify", "--json", "--strict")
+    assert tight.returncode == 0, tight.stdout
+    assert not_passed(tight) == {}
+    # The function writes its item with the trusting role's credentials; removing it is all that we do ourselves.
+    writes = [(c["account"], c["action"]) for c in world.calls(before) if c["caller"].endswith(":user/admin")]
+    reading = ("Get", "List", "Describe", "AssumeRole", "Invoke")
+    assert [w for w in writes if not w[1].startswith(reading)] == [("111111111111", "DeleteItem")]
+    assert table(world) == items
+
+    status = world.tfdriver("status", "--json")
+    jsonschema.validate(json.loads(status.stdout), schema("status"))
+
+
+def test_up_verifies_at_the_end_and_fails_if_that_fails(world: World):
+    done = world.tfdriver("up", "--yes", "--json")
+    assert done.returncode == 0, done.stderr
+    assert set(checks(done).values()) == {"passed"}
+
+    outputs = world.project / "modules/team_a_foo_ddb/outputs.tf"
+    text = outputs.read_text()
+    outputs.write_text(text.replace("= aws_dynamodb_table.this.name", '= "Another"'))
+    wrong = world.tfdriver("up", "--yes", "--json")
+    assert wrong.returncode == 1
+    assert not_passed(wrong) == {"write": "failed"}
+    assert world.trust()["Principal"]["AWS"] == ["arn:aws:iam::222222222222:role/bar"]
+
+
+@pytest.fixture
+def throttled(project: Path, tmp_path: Path) -> Iterator[World]:
+    faults = tmp_path / "faults.yaml"
+    faults.write_text(
+        """
+        faults:
+          - call: sts:AssumeRole
+            account: "222222222222"
+            error: {status: 400, code: Throttling, message: Slow down}
+        """
+    )
+    yield from make_world(project, tmp_path, faults)
+
+
+def test_throttling_is_never_called_a_refusal(throttled: World):
+    assert throttled.tfdriver("up", "--yes", "--no-verify").returncode == 0
+    done = throttled.tfdriver("verify", "--timeout", "2s")
+    assert done.returncode == 1
+    assert "INCONCLUSIVE intruder" in done.stdout
+    assert "Throttling: Slow down" in done.stdout
+    assert "refused" not in done.stdout
