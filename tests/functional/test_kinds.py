@@ -106,7 +106,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "service", "make", "planned", "import_id"), CASES, ids=lambda v: str(v)[:30])
+@pytest.mark.parametrize(("kind", "service", "make", "planned", "import_id"), CASES, ids=lambda v: v if isinstance(v, str) else "")
 def test_what_exists_is_found_with_its_import_id_and_its_owners_tags(ask, kind, service, make, planned, import_id):
     assert find(kind, planned, A, ask) is None
     ask(service, make)
