@@ -19,8 +19,9 @@ status      HTTP status of the answer; null if the connection was dropped
 error       AWS's error code; '' if none
 message     AWS's error message; '' if none
 fault       what was injected, e.g. `drop before`; '' if nothing
+trust_policy  the document given to iam:CreateRole or iam:UpdateAssumeRolePolicy, as text; '' for every other call
 
-There is never a credential, a request body or a response body in it.
+There is never a credential, another part of a request's body, or a response's body in it.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ class Entry:
     error: str = ""
     message: str = ""
     fault: str = ""
+    trust_policy: str = ""
 
 
 class CallLog:

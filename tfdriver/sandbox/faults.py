@@ -3,6 +3,8 @@
     faults:
       - call: iam:CreateRole          # service:operation, `*` and `?` allowed; required
         account: "111111111111"       # only calls of this account; default any
+        agent: Boto3                  # only calls whose user agent has this in it; default any
+        if: /tmp/armed                # only while this file exists
         nth: 2                        # only the 2nd matching call; or:
         times: 3                      # only the first 3; default every one
         when: after                   # before (default) or after the call is done
@@ -14,6 +16,7 @@ A rule has exactly one of these, or `touch` alone, which then changes nothing el
     error: {status: 503, code: C, message: M}  answer this; after: the call was done all the same
     drop: true                                 end the connection without an answer
     delay: 2.5                                 wait so many seconds, then go on
+    wait_for: /tmp/go                          wait until this file exists, then go on
     hang: true                                 never answer
     expire: true                               the caller's credentials are expired from now on; a number: for so many
                                                seconds
@@ -36,18 +39,20 @@ from tfdriver.conditions import like
 from tfdriver.errors import TfdriverError
 from tfdriver.sandbox.answers import AwsError
 
-_KEYS = {"call", "account", "nth", "times", "when", "touch"}
-_KINDS = ("error", "drop", "delay", "hang", "expire")
+_KEYS = {"call", "account", "agent", "if", "nth", "times", "when", "touch"}
+_KINDS = ("error", "drop", "delay", "wait_for", "hang", "expire")
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A rule. kind: one of `_KINDS`, or `touch`; value: what the file gives for it."""
+    """A rule. kind: one of `_KINDS`, or `touch`; value: what the file gives for it; armed: the file of its `if`."""
 
     call: str
     kind: str
     value: Any = True
     account: str = ""
+    agent: str = ""
+    armed: Path | None = None
     nth: int | None = None
     times: int | None = None
     when: str = "before"
@@ -61,6 +66,11 @@ class Fault:
         """Return the error of an `error` rule."""
         return AwsError(self.value["code"], self.value.get("message", self.value["code"]), self.value["status"])
 
+    def matches(self, call: str, account: str, agent: str) -> bool:
+        """Return whether the rule is about such a call: `service:operation`, the caller's account and user agent."""
+        meant = like(self.call.lower(), call.lower()) and self.account in ("", account) and self.agent in agent
+        return meant and (self.armed is None or self.armed.exists())
+
 
 class Faults:
     """The rules and how often each has matched. Safe to use from several threads."""
@@ -70,12 +80,12 @@ class Faults:
         self._seen = [0] * len(rules)
         self._lock = threading.Lock()
 
-    def due(self, call: str, account: str) -> dict[str, Fault]:
-        """Count a call (`service:operation`) of an account; return what is due `before` and `after` it is done."""
+    def due(self, call: str, account: str, agent: str = "") -> dict[str, Fault]:
+        """Count a call (`service:operation`) of an account and user agent; return what is due `before` and `after`."""
         chosen: dict[str, Fault] = {}
         with self._lock:
             for place, rule in enumerate(self._rules):
-                if like(rule.call.lower(), call.lower()) and rule.account in ("", account):
+                if rule.matches(call, account, agent):
                     self._seen[place] += 1
                     if _due(rule, self._seen[place]):
                         chosen.setdefault(rule.when, rule)
@@ -119,6 +129,8 @@ def _rule(rule: Any, where: str) -> Fault:
         kind=kinds[0],
         value=rule[kinds[0]],
         account=str(rule.get("account", "")),
+        agent=str(rule.get("agent", "")),
+        armed=Path(rule["if"]) if "if" in rule else None,
         nth=rule.get("nth"),
         times=rule.get("times"),
         when=rule.get("when", "before"),
@@ -136,6 +148,7 @@ def _check(rule: Mapping[str, Any], kind: str, where: str) -> None:
         "drop": value is True,
         "hang": value is True,
         "delay": _number(value),
+        "wait_for": isinstance(value, str),
         "expire": value is True or _number(value),
         "touch": isinstance(value, str),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tfdriver.evaluator import Decision, Effect, Request, account_of, authorize, find_trust
@@ -61,7 +62,10 @@ class Turn:
             self.entry = replace(self.entry, allowed=False, reason=error.message)
             return refusal(self.call, error)
         self.entry = replace(self.entry, caller=caller.principal.arn, account=caller.account, caller_id=caller.id)
-        due = self.parts.faults.due(f"{self.call.service}:{self.call.operation}", caller.account)
+        if self.call.service == "iam" and self.call.operation in PARAMETER:
+            self.entry = replace(self.entry, trust_policy=self.call.text(PARAMETER[self.call.operation]))
+        operation = f"{self.call.service}:{self.call.operation}"
+        due = self.parts.faults.due(operation, caller.account, self.call.user_agent)
         try:
             self._happen(due.get("before"))
             response = self._do(caller)
@@ -176,6 +180,9 @@ class Turn:
                 raise DroppedError
             case "delay":
                 self.parts.stopping.wait(fault.value)
+            case "wait_for":
+                while not Path(fault.value).exists() and not self.parts.stopping.wait(0.01):
+                    pass
             case "hang":
                 self.parts.stopping.wait()
                 raise DroppedError

@@ -100,6 +100,34 @@ def test_a_delay_after_leaves_time_to_act_and_touch_tells_when(tmp_path: Path) -
         assert time.monotonic() - started >= 1.5
 
 
+def test_waiting_for_a_file_holds_a_call_until_the_test_lets_it_go(tmp_path: Path) -> None:
+    go, reached = tmp_path / "go", tmp_path / "reached"
+    rule = {"call": "iam:CreateRole", "wait_for": str(go), "touch": str(reached)}
+    with admins(tmp_path, rule) as (one, _):
+        call = threading.Thread(target=create_role, args=(one,))
+        call.start()
+        while not reached.exists():
+            time.sleep(0.01)
+        assert roles(one) == []
+        go.touch()
+        call.join(10)
+        assert roles(one) == ["foo"]
+
+
+def test_only_while_armed_and_only_for_a_user_agent(tmp_path: Path) -> None:
+    error = {"status": 403, "code": "AccessDenied"}
+    armed = tmp_path / "armed"
+    rules = [{"call": "iam:ListRoles", "agent": "Boto3", "if": str(armed), "error": error}]
+    rules += [{"call": "iam:ListUsers", "agent": "Terraform", "error": error}]
+    with admins(tmp_path, *rules) as (one, _):
+        assert outcome(one.client("iam").list_roles) == "allowed"
+        armed.touch()
+        assert outcome(one.client("iam").list_roles).startswith("AccessDenied")
+        assert outcome(one.client("iam").list_users) == "allowed"
+        armed.unlink()
+        assert outcome(one.client("iam").list_roles) == "allowed"
+
+
 def test_touch_alone_changes_nothing(tmp_path: Path) -> None:
     reached = tmp_path / "reached"
     with admins(tmp_path, {"call": "iam:CreateRole", "touch": str(reached)}) as (one, _):
@@ -148,6 +176,7 @@ def test_credentials_that_expire(tmp_path: Path, expire: bool | float, later: st
         ("faults: [{call: 'iam:*', drop: before}]", "`drop` has a wrong value"),
         ("faults: [{call: 'iam:*', error: {status: 400}}]", "`error` has a wrong value"),
         ("faults: [{call: 'iam:*', delay: -1}]", "`delay` has a wrong value"),
+        ("faults: [{call: 'iam:*', wait_for: 3}]", "`wait_for` has a wrong value"),
         ("faults: [{call: 'iam:*', drop: true, when: later}]", "`when` is neither"),
         ("faults: [{call: 'iam:*', drop: true, nth: 0}]", "`nth` is not a number from 1 on"),
         ("faults: [{call: 'iam:*', drop: true, ntth: 1}]", "unknown key ntth"),
