@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
+STOPPING = "stopping"  # the type of an event of our own: what interrupting a Terraform takes
+
+
 @dataclass(frozen=True)
 class Event:
     """One line. type: Terraform's message type, e.g. `apply_start`; at: its time, ISO 8601.

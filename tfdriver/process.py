@@ -45,8 +45,14 @@ class Job:
     timeout: float | None = None
 
 
-def run(job: Job, on_line: Callable[[str], None], interrupts: Interrupts, busy: Callable[[], bool]) -> Finished:
-    """Run a job to its end, calling `on_line` with each line of its stdout.
+def run(
+    job: Job,
+    on_line: Callable[[str], None],
+    interrupts: Interrupts,
+    busy: Callable[[], bool],
+    tell: Callable[[str], None] = lambda _: None,
+) -> Finished:
+    """Run a job to its end, calling `on_line` with each line of its stdout, and `tell` with what stopping it takes.
 
     busy: whether it is in the middle of something that is better finished before it is interrupted. The first request
     to stop, or the timeout, sends SIGINT once it is not busy (or after 5 s); a second request sends it again at once;
@@ -65,7 +71,7 @@ def run(job: Job, on_line: Callable[[str], None], interrupts: Interrupts, busy: 
             start_new_session=True,
             pass_fds=job.keep_open,
         )
-    stopper = _Stopper(process, interrupts, busy, job.timeout)
+    stopper = _Stopper(process, interrupts, busy, job.timeout, tell)
     try:
         with job.log.open("rb") as log:
             follow = _Follower(log.read, on_line)
@@ -100,8 +106,14 @@ class _Stopper:
     """Passes requests to stop on to the process, politely."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], interrupts: Interrupts, busy: Callable[[], bool], timeout: float | None
+        self,
+        process: subprocess.Popen[bytes],
+        interrupts: Interrupts,
+        busy: Callable[[], bool],
+        timeout: float | None,
+        tell: Callable[[str], None],
     ) -> None:
+        self._tell = tell
         self._process = process
         self._interrupts = interrupts
         self._busy = busy
@@ -119,7 +131,9 @@ class _Stopper:
         wanted = max(min(self._interrupts.count, 2), int(self.timed_out))
         if not wanted:
             return
-        self._asked = self._asked or now
+        if self._asked is None:
+            self._asked = now
+            self._tell("stopping: waits for what is in flight, then for Terraform to save its state")
         if self.sent == 0:
             if wanted > 1 or not self._busy() or now - self._asked > _GRACE_IN_FLIGHT:
                 self._send(signal.SIGINT)
@@ -129,6 +143,8 @@ class _Stopper:
             self._send(signal.SIGKILL)
 
     def _send(self, number: signal.Signals) -> None:
+        if self.sent:
+            self._tell(f"stopping: sends Terraform another {number.name}")
         self._process.send_signal(number)
         self._last_sent = time.monotonic()
         self.sent += 1

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.spinner import Spinner
 from rich.table import Table
 
-from tfdriver.events import Changes, Event
+from tfdriver.events import STOPPING, Changes, Event
 
 _DONE = {"create": "created", "update": "updated", "delete": "deleted", "replace": "replaced"}
 
@@ -46,6 +46,8 @@ class PlainProgress:
         if event.type == "apply_complete" and event.action != "read":
             done = _DONE.get(event.action, event.action)
             self._say(f"  {composition}: [green]{done}[/green] {escape(event.address)} ({event.seconds:.0f} s)")
+        elif event.type == STOPPING:
+            self._say(f"  {composition}: [yellow]{escape(event.message)}[/yellow]")
         elif event.type == "diagnostic":
             severity = event.body["diagnostic"]["severity"]
             color = "red" if severity == "error" else "yellow"

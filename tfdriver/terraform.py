@@ -19,7 +19,7 @@ from python_terraform import IsFlagged, Terraform
 
 from tfdriver import process
 from tfdriver.errors import TfdriverError
-from tfdriver.events import Diagnostic, Event, Outcome, outcome, parse_line
+from tfdriver.events import STOPPING, Diagnostic, Event, Outcome, outcome, parse_line
 from tfdriver.interrupts import InterruptedRunError, Interrupts
 from tfdriver.program import Program
 
@@ -156,12 +156,15 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         )
         where = f"terraform {name} in {folder.parent.name}/{folder.name}"
         try:
-            finished = process.run(job, on_line, settings.interrupts, lambda: bool(in_flight))
+            finished = process.run(job, on_line, settings.interrupts, lambda: bool(in_flight), self._tell)
         except OSError as error:
             raise TerraformError(f"cannot run {settings.program.name}: {error}", where=where) from error
         result = outcome(events, operation)
         _raise_for(finished, result, operation, where, settings.timeout)
         return result
+
+    def _tell(self, text: str) -> None:
+        self._on_event(Event(STOPPING, text))
 
 
 def _track(event: Event, in_flight: set[str]) -> None:
