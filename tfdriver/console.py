@@ -19,6 +19,7 @@ from tfdriver.commands.graph import Drawn
 from tfdriver.commands.init import InitResult
 from tfdriver.commands.plan import Planned
 from tfdriver.commands.render import Rendered
+from tfdriver.commands.report import Reported
 from tfdriver.commands.status import CompositionStatus, Status
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.matrix import complaint, matrix
@@ -151,6 +152,14 @@ class Output:
         for unseen in value.unseen:
             self._out.print(f"not seen: {escape(unseen)}")
         self._out.print(f"[bold]To change:[/bold] {escape(value.change)}.")
+
+    @_text.register
+    def _(self, value: Reported) -> None:
+        if value.verified:
+            self._out.print(f"verified: {escape(value.verified)}")
+        for account in value.unseen:
+            self._err.print(f"[yellow]warning:[/yellow] {escape(account)} was not seen")
+        self._out.print(f"wrote {escape(value.file)}")
 
     @_text.register
     def _(self, value: Rendered) -> None:

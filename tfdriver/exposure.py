@@ -30,7 +30,7 @@ _MOST = 2000  # events read per region and window: at two pages of 50 a second, 
 class Use:
     """One AssumeRole call. who: a role or user, in words; session: the name it gave; source: IP address or service.
 
-    error: AWS's error code, '' if it was let in.
+    error: AWS's error code, '' if it was let in; meant: whether it is one of the trusted roles as they are now.
     """
 
     at: datetime
@@ -38,9 +38,11 @@ class Use:
     session: str = ""
     source: str = ""
     error: str = ""
+    meant: bool = False
 
     def __str__(self) -> str:
         words = f"refused ({self.error})" if self.error else "let in"
+        words += "" if self.meant else ", not a role that is meant"
         source = f" from {self.source}" if self.source else ""
         return f"{moment(self.at)}: {self.who}{source}: {words}"
 
@@ -165,4 +167,5 @@ def _use(body: Mapping[str, Any], names: Mapping[str, str]) -> Use:
         str((body.get("requestParameters") or {}).get("roleSessionName", "")),
         str(body.get("sourceIPAddress", "")),
         str(body.get("errorCode", "")),
+        unique_id in names,
     )

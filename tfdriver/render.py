@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from tfdriver import hcl, stamp
+from tfdriver import assets, hcl, stamp
 from tfdriver.compositions import Composition
 from tfdriver.errors import TfdriverError
 from tfdriver.spec.shape import CONTRACT_VARIABLES, META_ARGUMENTS
@@ -39,6 +39,21 @@ def render(composition: Composition, templates: Path | Sequence[Path]) -> dict[s
     extra = sorted({path.name.removesuffix(_SUFFIX) for f in folders for path in f.glob("*.tf" + _SUFFIX)} - {*FILES})
     texts = {name: _render_file(environment, name + _SUFFIX, context) for name in (*FILES, *extra)}
     return {name: stamp.comment("\n" + text) for name, text in texts.items() if text.strip()}
+
+
+def page(name: str, context: Mapping[str, Any]) -> str:
+    """Return an HTML page from the template NAME that ships with tfdriver; everything it prints is escaped.
+
+    context: what the template uses, by name; a `markupsafe.Markup` is printed as it is.
+    """
+    environment = ImmutableSandboxedEnvironment(
+        loader=jinja2.FunctionLoader(_loader([assets.templates()])),
+        undefined=jinja2.StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(name).render(context)
 
 
 def tfvars(values: dict[str, Any]) -> str:

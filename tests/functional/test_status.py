@@ -8,7 +8,7 @@ import pytest
 
 from tests.fakes.world import Stage
 from tfdriver import trust
-from tfdriver.commands.status import Status, status
+from tfdriver.commands.status import Status, see, status
 from tfdriver.commands.tighten import tighten
 from tfdriver.commands.up import up
 from tfdriver.drift import Drift
@@ -19,7 +19,7 @@ from tfdriver.session import Options, Tools
 
 def look(stage: Stage, look_for_drift=None) -> Status:
     tools = Tools(stage.environ, stage.progress, stage.interrupts, stage.aws, stage.time.clock())
-    return status(Options(stage.project), tools, look_for_drift)
+    return status(see(Options(stage.project), tools), look_for_drift)
 
 
 def state_of(found: Status) -> PairState:

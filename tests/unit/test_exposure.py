@@ -100,7 +100,10 @@ def test_a_call_by_the_trusted_role_has_its_name_and_a_strangers_what_cloudtrail
     ]
     assert [(use.session, use.source, use.error) for use in found.calls] == [("work", "192.0.2.1", "")] * 2
     assert str(found) == "role foo_bar in account_a, open from 2026-01-02 12:00:00 UTC: 2 AssumeRole calls"
-    assert str(found.calls[0]).endswith("AIDASOMEBODY of account 222222222222 from 192.0.2.1: let in")
+    assert str(found.calls[0]).endswith(
+        "AIDASOMEBODY of account 222222222222 from 192.0.2.1: let in, not a role that is meant"
+    )
+    assert [use.meant for use in found.calls] == [False, True]
 
 
 def test_calls_on_other_roles_and_the_same_call_twice_are_left_out():
@@ -123,7 +126,7 @@ def test_other_identities(identity, who):
 
 def test_a_refusal_is_told_from_a_use():
     found = uses(Trail(us_west_2=[event() | {"errorCode": "AccessDenied"}]))
-    assert str(found.calls[0]).endswith(": refused (AccessDenied)")
+    assert str(found.calls[0]).endswith(": refused (AccessDenied), not a role that is meant")
 
 
 def test_a_region_that_cannot_be_read_is_said_and_the_others_are_read():

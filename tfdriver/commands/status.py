@@ -13,7 +13,7 @@ from tfdriver.drift import Drift
 from tfdriver.errors import Exit
 from tfdriver.exposure import Looker, Uses
 from tfdriver.halves import Half, SeenHalves, halves
-from tfdriver.observe import observe, side_by_side
+from tfdriver.observe import Observation, observe, side_by_side
 from tfdriver.pairs import Pair, PairState, pairs
 from tfdriver.session import Options, Tools, read_spec
 from tfdriver.spec.model import Spec
@@ -83,30 +83,43 @@ class Status:
         return Exit.DIFFERENCES if self.differs else Exit.FAILED if self.unseen else Exit.DONE
 
 
+@dataclass(frozen=True)
+class Sight:
+    """What there is to see. accounts: by name; roles: what AWS shows of them; now: when it was looked, UTC."""
+
+    spec: Spec
+    workspace: Workspace
+    accounts: Mapping[str, Half]
+    roles: Observation
+    now: datetime
+
+
+def see(options: Options, tools: Tools) -> Sight:
+    """Look at every role with the credentials at hand. Raises TfdriverError for a bad spec only."""
+    spec = read_spec(options.project)
+    accounts = halves(spec, tools.aws)
+    return Sight(spec, Workspace(spec), accounts, observe(spec, SeenHalves(tools.aws, accounts)), tools.clock.now())
+
+
 def status(
-    options: Options,
-    tools: Tools,
+    sight: Sight,
     look_for_drift: Callable[[Path, Composition], Drift] | None = None,
     who: Callable[[Spec, Mapping[str, Half]], Looker] | None = None,
 ) -> Status:
-    """Return the project's status, as far as the credentials at hand show it.
+    """Return the project's status, as far as it can be seen.
 
     look_for_drift: called with folder and composition of each applied one; who: makes what looks into CloudTrail; None
-    for not looking. Raises TfdriverError for a bad spec only.
+    for not looking.
     """
-    spec = read_spec(options.project)
-    workspace = Workspace(spec)
-    seen_accounts = halves(spec, tools.aws)
-    seen = observe(spec, SeenHalves(tools.aws, seen_accounts))
-    now = tools.clock.now()
+    spec, workspace, now = sight.spec, sight.workspace, sight.now
     found = [_composition(workspace, composition) for composition in workspace.compositions]
     if look_for_drift is not None:
-        unseen = {half.account for half in seen_accounts.values() if half.problem}
+        unseen = {half.account for half in sight.accounts.values() if half.problem}
         found = _with_drift(workspace, found, unseen, look_for_drift)
     exposures = tuple(timeline.exposures(timeline.read(workspace.timeline), now))
-    uses = who(spec, seen_accounts).who_used(exposures, seen.trusted, now) if who else None
-    accounts = tuple(seen_accounts.values())
-    return Status(spec.project, now, accounts, pairs(spec, seen, now), tuple(found), exposures, uses)
+    uses = who(spec, sight.accounts).who_used(exposures, sight.roles.trusted, now) if who else None
+    accounts = tuple(sight.accounts.values())
+    return Status(spec.project, now, accounts, pairs(spec, sight.roles, now), tuple(found), exposures, uses)
 
 
 def _composition(workspace: Workspace, composition: Composition) -> CompositionStatus:

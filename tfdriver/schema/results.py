@@ -10,6 +10,7 @@ from tfdriver.commands.graph import Drawn
 from tfdriver.commands.init import InitResult
 from tfdriver.commands.plan import Planned
 from tfdriver.commands.render import Rendered
+from tfdriver.commands.report import Reported
 from tfdriver.commands.status import Status
 from tfdriver.result import RunResult
 from tfdriver.verify.model import Verified
@@ -24,6 +25,7 @@ RESULTS: Mapping[str, type] = {
     "verify": Verified,
     "status": Status,
     "explain": Explanation,
+    "report": Reported,
     "graph": Drawn,
     "demo": Told,
 }

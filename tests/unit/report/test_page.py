@@ -1,0 +1,136 @@
+"""The page: everything is on it, nothing gets out of its place, nothing comes from elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from tests.unit.builders import BAR, FOO
+from tests.unit.report.cases import NASTY, T0, checks, report
+from tfdriver import trust
+from tfdriver.report.page import html, span, summary
+from tfdriver.verify.model import Verdict
+
+VOID = {"meta", "br", "img", "link", "input", "hr"}
+BROAD = trust.broad(FOO, [BAR], T0)
+
+
+class Page(HTMLParser):
+    """What a browser would find. Raises where elements are not closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+        self.words = ""
+        self._open: list[str] = []
+        self.feed(text)
+        assert self._open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+
+    def handle_endtag(self, tag):
+        assert self._open.pop() == tag
+
+    def handle_data(self, data):
+        if self._open and self._open[-1] != "style":
+            self.words += data
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.words.split())
+
+
+def test_nothing_hostile_becomes_markup():
+    page = Page(html(report(verified=checks(*Verdict))))
+    assert not {"script", "img", "link", "iframe", "object", "form"} & set(page.tags)
+    assert page.text.count(" ".join(NASTY.split())) > 10
+    assert "49" not in page.text
+
+
+def test_nothing_comes_from_elsewhere_or_runs():
+    text = html(report(verified=checks(Verdict.PASSED)))
+    page = Page(text)
+    assert not [n for n, _ in page.attributes if n.startswith("on")]
+    links = [v for n, v in page.attributes if n in ("href", "src", "srcset", "action", "xlink:href", "data")]
+    assert links
+    assert all(link.startswith("#") for link in links)
+    assert ("content", "default-src 'none'; style-src 'unsafe-inline'") in page.attributes
+    style = text[text.index("<style>") : text.index("</style>")]
+    assert "url(" not in style
+    assert "@import" not in style
+
+
+def test_every_link_leads_to_a_section_and_ids_are_unique():
+    page = Page(html(report()))
+    ids = [v for n, v in page.attributes if n == "id"]
+    assert len(ids) == len(set(ids))
+    assert {v.removeprefix("#") for n, v in page.attributes if n == "href"} <= set(ids)
+
+
+def test_what_was_verified_is_shown_with_its_evidence():
+    text = Page(html(report(verified=checks(Verdict.PASSED, Verdict.FAILED)))).text
+    for words in ("✓ passed", "✗ failed", "request request-1", "item item-1", "2 checks. Verifying changed nothing."):
+        assert words in text
+    assert "Not run; tfdriver report --verify runs it" not in text
+    assert "Not run; tfdriver report --verify runs it" in Page(html(report())).text
+
+
+def test_versions_times_and_what_could_not_be_told():
+    text = Page(html(report())).text
+    for words in ("1.11.4", "5.100.0", "2026-01-02 00:00:00 UTC", "9.4 s", "4 resources; drifted:", "not seen:"):
+        assert words in text
+
+
+def lines(found: trust.Trust, verified=None):
+    return [(line.good, line.words) for line in summary(report(found, verified))]
+
+
+def test_the_summary_of_what_is_tight():
+    found = lines(trust.exact([BAR]), checks(Verdict.PASSED))
+    assert found[0] == (True, "1 of 1 trusts name exactly the role that is meant")
+    assert found[1] == (True, "No whole account is trusted now, as far as recorded; one was for 9.4 s in all")
+    assert found[2] == (False, "While open, CloudTrail shows 2 AssumeRole calls, 1 by others than the roles meant")
+    assert found[3] == (True, "Verified by real calls: 1 checks")
+    assert found[4][0] is None
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "good"),
+    [
+        ([Verdict.PASSED, Verdict.FAILED], False),
+        ([Verdict.PASSED, Verdict.INCONCLUSIVE], False),
+        ([Verdict.PASSED, Verdict.NOT_PROBED], None),
+    ],
+)
+def test_the_summary_never_takes_unproven_for_proven(verdicts, good):
+    assert lines(trust.exact([BAR]), checks(*verdicts))[3][0] is good
+    assert lines(trust.exact([BAR]))[3] == (None, "Access was not verified by real calls")
+
+
+def test_the_summary_of_what_is_broad():
+    found = report(BROAD)
+    (window,) = found.status.exposures
+    open_now = replace(found, status=replace(found.status, exposures=(replace(window, closed=None),), uses=None))
+    words = [(line.good, line.words) for line in summary(open_now)]
+    assert words[0] == (False, "0 of 1 trusts name exactly the role that is meant")
+    assert words[1] == (False, "1 roles trust a whole account now")
+    never = replace(found, status=replace(found.status, exposures=(), uses=()))
+    assert "No whole account was ever trusted, as far as recorded" in [line.words for line in summary(never)]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.04, "0.0 s"), (9.44, "9.4 s"), (119.9, "119.9 s"), (3600, "1 h"), (5400.4, "1 h 30 min")]
+)
+def test_spans(seconds, words):
+    assert span(seconds) == words

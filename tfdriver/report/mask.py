@@ -1,0 +1,55 @@
+"""External ids are no secrets to AWS, but a page that is passed around does not need them. Pure; no I/O."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, TypeVar, cast
+
+T = TypeVar("T")
+
+MASK = "(external id, not shown)"
+_KEY = "sts:externalid"
+_PART = r"[\w-]"
+
+
+def external_ids(documents: Iterable[Any]) -> set[str]:
+    """Return the external ids that trust policies (JSON values) ask for."""
+    found: set[str] = set()
+    for document in documents:
+        if isinstance(document, Mapping):
+            for key, value in document.items():
+                found |= _strings(value) if str(key).lower() == _KEY else external_ids([value])
+        elif isinstance(document, list | tuple):
+            found |= external_ids(document)
+    return found
+
+
+def masked(value: T, secrets: Iterable[str]) -> T:
+    """Return a value (of dataclasses, mappings, tuples, lists, strings) with every external id in a string masked.
+
+    An id that is a part of a longer word is left: it would hide what is no id.
+    """
+    known = sorted((re.escape(secret) for secret in secrets if secret), key=len, reverse=True)
+    if not known:
+        return value
+    pattern = re.compile(rf"(?<!{_PART})(?:{'|'.join(known)})(?!{_PART})")
+    return cast(T, _masked(value, pattern))
+
+
+def _masked(value: Any, pattern: re.Pattern[str]) -> Any:
+    if type(value) is str:
+        return pattern.sub(MASK, value)
+    if isinstance(value, Mapping):
+        return {key: _masked(inner, pattern) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_masked(inner, pattern) for inner in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{f.name: _masked(getattr(value, f.name), pattern) for f in fields(value)})
+    return value
+
+
+def _strings(value: Any) -> set[str]:
+    values = value if isinstance(value, list | tuple) else [value]
+    return {v for v in values if isinstance(v, str)}

@@ -1,0 +1,83 @@
+"""The report as one HTML page: no script, nothing from elsewhere. Pure but for reading the template."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tfdriver.exposure import Uses
+from tfdriver.graph.build import duration
+from tfdriver.pairs import PairState
+from tfdriver.render import page
+from tfdriver.report.model import Report
+from tfdriver.verify.model import Verdict
+from tfdriver.wording import moment
+
+_LONG = 120  # seconds, from which on tenths do not matter
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the summary. good: None if it can't be told; words: a sentence without a full stop."""
+
+    good: bool | None
+    words: str
+
+
+def html(report: Report) -> str:
+    """Return the page."""
+    context = {
+        "report": report,
+        "status": report.status,
+        "summary": list(summary(report)),
+        "moment": moment,
+        "iso": lambda text: moment(datetime.fromisoformat(text)) if text else "",
+        "span": span,
+        "uses": report.status.uses or (),
+        "passed": Verdict.PASSED,
+    }
+    return page("report.html.j2", context)
+
+
+def span(seconds: float) -> str:
+    """Return a time span in words: `9.4 s`, `1 h 30 min`."""
+    return f"{seconds:.1f} s" if seconds < _LONG else duration(timedelta(seconds=round(seconds)))
+
+
+def summary(report: Report) -> Iterator[Line]:
+    """Give what matters most, as lines that are good, bad or not known."""
+    status = report.status
+    states = [pair.state for pair in status.pairs]
+    unknown = states.count(PairState.UNREADABLE)
+    tight = states.count(PairState.TIGHT)
+    good = None if unknown and tight + unknown == len(states) else tight == len(states)
+    yield Line(good, f"{tight} of {len(states)} trusts name exactly the role that is meant")
+    open_now = [e for e in status.exposures if e.closed is None]
+    total = sum(e.seconds for e in status.exposures)
+    if open_now:
+        yield Line(False, f"{len(open_now)} roles trust a whole account now")
+    elif status.exposures:
+        yield Line(True, f"No whole account is trusted now, as far as recorded; one was for {span(total)} in all")
+    else:
+        yield Line(True, "No whole account was ever trusted, as far as recorded")
+    yield from _used(report.status.uses)
+    if report.verified is None:
+        yield Line(None, "Access was not verified by real calls")
+    else:
+        bad = report.verified.those(Verdict.FAILED, Verdict.INCONCLUSIVE)
+        probed = not report.verified.those(Verdict.NOT_PROBED)
+        yield Line(False if bad else True if probed else None, f"Verified by real calls: {report.verified.summary}")
+    for half in status.accounts:
+        if half.problem:
+            yield Line(None, f"Account {half.account} was not seen: {half.problem}")
+
+
+def _used(uses: tuple[Uses, ...] | None) -> Iterator[Line]:
+    if not uses:
+        return
+    calls = [call for use in uses for call in use.calls]
+    strangers = sum(not call.meant for call in calls)
+    unsure = any(use.problem for use in uses)
+    words = f"While open, CloudTrail shows {len(calls)} AssumeRole calls, {strangers} by others than the roles meant"
+    yield Line(False if strangers else None if unsure else True, words)
