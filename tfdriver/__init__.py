@@ -12,6 +12,7 @@ Read this first. What flows through the program, and where each stage lives:
 8. `cli`, `console`  options in, text or JSON out.
 
 `sandbox` is a local, two-account AWS for all of this to run against.
+`operator_policy` says what the operator must be allowed to do for all of this.
 """
 
 __version__ = "0.1.0"

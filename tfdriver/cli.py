@@ -24,6 +24,7 @@ from tfdriver.commands import explain as explain_command
 from tfdriver.commands import graph as graph_command
 from tfdriver.commands import init as init_command
 from tfdriver.commands import plan as plan_command
+from tfdriver.commands import policy as policy_command
 from tfdriver.commands import render as render_command
 from tfdriver.commands import report as report_command
 from tfdriver.commands import sandbox as sandbox_command
@@ -39,6 +40,7 @@ from tfdriver.errors import Exit, TfdriverError
 from tfdriver.exposure import Looker
 from tfdriver.halves import Half
 from tfdriver.interrupts import Interrupts
+from tfdriver.operator_policy.statements import Purpose
 from tfdriver.overview import Overview
 from tfdriver.session import Options, Session, open_session, real_tools
 from tfdriver.spec.model import Spec
@@ -311,6 +313,32 @@ def report(options: _Global, file: Path, verify: bool, who: bool, as_json: bool)
         written = report_command.report(sight, found, Aws(), file, verified, os.environ.get("AWS_ENDPOINT_URL", ""))
     output.result("report", written, written.exit_code)
     return written.exit_code
+
+
+@cli.command()
+@click.option(
+    "--for",
+    "purpose",
+    type=click.Choice([str(purpose) for purpose in Purpose]),
+    default="all",
+    show_default=True,
+    help="What the operator is to run; up includes the verify at its end.",
+)
+@click.option("--account", metavar="NAME", help="Only that account's: exactly one document, if one is enough.")
+@_JSON
+@click.pass_obj
+def policy(options: _Global, purpose: str, account: str | None, as_json: bool) -> None:
+    """Print the IAM policy that the operator needs in each account, and no more.
+
+    Looks at the spec and the modules only: asks AWS nothing. What cannot be told from them is said on stderr.
+
+    \b
+    Example:
+      tfdriver policy --account account_a > a.json
+      aws iam create-policy --policy-name tfdriver --policy-document file://a.json
+    """
+    found = policy_command.policy(options.project, Purpose(purpose), account)
+    Output(as_json=as_json).result("policy", found)
 
 
 @cli.command()

@@ -18,6 +18,7 @@ from tfdriver.commands.explain import Explanation
 from tfdriver.commands.graph import Drawn
 from tfdriver.commands.init import InitResult
 from tfdriver.commands.plan import Planned
+from tfdriver.commands.policy import Policies
 from tfdriver.commands.render import Rendered
 from tfdriver.commands.report import Reported
 from tfdriver.commands.status import CompositionStatus, Status
@@ -160,6 +161,17 @@ class Output:
         for account in value.unseen:
             self._err.print(f"[yellow]warning:[/yellow] {escape(account)} was not seen")
         self._out.print(f"wrote {escape(value.file)}")
+
+    @_text.register
+    def _(self, value: Policies) -> None:
+        for account in value.accounts:
+            for number, document in enumerate(account.documents, start=1):
+                which = f" ({number} of {len(account.documents)})" if len(account.documents) > 1 else ""
+                length = f"{account.characters[number - 1]:,} of {value.limit:,} characters"
+                self._err.print(f"[bold]{account.account}[/bold] = {account.account_id}{which}: {length}")
+                self._out.print(json.dumps(document, indent=2), markup=False)
+            for note in account.notes:
+                self._err.print(f"[yellow]note:[/yellow] {escape(note)}")
 
     @_text.register
     def _(self, value: Rendered) -> None:

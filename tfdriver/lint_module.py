@@ -12,8 +12,9 @@ from typing import Any
 
 from tfdriver.lint import Finding, Severity, lint_permissions, lint_spec, lint_trust
 from tfdriver.module_policies import Locals, block_statements, encoded_statements, strings
-from tfdriver.spec.hcl_blocks import Block, Body, read_blocks
-from tfdriver.spec.hcl_tokens import HclSyntaxError, Token
+from tfdriver.modules import parsed_files
+from tfdriver.spec.hcl_blocks import Block, Body
+from tfdriver.spec.hcl_tokens import Token
 from tfdriver.spec.model import Spec
 
 _ADMINISTRATOR = ":iam::aws:policy/AdministratorAccess"
@@ -38,7 +39,7 @@ def lint_module(folder: Path, name: str) -> list[Finding]:
     name: the folder in messages, e.g. `modules/foo`. Files that can't be read are passed over: Terraform, and
     `modules.read_module`, say what is wrong with those.
     """
-    bodies = dict(_bodies(folder))
+    bodies = dict(parsed_files(folder))
     values = {key: tokens for body in bodies.values() for key, tokens in _locals(body).items()}
     found = [
         finding
@@ -47,14 +48,6 @@ def lint_module(folder: Path, name: str) -> list[Finding]:
         for finding in _lint_block(block, values, f"{name}/{file}:{block.line}")
     ]
     return list(dict.fromkeys(found))
-
-
-def _bodies(folder: Path) -> Iterator[tuple[str, Body]]:
-    for path in sorted(folder.glob("*.tf")):
-        try:
-            yield path.name, read_blocks(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, HclSyntaxError):
-            continue
 
 
 def _locals(body: Body) -> dict[str, list[Token]]:

@@ -59,6 +59,18 @@ def read_module(folder: Path, root: Path) -> Module:
     return Module(folder, {name: _variable(name, given) for name, given in variables.items()}, frozenset(outputs))
 
 
+def parsed_files(folder: Path) -> Iterator[tuple[str, Body]]:
+    """Yield name and content of each `.tf` file of a module; pass over those that cannot be read.
+
+    Terraform, and `read_module`, say what is wrong with them.
+    """
+    for path in sorted(folder.glob("*.tf")):
+        try:
+            yield path.name, read_blocks(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, HclSyntaxError):
+            continue
+
+
 @dataclass(frozen=True)
 class _Declared:
     """What one file declares. variables: by name, the arguments that say something: type, required, nullable."""

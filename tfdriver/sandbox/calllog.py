@@ -10,6 +10,7 @@ caller_id   unique id of the caller, of a session `AROA...:NAME`; '' if not know
 service     IAM prefix, e.g. `sts`
 action      operation, e.g. `AssumeRole`
 resource    ARN of what it acted on, `*` for none
+needs       what the caller must be allowed: `{action, resource, facts}` each; none for what anybody may do
 region      region of the call
 source      `127.0.0.1`, or the service that made the call by itself, e.g. `events.amazonaws.com`
 user_agent  what the client calls itself
@@ -36,6 +37,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tfdriver.errors import TfdriverError
+from tfdriver.sandbox.needs import Need
 
 _REMEMBERED = 10_000  # entries
 
@@ -52,6 +54,7 @@ class Entry:
     service: str = ""
     action: str = ""
     resource: str = "*"
+    needs: tuple[Need, ...] = ()
     region: str = ""
     source: str = "127.0.0.1"
     user_agent: str = ""

@@ -94,6 +94,8 @@ def needs(call: Call, place: Place, lookup: Lookup) -> tuple[Need, ...]:
         "events": _events,
         "logs": _logs,
         "s3": _s3,
+        "sns": _sns,
+        "sqs": _sqs,
     }.get(call.service)
     if special:
         return special(call, place, action)
@@ -178,11 +180,12 @@ def _events(call: Call, place: Place, action: str) -> tuple[Need, ...]:
 def _logs(call: Call, place: Place, action: str) -> tuple[Need, ...]:
     """Log groups are meant as `...:log-group:NAME:*`, but for the calls about tags, which leave `:*` out.
 
-    Source: CloudWatch Logs user guide, iam-access-control-overview-cwl.
+    Source: CloudWatch Logs user guide, iam-access-control-overview-cwl; that DescribeLogGroups is about no group in
+    particular, whatever prefix it asks for: hashicorp/terraform-provider-aws#8804.
     """
     if call.text("resourceArn"):
         return (Need(action, call.text("resourceArn")),)
-    group = call.text("logGroupName", "logGroupIdentifier") or call.text("logGroupNamePrefix")
+    group = call.text("logGroupName", "logGroupIdentifier")
     group = group if group.startswith("arn:") else place.arn("logs", f"log-group:{group}")
     own = Need(action, f"{group.removesuffix(':*')}:log-stream:{call.text('logStreamName')}")
     if call.operation == "CreateLogGroup" and call.parameters.get("tags"):
@@ -194,6 +197,20 @@ def _s3(call: Call, place: Place, action: str) -> tuple[Need, ...]:
     bucket, key = call.text("Bucket"), call.text("Key")
     arn = f"arn:{place.partition}:s3:::{bucket}" + (f"/{key}" if key else "")
     return (Need(action, arn if bucket else "*"),)
+
+
+def _sns(call: Call, place: Place, action: str) -> tuple[Need, ...]:
+    arn = call.text("TopicArn", "ResourceArn") or (place.arn("sns", call.text("Name")) if call.text("Name") else "*")
+    own = Need(action, arn)
+    tagged = call.operation == "CreateTopic" and "Tags.member.1.Key" in call.parameters
+    return (own, Need("sns:TagResource", arn)) if tagged else (own,)
+
+
+def _sqs(call: Call, place: Place, action: str) -> tuple[Need, ...]:
+    name = call.text("QueueName") or call.text("QueueUrl").rpartition("/")[2]
+    own = Need(action, place.arn("sqs", name) if name else "*")
+    tagged = call.operation == "CreateQueue" and call.parameters.get("tags")
+    return (own, Need("sqs:TagQueue", own.resource)) if tagged else (own,)
 
 
 def _pass_role(arn: str, service: str) -> Need:

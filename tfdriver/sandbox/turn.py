@@ -111,7 +111,7 @@ class Turn:
         place = Place(caller.partition, self.call.region, caller.account)
         needed = needs(self.call, place, self._lookup)
         if needed:
-            self.entry = replace(self.entry, resource=needed[0].resource)
+            self.entry = replace(self.entry, resource=needed[0].resource, needs=needed)
         if self.call.service == "sts" and self.call.operation == "AssumeRole":
             sts.check(self.call)
             decision = sts.decide(self.call, caller, self.parts.backend, self.parts.trusts, self.now)

@@ -9,6 +9,7 @@ from tfdriver.commands.explain import Explanation
 from tfdriver.commands.graph import Drawn
 from tfdriver.commands.init import InitResult
 from tfdriver.commands.plan import Planned
+from tfdriver.commands.policy import Policies
 from tfdriver.commands.render import Rendered
 from tfdriver.commands.report import Reported
 from tfdriver.commands.status import Status
@@ -27,5 +28,6 @@ RESULTS: Mapping[str, type] = {
     "explain": Explanation,
     "report": Reported,
     "graph": Drawn,
+    "policy": Policies,
     "demo": Told,
 }

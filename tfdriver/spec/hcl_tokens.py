@@ -54,6 +54,11 @@ def tokens(text: str) -> list[Token]:
     return _Lexer(text.removeprefix("\ufeff")).run()
 
 
+def template_end(text: str, start: int) -> int:
+    """Return where the `${` or `%{` in a string token's text ends whose content begins at `start`, after its brace."""
+    return _Lexer(text).template_end(start, 1, 1)
+
+
 class _Lexer:
     def __init__(self, text: str) -> None:
         self._text = text
@@ -104,10 +109,10 @@ class _Lexer:
             if part["close"]:
                 return at
             if part["open"]:
-                at = self._template_end(at, line, depth + 1)
+                at = self.template_end(at, line, depth + 1)
         raise HclSyntaxError("the string is not closed", line)
 
-    def _template_end(self, at: int, line: int, depth: int) -> int:
+    def template_end(self, at: int, line: int, depth: int) -> int:
         """Return where the `${` or `%{` whose content begins at `at` ends, after its brace."""
         if depth > _DEEPEST:
             raise HclSyntaxError("strings in strings, too deep", line)

@@ -31,6 +31,7 @@ def test_an_allowed_and_a_refused_call(world: World, log_file: Path) -> None:
         assert entry["source"] == "127.0.0.1"
         assert "Boto3" in entry["user_agent"]
     assert (allowed["allowed"], allowed["reason"], allowed["status"], allowed["error"]) == (True, "", 200, "")
+    assert allowed["needs"] == [{"action": "sts:AssumeRole", "resource": foo, "facts": {}}]
     assert allowed["caller"] == f"arn:aws:sts::{TRUSTED.id}:assumed-role/{bar.rpartition('/')[2]}/test"
     assert refused["caller"] == f"arn:aws:iam::{TRUSTED.id}:user/admin"
     assert (refused["allowed"], refused["status"], refused["error"]) == (False, 403, "AccessDenied")

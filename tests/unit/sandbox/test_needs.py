@@ -13,6 +13,8 @@ IAM = "arn:aws:iam::111111111111:"
 LAMBDA = "arn:aws:lambda:us-west-2:111111111111:function:"
 TABLE = "arn:aws:dynamodb:us-west-2:111111111111:table/"
 RULE = "arn:aws:events:us-west-2:111111111111:rule/"
+SNS = "arn:aws:sns:us-west-2:111111111111:"
+SQS = "arn:aws:sqs:us-west-2:111111111111:"
 LOGS = "arn:aws:logs:us-west-2:111111111111:log-group:"
 
 
@@ -77,9 +79,23 @@ def needed(operation: str, **parameters: Any) -> list[tuple[str, str]]:
             [("logs:PutLogEvents", f"{LOGS}g:log-stream:s")],
         ),
         ("logs:ListTagsForResource", {"resourceArn": f"{LOGS}g"}, [("logs:ListTagsForResource", f"{LOGS}g")]),
+        ("logs:DescribeLogGroups", {"logGroupNamePrefix": "g"}, [("logs:DescribeLogGroups", f"{LOGS}:log-stream:")]),
         ("s3:HeadObject", {"Bucket": "b", "Key": "a/b"}, [("s3:GetObject", "arn:aws:s3:::b/a/b")]),
         ("s3:ListObjectsV2", {"Bucket": "b"}, [("s3:ListBucket", "arn:aws:s3:::b")]),
         ("sns:Publish", {"TopicArn": "t"}, [("sns:Publish", "t")]),
+        (
+            "sns:CreateTopic",
+            {"Name": "t", "Tags__member__1__Key": "a"},
+            [("sns:CreateTopic", f"{SNS}t"), ("sns:TagResource", f"{SNS}t")],
+        ),
+        ("sns:TagResource", {"ResourceArn": f"{SNS}t"}, [("sns:TagResource", f"{SNS}t")]),
+        (
+            "sqs:CreateQueue",
+            {"QueueName": "q", "tags": {"a": "b"}},
+            [("sqs:CreateQueue", f"{SQS}q"), ("sqs:TagQueue", f"{SQS}q")],
+        ),
+        ("sqs:DeleteQueue", {"QueueUrl": "http://127.0.0.1:1/111111111111/q"}, [("sqs:DeleteQueue", f"{SQS}q")]),
+        ("sqs:ListQueues", {}, [("sqs:ListQueues", "*")]),
         ("ec2:RunInstances", {"ImageId": "x"}, [("ec2:RunInstances", "*")]),
     ],
 )

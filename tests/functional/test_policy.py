@@ -1,0 +1,89 @@
+"""`tfdriver policy` through the command line: one document on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tfdriver import cli
+from tfdriver.commands.init import init
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    init(tmp_path / "p")
+    return tmp_path / "p"
+
+
+def run(project: Path, *arguments: str) -> int:
+    return cli.run(["-C", str(project), "policy", *arguments])
+
+
+def test_an_accounts_document_is_all_there_is_on_stdout(project, capsys):
+    assert run(project, "--account", "account_b") == 0
+    said = capsys.readouterr()
+    document = json.loads(said.out)
+    assert document["Version"] == "2012-10-17"
+    assert {s["Sid"] for s in document["Statement"]} >= {"Roles", "Functions", "PassRolesToLambda", "TryTrustingRoles"}
+    assert said.err.strip().startswith("account_b = 222222222222: ")
+    assert len(said.err.strip().splitlines()) == 1
+
+
+def test_for_one_command_it_is_shorter(project, capsys):
+    lengths = {}
+    for purpose in ("all", "up", "verify", "destroy"):
+        assert run(project, "--for", purpose, "--json") == 0
+        accounts = json.loads(capsys.readouterr().out)["result"]["accounts"]
+        lengths[purpose] = sum(sum(account["characters"]) for account in accounts)
+    assert lengths["verify"] < lengths["destroy"] < lengths["up"] < lengths["all"]
+
+
+def test_what_cannot_be_told_is_a_note(project, capsys):
+    (project / "modules/team_a_foo_ddb/more.tf").write_text('resource "aws_kms_key" "[x]" {}\n')
+    assert run(project, "--account", "account_a") == 0
+    said = capsys.readouterr()
+    json.loads(said.out)
+    assert "note: aws_kms_key.[x] of module team_a_foo_ddb: what this type needs is not known here; add it" in said.err
+
+
+def test_what_does_not_fit_is_several_documents(project, capsys):
+    queues = "".join(
+        f'resource "aws_sqs_queue" "q{n}" {{\n  name = "a-rather-long-name-of-queue-number-{n:03}"\n}}\n'
+        for n in range(120)
+    )
+    (project / "modules/team_a_foo_ddb/queues.tf").write_text(queues)
+    assert run(project, "--account", "account_a") == 0
+    assert "account_a = 111111111111 (2 of 2): " in capsys.readouterr().err
+    assert run(project, "--account", "account_a", "--json") == 0
+    (account,) = json.loads(capsys.readouterr().out)["result"]["accounts"]
+    assert len(account["documents"]) == len(account["characters"]) == 2
+    assert max(account["characters"]) <= 6144
+
+
+def test_more_policies_than_can_be_attached_are_said(project, capsys):
+    queues = "".join(f'resource "aws_sqs_queue" "q{n}" {{\n  name = "{"long-" * 14}{n:04}"\n}}\n' for n in range(700))
+    (project / "modules/team_a_foo_ddb/queues.tf").write_text(queues)
+    assert run(project, "--account", "account_a") == 0
+    assert "a user or role takes 10, unless AWS allows you more" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--account", "acount_a"], "there is no account 'acount_a' in the spec. Did you mean account_a?"),
+        (["--account", ""], "there is no account '' in the spec"),
+        (["--account", "spare"], "no role is in account spare. Its operator needs no permissions"),
+        (["--for", "down"], "'down' is not one of 'up', 'verify', 'destroy', 'all'"),
+    ],
+)
+def test_bad_usage(project, arguments, words, capsys):
+    spec = project / "tfdriver.yaml"
+    spare = 'accounts:\n  spare: {id: "333333333333", region: us-west-2}\n'
+    spec.write_text(spec.read_text().replace("accounts:\n", spare))
+    assert run(project, *arguments) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert words in said.err
+    assert len(said.err.strip().splitlines()) == 1

@@ -1,0 +1,71 @@
+"""`tfdriver policy`: the least that the operator must be allowed to do in each account. Asks AWS nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tfdriver.errors import TfdriverError
+from tfdriver.operator_policy.arns import arn_of
+from tfdriver.operator_policy.documents import MAX_CHARACTERS, Document, documents, length
+from tfdriver.operator_policy.made import making
+from tfdriver.operator_policy.statements import Purpose, statements
+from tfdriver.session import read_spec
+from tfdriver.spec.model import Account, Spec
+from tfdriver.spec.words import nearest
+
+_ATTACHABLE = 10  # managed policies on a user or role, by default. Source: IAM user guide, reference_iam-quotas
+
+
+@dataclass(frozen=True)
+class AccountPolicy:
+    """An account's policy. documents: each fits into one managed policy; characters: how long each is for IAM.
+
+    notes: sentences on what cannot be told from the spec and the modules.
+    """
+
+    account: str
+    account_id: str
+    documents: tuple[Document, ...]
+    characters: tuple[int, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Policies:
+    """What the operator needs. purpose: what is to be run; limit: characters of a managed policy."""
+
+    purpose: Purpose
+    accounts: tuple[AccountPolicy, ...]
+    limit: int = MAX_CHARACTERS
+
+
+def policy(project: Path, purpose: Purpose, account: str | None = None) -> Policies:
+    """Return the operator's policies in the accounts that have roles, or in one account.
+
+    Raises TfdriverError for a bad spec, or an account that is not in it or has no roles.
+    """
+    spec = read_spec(project)
+    used = [found for found in spec.accounts.values() if any(r.account.name == found.name for r in spec.roles.values())]
+    if account is not None:
+        used = [_chosen(spec, used, account)]
+    return Policies(purpose, tuple(_of_account(spec, found, purpose) for found in used))
+
+
+def _chosen(spec: Spec, used: list[Account], name: str) -> Account:
+    if name not in spec.accounts:
+        cure = nearest(name, spec.accounts) or f"There are: {', '.join(spec.accounts)}"
+        raise TfdriverError(f"there is no account {name!r} in the spec", where="--account", hint=cure)
+    for account in used:
+        if account.name == name:
+            return account
+    raise TfdriverError(f"no role is in account {name}", where="--account", hint="Its operator needs no permissions")
+
+
+def _of_account(spec: Spec, account: Account, purpose: Purpose) -> AccountPolicy:
+    makings = {role.key: making(role, spec.root, arn_of) for role in spec.roles.values()}
+    found, notes = statements(spec, account, makings, purpose)
+    cut = documents(found)
+    if len(cut) > _ATTACHABLE:
+        notes.append(f"these are {len(cut)} policies; a user or role takes {_ATTACHABLE}, unless AWS allows you more")
+    return AccountPolicy(account.name, account.id, tuple(cut), tuple(map(length, cut)), tuple(notes))
