@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-
 STOPPING = "stopping"  # the type of an event of our own: what interrupting a Terraform takes
 
 
