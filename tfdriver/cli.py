@@ -189,14 +189,24 @@ def up(
 @cli.command()
 @_YES
 @click.option("--overwrite", is_flag=True, help="Also replace a trust policy that tfdriver did not write.")
+@click.option("--revoke-sessions", is_flag=True, help="Also end the sessions that were handed out so far.")
 @_JSON
 @_TIMEOUT
 @_LOCK
 @click.pass_obj
 def tighten(
-    options: _Global, yes: bool, overwrite: bool, as_json: bool, timeout: float | None, lock_timeout: float | None
+    options: _Global,
+    yes: bool,
+    overwrite: bool,
+    revoke_sessions: bool,
+    as_json: bool,
+    timeout: float | None,
+    lock_timeout: float | None,
 ) -> int:
     """Run phase 3 alone: trust exactly the trusted roles.
+
+    Sessions handed out while the trust was broad live on for up to an hour; --revoke-sessions ends them. The policy
+    that does so is removed by the first `up` or `tighten` after they would have ended by themselves.
 
     \b
     Example:
@@ -205,7 +215,7 @@ def tighten(
     output = Output(as_json=as_json)
     confirm = _confirmation(output, yes)
     with _session("tighten", options, output, timeout, lock_timeout) as session:
-        done = tighten_command.tighten(session, confirm, overwrite=overwrite)
+        done = tighten_command.tighten(session, confirm, overwrite=overwrite, revoke_sessions=revoke_sessions)
     output.result("tighten", done, done.exit_code)
     return done.exit_code
 

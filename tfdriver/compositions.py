@@ -13,6 +13,9 @@ from typing import Any
 
 from tfdriver.spec.model import Account, Role, Spec
 
+# The variable that makes the policies of `revoke`.
+REVOKE = "revoke_sessions_before"
+
 
 class Side(StrEnum):
     """Which side of the relation a composition is on."""
@@ -54,12 +57,19 @@ def owner_tags(composition: Composition) -> dict[str, str]:
     return {"tfdriver:project": composition.project, "tfdriver:composition": composition.name}
 
 
-def trusting_values(composition: Composition, trust_policies: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def trusting_values(
+    composition: Composition,
+    trust_policies: Mapping[str, Mapping[str, Any]],
+    revoke_before: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """Return the tfvars of a trusting composition.
 
-    trust_policies: for each role key of the composition, the trust policy document to apply.
+    trust_policies: for each role key of the composition, the trust policy document to apply. revoke_before: UTC times
+    by role key, see `revoke`; those of other compositions are left out, and without any so is the variable.
     """
-    return _values(composition) | {"trust_policies": {r.key: trust_policies[r.key] for r in composition.roles}}
+    found = _values(composition) | {"trust_policies": {r.key: trust_policies[r.key] for r in composition.roles}}
+    times = {r.key: revoke_before[r.key] for r in composition.roles if revoke_before and r.key in revoke_before}
+    return found | ({REVOKE: times} if times else {})
 
 
 def trusted_values(composition: Composition, roles_to_assume: Mapping[str, list[dict[str, Any]]]) -> dict[str, Any]:

@@ -98,6 +98,8 @@ class Output:
         self._out.print(escape(value.summary))
         for exposure in value.exposures:
             self._out.print(escape(str(exposure)))
+        for revocation in value.revocations:
+            self._out.print(escape(str(revocation)))
         if value.verified:
             self._text(value.verified)
         if value.in_force:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from tfdriver import recover, values
+from tfdriver import recover, revoke, values
 from tfdriver.adopt import Adopter
 from tfdriver.clock import Clock
 from tfdriver.compositions import Composition, Side
@@ -16,6 +16,7 @@ from tfdriver.errors import TfdriverError
 from tfdriver.events import Changes, Event, Outcome
 from tfdriver.observe import Looks, Observation, observe, side_by_side
 from tfdriver.preflight import Identifies, check_identities, refuse
+from tfdriver.revoke import Revocation
 from tfdriver.settle import wait_for_roles, wait_until_settled
 from tfdriver.spec.model import Spec
 from tfdriver.strays import clashes
@@ -110,7 +111,7 @@ class Driver:
         compositions = list(compositions)
         for composition in compositions:
             self._note(recover.repair(self._workspace.path(composition), self._clock.now()))
-            self._workspace.write(composition)
+            self._workspace.write(composition, self._final(composition))
         side_by_side(self._init, compositions)
         for composition in compositions:
             push = self._root(composition).push_state
@@ -146,8 +147,24 @@ class Driver:
         wanted = {r.key: r for key in keys for r in self.spec.trusted_by(self.spec.roles[key])}
         check = self._terraform.interrupts.check
         wait_for_roles(wanted.values(), self._aws, self._clock, check)
-        steps = self._apply(Phase.TIGHTEN, todo, lambda c, _: values.final(self.spec, c))
+        steps = self._apply(Phase.TIGHTEN, todo, lambda c, _: self._final(c))
         wait_until_settled(keys, lambda: self.observe().states, self._clock, check)
+        return steps
+
+    def revocations(self, compositions: Iterable[Composition]) -> dict[str, Revocation]:
+        """Return what AWS shows of revoked sessions, by role key, of the trusting compositions among these."""
+        trusting = (c for c in compositions if c.side is Side.TRUSTING)
+        return revoke.look((role for c in trusting for role in c.roles), self._aws)
+
+    def revoke(self, compositions: Iterable[Composition]) -> list[Step]:
+        """Revoke the sessions of all roles of these compositions, which trust exactly the trusted roles, until now."""
+        todo = list(compositions)
+        self._progress.phase("revoke: sessions that were handed out until now may do nothing")
+        roles = [role for composition in todo for role in composition.roles]
+        text = revoke.stamp(self._clock.now())
+        times = {role.key: text for role in roles}
+        steps = self._apply(Phase.TIGHTEN, todo, lambda c, _: values.final(self.spec, c, revoke_before=times))
+        revoke.wait_until_shown(roles, text, self._aws, self._clock)
         return steps
 
     def destroy(self, composition: Composition, *, find_strays: bool = False) -> Step:
@@ -168,6 +185,13 @@ class Driver:
 
     def _side(self, side: Side) -> list[Composition]:
         return [c for c in self._workspace.compositions if c.side is side]
+
+    def _final(self, composition: Composition) -> dict[str, Any]:
+        """Return the values of the end state, which keeps sessions revoked for as long as they would live."""
+        return values.final(self.spec, composition, revoke_before=self._revoked(composition))
+
+    def _revoked(self, composition: Composition) -> dict[str, str]:
+        return revoke.in_force(self.revocations([composition]), self._clock.now())
 
     def _root(self, composition: Composition, record: Callable[[Event], None] | None = None) -> Root:
         def on_event(event: Event) -> None:
@@ -228,7 +252,7 @@ class Driver:
             if state.kind is Kind.ABSENT and state.role.name in existing:
                 where = f"role {state.role.name} in {state.role.account.name}"
                 raise TfdriverError("AWS shows it and then does not", where=where, hint="Run the same command again")
-        return values.opening(self.spec, composition, seen, self._clock.now())
+        return values.opening(self.spec, composition, seen, self._clock.now(), self._revoked(composition))
 
     def _run(self, phase: Phase, composition: Composition, action: str, applied: Mapping[str, Any]) -> Step:
         self._terraform.interrupts.check()

@@ -26,18 +26,22 @@ _SUFFIX = ".j2"
 _RESERVED = CONTRACT_VARIABLES | META_ARGUMENTS
 
 
-def render(composition: Composition, templates: Path | Sequence[Path]) -> dict[str, str]:
+def render(
+    composition: Composition, templates: Path | Sequence[Path], optional: Sequence[str] = ()
+) -> dict[str, str]:
     """Return the text of each Terraform file of a composition, by file name.
 
     templates: folders in order of precedence; a missing one is skipped. A file `NAME.tf.j2` in any of them makes
     `NAME.tf`, so that a project can replace a template or add one (`backend.tf.j2`); a file that comes out empty is
-    left out. Raises TfdriverError for a template that is missing, broken, or uses what is not defined.
+    left out. optional: names of files to make as well, from templates in `optional/`. Raises TfdriverError for a
+    template that is missing, broken, or uses what is not defined.
     """
     folders = [templates] if isinstance(templates, Path) else list(templates)
     environment = _environment(folders)
     context = _context(composition)
     extra = sorted({path.name.removesuffix(_SUFFIX) for f in folders for path in f.glob("*.tf" + _SUFFIX)} - {*FILES})
     texts = {name: _render_file(environment, name + _SUFFIX, context) for name in (*FILES, *extra)}
+    texts |= {name: _render_file(environment, f"optional/{name}{_SUFFIX}", context) for name in optional}
     return {name: stamp.comment("\n" + text) for name, text in texts.items() if text.strip()}
 
 

@@ -9,6 +9,7 @@ from tfdriver import wording
 from tfdriver.decide import TrustState
 from tfdriver.driver import Driver, Step
 from tfdriver.errors import Exit
+from tfdriver.revoke import Revocation
 from tfdriver.timeline import Exposure
 from tfdriver.verify.model import Verified
 
@@ -41,6 +42,7 @@ class RunResult:
     """What a run of up, tighten or destroy came to. in_force: the broad trusts still in force, in words, or ''.
 
     exposures: the times in which this run had a whole account trusted. verified: what verifying it came to, if it was.
+    revocations: sessions that are revoked, as far as this run looked.
     """
 
     exit_code: Exit
@@ -50,6 +52,7 @@ class RunResult:
     in_force: str = ""
     exposures: tuple[Exposure, ...] = ()
     verified: Verified | None = None
+    revocations: tuple[Revocation, ...] = ()
 
 
 def finished(driver: Driver, steps: Iterable[Step]) -> RunResult:

@@ -12,24 +12,36 @@ from tfdriver.observe import Observation
 from tfdriver.spec.model import Spec
 
 
-def final(spec: Spec, composition: Composition, arns: Mapping[str, str] | None = None) -> dict[str, Any]:
+def final(
+    spec: Spec,
+    composition: Composition,
+    arns: Mapping[str, str] | None = None,
+    revoke_before: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """Return the values of the end state: trust exactly the trusted roles, assume exactly the trusting ones.
 
     arns: role ARN by key as AWS gave it; by default the ARN each role has by its account, path and name. This is what
-    `tfdriver render` writes, without asking AWS: applied by hand, it can never loosen anything.
+    `tfdriver render` writes, without asking AWS: applied by hand, it can never loosen anything. revoke_before: see
+    `revoke`.
     """
     arns = arns or {role.key: role.arn for role in spec.roles.values()}
     if composition.side is Side.TRUSTING:
         policies = {role.key: decide.tightened(role, spec.trusted_by(role)) for role in composition.roles}
-        return trusting_values(composition, policies)
+        return trusting_values(composition, policies, revoke_before)
     return trusted_values(composition, {r.key: roles_to_assume(spec, r, arns) for r in composition.roles})
 
 
-def opening(spec: Spec, composition: Composition, seen: Observation, now: datetime) -> dict[str, Any]:
+def opening(
+    spec: Spec,
+    composition: Composition,
+    seen: Observation,
+    now: datetime,
+    revoke_before: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """Return the values of phase 1 for a trusting composition; see `decide.opening`."""
     existing = seen.existing()
     policies = {
         role.key: decide.opening(seen.states[role.key], spec.trusted_by(role), existing, now)
         for role in composition.roles
     }
-    return trusting_values(composition, policies)
+    return trusting_values(composition, policies, revoke_before)

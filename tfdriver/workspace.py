@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tfdriver import applied, assets, folder, recover, timeline, values
-from tfdriver.compositions import Composition, compositions
+from tfdriver.compositions import REVOKE, Composition, compositions
 from tfdriver.package import zip_folder
 from tfdriver.render import render, tfvars
 from tfdriver.spec.model import Spec
@@ -41,7 +41,8 @@ class Workspace:
     def files(self, composition: Composition, composition_values: Mapping[str, Any]) -> dict[str, str | bytes]:
         """Return the content of every file of a composition, by name. Raises TfdriverError for a bad template."""
         packages = {f"{r.key}.zip": zip_folder(r.package) for r in composition.roles if r.package}
-        text = render(composition, [self.spec.root / "templates", assets.templates()])
+        optional = ("revoke.tf",) if REVOKE in composition_values else ()
+        text = render(composition, [self.spec.root / "templates", assets.templates()], optional)
         return {**text, VALUES: tfvars(dict(composition_values)), **packages}
 
     def check(self) -> None:

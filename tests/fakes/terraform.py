@@ -49,13 +49,14 @@ def principals(policy: dict) -> list[str]:
 def wanted(values: dict) -> dict[str, dict]:
     """Role ARN to name and trust policy; the trusted side trusts the Lambda service."""
     lambda_trust = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}}]}
-    policies = values.get("trust_policies", {})
+    policies, revoked = values.get("trust_policies", {}), values.get("revoke_sessions_before", {})
     return {
         f"arn:aws:iam::{values['account_id']}:role{role['path']}{role['name']}": {
             "key": key,
             "name": role["name"],
             "account": values["account_id"],
             "trust": policies.get(key, lambda_trust),
+            "revoked": revoked.get(key, ""),
             "tags": values["tags"],
         }
         for key, role in values["roles"].items()
@@ -101,8 +102,12 @@ def difference(world: dict, values: dict, destroy: bool) -> list[tuple[str, str]
     if destroy:
         return [("delete", arn) for arn in listed() if arn in there]
     new = [("create", arn) for arn in wanted(values) if arn not in there or arn not in known]
-    changed = [arn for arn, r in wanted(values).items() if arn in there and there[arn]["trust"] != r["trust"]]
+    changed = [arn for arn, role in wanted(values).items() if arn in there and differs(there[arn], role)]
     return new + [("update", arn) for arn in changed if arn in known]
+
+
+def differs(there: dict, role: dict) -> bool:
+    return there["trust"] != role["trust"] or there.get("revoked", "") != role["revoked"]
 
 
 def read_values(arguments: list[str]) -> dict:

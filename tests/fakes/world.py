@@ -83,6 +83,15 @@ class FakeIam:
             raise AwsError("there is no such role", code="NoSuchEntity")
         return {"Role": {"Arn": found.arn, "Tags": [{"Key": k, "Value": v} for k, v in found.tags.items()]}}
 
+    def get_role_policy(self, RoleName: str, PolicyName: str) -> dict[str, Any]:  # noqa: N803  # boto3's names
+        roles = self.aws.world.data["roles"].values()
+        found = next((r for r in roles if (r["name"], r["account"]) == (RoleName, self.account.id)), {})
+        if PolicyName != "AWSRevokeOlderSessions" or not found.get("revoked"):
+            raise AwsError("there is no such policy", code="NoSuchEntity")
+        condition = {"DateLessThan": {"aws:TokenIssueTime": found["revoked"]}}
+        statement = {"Effect": "Deny", "Action": ["*"], "Resource": ["*"], "Condition": condition}
+        return {"PolicyDocument": {"Version": "2012-10-17", "Statement": [statement]}}
+
 
 @dataclass
 class Lines:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from tfdriver.compositions import Composition, Side
 from tfdriver.decide import Kind, LiveRole
@@ -11,6 +12,7 @@ from tfdriver.overview import Overview
 from tfdriver.ownership import refuse_strangers
 from tfdriver.preflight import refuse
 from tfdriver.result import RunResult, finished
+from tfdriver.revoke import in_force
 from tfdriver.session import Session
 
 _FOREIGN = (
@@ -19,30 +21,42 @@ _FOREIGN = (
 )
 
 
-def tighten(session: Session, confirm: Callable[[Overview], None], *, overwrite: bool = False) -> RunResult:
+def tighten(
+    session: Session, confirm: Callable[[Overview], None], *, overwrite: bool = False, revoke_sessions: bool = False
+) -> RunResult:
     """Trust exactly the trusted roles, wherever AWS does not show that already.
 
-    overwrite: also replace a trust policy that tfdriver did not write. Raises TfdriverError if a role to trust, or to
-    trust it with, does not exist; HalfWayError if it fails while a broad trust is in force.
+    overwrite: also replace a trust policy that tfdriver did not write; revoke_sessions: then also end what sessions of
+    the trusting roles there are. The policy of an earlier revocation is removed once it has served.
+
+    Raises TfdriverError if a role to trust, or to trust it with, does not exist; HalfWayError if it fails while a broad
+    trust is in force.
     """
     states = session.seen.states
     refuse(states, frozenset({Kind.ABSENT}), "There is nothing to tighten; run `tfdriver up` first")
     refuse_strangers(session.workspace.compositions, session.seen, session.workspace.listed_roles())
     refuse(states, frozenset({Kind.UNREADABLE} if overwrite else {Kind.UNREADABLE, Kind.FOREIGN}), _FOREIGN)
-    todo = [c for c in session.workspace.compositions if _to_tighten(c, session)]
-    if not todo:
+    trusting = [c for c in session.workspace.compositions if c.side is Side.TRUSTING]
+    served = _with_served_revocation(trusting, session)
+    todo = [c for c in trusting if c in served or not all(states[role.key].settled for role in c.roles)]
+    if not todo and not revoke_sessions:
         return finished(session.driver, [])
     _check_trusted(session, todo)
-    confirm(session.overview("tighten"))
+    action = "tighten, and end all sessions handed out so far" if revoke_sessions else "tighten"
+    confirm(replace(session.overview("tighten"), action=action))
     with session.at_work() as driver:
-        driver.prepare(todo)
-        steps = driver.tighten(todo)
-    return finished(session.driver, steps)
+        driver.prepare(trusting if revoke_sessions else todo)
+        steps = driver.tighten(todo) if todo else []
+        if revoke_sessions:
+            steps += driver.revoke(trusting)
+    return replace(finished(session.driver, steps), revocations=tuple(driver.revocations(trusting).values()))
 
 
-def _to_tighten(composition: Composition, session: Session) -> bool:
-    states = session.seen.states
-    return composition.side is Side.TRUSTING and not all(states[role.key].settled for role in composition.roles)
+def _with_served_revocation(compositions: list[Composition], session: Session) -> list[Composition]:
+    """Return the compositions that hold a policy for sessions which have all ended by now."""
+    found = session.driver.revocations(compositions)
+    served = set(found) - set(in_force(found, session.driver.now()))
+    return [c for c in compositions if served & {role.key for role in c.roles}]
 
 
 def _check_trusted(session: Session, compositions: list[Composition]) -> None:

@@ -1,0 +1,117 @@
+"""Sessions that were handed out before a moment may do nothing: `tfdriver tighten --revoke-sessions`.
+
+Tightening a trust ends no session. IAM's way to end them is an inline policy on the role that denies everything to
+tokens issued before a moment; it has served once the last of those sessions would have ended by itself. Which role has
+one, and since when, is what AWS shows, nothing else.
+Source: IAM user guide, id_roles_use_revoke-sessions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tfdriver import wording
+from tfdriver.aws import AwsError
+from tfdriver.clock import Clock
+from tfdriver.errors import TfdriverError
+from tfdriver.observe import side_by_side
+from tfdriver.settle import LIMIT
+from tfdriver.spec.model import Role
+from tfdriver.survey import Calls
+from tfdriver.trust import Document, parse
+
+POLICY = "AWSRevokeOlderSessions"
+_HOUR = 3600  # IAM's default for a role's longest session, in seconds
+_NO_SUCH = ("NoSuchEntity", "NoSuchEntityException")
+
+
+@dataclass(frozen=True)
+class Revocation:
+    """What a role's policy revokes. before: tokens issued earlier, UTC; until: when the last of them has ended.
+
+    text: the moment as the policy has it, so that writing it again changes nothing.
+    """
+
+    role: str
+    account: str
+    before: datetime
+    until: datetime
+    text: str
+
+    def __str__(self) -> str:
+        what = f"sessions of role {self.role} in {self.account} handed out before {wording.moment(self.before)}"
+        return f"{what} may do nothing; `up` or `tighten` after {wording.moment(self.until)} removes that policy"
+
+
+def stamp(now: datetime) -> str:
+    """Return the next whole second, as a policy has it: tokens of this second were issued before it."""
+    return (now.astimezone(UTC).replace(microsecond=0) + timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def read(document: Document | str) -> str:
+    """Return the moment in a policy that revokes older sessions, '' if it is no such policy."""
+    try:
+        statements = parse(document)["Statement"]
+        (statement,) = [statements] if isinstance(statements, Mapping) else statements
+        if statement["Effect"] != "Deny":
+            return ""
+        text = statement["Condition"]["DateLessThan"]["aws:TokenIssueTime"]
+        (text,) = [text] if isinstance(text, str) else text
+        datetime.fromisoformat(text)
+    except (KeyError, TypeError, ValueError):
+        return ""
+    return str(text)
+
+
+def look(roles: Iterable[Role], aws: Calls) -> dict[str, Revocation]:
+    """Return what is revoked now, by role key; a role with no such policy, or that does not exist, is not there.
+
+    Raises AwsError where AWS does not say.
+    """
+    roles = list(roles)
+    found = side_by_side(lambda role: _look(role, aws), roles)
+    return {role.key: revocation for role, revocation in zip(roles, found, strict=True) if revocation}
+
+
+def in_force(revocations: Mapping[str, Revocation], now: datetime) -> dict[str, str]:
+    """Return the moments, by role key, of those that have not served yet."""
+    return {key: found.text for key, found in revocations.items() if now < found.until}
+
+
+def wait_until_shown(roles: Iterable[Role], text: str, aws: Calls, clock: Clock) -> None:
+    """Return once AWS shows that the sessions of all roles before `text` are revoked.
+
+    Raises TfdriverError if it has not within 2 minutes.
+    """
+    roles = list(roles)
+    for _ in clock.attempts(LIMIT):
+        shown = look(roles, aws)
+        if all(role.key in shown and shown[role.key].text == text for role in roles):
+            return
+    raise TfdriverError(
+        f"the policy {POLICY} was applied, but AWS does not show it",
+        where=", ".join(role.name for role in roles),
+        hint="Run `tfdriver tighten --revoke-sessions` again",
+    )
+
+
+def _look(role: Role, aws: Calls) -> Revocation | None:
+    def ask(iam: Any) -> tuple[str, int]:
+        text = read(iam.get_role_policy(RoleName=role.name, PolicyName=POLICY)["PolicyDocument"])
+        seconds = iam.get_role(RoleName=role.name)["Role"].get("MaxSessionDuration", _HOUR) if text else 0
+        return text, int(seconds)
+
+    try:
+        text, seconds = aws.call(role.account, "iam", ask)
+    except AwsError as error:
+        if error.code in _NO_SUCH:
+            return None
+        raise
+    if not text:
+        return None
+    before = datetime.fromisoformat(text)
+    before = before if before.tzinfo else before.replace(tzinfo=UTC)
+    return Revocation(role.name, role.account.name, before, before + timedelta(seconds=seconds), text)
