@@ -12,6 +12,8 @@ from tests.unit.builders import A
 from tfdriver.aws import Aws
 from tfdriver.kinds import KINDS, Found, UnknownValueError, find
 
+pytestmark = pytest.mark.integration  # the sandbox's real time: too long for `make check`
+
 OURS = {"tfdriver:project": "foo-bar", "tfdriver:composition": "account_a"}
 PAIRS = [{"Key": k, "Value": v} for k, v in OURS.items()]
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
@@ -106,7 +108,9 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "service", "make", "planned", "import_id"), CASES, ids=lambda v: v if isinstance(v, str) else "")
+@pytest.mark.parametrize(
+    ("kind", "service", "make", "planned", "import_id"), CASES, ids=lambda v: v if isinstance(v, str) else ""
+)
 def test_what_exists_is_found_with_its_import_id_and_its_owners_tags(ask, kind, service, make, planned, import_id):
     assert find(kind, planned, A, ask) is None
     ask(service, make)

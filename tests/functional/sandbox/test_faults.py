@@ -18,6 +18,8 @@ from tfdriver.errors import TfdriverError
 from tfdriver.sandbox.run import start
 from tfdriver.spec.model import Account
 
+pytestmark = pytest.mark.integration  # the sandbox's real time: too long for `make check`
+
 ONE = Account("one", "818181818181", "one", "us-west-2", "aws")
 TWO = Account("two", "919191919191", "two", "us-west-2", "aws")
 CLOSED = (ConnectionClosedError, HTTPClientError)

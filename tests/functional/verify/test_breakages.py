@@ -26,6 +26,8 @@ from tfdriver import trust
 from tfdriver.verify.model import Verdict
 from tfdriver.verify.probes import FunctionProbe
 
+pytestmark = pytest.mark.integration  # the sandbox's real time: too long for `make check`
+
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Setup]:

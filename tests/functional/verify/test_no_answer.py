@@ -10,6 +10,8 @@ import pytest
 from tests.functional.verify.scene import setup, verdicts
 from tfdriver.verify.model import Verdict
 
+pytestmark = pytest.mark.integration  # the sandbox's real time: too long for `make check`
+
 FROM_B = {"call": "sts:AssumeRole", "account": "222222222222"}
 
 
