@@ -13,10 +13,10 @@ import pytest
 
 from tests.functional.sandbox.world import TRUSTED, World, allow, outcome, trust
 
+pytestmark = pytest.mark.integration  # the sandbox's real time: too long for `make check`
+
 WHO = """
 import os, boto3
-
-pytestmark = pytest.mark.integration  # the sandbox's real time: too long for `make check`
 def handler(event, context):
     print("hello from", context.function_name)
     who = boto3.client("sts").get_caller_identity()["Arn"]
