@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.fakes.world import Stage, make_stage
+from tests.functional.accounts import accounts
 from tfdriver.commands.init import init
+
+__all__ = ["accounts", "stage"]
 
 
 @pytest.fixture

@@ -92,26 +92,6 @@ def test_orphaned_by_hand_and_healed_by_tighten_and_by_up(world: World):
     assert len(opened) == 1, "healing never opened the trust again"
 
 
-def test_who_used_the_role_while_it_was_open(world: World):
-    world.tfdriver("destroy", "--yes")
-    spec = world.project / "tfdriver.yaml"
-    text = spec.read_text()
-    spec.write_text(text.replace("trusts: [bar]", "trusts: [bar]\n    guard: false"))
-    assert world.tfdriver("up", "--yes", "--no-tighten", "--no-verify").returncode == 3
-    foo = "arn:aws:iam::111111111111:role/foo_bar"
-    world.client("sts", "account_b")
-    far = world.sessions["account_b"].client("sts", region_name="eu-north-1", endpoint_url=world.server.endpoint)
-    caller = far.get_caller_identity()["UserId"]
-    far.assume_role(RoleArn=foo, RoleSessionName="intruder")
-    spec.write_text(text)
-    up(world)
-    code, found = look(world, "--who")
-    assert code == 0
-    (*_, used) = found["uses"]
-    assert (used["role"], used["closed"] is not None) == ("foo_bar", True)
-    assert f"{caller} of account 222222222222" in [call["who"] for call in used["calls"]]
-
-
 def test_what_was_changed_by_hand_is_drift_and_looking_for_it_changes_nothing(world: World):
     iam = world.client("iam", "account_a")
     iam.put_role_policy(RoleName="foo_bar", PolicyName="by-hand", PolicyDocument=json.dumps(WIDE))
