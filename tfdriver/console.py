@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from functools import singledispatchmethod
-from typing import Any
+from typing import Any, TextIO, cast
 
 from pydantic import TypeAdapter
 from rich.console import Console
@@ -28,6 +28,7 @@ from tfdriver.overview import Overview
 from tfdriver.progress import LiveProgress, PlainProgress
 from tfdriver.result import RunResult
 from tfdriver.schema.envelope import FORMAT_VERSION
+from tfdriver.steady import Steady
 from tfdriver.verify.model import Verdict, Verified
 
 
@@ -38,8 +39,9 @@ class Output:
         self._as_json = as_json
         # A pipe has no width of its own; 80 columns would cut tables into pieces.
         width = None if sys.stdout.isatty() else 140
-        self._out = Console(soft_wrap=True, highlight=False, width=width)
-        self._err = Console(stderr=True, soft_wrap=True, highlight=False)
+        self._stdout = Steady(sys.stdout)
+        self._out = Console(file=cast(TextIO, self._stdout), soft_wrap=True, highlight=False, width=width)
+        self._err = Console(file=cast(TextIO, Steady(sys.stderr)), soft_wrap=True, highlight=False)
 
     def progress(self) -> PlainProgress:
         """Return who tells what happens: live on a terminal, plain lines elsewhere."""
@@ -55,7 +57,7 @@ class Output:
 
     def document(self, value: dict[str, Any]) -> None:
         """Print a JSON document as it is."""
-        sys.stdout.write(json.dumps(value, indent=2) + "\n")
+        self._write(json.dumps(value, indent=2) + "\n")
 
     def error(self, command: str, error: TfdriverError) -> None:
         """Print an expected failure: one short paragraph on stderr, and JSON on stdout where that was asked for."""
@@ -83,9 +85,13 @@ class Output:
                 console.print(f"    after {phase}: trusts {escape(words)}")
         console.print(f"  compositions: {', '.join(view.compositions)}")
 
+    def _write(self, text: str) -> None:
+        self._stdout.write(text)
+        self._stdout.flush()
+
     def _json(self, body: dict[str, Any]) -> None:
         envelope = {"format_version": FORMAT_VERSION, "tfdriver_version": __version__, **body}
-        sys.stdout.write(json.dumps(envelope, indent=2) + "\n")
+        self._write(json.dumps(envelope, indent=2) + "\n")
 
     @singledispatchmethod
     def _text(self, value: Any) -> None:
@@ -185,7 +191,7 @@ class Output:
         if value.file:
             self._out.print(f"wrote {escape(value.file)}")
         else:
-            sys.stdout.write(value.text)  # as it is: rich would look for markup and emoji in it
+            self._write(value.text)  # as it is: rich would look for markup and emoji in it
 
     @_text.register
     def _(self, value: Told) -> None:

@@ -32,9 +32,9 @@ def locked(project: Path, timeout: float = 0, sleep: Callable[[float], None] = t
     descriptor = os.open(project, os.O_RDONLY | os.O_DIRECTORY)
     try:
         _acquire(descriptor, project, timeout, sleep)
+        _forget(project)  # what a run that was killed said of itself
         yield descriptor
-        with suppress(OSError):
-            (project / _HOLDER).unlink()
+        _forget(project)
     finally:
         os.close(descriptor)
 
@@ -49,6 +49,11 @@ def announce(project: Path, command: str) -> None:
     }
     (project / _HOLDER).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     write_whole(project / _HOLDER, json.dumps(holder).encode(), mode=0o600)
+
+
+def _forget(project: Path) -> None:
+    with suppress(OSError):
+        (project / _HOLDER).unlink()
 
 
 def _acquire(descriptor: int, project: Path, timeout: float, sleep: Callable[[float], None]) -> None:

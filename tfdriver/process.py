@@ -56,7 +56,8 @@ def run(
 
     busy: whether it is in the middle of something that is better finished before it is interrupted. The first request
     to stop, or the timeout, sends SIGINT once it is not busy (or after 5 s); a second request sends it again at once;
-    what is left of its process group after it ended is killed. Raises OSError if it cannot be started.
+    what is left of its process group after it ended is killed. Raises OSError if it cannot be started; what `on_line`
+    raises is raised once the job has ended: whatever happens to us, it must be able to save its state.
     """
     stderr_path = job.log.with_suffix(".err")
     with _private(job.log) as out, _private(stderr_path) as err:
@@ -82,6 +83,8 @@ def run(
             follow.step(last=True)
     finally:
         _reap_group(process)
+    if follow.error:
+        raise follow.error
     stderr = stderr_path.read_text(encoding="utf-8", errors="replace")[-4000:]
     return Finished(process.returncode, stderr, stopper.timed_out, stopper.sent > 0 and not stopper.timed_out)
 
@@ -93,13 +96,17 @@ class _Follower:
         self._read = read
         self._on_line = on_line
         self._rest = b""
+        self.error: Exception | None = None
 
     def step(self, *, last: bool = False) -> None:
         *lines, self._rest = (self._rest + self._read()).split(b"\n")
         if last and self._rest:
             lines.append(self._rest)
         for line in lines:
-            self._on_line(line.decode("utf-8", errors="replace"))
+            try:
+                self._on_line(line.decode("utf-8", errors="replace"))
+            except Exception as error:
+                self.error = self.error or error
 
 
 class _Stopper:

@@ -95,6 +95,16 @@ def test_what_it_leaves_running_is_killed(tmp_path):
     assert not _alive(int(lines[0]))
 
 
+def test_a_listener_that_fails_does_not_leave_the_program_alone(tmp_path):
+    def fail(_line: str) -> None:
+        raise ValueError("nobody listens")
+
+    code = "import pathlib, time; print('a', flush=True); time.sleep(0.3); pathlib.Path('saved').touch()"
+    with pytest.raises(ValueError, match="nobody listens"):
+        go(job(tmp_path, code), on_line=fail)
+    assert (tmp_path / "saved").exists()
+
+
 def test_a_program_that_cannot_start_is_an_oserror(tmp_path):
     with pytest.raises(OSError, match="nowhere"):
         run(Job(["/nowhere/terraform"], tmp_path, {}, tmp_path / "log"), print, Interrupts(), lambda: False)
