@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from tfdriver.commands.status import Status
 from tfdriver.exposure import Uses
 from tfdriver.graph.build import duration
 from tfdriver.pairs import PairState
@@ -53,15 +54,8 @@ def summary(report: Report) -> Iterator[Line]:
     tight = states.count(PairState.TIGHT)
     good = None if unknown and tight + unknown == len(states) else tight == len(states)
     yield Line(good, f"{tight} of {len(states)} trusts name exactly the role that is meant")
-    open_now = [e for e in status.exposures if e.closed is None]
-    total = sum(e.seconds for e in status.exposures)
-    if open_now:
-        yield Line(False, f"{len(open_now)} roles trust a whole account now")
-    elif status.exposures:
-        yield Line(True, f"No whole account is trusted now, as far as recorded; one was for {span(total)} in all")
-    else:
-        yield Line(True, "No whole account was ever trusted, as far as recorded")
-    yield from _used(report.status.uses)
+    yield _exposed(status)
+    yield from _used(status.uses)
     if report.verified is None:
         yield Line(None, "Access was not verified by real calls")
     else:
@@ -71,6 +65,19 @@ def summary(report: Report) -> Iterator[Line]:
     for half in status.accounts:
         if half.problem:
             yield Line(None, f"Account {half.account} was not seen: {half.problem}")
+
+
+def _exposed(status: Status) -> Line:
+    """What AWS shows counts, whatever is recorded."""
+    open_now = {pair.trusting for pair in status.pairs if pair.state is PairState.BROAD}
+    if open_now:
+        return Line(False, f"A whole account is trusted now, by {', '.join(sorted(open_now))}")
+    past = (
+        f"one was for {span(sum(e.seconds for e in status.exposures))} in all" if status.exposures else "none ever was"
+    )
+    if any(pair.state in (PairState.UNREADABLE, PairState.FOREIGN) for pair in status.pairs):
+        return Line(None, f"Whether a whole account is trusted now is not known; as far as recorded, {past}")
+    return Line(True, f"No whole account is trusted now; as far as recorded, {past}")
 
 
 def _used(uses: tuple[Uses, ...] | None) -> Iterator[Line]:

@@ -99,7 +99,7 @@ def lines(found: trust.Trust, verified=None):
 def test_the_summary_of_what_is_tight():
     found = lines(trust.exact([BAR]), checks(Verdict.PASSED))
     assert found[0] == (True, "1 of 1 trusts name exactly the role that is meant")
-    assert found[1] == (True, "No whole account is trusted now, as far as recorded; one was for 9.4 s in all")
+    assert found[1] == (True, "No whole account is trusted now; as far as recorded, one was for 9.4 s in all")
     assert found[2] == (False, "While open, CloudTrail shows 2 AssumeRole calls, 1 by others than the roles meant")
     assert found[3] == (True, "Verified by real calls: 1 checks")
     assert found[4][0] is None
@@ -118,15 +118,26 @@ def test_the_summary_never_takes_unproven_for_proven(verdicts, good):
     assert lines(trust.exact([BAR]))[3] == (None, "Access was not verified by real calls")
 
 
-def test_the_summary_of_what_is_broad():
-    found = report(BROAD)
-    (window,) = found.status.exposures
-    open_now = replace(found, status=replace(found.status, exposures=(replace(window, closed=None),), uses=None))
-    words = [(line.good, line.words) for line in summary(open_now)]
-    assert words[0] == (False, "0 of 1 trusts name exactly the role that is meant")
-    assert words[1] == (False, "1 roles trust a whole account now")
+def test_the_summary_believes_aws_and_not_the_record():
+    """The record of this report says that the exposure ended."""
+    found = lines(BROAD)
+    assert found[0] == (False, "0 of 1 trusts name exactly the role that is meant")
+    assert found[1] == (False, "A whole account is trusted now, by foo_bar")
+
+
+def test_the_summary_of_what_was_never_open():
+    found = report()
     never = replace(found, status=replace(found.status, exposures=(), uses=()))
-    assert "No whole account was ever trusted, as far as recorded" in [line.words for line in summary(never)]
+    assert [line.words for line in summary(never)][1:3] == [
+        "No whole account is trusted now; as far as recorded, none ever was",
+        "Access was not verified by real calls",
+    ]
+
+
+def test_the_summary_of_what_could_not_be_read():
+    found = lines(trust.Trust(frozenset({"arn:aws:iam::333333333333:root"})))
+    assert found[0][0] is False
+    assert found[1][0] is None
 
 
 @pytest.mark.parametrize(
