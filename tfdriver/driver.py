@@ -103,15 +103,16 @@ class Driver:
         """Return the UTC time."""
         return self._clock.now()
 
-    def prepare(self, compositions: Iterable[Composition]) -> None:
+    def prepare(self, compositions: Iterable[Composition], *, to_destroy: bool = False) -> None:
         """Write the compositions (with the values of the end state) and init them side by side.
 
+        to_destroy: what sessions are revoked is not asked, since it goes anyway, and may not be the operator's to see.
         Before that, states that a crash broke are repaired; after it, those that Terraform could not save are pushed.
         """
         compositions = list(compositions)
         for composition in compositions:
             self._note(recover.repair(self._workspace.path(composition), self._clock.now()))
-            self._workspace.write(composition, self._final(composition))
+            self._workspace.write(composition, None if to_destroy else self._final(composition))
         side_by_side(self._init, compositions)
         for composition in compositions:
             push = self._root(composition).push_state

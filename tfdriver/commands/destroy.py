@@ -31,7 +31,7 @@ def destroy(session: Session, confirm: Callable[[Overview], None]) -> RunResult:
     if todo:
         confirm(session.overview("destroy"))
     with session.at_work() as driver:
-        driver.prepare(todo)
+        driver.prepare(todo, to_destroy=True)
         steps = [driver.destroy(composition, find_strays=composition.name in unsure) for composition in todo]
     for composition in compositions:
         workspace.remove(composition)
