@@ -18,6 +18,7 @@ import botocore.session
 from botocore import exceptions as errors
 from botocore.config import Config
 
+from tfdriver import redact
 from tfdriver.decide import LiveRole, Unreadable
 from tfdriver.errors import TfdriverError
 from tfdriver.spec.model import Account
@@ -95,6 +96,12 @@ class Aws:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._clients: dict[tuple[str, str, str], Any] = {}
+        self._secrets: set[str] = set()
+
+    def hide(self, text: str) -> str:
+        """Return a text without the secret keys and session tokens of the profiles used so far."""
+        with self._lock:
+            return redact.hide(text, self._secrets)
 
     def caller(self, account: Account) -> Caller:
         """Return who the account's profile is. Raises AwsError."""
@@ -125,9 +132,9 @@ class Aws:
         try:
             return ask(self._client(account, service))
         except errors.ClientError as error:
-            raise _refused(error, where) from error
+            raise _refused(error, where, self.hide) from error
         except (errors.BotoCoreError, errors.HTTPClientError, ValueError) as error:
-            raise _unreachable(error, where, account) from error
+            raise _unreachable(error, where, account, self.hide) from error
 
     def _client(self, account: Account, service: str) -> Any:
         key = (account.profile, account.region, service)
@@ -135,8 +142,15 @@ class Aws:
             if key not in self._clients:
                 session = boto3.Session(profile_name=account.profile, region_name=account.region)
                 _refuse_mfa(session, account)
+                self._secrets |= _secrets(session)
                 self._clients[key] = session.client(service, config=_LAMBDA_CONFIG if service == "lambda" else _CONFIG)
             return self._clients[key]
+
+
+def _secrets(session: boto3.Session) -> set[str]:
+    found = session.get_credentials()
+    frozen = found.get_frozen_credentials() if found else None
+    return {value for value in (frozen.secret_key, frozen.token) if value} if frozen else set()
 
 
 def _refuse_mfa(session: boto3.Session, account: Account) -> None:
@@ -151,8 +165,8 @@ def _refuse_mfa(session: boto3.Session, account: Account) -> None:
         )
 
 
-def _refused(error: errors.ClientError, where: str) -> AwsError:
-    answer = _answer(error)
+def _refused(error: errors.ClientError, where: str, hide: Callable[[str], str]) -> AwsError:
+    answer = _answer(error, hide)
     code = answer.code
     if code in _EXPIRED:
         return AwsError("the credentials have expired", where=where, hint="Log in again", answer=answer)
@@ -163,17 +177,17 @@ def _refused(error: errors.ClientError, where: str) -> AwsError:
     return AwsError(what, where=where, answer=answer)
 
 
-def _answer(error: errors.ClientError) -> Answer:
+def _answer(error: errors.ClientError, hide: Callable[[str], str]) -> Answer:
     said, about = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
     return Answer(
         str(said.get("Code", "")),
-        str(said.get("Message", "")),
+        hide(str(said.get("Message", ""))),
         int(about.get("HTTPStatusCode", 0)),
         str(about.get("RequestId", "")),
     )
 
 
-def _unreachable(error: Exception, where: str, account: Account) -> AwsError:
+def _unreachable(error: Exception, where: str, account: Account, hide: Callable[[str], str]) -> AwsError:
     match error:
         case errors.ProfileNotFound():
             there = ", ".join(sorted(_no_profile().available_profiles)) or "none"
@@ -190,4 +204,4 @@ def _unreachable(error: Exception, where: str, account: Account) -> AwsError:
                 f"AWS cannot be reached: {error}", where=where, hint="Check the network and AWS_ENDPOINT_URL"
             )
         case _:
-            return AwsError(f"{error}".rstrip("."), where=where)
+            return AwsError(hide(f"{error}").rstrip("."), where=where)

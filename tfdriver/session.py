@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,18 +53,20 @@ class Options:
 
 @dataclass(frozen=True)
 class Tools:
-    """The outside world, as the commands use it."""
+    """The outside world, as the commands use it. hide: takes the credentials out of a text."""
 
     environ: Mapping[str, str]
     progress: Progress
     interrupts: Interrupts
     aws: Asks
     clock: Clock
+    hide: Callable[[str], str] = str
 
 
 def real_tools(environ: Mapping[str, str], progress: Progress, interrupts: Interrupts) -> Tools:
     """Return the tools that reach the real world."""
-    return Tools(environ, progress, interrupts, Aws(), Clock())
+    aws = Aws()
+    return Tools(environ, progress, interrupts, aws, Clock(), aws.hide)
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ def open_session(command: str, options: Options, tools: Tools) -> Iterator[Sessi
             workspace = Workspace(spec)
             workspace.check()
             callers = check_identities(spec, tools.aws)
-            settings = Settings(program, environment, tools.interrupts, (descriptor,), options.timeout)
+            settings = Settings(program, environment, tools.interrupts, (descriptor,), options.timeout, tools.hide)
             timeline = Timeline(workspace.timeline, {name: caller.arn for name, caller in callers.items()})
             driver = Driver(workspace, tools.aws, settings, tools.progress, timeline, tools.clock)
             yield Session(

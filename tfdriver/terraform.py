@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from tfdriver.errors import TfdriverError
 from tfdriver.events import STOPPING, Diagnostic, Event, Outcome, outcome, parse_line
 from tfdriver.interrupts import InterruptedRunError, Interrupts
 from tfdriver.program import Program
+from tfdriver.redact import hide_in_file
 
 RUN_FOLDER = ".tfdriver"
 APPLY_LOG = "apply.jsonl"
@@ -41,7 +42,8 @@ class TerraformError(TfdriverError):
 class Settings:
     """What all Terraform runs of one tfdriver run share. environment: Terraform's whole environment.
 
-    keep_open: descriptors Terraform inherits (the project's lock); timeout: seconds per command, or None.
+    keep_open: descriptors Terraform inherits (the project's lock); timeout: seconds per command, or None; hide: takes
+    the credentials out of a text.
     """
 
     program: Program
@@ -49,6 +51,7 @@ class Settings:
     interrupts: Interrupts
     keep_open: tuple[int, ...] = ()
     timeout: float | None = None
+    hide: Callable[[str], str] = str
 
 
 class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
@@ -140,7 +143,7 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         in_flight: set[str] = set()
 
         def on_line(line: str) -> None:
-            event = parse_line(line)
+            event = parse_line(settings.hide(line))
             if event is not None:
                 events.append(event)
                 _track(event, in_flight)
@@ -159,6 +162,10 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
             finished = process.run(job, on_line, settings.interrupts, lambda: bool(in_flight), self._tell)
         except OSError as error:
             raise TerraformError(f"cannot run {settings.program.name}: {error}", where=where) from error
+        finally:
+            for log in (job.log, job.log.with_suffix(".err")):
+                hide_in_file(log, settings.hide)
+        finished = replace(finished, stderr=settings.hide(finished.stderr))
         result = outcome(events, operation)
         _raise_for(finished, result, operation, where, settings.timeout)
         return result

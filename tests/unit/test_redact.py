@@ -1,0 +1,36 @@
+"""Credentials are taken out of messages and logs."""
+
+from __future__ import annotations
+
+import stat
+
+import pytest
+
+from tfdriver.redact import hide, hide_in_file
+
+SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        (f"key {SECRET}.", "key (hidden)."),
+        (f"{SECRET}{SECRET}", "(hidden)(hidden)"),
+        ("X-Amz-Token=wJalrXUtnFEMI%2FK7MDENG%2BbPxRfiCYEXAMPLEKEY&", "X-Amz-Token=(hidden)&"),
+        ("nothing here, nor in short", "nothing here, nor in short"),
+    ],
+)
+def test_secrets_are_hidden_as_they_are_and_in_urls(text, hidden):
+    assert hide(text, [SECRET, "short", ""]) == hidden
+
+
+def test_a_file_is_rewritten_privately_and_only_if_it_must_be(tmp_path):
+    log, clean = tmp_path / "log", tmp_path / "clean"
+    log.write_bytes(b"\xff before " + SECRET.encode() + b" after\n")
+    clean.write_text("nothing")
+    clean.chmod(0o640)
+    for path in (log, clean, tmp_path / "missing"):
+        hide_in_file(path, lambda text: hide(text, [SECRET]))
+    assert log.read_bytes() == b"\xff before (hidden) after\n"
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
+    assert stat.S_IMODE(clean.stat().st_mode) == 0o640
