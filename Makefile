@@ -19,7 +19,7 @@ check: $(VENV)/ready
 	$(BIN)/pytest -m "not integration and not faults" -n $(WORKERS)
 
 test-faults: $(VENV)/ready
-	$(BIN)/pytest -m faults
+	$(BIN)/pytest -m faults -n $(WORKERS) --dist worksteal
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

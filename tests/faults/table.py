@@ -1,0 +1,111 @@
+"""The table of results: collected from the tests' reports, printed at the end, kept in docs/faults.md."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.faults.kinds import KINDS
+from tests.faults.points import POINTS
+
+_WALK = re.compile(r"^- (seed \d+, \d+ kills): (.*)$", re.MULTILINE)
+FILE = Path(__file__).parents[2] / "docs" / "faults.md"
+
+_HEAD = """\
+# What was tried to go wrong, and what came of it
+
+Written by `make test-faults`; do not edit. Each line is one run of tfdriver, as a process of its own, with real
+Terraform and the real AWS provider, against a sandbox that does what AWS does. The fault comes at exactly that moment:
+the sandbox holds the call until it has happened. After it, and again after the next run, these are checked:
+
+- I1: no call in the sandbox's log made a trust wider than it was, but for phase 1 creating the role;
+- I2: whatever exists in AWS is in a state after the next run, and all states can be read;
+- I3: the next run, of the same command, ends where an undisturbed run ends: the same trust and resources, none twice;
+- I4: exit code 3, and words that say what is trusted until when and what to run, exactly if a broad trust is in force;
+- I5: resources with similar names, in both accounts, are as they were;
+- I6: no process is left, private files are private, no planted secret is in any file or output.
+
+Exit codes: 0 done, 1 failed, 3 stopped half way with a broad trust in force.
+"""
+
+
+class Results:
+    """A pytest plugin that collects what cells and walks record.
+
+    With TFDRIVER_FAULTS_MERGE set, what was not played this time stays in the file as it is.
+    """
+
+    def __init__(self) -> None:
+        kept = FILE.read_text(encoding="utf-8") if os.environ.get("TFDRIVER_FAULTS_MERGE") else ""
+        self._rows: dict[tuple[str, ...], tuple[str, ...]] = _rows(kept)
+        self._walks: dict[str, str] = dict(_WALK.findall(kept))
+        self._played = False
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        """Take what a test recorded."""
+        kept = dict(report.user_properties)
+        self._played = self._played or "cell" in kept or "walk" in kept
+        if "cell" in kept and (report.when == "call" or report.failed or report.skipped):
+            self._rows[tuple(kept["cell"])] = tuple(kept["row"]) if "row" in kept else _not_played(report)
+        if "walk" in kept and report.when == "call":
+            self._walks[kept["walk"]] = "all converged" if report.passed else "FAILED"
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Print the table, and keep it if it is whole."""
+        if not self._played:
+            return
+        text = self.text()
+        terminalreporter.write_line(text)
+        if all((p.title, k.title) in self._rows for p in POINTS for k in KINDS if not k.excluded(p)):
+            FILE.write_text(text, encoding="utf-8")
+
+    def text(self) -> str:
+        """Return the table as Markdown; the order is the matrix's own."""
+        return "\n".join([_HEAD, *self._sections(), *self._kills()]).rstrip() + "\n"
+
+    def _sections(self) -> Iterator[str]:
+        for point in POINTS:
+            rows = [(k.title, *self._rows[point.title, k.title]) for k in KINDS if (point.title, k.title) in self._rows]
+            if not rows:
+                continue
+            yield f"## {point.title.capitalize()}: `tfdriver {point.command}`\n"
+            yield from _lines(rows)
+            absent = [f"{k.title} ({why})" for k in KINDS if (why := k.excluded(point))]
+            yield f"\nNot played: {'; '.join(absent)}.\n" if absent else ""
+
+    def _kills(self) -> Iterator[str]:
+        if self._walks:
+            yield "## Random kills\n"
+            yield (
+                "Seeded walks through `up`, `tighten` and `destroy`, in which at random moments tfdriver, Terraform, "
+                "its provider or the whole group is killed or interrupted.\n"
+            )
+            yield from (f"- {walk}: {came}" for walk, came in sorted(self._walks.items()))
+
+
+def _rows(text: str) -> dict[tuple[str, ...], tuple[str, ...]]:
+    """Return the lines of a kept table, by point and fault."""
+    found: dict[tuple[str, ...], tuple[str, ...]] = {}
+    title = ""
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split(" | ")]
+        if line.startswith("## "):
+            title = next((p.title for p in POINTS if line.lower().startswith(f"## {p.title.lower()}:")), "")
+        elif len(cells) == 3 and title and any(cells[0] == kind.title for kind in KINDS):
+            found[title, cells[0]] = (cells[1], cells[2])
+    return found
+
+
+def _lines(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    yield "| fault | what was seen | the next run |\n|---|---|---|"
+    for row in rows:
+        yield f"| {' | '.join(cell.replace('|', '/') for cell in row)} |"
+
+
+def _not_played(report: Any) -> tuple[str, str]:
+    if report.skipped:
+        return f"not played: {str(report.longrepr[2]).removeprefix('Skipped: ')}", ""
+    return "FAILED", ""

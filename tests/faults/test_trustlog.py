@@ -1,0 +1,62 @@
+"""The function that proves I1 finds what it is there to find."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.faults.trustlog import BY_HAND, loosened
+from tfdriver.trust import Trust, document
+
+ROLE = "arn:aws:iam::111111111111:role/foo_bar"
+BAR = "arn:aws:iam::222222222222:role/bar"
+ROOT = "arn:aws:iam::222222222222:root"
+SOON = datetime(2026, 1, 1, tzinfo=UTC)
+
+GUARDED = Trust(frozenset({ROOT}), frozenset({BAR}), SOON)
+LATER = Trust(frozenset({ROOT}), frozenset({BAR}), SOON + timedelta(hours=1))
+OPEN = Trust(frozenset({ROOT}))
+EXACT = Trust(frozenset({BAR}))
+DEAD = Trust(frozenset({"AROAABCDEFGHIJKLMNOPQ"}))
+CREATE, UPDATE, DELETE = "CreateRole", "UpdateAssumeRolePolicy", "DeleteRole"
+
+
+def call(action: str, found: Trust | None = None, status: int | None = 200, fault: str = "", agent: str = "Terraform"):
+    policy = json.dumps(document(found)) if found else ""
+    entry = {"action": action, "resource": ROLE, "status": status, "fault": fault, "time": "now"}
+    return entry | {"user_agent": agent, "trust_policy": policy}
+
+
+@pytest.mark.parametrize(
+    "calls",
+    [
+        [call(CREATE, GUARDED), call(UPDATE, EXACT), call(UPDATE, EXACT)],
+        [call(CREATE, EXACT)],
+        [call(CREATE, GUARDED), call(UPDATE, GUARDED)],
+        [call(CREATE, GUARDED), call(DELETE), call(CREATE, LATER)],
+        [call(CREATE, EXACT), call(UPDATE, GUARDED, status=403)],
+        [call(CREATE, EXACT), call(UPDATE, OPEN, agent=BY_HAND), call(UPDATE, EXACT)],
+        [call(CREATE, EXACT), call(UPDATE, DEAD, agent=BY_HAND), call(UPDATE, EXACT)],
+    ],
+)
+def test_what_is_allowed(calls):
+    assert loosened(calls, ROLE, BAR) == []
+
+
+@pytest.mark.parametrize(
+    ("calls", "words"),
+    [
+        ([call(CREATE, OPEN)], "lets in"),
+        ([call(CREATE, EXACT), call(UPDATE, GUARDED)], "deadline|let in before"),
+        ([call(CREATE, GUARDED), call(UPDATE, LATER)], "put off"),
+        ([call(CREATE, GUARDED), call(UPDATE, EXACT, None, "drop after"), call(UPDATE, GUARDED)], "let in before"),
+        ([call(CREATE, DEAD, agent=BY_HAND), call(UPDATE, GUARDED)], "let in before"),
+        ([call(CREATE, Trust(frozenset({ROOT}), frozenset({BAR})))], "no deadline"),
+        ([call(CREATE, GUARDED), call(UPDATE, Trust(frozenset({BAR.replace("bar", "baz")})))], "lets in"),
+    ],
+)
+def test_what_is_loosening(calls, words):
+    (found,) = loosened(calls, ROLE, BAR)
+    assert any(word in found for word in words.split("|")), found
