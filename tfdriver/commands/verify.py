@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tfdriver.environment import terraform_environment
 from tfdriver.errors import Exit, TfdriverError
@@ -41,6 +41,11 @@ def verify(
     )
     with interrupts.listening():
         checks, left_behind = run(scene)
+    return conclude(checks, left_behind, strict=strict)
+
+
+def conclude(checks: Sequence[CheckResult], left_behind: tuple[str, ...], *, strict: bool) -> Verified:
+    """Return what the checks come to together. left_behind: items that are still there, as `table/key`."""
     bad = _BAD | {Verdict.NOT_PROBED} if strict else _BAD
     failed = any(check.verdict in bad for check in checks)
     return Verified(

@@ -34,12 +34,12 @@ def state(**role):
         "version": 4,
         "outputs": {"probes": {"value": {"foo_bar": None}}},
         "resources": [
-            {"mode": "data", "type": "aws_iam_policy", "instances": [{"attributes": {"arn": POLICY, "policy": "{}"}}]},
             managed("aws_iam_role", name="foo_bar", assume_role_policy=json.dumps(TRUST), **role),
             managed("aws_iam_policy", arn=POLICY, policy=json.dumps(PUT)),
             managed("aws_iam_role_policy_attachment", role="foo_bar", policy_arn=POLICY),
             managed("aws_iam_role_policy_attachment", role="other", policy_arn=ADMIN),
             managed("aws_iam_role_policy", role="foo_bar", name="extra", policy=json.dumps(PUT)),
+            {"mode": "data", "type": "aws_iam_policy", "instances": [{"attributes": {"arn": POLICY, "policy": "{}"}}]},
         ],
     }
 

@@ -1,0 +1,59 @@
+"""What all checks come to together: the exit code, and what is said of changes."""
+
+from __future__ import annotations
+
+import pytest
+
+from tfdriver.commands.verify import conclude
+from tfdriver.errors import Exit
+from tfdriver.verify.judge import hinted
+from tfdriver.verify.model import CheckResult, Evidence, Pair, Verdict
+
+PAIR = Pair("foo_bar", "bar")
+
+
+def check(verdict: Verdict, name: str = "write", **evidence: str) -> CheckResult:
+    return CheckResult(PAIR, name, "tried", "allowed", "happened", verdict, Evidence(**evidence))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "strict", "code"),
+    [
+        (Verdict.PASSED, False, Exit.DONE),
+        (Verdict.PASSED, True, Exit.DONE),
+        (Verdict.FAILED, False, Exit.FAILED),
+        (Verdict.INCONCLUSIVE, False, Exit.FAILED),
+        (Verdict.NOT_PROBED, False, Exit.DONE),
+        (Verdict.NOT_PROBED, True, Exit.FAILED),
+    ],
+)
+def test_only_what_was_seen_as_expected_is_success(verdict, strict, code):
+    found = conclude([check(Verdict.PASSED), check(verdict)], (), strict=strict)
+    assert found.exit_code is code
+
+
+def test_the_summary_counts_what_is_not_passed_by_its_name():
+    found = conclude([check(Verdict.PASSED), check(Verdict.NOT_PROBED), check(Verdict.PASSED)], (), strict=False)
+    assert found.summary == "3 checks: 2 passed, 1 not probed"
+
+
+@pytest.mark.parametrize(
+    ("checks", "left", "words"),
+    [
+        ([check(Verdict.FAILED)], (), "Verifying changed nothing"),
+        ([check(Verdict.PASSED, item_key="k")], (), "nothing but the probe's items, which it removed"),
+        ([check(Verdict.PASSED, item_key="k")], ("T/k",), "which are still there: T/k"),
+    ],
+)
+def test_what_it_changed_is_said(checks, left, words):
+    assert conclude(checks, left, strict=False).changed.endswith(words)
+
+
+def test_a_process_that_is_refused_what_its_role_is_allowed_gets_a_hint():
+    denied = check(Verdict.FAILED, said="AssumeRole: AccessDenied: no")
+    alone, _ = hinted([denied, check(Verdict.FAILED, "assume")])
+    assert alone == denied
+    explained, _ = hinted([denied, check(Verdict.PASSED, "assume")])
+    assert "another external id" in explained.happened
+    other, _ = hinted([check(Verdict.FAILED, said="PutItem: AccessDenied: no"), check(Verdict.PASSED, "assume")])
+    assert other.happened == "happened"
