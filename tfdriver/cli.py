@@ -17,6 +17,7 @@ import click
 
 from tfdriver import __version__
 from tfdriver.aws import Aws, known_regions
+from tfdriver.clean import clean
 from tfdriver.clock import Clock
 from tfdriver.commands import demo as demo_command
 from tfdriver.commands import destroy as destroy_command
@@ -503,7 +504,7 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         failure = _failure(error)
         if "-v" in own or "--verbose" in own:
-            traceback.print_exc()
+            sys.stderr.write(clean(traceback.format_exc()))
     except KeyboardInterrupt:
         failure = TfdriverError("stopped; nothing was changed")
     Output(as_json="--json" in own).error(command, failure)

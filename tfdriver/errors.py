@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from tfdriver.clean import clean
+
 
 class Exit(IntEnum):
     """Exit codes, a promise to scripts (2 means what it means in `terraform plan -detailed-exitcode`)."""
@@ -24,15 +26,16 @@ class TfdriverError(Exception):
     what: one sentence without a full stop at its end, e.g. `account id has 11 digits`.
     where: file:line, key, command or account it is about, e.g. `tfdriver.yaml:4: accounts.account_a.id`.
     hint: one sentence that says what to do next.
+    All of them may quote what comes from outside: it is cleaned here.
     """
 
     exit_code = Exit.FAILED
 
     def __init__(self, what: str, *, where: str = "", hint: str = "") -> None:
-        super().__init__(what)
-        self.what = what
-        self.where = where
-        self.hint = hint
+        super().__init__(clean(what))
+        self.what = clean(what)
+        self.where = clean(where)
+        self.hint = clean(hint)
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tfdriver.clean import clean
+
 STOPPING = "stopping"  # the type of an event of our own: what interrupting a Terraform takes
 
 
@@ -81,7 +83,7 @@ def parse_line(line: str) -> Event | None:
     """Return the event of one line, or None for a line that is not one (a crash may cut or mix lines)."""
     try:
         body = json.loads(line)
-        kind, message = body["type"], body.get("@message", "")
+        kind, message = body["type"], clean(body.get("@message", ""))
     except (ValueError, TypeError, KeyError):
         return None
     hook = body.get("hook") or body.get("change") or {}
@@ -117,4 +119,5 @@ def outcome(events: Iterable[Event], operation: str) -> Outcome:
 
 
 def _diagnostic(body: Mapping[str, Any]) -> Diagnostic:
-    return Diagnostic(body["severity"], body["summary"], body.get("detail", ""), body.get("address", ""))
+    summary, detail = clean(body["summary"]), clean(body.get("detail", ""))
+    return Diagnostic(body["severity"], summary, detail, body.get("address", ""))

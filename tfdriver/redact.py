@@ -6,18 +6,18 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from urllib.parse import quote
 
+from tfdriver.clean import HIDDEN, without_secrets
 from tfdriver.files import write_whole
 
-HIDDEN = "(hidden)"
 _SHORTEST = 8  # characters; hiding less would hide ordinary words
 
 
 def hide(text: str, secrets: Iterable[str]) -> str:
-    """Return the text without the secrets, as they are and as they are in URLs."""
+    """Return the text without the secrets, as they are and as they are in URLs, and without what looks like one."""
     for secret in secrets:
         if len(secret) >= _SHORTEST:
             text = text.replace(secret, HIDDEN).replace(quote(secret, safe=""), HIDDEN)
-    return text
+    return without_secrets(text)
 
 
 def hide_in_file(path: Path, hiding: Callable[[str], str]) -> None:
