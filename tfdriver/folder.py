@@ -50,6 +50,14 @@ def check(path: Path, expected_names: Collection[str]) -> None:
         )
 
 
+def check_around(path: Path) -> None:
+    """Refuse symlinks beside the compositions: what tfdriver keeps there would be written elsewhere.
+
+    path: the folder of all compositions, which need not exist. Raises TfdriverError.
+    """
+    _entries(path)
+
+
 def write(path: Path, files: Mapping[str, str | bytes]) -> list[str]:
     """Make `path` hold exactly these generated files; return the names written or removed, sorted.
 
@@ -101,7 +109,7 @@ def _entries(path: Path) -> list[Path]:
         raise TfdriverError(f"cannot read this folder: {error.strerror}", where=str(path)) from error
     for entry in entries:
         if entry.is_symlink():
-            raise TfdriverError("a composition may not hold symlinks", where=str(entry), hint="Move it away")
+            raise TfdriverError("there may be no symlinks here", where=str(entry), hint="Move it away")
     return entries
 
 

@@ -26,9 +26,7 @@ _SUFFIX = ".j2"
 _RESERVED = CONTRACT_VARIABLES | META_ARGUMENTS
 
 
-def render(
-    composition: Composition, templates: Path | Sequence[Path], optional: Sequence[str] = ()
-) -> dict[str, str]:
+def render(composition: Composition, templates: Path | Sequence[Path], optional: Sequence[str] = ()) -> dict[str, str]:
     """Return the text of each Terraform file of a composition, by file name.
 
     templates: folders in order of precedence; a missing one is skipped. A file `NAME.tf.j2` in any of them makes
@@ -101,13 +99,19 @@ def _environment(folders: Sequence[Path]) -> jinja2.Environment:
 
 
 def _loader(folders: Sequence[Path]) -> Callable[[str], tuple[str, str, None] | None]:
+    for folder in folders:
+        if not folder.resolve().is_relative_to(folder.parent.resolve()):
+            hint = "Put the templates themselves there"
+            raise TfdriverError("is a symlink that leads out of the project", where=str(folder), hint=hint)
+
     def load(name: str) -> tuple[str, str, None] | None:
         for folder in folders:
             path = folder / name
             if not path.is_file():
                 continue
             if not path.resolve().is_relative_to(folder.resolve()):
-                raise TfdriverError("a template must lie in its templates folder", where=str(path))
+                hint = "Put the file itself there"
+                raise TfdriverError("a template must lie in its templates folder", where=str(path), hint=hint)
             return path.read_text(encoding="utf-8"), str(path), None
         return None
 

@@ -50,6 +50,7 @@ class Workspace:
 
         Raises TfdriverError for an edited generated file, a foreign file that Terraform would obey, a broken state.
         """
+        folder.check_around(self.spec.root / "compositions")
         for composition in self.compositions:
             path = self.path(composition)
             folder.check(path, self.files(composition, values.final(self.spec, composition)).keys())

@@ -107,8 +107,8 @@ SPOILT = {
             "terraform.tfvars x.auto.tfvars x.auto.tfvars.json"
         ).split()
     },
-    "a symlink": (link("notes.md"), "notes.md: a composition may not hold symlinks"),
-    "the state a symlink": (link("terraform.tfstate"), "terraform.tfstate: a composition may not hold symlinks"),
+    "a symlink": (link("notes.md"), "notes.md: there may be no symlinks here"),
+    "the state a symlink": (link("terraform.tfstate"), "terraform.tfstate: there may be no symlinks here"),
 }
 
 
@@ -151,6 +151,17 @@ def test_a_linked_folder_is_not_followed(tmp_path: Path, files: dict[str, str | 
         with pytest.raises(TfdriverError, match="is not a plain folder"):
             act()
     assert [p.name for p in (outside / "account_b").iterdir()] == ["terraform.tfstate"]
+
+
+@pytest.mark.parametrize("name", [".tfdriver", "timeline.jsonl", "account_b"])
+def test_what_stands_beside_the_compositions_is_not_followed(tmp_path: Path, name: str) -> None:
+    compositions = tmp_path / "compositions"
+    folder.check_around(compositions)
+    compositions.mkdir()
+    folder.check_around(compositions)
+    (compositions / name).symlink_to(tmp_path)
+    with pytest.raises(TfdriverError, match=f"{name}: there may be no symlinks here"):
+        folder.check_around(compositions)
 
 
 def test_removing_leaves_nothing(path: Path) -> None:

@@ -91,6 +91,51 @@ def test_a_broken_template_is_named_with_its_line(tmp_path: Path, text: str, sai
         assert caught.value.where == f"{own}/main.tf.j2:{line}"
 
 
+@pytest.mark.parametrize(
+    "text",
+    """
+    {{ ''.__class__.__mro__ }}
+    {{ ''['__class__'] }}
+    {{ ''|attr('__class__') }}
+    {{ [1]|map('attr', '__class__')|first|string }}
+    {{ [1]|map(attribute='__class__')|first|string }}
+    {{ ().__class__.__bases__[0].__subclasses__() }}
+    {{ '{0.__class__}'.format('') }}
+    {{ '{a.__class__}'.format_map({'a': 1}) }}
+    {{ ('{0.__class__}'|attr('format'))(1) }}
+    {% set f = '{0.__class__}'.format %}{{ f(1) }}
+    {{ ['{0.__class__}']|map(attribute='format')|list|first }}
+    {{ cycler.__init__.__globals__.os.popen('id').read() }}
+    {{ lipsum.__globals__['os'] }}
+    {{ joiner.__init__.__globals__ }}
+    {{ namespace.__init__ }}
+    {{ self._TemplateReference__context }}
+    {{ composition.update(name='x') }}
+    {{ roles.clear() }}
+    {{ range(100000000)|list|length }}
+    {% include '/etc/passwd' %}
+    {% include '../../../../../../../../etc/passwd' %}
+    {% import '/etc/passwd' as x %}
+    {% extends '/etc/passwd' %}
+    """.strip().splitlines(),
+)
+def test_no_step_leads_out_of_the_sandbox(tmp_path: Path, text: str) -> None:
+    own = templates_in(tmp_path / "templates", extra=text.strip())
+    with pytest.raises(TfdriverError) as caught:
+        render(EXAMPLE_TRUSTING, [own, TEMPLATES])
+    assert "root:" not in str(caught.value)
+    assert "<class" not in str(caught.value)
+
+
+def test_a_templates_folder_that_leads_elsewhere_is_not_followed(tmp_path: Path) -> None:
+    templates_in(tmp_path / "elsewhere", main="locals {}")
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "templates").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(TfdriverError, match="templates: is a symlink that leads out of the project"):
+        render(EXAMPLE_TRUSTING, [project / "templates", TEMPLATES])
+
+
 def no_main(folder: Path) -> None:
     (folder / "main.tf.j2").unlink()
 
