@@ -37,6 +37,18 @@ def loud(driver: Driver, before: Observation) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def loud_if_refused(driver: Driver, before: Observation) -> Iterator[None]:
+    """As `loud`, for what is refused before any work begins; an error that `loud` has dealt with already passes."""
+    try:
+        yield
+    except HalfWayError:
+        raise
+    except TfdriverError:
+        with loud(driver, before):
+            raise
+
+
 def _unknown(before: Mapping[str, TrustState], after: Mapping[str, TrustState]) -> str:
     open_ones = [
         state for key, state in after.items() if state.kind is Kind.UNREADABLE and before[key].kind in _MAY_BE_OPEN

@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from tfdriver.clock import Clock
 from tfdriver.driver import Asks, Driver, Progress
 from tfdriver.environment import terraform_environment
 from tfdriver.errors import TfdriverError
-from tfdriver.halfway import loud
+from tfdriver.halfway import loud, loud_if_refused
 from tfdriver.interrupts import Interrupts
 from tfdriver.lint import warnings
 from tfdriver.lint_module import lint_project
@@ -35,6 +35,7 @@ from tfdriver.terraform import Settings
 from tfdriver.timeline import Timeline
 from tfdriver.workspace import Workspace
 
+_CHANGING = ("up", "tighten", "destroy")
 _ROOM_NEEDED = 20_000_000  # bytes: states, logs and rendered files of a run, with a wide margin
 
 
@@ -127,17 +128,9 @@ def open_session(command: str, options: Options, tools: Tools) -> Iterator[Sessi
             settings = Settings(program, environment, tools.interrupts, (descriptor,), options.timeout, tools.hide)
             timeline = Timeline(workspace.timeline, {name: caller.arn for name, caller in callers.items()})
             driver = Driver(workspace, tools.aws, settings, tools.progress, timeline, tools.clock)
-            yield Session(
-                spec,
-                workspace,
-                driver,
-                program,
-                version,
-                callers,
-                driver.observe(),
-                tools,
-                command,
-            )
+            seen = driver.observe()
+            with loud_if_refused(driver, seen) if command in _CHANGING else nullcontext():
+                yield Session(spec, workspace, driver, program, version, callers, seen, tools, command)
 
 
 def _check_folder(root: Path) -> None:

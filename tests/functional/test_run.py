@@ -135,7 +135,7 @@ def test_tighten_without_the_trusted_role_says_so_at_once(stage):
     with pytest.raises(HalfWayError):
         stage.run(up)
     mend(stage)
-    with pytest.raises(TfdriverError, match=r"role bar in account_b: .*does not exist"):
+    with pytest.raises(HalfWayError, match=r"role bar in account_b: .*does not exist.*In force now: role foo_bar"):
         stage.run(tighten)
     assert [c[0] for c in stage.world.calls()] == ["version"]
 
