@@ -31,10 +31,7 @@ _SECRETS = tuple(
 
 
 def without_secrets(text: str) -> str:
-    """Return the text without access keys, session tokens, authorization headers and passwords in URLs.
-
-    JSON stays JSON.
-    """
+    """Return the text without access keys, session tokens, authorization headers and passwords in URLs."""
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
     return text

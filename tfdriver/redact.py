@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from tfdriver.clean import HIDDEN, without_secrets
@@ -20,12 +22,33 @@ def hide(text: str, secrets: Iterable[str]) -> str:
     return without_secrets(text)
 
 
+def hide_in_line(line: str, hiding: Callable[[str], str]) -> str:
+    """Return a line of a log as `hiding` makes it: JSON text by text, so that it stays JSON, any other as a whole."""
+    try:
+        body = json.loads(line)
+    except (ValueError, RecursionError):
+        return hiding(line)
+    hidden = _hidden(body, hiding)
+    return line if hidden == body else json.dumps(hidden)
+
+
+def _hidden(value: Any, hiding: Callable[[str], str]) -> Any:
+    match value:
+        case str():
+            return hiding(value)
+        case list():
+            return [_hidden(inner, hiding) for inner in value]
+        case dict():
+            return {hiding(key): _hidden(inner, hiding) for key, inner in value.items()}
+    return value
+
+
 def hide_in_file(path: Path, hiding: Callable[[str], str]) -> None:
-    """Let `hiding` rewrite a private file if it changes anything in it; nothing if there is no such file."""
+    """Let `hiding` rewrite the lines of a private log if it changes any; nothing if there is no such file."""
     try:
         text = path.read_text(encoding="utf-8", errors="surrogateescape")
     except FileNotFoundError:
         return
-    hidden = hiding(text)
+    hidden = "\n".join(hide_in_line(line, hiding) for line in text.split("\n"))
     if hidden != text:
         write_whole(path, hidden.encode(errors="surrogateescape"), mode=0o600)

@@ -22,7 +22,7 @@ from tfdriver.errors import TfdriverError
 from tfdriver.events import STOPPING, Diagnostic, Event, Outcome, outcome, parse_line
 from tfdriver.interrupts import InterruptedRunError, Interrupts
 from tfdriver.program import Program
-from tfdriver.redact import hide_in_file
+from tfdriver.redact import hide_in_file, hide_in_line
 
 RUN_FOLDER = ".tfdriver"
 APPLY_LOG = "apply.jsonl"
@@ -143,7 +143,7 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         in_flight: set[str] = set()
 
         def on_line(line: str) -> None:
-            event = parse_line(settings.hide(line))
+            event = parse_line(hide_in_line(line, settings.hide))
             if event is not None:
                 events.append(event)
                 _track(event, in_flight)

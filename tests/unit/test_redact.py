@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import stat
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tfdriver.redact import hide, hide_in_file
+from tests.unit.test_clean import TELLING
+from tfdriver.redact import hide, hide_in_file, hide_in_line
 
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 
@@ -22,6 +26,19 @@ SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 )
 def test_secrets_are_hidden_as_they_are_and_in_urls(text, hidden):
     assert hide(text, [SECRET, "short", ""]) == hidden
+
+
+@given(st.lists(st.sampled_from([*TELLING.values(), SECRET, '"', "\\", "}", "secret_key=", "\n"]), max_size=6))
+def test_a_line_of_json_stays_one_whatever_is_hidden_in_it(texts):
+    line = json.dumps({"a": [{"b": "".join(texts)}], "n": 1.5, "SecretAccessKey": SECRET})
+    hidden = json.loads(hide_in_line(line, lambda text: hide(text, [SECRET])))
+    assert (hidden["n"], hidden["SecretAccessKey"]) == (1.5, "(hidden)")
+    assert SECRET not in json.dumps(hidden)
+
+
+def test_a_line_that_is_not_touched_stays_as_it_was_written():
+    assert hide_in_line('{"a":  1.50}', str) == '{"a":  1.50}'
+    assert hide_in_line(f"no JSON {SECRET}", lambda text: hide(text, [SECRET])) == "no JSON (hidden)"
 
 
 def test_a_file_is_rewritten_privately_and_only_if_it_must_be(tmp_path):

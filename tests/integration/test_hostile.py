@@ -1,0 +1,180 @@
+"""A spec, templates and answers that mean harm: through the whole program and real Terraform."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from tests.integration.conftest import World, make_world
+from tests.integration.test_terraform_files import NASTY
+from tests.unit.test_clean import HIDDEN as PLANTED
+from tests.unit.test_clean import TELLING
+from tfdriver import cli
+from tfdriver.commands.init import init
+from tfdriver.environment import terraform_environment
+from tfdriver.errors import TfdriverError
+from tfdriver.mirror import cli_config
+from tfdriver.program import find_program
+
+pytestmark = pytest.mark.integration
+
+MODULE = """
+variable "role_name" {}
+variable "role_path" {}
+variable "trust_policy" { default = null }
+variable "roles_to_assume" { default = null }
+variable "nasty" { default = null }
+output "role_arn" { value = "${var.role_path}${var.role_name}" }
+output "probe" { value = [var.trust_policy, var.roles_to_assume, var.nasty] }
+"""
+# A project's own template, so that Terraform puts out what it read.
+TOLD = 'output "told" {\n  value = [var.profile, var.region, var.account_id, var.tags, var.roles]\n}\n'
+
+# Each is the most that the spec lets through in its place.
+PROJECT = "../../etc/passwd = a:b@c +- é 日本"
+PROFILE = "--help $(id) `id` \"x\" 'y' \\ %{if true} {{ 7*7 }} <<EOT ; & | * ~"
+PATH = "/%{if}/\"'`\\/<<EOT/{{7-7}}/../;&|~/"
+ROLE_NAME = "../+=,.@-_".replace("/", "")
+EXTERNAL_ID = "../../=+,.@:/-_"
+SOURCE = "./odd \"quoted\" 'm' <<EOT {{ 7*7 }} #; é"
+
+
+def spec_with(nasty: Any) -> dict[str, Any]:
+    role = {"account": "a", "module": SOURCE, "variables": {"nasty": nasty}}
+    return {
+        "version": 1,
+        "project": PROJECT,
+        "accounts": {
+            "a": {"id": "111111111111", "profile": PROFILE, "region": "us-west-2"},
+            "b": {"id": "222222222222", "region": "us-west-2"},
+        },
+        "roles": {
+            "foo": {**role, "name": ROLE_NAME, "path": PATH, "external_id": EXTERNAL_ID, "trusts": ["bar"]},
+            "bar": {"account": "b", "module": SOURCE},
+        },
+    }
+
+
+def write(project: Path, spec: dict[str, Any]) -> None:
+    files = {"tfdriver.yaml": yaml.safe_dump(spec), f"{SOURCE}/main.tf": MODULE, "templates/told.tf.j2": TOLD}
+    for name, text in files.items():
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text(text)
+    (project / "tfdriver.yaml").chmod(0o600)
+
+
+def outputs(folder: Path, home: Path) -> dict[str, Any]:
+    """Apply a composition that makes no resources, as tfdriver would run Terraform; return what it puts out."""
+    try:
+        program = find_program(os.environ)
+    except TfdriverError as error:
+        pytest.skip(str(error))
+    environment = terraform_environment(os.environ, cli_config(os.environ, home))
+    for arguments in (["init"], ["apply", "-auto-approve"], ["output", "-json"]):
+        done = subprocess.run(
+            [*program.argv, *arguments], cwd=folder, env=environment, capture_output=True, encoding="utf-8", check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    return {name: output["value"] for name, output in json.loads(done.stdout).items()}
+
+
+def normal(value: Any) -> Any:
+    """As Terraform has texts: normalised (cty's documentation, "Strings"), which is the same text to any reader."""
+    if isinstance(value, str):
+        return unicodedata.normalize("NFC", value)
+    if isinstance(value, list):
+        return [normal(inner) for inner in value]
+    return {normal(key): normal(inner) for key, inner in value.items()} if isinstance(value, dict) else value
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+
+
+@settings(
+    max_examples=3,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(st.lists(texts, min_size=100, max_size=200))
+def test_any_string_in_any_place_of_a_spec_is_that_string_to_terraform(tmp_path: Path, generated: list[str]) -> None:
+    shutil.rmtree(tmp_path / "p", ignore_errors=True)
+    deep = {"a": [{"b": [NASTY, {text: text for text in [*NASTY, *generated]}]}, generated]}
+    write(tmp_path / "p", spec_with(deep))
+    assert cli.run(["-C", str(tmp_path / "p"), "render"]) == 0
+    found = outputs(tmp_path / "p/compositions/a", tmp_path)
+    profile, region, account_id, tags, roles = found["told"]
+    assert (profile, region, account_id) == (PROFILE, "us-west-2", "111111111111")
+    assert tags == normal({"tfdriver:project": PROJECT, "tfdriver:composition": "a"})
+    assert roles["foo"]["variables"]["nasty"] == normal(deep)
+    assert found["roles_to_be_assumed"] == {"foo": PATH + ROLE_NAME}
+    trust_policy, _, nasty = found["probes"]["foo"]
+    assert nasty == normal(deep)
+    assert EXTERNAL_ID in json.dumps(json.loads(trust_policy))
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["p"]
+
+
+def test_terraform_reads_the_modules_source_as_it_was_meant(tmp_path: Path) -> None:
+    write(tmp_path / "p", spec_with(None))
+    assert cli.run(["-C", str(tmp_path / "p"), "render"]) == 0
+    outputs(tmp_path / "p/compositions/a", tmp_path)
+    known = json.loads((tmp_path / "p/compositions/a/.terraform/modules/modules.json").read_text())["Modules"]
+    assert [m["Source"] for m in known if m["Key"] == "foo"] == [f"../.{SOURCE}"]
+
+
+ENVIRONMENT = {
+    "GITHUB_TOKEN": "ghp_planted0in0the0environment",
+    "TF_VAR_password": "planted-password-1",
+    "DATABASE_PASSWORD": "planted-password-2",
+    "AWS_SECRET_ACCESS_KEY": "planted-password-3",
+    "AWS_SESSION_TOKEN": "planted-password-4",
+}
+
+
+@pytest.fixture
+def telling(tmp_path: Path):
+    """A world in which AWS repeats in its errors what signed the request."""
+    project = tmp_path / "foo-bar"
+    init(project)
+    faults = tmp_path / "faults.yaml"
+    message = " ".join(" ".join(TELLING.values()).split())
+    error = {"status": 400, "code": "IncompleteSignature", "message": message}
+    rules = [
+        {"call": "iam:CreateRole", "account": "222222222222", "error": error},
+        {"call": "iam:GetRole", "if": str(tmp_path / "armed"), "error": error},
+    ]
+    faults.write_text(yaml.safe_dump({"faults": rules}))
+    yield from make_world(project, tmp_path, faults)
+
+
+def test_secrets_are_in_no_output_and_no_file(telling: World, tmp_path: Path) -> None:
+    credentials = Path(telling.environ["AWS_SHARED_CREDENTIALS_FILE"]).read_text()
+    keys = [line.split("=", 1)[1].strip() for line in credentials.splitlines() if "=" in line]
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    environ = {**ENVIRONMENT, "TMPDIR": str(temporary)}
+    runs = [telling.tfdriver("-v", "up", "--yes", **environ)]
+    assert runs[0].returncode == 3
+    assert "IncompleteSignature" in runs[0].stderr
+    (tmp_path / "armed").touch()
+    for arguments in (["-v", "up", "--yes", "--json"], ["-v", "status", "--json"], ["-v", "explain", "foo_bar"]):
+        runs.append(telling.tfdriver(*arguments, **environ))
+        assert "IncompleteSignature" in runs[-1].stdout + runs[-1].stderr
+    said = {f"output {number}": (run.stdout + run.stderr).encode() for number, run in enumerate(runs)}
+    files = [p for folder in (telling.project, temporary) for p in folder.rglob("*") if p.is_file()]
+    said |= {str(p): p.read_bytes() for p in files if ".terraform" not in p.parts and not p.is_symlink()}
+    assert any(name.endswith("apply.jsonl") for name in said)
+    secrets = [*keys, *ENVIRONMENT.values(), *PLANTED]
+    assert len(secrets) > 10
+    found = [(name, secret) for name, text in said.items() for secret in secrets if secret.encode() in text]
+    assert found == []
