@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-_COMMANDS = {b"init", b"apply", b"destroy", b"plan", b"show", b"import", b"state"}
+_COMMANDS = {b"init", b"apply", b"destroy", b"plan", b"import", b"state"}
 
 
 @dataclass(frozen=True)
