@@ -298,7 +298,13 @@ def status(
 
 @cli.command()
 @click.option(
-    "-o", "--output", "file", type=click.Path(path_type=Path, dir_okay=False), default="report.html", show_default=True
+    "-o",
+    "--output",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default="report.html",
+    show_default=True,
+    help="Write it there.",
 )
 @click.option("--verify", is_flag=True, help="Also verify by real calls, as `tfdriver verify` does.")
 @click.option("--who", is_flag=True, help="Also look into CloudTrail for who used a role while it was open.")

@@ -6,6 +6,7 @@ only a role that does not exist may start broad.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,8 @@ from typing import Any
 from tfdriver import trust
 from tfdriver.spec.model import Role
 from tfdriver.trust import Document, Trust
+
+_SHOWN = 300  # characters of a foreign policy that a message shows
 
 
 class Phase(StrEnum):
@@ -74,8 +77,8 @@ class TrustState:
         return self.kind is Kind.EXACT and not self.missing
 
     def open_at(self, now: datetime) -> bool:
-        """Whether a broad trust is in force."""
-        return self.kind is Kind.BROAD and self.trust is not None and not self.trust.expired(now)
+        """Whether a broad trust is in force, also one that the spec as it is now would not have written."""
+        return self.trust is not None and self.trust.broad and not self.trust.expired(now)
 
 
 def classify(
@@ -95,8 +98,13 @@ def classify(
     if isinstance(seen, Unreadable):
         return TrustState(role, Kind.UNREADABLE, detail=seen.reason)
     found = trust.read(seen.trust_policy)
+    if found is None:
+        shown = json.dumps(seen.trust_policy.get("Statement"), sort_keys=True)[:_SHOWN]
+        return TrustState(
+            role, Kind.FOREIGN, seen, detail=f"its trust policy has parts that tfdriver never writes: {shown}"
+        )
     difference = _difference(role, wanted, found)
-    if found is None or difference:
+    if difference:
         return TrustState(role, Kind.FOREIGN, seen, found, detail=difference)
     if found.broad:
         return TrustState(role, Kind.BROAD, seen, found)
@@ -107,10 +115,8 @@ def classify(
     return TrustState(role, Kind.ORPHANED if dead else Kind.EXACT, seen, found, missing)
 
 
-def _difference(role: Role, wanted: tuple[Role, ...], found: Trust | None) -> str:
+def _difference(role: Role, wanted: tuple[Role, ...], found: Trust) -> str:
     """Say in what a trust differs from anything that tfdriver would write for this role, or return ''."""
-    if found is None:
-        return "its trust policy has parts that tfdriver never writes"
     if found.external_id != role.external_id:
         return f"its external id is {found.external_id or 'not set'}, the spec says {role.external_id or 'none'}"
     allowed = {r.account.root_arn for r in wanted} if found.broad else {r.arn for r in wanted}

@@ -47,7 +47,7 @@ def looking(options: Options, tools: Tools) -> Iterator[Callable[[Path, Composit
         program = find_program(tools.environ)
         environment = terraform_environment(tools.environ, cli_config(tools.environ, Path(private)))
         check_version(program, environment)
-        settings = Settings(program, environment, tools.interrupts, timeout=options.timeout)
+        settings = Settings(program, environment, tools.interrupts, timeout=options.timeout, hide=tools.hide)
 
         def look(folder: Path, composition: Composition) -> Drift:
             if not (folder / ".terraform").is_dir():

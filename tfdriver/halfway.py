@@ -29,11 +29,9 @@ def loud(driver: Driver, before: Observation) -> Iterator[None]:
         in_force = wording.in_force(after.states.values(), driver.now())
         if in_force:
             raise HalfWayError(f"{what}. In force now: {in_force}", hint=_next(after)) from error
-        unknown = _unknown(before.states, after.states)
-        if unknown:
-            raise HalfWayError(
-                f"{what}. AWS does not say what is in force now: {unknown}", hint=_next(after)
-            ) from error
+        unsaid = unknown(before.states, after.states)
+        if unsaid:
+            raise HalfWayError(f"{what}. AWS does not say what is in force now: {unsaid}", hint=_next(after)) from error
         raise
 
 
@@ -49,7 +47,8 @@ def loud_if_refused(driver: Driver, before: Observation) -> Iterator[None]:
             raise
 
 
-def _unknown(before: Mapping[str, TrustState], after: Mapping[str, TrustState]) -> str:
+def unknown(before: Mapping[str, TrustState], after: Mapping[str, TrustState]) -> str:
+    """Say which roles cannot be read any more though they were, or could have become, broad; '' if there is none."""
     open_ones = [
         state for key, state in after.items() if state.kind is Kind.UNREADABLE and before[key].kind in _MAY_BE_OPEN
     ]

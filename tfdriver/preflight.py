@@ -56,4 +56,4 @@ def _why(state: TrustState) -> str:
         case Kind.ABSENT:
             return "there is no such role"
         case _:
-            return f"its trust policy is not one that tfdriver wrote: {state.detail}"
+            return f"its trust policy is not one that tfdriver would write for this spec: {state.detail}"

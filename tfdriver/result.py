@@ -9,6 +9,8 @@ from tfdriver import wording
 from tfdriver.decide import TrustState
 from tfdriver.driver import Driver, Step
 from tfdriver.errors import Exit
+from tfdriver.halfway import unknown
+from tfdriver.observe import Observation
 from tfdriver.revoke import Revocation
 from tfdriver.timeline import Exposure
 from tfdriver.verify.model import Verified
@@ -55,12 +57,16 @@ class RunResult:
     revocations: tuple[Revocation, ...] = ()
 
 
-def finished(driver: Driver, steps: Iterable[Step]) -> RunResult:
-    """Return the result of a run that ended well, from what AWS shows now."""
+def finished(driver: Driver, steps: Iterable[Step], before: Observation) -> RunResult:
+    """Return the result of a run that ended well, from what AWS shows now.
+
+    before: what it showed at the start; a role that cannot be read now and may have become broad counts as in force.
+    """
     steps = list(steps)
     now = driver.now()
-    states = driver.observe().states.values()
-    in_force = wording.in_force(states, now)
+    after = driver.observe().states
+    states = after.values()
+    in_force = "; ".join(filter(None, (wording.in_force(states, now), unknown(before.states, after))))
     changed = [step for step in steps if not step.changes.none]
     summary = f"{len(changed)} of {len(steps)} applies changed something" if changed else "nothing to change"
     return RunResult(

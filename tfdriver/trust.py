@@ -175,7 +175,8 @@ def _conditions(value: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
                     found["guard"] = _strings(operand)
                 case "DateLessThan", "aws:currenttime":
                     (text,) = _strings(operand)
-                    found["until"] = datetime.fromisoformat(text).astimezone(UTC)
+                    when = datetime.fromisoformat(text)
+                    found["until"] = (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC)
                 case "StringEquals", "sts:externalid":
                     (found["external_id"],) = _strings(operand)
                 case _:

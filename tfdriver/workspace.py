@@ -9,6 +9,7 @@ from typing import Any
 
 from tfdriver import applied, assets, folder, recover, timeline, values
 from tfdriver.compositions import REVOKE, Composition, compositions
+from tfdriver.errors import TfdriverError
 from tfdriver.package import zip_folder
 from tfdriver.render import render, tfvars
 from tfdriver.spec.model import Spec
@@ -51,10 +52,23 @@ class Workspace:
         Raises TfdriverError for an edited generated file, a foreign file that Terraform would obey, a broken state.
         """
         folder.check_around(self.spec.root / "compositions")
+        self._check_unnamed()
         for composition in self.compositions:
             path = self.path(composition)
             folder.check(path, self.files(composition, values.final(self.spec, composition)).keys())
             recover.check(path)
+
+    def _check_unnamed(self) -> None:
+        """Refuse while a state that no composition of the spec names still lists resources: they would be forgotten."""
+        named = {composition.name for composition in self.compositions}
+        for state in sorted((self.spec.root / "compositions").glob(f"*/{applied.STATE}")):
+            if state.parent.name not in named and applied.read(state.parent).applied:
+                raise TfdriverError(
+                    "the spec has no such composition any more, but its state lists resources",
+                    where=f"compositions/{state.parent.name}",
+                    hint=f"Put its roles back into tfdriver.yaml and run `tfdriver destroy`, "
+                    f"or run `terraform -chdir={state.parent} destroy`; then take them out",
+                )
 
     def write(
         self,

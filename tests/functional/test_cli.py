@@ -20,8 +20,7 @@ COMMANDS = sorted(cli.cli.commands)
 def test_every_command_has_help_with_an_example_and_is_in_the_readme(name, capsys):
     assert cli.run([name, "-h"]) == 0
     said = capsys.readouterr().out
-    assert "Example" in said
-    assert f"tfdriver {name}" in said or f" {name}" in said
+    assert f" {name}" in said.partition("Example")[2]
     assert f"`tfdriver {name}" in (ROOT / "README.md").read_text()
 
 

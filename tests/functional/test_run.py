@@ -154,7 +154,7 @@ def test_a_foreign_trust_stops_up_and_tighten_until_overwritten(stage):
     stage.run(up)
     forge(stage, FOREIGN)
     for command in (up, tighten):
-        with pytest.raises(TfdriverError, match=r"not one that tfdriver wrote.*--overwrite"):
+        with pytest.raises(TfdriverError, match=r"not one that tfdriver would write.*--overwrite"):
             stage.run(command)
     assert stage.world.trust("foo_bar") == FOREIGN
     assert stage.run(tighten, overwrite=True).exit_code is Exit.DONE
@@ -304,4 +304,35 @@ def test_a_dangerous_policy_stops_and_a_doubtful_one_is_told(stage):
     module = stage.project / "modules/team_a_foo_ddb/main.tf"
     module.write_text(module.read_text().replace('"dynamodb:PutItem"', '"*"'))
     with pytest.raises(TfdriverError, match=r"modules/team_a_foo_ddb/main.tf.*allows every action"):
+        stage.run(up)
+
+
+def test_what_cannot_be_read_at_the_end_counts_as_open(stage):
+    class Blinded(type(stage.aws)):
+        """AWS that stops answering for the trusting role once the trusted one exists."""
+
+        def look(self, account, name):
+            if name == "foo_bar" and any(r["name"] == "bar" for r in self.world.data["roles"].values()):
+                self.unreadable = {"foo_bar"}
+            return super().look(account, name)
+
+    stage.aws = Blinded(stage.world)
+    done = stage.run(up, tighten=False)
+    assert done.exit_code is Exit.HALF_WAY
+    assert "may trust a whole account" in done.in_force
+
+
+def test_a_broad_trust_that_became_foreign_is_loud(stage):
+    stage.run(up, tighten=False)
+    spec = stage.project / "tfdriver.yaml"
+    spec.write_text(spec.read_text().replace("trusts: [bar]", "trusts: [bar]\n    external_id: new-id"))
+    with pytest.raises(HalfWayError, match="In force now: role foo_bar in account_a trusts account 222222222222"):
+        stage.run(up)
+
+
+def test_a_state_that_the_spec_forgot_stops_the_run(stage):
+    stage.run(up)
+    compositions = stage.project / "compositions"
+    (compositions / "account_b").rename(compositions / "account_c")
+    with pytest.raises(TfdriverError, match=r"compositions/account_c: the spec has no such composition any more"):
         stage.run(up)

@@ -45,7 +45,7 @@ CASES = [
     (DEAD, LIVE_BAR, PairState.ORPHANED, "AROADEAD, the id of a role that was deleted. Run `tfdriver tighten`"),
     (DEAD, None, PairState.ORPHANED, "deleted. Run `tfdriver up`"),
     (DEAD, Unreadable("no"), PairState.ORPHANED, "deleted; whether bar exists could not be seen"),
-    (FOREIGN, LIVE_BAR, PairState.FOREIGN, "its trust policy has parts that tfdriver never writes. Look at it"),
+    (FOREIGN, LIVE_BAR, PairState.FOREIGN, 'parts that tfdriver never writes: [{"Action": "sts:AssumeRole"'),
     (Unreadable("account_a is not seen"), LIVE_BAR, PairState.UNREADABLE, "account_a is not seen"),
 ]
 

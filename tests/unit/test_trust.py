@@ -115,7 +115,7 @@ def test_what_tfdriver_would_never_write_is_foreign(policy):
 
 @given(st.recursive(st.none() | st.booleans() | st.text(), lambda v: st.lists(v) | st.dictionaries(st.text(), v)))
 def test_any_json_is_read_without_an_exception(value):
-    assert trust.read({"Statement": value}) is None or isinstance(value, list | dict)
+    assert trust.read({"Statement": value}) is None
 
 
 def test_length_counts_as_iam_does_without_white_space():

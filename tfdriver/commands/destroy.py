@@ -35,7 +35,7 @@ def destroy(session: Session, confirm: Callable[[Overview], None]) -> RunResult:
         steps = [driver.destroy(composition, find_strays=composition.name in unsure) for composition in todo]
     for composition in compositions:
         workspace.remove(composition)
-    return finished(session.driver, steps)
+    return finished(session.driver, steps, session.seen)
 
 
 def _refuse_strangers(session: Session, listed: Listed) -> None:

@@ -12,6 +12,7 @@ from tfdriver.files import write_whole
 
 NEXT_STEPS: tuple[str, ...] = (
     "Try it as it is, in a local AWS: tfdriver sandbox -- tfdriver up --yes",
+    "Run `tfdriver destroy` in a sandbox before you leave it: its states stay in compositions/",
     "Put your account ids, profiles and region into tfdriver.yaml",
     "See what would be done: tfdriver plan",
     "Do it: tfdriver up",

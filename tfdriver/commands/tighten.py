@@ -40,7 +40,7 @@ def tighten(
     served = _with_served_revocation(trusting, session)
     todo = [c for c in trusting if c in served or not all(states[role.key].settled for role in c.roles)]
     if not todo and not revoke_sessions:
-        return finished(session.driver, [])
+        return finished(session.driver, [], session.seen)
     _check_trusted(session, todo)
     action = "tighten, and end all sessions handed out so far" if revoke_sessions else "tighten"
     confirm(replace(session.overview("tighten"), action=action))
@@ -49,7 +49,9 @@ def tighten(
         steps = driver.tighten(todo) if todo else []
         if revoke_sessions:
             steps += driver.revoke(trusting)
-    return replace(finished(session.driver, steps), revocations=tuple(driver.revocations(trusting).values()))
+    return replace(
+        finished(session.driver, steps, session.seen), revocations=tuple(driver.revocations(trusting).values())
+    )
 
 
 def _with_served_revocation(compositions: list[Composition], session: Session) -> list[Composition]:

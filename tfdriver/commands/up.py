@@ -16,7 +16,7 @@ from tfdriver.verify.model import Verified
 
 _FOREIGN = (
     "Nothing was changed. Look at the role with `aws iam get-role`; if it is to be as the spec says, "
-    "run `tfdriver tighten --overwrite`, which can only narrow it to the roles the spec names"
+    "run `tfdriver tighten --overwrite`, which replaces it by exactly the roles the spec names, and no conditions"
 )
 
 
@@ -41,7 +41,7 @@ def up(
         steps = [*driver.open(session.seen), *driver.connect()]
         if tighten:
             steps += driver.tighten()
-    done = finished(session.driver, steps)
+        done = finished(driver, steps, session.seen)
     if prove is None or done.exit_code is not Exit.DONE:
         return done
     verified = prove(session)
