@@ -49,6 +49,9 @@ def test_what_the_readme_says_make_does_is_what_ci_runs():
         (["up", "--timeout", "1e9", "--yes"], "not a duration"),
         (["up", "--timeout", "25h", "--yes"], "not a duration"),
         (["init", "a", "b"], "unexpected extra argument"),
+        (["init", ""], "the name is empty; leave it out"),
+        (["-C", "", "destroy", "--yes"], "the name is empty; leave it out"),
+        (["schema", "foo"], "'NAME': 'foo' is not one of 'demo',"),
     ],
 )
 def test_bad_usage_is_exit_1_and_one_message(arguments, words, capsys):
@@ -119,3 +122,9 @@ def test_the_picture_in_the_readme_is_what_graph_draws(tmp_path):
     assert cli.run(["-C", str(ROOT), "graph", "--format", "svg", "--phases", "-o", str(tmp_path / "g.svg")]) == 0
     assert (tmp_path / "g.svg").read_text() == (ROOT / "docs/phases.svg").read_text()
     assert "docs/phases.svg" in (ROOT / "README.md").read_text()
+
+
+def test_the_readmes_links_lead_somewhere():
+    links = re.findall(r"\]\(([^)#:]+)\)", (ROOT / "README.md").read_text())
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
