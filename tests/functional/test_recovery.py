@@ -40,6 +40,10 @@ def die(stage: Stage, what: str, content: str = "") -> None:
     stage.world.change(lambda w: w.update(die={what: content}))
 
 
+def fail(stage: Stage, what: str) -> None:
+    stage.world.change(lambda w: w.update(fail={what: {"error": "AccessDenied: no"}}))
+
+
 def mend(stage: Stage) -> None:
     stage.world.change(lambda w: w.update(die={}, fail={}, calls=[]))
 
@@ -142,15 +146,37 @@ def test_a_strangers_role_that_turns_up_later_is_named_and_left_alone(stage):
     assert stage.world.data["roles"][BAR] == role
 
 
-def test_a_role_of_ours_that_turns_up_later_keeps_its_trust(stage):
-    """Phase 1 was decided while the role was absent; what is imported must not be opened by it."""
+@pytest.fixture
+def foo_bar_is_gone(stage: Stage) -> dict:
+    """After an up elsewhere; the role that AWS shows again later."""
     stage.run(up)
     role = stage.world.data["roles"][FOO]
     shutil.rmtree(stage.project / "compositions")
     stage.world.change(lambda w: w["roles"].pop(FOO))
+    return role
+
+
+def test_a_role_of_ours_that_turns_up_before_phase_1_keeps_its_trust(stage, foo_bar_is_gone):
     with stage.session() as session:
-        assert up(session, meanwhile(stage, FOO, role), tighten=False).exit_code is Exit.DONE
-    assert stage.world.data["roles"][FOO]["trust"] == role["trust"]
+        assert up(session, meanwhile(stage, FOO, foo_bar_is_gone), tighten=False).exit_code is Exit.DONE
+    assert stage.world.data["roles"][FOO]["trust"] == foo_bar_is_gone["trust"]
+    assert listed(stage) == [FOO]
+
+
+def test_a_role_of_ours_that_turns_up_during_phase_1_keeps_its_trust(stage, foo_bar_is_gone):
+    """Its values were decided while it was absent: what is imported must not be opened by them."""
+    stage.world.change(lambda w: w["roles"].pop(BAR))
+    kept = foo_bar_is_gone | {"trust": trust.document(trust.Trust(frozenset({"AROADEADDEADDEADDEAD"})))}
+
+    def started(composition: str, action: str) -> None:
+        if (composition, action) == ("account_a", "apply"):
+            stage.world.change(lambda w: w["roles"].setdefault(FOO, kept))
+
+    stage.progress.started = started
+    fail(stage, "apply account_b")
+    with pytest.raises(TfdriverError, match="AccessDenied"):
+        stage.run(up)
+    assert stage.world.data["roles"][FOO]["trust"] == kept["trust"]
     assert listed(stage) == [FOO]
 
 
