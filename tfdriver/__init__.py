@@ -8,7 +8,6 @@ Read this first. What flows through the program, and where each stage lives:
 4. `decide`        `TrustState` -> the trust document of each role in each phase. Pure: "never loosen".
 5. `render`        `Composition` + `templates/` -> the text of each file; `folder` writes, `package` zips.
 6. `driver`        runs the phases: write values, apply (`terraform` is the one door), check with AWS.
-                   After a crash: `recover` puts broken states right, `adopt` takes over what no state lists.
 7. `commands`      one file per command: stages 1 to 6 strung together, returning a value.
 8. `cli`, `console`  options in, text or JSON out.
 
