@@ -6,6 +6,7 @@ provider tries for more than a minute) is started.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -29,6 +30,11 @@ T = TypeVar("T")
 _CONFIG = Config(connect_timeout=4, read_timeout=10, retries={"max_attempts": 3, "mode": "standard"})
 # A function may run for a while before it answers, and must not be run again because it did.
 _LAMBDA_CONFIG = Config(connect_timeout=4, read_timeout=90, retries={"total_max_attempts": 1})
+# Botocore's variables, each as (in a profile, in the environment, default, conversion): nobody's configuration.
+_NO_FILES = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None)) | {
+    "profile": (None, None, None, None)
+}
+_MEND = "Mend that file: a line in it is none that an AWS configuration can have"
 _NO_SUCH = ("NoSuchEntity", "NoSuchEntityException", "ResourceNotFoundException")
 _EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
 _BAD_KEYS = ("InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "InvalidAccessKeyId")
@@ -66,7 +72,7 @@ class Caller:
 @cache
 def known_regions() -> Mapping[str, str]:
     """Return partition by region, for all regions that the installed botocore knows."""
-    session = _no_profile()
+    session = botocore.session.Session(_NO_FILES)
     return {
         region: partition
         for partition in session.get_available_partitions()
@@ -77,11 +83,14 @@ def known_regions() -> Mapping[str, str]:
 
 
 def profile_region(profile: str) -> str | None:
-    """Return the region that an AWS profile sets in the local configuration, or None."""
+    """Return the region that an AWS profile sets in the local configuration, or None.
+
+    Raises TfdriverError for a configuration file that cannot be read.
+    """
     try:
         found = _no_profile()._session.full_config.get("profiles", {}).get(profile, {}).get("region")
-    except errors.BotoCoreError:
-        return None
+    except errors.BotoCoreError as error:
+        raise TfdriverError(str(error), where=f"profile {profile}", hint=_MEND) from error
     return found if isinstance(found, str) else None
 
 
@@ -203,5 +212,10 @@ def _unreachable(error: Exception, where: str, account: Account, hide: Callable[
             return AwsError(
                 f"AWS cannot be reached: {error}", where=where, hint="Check the network and AWS_ENDPOINT_URL"
             )
+        case errors.ConfigParseError():
+            return AwsError(f"{error}", where=where, hint=_MEND)
+        case ValueError():
+            return AwsError(f"{error}", where=where, hint="Check AWS_ENDPOINT_URL")
         case _:
-            return AwsError(hide(f"{error}").rstrip("."), where=where)
+            hint = "Check the profile in the AWS configuration"
+            return AwsError(hide(f"{error}").strip().rstrip(".:"), where=where, hint=hint)

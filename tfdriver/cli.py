@@ -64,6 +64,18 @@ class _Seconds(click.ParamType[float]):
         return float(int(number) * (factor or 1))
 
 
+class _Folder(click.Path):
+    """A folder that is named: an empty name, of a variable that is not set, must not mean this one."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not str(value).strip():
+            self.fail("the name is empty; leave it out for the folder you are in", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 @dataclass(frozen=True)
 class _Global:
     project: Path
@@ -85,7 +97,7 @@ class _Group(click.Group):
 
 @click.group(cls=_Group, context_settings=_CONTEXT)
 @click.version_option(__version__, "--version")
-@click.option("-C", "--project", type=click.Path(path_type=Path), default=".", help="The folder of tfdriver.yaml.")
+@click.option("-C", "--project", type=_Folder(), default=".", help="The folder of tfdriver.yaml.")
 @click.option("-v", "--verbose", is_flag=True, help="Show tracebacks.")
 @click.pass_context
 def cli(ctx: click.Context, project: Path, verbose: bool) -> None:
@@ -105,7 +117,7 @@ _LOCK = click.option("--lock-timeout", type=_Seconds(), default=None, help="How 
 
 
 @cli.command()
-@click.argument("directory", type=click.Path(path_type=Path), default=".")
+@click.argument("directory", type=_Folder(), default=".")
 @_JSON
 def init(directory: Path, as_json: bool) -> None:
     """Scaffold a project: tfdriver.yaml and the example's modules.
@@ -434,7 +446,7 @@ def sandbox(options: _Global, command: tuple[str, ...], log: Path | None, faults
 
 
 @cli.command()
-@click.argument("name", type=click.Choice(sorted(schema_command.NAMES)))
+@click.argument("name", type=click.Choice(sorted(schema_command.NAMES)), metavar="NAME")
 def schema(name: str) -> None:
     """Print the JSON Schema of tfdriver.yaml (spec), or of what a command prints with --json.
 

@@ -149,6 +149,8 @@ def tag_value(text: str) -> Reason | None:
     """
     if not text.strip():
         return Reason("the value of a tag would be empty", "Write at least one letter")
+    if "${" in text:
+        return Reason(f"{shown(text)} holds a placeholder", _NOT_FROM_HERE)
     if bad := next((c for c in text if c not in "_.:/=+-@" and unicodedata.category(c)[0] not in "LZN"), None):
         return Reason(f"a tag cannot hold {shown(bad)}", "Use letters, digits, spaces and _.:/=+-@ only")
     if len(text) > _TAG_VALUE_MAX:

@@ -25,7 +25,8 @@ def zip_folder(folder: Path) -> bytes:
     except OSError as error:
         raise TfdriverError(f"cannot read the code: {error.strerror}", where=error.filename or str(folder)) from error
     if not contents:
-        raise TfdriverError("there is no code in this folder", where=str(folder))
+        hint = "Put the function's code there"
+        raise TfdriverError("there is no code in this folder", where=str(folder), hint=hint)
     return _zip(contents)
 
 

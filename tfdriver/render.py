@@ -22,6 +22,7 @@ from tfdriver.spec.shape import CONTRACT_VARIABLES, META_ARGUMENTS
 
 FILES = ("main.tf", "variables.tf", "provider.tf", "terraform.tf", "output.tf")
 _SUFFIX = ".j2"
+_MEND = "Mend it, or delete it to use the one that comes with tfdriver; templates/README.md there says what it can use"
 # What a module block holds besides the module's own variables.
 _RESERVED = CONTRACT_VARIABLES | META_ARGUMENTS
 
@@ -148,13 +149,13 @@ def _render_file(environment: jinja2.Environment, name: str, context: dict[str, 
         raise TfdriverError(error.what, where=error.where or _line_of(error, name), hint=error.hint) from error
     except jinja2.TemplateSyntaxError as error:
         where = f"{error.filename or name}:{error.lineno}"
-        raise TfdriverError(f"syntax error in the template: {error.message}", where=where) from error
+        raise TfdriverError(f"syntax error in the template: {error.message}", where=where, hint=_MEND) from error
     except jinja2.TemplateNotFound as error:
-        raise TfdriverError(f"there is no template {error.name}", where="templates") from error
+        raise TfdriverError(f"there is no template {error.name}", where="templates", hint=_MEND) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise TfdriverError(f"cannot read the template: {error}", where=name) from error
+        raise TfdriverError(f"cannot read the template: {error}", where=name, hint=_MEND) from error
     except Exception as error:  # a template is a program of its own: whatever it raises is its author's to mend
-        raise TfdriverError(f"the template failed: {error}", where=_line_of(error, name)) from error
+        raise TfdriverError(f"the template failed: {error}", where=_line_of(error, name), hint=_MEND) from error
 
 
 def _line_of(error: Exception, name: str) -> str:

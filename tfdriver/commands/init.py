@@ -78,8 +78,9 @@ def _refuse_existing(root: Path, files: dict[str, Path]) -> None:
         raise TfdriverError("is a symlink", where=str(root / "modules"), hint="Name an empty folder, or move it away")
     present = sorted(name for name in files if (root / name).exists() or (root / name).is_symlink())
     if present:
+        few = ", ".join(present[-3:]) + (f" and {len(present) - 3} more" if len(present) > 3 else "")
         raise TfdriverError(
-            f"there is already {', '.join(present)}; nothing was written",
+            f"there is already {few}; nothing was written",
             where=str(root),
             hint="Name an empty folder, or move these away",
         )

@@ -86,5 +86,5 @@ def _syntax_error(name: str, text: str, error: yaml.MarkedYAMLError) -> Tfdriver
         return TfdriverError("a tab in the indentation", where=where, hint="YAML is indented with spaces")
     context = f"{error.context}: " if error.context else ""
     what = f"not YAML: {context}{error.problem or 'syntax error'}".replace("\n", " ")
-    hint = "Quote text that holds any of : # { } [ ] , & * ! | > % @"
+    hint = "Check indentation, quotes and brackets; quote text that holds any of : # { } [ ] , & * ! | > % @"
     return TfdriverError("".join(c if c.isprintable() else "?" for c in what), where=where, hint=hint)

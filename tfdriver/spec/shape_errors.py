@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -10,7 +11,7 @@ from tfdriver.names import Reason
 from tfdriver.spec.document import Document
 from tfdriver.spec.problems import Problems
 from tfdriver.spec.shape import SpecShape, shape_at
-from tfdriver.spec.words import dotted, kind, named, nearest, shown
+from tfdriver.spec.words import dotted, kind, meant, named, nearest, shown
 from tfdriver.spec.yaml_reader import Path
 
 _KEY_MARK = "[key]"
@@ -33,12 +34,24 @@ def read_shape(document: Document) -> SpecShape:
         return SpecShape.model_validate(document.data)
     except ValidationError as error:
         problems = Problems(document)
-        for found in error.errors(include_url=False):
-            path = tuple(part for part in found["loc"] if part != _KEY_MARK)
+        found_at = [(found, _path(found)) for found in error.errors(include_url=False)]
+        misspelt = {_meant(path) for found, path in found_at if found["type"] == "extra_forbidden"}
+        for found, path in found_at:
+            if found["type"] == "missing" and path in misspelt:
+                continue  # it is there, under another name, and that is told
             what, cure = _words(found["type"], path, found["input"], found.get("ctx", {}))
             problems.add(path, what, cure)
         problems.raise_first()
         raise
+
+
+def _path(found: Mapping[str, Any]) -> Path:
+    return tuple(part for part in found["loc"] if part != _KEY_MARK)
+
+
+def _meant(path: Path) -> Path:
+    """Return the path of the key that an unknown one seems to mean."""
+    return (*path[:-1], meant(str(path[-1]), shape_at(path[:-1]).model_fields))
 
 
 def _words(error: str, path: Path, value: Any, context: dict[str, Any]) -> Reason:

@@ -48,11 +48,11 @@ FILES = [
     File("text", "hello\n", "tfdriver.yaml:1", ("must be a mapping", '"hello"', "accounts")),
     File("two documents", "version: 1\n---\nversion: 1\n", "tfdriver.yaml:2", ("second document", "---")),
     File("tab", "version: 1\naccounts:\n\tstore: {}\n", "tfdriver.yaml:3:1", ("tab", "spaces")),
-    File("bracket left open", "version: 1\naccounts: {store: {id: 1\n", "tfdriver.yaml:3:1", ("not YAML", "Quote")),
-    File("two colons", "version: 1\nproject: a: b\n", "tfdriver.yaml:2:11", ("not YAML", "not allowed", "Quote")),
-    File("quote left open", 'version: 1\nproject: "a\n', "tfdriver.yaml:3:1", ("not YAML", "quoted scalar", "Quote")),
-    File("wrong indentation", "version: 1\n  project: a\n", "tfdriver.yaml:2:10", ("not YAML", "not allowed", "Quote")),
-    File("unquoted %", "version: 1\nproject: %a\n", "tfdriver.yaml:2:10", ("not YAML", "Quote", "%")),
+    File("bracket left open", "version: 1\naccounts: {store: {id: 1\n", "tfdriver.yaml:3:1", ("not YAML", "Check")),
+    File("two colons", "version: 1\nproject: a: b\n", "tfdriver.yaml:2:11", ("not YAML", "not allowed", "Check")),
+    File("quote left open", 'version: 1\nproject: "a\n', "tfdriver.yaml:3:1", ("not YAML", "quoted scalar", "Check")),
+    File("wrong indentation", "version: 1\n  project: a\n", "tfdriver.yaml:2:10", ("not YAML", "not allowed", "Check")),
+    File("unquoted %", "version: 1\nproject: %a\n", "tfdriver.yaml:2:10", ("not YAML", "quote text", "%")),
     File("python object", "version: !!python/object:os.system {}\n", "tfdriver.yaml:1: version", ("!!python", "plain")),
     File("tag of one's own", "version: !env V\n", "tfdriver.yaml:1: version", ("tag !env", "Leave it out")),
     File(
@@ -93,7 +93,7 @@ LINES = [
     Line("project null", 2, "project:", "2: project", ("no value", "leave the key out")),
     Line("project empty", 2, 'project: ""', "2: project", ("empty", "letter")),
     Line("project no tag", 2, "project: a#b", "2: project", ('"#"', "letters, digits")),
-    Line("project placeholder", 2, "project: ${NAME}", "2: project", ('"$"', "letters, digits")),
+    Line("project placeholder", 2, "project: ${NAME}", "2: project", ("placeholder", "environment")),
     Line("project too long", 2, f"project: {'x' * 257}", "2: project", ("257", "256")),
     Line("project of AWS", 2, "project: aws:shop", "2: project", ("aws:", "something else")),
     # keys
@@ -112,7 +112,9 @@ LINES = [
         "14: roles.writer.region",
         ("unknown", "account, module"),
     ),
-    Line("key in other case", 12, "    Account: store", ROLE + ".account", ("missing", "Add `account:`")),
+    Line(
+        "key in other case", 12, "    Account: store", "12: roles.writer.Account", ("unknown", "Did you mean account?")
+    ),
     Line("key twice", 6, '    id: "333333333333"', "6: accounts.store", ("accounts.store.id", "5 and 6", "Keep one")),
     Line("role twice", 16, "  writer:", "16: roles", ("roles.writer is given twice", "11 and 16", "Keep one")),
     Line("accounts a list", 3, "accounts: []\nx:", "3: accounts", ("must be a mapping", "a list", "as a mapping")),

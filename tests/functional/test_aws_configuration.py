@@ -1,0 +1,97 @@
+"""Mistakes in the AWS configuration of this machine: said in one line with a cure, before any call is made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.builders import A
+from tfdriver import cli
+from tfdriver.aws import Aws, known_regions, profile_region
+from tfdriver.commands.init import init
+from tfdriver.errors import TfdriverError
+
+SECRET = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY"
+KEYS = f"aws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = {SECRET}\n"
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Writes the two files of the AWS configuration, and hides every other setting."""
+    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+    def write(config: str = "", credentials: str = "") -> None:
+        for variable, text in (("AWS_CONFIG_FILE", config), ("AWS_SHARED_CREDENTIALS_FILE", credentials)):
+            path = tmp_path / variable.lower()
+            path.write_text(text)
+            monkeypatch.setenv(variable, str(path))
+
+    write()
+    return write
+
+
+@pytest.mark.parametrize(
+    ("config", "credentials", "words"),
+    [
+        ("", "", "there is no such AWS profile. Run `aws configure --profile account_a`, or name one"),
+        ("", "[other]\n" + KEYS, "or name one of those there are: other"),
+        ("", "[account_a]\naws_access_key_id = AKIA\n", "no complete credentials. Give the profile an access key and"),
+        ("", f"[account_a]\naws_secret_access_key {SECRET}\n", "Unable to parse config file: .* Mend that file"),
+        ("[profile account_a\n", "", "Unable to parse config file: .* Mend that file"),
+        (
+            "[profile account_a]\nrole_arn = arn:aws:iam::1:role/x\nsource_profile = gone\n",
+            "",
+            '"gone" .* does not exist. Check the profile in the AWS configuration',
+        ),
+        (
+            "[profile account_a]\ncredential_process = /bin/false\n",
+            "",
+            "from custom-process. Check the profile in the AWS configuration",
+        ),
+        (
+            "[profile account_a]\nsso_session = s\nsso_account_id = 1\nsso_role_name = r\n"
+            "[sso-session s]\nsso_region = us-east-1\nsso_start_url = https://sso.invalid\n",
+            "",
+            "the SSO session is not logged in. Run `aws sso login --profile account_a`",
+        ),
+        ("[profile account_a]\nmfa_serial = arn:aws:iam::1:mfa/me\n", "", "asks for an MFA code"),
+    ],
+)
+def test_a_profile_that_cannot_work(files, config, credentials, words):
+    files(config, credentials)
+    with pytest.raises(TfdriverError, match=words) as caught:
+        Aws().caller(A)
+    assert str(caught.value).startswith("account account_a (profile account_a): ")
+    assert "\n" not in str(caught.value)
+    assert SECRET not in str(caught.value)
+
+
+def test_an_endpoint_that_is_none(files, monkeypatch):
+    files(credentials="[account_a]\n" + KEYS)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "nonsense")
+    with pytest.raises(TfdriverError, match=r"Invalid endpoint: nonsense\. Check AWS_ENDPOINT_URL"):
+        Aws().caller(A)
+
+
+def test_a_password_in_an_endpoint_is_not_repeated(files, monkeypatch):
+    files(credentials="[account_a]\n" + KEYS)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://me:{SECRET}@127.0.0.1:9")
+    with pytest.raises(TfdriverError, match="AWS cannot be reached") as caught:
+        Aws().caller(A)
+    assert SECRET not in str(caught.value)
+
+
+def test_what_asks_aws_nothing_does_not_read_it(files, tmp_path, capsys):
+    files(config="[profile account_a\n")
+    known_regions.cache_clear()
+    init(tmp_path / "p")
+    assert cli.run(["-C", str(tmp_path / "p"), "render"]) == 0
+    assert cli.run(["-C", str(tmp_path / "p"), "policy"]) == 0
+
+
+def test_a_region_that_is_to_come_from_it_cannot(files):
+    files(config="[profile account_a\n")
+    with pytest.raises(TfdriverError, match=r"profile account_a: Unable to parse config file: .* Mend that file"):
+        profile_region("account_a")
