@@ -230,7 +230,7 @@ KINDS = (
     Kind(
         "AWS hangs",
         rule={"hang": True, "when": "before", "nth": 1},
-        options=("--timeout", "12s"),
+        options=("--timeout", "30s"),
         excluded=_not_done_yet,
     ),
     Kind(
@@ -254,7 +254,7 @@ KINDS = (
     Kind(
         "trusted role deleted",
         act=_delete_trusted,
-        options=("--timeout", "15s"),
+        options=("--timeout", "30s"),
         lasts=True,
         excluded=_needs_trusted_there,
     ),

@@ -35,11 +35,13 @@ Exit codes: 0 done, 1 failed, 3 stopped half way with a broad trust in force.
 class Results:
     """A pytest plugin that collects what cells and walks record.
 
-    With TFDRIVER_FAULTS_MERGE set, what was not played this time stays in the file as it is.
+    The file is written by a run that played the whole matrix. With TFDRIVER_FAULTS_MERGE set, each result is put into
+    it as it comes, and what is not played stays as it is: for going on with a run that was cut short.
     """
 
     def __init__(self) -> None:
-        kept = FILE.read_text(encoding="utf-8") if os.environ.get("TFDRIVER_FAULTS_MERGE") else ""
+        self._merges = bool(os.environ.get("TFDRIVER_FAULTS_MERGE"))
+        kept = FILE.read_text(encoding="utf-8") if self._merges and FILE.exists() else ""
         self._rows: dict[tuple[str, ...], tuple[str, ...]] = _rows(kept)
         self._walks: dict[str, str] = dict(_WALK.findall(kept))
         self._played = False
@@ -52,6 +54,8 @@ class Results:
             self._rows[tuple(kept["cell"])] = tuple(kept["row"]) if "row" in kept else _not_played(report)
         if "walk" in kept and report.when == "call":
             self._walks[kept["walk"]] = "all converged" if report.passed else "FAILED"
+        if self._merges and self._played:
+            FILE.write_text(self.text(), encoding="utf-8")
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print the table, and keep it if it is whole."""
@@ -71,7 +75,7 @@ class Results:
             rows = [(k.title, *self._rows[point.title, k.title]) for k in KINDS if (point.title, k.title) in self._rows]
             if not rows:
                 continue
-            yield f"## {point.title.capitalize()}: `tfdriver {point.command}`\n"
+            yield f"## {point.title[0].upper()}{point.title[1:]}: `tfdriver {point.command}`\n"
             yield from _lines(rows)
             absent = [f"{k.title} ({why})" for k in KINDS if (why := k.excluded(point))]
             yield f"\nNot played: {'; '.join(absent)}.\n" if absent else ""
