@@ -35,7 +35,7 @@ NOT_IN_THE_STORY = {
     "iam:UntagRole": "as above",
     "lambda:UntagResource": "as above",
     "logs:UntagResource": "as above",
-    "iam:GetRolePolicy": "verify finds an inline policy that somebody added",
+    "account_b iam:GetRolePolicy": "verify finds an inline policy that somebody added",
     "iam:UpdateRoleDescription": "a module changes a role's description",
     "logs:DeleteRetentionPolicy": "logs are to be kept for ever",
     "account_b iam:UpdateAssumeRolePolicy": "a module changes who may run as a trusted role",
@@ -131,7 +131,8 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     project = folder / "foo-bar"
     init(project)
     spec = project / "tfdriver.yaml"
-    spec.write_text(spec.read_text() + "    path: /team/\n    variables: {log_retention_days: 14}\n")
+    text = spec.read_text().replace("trusts: [bar]", "trusts: [bar]\n    path: /owners/")
+    spec.write_text(text + "    path: /team/\n    variables: {log_retention_days: 14}\n")
     done, refused = {}, {}
     for world in make_world(project, folder):
         operators = make_operators(world, folder)
@@ -148,6 +149,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
 
         change(project)
         done["up again"] = operators.run("up", "--yes", "--no-verify")
+        done["revoke"] = operators.run("tighten", "--yes", "--revoke-sessions")
         done["destroy"] = operators.run("destroy", "--yes")
         assert world.client("iam", "account_b").list_roles()["Roles"] == []
         calls = operators.calls()

@@ -86,13 +86,20 @@ def statements(
 def _own(spec: Spec, role: Role, purpose: Purpose) -> Iterator[Statement]:
     """Yield what tfdriver itself calls for a role. Anybody may call sts:GetCallerIdentity."""
     account = f"arn:{role.account.partition}:iam::{role.account.id}:"
-    yield _allow("Roles", ["iam:GetRole"], pattern(role.arn))
+    looks = ["iam:GetRole", *(["iam:GetRolePolicy"] if role.trusts and purpose.creates else [])]
+    yield _allow("Roles", [*looks, *(_revoking(purpose) if role.trusts else [])], pattern(role.arn))
     if role.path != "/":  # as long as it does not exist, nobody knows its path
-        yield _allow("FindRoles", ["iam:GetRole"], pattern(f"{account}role/{role.name}"))
+        yield _allow("FindRoles", looks, pattern(f"{account}role/{role.name}"))
     for trusting in spec.trusting_of(role) if purpose.verifies else ():
         yield _allow("TryTrustingRoles", ["sts:AssumeRole"], pattern(trusting.arn))
         # Where AWS does not say which policy refused. Who the operator is, the spec does not know.
         yield _allow("AskAboutOneself", ["iam:SimulatePrincipalPolicy"], f"{account}role/*", f"{account}user/*")
+
+
+def _revoking(purpose: Purpose) -> list[str]:
+    """Return what the policy of `tighten --revoke-sessions` takes, which stays until a later run removes it."""
+    found = ["iam:PutRolePolicy"] if purpose.creates else []
+    return [*found, "iam:GetRolePolicy", "iam:DeleteRolePolicy"] if purpose is not Purpose.VERIFY else []
 
 
 def _managed(made: Made, purpose: Purpose) -> Iterator[Statement]:

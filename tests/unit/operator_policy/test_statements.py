@@ -60,14 +60,22 @@ def test_a_purpose_gets_no_more_than_it_needs(tmp_path: Path, purpose: Purpose, 
     assert wanted <= found[own].actions
     assert ("iam:CreateRole" in found[own].actions) is (purpose is Purpose.UP)
     assert ("iam:DeleteRole" in found[own].actions) is (purpose is Purpose.DESTROY)
+    assert ("iam:PutRolePolicy" in found[own].actions) is (purpose is Purpose.UP)  # tighten --revoke-sessions
+    assert ("iam:DeleteRolePolicy" in found[own].actions) is (purpose is not Purpose.VERIFY)
 
 
 def test_roles_have_their_paths_and_can_be_looked_for_without(tmp_path: Path) -> None:
     found, notes = needed(tmp_path, ROLE, path="/team/")
     assert found["Roles"].resources == {f"{IAM_A}role/team/foo"}
     assert found["FindRoles"].resources == {f"{IAM_A}role/foo"}
-    assert found["FindRoles"].actions == {"iam:GetRole"}
+    assert found["FindRoles"].actions == {"iam:GetRole", "iam:GetRolePolicy"}
     assert notes == []
+
+
+def test_sessions_of_trusting_roles_only_are_revoked(tmp_path: Path) -> None:
+    found, _ = needed(tmp_path, ROLE, account=B, path="/team/")
+    assert "iam:PutRolePolicy" not in found["Roles"].actions
+    assert found["FindRoles"].actions == {"iam:GetRole"}
 
 
 def test_a_policy_can_be_attached_where_it_belongs_only(tmp_path: Path) -> None:
