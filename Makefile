@@ -10,7 +10,7 @@ demo: $(VENV)/ready
 	$(BIN)/tfdriver demo
 
 test: check
-	$(BIN)/pytest -m "integration and not faults" -n $(WORKERS) --dist worksteal
+	$(BIN)/pytest -m "integration and not faults" --ignore=tests/faults -n $(WORKERS) --dist worksteal
 
 check: $(VENV)/ready
 	$(BIN)/ruff check .
