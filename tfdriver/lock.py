@@ -17,30 +17,38 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tfdriver import folder
 from tfdriver.errors import TfdriverError
 from tfdriver.files import write_whole
+from tfdriver.wording import moment
 
 _HOLDER = Path("compositions/.tfdriver/run.json")
 
 
 @contextmanager
-def locked(project: Path, timeout: float = 0, sleep: Callable[[float], None] = time.sleep) -> Iterator[int]:
+def locked(
+    project: Path, command: str, timeout: float = 0, sleep: Callable[[float], None] = time.sleep
+) -> Iterator[int]:
     """Hold the project's lock inside the `with` block; gives the descriptor that Terraform is to inherit.
 
-    timeout: seconds to wait for another run. Raises TfdriverError, naming the holder, if it is still at work then.
+    command: what others are told is at work here; timeout: seconds to wait for another run. Raises TfdriverError,
+    naming the holder, if it is still at work then, or if `compositions/` is a symlink.
     """
     descriptor = os.open(project, os.O_RDONLY | os.O_DIRECTORY)
     try:
         _acquire(descriptor, project, timeout, sleep)
-        _forget(project)  # what a run that was killed said of itself
-        yield descriptor
-        _forget(project)
+        try:
+            _announce(project, command)
+            yield descriptor
+        finally:
+            _forget(project)
     finally:
         os.close(descriptor)
 
 
-def announce(project: Path, command: str) -> None:
-    """Write down, for others to be told, that this process is at work here. Call with the lock held."""
+def _announce(project: Path, command: str) -> None:
+    """Write down, over what a run that was killed said of itself, that this process is at work here."""
+    folder.check_around(project / _HOLDER.parts[0])
     holder = {
         "command": command,
         "pid": os.getpid(),
@@ -52,8 +60,11 @@ def announce(project: Path, command: str) -> None:
 
 
 def _forget(project: Path) -> None:
+    """Leave nothing behind: a run that was refused has changed nothing, not even on disk."""
     with suppress(OSError):
         (project / _HOLDER).unlink()
+        for parent in _HOLDER.parents[:2]:
+            (project / parent).rmdir()  # fails, as it should, where anything else is kept there
 
 
 def _acquire(descriptor: int, project: Path, timeout: float, sleep: Callable[[float], None]) -> None:
@@ -76,9 +87,10 @@ def _holder(project: Path) -> str:
     try:
         holder = json.loads((project / _HOLDER).read_text(encoding="utf-8"))
         process = f"process {holder['pid']} on {holder['host']}"
+        since = moment(datetime.fromisoformat(holder["since"]))
         if holder["host"] == socket.gethostname() and not _alive(holder["pid"]):
-            return f"`{holder['command']}` since {holder['since']} ({process}) was killed, its Terraform is finishing"
-        return f"`{holder['command']}` since {holder['since']} ({process})"
+            return f"`{holder['command']}` since {since} ({process}) was killed, its Terraform is finishing"
+        return f"`{holder['command']}` since {since} ({process})"
     except (OSError, ValueError, KeyError, TypeError):
         return "it has not said which"
 

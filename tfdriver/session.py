@@ -23,7 +23,7 @@ from tfdriver.halfway import loud, loud_if_refused
 from tfdriver.interrupts import Interrupts
 from tfdriver.lint import warnings
 from tfdriver.lint_module import lint_project
-from tfdriver.lock import announce, locked
+from tfdriver.lock import locked
 from tfdriver.mirror import cli_config
 from tfdriver.observe import Observation
 from tfdriver.overview import Overview, overview
@@ -82,7 +82,6 @@ class Session:
     callers: Mapping[str, Caller]
     seen: Observation
     tools: Tools
-    command: str
 
     def overview(self, action: str) -> Overview:
         """Return what a person is shown before `action` (`up`, `tighten`, `destroy`)."""
@@ -99,8 +98,7 @@ class Session:
 
     @contextmanager
     def at_work(self) -> Iterator[Driver]:
-        """Change things inside the `with` block: announced, interrupted politely, loud when it fails half way."""
-        announce(self.spec.root, self.command)
+        """Change things inside the `with` block: interrupted politely, loud when it fails half way."""
         with self.tools.interrupts.listening(), loud(self.driver, self.seen):
             yield self.driver
 
@@ -121,7 +119,7 @@ def open_session(command: str, options: Options, tools: Tools) -> Iterator[Sessi
         environment = terraform_environment(tools.environ, cli_config(tools.environ, Path(private)))
         version = check_version(program, environment)
         _check_folder(spec.root)
-        with locked(spec.root, options.lock_timeout) as descriptor:
+        with locked(spec.root, command, options.lock_timeout) as descriptor:
             workspace = Workspace(spec)
             workspace.check()
             callers = check_identities(spec, tools.aws)
@@ -130,7 +128,7 @@ def open_session(command: str, options: Options, tools: Tools) -> Iterator[Sessi
             driver = Driver(workspace, tools.aws, settings, tools.progress, timeline, tools.clock)
             seen = driver.observe()
             with loud_if_refused(driver, seen) if command in _CHANGING else nullcontext():
-                yield Session(spec, workspace, driver, program, version, callers, seen, tools, command)
+                yield Session(spec, workspace, driver, program, version, callers, seen, tools)
 
 
 def _check_folder(root: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 
 import pytest
 
@@ -264,9 +266,27 @@ def test_an_interrupt_before_anything_changed_is_not(stage):
         stage.run(up)
 
 
-def test_a_second_run_at_once_is_refused_and_told_who_is_at_work(stage):
-    with stage.session("up"), pytest.raises(TfdriverError, match="another run is at work here"):
+@pytest.mark.parametrize("first", ["up", "verify"])
+def test_a_second_run_at_once_is_refused_and_told_who_is_at_work(stage, first):
+    with stage.session(first), pytest.raises(TfdriverError) as caught:
         stage.run(up)
+    who = rf"`{first}` since 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC \(process {os.getpid()} on "
+    assert re.match(f"another run is at work here: {who}", caught.value.what)
+
+
+def test_a_second_run_is_told_so_while_the_first_one_still_asks(stage):
+    said = []
+
+    def ask(_view):
+        with pytest.raises(TfdriverError) as caught:
+            stage.run(destroy)
+        said.append(caught.value.what)
+        raise TfdriverError("not confirmed")
+
+    with stage.session("up") as session, pytest.raises(TfdriverError, match="not confirmed"):
+        up(session, ask)
+    assert "another run is at work here: `up` since " in said[0]
+    assert not (stage.project / "compositions").exists()
 
 
 def test_the_values_are_those_last_applied(stage):

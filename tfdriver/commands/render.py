@@ -21,6 +21,6 @@ def render(project: Path) -> Rendered:
     """Write every composition with the values of the end state. Raises TfdriverError."""
     spec = read_spec(project)
     workspace = Workspace(spec)
-    with locked(spec.root):
+    with locked(spec.root, "render"):
         workspace.check()
         return Rendered({c.name: tuple(workspace.write(c)) for c in workspace.compositions})
