@@ -104,6 +104,7 @@ class Aws:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._sessions: dict[str, boto3.Session] = {}
         self._clients: dict[tuple[str, str, str], Any] = {}
         self._secrets: set[str] = set()
 
@@ -113,9 +114,22 @@ class Aws:
             return redact.hide(text, self._secrets)
 
     def caller(self, account: Account) -> Caller:
-        """Return who the account's profile is. Raises AwsError."""
-        answer = self.call(account, "sts", lambda sts: sts.get_caller_identity())
-        return Caller(answer["Account"], answer["Arn"])
+        """Return who the account's profile is by now: its credentials are read anew, as Terraform will read them.
+
+        From then on they are used for everything else, but only if they are in the account that the spec says: where
+        somebody has logged in to another one under that name, what is asked next still is about ours. Raises AwsError.
+        """
+
+        def ask() -> Caller:
+            with self._lock:
+                session = self._new_session(account)
+                sts = session.client("sts", region_name=account.region, config=_CONFIG)
+            answer = sts.get_caller_identity()
+            if answer["Account"] == account.id:
+                self._use(session, account)
+            return Caller(answer["Account"], answer["Arn"])
+
+        return self._told(account, ask)
 
     def role(self, account: Account, name: str) -> LiveRole | None:
         """Return a role as iam:GetRole shows it, or None if there is no such role. Raises AwsError."""
@@ -137,9 +151,12 @@ class Aws:
 
     def call(self, account: Account, service: str, ask: Callable[[Any], T]) -> T:
         """Return what `ask` returns when given a client of the service. Raises AwsError in place of boto's errors."""
+        return self._told(account, lambda: ask(self._client(account, service)))
+
+    def _told(self, account: Account, ask: Callable[[], T]) -> T:
         where = f"account {account.name} (profile {account.profile})"
         try:
-            return ask(self._client(account, service))
+            return ask()
         except errors.ClientError as error:
             raise _refused(error, where, self.hide) from error
         except (errors.BotoCoreError, errors.HTTPClientError, ValueError) as error:
@@ -149,11 +166,22 @@ class Aws:
         key = (account.profile, account.region, service)
         with self._lock:  # creating sessions and clients is not thread-safe in boto3; using clients is
             if key not in self._clients:
-                session = boto3.Session(profile_name=account.profile, region_name=account.region)
-                _refuse_mfa(session, account)
-                self._secrets |= _secrets(session)
-                self._clients[key] = session.client(service, config=_LAMBDA_CONFIG if service == "lambda" else _CONFIG)
+                session = self._sessions.get(account.profile) or self._new_session(account)
+                self._sessions[account.profile] = session
+                config = _LAMBDA_CONFIG if service == "lambda" else _CONFIG
+                self._clients[key] = session.client(service, region_name=account.region, config=config)
             return self._clients[key]
+
+    def _new_session(self, account: Account) -> boto3.Session:
+        session = boto3.Session(profile_name=account.profile)
+        _refuse_mfa(session, account)
+        self._secrets |= _secrets(session)
+        return session
+
+    def _use(self, session: boto3.Session, account: Account) -> None:
+        with self._lock:
+            self._sessions[account.profile] = session
+            self._clients = {key: client for key, client in self._clients.items() if key[0] != account.profile}
 
 
 def _secrets(session: boto3.Session) -> set[str]:

@@ -172,6 +172,7 @@ class Driver:
         """Destroy one composition: everything in its state and, if asked to find strays, what its state lacks."""
         phase = Phase.CONNECT if composition.side is Side.TRUSTED else Phase.BROAD
         final = values.final(self.spec, composition)
+        check_identities(self.spec, self._aws, [composition.account])
         if find_strays:
             self._adopter.for_destroy(composition, final)
         return self._run(phase, composition, "destroy", final)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from tfdriver.aws import Caller
@@ -25,19 +25,22 @@ def used_accounts(spec: Spec) -> list[Account]:
     return [account for account in spec.accounts.values() if account.name in used]
 
 
-def check_identities(spec: Spec, aws: Identifies) -> Mapping[str, Caller]:
-    """Return who each profile is, by account name. Raises TfdriverError unless each is in the account the spec says."""
-    accounts = used_accounts(spec)
+def check_identities(spec: Spec, aws: Identifies, accounts: Iterable[Account] | None = None) -> Mapping[str, Caller]:
+    """Return who each profile is now, by account name; of all accounts that have a role, or only of `accounts`.
+
+    Raises TfdriverError unless each is in the account the spec says.
+    """
+    accounts = used_accounts(spec) if accounts is None else list(accounts)
     callers = dict(zip([a.name for a in accounts], side_by_side(aws.caller, accounts), strict=True))
     for account in accounts:
         found = callers[account.name].account_id
         if found != account.id:
-            other = next((a for a in accounts if a.id == found), None)
+            other = next((a for a in used_accounts(spec) if a.id == found), None)
             swapped = f", which is {other.name}: are the profiles swapped?" if other else ""
             raise TfdriverError(
                 f"profile {account.profile} is in account {found}, not in {account.id}{swapped}",
                 where=f"tfdriver.yaml: accounts.{account.name}",
-                hint="Correct the profile or the id; nothing was written or changed",
+                hint="Correct the profile or the id; nothing was changed there",
             )
     return callers
 

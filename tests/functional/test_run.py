@@ -197,6 +197,33 @@ def test_the_wrong_account_stops_before_anything_is_written(stage):
     assert [c[0] for c in stage.world.calls()] == ["version"]
 
 
+def log_in_elsewhere_after(stage, composition):
+    """Under account_a's profile name, somebody logs in to another account once a composition is done."""
+
+    def ended(name, action, _changes, _seconds):
+        if name == composition and action in ("apply", "destroy"):
+            stage.aws.callers["account_a"] = "333333333333"
+
+    stage.progress.ended = ended
+
+
+def test_another_login_under_the_same_profile_stops_the_next_phase(stage):
+    log_in_elsewhere_after(stage, "account_b")
+    with pytest.raises(HalfWayError, match="profile account_a is in account 333333333333, not in 111111111111"):
+        stage.run(up)
+    assert trusted(stage).broad
+    assert stage.world.calls().count(["apply", "account_a"]) == 1
+
+
+def test_another_login_under_the_same_profile_stops_destroy(stage):
+    stage.run(up)
+    log_in_elsewhere_after(stage, "account_b")
+    with pytest.raises(TfdriverError, match=r"in account 333333333333, not in 111111111111.*nothing was changed there"):
+        stage.run(destroy)
+    assert ["destroy", "account_a"] not in stage.world.calls()
+    assert list(stage.world.data["roles"]) == ["arn:aws:iam::111111111111:role/foo_bar"]
+
+
 def test_destroy_leaves_nothing_and_may_be_repeated(stage):
     stage.run(up)
     done = stage.run(destroy)
