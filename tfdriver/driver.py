@@ -165,7 +165,7 @@ class Driver:
         text = revoke.stamp(self._clock.now())
         times = {role.key: text for role in roles}
         steps = self._apply(Phase.TIGHTEN, todo, lambda c, _: values.final(self.spec, c, revoke_before=times))
-        revoke.wait_until_shown(roles, text, self._aws, self._clock)
+        revoke.wait_until_shown(roles, text, self._aws, self._clock, self._terraform.interrupts.check)
         return steps
 
     def destroy(self, composition: Composition, *, find_strays: bool = False) -> Step:

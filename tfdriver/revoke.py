@@ -8,7 +8,7 @@ Source: IAM user guide, id_roles_use_revoke-sessions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,7 +18,7 @@ from tfdriver.aws import AwsError
 from tfdriver.clock import Clock
 from tfdriver.errors import TfdriverError
 from tfdriver.observe import side_by_side
-from tfdriver.settle import LIMIT
+from tfdriver.settle import until_none
 from tfdriver.spec.model import Role
 from tfdriver.survey import Calls
 from tfdriver.trust import Document, parse
@@ -81,19 +81,26 @@ def in_force(revocations: Mapping[str, Revocation], now: datetime) -> dict[str, 
     return {key: found.text for key, found in revocations.items() if now < found.until}
 
 
-def wait_until_shown(roles: Iterable[Role], text: str, aws: Calls, clock: Clock) -> None:
-    """Return once AWS shows that the sessions of all roles before `text` are revoked.
+def wait_until_shown(roles: Iterable[Role], text: str, aws: Calls, clock: Clock, check: Callable[[], None]) -> None:
+    """Return once AWS has shown twice in a row that the sessions of all roles before `text` are revoked.
 
-    Raises TfdriverError if it has not within 2 minutes.
+    check: called before each look; raises to stop waiting. Raises TfdriverError if it has not within 2 minutes.
     """
     roles = list(roles)
-    for _ in clock.attempts(LIMIT):
+
+    def problem() -> TfdriverError | None:
+        check()
         shown = look(roles, aws)
-        if all(role.key in shown and shown[role.key].text == text for role in roles):
-            return
-    raise TfdriverError(
+        unseen = [role.name for role in roles if role.key not in shown or shown[role.key].text != text]
+        return _not_shown(unseen) if unseen else None
+
+    until_none(problem, clock)
+
+
+def _not_shown(names: Iterable[str]) -> TfdriverError:
+    return TfdriverError(
         f"the policy {POLICY} was applied, but AWS does not show it",
-        where=", ".join(role.name for role in roles),
+        where=", ".join(names),
         hint="Run `tfdriver tighten --revoke-sessions` again",
     )
 

@@ -34,7 +34,7 @@ def wait_for_roles(roles: Iterable[Role], aws: Looks, clock: Clock, check: Calla
         problems = (_problem(r, found) for r, found in zip(roles, seen, strict=True))
         return next((problem for problem in problems if problem), None)
 
-    _until_none(look, clock)
+    until_none(look, clock)
     return live
 
 
@@ -53,10 +53,11 @@ def wait_until_settled(
         loose = next((seen[key] for key in keys if not seen[key].settled), None)
         return _not_settled(loose) if loose else None
 
-    _until_none(look, clock)
+    until_none(look, clock)
 
 
-def _until_none(look: Callable[[], TfdriverError | None], clock: Clock) -> None:
+def until_none(look: Callable[[], TfdriverError | None], clock: Clock) -> None:
+    """Return once `look` has found no problem twice in a row; raise its last one if it has not within 2 minutes."""
     in_a_row = 0
     problem: TfdriverError | None = None
     for _ in clock.attempts(LIMIT):

@@ -7,12 +7,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.fakes.world import FakeClock
 from tests.unit.builders import BAR, FOO
 from tests.unit.render.cases import ALL, EXAMPLE_TRUSTING, TEMPLATES
 from tests.unit.verify.answers import Calls, error
 from tfdriver import revoke
 from tfdriver.aws import AwsError
 from tfdriver.compositions import trusting_values
+from tfdriver.errors import TfdriverError
+from tfdriver.interrupts import InterruptedRunError, Interrupts
 from tfdriver.render import render
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 600000, tzinfo=UTC)
@@ -87,3 +90,40 @@ def test_the_file_is_rendered_only_where_it_is_wanted():
 
 def test_a_trusted_role_is_no_matter_of_it():
     assert BAR.key not in looked()
+
+
+class Shown:
+    """AWS that shows the policy in some answers, in turn; the last one again and again."""
+
+    def __init__(self, *shown: bool) -> None:
+        self.shown = list(shown)
+        self.asked = 0
+
+    def call(self, _account, _service, _ask):
+        shown = self.shown[min(self.asked, len(self.shown) - 1)]
+        self.asked += 1
+        if not shown:
+            raise error("NoSuchEntity")
+        return TEXT, 3600
+
+
+def wait(aws, check=lambda: None) -> None:
+    revoke.wait_until_shown([FOO], TEXT, aws, FakeClock().clock(), check)
+
+
+def test_it_is_shown_once_aws_has_shown_it_twice_in_a_row():
+    aws = Shown(False, True, False, True, True)
+    wait(aws)
+    assert aws.asked == 5
+
+
+def test_what_is_never_shown_is_said():
+    with pytest.raises(TfdriverError, match="foo_bar: the policy AWSRevokeOlderSessions was applied, but AWS does not"):
+        wait(Shown(False))
+
+
+def test_waiting_for_it_can_be_stopped():
+    interrupts = Interrupts()
+    interrupts.request()
+    with pytest.raises(InterruptedRunError):
+        wait(Shown(False), interrupts.check)
