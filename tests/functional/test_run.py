@@ -268,6 +268,62 @@ def test_plan_says_what_each_phase_would_change_and_changes_nothing(stage):
         assert not plan(session).differences
 
 
+def planned(stage):
+    with stage.session("plan") as session:
+        return [(p.phase, p.composition, [c.action for c in p.changes]) for p in plan(session).phases]
+
+
+def test_plan_pins_nothing_that_starts_exact(stage):
+    stage.run(up)
+    stage.world.change(lambda w: w["roles"].pop("arn:aws:iam::111111111111:role/foo_bar"))
+    assert planned(stage) == [
+        ("broad", "account_a", ["create"]),
+        ("connect", "account_b", []),
+        ("tighten", "account_a", []),
+    ]
+
+
+def test_plan_pins_only_the_roles_that_are_not_exact(stage):
+    stage.run(up)
+    spec = stage.project / "tfdriver.yaml"
+    foo_bar = spec.read_text().partition("  foo_bar:")[2].partition("  bar:")[0]
+    other = "  other:\n    account: account_b\n    module: team_b_bar_app\n"
+    spec.write_text(f"{spec.read_text()}\n  second:{foo_bar.replace('[bar]', '[bar, other]')}\n{other}")
+    with stage.session("plan") as session:
+        pinned = [c.address for p in plan(session).phases if p.phase == "tighten" for c in p.changes]
+    assert pinned == ["trust policy of role second"]
+
+
+def test_plan_refuses_what_up_refuses(stage):
+    stage.run(up)
+    forge(stage, FOREIGN)
+    (stage.project / "compositions/account_a/terraform.tfvars.json").unlink()
+    stage.world.change(lambda w: w.update(calls=[]))
+    with stage.session("plan") as session, pytest.raises(TfdriverError, match=r"tfdriver would write.*--overwrite"):
+        plan(session)
+    assert [c[0] for c in stage.world.calls()] == ["version"]
+    assert not (stage.project / "compositions/account_a/terraform.tfvars.json").exists()
+
+
+def test_plan_refuses_a_strangers_role(stage):
+    stage.run(up)
+    stage.world.change(lambda w: [r.update(tags={}) for r in w["roles"].values()])
+    (stage.project / "compositions/account_b/terraform.tfstate").unlink()
+    with stage.session("plan") as session, pytest.raises(TfdriverError, match="exists, not ours"):
+        plan(session)
+
+
+def test_a_plan_that_fails_leaves_no_values_of_phase_1(stage):
+    def killed(composition, action):
+        if action == "plan":
+            raise TfdriverError("stopped")
+
+    stage.progress.started = killed
+    with stage.session("plan") as session, pytest.raises(TfdriverError, match="stopped"):
+        plan(session)
+    assert not list(stage.project.rglob("phase-1.tfvars.json"))
+
+
 def test_what_was_not_confirmed_is_not_done(stage):
     def no(view):
         assert [a.caller for a in view.accounts] == [

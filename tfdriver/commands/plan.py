@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tfdriver import values
+from tfdriver import decide, values
+from tfdriver.commands.up import refuse_to_start
 from tfdriver.compositions import Composition, Side
 from tfdriver.decide import Kind, Phase
 from tfdriver.events import Outcome
 from tfdriver.files import write_whole
 from tfdriver.overview import Overview
 from tfdriver.session import Session
+from tfdriver.spec.model import Role
 from tfdriver.terraform import RUN_FOLDER
 
 
@@ -48,7 +50,11 @@ class Planned:
 
 
 def plan(session: Session) -> Planned:
-    """Return what each phase of `up` would change. Writes the compositions, changes nothing in AWS."""
+    """Return what each phase of `up` would change. Writes the compositions, changes nothing in AWS.
+
+    Raises TfdriverError where `up` would refuse to begin, before anything is written.
+    """
+    refuse_to_start(session)
     driver, workspace = session.driver, session.workspace
     with session.at_work():
         driver.prepare(workspace.compositions)
@@ -58,7 +64,9 @@ def plan(session: Session) -> Planned:
         for side, phase in ((Side.TRUSTED, Phase.CONNECT), (Side.TRUSTING, Phase.TIGHTEN)):
             for composition in workspace.compositions:
                 if composition.side is side:
-                    planned = _pinning(composition) if composition in new else _changes(driver.plan(composition))
+                    planned = (
+                        _pinning(session, composition) if composition in new else _changes(driver.plan(composition))
+                    )
                     phases.append(PhasePlan(phase, composition.name, planned))
     return Planned(session.overview("up"), tuple(phases))
 
@@ -67,15 +75,29 @@ def _opening(session: Session, composition: Composition) -> PhasePlan:
     """Plan phase 1 with its own values, leaving those in the composition's folder alone."""
     opening = values.opening(session.spec, composition, session.seen, session.driver.now())
     path = session.workspace.path(composition) / RUN_FOLDER / "phase-1.tfvars.json"
-    _write_private(path, opening)
-    outcome = session.driver.plan(composition, path)
-    path.unlink()
+    try:
+        _write_private(path, opening)
+        outcome = session.driver.plan(composition, path)
+    finally:
+        path.unlink(missing_ok=True)
     return PhasePlan(Phase.BROAD, composition.name, _changes(outcome))
 
 
-def _pinning(composition: Composition) -> tuple[Change, ...]:
-    """Say what phase 3 changes after a phase 1 that only exists as a plan yet: the trust policies, nothing else."""
-    return tuple(Change("update", f"trust policy of role {role.name}") for role in composition.roles)
+def _pinning(session: Session, composition: Composition) -> tuple[Change, ...]:
+    """Say what phase 3 changes after a phase 1 that only exists as a plan yet: trust policies, nothing else."""
+    return tuple(
+        Change("update", f"trust policy of role {role.name}")
+        for role in composition.roles
+        if not _exact_after_phase_1(session, role)
+    )
+
+
+def _exact_after_phase_1(session: Session, role: Role) -> bool:
+    state, wanted = session.seen.states[role.key], session.spec.trusted_by(role)
+    if state.kind is not Kind.ABSENT:
+        return state.settled
+    opening = decide.opening(state, wanted, session.seen.existing(), session.driver.now())
+    return opening == decide.tightened(role, wanted)
 
 
 def _changes(outcome: Outcome) -> tuple[Change, ...]:

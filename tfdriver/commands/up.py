@@ -20,6 +20,12 @@ _FOREIGN = (
 )
 
 
+def refuse_to_start(session: Session) -> None:
+    """Raise TfdriverError where `up` may not begin: a role is not ours, or its trust is none that we would write."""
+    refuse_strangers(session.workspace.compositions, session.seen, session.workspace.listed_roles())
+    refuse(session.seen.states, frozenset({Kind.FOREIGN, Kind.UNREADABLE}), _FOREIGN)
+
+
 def up(
     session: Session,
     confirm: Callable[[Overview], None],
@@ -32,8 +38,7 @@ def up(
     confirm: shown the overview, raises to stop; prove: verifies it at the end, unless the trust is still broad then.
     Raises HalfWayError if it fails while a broad trust is in force.
     """
-    refuse_strangers(session.workspace.compositions, session.seen, session.workspace.listed_roles())
-    refuse(session.seen.states, frozenset({Kind.FOREIGN, Kind.UNREADABLE}), _FOREIGN)
+    refuse_to_start(session)
     compositions = session.workspace.compositions
     confirm(session.overview("up"))
     with session.at_work() as driver:
