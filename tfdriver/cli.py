@@ -83,7 +83,10 @@ class _Global:
 
 
 class _Group(click.Group):
-    """Names the nearest command when one is misspelt."""
+    """Names the nearest command when one is misspelt, and lists commands in the order in which people meet them."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        return list(self.commands)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -106,6 +109,8 @@ def cli(ctx: click.Context, project: Path, verbose: bool) -> None:
     \b
     Try it without an AWS account:
       tfdriver demo
+    Start a project of your own:
+      tfdriver init my-project
     """
     ctx.obj = _Global(project, verbose)
 
@@ -184,7 +189,9 @@ def up(
     timeout: float | None,
     lock_timeout: float | None,
 ) -> int:
-    """Connect the accounts: broad trust, the trusted side, exact trust; then verify it.
+    """Connect the accounts: the three phases, then verify.
+
+    Phase 1 creates the trusting roles with a broad trust, phase 2 the trusted side, phase 3 makes the trust exact.
 
     \b
     Example:
@@ -289,10 +296,10 @@ def destroy(options: _Global, yes: bool, as_json: bool, timeout: float | None, l
 def status(
     options: _Global, drift: bool, who: bool, detailed_exitcode: bool, as_json: bool, timeout: float | None
 ) -> int:
-    """Show what is deployed and who is trusted; works with one side's credentials.
+    """Show what is deployed and who is trusted.
 
-    Exits 0, or 1 if no account can be seen. With --detailed-exitcode: 2 if anything seen is not as `up` leaves it, else
-    1 if anything could not be seen.
+    One side's credentials are enough. Exits 0, or 1 if no account can be seen. With --detailed-exitcode: 2 if anything
+    seen is not as `up` leaves it, else 1 if anything could not be seen.
 
     \b
     Example:
@@ -323,9 +330,10 @@ def status(
 @_JSON
 @click.pass_obj
 def report(options: _Global, file: Path, verify: bool, who: bool, as_json: bool) -> int:
-    """Write one page for the security team: who trusts whom, since when, proven how.
+    """Write a page for the security team: who trusts whom.
 
-    The page needs nothing from elsewhere, and holds no external ids. Exits 1 if --verify does not pass.
+    It also says since when, and proven how. The page needs nothing from elsewhere, and holds no external ids. Exits 1
+    if --verify does not pass.
 
     \b
     Example:
@@ -357,9 +365,10 @@ def report(options: _Global, file: Path, verify: bool, who: bool, as_json: bool)
 @_JSON
 @click.pass_obj
 def policy(options: _Global, purpose: str, account: str | None, as_json: bool) -> None:
-    """Print the IAM policy that the operator needs in each account, and no more.
+    """Print the IAM policies that the operator needs, and no more.
 
-    Looks at the spec and the modules only: asks AWS nothing. What cannot be told from them is said on stderr.
+    One or more for each account. Looks at the spec and the modules only: asks AWS nothing. What cannot be told from
+    them is said on stderr.
 
     \b
     Example:
@@ -433,11 +442,14 @@ def graph(options: _Global, form: str, file: Path | None, phases: bool, live: bo
 @click.option("--fire", metavar="RULE", help="Inside a sandbox: fire the schedule of an event rule now.")
 @click.pass_obj
 def sandbox(options: _Global, command: tuple[str, ...], log: Path | None, faults: Path | None, fire: str | None) -> int:
-    """Run a command (default: a shell) against a local, two-account AWS.
+    """Run a command (default: a shell) against a local AWS.
+
+    It has the accounts of tfdriver.yaml, and is gone, with everything in it, when the command ends.
 
     \b
-    Example:
-      tfdriver sandbox -- sh -c 'tfdriver up --yes && aws --profile account_b lambda list-functions'
+    Examples:
+      tfdriver sandbox
+      tfdriver sandbox -- tfdriver up --yes
     """
     if fire:
         Output(as_json=True).result("sandbox", sandbox_command.fire(fire, os.environ))
@@ -448,7 +460,9 @@ def sandbox(options: _Global, command: tuple[str, ...], log: Path | None, faults
 @cli.command()
 @click.argument("name", type=click.Choice(sorted(schema_command.NAMES)), metavar="NAME")
 def schema(name: str) -> None:
-    """Print the JSON Schema of tfdriver.yaml (spec), or of what a command prints with --json.
+    """Print the JSON Schema of a command's --json, or of the spec.
+
+    NAME is spec, for tfdriver.yaml, or a command; run is what up, tighten and destroy have in common.
 
     \b
     Example:
@@ -460,7 +474,10 @@ def schema(name: str) -> None:
 @cli.command()
 @_JSON
 def demo(as_json: bool) -> None:
-    """Tell the whole story in the sandbox, start to end; needs no AWS account.
+    """Tell the whole story in a local AWS; needs no AWS account.
+
+    It scaffolds a project in a temporary folder and takes it through the three phases; after each, an intruder tries to
+    get in. Then it destroys everything.
 
     \b
     Example:

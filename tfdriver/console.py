@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from functools import singledispatchmethod
+from pathlib import Path
 from typing import Any, TextIO, cast
 
 from pydantic import TypeAdapter
@@ -204,10 +205,13 @@ class Output:
 
     @_text.register
     def _(self, value: InitResult) -> None:
-        for path in value.files:
-            self._out.print(f"wrote {escape(str(path))}")
-        for step in value.next_steps:
-            self._out.print(escape(step), style="bold")
+        modules = sorted({Path(file).parts[1] for file in value.files if file.count("/") > 1})
+        self._out.print(f"[bold]A new project in {escape(str(value.root))}[/bold]")
+        self._out.print("  tfdriver.yaml  the accounts, the roles, and who trusts whom")
+        self._out.print(f"  modules/       what the roles are made of: {escape(', '.join(modules))}")
+        self._out.print("[bold]Next[/bold]")
+        for number, step in enumerate(value.next_steps, start=1):
+            self._out.print(f"  {number}. {escape(step)}")
 
 
 def _composition(found: CompositionStatus) -> str:

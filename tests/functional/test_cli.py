@@ -24,6 +24,21 @@ def test_every_command_has_help_with_an_example_and_is_in_the_readme(name, capsy
     assert f"`tfdriver {name}" in (ROOT / "README.md").read_text()
 
 
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_help_fits_into_80_columns_and_nothing_is_cut(name, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert cli.run([*name.split(), "-h"]) == 0
+    lines = capsys.readouterr().out.splitlines()[1:]  # the usage line has dots of its own
+    assert [line for line in lines if len(line) > 80 or line.endswith("...")] == []
+
+
+def test_commands_are_listed_in_the_order_in_which_people_meet_them(capsys):
+    cli.run(["-h"])
+    listed = re.findall(r"^  (\w+) ", capsys.readouterr().out.partition("Commands:")[2], re.MULTILINE)
+    assert listed[:4] == ["init", "render", "plan", "up"]
+    assert sorted(listed) == COMMANDS
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_says_what_it_is_for(name):
     for parameter in cli.cli.commands[name].params:
@@ -75,6 +90,21 @@ def test_a_missing_spec_says_where_it_looked(tmp_path, capsys):
     said = capsys.readouterr().err
     assert str(tmp_path / "tfdriver.yaml") in said.replace("\n", "")
     assert "tfdriver init" in said
+
+
+def test_init_says_where_what_to_edit_and_what_to_run_and_lists_no_files(tmp_path, capsys):
+    assert cli.run(["init", str(tmp_path / "p")]) == 0
+    said = capsys.readouterr().out
+    for words in (
+        f"project in {tmp_path / 'p'}\n",
+        "  tfdriver.yaml ",
+        "  modules/ ",
+        f"`cd {tmp_path / 'p'}`",
+        "`tfdriver up`",
+    ):
+        assert words in said
+    assert "main.tf" not in said
+    assert len(said.splitlines()) < 10
 
 
 def test_json_is_one_object_on_stdout_and_text_goes_to_stderr(tmp_path, capsys):

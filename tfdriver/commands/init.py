@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +12,10 @@ from tfdriver.errors import TfdriverError
 from tfdriver.files import write_whole
 
 NEXT_STEPS: tuple[str, ...] = (
-    "Try it as it is, in a local AWS: tfdriver sandbox -- tfdriver up --yes",
-    "Run `tfdriver destroy` in a sandbox before you leave it: its states stay in compositions/",
-    "Put your account ids, profiles and region into tfdriver.yaml",
-    "See what would be done: tfdriver plan",
-    "Do it: tfdriver up",
+    "Try it as it is, in a local AWS: `tfdriver sandbox` opens a shell; there `tfdriver up`, then `tfdriver destroy`",
+    'Put your account ids, profiles and regions into tfdriver.yaml, where it says "->"',
+    "See what would be done: `tfdriver plan`",
+    "Do it: `tfdriver up`",
 )
 
 
@@ -23,7 +23,7 @@ NEXT_STEPS: tuple[str, ...] = (
 class InitResult:
     """A new project. root: its folder, absolute; files: what was written, as paths below it, sorted.
 
-    next_steps: sentences for people.
+    next_steps: sentences for people, in the order in which they are best done.
     """
 
     root: Path
@@ -39,10 +39,10 @@ def init(directory: Path) -> InitResult:
     """
     root = directory.absolute()
     files = _scaffold()
-    next_steps = NEXT_STEPS
+    next_steps: tuple[str, ...] = () if root == Path.cwd() else (f"Go there: `cd {shlex.quote(str(directory))}`",)
     if (root / ".gitignore").is_file():
         lines = [line for line in files.pop(".gitignore").read_text(encoding="utf-8").splitlines() if line[:1] != "#"]
-        next_steps = (f"Add to .gitignore: {' '.join(lines)}", *next_steps)
+        next_steps = (*next_steps, f"Add to .gitignore: {' '.join(lines)}")
     _refuse_existing(root, files)
     for name, source in files.items():
         path = root / name
@@ -52,7 +52,7 @@ def init(directory: Path) -> InitResult:
         except OSError as error:
             raise TfdriverError(f"cannot write it: {error.strerror}", where=str(path)) from error
         write_whole(path, data)
-    return InitResult(root, tuple(sorted(files)), next_steps)
+    return InitResult(root, tuple(sorted(files)), (*next_steps, *NEXT_STEPS))
 
 
 def _scaffold() -> dict[str, Path]:

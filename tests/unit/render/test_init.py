@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tfdriver import assets
-from tfdriver.commands.init import init
+from tfdriver.commands.init import NEXT_STEPS, init
 from tfdriver.errors import TfdriverError
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "tfdriver.yaml"
@@ -67,4 +67,10 @@ def test_a_gitignore_that_is_there_is_left_alone_and_spoken_of(tmp_path: Path) -
     done = init(tmp_path)
     assert (tmp_path / ".gitignore").read_text() == "mine\n"
     assert ".gitignore" not in done.files
-    assert "*.tfstate" in done.next_steps[0]
+    assert "*.tfstate" in done.next_steps[1]
+
+
+def test_the_next_steps_begin_where_the_user_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert init(Path("my project")).next_steps[0] == "Go there: `cd 'my project'`"
+    assert init(Path()).next_steps == NEXT_STEPS
