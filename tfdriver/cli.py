@@ -118,6 +118,11 @@ def cli(ctx: click.Context, project: Path, verbose: bool) -> None:
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 _YES = click.option("--yes", "--auto-approve", "yes", is_flag=True, help="Do not ask.")
 _TIMEOUT = click.option("--timeout", type=_Seconds(), help="Longest time for one Terraform command, e.g. 10m.")
+_ANALYZER = click.option(
+    "--access-analyzer",
+    is_flag=True,
+    help="Also ask IAM Access Analyzer about the trusts (AWS charges).",
+)
 _LOCK = click.option("--lock-timeout", type=_Seconds(), default=None, help="How long to wait for another run.")
 
 
@@ -149,12 +154,18 @@ def render(options: _Global, as_json: bool) -> None:
 
 @cli.command()
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if there are changes, as terraform plan does.")
+@_ANALYZER
 @_JSON
 @_TIMEOUT
 @_LOCK
 @click.pass_obj
 def plan(
-    options: _Global, detailed_exitcode: bool, as_json: bool, timeout: float | None, lock_timeout: float | None
+    options: _Global,
+    detailed_exitcode: bool,
+    access_analyzer: bool,
+    as_json: bool,
+    timeout: float | None,
+    lock_timeout: float | None,
 ) -> int:
     """Show what each phase would change.
 
@@ -163,7 +174,7 @@ def plan(
       tfdriver plan --detailed-exitcode
     """
     output = Output(as_json=as_json)
-    with _session("plan", options, output, timeout, lock_timeout) as session:
+    with _session("plan", options, output, timeout, lock_timeout, access_analyzer=access_analyzer) as session:
         planned = plan_command.plan(session)
     code = Exit.DIFFERENCES if detailed_exitcode and planned.differences else Exit.DONE
     if not as_json:
@@ -176,6 +187,7 @@ def plan(
 @_YES
 @click.option("--no-tighten", is_flag=True, help="Stop after phase 2, with the broad trust in force (exit code 3).")
 @click.option("--no-verify", is_flag=True, help="Do not verify at the end, as `tfdriver verify` does.")
+@_ANALYZER
 @_JSON
 @_TIMEOUT
 @_LOCK
@@ -185,6 +197,7 @@ def up(
     yes: bool,
     no_tighten: bool,
     no_verify: bool,
+    access_analyzer: bool,
     as_json: bool,
     timeout: float | None,
     lock_timeout: float | None,
@@ -200,7 +213,7 @@ def up(
     output = Output(as_json=as_json)
     confirm = _confirmation(output, yes)
     prove = None if no_verify else partial(verify_command.verify, aws=Aws())
-    with _session("up", options, output, timeout, lock_timeout) as session:
+    with _session("up", options, output, timeout, lock_timeout, access_analyzer=access_analyzer) as session:
         done = up_command.up(session, confirm, tighten=not no_tighten, prove=prove)
     output.result("up", done, done.exit_code)
     return done.exit_code
@@ -362,9 +375,10 @@ def report(options: _Global, file: Path, verify: bool, who: bool, as_json: bool)
     help="What the operator is to run; up includes the verify at its end.",
 )
 @click.option("--account", metavar="NAME", help="Only that account's: exactly one document, if one is enough.")
+@click.option("--access-analyzer", is_flag=True, help="Also what --access-analyzer of plan and up takes.")
 @_JSON
 @click.pass_obj
-def policy(options: _Global, purpose: str, account: str | None, as_json: bool) -> None:
+def policy(options: _Global, purpose: str, account: str | None, access_analyzer: bool, as_json: bool) -> None:
     """Print the IAM policies that the operator needs, and no more.
 
     One or more for each account. Looks at the spec and the modules only: asks AWS nothing. What cannot be told from
@@ -375,7 +389,7 @@ def policy(options: _Global, purpose: str, account: str | None, as_json: bool) -
       tfdriver policy --account account_a > a.json
       aws iam create-policy --policy-name tfdriver --policy-document file://a.json
     """
-    found = policy_command.policy(options.project, Purpose(purpose), account)
+    found = policy_command.policy(options.project, Purpose(purpose), account, access_analyzer=access_analyzer)
     Output(as_json=as_json).result("policy", found)
 
 
@@ -492,14 +506,21 @@ def demo(as_json: bool) -> None:
 
 @contextmanager
 def _session(
-    command: str, options: _Global, output: Output, timeout: float | None, lock_timeout: float | None
+    command: str,
+    options: _Global,
+    output: Output,
+    timeout: float | None,
+    lock_timeout: float | None,
+    *,
+    access_analyzer: bool = False,
 ) -> Iterator[Session]:
     dropped = ignored(os.environ)
     if dropped:
         output.warn(f"{', '.join(dropped)} would change what Terraform does, and is not passed on to it")
     with output.progress() as progress:
         tools = real_tools(os.environ, progress, Interrupts())
-        chosen = Options(options.project, timeout, lock_timeout or 0, lint=command in ("plan", "up"))
+        lint = command in ("plan", "up")
+        chosen = Options(options.project, timeout, lock_timeout or 0, lint=lint, access_analyzer=access_analyzer)
         with open_session(command, chosen, tools) as session:
             yield session
 

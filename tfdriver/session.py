@@ -14,6 +14,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from tfdriver.analyzer import analyze
 from tfdriver.aws import Aws, Caller, known_regions, profile_region
 from tfdriver.clock import Clock
 from tfdriver.driver import Asks, Driver, Progress
@@ -21,7 +22,7 @@ from tfdriver.environment import terraform_environment
 from tfdriver.errors import TfdriverError
 from tfdriver.halfway import loud, loud_if_refused
 from tfdriver.interrupts import Interrupts
-from tfdriver.lint import warnings
+from tfdriver.lint import Finding, warnings
 from tfdriver.lint_module import lint_project
 from tfdriver.lock import locked
 from tfdriver.mirror import cli_config
@@ -43,13 +44,15 @@ _ROOM_NEEDED = 20_000_000  # bytes: states, logs and rendered files of a run, wi
 class Options:
     """What a user may set for a run. timeout: seconds per Terraform command; lock_timeout: seconds to wait.
 
-    lint: whether to look for dangerous policies first; errors stop, warnings are told.
+    lint: whether to look for dangerous policies first; errors stop, warnings are told. access_analyzer: whether to ask
+    IAM Access Analyzer too.
     """
 
     project: Path
     timeout: float | None = None
     lock_timeout: float = 0
     lint: bool = False
+    access_analyzer: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,8 +115,8 @@ def read_spec(project: Path) -> Spec:
 def open_session(command: str, options: Options, tools: Tools) -> Iterator[Session]:
     """Give the opened project inside the `with` block. command: for others to be told who is at work."""
     spec = read_spec(options.project)
-    for finding in warnings(lint_project(spec)) if options.lint else ():
-        tools.progress.note(f"warning: {finding}")
+    if options.lint:
+        _tell(tools, lint_project(spec))
     with tempfile.TemporaryDirectory(prefix="tfdriver-") as private:
         program = find_program(tools.environ)
         environment = terraform_environment(tools.environ, cli_config(tools.environ, Path(private)))
@@ -128,7 +131,15 @@ def open_session(command: str, options: Options, tools: Tools) -> Iterator[Sessi
             driver = Driver(workspace, tools.aws, settings, tools.progress, timeline, tools.clock)
             seen = driver.observe()
             with loud_if_refused(driver, seen) if command in _CHANGING else nullcontext():
+                if options.access_analyzer:
+                    _tell(tools, analyze(spec, seen, tools.aws, driver.now()))
                 yield Session(spec, workspace, driver, program, version, callers, seen, tools)
+
+
+def _tell(tools: Tools, findings: list[Finding]) -> None:
+    """Show findings that are warnings. Raises TfdriverError if one is an error."""
+    for finding in warnings(findings):
+        tools.progress.note(f"warning: {finding}")
 
 
 def _check_folder(root: Path) -> None:

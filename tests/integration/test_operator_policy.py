@@ -73,7 +73,7 @@ def allowed(call: dict[str, Any]) -> bool:
 
 
 def printed(world: World, account: str) -> Document:
-    return json.loads(world.tfdriver("policy", "--account", account).stdout)
+    return json.loads(world.tfdriver("policy", "--access-analyzer", "--account", account).stdout)
 
 
 def without(document: Document, sid: str) -> Document:
@@ -141,7 +141,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
         operators.give("account_b", without(everything, "PassRolesToLambda"))
         refused["PassRolesToLambda"] = operators.run("up", "--yes")
         operators.give("account_b", everything)
-        done["up"] = operators.run("up", "--yes")
+        done["up"] = operators.run("up", "--yes", "--access-analyzer")
 
         operators.give("account_b", without(everything, "TryTrustingRoles"))
         refused["TryTrustingRoles"] = operators.run("verify", "--timeout", "2s")

@@ -40,16 +40,19 @@ class Policies:
     limit: int = MAX_CHARACTERS
 
 
-def policy(project: Path, purpose: Purpose, account: str | None = None) -> Policies:
+def policy(project: Path, purpose: Purpose, account: str | None = None, *, access_analyzer: bool = False) -> Policies:
     """Return the operator's policies in the accounts that have roles, or in one account.
 
-    Raises TfdriverError for a bad spec, or an account that is not in it or has no roles.
+    access_analyzer: whether `plan` and `up` are to ask IAM Access Analyzer too. Raises TfdriverError for a bad spec, or
+    an account that is not in it or has no roles.
     """
     spec = read_spec(project)
     used = [found for found in spec.accounts.values() if any(r.account.name == found.name for r in spec.roles.values())]
     if account is not None:
         used = [_chosen(spec, used, account)]
-    return Policies(purpose, tuple(_of_account(spec, found, purpose) for found in used))
+    return Policies(
+        purpose, tuple(_of_account(spec, found, purpose, access_analyzer=access_analyzer) for found in used)
+    )
 
 
 def _chosen(spec: Spec, used: list[Account], name: str) -> Account:
@@ -62,9 +65,9 @@ def _chosen(spec: Spec, used: list[Account], name: str) -> Account:
     raise TfdriverError(f"no role is in account {name}", where="--account", hint="Its operator needs no permissions")
 
 
-def _of_account(spec: Spec, account: Account, purpose: Purpose) -> AccountPolicy:
+def _of_account(spec: Spec, account: Account, purpose: Purpose, *, access_analyzer: bool) -> AccountPolicy:
     makings = {role.key: making(role, spec.root, arn_of) for role in spec.roles.values()}
-    found, notes = statements(spec, account, makings, purpose)
+    found, notes = statements(spec, account, makings, purpose, access_analyzer=access_analyzer)
     cut = documents(found)
     if len(cut) > _ATTACHABLE:
         notes.append(f"these are {len(cut)} policies; a user or role takes {_ATTACHABLE}, unless AWS allows you more")

@@ -61,11 +61,11 @@ class Statement:
 
 
 def statements(
-    spec: Spec, account: Account, makings: Mapping[str, Making], purpose: Purpose
+    spec: Spec, account: Account, makings: Mapping[str, Making], purpose: Purpose, *, access_analyzer: bool = False
 ) -> tuple[list[Statement], list[str]]:
     """Return what the operator needs in an account, and sentences on what cannot be told from here.
 
-    makings: what the module of each role makes, by role key.
+    makings: what the module of each role makes, by role key; access_analyzer: whether `up` and `plan` are run with it.
     """
     found: dict[str, Statement] = {}
     unseen: dict[str, None] = {}
@@ -74,6 +74,9 @@ def statements(
             continue
         making = makings[role.key]
         parts = [*_own(spec, role, purpose)]
+        if access_analyzer and role.trusts and purpose.creates:  # these actions are on no resource in particular
+            checks = ("access-analyzer:CheckNoNewAccess", "access-analyzer:ValidatePolicy")
+            parts.append(_allow("AskAccessAnalyzer", checks, "*"))
         for made in making.resources:
             parts += [*_managed(made, purpose), *(_probes(made, role) if making.has_probe and purpose.verifies else ())]
         for statement in parts:

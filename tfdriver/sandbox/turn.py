@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tfdriver.evaluator import Decision, Effect, Request, account_of, authorize, find_trust
+from tfdriver.sandbox import analyzer, sts, trail
 from tfdriver.sandbox import functions as lambdas
-from tfdriver.sandbox import sts, trail
 from tfdriver.sandbox.answers import AwsError, refusal
 from tfdriver.sandbox.callers import Caller, context, identify
 from tfdriver.sandbox.calllog import CallLog, Entry
@@ -89,6 +89,8 @@ class Turn:
                 return self._sts(caller)
             if call.service == "cloudtrail" and call.operation == "LookupEvents":
                 return trail.lookup_events(call, caller.account, parts.log.latest())
+            if call.service == "access-analyzer":
+                return analyzer.answer(call)
             if call.service == "iam" and call.operation in PARAMETER:
                 return parts.trusts.save(call, self.message, caller.account)
             if call.service == "lambda" and call.text("Role"):
