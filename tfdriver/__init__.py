@@ -9,7 +9,7 @@ Read this first. What flows through the program, and where each stage lives:
 5. `render`        `Composition` + `templates/` -> the text of each file; `folder` writes, `package` zips.
 6. `driver`        runs the phases: write values, apply (`terraform` is the one door), check with AWS.
 7. `commands`      one file per command: stages 1 to 6 strung together, returning a value.
-8. `cli`, `console`  options in, text or JSON out.
+8. `cli`, `console`  options in, text or JSON out. What happens meanwhile: `telling` says to whom, `progress` shows it.
 
 Beside that: `adopt` and `recover` take up what a crash left; `verify` proves by real calls who gets in; `timeline`
 records who was trusted when; `lint` looks for dangerous policies, `analyzer` asks AWS about them; `explain`, `graph`,

@@ -20,6 +20,7 @@ from tfdriver.events import Event
 from tfdriver.mirror import cli_config
 from tfdriver.program import check_version, find_program
 from tfdriver.session import Options, Tools
+from tfdriver.telling import tell
 from tfdriver.terraform import Root, Settings
 
 # Counts what others do with a resource; who attached what shows in the roles themselves.
@@ -53,14 +54,13 @@ def looking(options: Options, tools: Tools) -> Iterator[Callable[[Path, Composit
             if not (folder / ".terraform").is_dir():
                 return Drift(problem="drift not looked for: not initialised here, run `tfdriver plan` first")
 
-            started = tools.clock.monotonic()
-            tools.progress.started(composition.name, "plan")
+            def plan() -> Mapping[str, Any]:
+                return Root(folder, settings, _ignore).drift(Path(private) / f"{composition.name}.plan")
+
             try:
-                shown = Root(folder, settings, _ignore).drift(Path(private) / f"{composition.name}.plan")
+                return Drift(differences(tell(tools.progress, tools.clock, composition.name, "plan", plan)))
             except TfdriverError as error:
                 return Drift(problem=f"drift not looked for: {error}".rstrip("."))
-            tools.progress.ended(composition.name, "plan", None, tools.clock.monotonic() - started)
-            return Drift(differences(shown))
 
         yield look
 

@@ -21,32 +21,14 @@ from tfdriver.settle import wait_for_roles, wait_until_settled
 from tfdriver.spec.model import Spec
 from tfdriver.strays import clashes
 from tfdriver.survey import Calls
-from tfdriver.terraform import Root, Settings, TerraformError
+from tfdriver.telling import Progress, tell
+from tfdriver.terraform import Root, Settings, TerraformError, together
 from tfdriver.timeline import Exposure, Timeline, exposures
 from tfdriver.workspace import Workspace
 
 
 class Asks(Looks, Identifies, Calls, Protocol):
     """What driving needs of AWS; `aws.Aws` is one."""
-
-
-class Progress(Protocol):
-    """Who is told what happens, while it happens."""
-
-    def phase(self, title: str) -> None:
-        """Say that a phase starts."""
-
-    def started(self, composition: str, action: str) -> None:
-        """Say that Terraform starts in a composition; action: `init`, `apply`, `destroy` or `plan`."""
-
-    def event(self, composition: str, event: Event) -> None:
-        """Pass on one event of Terraform."""
-
-    def ended(self, composition: str, action: str, changes: Changes | None, seconds: float) -> None:
-        """Say that Terraform succeeded in a composition."""
-
-    def note(self, text: str) -> None:
-        """Say one sentence."""
 
 
 # Values of a composition, given the names of roles that are known to exist whatever AWS shows.
@@ -179,11 +161,7 @@ class Driver:
 
     def plan(self, composition: Composition, var_file: Any = None) -> Outcome:
         """Return what apply would do in a composition that was prepared."""
-        self._progress.started(composition.name, "plan")
-        started = self._clock.monotonic()
-        result = self._root(composition).plan(var_file)
-        self._progress.ended(composition.name, "plan", result.changes, self._clock.monotonic() - started)
-        return result
+        return self._tell(composition, "plan", lambda: self._root(composition).plan(var_file))
 
     def _side(self, side: Side) -> list[Composition]:
         return [c for c in self._workspace.compositions if c.side is side]
@@ -204,10 +182,10 @@ class Driver:
         return Root(self._workspace.path(composition), self._terraform, on_event)
 
     def _init(self, composition: Composition) -> None:
-        started = self._clock.monotonic()
-        self._progress.started(composition.name, "init")
-        self._root(composition).init()
-        self._progress.ended(composition.name, "init", None, self._clock.monotonic() - started)
+        self._tell(composition, "init", self._root(composition).init)
+
+    def _tell(self, composition: Composition, action: str, do: Callable[[], Outcome]) -> Outcome:
+        return tell(self._progress, self._clock, composition.name, action, do, lambda done: str(done.changes or ""))
 
     def _apply(self, phase: Phase, compositions: list[Composition], values_of: ValuesOf) -> list[Step]:
         self._terraform.interrupts.check()
@@ -215,7 +193,17 @@ class Driver:
         chosen = {composition.name: values_of(composition, _NONE) for composition in compositions}
         for composition in compositions:
             self._workspace.write(composition, chosen[composition.name])
-        return side_by_side(lambda c: self._apply_one(phase, c, chosen[c.name], values_of), compositions)
+
+        def apply(composition: Composition) -> Step | TerraformError:
+            try:
+                return self._apply_one(phase, composition, chosen[composition.name], values_of)
+            except TerraformError as error:
+                return error
+
+        done = side_by_side(apply, compositions)
+        if errors := [found for found in done if isinstance(found, TerraformError)]:
+            raise together(errors)
+        return [found for found in done if isinstance(found, Step)]
 
     def _apply_one(
         self, phase: Phase, composition: Composition, chosen: Mapping[str, Any], values_of: ValuesOf
@@ -259,14 +247,11 @@ class Driver:
     def _run(self, phase: Phase, composition: Composition, action: str, applied: Mapping[str, Any]) -> Step:
         self._terraform.interrupts.check()
         self._workspace.keep_state(composition)
-        self._progress.started(composition.name, action)
         started, clock = self._clock.now(), self._clock.monotonic()
         root = self._root(composition, self._timeline.watch(composition, applied.get("trust_policies", {})))
-        result = root.destroy() if action == "destroy" else root.apply()
+        result = self._tell(composition, action, root.destroy if action == "destroy" else root.apply)
         seconds = self._clock.monotonic() - clock
-        changes = result.changes or Changes()
-        self._progress.ended(composition.name, action, changes, seconds)
-        return Step(str(phase), composition.name, changes, started, seconds, result.outputs)
+        return Step(str(phase), composition.name, result.changes or Changes(), started, seconds, result.outputs)
 
     def _check_arns(self, step: Step, output: str) -> None:
         """Refuse to go on where a module made another role than the one the spec (and so the guard) names."""

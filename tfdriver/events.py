@@ -79,6 +79,14 @@ class Outcome:
         return tuple(d for d in self.diagnostics if d.severity == "error")
 
 
+def follow(event: Event, in_flight: set[str]) -> None:
+    """Keep the addresses of the resources that an apply is working on, as its events come in."""
+    if event.type == "apply_start":
+        in_flight.add(event.address)
+    elif event.type in ("apply_complete", "apply_errored"):
+        in_flight.discard(event.address)
+
+
 def parse_line(line: str) -> Event | None:
     """Return the event of one line, or None for a line that is not one (a crash may cut or mix lines)."""
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import suppress
+from dataclasses import dataclass, field
 from types import TracebackType
 
 from rich.console import Console
@@ -12,8 +13,9 @@ from rich.live import Live
 from rich.markup import escape
 from rich.spinner import Spinner
 from rich.table import Table
+from rich.text import Text
 
-from tfdriver.events import STOPPING, Changes, Event
+from tfdriver.events import STOPPING, Event, follow
 
 _DONE = {"create": "created", "update": "updated", "delete": "deleted", "replace": "replaced"}
 
@@ -37,26 +39,28 @@ class PlainProgress:
         """Say that a phase starts."""
         self._say(f"[bold]{escape(title)}[/bold]")
 
-    def started(self, composition: str, action: str) -> None:
-        """Say that Terraform starts."""
-        self._say(f"  {composition}: {action} ...")
+    def started(self, name: str, action: str) -> None:
+        """Say that work starts."""
+        self._say(f"  {escape(name)}: {escape(action)} ...")
 
-    def event(self, composition: str, event: Event) -> None:
-        """Say which resource was made, and every warning and error of Terraform."""
+    def event(self, name: str, event: Event) -> None:
+        """Say which resource was made, and every warning of Terraform; its errors are in what the run ends with."""
         if event.type == "apply_complete" and event.action != "read":
             done = _DONE.get(event.action, event.action)
-            self._say(f"  {composition}: [green]{done}[/green] {escape(event.address)} ({event.seconds:.0f} s)")
+            self._say(f"  {name}: [green]{done}[/green] {escape(event.address)} ({event.seconds:.0f} s)")
         elif event.type == STOPPING:
-            self._say(f"  {composition}: [yellow]{escape(event.message)}[/yellow]")
-        elif event.type == "diagnostic":
-            severity = event.body["diagnostic"]["severity"]
-            color = "red" if severity == "error" else "yellow"
-            self._say(f"  {composition}: [{color}]{escape(' '.join(event.message.split()))}[/{color}]")
+            self._say(f"  {name}: [yellow]{escape(event.message)}[/yellow]")
+        elif event.type == "diagnostic" and event.body["diagnostic"]["severity"] != "error":
+            self._say(f"  {name}: [yellow]{escape(' '.join(event.message.split()))}[/yellow]")
 
-    def ended(self, composition: str, action: str, changes: Changes | None, seconds: float) -> None:
+    def ended(self, name: str, action: str, seconds: float, result: str = "") -> None:
         """Say what an action came to."""
-        what = f": {changes}" if changes else ""
-        self._say(f"  {composition}: {action} done in {seconds:.1f} s{what}")
+        what = f": {escape(result)}" if result else ""
+        self._say(f"  {escape(name)}: {escape(action)} done in {seconds:.1f} s{what}")
+
+    def failed(self, name: str, action: str, seconds: float) -> None:
+        """Say that an action was not done."""
+        self._say(f"  {escape(name)}: [red]{escape(action)} not done[/red] after {seconds:.1f} s")
 
     def note(self, text: str) -> None:
         """Say one sentence."""
@@ -67,12 +71,21 @@ class PlainProgress:
             self._console.print(markup, highlight=False, soft_wrap=True)
 
 
+@dataclass
+class _Work:
+    """What is under way since when. in_flight: addresses of the resources that a Terraform is working on."""
+
+    since: float
+    in_flight: set[str] = field(default_factory=set)
+    spinner: Spinner = field(default_factory=lambda: Spinner("dots", style="cyan"))
+
+
 class LiveProgress(PlainProgress):
-    """As PlainProgress, with a line per running Terraform below: what it is doing and for how long."""
+    """As PlainProgress, with a line below for each thing under way: what it is doing and for how long."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
-        self._running: dict[str, tuple[str, float, set[str]]] = {}
+        self._running: dict[tuple[str, str], _Work] = {}
         self._live = Live(get_renderable=self._table, console=console, refresh_per_second=8, transient=True)
 
     def __enter__(self) -> LiveProgress:
@@ -83,31 +96,40 @@ class LiveProgress(PlainProgress):
     ) -> None:
         self._live.stop()
 
-    def started(self, composition: str, action: str) -> None:
+    def started(self, name: str, action: str) -> None:
         """Add a live line."""
-        self._running[composition] = (action, time.monotonic(), set())
-        self._live.start()
+        with self._lock:
+            self._running[name, action] = _Work(time.monotonic())
+            self._live.start()
 
-    def event(self, composition: str, event: Event) -> None:
+    def event(self, name: str, event: Event) -> None:
         """Follow which resources are in flight."""
-        in_flight = self._running[composition][2]
-        if event.type == "apply_start":
-            in_flight.add(event.address)
-        elif event.type in ("apply_complete", "apply_errored"):
-            in_flight.discard(event.address)
-        super().event(composition, event)
+        for (worked_on, _), work in list(self._running.items()):
+            if worked_on == name:
+                follow(event, work.in_flight)
+        super().event(name, event)
 
-    def ended(self, composition: str, action: str, changes: Changes | None, seconds: float) -> None:
+    def ended(self, name: str, action: str, seconds: float, result: str = "") -> None:
         """Take the live line away and leave a plain one."""
-        self._running.pop(composition, None)
-        super().ended(composition, action, changes, seconds)
-        if not self._running:
-            self._live.stop()
+        self._remove(name, action)
+        super().ended(name, action, seconds, result)
+
+    def failed(self, name: str, action: str, seconds: float) -> None:
+        """Take the live line away and leave a plain one."""
+        self._remove(name, action)
+        super().failed(name, action, seconds)
+
+    def _remove(self, name: str, action: str) -> None:
+        with self._lock:
+            self._running.pop((name, action), None)
+            if not self._running:
+                self._live.stop()
 
     def _table(self) -> Table:
-        table = Table.grid(padding=(0, 1))
-        for composition, (action, since, in_flight) in list(self._running.items()):
-            doing = ", ".join(sorted(in_flight)) or "..."
-            line = f"{composition}: {action} {time.monotonic() - since:.0f} s  {escape(doing)}"
-            table.add_row(Spinner("dots", line, style="cyan"))
+        table = Table.grid()
+        table.add_column(no_wrap=True, overflow="ellipsis")
+        for (name, action), work in list(self._running.items()):
+            doing = f"  {', '.join(sorted(work.in_flight))}" if work.in_flight else ""
+            work.spinner.update(text=Text(f"{name}: {action} {time.monotonic() - work.since:.0f} s{doing}"))
+            table.add_row(work.spinner)
         return table

@@ -17,7 +17,7 @@ from pathlib import Path
 from tfdriver.analyzer import analyze
 from tfdriver.aws import Aws, Caller, known_regions, profile_region
 from tfdriver.clock import Clock
-from tfdriver.driver import Asks, Driver, Progress
+from tfdriver.driver import Asks, Driver
 from tfdriver.environment import terraform_environment
 from tfdriver.errors import TfdriverError
 from tfdriver.halfway import loud, loud_if_refused
@@ -32,6 +32,7 @@ from tfdriver.preflight import check_identities
 from tfdriver.program import Program, check_version, find_program
 from tfdriver.spec.load import load_spec
 from tfdriver.spec.model import Spec
+from tfdriver.telling import Progress
 from tfdriver.terraform import Settings
 from tfdriver.timeline import Timeline
 from tfdriver.workspace import Workspace

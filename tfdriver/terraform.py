@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from python_terraform import IsFlagged, Terraform
 
 from tfdriver import process
 from tfdriver.errors import TfdriverError
-from tfdriver.events import STOPPING, Diagnostic, Event, Outcome, outcome, parse_line
+from tfdriver.events import STOPPING, Diagnostic, Event, Outcome, follow, outcome, parse_line
 from tfdriver.interrupts import InterruptedRunError, Interrupts
 from tfdriver.program import Program
 from tfdriver.redact import hide_in_file, hide_in_line
@@ -27,15 +27,25 @@ from tfdriver.redact import hide_in_file, hide_in_line
 RUN_FOLDER = ".tfdriver"
 APPLY_LOG = "apply.jsonl"
 _SHOW_SECONDS = 120
+_TOLD = 3  # errors that a message tells; the log beside the composition has them all
 _TEXT = ""  # the operation of commands that print for people and have no final summary
 
 
 class TerraformError(TfdriverError):
-    """Terraform failed; its own first error is in the message. errors: all that it gave as events."""
+    """Terraform failed; its own first errors are in the message. errors: all that it gave as events."""
 
     def __init__(self, what: str, *, where: str = "", hint: str = "", errors: tuple[Diagnostic, ...] = ()) -> None:
         super().__init__(what, where=where, hint=hint)
         self.errors = errors
+
+
+def together(errors: Sequence[TerraformError]) -> TerraformError:
+    """Return one error that tells of all these, of Terraforms that were at work side by side."""
+    if len(errors) == 1:
+        return errors[0]
+    told = ". Also ".join(f"{error.where}: {error.what}" for error in errors)
+    hint = next((error.hint for error in errors if error.hint), "")
+    return TerraformError(told, hint=hint, errors=tuple(found for error in errors for found in error.errors))
 
 
 @dataclass(frozen=True)
@@ -146,7 +156,7 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
             event = parse_line(hide_in_line(line, settings.hide))
             if event is not None:
                 events.append(event)
-                _track(event, in_flight)
+                follow(event, in_flight)
                 self._on_event(event)
 
         job = process.Job(
@@ -174,13 +184,6 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         self._on_event(Event(STOPPING, text))
 
 
-def _track(event: Event, in_flight: set[str]) -> None:
-    if event.type == "apply_start":
-        in_flight.add(event.address)
-    elif event.type in ("apply_complete", "apply_errored"):
-        in_flight.discard(event.address)
-
-
 def _raise_for(finished: process.Finished, result: Outcome, operation: str, where: str, timeout: float | None) -> None:
     """Raise unless the command succeeded: exit 0, a final summary where it has one, and no error diagnostic."""
     complete = operation == _TEXT or result.changes is not None
@@ -192,8 +195,8 @@ def _raise_for(finished: process.Finished, result: Outcome, operation: str, wher
         raise InterruptedRunError("was interrupted; what it had finished is in its state", where=where)
     errors = [str(error) for error in result.errors] or _text_errors(finished.stderr)
     if errors:
-        more = f" (and {len(errors) - 1} more errors)" if len(errors) > 1 else ""
-        said = f"{errors[0].rstrip('.')}{more}"
+        more = f". And {len(errors) - _TOLD} more errors" if len(errors) > _TOLD else ""
+        said = ". Also ".join(error.rstrip(".") for error in errors[:_TOLD]) + more
         raise TerraformError(said, where=where, hint=_hint(errors[0]), errors=result.errors)
     if finished.code < 0:
         raise TerraformError(f"was killed by signal {-finished.code}", where=where, hint="Run the same command again")

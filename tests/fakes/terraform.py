@@ -1,7 +1,7 @@
 """A Terraform that makes no more than the roles of a composition, in a world kept in `$HOME/world.json`.
 
 Run as `python terraform.py COMMAND...` in a composition's folder; reads `terraform.tfvars.json` there, keeps a state.
-`world["fail"]` maps `COMMAND COMPOSITION` to an error to end with, once the first `after` roles are made.
+`world["fail"]` maps `COMMAND COMPOSITION` to an error (a line each) to end with, once the first `after` roles are made.
 `world["die"]` maps it to what the state then holds: it is killed after its first change, which it could not write down.
 """
 
@@ -172,7 +172,7 @@ def apply(command: str, arguments: list[str]) -> int:
         body = {"resource": resource | {"resource_type": "aws_iam_role"}, "action": action}
         say("apply_complete", f"{arn}: {action} done", hook=body | {"id_value": arn.split("/")[-1]})
     if fault:
-        return fail(fault["error"])
+        return max(fail(error) for error in fault["error"].split("\n"))
     write_state(known)
     summary(command, *counts(changes), imported=len(imported))
     if not destroy:

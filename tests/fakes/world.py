@@ -14,7 +14,7 @@ from typing import Any
 from tfdriver.aws import AwsError, Caller
 from tfdriver.clock import Clock
 from tfdriver.decide import LiveRole, Unreadable
-from tfdriver.events import Changes, Event
+from tfdriver.events import Event
 from tfdriver.interrupts import Interrupts
 from tfdriver.session import Options, Session, Tools, open_session
 from tfdriver.spec.model import Account
@@ -102,14 +102,17 @@ class Lines:
     def phase(self, title: str) -> None:
         self.said.append(title)
 
-    def started(self, composition: str, action: str) -> None:
-        self.said.append(f"{action} {composition}")
+    def started(self, name: str, action: str) -> None:
+        self.said.append(f"{action} {name}")
 
-    def event(self, composition: str, event: Event) -> None:
+    def event(self, name: str, event: Event) -> None:
         pass
 
-    def ended(self, composition: str, action: str, changes: Changes | None, seconds: float) -> None:
+    def ended(self, name: str, action: str, seconds: float, result: str = "") -> None:
         pass
+
+    def failed(self, name: str, action: str, _seconds: float) -> None:
+        self.said.append(f"{action} {name} failed")
 
     def note(self, text: str) -> None:
         self.said.append(text)

@@ -26,8 +26,8 @@ def trusted(stage: Stage) -> trust.Trust | None:
     return trust.read(stage.world.trust("foo_bar"))
 
 
-def fail(stage: Stage, what: str, after: int = 0) -> None:
-    stage.world.change(lambda w: w.update(fail={what: {"error": "AccessDenied: no", "after": after}}))
+def fail(stage: Stage, what: str, after: int = 0, error: str = "AccessDenied: no") -> None:
+    stage.world.change(lambda w: w.update(fail={what: {"error": error, "after": after}}))
 
 
 def mend(stage: Stage) -> None:
@@ -102,6 +102,28 @@ def test_failing_before_anything_is_open_is_an_ordinary_failure(stage):
     with pytest.raises(TfdriverError) as caught:
         stage.run(up)
     assert caught.value.exit_code is Exit.FAILED
+
+
+def test_what_failed_side_by_side_is_all_told_and_each_but_once(stage):
+    spec = stage.project / "tfdriver.yaml"
+    account = '  account_c: {id: "333333333333", profile: account_c, region: us-west-2}\n\nroles:'
+    role = "  foo_too:\n    account: account_c\n    module: team_a_foo_ddb\n"
+    role += "    variables: {table_name: Too, read_capacity: 5, write_capacity: 5}\n    trusts: [bar]\n"
+    spec.write_text(spec.read_text().replace("\nroles:", account) + role)
+    stage.world.change(
+        lambda w: w.update(fail={f"apply account_{x}": {"error": f"no {x}", "after": 0} for x in ("a", "c")})
+    )
+    with pytest.raises(TfdriverError) as caught:
+        stage.run(up)
+    assert str(caught.value).count("no a") == str(caught.value).count("no c") == 1
+    assert "terraform apply in compositions/account_c: " in str(caught.value)
+    assert "apply account_c failed" in stage.progress.said
+
+
+def test_several_errors_of_one_terraform_are_told_and_the_rest_counted(stage):
+    fail(stage, "apply account_a", error="one\ntwo\nthree\nfour\nfive")
+    with pytest.raises(TfdriverError, match=r"account_a: one\. Also two\. Also three\. And 2 more errors$"):
+        stage.run(up)
 
 
 def test_a_failure_while_aws_cannot_be_asked_counts_as_open(stage):
