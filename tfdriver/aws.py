@@ -87,11 +87,31 @@ def profile_region(profile: str) -> str | None:
 
     Raises TfdriverError for a configuration file that cannot be read.
     """
+    found = _profiles(profile).get(profile, {}).get("region")
+    return found if isinstance(found, str) else None
+
+
+def takes_keys_from_environment(profile: str) -> bool:
+    """Whether an AWS profile, or one that it takes its credentials from, has `credential_source = Environment`.
+
+    Raises as `profile_region`.
+    """
+    profiles, looked_at, name = _profiles(profile), set[Any](), profile
+    while name in profiles and name not in looked_at:
+        looked_at.add(name)
+        if str(profiles[name].get("credential_source", "")).lower() == "environment":
+            return True
+        name = profiles[name].get("source_profile")
+    return False
+
+
+def _profiles(profile: str) -> Mapping[str, Any]:
+    """Return the profiles of the local configuration by name. profile: the one that is wanted, for the message."""
     try:
-        found = _no_profile()._session.full_config.get("profiles", {}).get(profile, {}).get("region")
+        found: Mapping[str, Any] = _no_profile()._session.full_config.get("profiles", {})
     except errors.BotoCoreError as error:
         raise TfdriverError(str(error), where=f"profile {profile}", hint=_MEND) from error
-    return found if isinstance(found, str) else None
+    return found
 
 
 def _no_profile() -> boto3.Session:

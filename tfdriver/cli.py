@@ -36,7 +36,6 @@ from tfdriver.commands import up as up_command
 from tfdriver.commands import verify as verify_command
 from tfdriver.console import Output
 from tfdriver.drift import looking
-from tfdriver.environment import ignored
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.exposure import Looker
 from tfdriver.halves import Half
@@ -514,9 +513,6 @@ def _session(
     *,
     access_analyzer: bool = False,
 ) -> Iterator[Session]:
-    dropped = ignored(os.environ)
-    if dropped:
-        output.warn(f"{', '.join(dropped)} would change what Terraform does, and is not passed on to it")
     with output.progress() as progress:
         tools = real_tools(os.environ, progress, Interrupts())
         lint = command in ("plan", "up")

@@ -68,10 +68,6 @@ class Output:
         label = "stopped half way" if error.exit_code is Exit.HALF_WAY else "error"
         self._err.print(f"[bold red]{label}:[/bold red] {escape(str(error))}")
 
-    def warn(self, text: str) -> None:
-        """Print one sentence of warning on stderr."""
-        self._err.print(f"[yellow]warning:[/yellow] {escape(text)}")
-
     def overview(self, view: Overview) -> None:
         """Show who is who and what will be trusted, on stderr."""
         console = self._err

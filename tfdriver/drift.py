@@ -6,7 +6,6 @@ Terraform calls it drift, too, that a policy which the same apply attached a mom
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,14 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from tfdriver.compositions import Composition
-from tfdriver.environment import terraform_environment
 from tfdriver.errors import TfdriverError
 from tfdriver.events import Event
-from tfdriver.mirror import cli_config
-from tfdriver.program import check_version, find_program
-from tfdriver.session import Options, Tools
+from tfdriver.session import Options, Tools, find_terraform, read_spec
 from tfdriver.telling import tell
-from tfdriver.terraform import Root, Settings
+from tfdriver.terraform import Root
 
 # Counts what others do with a resource; who attached what shows in the roles themselves.
 _NO_NEWS = {("aws_iam_policy", "attachment_count")}
@@ -42,20 +38,17 @@ class Drift:
 def looking(options: Options, tools: Tools) -> Iterator[Callable[[Path, Composition], Drift]]:
     """Give, inside the `with` block, a function that looks for drift in a composition's folder.
 
-    It takes no lock and changes nothing. Raises TfdriverError if there is no Terraform that is new enough.
+    It takes no lock and changes nothing. Raises TfdriverError for a bad spec, or without a Terraform new enough.
     """
-    with tempfile.TemporaryDirectory(prefix="tfdriver-") as private:
-        program = find_program(tools.environ)
-        environment = terraform_environment(tools.environ, cli_config(tools.environ, Path(private)))
-        check_version(program, environment)
-        settings = Settings(program, environment, tools.interrupts, timeout=options.timeout, hide=tools.hide)
+    with find_terraform(read_spec(options.project), tools) as found:
+        settings = found.settings(tools, options.timeout)
 
         def look(folder: Path, composition: Composition) -> Drift:
             if not (folder / ".terraform").is_dir():
                 return Drift(problem="drift not looked for: not initialised here, run `tfdriver plan` first")
 
             def plan() -> Mapping[str, Any]:
-                return Root(folder, settings, _ignore).drift(Path(private) / f"{composition.name}.plan")
+                return Root(folder, settings, _ignore).drift(found.private / f"{composition.name}.plan")
 
             try:
                 return Drift(differences(tell(tools.progress, tools.clock, composition.name, "plan", plan)))

@@ -14,6 +14,7 @@ from tfdriver.compositions import Composition, Side
 from tfdriver.decide import Kind, Phase
 from tfdriver.errors import TfdriverError
 from tfdriver.events import Changes, Event, Outcome
+from tfdriver.mirror import shares_cache
 from tfdriver.observe import Looks, Observation, observe, side_by_side
 from tfdriver.preflight import Identifies, check_identities, refuse
 from tfdriver.revoke import Revocation
@@ -86,7 +87,7 @@ class Driver:
         return self._clock.now()
 
     def prepare(self, compositions: Iterable[Composition], *, to_destroy: bool = False) -> None:
-        """Write the compositions (with the values of the end state) and init them side by side.
+        """Write the compositions (with the values of the end state) and init them.
 
         to_destroy: what sessions are revoked is not asked, since it goes anyway, and may not be the operator's to see.
         Before that, states that a crash broke are repaired; after it, those that Terraform could not save are pushed.
@@ -95,7 +96,11 @@ class Driver:
         for composition in compositions:
             self._note(recover.repair(self._workspace.path(composition), self._clock.now()))
             self._workspace.write(composition, None if to_destroy else self._final(composition))
-        side_by_side(self._init, compositions)
+        if shares_cache(self._terraform.environment):
+            for composition in compositions:
+                self._init(composition)
+        else:
+            side_by_side(self._init, compositions)
         for composition in compositions:
             push = self._root(composition).push_state
             self._note(recover.push_errored(self._workspace.path(composition), push, self._clock.now()))

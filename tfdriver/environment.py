@@ -14,23 +14,41 @@ _ALLOWED = frozenset(
     PATH HOME USER LOGNAME SHELL TMPDIR TEMP TMP LANG LC_ALL LC_CTYPE TZ SSH_AUTH_SOCK XDG_CONFIG_HOME XDG_CACHE_HOME
     XDG_DATA_HOME
     HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy SSL_CERT_FILE SSL_CERT_DIR GIT_SSL_CAINFO
-    AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE AWS_CA_BUNDLE AWS_EC2_METADATA_DISABLED AWS_MAX_ATTEMPTS
+    TF_PLUGIN_CACHE_DIR
+    AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE AWS_CA_BUNDLE AWS_MAX_ATTEMPTS
     AWS_RETRY_MODE AWS_USE_FIPS_ENDPOINT AWS_USE_DUALSTACK_ENDPOINT AWS_STS_REGIONAL_ENDPOINTS
     """.split()
 )
+# Where a container or a virtual machine gets its credentials. Clients ask there only for a profile that says so
+# (`credential_source`) or that has no credentials of its own: tried with the AWS provider 5.100 and with botocore.
+_MACHINE = frozenset(
+    """
+    AWS_CONTAINER_CREDENTIALS_RELATIVE_URI AWS_CONTAINER_CREDENTIALS_FULL_URI AWS_CONTAINER_AUTHORIZATION_TOKEN
+    AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE AWS_EC2_METADATA_DISABLED AWS_EC2_METADATA_SERVICE_ENDPOINT
+    AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE AWS_EC2_METADATA_V1_DISABLED
+    """.split()
+)
+# TF_TOKEN_*: logins to module and provider registries, by host name.
+_ALLOWED_PREFIXES = ("AWS_ENDPOINT_URL", "TF_TOKEN_")
+_KEYS = frozenset({"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"})
 
-# Variables that would change what Terraform does or to whom; worth a word when they are set and dropped.
-_DANGEROUS_PREFIXES = ("TF_CLI_ARGS", "TF_VAR_", "TF_REATTACH_PROVIDERS")
-_DANGEROUS = frozenset({"TF_WORKSPACE", "TF_DATA_DIR", "AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN"})
+# What else would lead to other credentials, or a Terraform elsewhere; worth a word when it is set and dropped.
+_TELLING = _KEYS | {"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"}
+_HANDLED = frozenset({"TF_CLI_CONFIG_FILE", "TF_IN_AUTOMATION", "TF_INPUT"})
 
 
-def terraform_environment(environ: Mapping[str, str], cli_config: Path | None) -> dict[str, str]:
+def terraform_environment(
+    environ: Mapping[str, str], cli_config: Path | None, *, with_keys: bool = False
+) -> dict[str, str]:
     """Return Terraform's whole environment.
 
-    environ: ours; cli_config: the CLI configuration file to use, None for Terraform's own default.
+    environ: ours; cli_config: the CLI configuration file to use, None for Terraform's own default; with_keys: whether a
+    profile takes its credentials from the environment (`credential_source = Environment`). Any other profile still goes
+    before them: the provider says so itself, and the test of `credential_source` shows it.
     Endpoint overrides (`AWS_ENDPOINT_URL*`) go through: the sandbox works by them.
     """
-    kept = {k: v for k, v in environ.items() if k in _ALLOWED or k.startswith("AWS_ENDPOINT_URL")}
+    allowed = _ALLOWED | _MACHINE | (_KEYS if with_keys else frozenset())
+    kept = {k: v for k, v in environ.items() if k in allowed or k.startswith(_ALLOWED_PREFIXES)}
     if cli_config is not None:
         kept["TF_CLI_CONFIG_FILE"] = str(cli_config)
     return kept | {
@@ -41,6 +59,10 @@ def terraform_environment(environ: Mapping[str, str], cli_config: Path | None) -
     }
 
 
-def ignored(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the names of set variables that would have changed what Terraform does, and that it will not see."""
-    return tuple(sorted(k for k in environ if k in _DANGEROUS or k.startswith(_DANGEROUS_PREFIXES)))
+def ignored(environ: Mapping[str, str], given: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the names of set variables that tell Terraform or AWS's clients something, and that Terraform lacks.
+
+    environ: ours; given: Terraform's.
+    """
+    telling = (k for k in environ if k in _TELLING or (k.startswith("TF_") and k not in _HANDLED))
+    return tuple(sorted(k for k in telling if given.get(k) != environ[k]))

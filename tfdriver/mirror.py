@@ -6,6 +6,7 @@ Source: Terraform's documentation, "CLI Configuration", Provider Installation (i
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -70,6 +71,20 @@ def cli_config(environ: Mapping[str, str], folder: Path, places: tuple[Path, ...
     path.touch(mode=0o600)
     path.write_text(_configuration(mirror), encoding="utf-8")
     return path
+
+
+def shares_cache(environment: Mapping[str, str]) -> bool:
+    """Whether Terraform, in this environment, puts providers into a cache that all its runs share.
+
+    Two inits at once may damage it (hashicorp/terraform#31964).
+    """
+    if environment.get("TF_PLUGIN_CACHE_DIR"):
+        return True
+    try:
+        config = Path(environment["TF_CLI_CONFIG_FILE"]).read_text(encoding="utf-8", errors="replace")
+    except (KeyError, OSError):
+        return False
+    return re.search(r'^\s*"?plugin_cache_dir\b', config, re.MULTILINE) is not None
 
 
 def _configuration(mirror: Path) -> str:

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfdriver.analyzer import analyze
-from tfdriver.aws import Aws, Caller, known_regions, profile_region
+from tfdriver.aws import Aws, Caller, known_regions, profile_region, takes_keys_from_environment
 from tfdriver.clock import Clock
 from tfdriver.driver import Asks, Driver
-from tfdriver.environment import terraform_environment
+from tfdriver.environment import ignored, terraform_environment
 from tfdriver.errors import TfdriverError
 from tfdriver.halfway import loud, loud_if_refused
 from tfdriver.interrupts import Interrupts
@@ -28,7 +28,7 @@ from tfdriver.lock import locked
 from tfdriver.mirror import cli_config
 from tfdriver.observe import Observation
 from tfdriver.overview import Overview, overview
-from tfdriver.preflight import check_identities
+from tfdriver.preflight import check_identities, used_accounts
 from tfdriver.program import Program, check_version, find_program
 from tfdriver.spec.load import load_spec
 from tfdriver.spec.model import Spec
@@ -75,14 +75,27 @@ def real_tools(environ: Mapping[str, str], progress: Progress, interrupts: Inter
 
 
 @dataclass(frozen=True)
+class Found:
+    """The Terraform of a run. environment: its whole environment; private: a folder of this run alone."""
+
+    program: Program
+    version: str
+    environment: Mapping[str, str]
+    private: Path
+
+    def settings(self, tools: Tools, timeout: float | None, keep_open: tuple[int, ...] = ()) -> Settings:
+        """Return what the Terraform commands of this run share."""
+        return Settings(self.program, self.environment, tools.interrupts, keep_open, timeout, tools.hide)
+
+
+@dataclass(frozen=True)
 class Session:
     """An opened project. callers: who we are, by account name; seen: what AWS showed when it was opened."""
 
     spec: Spec
     workspace: Workspace
     driver: Driver
-    program: Program
-    version: str
+    terraform: Found
     callers: Mapping[str, Caller]
     seen: Observation
     tools: Tools
@@ -96,7 +109,7 @@ class Session:
             self.seen,
             self.workspace.compositions,
             self.driver.now(),
-            terraform=f"{self.version} ({self.program.name})",
+            terraform=f"{self.terraform.version} ({self.terraform.program.name})",
             endpoint=self.tools.environ.get("AWS_ENDPOINT_URL", ""),
         )
 
@@ -113,28 +126,42 @@ def read_spec(project: Path) -> Spec:
 
 
 @contextmanager
+def find_terraform(spec: Spec, tools: Tools) -> Iterator[Found]:
+    """Give Terraform inside the `with` block; say which variables it does not get.
+
+    Raises TfdriverError if there is none that is new enough.
+    """
+    with tempfile.TemporaryDirectory(prefix="tfdriver-") as private:
+        program = find_program(tools.environ)
+        config = cli_config(tools.environ, Path(private))
+        with_keys = any(takes_keys_from_environment(account.profile) for account in used_accounts(spec))
+        environment = terraform_environment(tools.environ, config, with_keys=with_keys)
+        dropped = ignored(tools.environ, environment)
+        if dropped:
+            tools.progress.note(f"warning: not passed on to Terraform: {', '.join(dropped)}")
+        yield Found(program, check_version(program, environment), environment, Path(private))
+
+
+@contextmanager
 def open_session(command: str, options: Options, tools: Tools) -> Iterator[Session]:
     """Give the opened project inside the `with` block. command: for others to be told who is at work."""
     spec = read_spec(options.project)
     if options.lint:
         _tell(tools, lint_project(spec))
-    with tempfile.TemporaryDirectory(prefix="tfdriver-") as private:
-        program = find_program(tools.environ)
-        environment = terraform_environment(tools.environ, cli_config(tools.environ, Path(private)))
-        version = check_version(program, environment)
+    with find_terraform(spec, tools) as found:
         _check_folder(spec.root)
         with locked(spec.root, command, options.lock_timeout) as descriptor:
             workspace = Workspace(spec)
             workspace.check()
             callers = check_identities(spec, tools.aws)
-            settings = Settings(program, environment, tools.interrupts, (descriptor,), options.timeout, tools.hide)
+            settings = found.settings(tools, options.timeout, (descriptor,))
             timeline = Timeline(workspace.timeline, {name: caller.arn for name, caller in callers.items()})
             driver = Driver(workspace, tools.aws, settings, tools.progress, timeline, tools.clock)
             seen = driver.observe()
             with loud_if_refused(driver, seen) if command in _CHANGING else nullcontext():
                 if options.access_analyzer:
                     _tell(tools, analyze(spec, seen, tools.aws, driver.now()))
-                yield Session(spec, workspace, driver, program, version, callers, seen, tools)
+                yield Session(spec, workspace, driver, found, callers, seen, tools)
 
 
 def _tell(tools: Tools, findings: list[Finding]) -> None:

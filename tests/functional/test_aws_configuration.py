@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.builders import A
 from tfdriver import cli
-from tfdriver.aws import Aws, known_regions, profile_region
+from tfdriver.aws import Aws, known_regions, profile_region, takes_keys_from_environment
 from tfdriver.commands.init import init
 from tfdriver.errors import TfdriverError
 
@@ -95,3 +95,26 @@ def test_a_region_that_is_to_come_from_it_cannot(files):
     files(config="[profile account_a\n")
     with pytest.raises(TfdriverError, match=r"profile account_a: Unable to parse config file: .* Mend that file"):
         profile_region("account_a")
+
+
+@pytest.mark.parametrize(
+    ("config", "takes"),
+    [
+        ("[profile p]\nrole_arn = r\ncredential_source = Environment\n", True),
+        ("[profile p]\nrole_arn = r\nsource_profile = q\n[profile q]\ncredential_source = environment\n", True),
+        ("[profile p]\nrole_arn = r\nsource_profile = q\n[profile q]\nrole_arn = r\nsource_profile = p\n", False),
+        ("[profile p]\nrole_arn = r\nsource_profile = gone\n", False),
+        ("[profile p]\nrole_arn = r\ncredential_source = EcsContainer\n", False),
+        ("[profile p]\n[profile q]\ncredential_source = Environment\n", False),
+        ("", False),
+    ],
+)
+def test_which_profile_takes_its_keys_from_the_environment(files, config, takes):
+    files(config)
+    assert takes_keys_from_environment("p") is takes
+
+
+def test_whether_it_does_cannot_be_told_from_a_broken_file(files):
+    files("[profile p\n")
+    with pytest.raises(TfdriverError, match=r"profile p: Unable to parse config file: .* Mend that file"):
+        takes_keys_from_environment("p")

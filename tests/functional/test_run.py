@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from tfdriver.commands.destroy import destroy
 from tfdriver.commands.plan import plan
 from tfdriver.commands.tighten import tighten
 from tfdriver.commands.up import up
+from tfdriver.commands.verify import verify
 from tfdriver.errors import Exit, HalfWayError, TfdriverError
 from tfdriver.interrupts import InterruptedRunError
 
@@ -51,6 +53,22 @@ def test_up_ends_exact_with_one_init_each_and_three_applies(stage):
         ("connect", 1, 0),
         ("tighten", 0, 1),
     ]
+
+
+def test_with_a_cache_that_they_share_inits_do_not_overlap(stage):
+    stage.environ["TF_PLUGIN_CACHE_DIR"] = "/cache"
+    happened = []
+    stage.progress.started = lambda name, action: happened.append(("start", action, name))
+    stage.progress.ended = lambda name, action, *_: happened.append(("end", action, name))
+    stage.run(up)
+    inits = [(what, name) for what, action, name in happened if action == "init"]
+    assert inits == [("start", "account_a"), ("end", "account_a"), ("start", "account_b"), ("end", "account_b")]
+
+
+def test_what_terraform_does_not_get_is_told(stage):
+    stage.environ.update(TF_VAR_region="x", TF_TOKEN_example_org="t")
+    stage.run(up)
+    assert "warning: not passed on to Terraform: TF_VAR_region" in stage.progress.said
 
 
 def test_a_second_up_changes_nothing(stage):
@@ -461,3 +479,23 @@ def test_a_state_that_the_spec_forgot_stops_the_run(stage):
     (compositions / "account_b").rename(compositions / "account_c")
     with pytest.raises(TfdriverError, match=r"compositions/account_c: the spec has no such composition any more"):
         stage.run(up)
+
+
+def test_verify_reads_a_state_elsewhere_with_the_users_own_cli_configuration(stage, tmp_path):
+    config = tmp_path / "own.rc"
+    config.write_text("")
+    program = Path(stage.environ["TFDRIVER_TERRAFORM"])
+    refusal = f'[ "$1" != state ] || [ "$TF_CLI_CONFIG_FILE" = {config} ] || {{ echo "not logged in" >&2; exit 1; }}\n'
+    program.write_text(program.read_text().replace("exec", f"{refusal}exec"))
+    for composition in ("account_a", "account_b"):
+        folder = stage.project / "compositions" / composition / ".terraform"
+        folder.mkdir(parents=True)
+        (folder / "terraform.tfstate").write_text('{"backend": {"type": "s3"}}')
+
+    def happened() -> str:
+        with stage.session("verify") as session:
+            return " ".join(check.happened for check in verify(session, stage.aws).checks)
+
+    assert "not logged in" in happened()
+    stage.environ["TF_CLI_CONFIG_FILE"] = str(config)
+    assert "not logged in" not in happened()

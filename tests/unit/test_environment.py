@@ -6,7 +6,7 @@ import pytest
 
 from tfdriver.environment import ignored, terraform_environment
 from tfdriver.errors import TfdriverError
-from tfdriver.mirror import PROVIDER, cli_config, find_mirror
+from tfdriver.mirror import PROVIDER, cli_config, find_mirror, shares_cache
 
 POISON = {
     "TF_CLI_ARGS_apply": "-destroy",
@@ -23,6 +23,16 @@ POISON = {
     "PYTHONPATH": "/evil",
 }
 
+KEYS = {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "token"}
+LOGINS = {
+    "TF_TOKEN_app_terraform_io": "token",
+    "TF_PLUGIN_CACHE_DIR": "/cache",
+    "AWS_CONFIG_FILE": "/config",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1/x",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "/token",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://[fd00:ec2::254]",
+}
+
 
 def test_poison_does_not_reach_terraform():
     environment = terraform_environment(POISON | {"PATH": "/bin", "AWS_ENDPOINT_URL": "http://x"}, None)
@@ -36,19 +46,26 @@ def test_poison_does_not_reach_terraform():
     }
 
 
-def test_what_would_have_changed_the_run_is_named():
-    assert ignored(POISON) == (
-        "AWS_ACCESS_KEY_ID",
-        "AWS_PROFILE",
-        "AWS_SESSION_TOKEN",
-        "TF_CLI_ARGS",
-        "TF_CLI_ARGS_apply",
-        "TF_DATA_DIR",
-        "TF_REATTACH_PROVIDERS",
-        "TF_VAR_account_id",
-        "TF_WORKSPACE",
-    )
-    assert ignored({"PATH": "/bin"}) == ()
+def test_what_does_not_reach_terraform_is_named():
+    environ = POISON | {"AWS_ROLE_ARN": "arn", "AWS_WEB_IDENTITY_TOKEN_FILE": "/token", "TF_HTTP_PASSWORD": "x"}
+    expected = sorted(environ.keys() - {"PYTHONPATH"})
+    assert ignored(environ, terraform_environment(environ, None)) == tuple(expected)
+
+
+def test_what_reaches_terraform_is_not_named():
+    environ = KEYS | LOGINS | {"PATH": "/bin", "TF_WORKSPACE": "default", "TF_CLI_CONFIG_FILE": "/x", "TF_INPUT": "1"}
+    assert ignored(environ, terraform_environment(environ, None, with_keys=True)) == ()
+
+
+def test_what_logging_in_takes_goes_through():
+    assert LOGINS.items() <= terraform_environment(LOGINS, None).items()
+
+
+def test_access_keys_go_through_only_for_a_profile_that_takes_them():
+    assert not KEYS.keys() & terraform_environment(KEYS, None).keys()
+    given = terraform_environment(KEYS | {"AWS_PROFILE": "other"}, None, with_keys=True)
+    assert KEYS.items() <= given.items()
+    assert "AWS_PROFILE" not in given
 
 
 def mirror(folder):
@@ -85,3 +102,24 @@ def test_an_existing_cli_config_is_left_alone_a_missing_one_is_as_unset(tmp_path
 
 def test_without_any_mirror_terraform_uses_its_registry(tmp_path):
     assert cli_config({"HOME": str(tmp_path)}, tmp_path, (tmp_path / "opt",)) is None
+
+
+@pytest.mark.parametrize(
+    ("config", "shared"),
+    [
+        ('plugin_cache_dir = "/cache"\n', True),
+        ('{\n  "plugin_cache_dir": "/cache"\n}', True),
+        ('# plugin_cache_dir = "/cache"\n', False),
+        ("", False),
+    ],
+)
+def test_a_cache_in_the_cli_config_is_shared(tmp_path, config, shared):
+    path = tmp_path / "own.rc"
+    path.write_text(config)
+    assert shares_cache({"TF_CLI_CONFIG_FILE": str(path)}) is shared
+
+
+def test_a_cache_in_the_environment_is_shared(tmp_path):
+    assert shares_cache({"TF_PLUGIN_CACHE_DIR": "/cache"})
+    assert not shares_cache({})
+    assert not shares_cache({"TF_CLI_CONFIG_FILE": str(tmp_path / "none")})

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from tfdriver.environment import terraform_environment
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.session import Session
 from tfdriver.settle import LIMIT
@@ -59,11 +58,13 @@ def conclude(checks: Sequence[CheckResult], left_behind: tuple[str, ...], *, str
 
 def _states(session: Session) -> dict[str, State | str]:
     """Return Terraform's state by role key, or why it cannot be had."""
-    environment = terraform_environment(session.tools.environ, None)
+    terraform = session.terraform
     found: dict[str, State | str] = {}
     for composition in session.workspace.compositions:
         try:
-            read: State | str = state.read(session.workspace.path(composition), session.program.argv, environment)
+            read: State | str = state.read(
+                session.workspace.path(composition), terraform.program.argv, terraform.environment
+            )
         except TfdriverError as error:
             read = str(error)
         found |= {role.key: read for role in composition.roles}

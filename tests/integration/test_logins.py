@@ -1,0 +1,61 @@
+"""Whose credentials Terraform uses where the environment has others, and where a profile wants those."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import World, _keys
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def keys(world: World) -> dict[str, str]:
+    """Account A's keys in the environment, and no profile with them: account_a is a role that they assume."""
+    credentials, config = (Path(world.environ[f"AWS_{name}_FILE"]) for name in ("SHARED_CREDENTIALS", "CONFIG"))
+    trust = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111111111111:root"}, "Action": "sts:AssumeRole"}
+    admin = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    iam = world.client("iam", "account_a")
+    iam.create_role(RoleName="operator", AssumeRolePolicyDocument=document(trust))
+    iam.put_role_policy(RoleName="operator", PolicyName="admin", PolicyDocument=document(admin))
+    key, secret = _keys(credentials, "account_a")
+    credentials.write_text(credentials.read_text().replace("[account_a]", "[unused]"))
+    role = "role_arn = arn:aws:iam::111111111111:role/operator\ncredential_source = Environment\n"
+    config.write_text(config.read_text().replace("[profile account_a]\n", f"[profile account_a]\n{role}"))
+    # The provider looks up a profile's role before it reads the general endpoint.
+    return {
+        "AWS_ACCESS_KEY_ID": key,
+        "AWS_SECRET_ACCESS_KEY": secret,
+        "AWS_ENDPOINT_URL_STS": world.environ["AWS_ENDPOINT_URL"],
+    }
+
+
+def document(statement: dict) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def test_a_profile_gets_keys_from_the_environment_and_another_goes_before_them(world: World, keys: dict[str, str]):
+    before = len(world.calls())
+    up = world.tfdriver("up", "--yes", "--no-verify", **keys)
+    assert up.returncode == 0, up.stderr
+    assert "not passed on" not in up.stderr
+    assert world.trusted() == ["arn:aws:iam::222222222222:role/bar"]
+    made = {(c["account"], c["caller"].split("/")[0]) for c in world.calls(before) if c["action"] == "CreateRole"}
+    assert made == {
+        ("111111111111", "arn:aws:sts::111111111111:assumed-role"),
+        ("222222222222", "arn:aws:iam::222222222222:user"),
+    }
+
+
+def test_a_containers_credentials_do_not_replace_a_profiles(world: World):
+    plan = world.tfdriver(
+        "plan",
+        AWS_CONTAINER_CREDENTIALS_FULL_URI="http://127.0.0.1:9/none",
+        AWS_ROLE_ARN="arn:aws:iam::333333333333:role/other",
+        AWS_WEB_IDENTITY_TOKEN_FILE="/nowhere",
+    )
+    assert plan.returncode == 0, plan.stderr
+    assert "warning: not passed on to Terraform: AWS_ROLE_ARN, AWS_WEB_IDENTITY_TOKEN_FILE" in plan.stderr
