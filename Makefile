@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
+# Terraform waits for AWS a part of its time: one worker more keeps the processors busy.
+TERRAFORM_WORKERS ?= 3
 
 .PHONY: demo test check test-faults clean
 
@@ -10,7 +12,7 @@ demo: $(VENV)/ready
 	$(BIN)/tfdriver demo
 
 test: check
-	$(BIN)/pytest -m "integration and not faults" --ignore=tests/faults -n $(WORKERS) --dist worksteal
+	$(BIN)/pytest -m "integration and not faults" --ignore=tests/faults -n $(TERRAFORM_WORKERS) --dist worksteal
 
 check: $(VENV)/ready
 	$(BIN)/ruff check .

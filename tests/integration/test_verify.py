@@ -34,6 +34,7 @@ def table(world: World) -> int:
 
 
 def test_broad_without_a_guard_is_failed_by_name_and_tight_is_passed(world: World):
+    """The reason for the guard, and for the third phase."""
     spec = world.project / "tfdriver.yaml"
     spec.write_text(spec.read_text().replace("trusts: [bar]", "trusts: [bar]\n    guard: false"))
     assert world.tfdriver("up", "--yes", "--no-tighten", "--no-verify").returncode == 3

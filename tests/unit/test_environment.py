@@ -68,6 +68,11 @@ def test_access_keys_go_through_only_for_a_profile_that_takes_them():
     assert "AWS_PROFILE" not in given
 
 
+def test_how_go_uses_memory_and_processors_is_the_users_to_say():
+    tuning = {"GOGC": "200", "GOMEMLIMIT": "2GiB", "GOMAXPROCS": "1"}
+    assert terraform_environment(tuning, None).items() >= tuning.items()
+
+
 def mirror(folder):
     (folder / PROVIDER).mkdir(parents=True)
     return folder
