@@ -11,10 +11,10 @@ Read this first. What flows through the program, and where each stage lives:
 7. `commands`      one file per command: stages 1 to 6 strung together, returning a value.
 8. `cli`, `console`  options in, text or JSON out. What happens meanwhile: `telling` says to whom, `progress` shows it.
 
-Beside that: `adopt` and `recover` take up what a crash left; `verify` proves by real calls who gets in; `timeline`
-records who was trusted when; `lint` looks for dangerous policies, `analyzer` asks AWS about them; `explain`, `graph`,
-`report` and `operator_policy` tell people; `schema` tells programs. `evaluator` decides as IAM does, for `explain` and
-for the sandbox.
+Beside that: `adopt` and `recover` take up what a crash left; `place` refuses states of other accounts; `verify` proves
+by real calls who gets in; `timeline` records who was trusted when; `lint` looks for dangerous policies, `analyzer` asks
+AWS about them; `explain`, `graph`, `report` and `operator_policy` tell people; `schema` tells programs. `evaluator`
+decides as IAM does, for `explain` and for the sandbox.
 
 `sandbox` is a local, two-account AWS for all of this to run against.
 `operator_policy` says what the operator must be allowed to do for all of this.

@@ -28,6 +28,7 @@ from tfdriver.lock import locked
 from tfdriver.mirror import cli_config
 from tfdriver.observe import Observation
 from tfdriver.overview import Overview, overview
+from tfdriver.place import is_local
 from tfdriver.preflight import check_identities, used_accounts
 from tfdriver.program import Program, check_version, find_program
 from tfdriver.spec.load import load_spec
@@ -151,8 +152,9 @@ def open_session(command: str, options: Options, tools: Tools) -> Iterator[Sessi
     with find_terraform(spec, tools) as found:
         _check_folder(spec.root)
         with locked(spec.root, command, options.lock_timeout) as descriptor:
-            workspace = Workspace(spec)
+            workspace = Workspace(spec, is_local(tools.environ))
             workspace.check()
+            workspace.check_place()
             callers = check_identities(spec, tools.aws)
             settings = found.settings(tools, options.timeout, (descriptor,))
             timeline = Timeline(workspace.timeline, {name: caller.arn for name, caller in callers.items()})

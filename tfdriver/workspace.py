@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tfdriver import applied, assets, folder, recover, timeline, values
+from tfdriver import applied, assets, folder, place, recover, timeline, values
 from tfdriver.compositions import REVOKE, Composition, compositions
 from tfdriver.errors import TfdriverError
 from tfdriver.package import zip_folder
@@ -21,9 +21,10 @@ VALUES = "terraform.tfvars.json"
 
 @dataclass(frozen=True)
 class Workspace:
-    """The folder `compositions/` of a project."""
+    """The folder `compositions/` of a project. local: see `place.is_local`."""
 
     spec: Spec
+    local: bool = False
 
     @property
     def compositions(self) -> tuple[Composition, ...]:
@@ -58,6 +59,13 @@ class Workspace:
             folder.check(path, self.files(composition, values.final(self.spec, composition)).keys())
             recover.check(path)
 
+    def check_place(self) -> None:
+        """Refuse states of resources in another account, or of another AWS, than a run here would look into.
+
+        Writes nothing. Raises TfdriverError.
+        """
+        place.check(((c, self.path(c)) for c in self.compositions), local=self.local)
+
     def _check_unnamed(self) -> None:
         """Refuse while a state that no composition of the spec names still lists resources: they would be forgotten."""
         named = {composition.name for composition in self.compositions}
@@ -87,8 +95,9 @@ class Workspace:
         return folder.write(self.path(composition), files)
 
     def keep_state(self, composition: Composition) -> None:
-        """Keep a copy of the state as it is before a run: Terraform cuts and rewrites it in place."""
+        """Note where a run is about to change things, and keep the state as it is before: it is rewritten in place."""
         recover.keep(self.path(composition))
+        place.note(self.path(composition), place.Place(composition.account.id, self.local))
 
     def has_state(self, composition: Composition) -> bool:
         """Whether the composition's state lists any resource, or that cannot be told from here."""

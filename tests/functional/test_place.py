@@ -1,0 +1,132 @@
+"""States whose resources are in another account, or in a sandbox: no run loses track of them or mistakes others."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from tests.fakes.world import Stage
+from tfdriver.commands.destroy import destroy
+from tfdriver.commands.plan import plan
+from tfdriver.commands.tighten import tighten
+from tfdriver.commands.up import up
+from tfdriver.errors import Exit, TfdriverError
+
+SANDBOX = "http://127.0.0.1:4000"
+COMMANDS = [up, tighten, destroy, lambda session, _confirm: plan(session)]
+
+
+def move_account_a(stage: Stage) -> None:
+    spec = stage.project / "tfdriver.yaml"
+    spec.write_text(spec.read_text().replace("111111111111", "333333333333"))
+
+
+def files(stage: Stage) -> dict[str, bytes]:
+    return {str(p): p.read_bytes() for p in (stage.project / "compositions").rglob("*") if p.is_file()}
+
+
+def refused(stage: Stage, command, words: str) -> None:
+    stage.world.change(lambda w: w.update(calls=[]))
+    before, roles = files(stage), stage.world.data["roles"]
+    with pytest.raises(TfdriverError, match=words) as caught:
+        stage.run(command)
+    assert caught.value.exit_code is Exit.FAILED
+    assert (files(stage), stage.world.data["roles"]) == (before, roles)
+    assert [call[0] for call in stage.world.calls()] == ["version"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_another_account_id_in_the_spec(stage, command):
+    stage.run(up)
+    move_account_a(stage)
+    words = "^compositions/account_a: the state lists resources in account 111111111111, this run is for account 333"
+    refused(stage, command, words + ".* run `tfdriver destroy` first; if nothing is left there, delete")
+
+
+def test_another_account_id_where_nothing_was_noted(stage):
+    stage.run(up)
+    (stage.project / "compositions/account_a/.tfdriver/place.json").unlink()
+    move_account_a(stage)
+    refused(stage, up, "lists resources in account 111111111111, this run is for account 333333333333")
+
+
+def test_the_old_id_put_back_destroy_takes_everything_along(stage):
+    stage.run(up)
+    spec = (stage.project / "tfdriver.yaml").read_text()
+    move_account_a(stage)
+    with pytest.raises(TfdriverError):
+        stage.run(destroy)
+    (stage.project / "tfdriver.yaml").write_text(spec)
+    stage.run(destroy)
+    assert stage.world.data["roles"] == {}
+    move_account_a(stage)
+    assert stage.run(up).exit_code is Exit.DONE
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_state_of_the_sandbox_outside_of_it(stage, command):
+    stage.environ["AWS_ENDPOINT_URL"] = SANDBOX
+    stage.run(up)
+    del stage.environ["AWS_ENDPOINT_URL"]
+    both = "compositions/account_a and compositions/account_b"
+    words = "the state lists resources in account 111111111111 of a sandbox, this run is for account 111111111111:"
+    refused(stage, command, f"^{both}: {words} .*If that sandbox is gone, delete {both}, which")
+
+
+def test_without_the_folders_of_the_sandbox_up_begins_anew(stage):
+    stage.environ["AWS_ENDPOINT_URL"] = SANDBOX
+    stage.run(up)
+    stage.world.change(lambda w: w.update(roles={}))
+    del stage.environ["AWS_ENDPOINT_URL"]
+    for name in ("account_a", "account_b"):
+        shutil.rmtree(stage.project / "compositions" / name)
+    assert stage.run(up).exit_code is Exit.DONE
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_state_of_aws_in_the_sandbox(stage, command):
+    stage.run(up)
+    stage.environ["AWS_ENDPOINT_URL"] = SANDBOX
+    refused(
+        stage, command, "in account 111111111111, .* 111111111111 of a sandbox: .* Work in the sandbox on a copy of"
+    )
+
+
+def test_a_state_of_the_sandbox_in_the_next_one(stage):
+    stage.environ["AWS_ENDPOINT_URL"] = SANDBOX
+    stage.run(up)
+    stage.world.change(lambda w: w.update(roles={}))
+    stage.environ["AWS_ENDPOINT_URL"] = "http://127.0.0.1:4001"
+    assert stage.run(up).exit_code is Exit.DONE
+
+
+def test_a_cut_off_state_counts_as_where_it_was_made(stage):
+    stage.run(up)
+    (stage.project / "compositions/account_a/terraform.tfstate").write_text("")
+    move_account_a(stage)
+    refused(stage, up, "lists resources in account 111111111111, this run is for account 333333333333")
+
+
+def test_an_emptied_state_loses_nothing(stage):
+    stage.run(up)
+    stage.world.change(lambda w: w.update(fail={"destroy account_a": {"error": "no", "after": 1}}))
+    with pytest.raises(TfdriverError, match="no"):
+        stage.run(destroy)
+    stage.world.change(lambda w: w.update(fail={}))
+    assert stage.world.data["roles"] == {}
+    move_account_a(stage)
+    assert stage.run(up).exit_code is Exit.DONE
+
+
+def test_an_account_renamed_along_with_its_folder(stage):
+    stage.run(up)
+    spec = stage.project / "tfdriver.yaml"
+    spec.write_text(spec.read_text().replace("account_a:", "ours:").replace("account: account_a", "account: ours"))
+    refused(
+        stage, up, "compositions/account_a: the spec has no such composition any more, but its state lists resources"
+    )
+    (stage.project / "compositions/account_a").rename(stage.project / "compositions/ours")
+    done = stage.run(up)
+    assert done.exit_code is Exit.DONE
+    assert [step.added for step in done.steps] == [0, 0]

@@ -1,0 +1,105 @@
+"""Where the resources of a composition are: in which account, and whether of AWS or of a local one like the sandbox.
+
+Terraform looks for what its state lists wherever its credentials lead, and forgets what it does not find there: applied
+or destroyed in another place, a state loses the resources it stood for, or claims others that have the same names.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tfdriver import applied, recover
+from tfdriver.compositions import Composition
+from tfdriver.errors import TfdriverError
+from tfdriver.files import write_whole
+from tfdriver.terraform import RUN_FOLDER
+
+FILE = "place.json"
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True)
+class Place:
+    """An account of AWS, or one of that id in a local AWS. account: 12 digits."""
+
+    account: str
+    local: bool
+
+    def __str__(self) -> str:
+        return f"account {self.account}{' of a sandbox' if self.local else ''}"
+
+
+def is_local(environ: Mapping[str, str]) -> bool:
+    """Whether AWS is one on this machine: a sandbox, which forgets everything when it ends."""
+    try:
+        return urlsplit(environ.get("AWS_ENDPOINT_URL", "")).hostname in _LOOPBACK
+    except ValueError:
+        return False
+
+
+def note(folder: Path, here: Place) -> None:
+    """Write down in a composition's folder where it is about to be applied."""
+    path = folder / RUN_FOLDER / FILE
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    if _noted(folder) != here:
+        write_whole(path, json.dumps(asdict(here)).encode(), mode=0o600)
+
+
+def check(compositions: Iterable[tuple[Composition, Path]], *, local: bool) -> None:
+    """Refuse compositions, given with their folders, whose states list what is elsewhere. Writes nothing.
+
+    local: as `is_local` says. Raises TfdriverError.
+    """
+    found = (
+        (composition, _there(folder, Place(composition.account.id, local))) for composition, folder in compositions
+    )
+    elsewhere = [(composition, there) for composition, there in found if there is not None]
+    if elsewhere:
+        raise _refusal(elsewhere, local=local)
+
+
+def _there(folder: Path, here: Place) -> Place | None:
+    """Return where the resources of a state are, None if it has none or they may be here."""
+    noted = _noted(folder)
+    try:
+        state = recover.read(folder)
+    except recover.BrokenStateError:  # it will be put right from its copy
+        return noted if noted != here else None
+    if applied.backend(folder) != "local":
+        return noted if noted != here else None
+    if state is None or not any(resource.get("mode") == "managed" for resource in state.resources):
+        return None
+    if noted is not None and noted != here:
+        return noted
+    accounts = {arn.split(":")[4] for arn in state.role_arns()} - {here.account}
+    return Place(min(accounts), noted.local if noted else False) if accounts else None
+
+
+def _noted(folder: Path) -> Place | None:
+    try:
+        return Place(**json.loads((folder / RUN_FOLDER / FILE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _refusal(elsewhere: list[tuple[Composition, Place]], *, local: bool) -> TfdriverError:
+    """Return what to say: of the first, and of all others that the same is to be done about."""
+    first, there = elsewhere[0]
+    names = [composition.name for composition, other in elsewhere if other.local is there.local]
+    folders = " and ".join(f"compositions/{name}" for name in names)
+    if there.local:
+        hint = f"If that sandbox is gone, delete {folders}, which is all that is left of it, and run again"
+    elif local:
+        hint = "Work in the sandbox on a copy of the project without its folder compositions/"
+    else:
+        hint = f"Put the old id back and run `tfdriver destroy` first; if nothing is left there, delete {folders}"
+    return TfdriverError(
+        f"the state lists resources in {there}, this run is for {Place(first.account.id, local)}: "
+        "it would forget them, or take what has the same names for them",
+        where=folders,
+        hint=hint,
+    )
