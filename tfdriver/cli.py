@@ -148,7 +148,7 @@ def render(options: _Global, as_json: bool) -> None:
     Example:
       tfdriver -C my-project render
     """
-    Output(as_json=as_json).result("render", render_command.render(options.project))
+    Output(as_json=as_json).result("render", render_command.render(options.project, Clock().now()))
 
 
 @cli.command()

@@ -16,6 +16,7 @@ from typing import Any
 from tfdriver import wording
 from tfdriver.aws import AwsError
 from tfdriver.clock import Clock
+from tfdriver.compositions import REVOKE
 from tfdriver.errors import TfdriverError
 from tfdriver.observe import side_by_side
 from tfdriver.settle import until_none
@@ -25,6 +26,7 @@ from tfdriver.trust import Document, parse
 
 POLICY = "AWSRevokeOlderSessions"
 _HOUR = 3600  # IAM's default for a role's longest session, in seconds
+_LONGEST = timedelta(hours=12)  # what IAM lets that be at most
 _NO_SUCH = ("NoSuchEntity", "NoSuchEntityException")
 
 
@@ -81,6 +83,14 @@ def in_force(revocations: Mapping[str, Revocation], now: datetime) -> dict[str, 
     return {key: found.text for key, found in revocations.items() if now < found.until}
 
 
+def noted(values: Mapping[str, Any], now: datetime) -> dict[str, str]:
+    """Return the moments, by role key, that a composition's values have and that may not have served yet.
+
+    For those who do not ask AWS, and so do not know how long a session of the role may be. values: as last written.
+    """
+    return {key: text for key, text in values.get(REVOKE, {}).items() if now < _moment(text) + _LONGEST}
+
+
 def wait_until_shown(roles: Iterable[Role], text: str, aws: Calls, clock: Clock, check: Callable[[], None]) -> None:
     """Return once AWS has shown twice in a row that the sessions of all roles before `text` are revoked.
 
@@ -119,6 +129,10 @@ def _look(role: Role, aws: Calls) -> Revocation | None:
         raise
     if not text:
         return None
-    before = datetime.fromisoformat(text)
-    before = before if before.tzinfo else before.replace(tzinfo=UTC)
+    before = _moment(text)
     return Revocation(role.name, role.account.name, before, before + timedelta(seconds=seconds), text)
+
+
+def _moment(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

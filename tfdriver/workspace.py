@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,6 +94,11 @@ class Workspace:
         if strays := list(take_over):
             files[IMPORTS] = import_blocks(strays)
         return folder.write(self.path(composition), files)
+
+    def written(self, composition: Composition) -> dict[str, Any]:
+        """Return the values that a composition was last written with, {} if it was not. For one that was checked."""
+        path = self.path(composition) / VALUES
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
     def keep_state(self, composition: Composition) -> None:
         """Note where a run is about to change things, and keep the state as it is before: it is rewritten in place."""

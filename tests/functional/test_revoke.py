@@ -7,6 +7,7 @@ import json
 from tests.fakes.world import Stage
 from tfdriver.commands.destroy import destroy
 from tfdriver.commands.plan import plan
+from tfdriver.commands.render import render
 from tfdriver.commands.tighten import tighten
 from tfdriver.commands.up import up
 from tfdriver.errors import Exit
@@ -99,3 +100,30 @@ def test_destroy_takes_it_along(stage: Stage):
     stage.run(destroy)
     assert stage.world.data["roles"] == {}
     assert not list((stage.project / "compositions").glob("*/*"))
+
+
+def rendered(stage: Stage, hours: float) -> dict:
+    stage.time.sleep(hours * 3600)
+    render(stage.project, stage.time.now())
+    return values(stage)
+
+
+def test_render_keeps_it_while_a_session_may_live(stage: Stage):
+    stage.run(up)
+    stage.run(tighten, revoke_sessions=True)
+    before = values(stage)
+    assert rendered(stage, hours=11.9) == before
+    assert has_file(stage)
+
+
+def test_render_leaves_it_out_once_no_session_can_live(stage: Stage):
+    stage.run(up)
+    stage.run(tighten, revoke_sessions=True)
+    assert "revoke_sessions_before" not in rendered(stage, hours=12.1)
+    assert not has_file(stage)
+
+
+def test_render_is_the_same_without_one(stage: Stage):
+    stage.run(up)
+    before = values(stage)
+    assert rendered(stage, hours=0) == before

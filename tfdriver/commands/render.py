@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
+from tfdriver import revoke, values
+from tfdriver.compositions import Composition
 from tfdriver.lock import locked
 from tfdriver.session import read_spec
 from tfdriver.workspace import Workspace
@@ -17,10 +20,18 @@ class Rendered:
     files: dict[str, tuple[str, ...]]
 
 
-def render(project: Path) -> Rendered:
-    """Write every composition with the values of the end state. Raises TfdriverError."""
+def render(project: Path, now: datetime) -> Rendered:
+    """Write every composition with the values of the end state. now: UTC. Raises TfdriverError.
+
+    A policy that revokes sessions stays for as long as those may live: applied by hand, this must not let them in.
+    """
     spec = read_spec(project)
     workspace = Workspace(spec)
+
+    def write(composition: Composition) -> tuple[str, ...]:
+        revoked = revoke.noted(workspace.written(composition), now)
+        return tuple(workspace.write(composition, values.final(spec, composition, revoke_before=revoked)))
+
     with locked(spec.root, "render"):
         workspace.check()
-        return Rendered({c.name: tuple(workspace.write(c)) for c in workspace.compositions})
+        return Rendered({composition.name: write(composition) for composition in workspace.compositions})
