@@ -532,7 +532,12 @@ def _confirmation(output: Output, yes: bool) -> Callable[[Overview], None]:
 
     def ask(view: Overview) -> None:
         output.overview(view)
-        if not yes and not click.confirm(f"{view.action}?", err=True):
+        try:
+            confirmed = yes or click.confirm(f"{view.action}?", err=True)
+        except click.Abort:
+            sys.stderr.write("\n")  # the terminal shows ^C in the line of the question
+            confirmed = False
+        if not confirmed:
             raise TfdriverError("not confirmed; nothing was changed")
 
     return ask
@@ -558,7 +563,7 @@ def run(arguments: list[str]) -> int:
         if "-v" in own or "--verbose" in own:
             sys.stderr.write(clean(traceback.format_exc()))
     except KeyboardInterrupt:
-        failure = TfdriverError("stopped; nothing was changed")
+        failure = TfdriverError("stopped by SIGINT")
     Output(as_json="--json" in own).error(command, failure)
     return int(failure.exit_code)
 
@@ -573,8 +578,8 @@ def _failure(error: Exception) -> TfdriverError:
             return TfdriverError(error.format_message().rstrip("."), hint=hint)
         case click.ClickException():
             return TfdriverError(error.format_message().rstrip("."))
-        case click.Abort():
-            return TfdriverError("stopped; nothing was changed")
+        case click.Abort():  # click's word for Ctrl-C
+            return TfdriverError("stopped by SIGINT")
         case OSError():
             return TfdriverError(error.strerror or str(error), where=str(error.filename or ""))
         case _:

@@ -105,6 +105,9 @@ class Output:
             self._out.print(escape(str(revocation)))
         if value.verified:
             self._text(value.verified)
+        if value.not_verified:
+            self._err.print(f"[bold yellow]not verified:[/bold yellow] {escape(value.not_verified)}.")
+            self._err.print("All phases are done. Run `tfdriver verify` to see who gets in.")
         if value.in_force:
             self._err.print(f"[bold yellow]half way:[/bold yellow] in force now: {escape(value.in_force)}")
             self._err.print("Run `tfdriver tighten` to close it, or `tfdriver destroy` to take everything back.")

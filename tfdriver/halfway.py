@@ -9,17 +9,20 @@ from tfdriver import wording
 from tfdriver.decide import Kind, LiveRole, TrustState
 from tfdriver.driver import Driver
 from tfdriver.errors import HalfWayError, TfdriverError
+from tfdriver.interrupts import InterruptedRunError
 from tfdriver.observe import Observation
+
+STOPPED = "No account is trusted as a whole. What was done stays done; run the same command again to go on"
 
 _MAY_BE_OPEN = frozenset({Kind.ABSENT, Kind.BROAD})
 
 
 @contextmanager
-def loud(driver: Driver, before: Observation) -> Iterator[None]:
+def loud(driver: Driver, before: Observation, stopped: str = STOPPED) -> Iterator[None]:
     """Turn any error inside the `with` block into a HalfWayError if a broad trust is in force (or may be) after it.
 
     before: what AWS showed at the start; where it cannot be asked any more, a trust that was or could have become
-    broad since counts as in force.
+    broad since counts as in force. stopped: what to say of a run that was asked to stop, and left nothing open.
     """
     try:
         yield
@@ -32,16 +35,24 @@ def loud(driver: Driver, before: Observation) -> Iterator[None]:
         unsaid = unknown(before.states, after.states)
         if unsaid:
             raise HalfWayError(f"{what}. AWS does not say what is in force now: {unsaid}", hint=_next(after)) from error
+        if isinstance(error, InterruptedRunError):
+            raise InterruptedRunError(what, hint=stopped) from error
         raise
 
 
 @contextmanager
 def loud_if_refused(driver: Driver, before: Observation) -> Iterator[None]:
-    """As `loud`, for what is refused before any work begins; an error that `loud` has dealt with already passes."""
+    """As `loud`, for what is refused before any work begins; an error that `loud` has dealt with already passes.
+
+    Ctrl-C is such a refusal: it gets here only from outside of the work, where it is not counted instead.
+    """
     try:
         yield
-    except HalfWayError:
+    except (HalfWayError, InterruptedRunError):
         raise
+    except KeyboardInterrupt as interrupt:
+        with loud(driver, before):
+            raise InterruptedRunError("stopped by SIGINT") from interrupt
     except TfdriverError:
         with loud(driver, before):
             raise

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, wait
+from contextlib import suppress
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Protocol, TypeVar
 
 from tfdriver.decide import LiveRole, TrustState, Unreadable, classify
@@ -12,6 +15,8 @@ from tfdriver.spec.model import Account, Role, Spec
 
 A = TypeVar("A")
 B = TypeVar("B")
+
+_AT_ONCE = 8
 
 
 class Looks(Protocol):
@@ -59,8 +64,30 @@ def _state(
 
 
 def side_by_side(do: Callable[[A], B], items: Iterable[A]) -> list[B]:
-    """Return `do` of each item, in order, all done at the same time; the first exception is raised after all ended."""
-    items = list(items)
-    with ThreadPoolExecutor(max_workers=max(1, min(len(items), 8))) as pool:
-        futures = [pool.submit(do, item) for item in items]
+    """Return `do` of each item, in order, all done at the same time; the first exception is raised after all ended.
+
+    KeyboardInterrupt is raised at once: a call to an AWS that does not answer would else keep a Ctrl-C waiting. (A
+    ThreadPoolExecutor waits for its threads, and so does Python at its end unless they are daemons.)
+    """
+    todo: SimpleQueue[tuple[A, Future[B]]] = SimpleQueue()
+    futures: list[Future[B]] = []
+    for item in items:
+        futures.append(Future())
+        todo.put((item, futures[-1]))
+
+    def work() -> None:
+        with suppress(Empty):
+            while True:
+                _fulfil(do, *todo.get_nowait())
+
+    for _ in range(min(len(futures), _AT_ONCE)):
+        Thread(target=work, daemon=True).start()
+    wait(futures)
     return [future.result() for future in futures]
+
+
+def _fulfil(do: Callable[[A], B], item: A, future: Future[B]) -> None:
+    try:
+        future.set_result(do(item))
+    except BaseException as error:
+        future.set_exception(error)

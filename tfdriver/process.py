@@ -140,7 +140,7 @@ class _Stopper:
             return
         if self._asked is None:
             self._asked = now
-            self._tell("stopping: waits for what is in flight, then for Terraform to save its state")
+            self._tell("stopping: Terraform finishes what is in flight, and ends")
         if self.sent == 0:
             if wanted > 1 or not self._busy() or now - self._asked > _GRACE_IN_FLIGHT:
                 self._send(signal.SIGINT)

@@ -43,8 +43,8 @@ class RoleTrust:
 class RunResult:
     """What a run of up, tighten or destroy came to. in_force: the broad trusts still in force, in words, or ''.
 
-    exposures: the times in which this run had a whole account trusted. verified: what verifying it came to, if it was.
-    revocations: sessions that are revoked, as far as this run looked.
+    exposures: the times in which this run had a whole account trusted. verified: what verifying it came to, if it was;
+    not_verified: why it was not to its end, or ''. revocations: sessions that are revoked, as far as this run looked.
     """
 
     exit_code: Exit
@@ -54,6 +54,7 @@ class RunResult:
     in_force: str = ""
     exposures: tuple[Exposure, ...] = ()
     verified: Verified | None = None
+    not_verified: str = ""
     revocations: tuple[Revocation, ...] = ()
 
 

@@ -20,7 +20,7 @@ from tfdriver.clock import Clock
 from tfdriver.driver import Asks, Driver
 from tfdriver.environment import ignored, terraform_environment
 from tfdriver.errors import TfdriverError
-from tfdriver.halfway import loud, loud_if_refused
+from tfdriver.halfway import STOPPED, loud, loud_if_refused
 from tfdriver.interrupts import Interrupts
 from tfdriver.lint import Finding, warnings
 from tfdriver.lint_module import lint_project
@@ -115,9 +115,12 @@ class Session:
         )
 
     @contextmanager
-    def at_work(self) -> Iterator[Driver]:
-        """Change things inside the `with` block: interrupted politely, loud when it fails half way."""
-        with self.tools.interrupts.listening(), loud(self.driver, self.seen):
+    def at_work(self, stopped: str = STOPPED) -> Iterator[Driver]:
+        """Change things inside the `with` block: interrupted politely, loud when it fails half way.
+
+        stopped: what to say where it was interrupted and left nothing open.
+        """
+        with self.tools.interrupts.listening(), loud(self.driver, self.seen, stopped):
             yield self.driver
 
 

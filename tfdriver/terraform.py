@@ -28,6 +28,7 @@ RUN_FOLDER = ".tfdriver"
 APPLY_LOG = "apply.jsonl"
 _SHOW_SECONDS = 120
 _TOLD = 3  # errors that a message tells; the log beside the composition has them all
+_CHANGING = ("apply", "destroy")
 _TEXT = ""  # the operation of commands that print for people and have no final summary
 
 
@@ -192,7 +193,8 @@ def _raise_for(finished: process.Finished, result: Outcome, operation: str, wher
     if finished.timed_out:
         raise TerraformError(f"took longer than {timeout:g} s and was interrupted", where=where)
     if finished.interrupted:
-        raise InterruptedRunError("was interrupted; what it had finished is in its state", where=where)
+        kept = "; what it had finished is in its state" if operation in _CHANGING else ""
+        raise InterruptedRunError(f"was interrupted{kept}", where=where)
     errors = [str(error) for error in result.errors] or _text_errors(finished.stderr)
     if errors:
         more = f". And {len(errors) - _TOLD} more errors" if len(errors) > _TOLD else ""

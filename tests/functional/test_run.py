@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -385,8 +387,60 @@ def test_an_interrupt_between_phases_is_half_way(stage):
 
 def test_an_interrupt_before_anything_changed_is_not(stage):
     stage.progress.phase = lambda _title: stage.interrupts.request()
-    with pytest.raises(InterruptedRunError):
+    with pytest.raises(
+        InterruptedRunError, match=r"stopped by SIGINT\. No account is trusted as a whole\. What was done"
+    ):
         stage.run(up)
+
+
+def test_an_interrupted_plan_says_that_nothing_was_changed(stage):
+    stage.progress.started = lambda _name, action: action == "plan" and stage.interrupts.request()
+    with stage.session("plan") as session, pytest.raises(InterruptedRunError, match="Nothing was changed in AWS"):
+        plan(session)
+
+
+@pytest.mark.parametrize("why", [InterruptedRunError("stopped by SIGINT"), TfdriverError("no credentials")])
+def test_what_keeps_verify_from_its_end_leaves_the_result_of_the_phases(stage, why):
+    def prove(_session):
+        raise why
+
+    done = stage.run(up, prove=prove)
+    assert (done.exit_code, done.in_force, done.not_verified) == (Exit.FAILED, "", str(why))
+    assert [r.trust for r in done.roles] == ["exact"]
+    assert trusted(stage) == EXACT
+
+
+def test_ctrl_c_from_the_first_phase_to_the_end_of_verify_is_counted_and_not_obeyed_at_once(stage):
+    def prove(session):
+        signal.raise_signal(signal.SIGINT)
+        session.tools.interrupts.check()
+
+    assert stage.run(up, prove=prove).not_verified == "stopped by SIGINT"
+
+
+def test_ctrl_c_while_the_end_is_looked_at_does_not_lose_the_result(stage):
+    class Interrupting(type(stage.aws)):
+        """AWS that is asked what came of it while somebody presses Ctrl-C."""
+
+        def look(self, account, name):
+            if ["destroy", "account_a"] in self.world.calls():
+                signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            return super().look(account, name)
+
+    stage.run(up)
+    stage.aws = Interrupting(stage.world)
+    assert stage.run(destroy).exit_code is Exit.DONE
+
+
+def test_ctrl_c_before_the_work_begins_says_what_is_in_force(stage):
+    def ctrl_c(_view):
+        raise KeyboardInterrupt
+
+    with pytest.raises(InterruptedRunError, match=r"stopped by SIGINT\. No account"), stage.session() as session:
+        up(session, ctrl_c)
+    stage.run(up, tighten=False)
+    with pytest.raises(HalfWayError, match=r"stopped by SIGINT\. In force now"), stage.session() as session:
+        up(session, ctrl_c)
 
 
 @pytest.mark.parametrize("first", ["up", "verify"])

@@ -62,7 +62,7 @@ def test_one_request_is_one_sigint(tmp_path):
     stubborn = job(tmp_path, STUBBORN, "1")
     finished = run(stubborn, asking(interrupts, 1, seen), interrupts, lambda: False, told.append)
     assert (finished.interrupted, finished.code, seen) == (True, 0, ["ready", "hit 1"])
-    assert told == ["stopping: waits for what is in flight, then for Terraform to save its state"]
+    assert told == ["stopping: Terraform finishes what is in flight, and ends"]
 
 
 def test_a_second_request_is_a_second_sigint_and_a_third_is_none(tmp_path):

@@ -15,10 +15,13 @@ from tfdriver import wording
 from tfdriver.aws import Aws, AwsError
 from tfdriver.commands.destroy import destroy
 from tfdriver.commands.init import init
-from tfdriver.errors import TfdriverError
+from tfdriver.errors import HalfWayError, TfdriverError
+from tfdriver.interrupts import InterruptedRunError
 from tfdriver.overview import Overview
 from tfdriver.session import Options, Session, Tools, open_session, read_spec
 from tfdriver.spec.model import Role
+
+_GONE = "The demo's local AWS is gone, and everything in it; run `tfdriver demo` again"
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,15 @@ def demo(project: Path, tools: Tools, aws: Aws) -> Told:
     The environment must be that of a sandbox: the intruder is account B's own administrator, whose permissions allow
     everything, so that nothing but the trust policy can refuse.
     """
+    try:
+        return _tell(project, tools, aws)
+    except (HalfWayError, InterruptedRunError) as error:
+        # Nothing stays open: what these say of it, and the commands they name, would lead nowhere.
+        first = error.__cause__ if isinstance(error.__cause__, TfdriverError) else error
+        raise TfdriverError(first.what, where=first.where, hint=_GONE) from error
+
+
+def _tell(project: Path, tools: Tools, aws: Aws) -> Told:
     begun = tools.clock.monotonic()
     with open_session("demo", Options(project), tools) as session:
         story = _Story(session, aws, lambda: tools.clock.monotonic() - begun)

@@ -33,9 +33,9 @@ def destroy(session: Session, confirm: Callable[[Overview], None]) -> RunResult:
     with session.at_work() as driver:
         driver.prepare(todo, to_destroy=True)
         steps = [driver.destroy(composition, find_strays=composition.name in unsure) for composition in todo]
-    for composition in compositions:
-        workspace.remove(composition)
-    return finished(session.driver, steps, session.seen)
+        for composition in compositions:
+            workspace.remove(composition)
+        return finished(driver, steps, session.seen)
 
 
 def _refuse_strangers(session: Session, listed: Listed) -> None:

@@ -56,7 +56,7 @@ def plan(session: Session) -> Planned:
     """
     refuse_to_start(session)
     driver, workspace = session.driver, session.workspace
-    with session.at_work():
+    with session.at_work(stopped="Nothing was changed in AWS"):
         driver.prepare(workspace.compositions)
         absent = {key for key, state in session.seen.states.items() if state.kind is Kind.ABSENT}
         new = [c for c in workspace.compositions if any(role.key in absent for role in c.roles)]

@@ -49,9 +49,8 @@ def tighten(
         steps = driver.tighten(todo) if todo else []
         if revoke_sessions:
             steps += driver.revoke(trusting)
-    return replace(
-        finished(session.driver, steps, session.seen), revocations=tuple(driver.revocations(trusting).values())
-    )
+        done = finished(driver, steps, session.seen)
+        return replace(done, revocations=tuple(driver.revocations(trusting).values()))
 
 
 def _with_served_revocation(compositions: list[Composition], session: Session) -> list[Composition]:

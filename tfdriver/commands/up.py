@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from tfdriver.decide import Kind
-from tfdriver.errors import Exit
+from tfdriver.errors import Exit, TfdriverError
 from tfdriver.overview import Overview
 from tfdriver.ownership import refuse_strangers
 from tfdriver.preflight import refuse
@@ -35,19 +35,24 @@ def up(
 ) -> RunResult:
     """Run the phases that AWS says are still to be run.
 
-    confirm: shown the overview, raises to stop; prove: verifies it at the end, unless the trust is still broad then.
-    Raises HalfWayError if it fails while a broad trust is in force.
+    confirm: shown the overview, raises to stop; prove: verifies it at the end, unless the trust is still broad then; if
+    that is interrupted or fails, the result of the phases says so. Raises HalfWayError if a phase fails while a broad
+    trust is in force.
     """
     refuse_to_start(session)
     compositions = session.workspace.compositions
     confirm(session.overview("up"))
-    with session.at_work() as driver:
-        driver.prepare(compositions)
-        steps = [*driver.open(session.seen), *driver.connect()]
-        if tighten:
-            steps += driver.tighten()
-        done = finished(driver, steps, session.seen)
-    if prove is None or done.exit_code is not Exit.DONE:
-        return done
-    verified = prove(session)
+    with session.tools.interrupts.listening():
+        with session.at_work() as driver:
+            driver.prepare(compositions)
+            steps = [*driver.open(session.seen), *driver.connect()]
+            if tighten:
+                steps += driver.tighten()
+            done = finished(driver, steps, session.seen)
+        if prove is None or done.exit_code is not Exit.DONE:
+            return done
+        try:
+            verified = prove(session)
+        except TfdriverError as error:  # the phases are done all the same
+            return replace(done, not_verified=str(error).rstrip("."), exit_code=Exit.FAILED)
     return replace(done, verified=verified, exit_code=verified.exit_code)

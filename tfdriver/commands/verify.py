@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from tfdriver.errors import Exit, TfdriverError
+from tfdriver.interrupts import InterruptedRunError
 from tfdriver.session import Session
 from tfdriver.settle import LIMIT
 from tfdriver.verify import state
@@ -28,18 +29,21 @@ def verify(
     """
     interrupts, clock = session.tools.interrupts, session.tools.clock
     session.tools.progress.phase("verify: real calls of who should get in, and of who should not")
-    scene = Scene(
-        session.spec,
-        aws,
-        {name: caller.arn for name, caller in session.callers.items()},
-        session.driver.observe(),
-        _states(session),
-        Waiting(timeout, clock, interrupts.check),
-        clock.now(),
-        keep_items,
-    )
     with interrupts.listening():
-        checks, left_behind = run(scene)
+        scene = Scene(
+            session.spec,
+            aws,
+            {name: caller.arn for name, caller in session.callers.items()},
+            session.driver.observe(),
+            _states(session),
+            Waiting(timeout, clock, interrupts.check),
+            clock.now(),
+            keep_items,
+        )
+        try:
+            checks, left_behind = run(scene)
+        except InterruptedRunError as error:
+            raise InterruptedRunError(f"{error.what} before everything was tried") from error
     return conclude(checks, left_behind, strict=strict)
 
 

@@ -1,0 +1,39 @@
+"""The demo, as far as it goes without a sandbox."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from tests.fakes.world import FakeAws, Stage
+from tfdriver.aws import AwsError
+from tfdriver.commands.demo import demo
+from tfdriver.errors import TfdriverError
+from tfdriver.session import Tools
+
+
+@dataclass
+class Guarded(FakeAws):
+    """AWS whose trust policies keep the intruder out."""
+
+    def call(self, account, service, ask):
+        if service == "sts":
+            raise AwsError("no", code="AccessDenied")
+        return super().call(account, service, ask)
+
+
+@pytest.mark.parametrize("phase", ["phase 1", "phase 2"])
+def test_a_demo_that_is_stopped_names_no_command_that_would_find_nothing(stage: Stage, phase):
+    def stop(title):
+        if phase in title:
+            stage.interrupts.request()
+
+    stage.progress.phase = stop
+    aws = Guarded(stage.world)
+    tools = Tools(stage.environ, stage.progress, stage.interrupts, aws, stage.time.clock())
+    with pytest.raises(TfdriverError) as caught:
+        demo(stage.project, tools, aws)
+    assert caught.value.exit_code == 1
+    assert str(caught.value).startswith("stopped by SIGINT. The demo's local AWS is gone")
+    assert "tfdriver up" not in str(caught.value)
