@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-STATE = "terraform.tfstate"
+from tfdriver import state
+from tfdriver.errors import TfdriverError
 
 
 @dataclass(frozen=True)
@@ -30,28 +29,19 @@ class Applied:
 def read(folder: Path) -> Applied:
     """Return what the files in a composition's folder (which need not exist) say."""
     provider = _provider(folder / ".terraform.lock.hcl")
-    kept_in = backend(folder)
-    if kept_in != "local":
-        return Applied(None, provider=provider, problem=f"the state is kept in backend {kept_in}")
-    state = folder / STATE
+    backend = state.kept_elsewhere(folder)
+    if backend:
+        return Applied(None, provider=provider, problem=f"the state is kept in backend {backend}")
+    path = folder / state.FILE
     try:
-        body, written = json.loads(state.read_text(encoding="utf-8")), state.stat().st_mtime
-        resources = sum(len(r["instances"]) for r in body["resources"] if r["mode"] == "managed")
-        version = str(body["terraform_version"])
-    except FileNotFoundError:
-        return Applied(False, provider=provider)
-    except (OSError, ValueError, KeyError, TypeError):
-        return Applied(None, provider=provider, problem=f"the state cannot be read: {state}")
-    return Applied(resources > 0, resources, datetime.fromtimestamp(written, UTC), version, provider)
-
-
-def backend(folder: Path) -> str:
-    """Return the backend that `terraform init` configured in a composition's folder, `local` if none."""
-    try:
-        body: Any = json.loads((folder / ".terraform" / STATE).read_text(encoding="utf-8"))
-        return str(body["backend"]["type"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return "local"
+        found = state.read(folder)
+        if found is None:
+            return Applied(False, provider=provider)
+        written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except (OSError, state.BrokenStateError, TfdriverError):
+        return Applied(None, provider=provider, problem=f"the state cannot be read: {path}")
+    version = str(found.body.get("terraform_version", ""))
+    return Applied(found.managed > 0, found.managed, written, version, provider)
 
 
 def _provider(lock_file: Path) -> str:

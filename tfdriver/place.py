@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tfdriver import applied, recover
+from tfdriver import state
 from tfdriver.compositions import Composition
 from tfdriver.errors import TfdriverError
 from tfdriver.files import write_whole
@@ -66,16 +66,16 @@ def _there(folder: Path, here: Place) -> Place | None:
     """Return where the resources of a state are, None if it has none or they may be here."""
     noted = _noted(folder)
     try:
-        state = recover.read(folder)
-    except recover.BrokenStateError:  # it will be put right from its copy
+        found = state.read(folder)
+    except state.BrokenStateError:  # it will be put right from its copy
         return noted if noted != here else None
-    if applied.backend(folder) != "local":
+    if state.kept_elsewhere(folder):
         return noted if noted != here else None
-    if state is None or not any(resource.get("mode") == "managed" for resource in state.resources):
+    if found is None or not found.managed:
         return None
     if noted is not None and noted != here:
         return noted
-    accounts = {arn.split(":")[4] for arn in state.role_arns()} - {here.account}
+    accounts = {arn.split(":")[4] for arn in found.role_arns()} - {here.account}
     return Place(min(accounts), noted.local if noted else False) if accounts else None
 
 

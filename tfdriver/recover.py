@@ -8,60 +8,21 @@ kept in the run folder.
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from tfdriver.applied import STATE, backend
 from tfdriver.errors import TfdriverError
 from tfdriver.events import outcome, parse_line
 from tfdriver.files import write_whole
+from tfdriver.state import FILE as STATE
+from tfdriver.state import BrokenStateError, State, kept_elsewhere, read, read_file
 from tfdriver.terraform import APPLY_LOG, RUN_FOLDER
 
 ERRORED = "errored.tfstate"
 _KEPT = Path(RUN_FOLDER) / f"{STATE}.before"
 _COPIES = (_KEPT, Path(f"{STATE}.backup"))
-_VERSION = 4  # since Terraform 0.12
-
-
-class BrokenStateError(Exception):
-    """A state file is empty, cut off, or no state at all."""
-
-
-@dataclass(frozen=True)
-class State:
-    """A state file. lineage: the same for all states that come from each other; serial: grows with each change."""
-
-    lineage: str
-    serial: int
-    resources: tuple[dict[str, Any], ...]
-
-    def role_arns(self) -> frozenset[str]:
-        """The ARNs of the IAM roles it lists."""
-        roles = (r for r in self.resources if r.get("type") == "aws_iam_role" and r.get("mode") == "managed")
-        arns = (i.get("attributes", {}).get("arn") for r in roles for i in r.get("instances", ()))
-        return frozenset(arn for arn in arns if arn)
-
-
-def parse(data: bytes, where: Path) -> State:
-    """Return the state in a file. Raises BrokenStateError, or TfdriverError for a version that is not known."""
-    try:
-        body = json.loads(data)
-        version = body["version"]
-        state = State(str(body.get("lineage", "")), int(body.get("serial", 0)), tuple(body.get("resources") or ()))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BrokenStateError from error
-    if version != _VERSION:
-        raise TfdriverError(
-            f"state version {version} is not known: another Terraform wrote it",
-            where=str(where),
-            hint="Run with the Terraform that wrote it, or put a state of this one in its place",
-        )
-    return state
 
 
 def check(folder: Path) -> None:
@@ -70,7 +31,7 @@ def check(folder: Path) -> None:
     Raises TfdriverError for a state that is no plain file, cannot be read or written, is of a version that is not
     known or of another lineage than the last run's, or is in use; and for an `errored.tfstate` that does not fit it.
     """
-    if backend(folder) != "local":
+    if kept_elsewhere(folder):
         return
     path = folder / STATE
     if path.is_symlink() or (path.exists() and not path.is_file()):
@@ -91,13 +52,8 @@ def is_broken(folder: Path) -> bool:
     try:
         read(folder)
     except BrokenStateError:
-        return backend(folder) == "local"
+        return not kept_elsewhere(folder)
     return False
-
-
-def read(folder: Path) -> State | None:
-    """Return the state of a composition's folder, None if there is none. Raises as `parse`."""
-    return _read(folder / STATE)
 
 
 def repair(folder: Path, now: datetime) -> str:
@@ -162,19 +118,9 @@ def keep(folder: Path) -> None:
         kept.rename(kept.with_name(f"{STATE}.former"))
 
 
-def _read(path: Path) -> State | None:
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise TfdriverError(f"cannot read it: {error.strerror}", where=str(path)) from error
-    return parse(data, path)
-
-
 def _good(path: Path) -> State | None:
     try:
-        return _read(path)
+        return read_file(path)
     except (BrokenStateError, TfdriverError):
         return None
 
@@ -214,7 +160,7 @@ def _must_push(folder: Path) -> bool | None:
         return None
     hint = f"Compare it with {STATE} (`terraform show`); keep the one that is right there, move the other away"
     try:
-        errored = _read(path)
+        errored = read_file(path)
     except BrokenStateError as error:
         raise TfdriverError("Terraform left this state, and it is cut off", where=str(path), hint=hint) from error
     state = _good(folder / STATE)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tfdriver import applied, assets, folder, place, recover, timeline, values
+from tfdriver import applied, assets, folder, place, recover, state, timeline, values
 from tfdriver.compositions import REVOKE, Composition, compositions
 from tfdriver.errors import TfdriverError
 from tfdriver.package import zip_folder
@@ -70,13 +70,13 @@ class Workspace:
     def _check_unnamed(self) -> None:
         """Refuse while a state that no composition of the spec names still lists resources: they would be forgotten."""
         named = {composition.name for composition in self.compositions}
-        for state in sorted((self.spec.root / "compositions").glob(f"*/{applied.STATE}")):
-            if state.parent.name not in named and applied.read(state.parent).applied:
+        for path in sorted((self.spec.root / "compositions").glob(f"*/{state.FILE}")):
+            if path.parent.name not in named and applied.read(path.parent).applied:
                 raise TfdriverError(
                     "the spec has no such composition any more, but its state lists resources",
-                    where=f"compositions/{state.parent.name}",
+                    where=f"compositions/{path.parent.name}",
                     hint=f"Put its roles back into tfdriver.yaml and run `tfdriver destroy`, "
-                    f"or run `terraform -chdir={state.parent} destroy`; then take them out",
+                    f"or run `terraform -chdir={path.parent} destroy`; then take them out",
                 )
 
     def write(
@@ -120,8 +120,8 @@ class Workspace:
     def _listed(self, path: Path) -> frozenset[str] | None:
         if applied.read(path).applied is None:
             return None
-        state = recover.read(path)
-        return state.role_arns() if state else frozenset()
+        found = state.read(path)
+        return found.role_arns() if found else frozenset()
 
     def remove(self, composition: Composition) -> None:
         """Remove everything that tfdriver and Terraform left in a composition that was destroyed."""

@@ -54,11 +54,21 @@ def test_a_broken_state_cannot_tell(tmp_path, text):
     assert "cannot be read" in found.problem
 
 
-@pytest.mark.parametrize(("backend", "applied"), [("s3", None), ("local", True)])
-def test_a_state_kept_elsewhere_is_not_taken_for_none(tmp_path, backend, applied):
+@pytest.mark.parametrize(
+    ("backend", "path", "applied"),
+    [
+        ("s3", None, None),
+        ("s3", "x", None),
+        ("local", None, True),
+        ("local", "terraform.tfstate", True),
+        ("local", "../x", None),
+    ],
+)
+def test_a_state_kept_elsewhere_is_not_taken_for_none(tmp_path, backend, path, applied):
     (tmp_path / ".terraform").mkdir()
-    (tmp_path / ".terraform" / "terraform.tfstate").write_text(json.dumps({"backend": {"type": backend}}))
+    noted = {"backend": {"type": backend, "config": {"path": path}}}
+    (tmp_path / ".terraform" / "terraform.tfstate").write_text(json.dumps(noted))
     write_state(tmp_path, "managed")
     found = read(tmp_path)
     assert found.applied is applied
-    assert ("backend s3" in found.problem) is (backend == "s3")
+    assert (f"backend {backend}" in found.problem) is (applied is None)

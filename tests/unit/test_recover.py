@@ -12,7 +12,7 @@ from subprocess import PIPE, Popen
 
 import pytest
 
-from tfdriver import recover
+from tfdriver import recover, state
 from tfdriver.errors import TfdriverError
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -224,6 +224,6 @@ def test_the_copy_kept_is_private_and_one_of_another_lineage_is_not_overwritten(
 def test_the_roles_that_a_state_lists(folder):
     data = ROLE | {"mode": "data", "instances": [{"attributes": {"arn": "read"}}]}
     put(folder, state=body(resources=(ROLE, data, {"mode": "managed", "type": "aws_iam_role"})))
-    found = recover.read(folder)
+    found = state.read(folder)
     assert found is not None
     assert found.role_arns() == {"arn:aws:iam::1:role/r"}
