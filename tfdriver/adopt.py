@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from tfdriver import survey
+from tfdriver.calls import Calls
 from tfdriver.compositions import Composition
 from tfdriver.strays import Stray, clashes
-from tfdriver.survey import Calls, Survey
+from tfdriver.survey import Survey
 from tfdriver.terraform import Root, TerraformError
 from tfdriver.workspace import Workspace
 

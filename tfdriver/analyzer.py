@@ -15,12 +15,12 @@ from typing import Any
 
 from tfdriver import decide, trust
 from tfdriver.aws import AwsError
+from tfdriver.calls import Calls
 from tfdriver.decide import Kind, TrustState
 from tfdriver.errors import TfdriverError
 from tfdriver.lint import Finding, Severity
 from tfdriver.observe import Observation, side_by_side
 from tfdriver.spec.model import Role, Spec
-from tfdriver.survey import Calls
 from tfdriver.trust import Document
 
 _SERVICE = "accessanalyzer"

@@ -35,7 +35,12 @@ _NO_FILES = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.d
     "profile": (None, None, None, None)
 }
 _MEND = "Mend that file: a line in it is none that an AWS configuration can have"
-_NO_SUCH = ("NoSuchEntity", "NoSuchEntityException", "ResourceNotFoundException")
+_NO_SUCH = frozenset(
+    """
+    NoSuchEntity NoSuchEntityException ResourceNotFoundException ResourceNotFound NotFound NotFoundException
+    AWS.SimpleQueueService.NonExistentQueue QueueDoesNotExist
+    """.split()
+)
 _EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
 _BAD_KEYS = ("InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "InvalidAccessKeyId")
 
@@ -59,6 +64,11 @@ class AwsError(TfdriverError):
         super().__init__(what, where=where, hint=hint)
         self.answer = answer or Answer(code)
         self.code = self.answer.code
+
+    @property
+    def missing(self) -> bool:
+        """Whether AWS says that there is no such thing."""
+        return self.code in _NO_SUCH
 
 
 @dataclass(frozen=True)
@@ -156,7 +166,7 @@ class Aws:
         try:
             role = self.call(account, "iam", lambda iam: iam.get_role(RoleName=name))["Role"]
         except AwsError as error:
-            if error.code in _NO_SUCH:
+            if error.missing:
                 return None
             raise
         tags = {tag["Key"]: tag["Value"] for tag in role.get("Tags", [])}

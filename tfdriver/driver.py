@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from tfdriver import recover, revoke, values
 from tfdriver.adopt import Adopter
+from tfdriver.calls import Calls
 from tfdriver.clock import Clock
 from tfdriver.compositions import Composition, Side
 from tfdriver.decide import Kind, Phase
@@ -21,7 +22,6 @@ from tfdriver.revoke import Revocation
 from tfdriver.settle import wait_for_roles, wait_until_settled
 from tfdriver.spec.model import Spec
 from tfdriver.strays import clashes
-from tfdriver.survey import Calls
 from tfdriver.telling import Progress, tell
 from tfdriver.terraform import Root, Settings, TerraformError, together
 from tfdriver.timeline import Exposure, Timeline, exposures

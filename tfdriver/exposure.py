@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tfdriver.calls import Calls
 from tfdriver.decide import LiveRole, Unreadable
 from tfdriver.errors import TfdriverError
 from tfdriver.halves import Half
 from tfdriver.observe import side_by_side
-from tfdriver.policies import Calls
 from tfdriver.spec.model import Role, Spec
 from tfdriver.timeline import Exposure
 from tfdriver.wording import moment

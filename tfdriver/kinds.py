@@ -17,13 +17,6 @@ from tfdriver.spec.model import Account
 # `ask(service, use)` returns what `use` returns when given a boto3 client of that service; it raises AwsError.
 Ask = Callable[[str, Callable[[Any], Any]], Any]
 
-_NO_SUCH = frozenset(
-    """
-    NoSuchEntity NoSuchEntityException ResourceNotFoundException ResourceNotFound NotFound NotFoundException
-    AWS.SimpleQueueService.NonExistentQueue QueueDoesNotExist
-    """.split()
-)
-
 
 @dataclass(frozen=True)
 class Found:
@@ -61,7 +54,7 @@ def find(resource_type: str, planned: Mapping[str, Any], account: Account, ask: 
     try:
         return kind(ask, Values({k: v for k, v in planned.items() if v is not None}), account)
     except AwsError as error:
-        if error.code in _NO_SUCH:
+        if error.missing:
             return None
         raise
 

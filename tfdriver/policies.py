@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
+from tfdriver.calls import Calls
 from tfdriver.evaluator import Permissions
-from tfdriver.spec.model import Account, Role
+from tfdriver.spec.model import Role
 from tfdriver.trust import Document, parse
-
-
-class Calls(Protocol):
-    """What reading policies needs of AWS; `aws.Aws` is one."""
-
-    def call(self, account: Account, service: str, ask: Callable[[Any], Any]) -> Any:
-        """Return what `ask` returns when given a client of the service. Raises TfdriverError."""
 
 
 @dataclass(frozen=True)
@@ -43,27 +36,31 @@ class RolePolicies:
 
 def read(aws: Calls, role: Role) -> RolePolicies:
     """Return the policies of a role that exists. Raises TfdriverError (of `aws`) for what cannot be read."""
-    found: RolePolicies = aws.call(role.account, "iam", lambda iam: _read(iam, role.name))
-    return found
+    return aws.call(role.account, "iam", lambda iam: _read(iam, role.name))
 
 
-def _read(iam: Any, name: str) -> RolePolicies:
-    role = iam.get_role(RoleName=name)["Role"]
-    boundary = role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
-    attached = [
-        _managed(iam, policy["PolicyArn"])
-        for page in iam.get_paginator("list_attached_role_policies").paginate(RoleName=name)
-        for policy in page["AttachedPolicies"]
-    ]
-    inline = [
-        NamedPolicy(policy, "", parse(iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]))
-        for page in iam.get_paginator("list_role_policies").paginate(RoleName=name)
-        for policy in page["PolicyNames"]
-    ]
-    return RolePolicies((*attached, *inline), _managed(iam, boundary) if boundary else None)
+def attached(iam: Any, role_name: str) -> list[str]:
+    """Return the ARNs of the managed policies attached to a role. iam: boto3's client, as for the next two."""
+    pages = iam.get_paginator("list_attached_role_policies").paginate(RoleName=role_name)
+    return [policy["PolicyArn"] for page in pages for policy in page["AttachedPolicies"]]
 
 
-def _managed(iam: Any, arn: str) -> NamedPolicy:
+def inline(iam: Any, role_name: str) -> dict[str, Document]:
+    """Return the inline policies of a role, by name."""
+    pages = iam.get_paginator("list_role_policies").paginate(RoleName=role_name)
+    names = [name for page in pages for name in page["PolicyNames"]]
+    return {name: parse(iam.get_role_policy(RoleName=role_name, PolicyName=name)["PolicyDocument"]) for name in names}
+
+
+def managed(iam: Any, arn: str) -> NamedPolicy:
+    """Return a managed policy as its default version has it."""
     policy = iam.get_policy(PolicyArn=arn)["Policy"]
     version = iam.get_policy_version(PolicyArn=arn, VersionId=policy["DefaultVersionId"])["PolicyVersion"]
     return NamedPolicy(policy["PolicyName"], arn, parse(version["Document"]))
+
+
+def _read(iam: Any, name: str) -> RolePolicies:
+    boundary = iam.get_role(RoleName=name)["Role"].get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
+    found = [managed(iam, arn) for arn in attached(iam, name)]
+    found += [NamedPolicy(policy, "", document) for policy, document in inline(iam, name).items()]
+    return RolePolicies(tuple(found), managed(iam, boundary) if boundary else None)

@@ -15,19 +15,18 @@ from typing import Any
 
 from tfdriver import wording
 from tfdriver.aws import AwsError
+from tfdriver.calls import Calls
 from tfdriver.clock import Clock
 from tfdriver.compositions import REVOKE
 from tfdriver.errors import TfdriverError
 from tfdriver.observe import side_by_side
 from tfdriver.settle import until_none
 from tfdriver.spec.model import Role
-from tfdriver.survey import Calls
 from tfdriver.trust import Document, parse
 
 POLICY = "AWSRevokeOlderSessions"
 _HOUR = 3600  # IAM's default for a role's longest session, in seconds
 _LONGEST = timedelta(hours=12)  # what IAM lets that be at most
-_NO_SUCH = ("NoSuchEntity", "NoSuchEntityException")
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,7 @@ def _look(role: Role, aws: Calls) -> Revocation | None:
     try:
         text, seconds = aws.call(role.account, "iam", ask)
     except AwsError as error:
-        if error.code in _NO_SUCH:
+        if error.missing:
             return None
         raise
     if not text:

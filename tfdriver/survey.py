@@ -4,23 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
+from tfdriver.calls import Calls
 from tfdriver.compositions import Composition
 from tfdriver.errors import TfdriverError
 from tfdriver.kinds import KINDS, Ask, UnknownValueError, find
 from tfdriver.ownership import is_ours
 from tfdriver.spec.model import Account
 from tfdriver.strays import Create, Stray, creates
-
-T = TypeVar("T")
-
-
-class Calls(Protocol):
-    """What finding strays needs of AWS; `aws.Aws` is one."""
-
-    def call(self, account: Account, service: str, ask: Callable[[Any], T]) -> T:
-        """Return what `ask` returns when given a client of the service. Raises AwsError."""
 
 
 @dataclass(frozen=True)

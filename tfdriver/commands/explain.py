@@ -6,12 +6,13 @@ import re
 from dataclasses import dataclass
 
 from tfdriver import policies
+from tfdriver.calls import Calls
 from tfdriver.decide import LiveRole, Unreadable
 from tfdriver.errors import TfdriverError
 from tfdriver.explain import ACTION, Sight, Verdict, judge
 from tfdriver.halves import SeenHalves, halves
 from tfdriver.observe import Observation, observe, side_by_side
-from tfdriver.policies import Calls, RolePolicies
+from tfdriver.policies import RolePolicies
 from tfdriver.refusal import Cause, Meaning, Refusal, meaning, parse
 from tfdriver.session import Options, Tools, read_spec
 from tfdriver.spec.model import Role, Spec

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from tfdriver.calls import Calls
 from tfdriver.commands.status import Sight, Status
 from tfdriver.errors import Exit
 from tfdriver.files import write_whole
-from tfdriver.policies import Calls
 from tfdriver.report.collect import collect
 from tfdriver.report.page import html
 from tfdriver.verify.model import Verified

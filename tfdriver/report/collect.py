@@ -9,13 +9,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tfdriver import __version__, policies, timeline
+from tfdriver.calls import Calls
 from tfdriver.commands.status import Sight, Status
 from tfdriver.decide import LiveRole, Unreadable
 from tfdriver.errors import TfdriverError
 from tfdriver.graph.build import build
 from tfdriver.graph.svg import svg
 from tfdriver.observe import side_by_side
-from tfdriver.policies import Calls, NamedPolicy
+from tfdriver.policies import NamedPolicy
 from tfdriver.report.mask import external_ids, masked
 from tfdriver.report.model import Document, Report, RoleDocuments
 from tfdriver.spec.model import Role

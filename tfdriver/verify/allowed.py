@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tfdriver.aws import AwsError
+from tfdriver.calls import Calls
 from tfdriver.spec.model import Account, Role
 from tfdriver.verify import outcome
-from tfdriver.verify.calls import Calls, request_id
+from tfdriver.verify.calls import request_id
 from tfdriver.verify.function import Function
 from tfdriver.verify.outcome import Kind, Outcome
 from tfdriver.verify.plan import WRITE, Attempt, Check

@@ -1,23 +1,15 @@
-"""The door to AWS as checks use it, and calls turned into outcomes."""
+"""Calls to AWS turned into outcomes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 from tfdriver.aws import AwsError
+from tfdriver.calls import Calls
 from tfdriver.spec.model import Account
 from tfdriver.verify import outcome
 from tfdriver.verify.outcome import Outcome
-
-T = TypeVar("T")
-
-
-class Calls(Protocol):
-    """What checks need of AWS; `aws.Aws` is one."""
-
-    def call(self, account: Account, service: str, ask: Callable[[Any], T]) -> T:
-        """Return what `ask` returns when given a client of the service. Raises AwsError in place of boto's errors."""
 
 
 def outcome_of(aws: Calls, account: Account, service: str, ask: Callable[[Any], Any]) -> Outcome:

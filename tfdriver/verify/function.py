@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from tfdriver.aws import Answer, AwsError
+from tfdriver.calls import Calls
 from tfdriver.spec.model import Account, Role
 from tfdriver.verify import outcome
-from tfdriver.verify.calls import Calls, request_id
+from tfdriver.verify.calls import request_id
 from tfdriver.verify.outcome import Kind, Outcome
 from tfdriver.verify.plan import Check
 from tfdriver.verify.probes import FunctionProbe

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tfdriver.aws import AwsError
+from tfdriver.calls import Calls
 from tfdriver.spec.model import Account, Role
 from tfdriver.verify import outcome
-from tfdriver.verify.calls import Calls, outcome_of
+from tfdriver.verify.calls import outcome_of
 from tfdriver.verify.outcome import Kind, Outcome
 from tfdriver.verify.plan import PERMITTED, Attempt, Check
 

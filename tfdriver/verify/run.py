@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tfdriver.aws import AwsError
+from tfdriver.calls import Calls
 from tfdriver.decide import Kind as TrustKind
 from tfdriver.observe import Observation, side_by_side
 from tfdriver.spec.model import Role, Spec
 from tfdriver.verify import judge, probes, reference
 from tfdriver.verify.allowed import Writing, write_check
-from tfdriver.verify.calls import Calls
 from tfdriver.verify.function import Function
 from tfdriver.verify.intruder import Intruder
 from tfdriver.verify.live import live_policies
@@ -82,8 +82,7 @@ def _permissions(scene: Scene, role: Role, pair: Pair, *, trusting: bool) -> Che
     try:
         live = live_policies(scene.aws, role, known)
     except AwsError as error:
-        gone = error.code in ("NoSuchEntity", "NoSuchEntityException")
-        verdict = Verdict.FAILED if gone else Verdict.INCONCLUSIVE
+        verdict = Verdict.FAILED if error.missing else Verdict.INCONCLUSIVE
         return _without(pair, "permissions", f"the permissions of {role.name}", verdict, error.what)
     return permissions_check(role, pair, wanted, live, trusting=trusting)
 
