@@ -192,7 +192,7 @@ def locked_change(action: str, arn: str, role: dict | None) -> str:
     if action == "delete":
         dead = world["roles"].pop(arn)["id"]
         text = json.dumps(world).replace(f'"{arn}"', f'"{dead}"')  # IAM shows the id of a deleted principal
-        WORLD.write_text(text)
+        save(text)
         return ""
     assert role is not None
     if action == "create" and arn in world["roles"]:
@@ -203,8 +203,15 @@ def locked_change(action: str, arn: str, role: dict | None) -> str:
     world["made"] = world.get("made", 0) + 1
     before = world["roles"].get(arn, {"id": f"AROA{world['made']:016d}"})
     world["roles"][arn] = before | role
-    WORLD.write_text(json.dumps(world))
+    save(json.dumps(world))
     return ""
+
+
+def save(text: str) -> None:
+    """Whole or not at all: others read without the lock."""
+    new = WORLD.with_suffix(".new")
+    new.write_text(text)
+    new.replace(WORLD)
 
 
 def note(command: str) -> dict:
@@ -212,7 +219,7 @@ def note(command: str) -> dict:
         fcntl.flock(lock, fcntl.LOCK_EX)
         world = json.loads(WORLD.read_text())
         world.setdefault("calls", []).append([command, Path.cwd().name])
-        WORLD.write_text(json.dumps(world))
+        save(json.dumps(world))
     return world
 
 

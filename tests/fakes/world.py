@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import sys
 from collections.abc import Callable
@@ -27,16 +28,24 @@ class World:
 
     def __init__(self, home: Path) -> None:
         self.path = home / "world.json"
-        self.path.write_text(json.dumps({"roles": {}}))
+        self._write({"roles": {}})
 
     @property
     def data(self) -> dict[str, Any]:
         return json.loads(self.path.read_text())
 
     def change(self, do: Callable[[dict[str, Any]], Any]) -> None:
-        data = self.data
-        do(data)
-        self.path.write_text(json.dumps(data))
+        with self.path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            data = self.data
+            do(data)
+            self._write(data)
+
+    def _write(self, data: dict[str, Any]) -> None:
+        """Whole or not at all: the fake Terraform may be reading."""
+        new = self.path.with_suffix(".new")
+        new.write_text(json.dumps(data))
+        new.replace(self.path)
 
     def trust(self, name: str) -> dict[str, Any]:
         return next(r["trust"] for r in self.data["roles"].values() if r["name"] == name)
