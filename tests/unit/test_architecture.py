@@ -18,7 +18,11 @@ DOORS = {
     "jinja2": "render.py",
     "moto": "sandbox/backend.py",
 }
-CORE = ("trust.py", "decide.py", "compositions.py", "values.py", "events.py", "wording.py", "overview.py")
+CORE = (
+    *("trust.py", "decide.py", "compositions.py", "values.py", "events.py", "wording.py", "overview.py"),
+    *("lint.py", "module_policies.py"),
+    *sorted(f"graph/{path.name}" for path in (PACKAGE / "graph").glob("*.py")),
+)
 IO_MODULES = {"os", "subprocess", "pathlib", "shutil", "socket", "time", "boto3", "click", "rich"}
 
 
