@@ -1,5 +1,18 @@
-"""`python -m tfdriver`."""
+"""`tfdriver`, also as `python -m tfdriver`: the imports take a moment, and Ctrl-C may hit them too."""
 
-from tfdriver.cli import main
+from __future__ import annotations
 
-main()
+import sys
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    try:
+        from tfdriver.cli import main as run
+    except KeyboardInterrupt:
+        sys.exit("error: stopped by SIGINT")
+    run()
+
+
+if __name__ == "__main__":
+    main()

@@ -42,6 +42,7 @@ from tfdriver.halves import Half
 from tfdriver.interrupts import Interrupts
 from tfdriver.operator_policy.statements import Purpose
 from tfdriver.overview import Overview
+from tfdriver.sandbox.faults import FORMAT
 from tfdriver.session import Options, Session, open_session, real_tools
 from tfdriver.spec.model import Spec
 
@@ -75,10 +76,17 @@ class _Folder(click.Path):
         return super().convert(value, param, ctx)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Global:
-    project: Path
-    verbose: bool
+    """What was given before the command, and which command it is, as far as that could be told yet.
+
+    arguments: the whole command line, without the command of a sandbox.
+    """
+
+    arguments: Sequence[str] = ()
+    project: Path = Path()
+    verbose: bool = False
+    command: str = ""
 
 
 class _Group(click.Group):
@@ -94,15 +102,17 @@ class _Group(click.Group):
         near = difflib.get_close_matches(name, self.list_commands(ctx), n=1)
         if name not in self.commands and near and not name.startswith("-"):
             ctx.fail(f"No such command {name!r}. Did you mean {near[0]!r}?")
-        return super().resolve_command(ctx, args)
+        found = super().resolve_command(ctx, args)
+        ctx.ensure_object(_Global).command = found[0] or ""
+        return found
 
 
 @click.group(cls=_Group, context_settings=_CONTEXT)
 @click.version_option(__version__, "--version")
 @click.option("-C", "--project", type=_Folder(), default=".", help="The folder of tfdriver.yaml.")
 @click.option("-v", "--verbose", is_flag=True, help="Show tracebacks.")
-@click.pass_context
-def cli(ctx: click.Context, project: Path, verbose: bool) -> None:
+@click.pass_obj
+def cli(options: _Global, project: Path, verbose: bool) -> None:
     """Connect two AWS accounts: generate and drive Terraform for IAM roles that name each other.
 
     \b
@@ -111,7 +121,7 @@ def cli(ctx: click.Context, project: Path, verbose: bool) -> None:
     Start a project of your own:
       tfdriver init my-project
     """
-    ctx.obj = _Global(project, verbose)
+    options.project, options.verbose = project, verbose
 
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
@@ -448,13 +458,21 @@ def graph(options: _Global, form: str, file: Path | None, phases: bool, live: bo
     Output(as_json=as_json).result("graph", graph_command.write(drawn, file) if file else drawn)
 
 
-@cli.command(context_settings={"ignore_unknown_options": True})
+@cli.command(
+    context_settings={"allow_interspersed_args": False},
+    epilog="\n\n".join(f"\b\n{paragraph}" for paragraph in FORMAT.split("\n\n")),
+)
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @click.option("--log", type=click.Path(path_type=Path, dir_okay=False), help="Write a line per API call there.")
-@click.option("--faults", type=click.Path(path_type=Path, exists=True), help="Which calls go wrong; see the README.")
+@click.option(
+    "--faults", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Which calls go wrong; see below."
+)
 @click.option("--fire", metavar="RULE", help="Inside a sandbox: fire the schedule of an event rule now.")
+@click.option("--json", "as_json", is_flag=True, help="Print what --fire set off as one JSON object on stdout.")
 @click.pass_obj
-def sandbox(options: _Global, command: tuple[str, ...], log: Path | None, faults: Path | None, fire: str | None) -> int:
+def sandbox(
+    options: _Global, command: tuple[str, ...], log: Path | None, faults: Path | None, fire: str | None, as_json: bool
+) -> int:
     """Run a command (default: a shell) against a local AWS.
 
     It has the accounts of tfdriver.yaml, and is gone, with everything in it, when the command ends.
@@ -464,9 +482,16 @@ def sandbox(options: _Global, command: tuple[str, ...], log: Path | None, faults
       tfdriver sandbox
       tfdriver sandbox -- tfdriver up --yes
     """
+    if fire and (command or log or faults):
+        raise click.UsageError(
+            "--fire works in the sandbox that this is in, and goes with no command and no other option"
+        )
+    if as_json and not fire:
+        raise click.UsageError("--json goes with --fire; the options of a command come after it")
     if fire:
-        Output(as_json=True).result("sandbox", sandbox_command.fire(fire, os.environ))
-        return Exit.DONE
+        fired = sandbox_command.fire(fire, os.environ)
+        Output(as_json=as_json).result("sandbox", fired, fired.exit_code)
+        return fired.exit_code
     return sandbox_command.sandbox(options.project, command, os.environ, log=log, faults=faults)
 
 
@@ -552,20 +577,38 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: list[str]) -> int:
     """Run one command line and return its exit code, having printed its result or its failure."""
     own = arguments[: arguments.index("--")] if "--" in arguments else arguments
-    command = next((a for a in own if a in cli.commands), "")
+    options = _Global(own)
     try:
-        return int(cli.main(arguments, prog_name="tfdriver", standalone_mode=False) or 0)
+        return int(cli.main(arguments, prog_name="tfdriver", standalone_mode=False, obj=options) or 0)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return Exit.FAILED
     except Exception as error:
         failure = _failure(error)
-        if "-v" in own or "--verbose" in own:
+        if options.verbose:
             sys.stderr.write(clean(traceback.format_exc()))
     except KeyboardInterrupt:
         failure = TfdriverError("stopped by SIGINT")
-    Output(as_json="--json" in own).error(command, failure)
+    Output(as_json="--json" in own).error(options.command, failure)
     return int(failure.exit_code)
+
+
+def _misplaced(error: click.NoSuchOption) -> str:
+    """Return where to put an option that was given on the wrong side of the command, '' for any other mistake."""
+    if error.ctx is None:
+        return ""
+    name, command = error.option_name, error.ctx.info_name
+    if error.ctx.parent is not None:
+        option = _options(cli).get(name)
+        value = "" if option is None or option.is_flag else " ..."
+        return f"It comes before the command: `tfdriver {name}{value} {command}`" if option else ""
+    taking = [found for found in cli.commands if name in _options(cli.commands[found])]
+    named = [found for found in taking if found in error.ctx.ensure_object(_Global).arguments]
+    return f"It comes after the command: `tfdriver {(named or taking)[0]} {name}`" if taking else ""
+
+
+def _options(command: click.Command) -> dict[str, click.Option]:
+    return {text: option for option in command.params if isinstance(option, click.Option) for text in option.opts}
 
 
 def _failure(error: Exception) -> TfdriverError:
@@ -574,6 +617,8 @@ def _failure(error: Exception) -> TfdriverError:
         case TfdriverError():
             return error
         case click.UsageError():
+            if isinstance(error, click.NoSuchOption) and (hint := _misplaced(error)):
+                return TfdriverError(f"no option {error.option_name} here", hint=hint)
             hint = f"Try `{error.ctx.command_path} -h`" if error.ctx else ""
             return TfdriverError(error.format_message().rstrip("."), hint=hint)
         case click.ClickException():

@@ -22,6 +22,7 @@ from tfdriver.commands.plan import Planned
 from tfdriver.commands.policy import Policies
 from tfdriver.commands.render import Rendered
 from tfdriver.commands.report import Reported
+from tfdriver.commands.sandbox import Fired
 from tfdriver.commands.status import CompositionStatus, Status
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.matrix import complaint, matrix
@@ -201,6 +202,13 @@ class Output:
         self._out.print(table)
         self._out.print(f"The Lambda function wrote {escape(json.dumps(value.item))}")
         self._out.print(f"Destroyed; nothing is left in either account. {value.seconds:.0f} s in all.")
+
+    @_text.register
+    def _(self, value: Fired) -> None:
+        for target in value.targets:
+            answer = f"answered {json.dumps(target.payload)}"
+            done = f"failed: {target.error}" if target.ran else f"did not run: {target.error}"
+            self._out.print(escape(f"{wording.short(target.target)} {done if target.error else answer}"))
 
     @_text.register
     def _(self, value: InitResult) -> None:

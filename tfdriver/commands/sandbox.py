@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tfdriver.errors import TfdriverError
+from tfdriver.errors import Exit, TfdriverError
 from tfdriver.mirror import cli_config
 from tfdriver.program import find_program
 from tfdriver.session import read_spec
+from tfdriver.spec.words import nearest
 
 
 def sandbox(
@@ -67,18 +70,54 @@ def terraform_for_shells(environ: Mapping[str, str], folder: Path) -> dict[str, 
     return extra
 
 
-def fire(rule: str, environ: Mapping[str, str]) -> Any:
+@dataclass(frozen=True)
+class Target:
+    """What became of one target of a rule. ran: whether its code was run; error: why not, or how it failed, or ''.
+
+    target: its ARN; payload: what it answered, a JSON value.
+    """
+
+    rule: str
+    target: str
+    ran: bool
+    error: str
+    payload: Any
+
+
+@dataclass(frozen=True)
+class Fired:
+    """What a rule that was fired set off."""
+
+    exit_code: Exit
+    targets: tuple[Target, ...]
+
+
+def fire(rule: str, environ: Mapping[str, str]) -> Fired:
     """Fire the schedule of an event rule in the sandbox we are in; return what ran, as the sandbox tells it.
 
     Raises TfdriverError outside a sandbox, or if there is no such rule.
     """
     endpoint = environ.get("AWS_ENDPOINT_URL", "")
     if "TFDRIVER_SANDBOX" not in environ or not endpoint.startswith("http://127.0.0.1:"):
-        raise TfdriverError("this is not inside a sandbox", hint="Run it in `tfdriver sandbox -- sh`")
+        hint = (
+            f"Open one with `tfdriver sandbox`; there `tfdriver up`, then `tfdriver sandbox --fire {shlex.quote(rule)}`"
+        )
+        raise TfdriverError("--fire works in a sandbox only, and this is none", hint=hint)
     # Only http, and only to loopback: checked just above.
     request = urllib.request.Request(f"{endpoint}/sandbox/fire/{quote(rule, safe='')}", method="POST")  # noqa: S310
     try:
         with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310
-            return json.load(answer)
+            targets = tuple(Target(**target) for target in json.load(answer))
+    except urllib.error.HTTPError as error:
+        raise _no_such_rule(rule, json.load(error)["rules"] if error.code == 404 else []) from error
     except urllib.error.URLError as error:
-        raise TfdriverError(f"the sandbox did not fire {rule}: {error}") from error
+        hint = "Has it ended? Open another with `tfdriver sandbox`"
+        raise TfdriverError(f"the sandbox does not answer: {error.reason}", hint=hint) from error
+    return Fired(Exit.FAILED if any(t.error for t in targets) else Exit.DONE, targets)
+
+
+def _no_such_rule(rule: str, rules: Sequence[str]) -> TfdriverError:
+    if rule in rules:
+        return TfdriverError(f"the event rule {rule} has no target")
+    hint = nearest(rule, rules) or "There is none at all yet: run `tfdriver up` in this sandbox first"
+    return TfdriverError(f"no event rule {rule!r} with a schedule is enabled", hint=hint)

@@ -162,16 +162,16 @@ class Backend:
                 return None
             return function_of(found)
 
-    def scheduled_rules(self, name: str) -> list[Rule]:
-        """Return the enabled rules of that name, on any bus of any account and region, that have a schedule."""
+    def scheduled_rules(self) -> list[Rule]:
+        """Return the enabled rules, on any bus of any account and region, that have a schedule."""
         with self.lock:
             return [
-                Rule(rule.arn, account, region, tuple(rule.targets))
+                Rule(rule.name, rule.arn, account, region, tuple(rule.targets))
                 for account in self.accounts
                 for region, events in list(events_backends[account].items())
                 for bus in events.event_buses.values()
                 for rule in bus.rules.values()
-                if rule.name == name and rule.scheduled_expression and rule.state == "ENABLED"
+                if rule.scheduled_expression and rule.state == "ENABLED"
             ]
 
     def write_log(self, account: str, region: str, group: str, stream: str, lines: Iterable[tuple[int, str]]) -> None:

@@ -1,28 +1,6 @@
-"""Faults on demand: what goes wrong with which call. Read from a file (`--faults FILE`), YAML or JSON:
+"""Faults on demand: what goes wrong with which call. Read from a file (`--faults FILE`), see `FORMAT`.
 
-    faults:
-      - call: iam:CreateRole          # service:operation, `*` and `?` allowed; required
-        account: "111111111111"       # only calls of this account; default any
-        agent: Boto3                  # only calls whose user agent has this in it; default any
-        if: /tmp/armed                # only while this file exists
-        nth: 2                        # only the 2nd matching call; or:
-        times: 3                      # only the first 3; default every one
-        when: after                   # before (default) or after the call is done
-        touch: /tmp/reached           # make this file when the fault is reached
-        error: {status: 400, code: Throttling, message: Rate exceeded}
-
-A rule has exactly one of these, or `touch` alone, which then changes nothing else:
-
-    error: {status: 503, code: C, message: M}  answer this; after: the call was done all the same
-    drop: true                                 end the connection without an answer
-    delay: 2.5                                 wait so many seconds, then go on
-    wait_for: /tmp/go                          wait until this file exists, then go on
-    hang: true                                 never answer
-    expire: true                               the caller's credentials are expired from now on; a number: for so many
-                                               seconds
-
-`touch` comes first, so that a test can wait for the file and then kill something at that very moment. Rules count every
-call that matches them as it comes in. Of several that are due before a call, or after it, the first in the file wins.
+`touch` comes first, so that a test can wait for the file and then kill something at that very moment.
 """
 
 from __future__ import annotations
@@ -39,6 +17,36 @@ from tfdriver.conditions import like
 from tfdriver.errors import TfdriverError
 from tfdriver.sandbox.answers import AwsError
 
+# What `tfdriver sandbox -h` says of the file.
+FORMAT = """\
+A file for --faults, in YAML or JSON:
+
+  faults:
+    - call: iam:CreateRole    # required: service:operation, * and ? allowed
+      account: "111111111111" # only calls of this account; default any
+      agent: Boto3            # only if the user agent has this in it
+      if: /tmp/armed          # only while this file exists
+      nth: 2                  # only the 2nd matching call; or
+      times: 3                # only the first 3; default every one
+      when: after             # after the call is done; default before
+      touch: /tmp/reached     # make this file when it happens
+      error: {status: 400, code: Throttling, message: Rate exceeded}
+
+In the place of error, one of:
+
+  drop: true           end the connection without an answer
+  hang: true           never answer
+  delay: 2.5           wait so many seconds, then go on
+  wait_for: /tmp/go    wait until this file exists, then go on
+  expire: true         the caller's credentials are expired from now on;
+                       with a number: for so many seconds
+
+A rule may also have touch alone, and then changes nothing else. Rules count
+every call that matches them as it comes in. Of several that are due before a
+call, or after it, the first in the file wins.
+"""
+
+_SHOWN = "`tfdriver sandbox -h` shows how to write one"
 _KEYS = {"call", "account", "agent", "if", "nth", "times", "when", "touch"}
 _KINDS = ("error", "drop", "delay", "wait_for", "hang", "expire")
 
@@ -109,17 +117,17 @@ def load(path: Path | None) -> Faults:
         raise TfdriverError(f"cannot read the faults: {reason}", where=str(path)) from error
     rules = content.get("faults") if isinstance(content, Mapping) else None
     if not isinstance(rules, list):
-        raise TfdriverError("no list under `faults:`", where=str(path), hint="See `faults:` in the sandbox's manual.")
+        raise TfdriverError("no list under `faults:`", where=str(path), hint=_SHOWN)
     return Faults(tuple(_rule(rule, f"{path}: rule {place}") for place, rule in enumerate(rules, 1)))
 
 
 def _rule(rule: Any, where: str) -> Fault:
     if not isinstance(rule, Mapping) or not isinstance(rule.get("call"), str) or ":" not in rule["call"]:
-        raise TfdriverError("`call: service:operation` is missing", where=where)
+        raise TfdriverError("`call: service:operation` is missing", where=where, hint=_SHOWN)
     unknown = sorted(set(map(str, rule)) - _KEYS - set(_KINDS))
     if unknown:
         known = ", ".join([*sorted(_KEYS), *_KINDS])
-        raise TfdriverError(f"unknown key {unknown[0]}", where=where, hint=f"Known are {known}.")
+        raise TfdriverError(f"unknown key {unknown[0]}", where=where, hint=f"Known are {known}")
     kinds = [kind for kind in _KINDS if kind in rule] or ["touch"]
     if len(kinds) > 1 or (kinds == ["touch"] and "touch" not in rule):
         raise TfdriverError(f"exactly one of {', '.join(_KINDS)} or touch is needed", where=where)

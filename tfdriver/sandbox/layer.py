@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -53,7 +54,9 @@ class Layer:
         if request.method != "POST":
             return Response(405, b'{"message": "POST only"}', headers | {"Allow": "POST"})
         fired = self.fire(unquote(request.path.removeprefix(FIRE)))
-        return Response(200 if fired else 404, schedule.as_json(fired), headers)
+        if not fired:
+            return Response(404, json.dumps({"rules": schedule.names(self.parts.functions)}).encode(), headers)
+        return Response(200, schedule.as_json(fired), headers)
 
     def _record(self, rule: Rule, target: str, allowed: bool, reason: str) -> None:
         call = Call("lambda", "Invoke", Protocol.REST_JSON, rule.region)

@@ -58,6 +58,7 @@ class Function:
 class Rule:
     """An enabled event rule with a schedule. targets: as PutTargets gave them."""
 
+    name: str
     arn: str
     account: str
     region: str

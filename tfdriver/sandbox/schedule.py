@@ -38,6 +38,11 @@ class Fired:
 Record = Callable[[Rule, str, bool, str], None]
 
 
+def names(functions: Functions) -> list[str]:
+    """Return the names of the rules that can be fired."""
+    return sorted({rule.name for rule in functions.backend.scheduled_rules()})
+
+
 def fire(functions: Functions, name: str, record: Record) -> list[Fired]:
     """Fire all enabled scheduled rules of a name, in any account, and wait for their targets.
 
@@ -45,8 +50,9 @@ def fire(functions: Functions, name: str, record: Record) -> list[Fired]:
     """
     return [
         _run(functions, rule, target, record)
-        for rule in functions.backend.scheduled_rules(name)
+        for rule in functions.backend.scheduled_rules()
         for target in rule.targets
+        if rule.name == name
     ]
 
 

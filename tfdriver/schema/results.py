@@ -12,6 +12,7 @@ from tfdriver.commands.plan import Planned
 from tfdriver.commands.policy import Policies
 from tfdriver.commands.render import Rendered
 from tfdriver.commands.report import Reported
+from tfdriver.commands.sandbox import Fired
 from tfdriver.commands.status import Status
 from tfdriver.result import RunResult
 from tfdriver.verify.model import Verified
@@ -29,5 +30,6 @@ RESULTS: Mapping[str, type] = {
     "report": Reported,
     "graph": Drawn,
     "policy": Policies,
+    "sandbox": Fired,
     "demo": Told,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 import urllib.error
 import urllib.request
@@ -12,6 +13,9 @@ from typing import Any
 import pytest
 
 from tests.functional.sandbox.world import TRUSTED, World, allow, outcome, trust
+from tfdriver.commands.sandbox import fire
+from tfdriver.console import Output
+from tfdriver.errors import TfdriverError
 
 pytestmark = pytest.mark.integration  # the sandbox's real time: too long for `make check`
 
@@ -186,3 +190,29 @@ def test_a_schedule_fires_over_http(world: World) -> None:
     with pytest.raises(urllib.error.HTTPError) as error:
         urllib.request.urlopen(missing, timeout=5)  # noqa: S310
     assert error.value.code == 404
+
+
+def inside(world: World) -> dict[str, str]:
+    return {"TFDRIVER_SANDBOX": "1", "AWS_ENDPOINT_URL": world.sandbox.endpoint}
+
+
+def test_the_command_tells_people_what_a_schedule_set_off(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    good = rule_with_target(world, "def handler(e, c): return {'written': 1}", allowed=True)
+    fired = fire(good, inside(world))
+    Output().result("sandbox", fired)
+    assert re.fullmatch(rf"{TRUSTED.id}:function:\S+ answered {{\"written\": 1}}\n", capsys.readouterr().out)
+    bad = fire(rule_with_target(world, "def handler(e, c): raise ValueError('why')", allowed=True), inside(world))
+    Output().result("sandbox", bad)
+    assert " failed: " in capsys.readouterr().out
+    assert (fired.exit_code, bad.exit_code) == (0, 1)
+
+
+def test_an_unknown_rule_is_told_with_those_there_are(world: World) -> None:
+    rule = rule_with_target(world, "def handler(e, c): return e", allowed=True)
+    with pytest.raises(TfdriverError, match=f"no event rule 'nothing-like-it' with a schedule is enabled.*{rule}"):
+        fire("nothing-like-it", inside(world))
+
+
+def test_firing_outside_of_a_sandbox_says_how_to_get_into_one() -> None:
+    with pytest.raises(TfdriverError, match=r"works in a sandbox only.*`tfdriver sandbox`.*--fire bar"):
+        fire("bar", {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
