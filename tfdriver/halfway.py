@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 
 from tfdriver import wording
 from tfdriver.decide import Kind, LiveRole, TrustState
@@ -11,6 +12,8 @@ from tfdriver.driver import Driver
 from tfdriver.errors import HalfWayError, TfdriverError
 from tfdriver.interrupts import InterruptedRunError
 from tfdriver.observe import Observation
+from tfdriver.spec.model import Spec
+from tfdriver.trust import broad
 
 STOPPED = "No account is trusted as a whole. What was done stays done; run the same command again to go on"
 
@@ -32,7 +35,7 @@ def loud(driver: Driver, before: Observation, stopped: str = STOPPED) -> Iterato
         in_force = wording.in_force(after.states.values(), driver.now())
         if in_force:
             raise HalfWayError(f"{what}. In force now: {in_force}", hint=_next(after)) from error
-        unsaid = unknown(before.states, after.states)
+        unsaid = unknown(driver.spec, before.states, after.states, driver.now())
         if unsaid:
             raise HalfWayError(f"{what}. AWS does not say what is in force now: {unsaid}", hint=_next(after)) from error
         if isinstance(error, InterruptedRunError):
@@ -58,12 +61,20 @@ def loud_if_refused(driver: Driver, before: Observation) -> Iterator[None]:
             raise
 
 
-def unknown(before: Mapping[str, TrustState], after: Mapping[str, TrustState]) -> str:
-    """Say which roles cannot be read any more though they were, or could have become, broad; '' if there is none."""
-    open_ones = [
-        state for key, state in after.items() if state.kind is Kind.UNREADABLE and before[key].kind in _MAY_BE_OPEN
-    ]
-    return "; ".join(f"role {s.role.name} in {s.role.account.name} may trust a whole account" for s in open_ones)
+def unknown(spec: Spec, before: Mapping[str, TrustState], after: Mapping[str, TrustState], now: datetime) -> str:
+    """Say which roles cannot be read any more though they were, or could have become, broad; '' if there is none.
+
+    Also whom they trust then at most and until when: what a phase 1 that ended now would have written.
+    """
+    unread = [before[key] for key, state in after.items() if state.kind is Kind.UNREADABLE]
+    return "; ".join(_may_trust(spec, state, now) for state in unread if state.kind in _MAY_BE_OPEN)
+
+
+def _may_trust(spec: Spec, before: TrustState, now: datetime) -> str:
+    role = before.role
+    at_most = before.trust or broad(role, spec.trusted_by(role), now)
+    latest = " at the latest" if at_most.until else ""
+    return f"role {role.name} in {role.account.name} may trust {wording.trusted(at_most)}{latest}"
 
 
 def _next(after: Observation) -> str:

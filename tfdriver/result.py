@@ -67,7 +67,8 @@ def finished(driver: Driver, steps: Iterable[Step], before: Observation) -> RunR
     now = driver.now()
     after = driver.observe().states
     states = after.values()
-    in_force = "; ".join(filter(None, (wording.in_force(states, now), unknown(before.states, after))))
+    unsaid = unknown(driver.spec, before.states, after, now)
+    in_force = "; ".join(filter(None, (wording.in_force(states, now), unsaid)))
     changed = [step for step in steps if not step.changes.none]
     summary = f"{len(changed)} of {len(steps)} applies changed something" if changed else "nothing to change"
     return RunResult(

@@ -24,7 +24,8 @@ the sandbox holds the call until it has happened. After it, and again after the 
 - I1: no call in the sandbox's log made a trust wider than it was, but for phase 1 creating the role;
 - I2: whatever exists in AWS is in a state after the next run, and all states can be read;
 - I3: the next run, of the same command, ends where an undisturbed run ends: the same trust and resources, none twice;
-- I4: exit code 3, and words that say what is trusted until when and what to run, exactly if a broad trust is in force;
+- I4: exit code 3, and words that say what is trusted until when and what to run, exactly if a broad trust is in force,
+  or may be, where AWS no longer lets the run look;
 - I5: resources with similar names, in both accounts, are as they were;
 - I6: no process is left, private files are private, no planted secret is in any file or output.
 
