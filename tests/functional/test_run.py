@@ -152,7 +152,8 @@ def test_a_failure_while_aws_cannot_be_asked_counts_as_open(stage):
     def blind(_view):
         stage.aws.unreadable = {"foo_bar"}
 
-    with stage.session() as session, pytest.raises(HalfWayError, match="may trust account 222222222222, only as role/bar, until .* UTC at the latest"):
+    at_most = r"may trust account 222222222222, only as role/bar, until .* UTC at the latest"
+    with stage.session() as session, pytest.raises(HalfWayError, match=at_most):
         up(session, blind)
 
 
