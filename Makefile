@@ -12,7 +12,7 @@ demo: $(VENV)/ready
 	$(BIN)/tfdriver demo
 
 test: check
-	$(BIN)/pytest -m "integration and not faults" --ignore=tests/faults -n $(TERRAFORM_WORKERS) --dist worksteal
+	$(BIN)/pytest -m "integration and not faults" -n $(TERRAFORM_WORKERS) --dist loadgroup
 
 check: $(VENV)/ready
 	$(BIN)/ruff check .

@@ -9,20 +9,19 @@ import pytest
 
 from tests.faults.cell import play
 from tests.faults.kinds import KINDS
-from tests.faults.points import BETWEEN_2_3, DESTROY_B, DURING_1, DURING_2, DURING_3, TABLE_1, Point
+from tests.faults.points import DESTROY_B, DURING_1, DURING_2, DURING_3, Point
 from tests.faults.scene import Start
 
 SAMPLE = [
     (DURING_1, "Terraform SIGKILL"),
-    (TABLE_1, "AWS drops the connection"),
     (DURING_2, "driver SIGKILL"),
-    (BETWEEN_2_3, "driver SIGINT"),
     (DURING_3, "AWS refuses"),
     (DESTROY_B, "provider SIGKILL"),
 ]
 
 
 @pytest.mark.integration
+@pytest.mark.xdist_group("faults")  # the starting points take as long as two cells: made in one process only
 @pytest.mark.parametrize(("point", "title"), SAMPLE, ids=[f"{p.title}: {t}".replace(" ", "-") for p, t in SAMPLE])
 def test_a_fault_and_the_run_after_it(point: Point, title: str, starts: Mapping[str, Start], tmp_path: Path) -> None:
     (kind,) = (kind for kind in KINDS if kind.title == title)

@@ -20,7 +20,7 @@ from tfdriver.commands.init import init
 from tfdriver.conditions import Context
 from tfdriver.evaluator import Permissions, Request, authorize
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("operators")]  # one story for all tests here
 
 ACCOUNTS = {"account_a": "111111111111", "account_b": "222222222222"}
 Document = dict[str, Any]

@@ -13,7 +13,7 @@ from tests.integration.conftest import World, make_world
 from tests.integration.test_story import invoke
 from tfdriver.commands.init import init
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("status")]  # one applied project for all tests here
 
 BAR = "arn:aws:iam::222222222222:role/bar"
 WIDE = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "dynamodb:*", "Resource": "*"}]}
