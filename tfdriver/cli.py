@@ -9,7 +9,6 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -221,7 +220,7 @@ def up(
     """
     output = Output(as_json=as_json)
     confirm = _confirmation(output, yes)
-    prove = None if no_verify else partial(verify_command.verify, aws=Aws())
+    prove = None if no_verify else verify_command.verify
     with _session("up", options, output, timeout, lock_timeout, access_analyzer=access_analyzer) as session:
         done = up_command.up(session, confirm, tighten=not no_tighten, prove=prove)
     output.result("up", done, done.exit_code)
@@ -282,7 +281,7 @@ def verify(
     """
     output = Output(as_json=as_json)
     with _session("verify", options, output, None, lock_timeout) as session:
-        verified = verify_command.verify(session, Aws(), timeout=timeout, keep_items=keep_items, strict=strict)
+        verified = verify_command.verify(session, timeout=timeout, keep_items=keep_items, strict=strict)
     output.result("verify", verified, verified.exit_code)
     return verified.exit_code
 
@@ -365,7 +364,7 @@ def report(options: _Global, file: Path, verify: bool, who: bool, as_json: bool)
     verified = None
     if verify:
         with _session("report", options, output, None, None) as session:
-            verified = verify_command.verify(session, Aws())
+            verified = verify_command.verify(session)
     with output.progress() as progress:
         sight = status_command.see(Options(options.project), real_tools(os.environ, progress, Interrupts()))
         found = status_command.status(sight, who=_looker if who else None)

@@ -549,7 +549,7 @@ def test_verify_reads_a_state_elsewhere_with_the_users_own_cli_configuration(sta
 
     def happened() -> str:
         with stage.session("verify") as session:
-            return " ".join(check.happened for check in verify(session, stage.aws).checks)
+            return " ".join(check.happened for check in verify(session).checks)
 
     assert "not logged in" in happened()
     stage.environ["TF_CLI_CONFIG_FILE"] = str(config)

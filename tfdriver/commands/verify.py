@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from tfdriver.calls import Calls
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.interrupts import InterruptedRunError
 from tfdriver.session import Session
@@ -19,9 +18,7 @@ from tfdriver.verify.run import Scene, run
 _BAD = frozenset({Verdict.FAILED, Verdict.INCONCLUSIVE})
 
 
-def verify(
-    session: Session, aws: Calls, *, timeout: float = LIMIT, keep_items: bool = False, strict: bool = False
-) -> Verified:
+def verify(session: Session, *, timeout: float = LIMIT, keep_items: bool = False, strict: bool = False) -> Verified:
     """Return what every check came to. Changes nothing in AWS but the probe's items, which it removes again.
 
     timeout: seconds to wait for what is expected to be seen; keep_items: leave the probe's items in place; strict:
@@ -32,7 +29,7 @@ def verify(
     with interrupts.listening():
         scene = Scene(
             session.spec,
-            aws,
+            session.tools.aws,
             {name: caller.arn for name, caller in session.callers.items()},
             session.driver.observe(),
             _states(session),
