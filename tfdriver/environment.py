@@ -17,6 +17,7 @@ _ALLOWED = frozenset(
     TF_PLUGIN_CACHE_DIR
     AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE AWS_CA_BUNDLE AWS_MAX_ATTEMPTS
     AWS_RETRY_MODE AWS_USE_FIPS_ENDPOINT AWS_USE_DUALSTACK_ENDPOINT AWS_STS_REGIONAL_ENDPOINTS
+    AWS_IGNORE_CONFIGURED_ENDPOINT_URLS
     """.split()
 )
 # Where a container or a virtual machine gets its credentials. Clients ask there only for a profile that says so

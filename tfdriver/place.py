@@ -54,12 +54,12 @@ def check(compositions: Iterable[tuple[Composition, Path]], *, local: bool) -> N
 
     local: as `is_local` says. Raises TfdriverError.
     """
-    found = (
+    found = [
         (composition, _there(folder, Place(composition.account.id, local))) for composition, folder in compositions
-    )
+    ]
     elsewhere = [(composition, there) for composition, there in found if there is not None]
     if elsewhere:
-        raise _refusal(elsewhere, local=local)
+        raise _refusal(elsewhere, local=local, of=len(found))
 
 
 def _there(folder: Path, here: Place) -> Place | None:
@@ -86,13 +86,14 @@ def _noted(folder: Path) -> Place | None:
         return None
 
 
-def _refusal(elsewhere: list[tuple[Composition, Place]], *, local: bool) -> TfdriverError:
-    """Return what to say: of the first, and of all others that the same is to be done about."""
+def _refusal(elsewhere: list[tuple[Composition, Place]], *, local: bool, of: int) -> TfdriverError:
+    """Return what to say: of the first, and of all others that the same is to be done about. of: how many there are."""
     first, there = elsewhere[0]
     names = [composition.name for composition, other in elsewhere if other.local is there.local]
     folders = " and ".join(f"compositions/{name}" for name in names)
     if there.local:
-        hint = f"If that sandbox is gone, delete {folders}, which is all that is left of it, and run again"
+        left = "compositions/" if len(names) == of else folders
+        hint = f"If that sandbox is gone, delete {left}, which is all that is left of it, and run again"
     elif local:
         hint = "Work in the sandbox on a copy of the project without its folder compositions/"
     else:

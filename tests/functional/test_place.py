@@ -71,17 +71,24 @@ def test_a_state_of_the_sandbox_outside_of_it(stage, command):
     del stage.environ["AWS_ENDPOINT_URL"]
     both = "compositions/account_a and compositions/account_b"
     words = "the state lists resources in account 111111111111 of a sandbox, this run is for account 111111111111:"
-    refused(stage, command, f"^{both}: {words} .*If that sandbox is gone, delete {both}, which")
+    refused(stage, command, f"^{both}: {words} .*If that sandbox is gone, delete compositions/, which")
 
 
-def test_without_the_folders_of_the_sandbox_up_begins_anew(stage):
+def test_without_what_is_left_of_the_sandbox_up_begins_anew(stage):
     stage.environ["AWS_ENDPOINT_URL"] = SANDBOX
     stage.run(up)
     stage.world.change(lambda w: w.update(roles={}))
     del stage.environ["AWS_ENDPOINT_URL"]
-    for name in ("account_a", "account_b"):
-        shutil.rmtree(stage.project / "compositions" / name)
+    shutil.rmtree(stage.project / "compositions")
     assert stage.run(up).exit_code is Exit.DONE
+
+
+def test_one_side_of_the_sandbox_and_one_of_aws(stage):
+    stage.environ["AWS_ENDPOINT_URL"] = SANDBOX
+    stage.run(up, tighten=False)
+    shutil.rmtree(stage.project / "compositions/account_b")
+    del stage.environ["AWS_ENDPOINT_URL"]
+    refused(stage, up, "^compositions/account_a: .* delete compositions/account_a, which is all")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -28,6 +28,7 @@ LOGINS = {
     "TF_TOKEN_app_terraform_io": "token",
     "TF_PLUGIN_CACHE_DIR": "/cache",
     "AWS_CONFIG_FILE": "/config",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1/x",
     "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "/token",
     "AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://[fd00:ec2::254]",
