@@ -35,6 +35,8 @@ class Place:
 
 def is_local(environ: Mapping[str, str]) -> bool:
     """Whether AWS is one on this machine: a sandbox, which forgets everything when it ends."""
+    if environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
+        return False
     try:
         return urlsplit(environ.get("AWS_ENDPOINT_URL", "")).hostname in _LOOPBACK
     except ValueError:
@@ -75,7 +77,7 @@ def _there(folder: Path, here: Place) -> Place | None:
         return None
     if noted is not None and noted != here:
         return noted
-    accounts = {arn.split(":")[4] for arn in found.role_arns()} - {here.account}
+    accounts = {account for arn in found.role_arns() for account in arn.split(":")[4:5]} - {here.account}
     return Place(min(accounts), noted.local if noted else False) if accounts else None
 
 

@@ -1,0 +1,76 @@
+"""Whether AWS is a local one, and what a note beside a state is worth."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.unit.builders import FOO, A
+from tfdriver import place
+from tfdriver.compositions import Composition, Side
+from tfdriver.errors import TfdriverError
+from tfdriver.place import Place
+
+COMPOSITION = Composition("account_a", "foo-bar", A, Side.TRUSTING, (FOO,))
+HERE, ELSEWHERE = Place(A.id, local=False), Place("333333333333", local=False)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "local"),
+    [
+        ("", False),
+        ("http://127.0.0.1:4000", True),
+        ("http://localhost:4566", True),
+        ("http://[::1]:4566", True),
+        ("https://iam.example.com", False),
+        ("http://[nonsense", False),
+    ],
+)
+def test_an_endpoint_on_this_machine_is_local(endpoint, local):
+    assert place.is_local({"AWS_ENDPOINT_URL": endpoint}) is local
+    assert not place.is_local({"AWS_ENDPOINT_URL": endpoint, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"})
+
+
+def check(folder: Path) -> None:
+    place.check([(COMPOSITION, folder)], local=False)
+
+
+def put_state(folder: Path, arn: str, mode: str = "managed") -> None:
+    resource = {"mode": mode, "type": "aws_iam_role", "instances": [{"attributes": {"arn": arn}}]}
+    (folder / "terraform.tfstate").write_text(json.dumps({"version": 4, "resources": [resource]}))
+
+
+def test_what_lists_nothing_elsewhere_is_fine(tmp_path):
+    check(tmp_path / "missing")
+    place.note(tmp_path, HERE)
+    put_state(tmp_path, FOO.arn)
+    check(tmp_path)
+    put_state(tmp_path, "odd")
+    check(tmp_path)
+    place.note(tmp_path, ELSEWHERE)
+    put_state(tmp_path, "arn:aws:iam::333333333333:role/read", mode="data")
+    check(tmp_path)
+
+
+@pytest.mark.parametrize("backend", ["", "s3"])
+def test_the_note_counts_wherever_the_state_is_kept(tmp_path, backend):
+    place.note(tmp_path, ELSEWHERE)
+    if backend:
+        (tmp_path / ".terraform").mkdir()
+        (tmp_path / ".terraform/terraform.tfstate").write_text(json.dumps({"backend": {"type": backend}}))
+    else:
+        put_state(tmp_path, FOO.arn)
+    with pytest.raises(TfdriverError, match="in account 333333333333, this run is for account 111111111111"):
+        check(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"account": "333333333333"}', "null"])
+def test_a_broken_note_is_none(tmp_path, text):
+    (tmp_path / ".tfdriver").mkdir()
+    (tmp_path / ".tfdriver/place.json").write_text(text)
+    put_state(tmp_path, FOO.arn)
+    check(tmp_path)
+    place.note(tmp_path, HERE)
+    assert json.loads((tmp_path / ".tfdriver/place.json").read_text()) == {"account": A.id, "local": False}
