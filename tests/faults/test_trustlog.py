@@ -60,3 +60,10 @@ def test_what_is_allowed(calls):
 def test_what_is_loosening(calls, words):
     (found,) = loosened(calls, ROLE, BAR)
     assert any(word in found for word in words.split("|")), found
+
+
+def test_what_was_answered_late_counts_from_when_it_was_done():
+    made = call(CREATE, GUARDED, fault="wait_for after") | {"time": "1"}
+    edited = call(UPDATE, EXACT, agent=BY_HAND) | {"time": "2"}
+    assert loosened([edited, made], ROLE, BAR) == []
+    assert loosened([edited | {"time": "0"}, made], ROLE, BAR) != []

@@ -18,13 +18,13 @@ Entry = Mapping[str, Any]
 def loosened(entries: Iterable[Entry], trusting: str, trusted: str) -> list[str]:
     """Return, one sentence each, the writes that made the trust of a role wider than it was.
 
-    entries: lines of the call log, oldest first; trusting: ARN of the trusting role; trusted: of the one role it may
-    ever trust. Creating the role where there is none is phase 1, and may trust at most what is guarded for `trusted`
-    until a deadline; trusting exactly `trusted` is never wider than what the spec says.
+    entries: lines of the call log, in the order in which they were answered; trusting: ARN of the trusting role;
+    trusted: of the one role it may ever trust. Creating the role where there is none is phase 1, and may trust at most
+    what is guarded for `trusted` until a deadline; trusting exactly `trusted` is never wider than what the spec says.
     """
     found: list[str] = []
     before: dict[str, Any] | None = None
-    for entry in entries:
+    for entry in _as_done(entries):
         if entry["resource"] != trusting or not _done(entry):
             continue
         if entry["action"] == "DeleteRole":
@@ -35,6 +35,17 @@ def loosened(entries: Iterable[Entry], trusting: str, trusted: str) -> list[str]
         if BY_HAND not in entry["user_agent"] and (what := _wider(before, after, trusted)):
             found.append(f"{entry['action']} at {entry['time']}: {what}")
         before = after
+    return found
+
+
+def _as_done(entries: Iterable[Entry]) -> list[Entry]:
+    """Return the entries in the order in which they were done: one that was held back after that came before."""
+    found: list[Entry] = []
+    for entry in entries:
+        place = len(found)
+        if entry["fault"].endswith(" after"):
+            place = next((n for n, other in enumerate(found) if other["time"] > entry["time"]), place)
+        found.insert(place, entry)
     return found
 
 
