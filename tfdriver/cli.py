@@ -557,7 +557,7 @@ def _confirmation(output: Output, yes: bool) -> Callable[[Overview], None]:
     def ask(view: Overview) -> None:
         output.overview(view)
         try:
-            confirmed = yes or click.confirm(f"{view.action}?", err=True)
+            confirmed = yes or click.confirm(view.question, err=True)
         except click.Abort:
             sys.stderr.write("\n")  # the terminal shows ^C in the line of the question
             confirmed = False

@@ -49,6 +49,19 @@ class Overview:
     roles: tuple[RoleView, ...]
     compositions: tuple[str, ...]
 
+    @property
+    def question(self) -> str:
+        """What a person is asked: a sentence that "yes" answers."""
+        accounts = " and ".join(account.name for account in self.accounts)
+        match self.action:
+            case "up":
+                return f"Connect {accounts} as shown?"
+            case "destroy":
+                return f"Destroy everything that these compositions made in {accounts}?"
+            case tighten:
+                trusting = " and ".join(dict.fromkeys(role.account for role in self.roles))
+                return f"{tighten.replace('tighten', f'Tighten the trust in {trusting}', 1)}?"
+
 
 def overview(
     action: str,

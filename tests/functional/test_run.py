@@ -367,6 +367,28 @@ def test_a_plan_that_fails_leaves_no_values_of_phase_1(stage):
     assert not list(stage.project.rglob("phase-1.tfvars.json"))
 
 
+def test_people_are_asked_a_question_that_yes_answers(stage):
+    asked = []
+
+    def yes(view):
+        asked.append(view.question)
+
+    for command, more in (
+        (up, {"tighten": False}),
+        (tighten, {}),
+        (tighten, {"revoke_sessions": True}),
+        (destroy, {}),
+    ):
+        with stage.session() as session:
+            command(session, yes, **more)
+    assert asked == [
+        "Connect account_a and account_b as shown?",
+        "Tighten the trust in account_a?",
+        "Tighten the trust in account_a, and end all sessions handed out so far?",
+        "Destroy everything that these compositions made in account_a and account_b?",
+    ]
+
+
 def test_what_was_not_confirmed_is_not_done(stage):
     def no(view):
         assert [a.caller for a in view.accounts] == [
