@@ -33,17 +33,17 @@ from tfdriver.schema.envelope import FORMAT_VERSION
 from tfdriver.steady import Steady
 from tfdriver.verify.model import Verdict, Verified
 
+_UNLIMITED = 1000  # columns: wider than any row of a table
+
 
 class Output:
     """stdout for results, stderr for everything else. as_json: print results as JSON, and no text."""
 
     def __init__(self, *, as_json: bool = False) -> None:
         self._as_json = as_json
-        # A pipe has no width of its own; 80 columns would cut tables into pieces.
-        width = None if sys.stdout.isatty() else 140
         self._stdout = Steady(sys.stdout)
-        self._out = Console(file=cast(TextIO, self._stdout), soft_wrap=True, highlight=False, width=width)
-        self._err = Console(file=cast(TextIO, Steady(sys.stderr)), soft_wrap=True, highlight=False)
+        self._out = _console(self._stdout)
+        self._err = _console(Steady(sys.stderr))
 
     def progress(self) -> PlainProgress:
         """Return who tells what happens: live on a terminal, plain lines elsewhere."""
@@ -115,7 +115,7 @@ class Output:
 
     @_text.register
     def _(self, value: Verified) -> None:
-        self._out.print(matrix(value))
+        self._out.print(matrix(value, self._out.width))
         for check in value.those(Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.NOT_PROBED):
             self._out.print(complaint(check))
         self._out.print(escape(value.summary))
@@ -124,7 +124,8 @@ class Output:
     @_text.register
     def _(self, value: Planned) -> None:
         for phase in value.phases:
-            table = Table("action", "what", title=f"{phase.phase}: {phase.composition}", title_justify="left")
+            table = Table("action", title=f"{phase.phase}: {phase.composition}", title_justify="left")
+            table.add_column("what", overflow="fold")
             for change in phase.changes:
                 table.add_row(change.action, escape(change.address))
             if phase.changes:
@@ -178,7 +179,7 @@ class Output:
                 which = f" ({number} of {len(account.documents)})" if len(account.documents) > 1 else ""
                 length = f"{account.characters[number - 1]:,} of {value.limit:,} characters"
                 self._err.print(f"[bold]{account.account}[/bold] = {account.account_id}{which}: {length}")
-                self._out.print(json.dumps(document, indent=2), markup=False)
+                self._write(json.dumps(document, indent=2) + "\n")
             for note in account.notes:
                 self._err.print(f"[yellow]note:[/yellow] {escape(note)}")
 
@@ -219,6 +220,12 @@ class Output:
         self._out.print("[bold]Next[/bold]")
         for number, step in enumerate(value.next_steps, start=1):
             self._out.print(f"  {number}. {escape(step)}")
+
+
+def _console(stream: Steady) -> Console:
+    """Return a console that breaks lines between words on a terminal, and nowhere else, nor the cells of tables."""
+    width = None if stream.isatty() else _UNLIMITED
+    return Console(file=cast(TextIO, stream), soft_wrap=not stream.isatty(), highlight=False, width=width)
 
 
 def _composition(found: CompositionStatus) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 from rich import box
 from rich.markup import escape
 from rich.table import Table
@@ -16,8 +18,27 @@ _MARKS = {
 }
 
 
-def matrix(verified: Verified) -> Table:
-    """Return the table, grouped by role and pair, in the order of the checks."""
+_WIDE = 110  # columns; with fewer, five would cut names into pieces
+
+
+def matrix(verified: Verified, width: int) -> Table:
+    """Return the table, grouped by role and pair, in the order of the checks. width: columns that there are."""
+    return _table(verified) if width >= _WIDE else _list(verified)
+
+
+def _list(verified: Verified) -> Table:
+    table = Table.grid(padding=(0, 1))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for pair, checks in groupby(verified.checks, lambda check: check.pair):
+        table.add_row("", f"[bold]{escape(str(pair))}[/bold]")
+        for check in checks:
+            wanted = "" if check.verdict is Verdict.PASSED or not check.expected else f"expected {check.expected}, but "
+            table.add_row(_MARKS[check.verdict], escape(f"{check.tried}: {wanted}{check.happened}"))
+    return table
+
+
+def _table(verified: Verified) -> Table:
     table = Table(box=box.SIMPLE, show_edge=False, pad_edge=False)
     table.add_column("", no_wrap=True)
     table.add_column("what was tried", ratio=3, overflow="fold")

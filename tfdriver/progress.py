@@ -68,7 +68,7 @@ class PlainProgress:
 
     def _say(self, markup: str) -> None:
         with self._lock, suppress(OSError, ValueError):
-            self._console.print(markup, highlight=False, soft_wrap=True)
+            self._console.print(markup, highlight=False, soft_wrap=not self._console.is_terminal)
 
 
 @dataclass

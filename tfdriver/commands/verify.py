@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.interrupts import InterruptedRunError
 from tfdriver.session import Session
 from tfdriver.settle import LIMIT
+from tfdriver.telling import tell
 from tfdriver.verify import state
 from tfdriver.verify.model import CheckResult, Verdict, Verified
 from tfdriver.verify.polling import Waiting
@@ -26,6 +28,9 @@ def verify(session: Session, *, timeout: float = LIMIT, keep_items: bool = False
     """
     interrupts, clock = session.tools.interrupts, session.tools.clock
     session.tools.progress.phase("verify: real calls of who should get in, and of who should not")
+    session.tools.progress.note(
+        f"  IAM changes spread slowly: what is not as expected is tried again for {timeout:g} s"
+    )
     with interrupts.listening():
         scene = Scene(
             session.spec,
@@ -36,12 +41,18 @@ def verify(session: Session, *, timeout: float = LIMIT, keep_items: bool = False
             Waiting(timeout, clock, interrupts.check),
             clock.now(),
             keep_items,
+            partial(tell, session.tools.progress, clock, result=_result),
         )
         try:
             checks, left_behind = run(scene)
         except InterruptedRunError as error:
             raise InterruptedRunError(f"{error.what} before everything was tried") from error
     return conclude(checks, left_behind, strict=strict)
+
+
+def _result(checks: list[CheckResult]) -> str:
+    others = sum(check.verdict is not Verdict.PASSED for check in checks)
+    return f"{others} of {len(checks)} not as expected" if others else "as expected"
 
 
 def conclude(checks: Sequence[CheckResult], left_behind: tuple[str, ...], *, strict: bool) -> Verified:

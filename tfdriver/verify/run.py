@@ -26,13 +26,20 @@ from tfdriver.verify.reference import State
 
 Make = Callable[[Sequence[Check]], Mapping[str, Outcome]]
 Job = Callable[[], list[CheckResult]]
+# Does a job that takes its time, given whom and what it is about, and tells people meanwhile.
+Teller = Callable[[str, str, Job], list[CheckResult]]
+
+
+def _silent(_name: str, _tried: str, job: Job) -> list[CheckResult]:
+    return job()
 
 
 @dataclass(frozen=True)
 class Scene:
     """What checks start from. callers: our ARN by account name; seen: what AWS shows of the roles.
 
-    states: Terraform's state by role key, or why it cannot be had, as a text; keep: leave the probe's items in place.
+    states: Terraform's state by role key, or why it cannot be had, as a text; keep: leave the probe's items in place;
+    tell: shows what is being tried.
     """
 
     spec: Spec
@@ -43,6 +50,7 @@ class Scene:
     waiting: Waiting
     now: datetime
     keep: bool = False
+    tell: Teller = _silent
 
 
 def run(scene: Scene) -> tuple[list[CheckResult], tuple[str, ...]]:
@@ -140,7 +148,8 @@ def _round(scene: Scene, pair: Pair, checks: Sequence[Check], make: Make, in_a_r
         held = poll(look, scene.waiting, in_a_row)
         return [judge.result(pair, c, by_name, outcomes, held[c.name], in_a_row) for c in reported]
 
-    return job
+    tried = reported[0].tried + (f", and {len(reported) - 1} more" if len(reported) > 1 else "")
+    return lambda: scene.tell(str(pair), tried, job)
 
 
 def _not_probed(pair: Pair, name: str, tried: str, reason: str) -> Job:

@@ -22,7 +22,7 @@ from tfdriver.sandbox.run import Sandbox, start
 from tfdriver.spec.model import Role, Spec
 from tfdriver.verify.model import CheckResult, Verdict
 from tfdriver.verify.polling import Waiting
-from tfdriver.verify.run import Scene, run
+from tfdriver.verify.run import Job, Scene, run
 
 EXTERNAL_ID = "the-external-id"
 TABLE = "TestTable"
@@ -58,6 +58,7 @@ class Setup:
     sandbox: Sandbox
     spec: Spec
     states: dict[str, Any] = field(default_factory=dict)
+    told: list[str] = field(default_factory=list)
 
     def client(self, service: str, account: str) -> Any:
         """A client of an account's administrator."""
@@ -128,7 +129,11 @@ class Setup:
         callers = {account.name: aws.caller(account).arn for account in (A, B)}
         seen, clock = observe(self.spec, aws), Clock()
         waiting = Waiting(limit, clock, lambda: None)
-        return run(Scene(self.spec, aws, callers, seen, self.states, waiting, clock.now(), keep))
+        return run(Scene(self.spec, aws, callers, seen, self.states, waiting, clock.now(), keep, self._tell))
+
+    def _tell(self, name: str, tried: str, job: Job) -> list[CheckResult]:
+        self.told.append(f"{name}: {tried}")
+        return job()
 
 
 @contextmanager

@@ -58,6 +58,16 @@ def test_all_is_well(running: Setup):
     assert by_name["write"].evidence.item_key
 
 
+def test_people_are_told_what_is_being_tried(running: Setup):
+    running.told.clear()
+    running.verify()
+    assert sorted(running.told) == [
+        "bar -> foo_bar: bar assumes foo_bar with the external id, and 6 more",
+        f"bar -> foo_bar: bar writes an item to {TABLE} through foo_bar",
+        "bar -> foo_bar: our own identity in account_b assumes foo_bar with the external id, and 2 more",
+    ]
+
+
 def test_the_probes_item_is_kept_on_demand(running: Setup):
     checks, (left,) = running.verify(keep=True)
     key = next(c.evidence.item_key for c in checks if c.name == "write")

@@ -1,0 +1,61 @@
+"""What is printed fits: between words on a terminal, whole lines in a pipe."""
+
+from __future__ import annotations
+
+import io
+import re
+from contextlib import redirect_stderr, redirect_stdout
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.unit.verify.test_judge import INTRUDER, judged
+from tfdriver.console import Output
+from tfdriver.errors import Exit, TfdriverError
+from tfdriver.result import RoleTrust, RunResult
+from tfdriver.timeline import Exposure
+from tfdriver.verify.model import Verified
+
+ROLE = RoleTrust("foo_bar", "account_a", "arn", "exact", "exact: trusts 222222222222:role/bar")
+OPENED = datetime(2026, 1, 2, tzinfo=UTC)
+OPEN = Exposure("foo_bar", "account_a", "account 222222222222, only as role/bar", True, OPENED, OPENED, 14.0)
+CHECKS = (judged(INTRUDER, "intruder", 0), judged(INTRUDER, "intruder", 3))
+DONE = RunResult(Exit.DONE, "1 of 1 applies", (), (ROLE,), exposures=(OPEN,), verified=Verified(0, "2", CHECKS, "No"))
+
+
+class Stream(io.StringIO):
+    def __init__(self, terminal: bool) -> None:
+        super().__init__()
+        self._terminal = terminal
+
+    def isatty(self) -> bool:
+        return self._terminal
+
+
+def printed(monkeypatch: pytest.MonkeyPatch, width: int, *, terminal: bool) -> tuple[list[str], list[str]]:
+    """What goes to stdout and to stderr, in lines."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "xterm")
+    out, err = Stream(terminal), Stream(terminal)
+    with redirect_stdout(out), redirect_stderr(err):
+        output = Output()
+        output.result("up", DONE)
+        output.error("up", TfdriverError("something " * 20, hint="Do " * 30))
+    plain = (re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue()) for stream in (out, err))
+    said, told = (text.splitlines() for text in plain)
+    return said, told
+
+
+@pytest.mark.parametrize("width", [60, 80, 109, 120])
+def test_on_a_terminal_lines_break_between_words(monkeypatch, width):
+    out, err = printed(monkeypatch, width, terminal=True)
+    assert max(len(line.rstrip()) for line in [*out, *err]) <= width
+    words = " ".join(out).split()
+    assert [w for w in ("foo_bar", "guarded,", "222222222222:role/bar", "role/bar") if w not in words] == []
+
+
+def test_in_a_pipe_nothing_is_broken(monkeypatch):
+    out, err = printed(monkeypatch, 60, terminal=False)
+    assert str(OPEN) in out
+    assert len([line for line in out if "our own identity" in line and "AccessDenied" in line]) == len(CHECKS)
+    assert len(err) == 1
