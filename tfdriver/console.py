@@ -203,6 +203,7 @@ class Output:
         self._out.print(table)
         self._out.print(f"The Lambda function wrote {escape(json.dumps(value.item))}")
         self._out.print(f"Destroyed; nothing is left in either account. {value.seconds:.0f} s in all.")
+        self._out.print("To start a project of your own: `tfdriver init my-project`")
 
     @_text.register
     def _(self, value: Fired) -> None:

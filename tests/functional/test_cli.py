@@ -115,6 +115,12 @@ def test_init_says_where_what_to_edit_and_what_to_run_and_lists_no_files(tmp_pat
     assert len(said.splitlines()) < 10
 
 
+def test_below_a_project_the_project_is_named(tmp_path, capsys):
+    assert cli.run(["init", str(tmp_path / "p")]) == 0
+    assert cli.run(["-C", str(tmp_path / "p" / "modules"), "render"]) == 1
+    assert f"There is one in {tmp_path / 'p'}: go there, or name it with -C" in capsys.readouterr().err
+
+
 def test_json_is_one_object_on_stdout_and_text_goes_to_stderr(tmp_path, capsys):
     assert cli.run(["init", str(tmp_path / "p"), "--json"]) == 0
     envelope = json.loads(capsys.readouterr().out)

@@ -37,3 +37,5 @@ def test_a_demo_that_is_stopped_names_no_command_that_would_find_nothing(stage: 
     assert caught.value.exit_code == 1
     assert str(caught.value).startswith("stopped by SIGINT. The demo's local AWS is gone")
     assert "tfdriver up" not in str(caught.value)
+    told = "  role foo_bar in account_a may write, and is to trust role bar in account_b alone"
+    assert stage.progress.said[0] == told

@@ -108,6 +108,12 @@ class _Story:
     def play(self) -> dict[str, Any]:
         """Go through the three phases, the intruder trying after each; return what the Lambda function wrote."""
         session = self._session
+        (trusting,), (trusted,) = session.spec.trusting, session.spec.trusted
+        a, b = trusting.account.name, trusted.account.name
+        progress = session.tools.progress
+        progress.phase(f"a local AWS with two accounts: {a} has a table, a Lambda function in {b} is to write to it")
+        progress.note(f"  role {trusting.name} in {a} may write, and is to trust role {trusted.name} in {b} alone")
+        progress.note(f"  after each phase, an intruder tries to get in: the administrator of {b}")
         with session.at_work() as driver:
             driver.prepare(session.workspace.compositions)
             driver.open(session.seen)

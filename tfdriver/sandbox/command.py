@@ -13,7 +13,7 @@ from types import FrameType
 from tfdriver.errors import TfdriverError
 from tfdriver.sandbox.run import Sandbox
 
-HINT = "Give a command after `--`, e.g. `tfdriver sandbox -- tfdriver up`; without one it is your $SHELL."
+HINT = "Give a command after `--`, e.g. `tfdriver sandbox -- tfdriver up`; without one it is your $SHELL"
 
 
 def child_environment(sandbox: Sandbox, environment: Mapping[str, str]) -> dict[str, str]:
@@ -38,6 +38,8 @@ def run_command(sandbox: Sandbox, command: Sequence[str], *, environment: Mappin
     command = list(command) or default_command(environment)
     try:
         process = subprocess.Popen(command, env=child_environment(sandbox, environment))
+    except FileNotFoundError as error:
+        raise TfdriverError(f"there is no command {command[0]}", hint=HINT) from error
     except OSError as error:
         raise TfdriverError(f"cannot run {command[0]}: {error.strerror}", hint=HINT) from error
     with _passing_signals_to(process):

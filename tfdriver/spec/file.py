@@ -74,7 +74,12 @@ def _missing(path: Path) -> TfdriverError:
     if path.is_symlink():
         return TfdriverError("is a symlink to nothing", where=str(path), hint="Put the file itself there")
     near = sorted(p.name for p in path.parent.glob("[Tt][Ff][Dd]river.y*ml") if p.name != path.name)
-    hint = f"Rename {near[0]} to {FILE_NAME}" if near else "`tfdriver init` writes an example; -C names another folder"
+    above = next((folder for folder in path.absolute().parents[1:] if (folder / FILE_NAME).is_file()), None)
+    hint = "`tfdriver init` writes an example; -C names another folder"
+    if above is not None:
+        hint = f"There is one in {above}: go there, or name it with -C"
+    if near:
+        hint = f"Rename {near[0]} to {FILE_NAME}"
     return TfdriverError("there is no such file", where=str(path), hint=hint)
 
 

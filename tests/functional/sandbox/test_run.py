@@ -62,7 +62,7 @@ def test_the_commands_exit_code_is_passed_on(world: World, code: str, expected: 
 
 
 def test_a_command_that_is_not_there(world: World) -> None:
-    with pytest.raises(TfdriverError, match="cannot run no-such-program"):
+    with pytest.raises(TfdriverError, match="there is no command no-such-program"):
         run_command(world.sandbox, ["no-such-program"], environment=PYTHON)
 
 
