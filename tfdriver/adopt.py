@@ -8,9 +8,10 @@ from typing import Any, Protocol
 from tfdriver import survey
 from tfdriver.calls import Calls
 from tfdriver.compositions import Composition
+from tfdriver.failure import TerraformError
 from tfdriver.strays import Stray, clashes
 from tfdriver.survey import Survey
-from tfdriver.terraform import Root, TerraformError
+from tfdriver.terraform import Root
 from tfdriver.workspace import Workspace
 
 

@@ -41,7 +41,7 @@ def looking(options: Options, tools: Tools) -> Iterator[Callable[[Path, Composit
     It takes no lock and changes nothing. Raises TfdriverError for a bad spec, or without a Terraform new enough.
     """
     with find_terraform(read_spec(options.project), tools) as found:
-        settings = found.settings(tools, options.timeout)
+        settings = found.settings(tools, options)
 
         def look(folder: Path, composition: Composition) -> Drift:
             if not (folder / ".terraform").is_dir():

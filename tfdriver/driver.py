@@ -15,6 +15,7 @@ from tfdriver.compositions import Composition, Side
 from tfdriver.decide import Kind, Phase
 from tfdriver.errors import TfdriverError
 from tfdriver.events import Changes, Event, Outcome
+from tfdriver.failure import TerraformError, together
 from tfdriver.mirror import shares_cache
 from tfdriver.observe import Looks, Observation, observe, side_by_side
 from tfdriver.preflight import Identifies, check_identities, refuse
@@ -23,7 +24,7 @@ from tfdriver.settle import wait_for_roles, wait_until_settled
 from tfdriver.spec.model import Spec
 from tfdriver.strays import clashes
 from tfdriver.telling import Progress, tell
-from tfdriver.terraform import Root, Settings, TerraformError, together
+from tfdriver.terraform import Root, Settings
 from tfdriver.timeline import Exposure, Timeline, exposures
 from tfdriver.workspace import Workspace
 

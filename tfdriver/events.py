@@ -12,6 +12,8 @@ from typing import Any
 
 from tfdriver.clean import clean
 
+TEXT = ""  # the operation of commands that print for people and have no final summary
+LOCKED = "state_lock_acquire"  # Terraform's, once it has waited a moment for another one's lock on the state
 STOPPING = "stopping"  # the type of an event of our own: what interrupting a Terraform takes
 
 
@@ -110,7 +112,10 @@ def parse_line(line: str) -> Event | None:
 
 
 def outcome(events: Iterable[Event], operation: str) -> Outcome:
-    """Return what the events of a command add up to. operation: `plan`, `apply` or `destroy`, whose summary counts."""
+    """Return what the events of a command add up to.
+
+    operation: `plan`, `apply` or `destroy`, whose summary counts; TEXT for a command that has none.
+    """
     changes, outputs, diagnostics, planned = None, {}, [], []
     for event in events:
         match event.type:

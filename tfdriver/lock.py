@@ -11,32 +11,32 @@ import fcntl
 import json
 import os
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
+
 from tfdriver import folder
 from tfdriver.errors import TfdriverError
 from tfdriver.files import write_whole
+from tfdriver.patience import NONE, Patience
 from tfdriver.wording import moment
 
 _HOLDER = Path("compositions/.tfdriver/run.json")
 
 
 @contextmanager
-def locked(
-    project: Path, command: str, timeout: float = 0, sleep: Callable[[float], None] = time.sleep
-) -> Iterator[int]:
+def locked(project: Path, command: str, patience: Patience = NONE) -> Iterator[int]:
     """Hold the project's lock inside the `with` block; gives the descriptor that Terraform is to inherit.
 
-    command: what others are told is at work here; timeout: seconds to wait for another run. Raises TfdriverError,
-    naming the holder, if it is still at work then, or if `compositions/` is a symlink.
+    command: what others are told is at work here; patience: with another run. Raises TfdriverError, naming the holder,
+    if it is still at work then, or if `compositions/` is a symlink.
     """
     descriptor = os.open(project, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        _acquire(descriptor, project, timeout, sleep)
+        _acquire(descriptor, project, patience)
         try:
             _announce(project, command)
             yield descriptor
@@ -67,39 +67,39 @@ def _forget(project: Path) -> None:
             (project / parent).rmdir()  # fails, as it should, where anything else is kept there
 
 
-def _acquire(descriptor: int, project: Path, timeout: float, sleep: Callable[[float], None]) -> None:
-    deadline = time.monotonic() + timeout
-    while True:
+def _acquire(descriptor: int, project: Path, patience: Patience) -> None:
+    def free() -> bool:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
         except BlockingIOError:
-            if time.monotonic() >= deadline:
-                raise TfdriverError(
-                    f"another run is at work here: {_holder(project)}",
-                    where=str(project),
-                    hint="Wait for it to end, or give --lock-timeout 5m to wait here",
-                ) from None
-            sleep(0.2)
+            return False
+        return True
+
+    def whom() -> str:
+        return f"another run is at work here: {_holder(project)}"
+
+    if not patience.until(free, whom):
+        hint = "Wait for it to end, or give --lock-timeout 5m to wait here"
+        raise TfdriverError(whom(), where=str(project), hint=hint)
 
 
 def _holder(project: Path) -> str:
     try:
         holder = json.loads((project / _HOLDER).read_text(encoding="utf-8"))
         process = f"process {holder['pid']} on {holder['host']}"
-        since = moment(datetime.fromisoformat(holder["since"]))
-        if holder["host"] == socket.gethostname() and not _alive(holder["pid"]):
-            return f"`{holder['command']}` since {since} ({process}) was killed, its Terraform is finishing"
-        return f"`{holder['command']}` since {since} ({process})"
+        since = datetime.fromisoformat(holder["since"])
+        if holder["host"] == socket.gethostname() and not _alive(holder["pid"], since):
+            return f"`{holder['command']}` since {moment(since)} ({process}) was killed, its Terraform is finishing"
+        return f"`{holder['command']}` since {moment(since)} ({process})"
     except (OSError, ValueError, KeyError, TypeError):
         return "it has not said which"
 
 
-def _alive(pid: int) -> bool:
+def _alive(pid: int, since: datetime) -> bool:
+    """Whether a process that was at work at `since` still is; its number may be another one's by now."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return psutil.Process(pid).create_time() <= since.timestamp() + 1
+    except psutil.NoSuchProcess:
         return False
-    except PermissionError:
+    except psutil.AccessDenied:
         return True
-    return True

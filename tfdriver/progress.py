@@ -15,7 +15,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from tfdriver.events import STOPPING, Event, follow
+from tfdriver.events import LOCKED, STOPPING, Event, follow
 
 _DONE = {"create": "created", "update": "updated", "delete": "deleted", "replace": "replaced"}
 
@@ -48,6 +48,8 @@ class PlainProgress:
         if event.type == "apply_complete" and event.action != "read":
             done = _DONE.get(event.action, event.action)
             self._say(f"  {name}: [green]{done}[/green] {escape(event.address)} ({event.seconds:.0f} s)")
+        elif event.type == LOCKED:
+            self._say(f"  {name}: [yellow]waits for the lock on the state, which another Terraform holds[/yellow]")
         elif event.type == STOPPING:
             self._say(f"  {name}: [yellow]{escape(event.message)}[/yellow]")
         elif event.type == "diagnostic" and event.body["diagnostic"]["severity"] != "error":

@@ -7,7 +7,6 @@ kept in the run folder.
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Callable
 from datetime import datetime
@@ -29,7 +28,7 @@ def check(folder: Path) -> None:
     """Refuse a composition's folder whose state `repair` and `push_errored` cannot put right. Writes nothing.
 
     Raises TfdriverError for a state that is no plain file, cannot be read or written, is of a version that is not
-    known or of another lineage than the last run's, or is in use; and for an `errored.tfstate` that does not fit it.
+    known or of another lineage than the last run's; and for an `errored.tfstate` that does not fit it.
     """
     if kept_elsewhere(folder):
         return
@@ -39,8 +38,7 @@ def check(folder: Path) -> None:
     if path.exists() and not os.access(path, os.R_OK | os.W_OK):
         raise TfdriverError("the state cannot be read and written", where=str(path), hint="Give yourself permission")
     _check_lineage(folder)
-    if is_broken(folder):
-        _check_not_in_use(path)
+    is_broken(folder)  # raises for a version that is not known
     _must_push(folder)
 
 
@@ -138,16 +136,6 @@ def _check_lineage(folder: Path) -> None:
             where=str(folder / STATE),
             hint=f"Put the right one back (the last run's copy is {_KEPT} there); or, if this is it, delete that copy",
         )
-
-
-def _check_not_in_use(state: Path) -> None:
-    """Refuse a state that a Terraform started by hand is writing; it locks it as POSIX says (`fcntl`)."""
-    with state.open("r+b") as file:
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            hint = "Wait for it to end, then run again"
-            raise TfdriverError("another Terraform is at work on this state", where=str(state), hint=hint) from error
 
 
 def _must_push(folder: Path) -> bool | None:

@@ -128,6 +128,7 @@ def _context(composition: Composition) -> dict[str, Any]:
             "name": composition.name,
             "project": composition.project,
             "account": composition.account.name,
+            "profile": composition.account.profile,
             "side": str(composition.side),
         },
         "roles": [

@@ -28,6 +28,7 @@ from tfdriver.lock import locked
 from tfdriver.mirror import cli_config
 from tfdriver.observe import Observation
 from tfdriver.overview import Overview, overview
+from tfdriver.patience import Patience
 from tfdriver.place import is_local
 from tfdriver.preflight import check_identities, used_accounts
 from tfdriver.program import Program, check_version, find_program
@@ -84,9 +85,17 @@ class Found:
     environment: Mapping[str, str]
     private: Path
 
-    def settings(self, tools: Tools, timeout: float | None, keep_open: tuple[int, ...] = ()) -> Settings:
-        """Return what the Terraform commands of this run share."""
-        return Settings(self.program, self.environment, tools.interrupts, keep_open, timeout, tools.hide)
+    def settings(self, tools: Tools, options: Options, keep_open: tuple[int, ...] = ()) -> Settings:
+        """Return what the Terraform commands of this run share. keep_open: descriptors that they inherit."""
+        return Settings(
+            self.program,
+            self.environment,
+            tools.interrupts,
+            keep_open,
+            options.timeout,
+            options.lock_timeout,
+            tools.hide,
+        )
 
 
 @dataclass(frozen=True)
@@ -154,12 +163,14 @@ def open_session(command: str, options: Options, tools: Tools) -> Iterator[Sessi
         _tell(tools, lint_project(spec))
     with find_terraform(spec, tools) as found:
         _check_folder(spec.root)
-        with locked(spec.root, command, options.lock_timeout) as descriptor:
+        patience = Patience(options.lock_timeout, tools.progress.note)
+        with locked(spec.root, command, patience) as descriptor:
             workspace = Workspace(spec, is_local(tools.environ))
+            workspace.wait_for_states(patience)
             workspace.check()
             workspace.check_place()
             callers = check_identities(spec, tools.aws)
-            settings = found.settings(tools, options.timeout, (descriptor,))
+            settings = found.settings(tools, options, (descriptor,))
             timeline = Timeline(workspace.timeline, {name: caller.arn for name, caller in callers.items()})
             driver = Driver(workspace, tools.aws, settings, tools.progress, timeline, tools.clock)
             seen = driver.observe()

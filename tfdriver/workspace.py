@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tfdriver import applied, assets, folder, place, recover, state, timeline, values
+from tfdriver import applied, assets, folder, place, recover, state, statelock, timeline, values
 from tfdriver.compositions import REVOKE, Composition, compositions
 from tfdriver.errors import TfdriverError
 from tfdriver.package import zip_folder
+from tfdriver.patience import Patience
 from tfdriver.render import render, tfvars
 from tfdriver.spec.model import Spec
 from tfdriver.strays import FILE as IMPORTS
@@ -47,6 +48,14 @@ class Workspace:
         optional = ("revoke.tf",) if REVOKE in composition_values else ()
         text = render(composition, [self.spec.root / "templates", assets.templates()], optional)
         return {**text, VALUES: tfvars(dict(composition_values)), **packages}
+
+    def wait_for_states(self, patience: Patience) -> None:
+        """Return once no Terraform that somebody started by hand is at work on a local state.
+
+        Raises TfdriverError, naming who is, if one still is then.
+        """
+        for composition in self.compositions:
+            statelock.wait_for_local(self.path(composition), patience)
 
     def check(self) -> None:
         """Refuse to go on where something on disk would be lost or obeyed by mistake. Writes nothing.

@@ -17,11 +17,12 @@ from tfdriver.compositions import Composition
 from tfdriver.decide import LiveRole
 from tfdriver.environment import terraform_environment
 from tfdriver.events import Event
+from tfdriver.failure import TerraformError
 from tfdriver.interrupts import Interrupts
 from tfdriver.program import check_version, find_program
 from tfdriver.spec.load import load_spec
 from tfdriver.spec.model import Spec
-from tfdriver.terraform import Root, Settings, TerraformError
+from tfdriver.terraform import Root, Settings
 from tfdriver.workspace import Workspace
 
 pytestmark = pytest.mark.integration

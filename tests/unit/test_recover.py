@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import os
 import stat
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from subprocess import PIPE, Popen
 
 import pytest
 
@@ -149,20 +147,6 @@ def test_a_state_that_cannot_be_written_is_refused(folder):
     (folder / "terraform.tfstate").chmod(0o400)
     with pytest.raises(TfdriverError, match="cannot be read and written"):
         recover.check(folder)
-
-
-def test_a_broken_state_that_a_terraform_is_writing_is_refused(folder):
-    """Terraform started by hand locks the state as POSIX says."""
-    put(folder, state="")
-    lock = "import fcntl, sys; f = open(sys.argv[1], 'r+'); fcntl.lockf(f, fcntl.LOCK_EX); print(flush=True); input()"
-    argv = [sys.executable, "-c", lock, str(folder / "terraform.tfstate")]
-    with Popen(argv, stdin=PIPE, stdout=PIPE) as other:
-        assert other.stdin and other.stdout
-        other.stdout.readline()
-        with pytest.raises(TfdriverError, match="another Terraform is at work"):
-            recover.check(folder)
-        other.stdin.close()
-    recover.check(folder)
 
 
 @pytest.mark.parametrize(("state", "pushed"), [(body(1), True), (None, True), ("", True), (body(2), False)])

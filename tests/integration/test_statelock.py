@@ -1,0 +1,98 @@
+"""Terraform's own lock on a state: waited for, and where a killed Terraform left it in a bucket, explained."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.starts import PROJECT
+from tests.integration.conftest import World, make_world
+from tests.integration.test_recovery import LONGEST, UP, last_apply, start, wait_for
+
+pytestmark = pytest.mark.integration
+
+BACKEND = """\
+terraform {
+  backend "s3" {
+    bucket         = {{ "our-states-" ~ composition.side }}
+    key            = {{ composition.name }}
+    profile        = {{ composition.profile }}
+    region         = "us-west-2"
+    use_lockfile   = true
+    use_path_style = true
+  }
+}
+"""
+
+
+@pytest.fixture
+def world(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
+    """A project of two roles and a table, in which the first call of `request.param` meets a fault."""
+    project = tmp_path / "project"
+    shutil.copytree(PROJECT, project)
+    faults = tmp_path / "faults.json"
+    faults.write_text(json.dumps({"faults": [{**request.param, "nth": 1, "touch": str(tmp_path / "reached")}]}))
+    yield from make_world(project, tmp_path, faults)
+
+
+def use_buckets(world: World) -> None:
+    template = world.project / "templates/backend.tf.j2"
+    template.parent.mkdir()
+    template.write_text(BACKEND)
+    place = {"LocationConstraint": "us-west-2"}
+    for profile, side in (("account_a", "trusting"), ("account_b", "trusted")):
+        world.client("s3", profile).create_bucket(Bucket=f"our-states-{side}", CreateBucketConfiguration=place)
+
+
+@pytest.mark.parametrize("world", [{"call": "dynamodb:CreateTable", "when": "after", "delay": 15}], indirect=True)
+def test_a_lock_that_a_killed_terraform_left_in_a_bucket(world: World, tmp_path: Path):
+    use_buckets(world)
+    run = start(world, tmp_path / "pids", *UP)
+    wait_for(tmp_path / "reached")
+    os.kill(last_apply(tmp_path / "pids"), signal.SIGKILL)
+    said = run.communicate(timeout=LONGEST)[1].decode()
+    assert run.returncode == 3, said
+
+    refused = world.tfdriver("destroy", "--yes")
+    assert refused.returncode == 3, refused.stderr
+    assert re.search(r"account_a: the state is locked by \S+@\S+ since [\d-]+ [\d:]+ UTC \(apply\)", refused.stderr)
+    assert "is no longer at work on this machine, so it was killed" in refused.stderr
+    command = re.search(r"`terraform (-chdir=\S+ force-unlock \S+)`, then the same command again", refused.stderr)
+    assert command, refused.stderr
+
+    unlocked = world.run(
+        ["terraform", *command[1].replace("force-unlock", "force-unlock -force").split()], world.project
+    )
+    assert unlocked.returncode == 0, unlocked.stderr
+    destroyed = world.tfdriver("destroy", "--yes")
+    assert destroyed.returncode == 0, destroyed.stderr
+    assert world.client("iam", "account_a").list_roles()["Roles"] == []
+    assert world.client("dynamodb", "account_a").list_tables()["TableNames"] == []
+
+
+@pytest.mark.parametrize("world", [{"call": "sts:GetCallerIdentity", "agent": "Terraform", "delay": 12}], indirect=True)
+def test_a_terraform_started_by_hand_is_named_and_waited_for(world: World, tmp_path: Path):
+    assert world.tfdriver("render").returncode == 0
+    assert world.terraform("account_a", "init").returncode == 0
+    folder = world.project / "compositions/account_a"
+    by_hand = subprocess.Popen(["terraform", "plan"], cwd=folder, env=world.environ, stdout=subprocess.DEVNULL)
+    try:
+        wait_for(tmp_path / "reached")
+        refused = world.tfdriver(*UP)
+        assert refused.returncode == 1
+        assert re.search(r"the state is locked by \S+ since .* UTC \(plan\)", refused.stderr), refused.stderr
+        assert "Wait for it to end, or give --lock-timeout 5m" in refused.stderr
+        assert "force-unlock" not in refused.stderr
+        done = world.tfdriver(*UP, "--lock-timeout", "2m")
+        assert done.returncode == 0, done.stderr
+        assert "waits: compositions/account_a: the state is locked by" in done.stderr
+    finally:
+        assert by_hand.wait(LONGEST) == 0
