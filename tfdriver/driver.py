@@ -36,6 +36,7 @@ class Asks(Looks, Identifies, Calls, Protocol):
 # Values of a composition, given the names of roles that are known to exist whatever AWS shows.
 ValuesOf = Callable[[Composition, frozenset[str]], Mapping[str, Any]]
 _NONE: frozenset[str] = frozenset()
+_EDITED = "It was left as it is. To replace it by exactly the roles the spec names, run `tfdriver tighten --overwrite`"
 
 
 @dataclass(frozen=True)
@@ -128,14 +129,20 @@ class Driver:
             self._check_arns(step, "roles_which_will_assume")
         return steps
 
-    def tighten(self, compositions: Iterable[Composition] | None = None) -> list[Step]:
-        """Phase 3: trust exactly the trusted roles; done only when AWS shows it, twice in a row."""
+    def tighten(self, compositions: Iterable[Composition] | None = None, *, overwrite: bool = False) -> list[Step]:
+        """Phase 3: trust exactly the trusted roles; done only when AWS shows it, twice in a row.
+
+        overwrite: also replace a trust policy that tfdriver did not write, as somebody may have while phase 2 ran.
+        """
         todo = list(self._side(Side.TRUSTING) if compositions is None else compositions)
         self._progress.phase("phase 3, tighten: trust exactly the trusted roles")
         keys = [role.key for composition in todo for role in composition.roles]
         wanted = {r.key: r for key in keys for r in self.spec.trusted_by(self.spec.roles[key])}
         check = self._terraform.interrupts.check
         wait_for_roles(wanted.values(), self._aws, self._clock, check)
+        seen = self.observe().states
+        unwanted = frozenset({Kind.UNREADABLE} if overwrite else {Kind.UNREADABLE, Kind.FOREIGN})
+        refuse({key: seen[key] for key in keys}, unwanted, _EDITED)
         steps = self._apply(Phase.TIGHTEN, todo, lambda c, _: self._final(c))
         wait_until_settled(keys, lambda: self.observe().states, self._clock, check)
         return steps

@@ -135,13 +135,14 @@ def _left(scene: Scene, now: Contents) -> Iterator[str]:
     role = now.get((contents.A, "role", "foo_bar"))
     if role is None:
         yield "no trusting role"
+    elif invariants.edited_by_hand(now):
+        yield "trust as edited"
     elif invariants.broad_now(now):
         yield "trust broad"
     else:
         principal = role["trust"]["Statement"][0]["Principal"]["AWS"]
         principal = principal if isinstance(principal, str) else principal[0]
-        kinds = {contents.BAR: "trust exact", "arn:aws:iam::111111111111:root": "trust as edited"}
-        yield kinds.get(principal, "trust names a dead id")
+        yield "trust exact" if principal == contents.BAR else "trust names a dead id"
     if strays := invariants.strays(scene, now):
         yield f"in no state: {', '.join(strays)}"
     if broken := invariants.unreadable(scene):

@@ -206,6 +206,32 @@ def test_a_foreign_trust_stops_up_and_tighten_until_overwritten(stage):
     assert trusted(stage) == EXACT
 
 
+def edit_after(stage: Stage, composition: str, document: dict) -> None:
+    """Somebody edits the trust policy by hand once a composition is applied."""
+
+    def ended(name, action, _changes, _seconds):
+        if (name, action) == (composition, "apply") and stage.world.trust("foo_bar") != document:
+            forge(stage, document)
+
+    stage.progress.ended = ended
+
+
+def test_a_trust_edited_while_phase_2_runs_stops_up_as_any_foreign_one(stage):
+    edit_after(stage, "account_b", FOREIGN)
+    with pytest.raises(TfdriverError, match=r"not one that tfdriver would write.*--overwrite"):
+        stage.run(up)
+    assert stage.world.trust("foo_bar") == FOREIGN
+    assert stage.run(tighten, overwrite=True).exit_code is Exit.DONE
+    assert trusted(stage) == EXACT
+
+
+def test_an_account_let_in_by_hand_while_phase_2_runs_is_loud_and_says_what_up_cannot_do(stage):
+    edit_after(stage, "account_b", trust.document(trust.Trust(frozenset({"arn:aws:iam::111111111111:root"}))))
+    with pytest.raises(HalfWayError, match="In force now: role foo_bar in account_a trusts account 111111111111") as e:
+        stage.run(up)
+    assert e.value.hint.startswith("Run `tfdriver tighten --overwrite`")
+
+
 @pytest.mark.parametrize("command", [up, tighten])
 def test_an_orphaned_trust_is_pinned_again_and_never_broad(stage, command):
     stage.run(up)

@@ -46,7 +46,7 @@ def tighten(
     confirm(replace(session.overview("tighten"), action=action))
     with session.at_work() as driver:
         driver.prepare(trusting if revoke_sessions else todo)
-        steps = driver.tighten(todo) if todo else []
+        steps = driver.tighten(todo, overwrite=overwrite) if todo else []
         if revoke_sessions:
             steps += driver.revoke(trusting)
         done = finished(driver, steps, session.seen)
