@@ -77,8 +77,10 @@ class TrustState:
         return self.kind is Kind.EXACT and not self.missing
 
     def open_at(self, now: datetime) -> bool:
-        """Whether a broad trust is in force, also one that the spec as it is now would not have written."""
-        return self.trust is not None and self.trust.broad and not self.trust.expired(now)
+        """Whether a broad trust is in force, also one that tfdriver or the spec as it is now would not have written."""
+        if self.trust is not None:
+            return self.trust.broad and not self.trust.expired(now)
+        return self.live is not None and trust.may_be_broad(self.live.trust_policy)
 
 
 def classify(

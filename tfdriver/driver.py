@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -18,9 +19,9 @@ from tfdriver.events import Changes, Event, Outcome
 from tfdriver.failure import TerraformError, together
 from tfdriver.mirror import shares_cache
 from tfdriver.observe import Looks, Observation, observe, side_by_side
-from tfdriver.preflight import Identifies, check_identities, refuse
+from tfdriver.preflight import Identifies, check_identities, refuse, refuse_unread
 from tfdriver.revoke import Revocation
-from tfdriver.settle import wait_for_roles, wait_until_settled
+from tfdriver.settle import Waiter, wait_for_roles, wait_until_settled
 from tfdriver.spec.model import Spec
 from tfdriver.strays import clashes
 from tfdriver.telling import Progress, tell
@@ -69,6 +70,7 @@ class Driver:
         self._terraform = terraform
         self._progress = progress
         self._clock = clock
+        self._waiter = Waiter(clock, terraform.interrupts.check, progress.note)
         self._adopter = Adopter(workspace, aws, progress, self._root, terraform.interrupts.check)
 
     @property
@@ -114,7 +116,11 @@ class Driver:
         if not todo:
             return []
         self._progress.phase("phase 1, broad: create the trusting roles")
-        steps = self._apply(Phase.BROAD, todo, self._opening)
+        try:
+            steps = self._apply(Phase.BROAD, todo, self._opening)
+        finally:
+            for composition in todo:
+                self._close(composition)
         for step in steps:
             self._check_arns(step, "roles_to_be_assumed")
         return steps
@@ -122,7 +128,7 @@ class Driver:
     def connect(self) -> list[Step]:
         """Phase 2: apply the trusted side, allowed to assume exactly what the trusting side has."""
         self._progress.phase("phase 2, connect: create the trusted roles and what uses them")
-        live = wait_for_roles(self.spec.trusting, self._aws, self._clock, self._terraform.interrupts.check)
+        live = wait_for_roles(self.spec.trusting, self._aws, self._waiter)
         arns = {key: role.arn for key, role in live.items()}
         steps = self._apply(Phase.CONNECT, self._side(Side.TRUSTED), lambda c, _: values.final(self.spec, c, arns))
         for step in steps:
@@ -138,13 +144,12 @@ class Driver:
         self._progress.phase("phase 3, tighten: trust exactly the trusted roles")
         keys = [role.key for composition in todo for role in composition.roles]
         wanted = {r.key: r for key in keys for r in self.spec.trusted_by(self.spec.roles[key])}
-        check = self._terraform.interrupts.check
-        wait_for_roles(wanted.values(), self._aws, self._clock, check)
+        wait_for_roles(wanted.values(), self._aws, self._waiter)
         seen = self.observe().states
         unwanted = frozenset({Kind.UNREADABLE} if overwrite else {Kind.UNREADABLE, Kind.FOREIGN})
         refuse({key: seen[key] for key in keys}, unwanted, _EDITED)
         steps = self._apply(Phase.TIGHTEN, todo, lambda c, _: self._final(c))
-        wait_until_settled(keys, lambda: self.observe().states, self._clock, check)
+        wait_until_settled(keys, lambda: self.observe().states, self._waiter)
         return steps
 
     def revocations(self, compositions: Iterable[Composition]) -> dict[str, Revocation]:
@@ -160,7 +165,7 @@ class Driver:
         text = revoke.stamp(self._clock.now())
         times = {role.key: text for role in roles}
         steps = self._apply(Phase.TIGHTEN, todo, lambda c, _: values.final(self.spec, c, revoke_before=times))
-        revoke.wait_until_shown(roles, text, self._aws, self._clock, self._terraform.interrupts.check)
+        revoke.wait_until_shown(roles, text, self._aws, self._waiter)
         return steps
 
     def destroy(self, composition: Composition, *, find_strays: bool = False) -> Step:
@@ -178,6 +183,15 @@ class Driver:
 
     def _side(self, side: Side) -> list[Composition]:
         return [c for c in self._workspace.compositions if c.side is side]
+
+    def _close(self, composition: Composition) -> None:
+        """Take the values of phase 1 off the disk again: applied by hand later, they would open what is tight by then.
+
+        Asks AWS nothing, and is silent if it cannot: the next run writes them anyway, and the disk may be full.
+        """
+        with suppress(TfdriverError):
+            kept = revoke.noted(self._workspace.written(composition), self._clock.now())
+            self._workspace.write(composition, values.final(self.spec, composition, revoke_before=kept))
 
     def _final(self, composition: Composition) -> dict[str, Any]:
         """Return the values of the end state, which keeps sessions revoked for as long as they would live."""
@@ -251,6 +265,7 @@ class Driver:
         seen = self.observe()
         states = {role.key: seen.states[role.key] for role in composition.roles}
         refuse(states, frozenset({Kind.FOREIGN, Kind.UNREADABLE}), "It was not changed; run `tfdriver status`")
+        refuse_unread(self.spec, seen)
         for state in states.values():
             if state.kind is Kind.ABSENT and state.role.name in existing:
                 where = f"role {state.role.name} in {state.role.account.name}"

@@ -67,11 +67,13 @@ def unknown(spec: Spec, before: Mapping[str, TrustState], after: Mapping[str, Tr
     Also whom they trust then at most and until when: what a phase 1 that ended now would have written.
     """
     unread = [before[key] for key, state in after.items() if state.kind is Kind.UNREADABLE]
-    return "; ".join(_may_trust(spec, state, now) for state in unread if state.kind in _MAY_BE_OPEN)
+    return "; ".join(_may_trust(spec, s, now) for s in unread if s.kind in _MAY_BE_OPEN or s.open_at(now))
 
 
 def _may_trust(spec: Spec, before: TrustState, now: datetime) -> str:
     role = before.role
+    if before.kind is Kind.FOREIGN and before.trust is None:
+        return f"role {role.name} in {role.account.name} may still be as it was: {before.detail}"
     at_most = before.trust or broad(role, spec.trusted_by(role), now)
     latest = " at the latest" if at_most.until else ""
     return f"role {role.name} in {role.account.name} may trust {wording.trusted(at_most)}{latest}"

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from tfdriver.aws import Caller
-from tfdriver.decide import Kind, TrustState
+from tfdriver.decide import Kind, TrustState, Unreadable
 from tfdriver.errors import TfdriverError
-from tfdriver.observe import side_by_side
+from tfdriver.observe import Observation, side_by_side
 from tfdriver.spec.model import Account, Spec
 
 
@@ -50,6 +50,18 @@ def refuse(states: Mapping[str, TrustState], kinds: frozenset[Kind], hint: str) 
     for state in states.values():
         if state.kind in kinds:
             raise TfdriverError(_why(state), where=f"role {state.role.name} in {state.role.account.name}", hint=hint)
+
+
+def refuse_unread(spec: Spec, seen: Observation) -> None:
+    """Raise TfdriverError for a trusted role that AWS did not show: it may exist, and then nothing is to be broad."""
+    for key, found in seen.trusted.items():
+        if isinstance(found, Unreadable):
+            role = spec.roles[key]
+            raise TfdriverError(
+                f"it cannot be read: {found.reason}",
+                where=f"role {role.name} in {role.account.name}",
+                hint="Nothing was opened: whether it exists decides whom to trust. Allow iam:GetRole on it",
+            )
 
 
 def _why(state: TrustState) -> str:

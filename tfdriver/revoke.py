@@ -8,7 +8,7 @@ Source: IAM user guide, id_roles_use_revoke-sessions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,11 +16,10 @@ from typing import Any
 from tfdriver import wording
 from tfdriver.aws import AwsError
 from tfdriver.calls import Calls
-from tfdriver.clock import Clock
 from tfdriver.compositions import REVOKE
 from tfdriver.errors import TfdriverError
 from tfdriver.observe import side_by_side
-from tfdriver.settle import until_none
+from tfdriver.settle import Waiter
 from tfdriver.spec.model import Role
 from tfdriver.trust import Document, parse
 
@@ -90,20 +89,19 @@ def noted(values: Mapping[str, Any], now: datetime) -> dict[str, str]:
     return {key: text for key, text in values.get(REVOKE, {}).items() if now < _moment(text) + _LONGEST}
 
 
-def wait_until_shown(roles: Iterable[Role], text: str, aws: Calls, clock: Clock, check: Callable[[], None]) -> None:
+def wait_until_shown(roles: Iterable[Role], text: str, aws: Calls, waiter: Waiter) -> None:
     """Return once AWS has shown twice in a row that the sessions of all roles before `text` are revoked.
 
-    check: called before each look; raises to stop waiting. Raises TfdriverError if it has not within 2 minutes.
+    Raises TfdriverError if it has not within 2 minutes.
     """
     roles = list(roles)
 
     def problem() -> TfdriverError | None:
-        check()
         shown = look(roles, aws)
         unseen = [role.name for role in roles if role.key not in shown or shown[role.key].text != text]
         return _not_shown(unseen) if unseen else None
 
-    until_none(problem, clock)
+    waiter.until_none(problem)
 
 
 def _not_shown(names: Iterable[str]) -> TfdriverError:

@@ -7,6 +7,7 @@ a principal. What is asked is the real call, with back-off and jitter, and two a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 from tfdriver.clock import Clock
 from tfdriver.decide import LiveRole, TrustState, Unreadable
@@ -18,29 +19,52 @@ LIMIT = 120.0  # seconds; people measured 2 s to over 30 s, AWS promises no boun
 _IN_A_ROW = 2
 
 
-def wait_for_roles(roles: Iterable[Role], aws: Looks, clock: Clock, check: Callable[[], None]) -> dict[str, LiveRole]:
+@dataclass(frozen=True)
+class Waiter:
+    """How to wait. check: called before each look, raises to stop waiting; tell: is told, once, what is waited for."""
+
+    clock: Clock
+    check: Callable[[], None]
+    tell: Callable[[str], None] = lambda _: None
+
+    def until_none(self, look: Callable[[], TfdriverError | None]) -> None:
+        """Return once `look` has found no problem twice in a row; raise its last one if it has not within 2 minutes."""
+        in_a_row = 0
+        problem: TfdriverError | None = None
+        told = False
+        for _ in self.clock.attempts(LIMIT):
+            self.check()
+            problem = look()
+            in_a_row = 0 if problem else in_a_row + 1
+            if in_a_row == _IN_A_ROW:
+                return
+            if problem and not told:
+                self.tell(f"  IAM changes spread slowly, so this is looked at again for {LIMIT:g} s: {problem.what}")
+                told = True
+        raise problem or TfdriverError("AWS gave changing answers for 2 minutes", hint="Run the same command again")
+
+
+def wait_for_roles(roles: Iterable[Role], aws: Looks, waiter: Waiter) -> dict[str, LiveRole]:
     """Return the roles as AWS shows them, by key, once it has shown all of them twice in a row.
 
-    check: called before each look; raises to stop waiting. Raises TfdriverError for a role not seen within 2 minutes,
-    or seen with another ARN than the spec gives it.
+    Raises TfdriverError for a role not seen within 2 minutes, and at once for one with another ARN than the spec's.
     """
     roles = list(roles)
     live: dict[str, LiveRole] = {}
 
     def look() -> TfdriverError | None:
-        check()
-        seen = side_by_side(lambda r: aws.look(r.account, r.name), roles)
-        live.update({r.key: found for r, found in zip(roles, seen, strict=True) if isinstance(found, LiveRole)})
-        problems = (_problem(r, found) for r, found in zip(roles, seen, strict=True))
-        return next((problem for problem in problems if problem), None)
+        seen = list(zip(roles, side_by_side(lambda r: aws.look(r.account, r.name), roles), strict=True))
+        for role, found in seen:
+            if isinstance(found, LiveRole):
+                _check_arn(role, found)
+                live[role.key] = found
+        return next((problem for role, found in seen if (problem := _problem(role, found))), None)
 
-    until_none(look, clock)
+    waiter.until_none(look)
     return live
 
 
-def wait_until_settled(
-    keys: Iterable[str], states: Callable[[], Mapping[str, TrustState]], clock: Clock, check: Callable[[], None]
-) -> None:
+def wait_until_settled(keys: Iterable[str], states: Callable[[], Mapping[str, TrustState]], waiter: Waiter) -> None:
     """Return once AWS has shown the exact trust of every role of `keys` twice in a row.
 
     Raises TfdriverError if it has not within 2 minutes.
@@ -48,44 +72,36 @@ def wait_until_settled(
     keys = list(keys)
 
     def look() -> TfdriverError | None:
-        check()
         seen = states()
         loose = next((seen[key] for key in keys if not seen[key].settled), None)
         return _not_settled(loose) if loose else None
 
-    until_none(look, clock)
+    waiter.until_none(look)
 
 
-def until_none(look: Callable[[], TfdriverError | None], clock: Clock) -> None:
-    """Return once `look` has found no problem twice in a row; raise its last one if it has not within 2 minutes."""
-    in_a_row = 0
-    problem: TfdriverError | None = None
-    for _ in clock.attempts(LIMIT):
-        problem = look()
-        in_a_row = 0 if problem else in_a_row + 1
-        if in_a_row == _IN_A_ROW:
-            return
-    raise problem or TfdriverError("AWS gave changing answers for 2 minutes", hint="Run the same command again")
+def _check_arn(role: Role, found: LiveRole) -> None:
+    if found.arn != role.arn:
+        raise TfdriverError(
+            f"AWS shows it as {found.arn}, the spec says {role.arn}", where=_where(role), hint="Correct `path:`"
+        )
 
 
 def _problem(role: Role, found: LiveRole | Unreadable | None) -> TfdriverError | None:
-    where = f"role {role.name} in {role.account.name}"
     match found:
-        case LiveRole(arn=arn) if arn == role.arn:
-            return None
-        case LiveRole(arn=arn):
-            return TfdriverError(
-                f"AWS shows it as {arn}, the spec says {role.arn}", where=where, hint="Correct `path:`"
-            )
         case Unreadable(reason=reason):
-            return TfdriverError(f"cannot be read: {reason}", where=where)
+            return TfdriverError(f"cannot be read: {reason}", where=_where(role))
         case None:
-            return TfdriverError("AWS does not show it", where=where, hint="Run `tfdriver up` again")
+            return TfdriverError("AWS does not show it", where=_where(role), hint="Run `tfdriver up` again")
+    return None
 
 
 def _not_settled(state: TrustState) -> TfdriverError:
     return TfdriverError(
         f"the exact trust was applied, but AWS still shows {state.kind}",
-        where=f"role {state.role.name} in {state.role.account.name}",
+        where=_where(state.role),
         hint="Run `tfdriver tighten`",
     )
+
+
+def _where(role: Role) -> str:
+    return f"role {role.name} in {role.account.name}"

@@ -137,6 +137,31 @@ def read(policy: Document | str) -> Trust | None:
     return None if mixed or (trust.guard and not trust.broad) else trust
 
 
+def may_be_broad(policy: Document) -> bool:
+    """Return whether a policy that `read` makes nothing of lets in an account as a whole, or everybody.
+
+    Its conditions are not looked at: they may let in nobody, but nobody should rely on it.
+    """
+    statements = policy.get("Statement", [])
+    allowing = [s for s in ([statements] if isinstance(statements, Mapping) else statements) if _allows(s)]
+    return any("NotPrincipal" in s or any(map(_is_wide, _named(s.get("Principal")))) for s in allowing)
+
+
+def _allows(statement: Any) -> bool:
+    return isinstance(statement, Mapping) and statement.get("Effect") == "Allow"
+
+
+def _named(principal: Any) -> list[str]:
+    """Return the principals of AWS that a statement names, however it does."""
+    found = principal.get("AWS", []) if isinstance(principal, Mapping) else principal
+    values = found if isinstance(found, list) else [found]
+    return [value for value in values if isinstance(value, str)]
+
+
+def _is_wide(principal: str) -> bool:
+    return "*" in principal or principal.isdecimal() or principal.endswith(":root")
+
+
 def _only_statement(policy: Document) -> Mapping[str, Any]:
     statements = policy["Statement"]
     if isinstance(statements, Mapping):

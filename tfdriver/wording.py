@@ -54,5 +54,8 @@ def state(found: TrustState, now: datetime) -> str:
 
 def in_force(states: Iterable[TrustState], now: datetime) -> str:
     """Say which broad trusts are in force now, or return '' if none is."""
-    broad = [s for s in states if s.open_at(now)]
-    return "; ".join(f"role {s.role.name} in {s.role.account.name} trusts {trusted(s.trust)}" for s in broad if s.trust)
+    return "; ".join(f"role {s.role.name} in {s.role.account.name} {_lets_in(s)}" for s in states if s.open_at(now))
+
+
+def _lets_in(found: TrustState) -> str:
+    return f"trusts {trusted(found.trust)}" if found.trust else f"may let in a whole account: {found.detail}"

@@ -218,8 +218,9 @@ def edit_after(stage: Stage, composition: str, document: dict) -> None:
 
 def test_a_trust_edited_while_phase_2_runs_stops_up_as_any_foreign_one(stage):
     edit_after(stage, "account_b", FOREIGN)
-    with pytest.raises(TfdriverError, match=r"not one that tfdriver would write.*--overwrite"):
+    with pytest.raises(HalfWayError, match=r"not one that tfdriver would write.*may let in a whole account") as caught:
         stage.run(up)
+    assert "tighten --overwrite" in caught.value.hint
     assert stage.world.trust("foo_bar") == FOREIGN
     assert stage.run(tighten, overwrite=True).exit_code is Exit.DONE
     assert trusted(stage) == EXACT
@@ -248,6 +249,22 @@ def test_a_lost_trusting_role_is_exact_at_once(stage):
     done = stage.run(up)
     assert [s.phase for s in done.steps] == ["broad", "connect", "tighten"]
     assert [s.changed for s in done.steps] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("command", [up, lambda session, _confirm: plan(session)], ids=["up", "plan"])
+def test_a_trusted_role_that_cannot_be_read_opens_nothing(stage, command):
+    stage.aws.unreadable = {"bar"}
+    with pytest.raises(TfdriverError, match=r"role bar in account_b: it cannot be read: AccessDenied\. Nothing was op"):
+        stage.run(command)
+    assert stage.world.data["roles"] == {}
+    assert not (stage.project / "compositions").exists()
+
+
+def test_a_trusted_role_that_cannot_be_read_any_more_when_phase_1_begins(stage):
+    stage.progress.phase = lambda title: stage.aws.unreadable.update({"bar"} if "phase 1" in title else ())
+    with pytest.raises(TfdriverError, match="role bar in account_b: it cannot be read"):
+        stage.run(up)
+    assert stage.world.data["roles"] == {}
 
 
 def test_an_unreadable_role_stops_everything(stage):
@@ -566,6 +583,28 @@ def test_what_cannot_be_read_at_the_end_counts_as_open(stage):
     done = stage.run(up, tighten=False)
     assert done.exit_code is Exit.HALF_WAY
     assert "may trust account 222222222222, only as role/bar, until" in done.in_force
+
+
+def test_an_open_policy_that_nobody_here_wrote_and_that_cannot_be_read_any_more_is_loud(stage):
+    stage.run(up)
+    forge(stage, FOREIGN)
+    fail(stage, "apply account_a")
+
+    def started(name, action):
+        stage.aws.unreadable.update({"foo_bar"} if (name, action) == ("account_a", "apply") else ())
+
+    stage.progress.started = started
+    with pytest.raises(HalfWayError, match=r"AWS does not say .*: role foo_bar .* as it was: its trust"):
+        stage.run(tighten, overwrite=True)
+
+
+@pytest.mark.parametrize("composition", ["account_a", "account_b"])
+def test_a_run_that_stops_leaves_no_values_that_would_open_a_trust_again(stage, composition):
+    fail(stage, f"apply {composition}", after=0 if composition == "account_b" else 1)
+    with pytest.raises(TfdriverError):
+        stage.run(up)
+    values = json.loads((stage.project / "compositions/account_a/terraform.tfvars.json").read_text())
+    assert trust.read(values["trust_policies"]["foo_bar"]) == EXACT
 
 
 def test_a_broad_trust_that_became_foreign_is_loud(stage):

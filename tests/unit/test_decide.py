@@ -72,6 +72,32 @@ def test_an_expired_broad_trust_is_not_in_force():
     assert not state.open_at(NOW + timedelta(hours=1))
 
 
+def allow(principal, **more):
+    return {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"} | more
+
+
+@pytest.mark.parametrize(
+    ("statements", "is_open"),
+    [
+        (allow("*"), True),
+        ([allow({"AWS": "*"})], True),
+        ([allow({"AWS": [BAR.arn, B.root_arn]})], True),
+        ([allow({"AWS": BAR.arn}), allow({"AWS": "333333333333"})], True),
+        ([allow({"AWS": B.root_arn}, Condition={"Bool": {"aws:MultiFactorAuthPresent": "true"}})], True),
+        ([{"Effect": "Allow", "NotPrincipal": {"AWS": BAR.arn}, "Action": "sts:AssumeRole"}], True),
+        ([allow({"AWS": BAZ.arn}), allow({"AWS": BAR.arn})], False),
+        ([allow({"Service": "lambda.amazonaws.com"})], False),
+        ([allow({"AWS": "*"}, Effect="Deny"), allow({"AWS": BAR.arn})], False),
+        ([], False),
+    ],
+    ids=str,
+)
+def test_a_policy_that_nobody_here_wrote_may_be_open(statements, is_open):
+    state = seen(live({"Statement": statements}))
+    assert state.kind is Kind.FOREIGN
+    assert state.open_at(NOW) == is_open
+
+
 def test_a_new_role_starts_broad_only_if_nobody_it_trusts_exists():
     absent = seen(None)
     assert trust.read(decide.opening(absent, [BAR], frozenset(), NOW)) == BROAD

@@ -17,6 +17,7 @@ from tfdriver.compositions import trusting_values
 from tfdriver.errors import TfdriverError
 from tfdriver.interrupts import InterruptedRunError, Interrupts
 from tfdriver.render import render
+from tfdriver.settle import Waiter
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 600000, tzinfo=UTC)
 TEXT = "2026-01-02T03:04:06Z"
@@ -108,7 +109,7 @@ class Shown:
 
 
 def wait(aws, check=lambda: None) -> None:
-    revoke.wait_until_shown([FOO], TEXT, aws, FakeClock().clock(), check)
+    revoke.wait_until_shown([FOO], TEXT, aws, Waiter(FakeClock().clock(), check))
 
 
 def test_it_is_shown_once_aws_has_shown_it_twice_in_a_row():

@@ -9,7 +9,7 @@ from tfdriver.decide import Kind
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.overview import Overview
 from tfdriver.ownership import refuse_strangers
-from tfdriver.preflight import refuse
+from tfdriver.preflight import refuse, refuse_unread
 from tfdriver.result import RunResult, finished
 from tfdriver.session import Session
 from tfdriver.verify.model import Verified
@@ -21,9 +21,10 @@ _FOREIGN = (
 
 
 def refuse_to_start(session: Session) -> None:
-    """Raise TfdriverError where `up` may not begin: a role is not ours, or its trust is none that we would write."""
+    """Raise TfdriverError where `up` may not begin: a role or its trust is not ours, or AWS did not say."""
     refuse_strangers(session.workspace.compositions, session.seen, session.workspace.listed_roles())
     refuse(session.seen.states, frozenset({Kind.FOREIGN, Kind.UNREADABLE}), _FOREIGN)
+    refuse_unread(session.spec, session.seen)
 
 
 def up(
