@@ -28,7 +28,8 @@ class World:
 
     def __init__(self, home: Path) -> None:
         self.path = home / "world.json"
-        self._write({"roles": {}})
+        if not self.path.exists():
+            self._write({"roles": {}})
 
     @property
     def data(self) -> dict[str, Any]:

@@ -1,0 +1,126 @@
+"""tfdriver dies before its n-th step on the disk, for every n: the next run ends where an undisturbed one does.
+
+Steps are what Python tells audit hooks of: a file opened for writing, renamed or removed, a folder made, a program
+started. In the fake world, so that there may be hundreds of them; TFDRIVER_EVERY: try only every so manieth.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes.world import Stage, make_stage
+from tfdriver import trust
+from tfdriver.commands.destroy import destroy
+from tfdriver.commands.init import init
+from tfdriver.commands.tighten import tighten
+from tfdriver.commands.up import up
+from tfdriver.lock import locked
+from tfdriver.patience import Patience
+
+EVERY = int(os.environ.get("TFDRIVER_EVERY", "1"))
+DIED = 137
+BAR = "arn:aws:iam::222222222222:role/bar"
+_STEPS = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.chmod", "shutil.rmtree")
+
+
+def kill_before(number: int, below: Path) -> Callable[[str, tuple[Any, ...]], None]:
+    """Return an audit hook that ends this process, as SIGKILL would, before its step of that number, from 1 on."""
+    steps = count(1)
+
+    def is_step(event: str, arguments: tuple[Any, ...]) -> bool:
+        if event == "open":
+            path, _, flags = arguments
+            return bool(flags & (os.O_WRONLY | os.O_RDWR)) and str(path).startswith(str(below))
+        return event == "subprocess.Popen" or (event in _STEPS and str(arguments[0]).startswith(str(below)))
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if is_step(event, arguments) and next(steps) == number:
+            os._exit(DIED)
+
+    return hook
+
+
+def dies(stage: Stage, command: Callable[..., Any], number: int) -> bool:
+    """Run a command in a process of its own that dies before a step; return whether it got that far."""
+    child = os.fork()
+    if not child:
+        code = 1
+        with suppress(BaseException):
+            sys.addaudithook(kill_before(number, stage.project))
+            stage.run(command)
+            code = 0
+        os._exit(code)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert code in (0, DIED), f"step {number}: exit {code}"
+    with locked(stage.project, "test", Patience(30)):  # until a Terraform that it left behind has ended
+        return code == DIED
+
+
+def after_nothing(_stage: Stage) -> None:
+    """Begin in a fresh project."""
+
+
+def after_half(stage: Stage) -> None:
+    """Begin half way, the trust broad."""
+    stage.run(up, tighten=False)
+
+
+def after_up(stage: Stage) -> None:
+    """Begin where all is tight."""
+    stage.run(up)
+
+
+def states(stage: Stage) -> list[list[str]]:
+    """The ARNs that each state lists."""
+    found = sorted(stage.project.glob("compositions/*/terraform.tfstate"))
+    bodies = [json.loads(path.read_text()) for path in found]
+    return [[r["instances"][0]["attributes"]["arn"] for r in body["resources"]] for body in bodies]
+
+
+def trusts(stage: Stage) -> list[trust.Trust | None]:
+    return [trust.read(role["trust"]) for role in stage.world.data["roles"].values() if role["name"] == "foo_bar"]
+
+
+def check(stage: Stage, command: Callable[..., Any]) -> None:
+    """Where an undisturbed run of the command ends."""
+    if command is destroy:
+        assert stage.world.data["roles"] == {}
+        assert states(stage) == []
+        return
+    assert trusts(stage) == [trust.Trust(frozenset({BAR}))]
+    assert states(stage) == [["arn:aws:iam::111111111111:role/foo_bar"], [BAR]]
+    left = [path.name for path in (stage.project / "compositions").rglob(".*.new")]
+    assert left == []
+
+
+@pytest.mark.parametrize(
+    "every", [pytest.param(29, marks=pytest.mark.integration), pytest.param(EVERY, marks=pytest.mark.faults)]
+)
+@pytest.mark.parametrize(
+    ("command", "begin"), [(up, after_nothing), (up, after_half), (tighten, after_half), (destroy, after_up)]
+)
+def test_dying_at_a_step(every: int, command: Callable[..., Any], begin: Callable[[Stage], None], tmp_path: Path):
+    start = tmp_path / "start"
+    init(start / "project")
+    begin(make_stage(start / "project", start / "home"))
+    for number in count(1, every):
+        shutil.rmtree(tmp_path / "run", ignore_errors=True)
+        shutil.copytree(start, tmp_path / "run", symlinks=True)
+        stage = make_stage(tmp_path / "run/project", tmp_path / "run/home")
+        died = dies(stage, command, number)
+        assert all(found is None or found.guard or not found.broad for found in trusts(stage)), number
+        stage.run(command)
+        check(stage, command)
+        if not died:
+            break
+    assert number > every, "it never died"
