@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from jinja2.bccache import Bucket
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from tfdriver import assets, hcl, stamp
@@ -83,6 +84,24 @@ def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
+class _Compiled(jinja2.BytecodeCache):
+    """What templates were compiled to, by their path and text: compiling takes longer than the rest of a rendering."""
+
+    def __init__(self) -> None:
+        self._codes: dict[tuple[str, str], Any] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Give the bucket its code, if there is any; Jinja calls this before it compiles."""
+        bucket.code = self._codes.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep the bucket's code; Jinja calls this after it compiled."""
+        self._codes[bucket.key, bucket.checksum] = bucket.code
+
+
+_compiled = _Compiled()
+
+
 def _environment(folders: Sequence[Path]) -> jinja2.Environment:
     # A project's templates may come from anybody: sandboxed, and given plain data only.
     environment = ImmutableSandboxedEnvironment(
@@ -93,6 +112,7 @@ def _environment(folders: Sequence[Path]) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        bytecode_cache=_compiled,  # it depends on the options above, so `page` has no part in it
     )
     environment.filters["identifier"] = hcl.identifier
     environment.filters["aligned"] = hcl.aligned
