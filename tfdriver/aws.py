@@ -18,6 +18,7 @@ import boto3
 import botocore.session
 from botocore import exceptions as errors
 from botocore.config import Config
+from botocore.loaders import Loader, create_loader
 
 from tfdriver import redact
 from tfdriver.decide import LiveRole, Unreadable
@@ -83,6 +84,7 @@ class Caller:
 def known_regions() -> Mapping[str, str]:
     """Return partition by region, for all regions that the installed botocore knows."""
     session = botocore.session.Session(_NO_FILES)
+    session.register_component("data_loader", _data(None))
     return {
         region: partition
         for partition in session.get_available_partitions()
@@ -118,15 +120,32 @@ def takes_keys_from_environment(profile: str) -> bool:
 def _profiles(profile: str) -> Mapping[str, Any]:
     """Return the profiles of the local configuration by name. profile: the one that is wanted, for the message."""
     try:
-        found: Mapping[str, Any] = _no_profile()._session.full_config.get("profiles", {})
+        found: Mapping[str, Any] = _no_profile().full_config.get("profiles", {})
     except errors.BotoCoreError as error:
         raise TfdriverError(str(error), where=f"profile {profile}", hint=_MEND) from error
     return found
 
 
-def _no_profile() -> boto3.Session:
-    """Return a session for what needs no credentials; an AWS_PROFILE that does not exist cannot break it."""
-    return boto3.Session(botocore_session=botocore.session.Session({"profile": (None, None, None, None)}))
+def _no_profile() -> botocore.session.Session:
+    """Return a session that only reads the configuration; an AWS_PROFILE that does not exist cannot break it."""
+    # The handlers are for clients, and registering them takes most of the time of making a session.
+    return botocore.session.Session({"profile": (None, None, None, None)}, include_builtin_handlers=False)
+
+
+def new_session(profile: str) -> boto3.Session:
+    """Return a session for a profile, with nothing read yet but its configuration. Raises boto's errors."""
+    session = botocore.session.Session(profile=profile)
+    session.register_component("data_loader", _data(session.get_config_variable("data_path")))
+    return boto3.Session(botocore_session=session)
+
+
+@cache
+def _data(path: str | None) -> Loader:
+    """Return what reads botocore's descriptions of AWS: once for all sessions, for parsing them takes long.
+
+    path: folders of the user's own descriptions, as in AWS_DATA_PATH. Threads at worst parse the same one twice.
+    """
+    return create_loader(path)
 
 
 class Aws:
@@ -203,7 +222,7 @@ class Aws:
             return self._clients[key]
 
     def _new_session(self, account: Account) -> boto3.Session:
-        session = boto3.Session(profile_name=account.profile)
+        session = new_session(account.profile)
         _refuse_mfa(session, account)
         self._secrets |= _secrets(session)
         return session

@@ -6,11 +6,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 
 from tests.fakes.world import Lines
-from tfdriver.aws import Aws
+from tfdriver.aws import Aws, new_session
 from tfdriver.clock import Clock
 from tfdriver.commands.explain import Explanation, explain
 from tfdriver.commands.init import init
@@ -30,8 +29,8 @@ class Accounts:
 
     def __init__(self, project) -> None:
         self.options = Options(project)
-        self.a = boto3.Session(profile_name="account_a").client("iam")
-        self.b = boto3.Session(profile_name="account_b").client("iam")
+        self.a = new_session("account_a").client("iam")
+        self.b = new_session("account_b").client("iam")
         self.make_bar(may(FOO))
         self.a.create_role(RoleName="foo_bar", AssumeRolePolicyDocument=json.dumps(trust(BAR)))
 
