@@ -10,6 +10,8 @@ import os
 import re
 import threading
 from collections.abc import Iterable
+from copy import copy
+from functools import cache
 from typing import Any
 
 from tfdriver.errors import TfdriverError
@@ -26,7 +28,7 @@ try:
     from moto.core.config import default_user_config
     from moto.core.exceptions import JsonRESTError, ServiceException
     from moto.events.models import events_backends
-    from moto.iam.models import iam_backends
+    from moto.iam.models import IAMBackend, iam_backends
     from moto.iam.policy_validation import IAMTrustPolicyDocumentValidator
     from moto.logs.models import logs_backends
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
@@ -63,7 +65,9 @@ class Backend:
             raise TfdriverError(f"account {taken[0]} is already in another sandbox of this process")
         _accounts_in_use.update(self.accounts)
         self._removed = {name: os.environ.pop(name) for name in _MISLEADING if name in os.environ}
-        default_user_config["iam"]["load_aws_managed_policies"] = True
+        with self.lock:
+            for account in self.accounts.values():
+                _add_aws_policies(iam_backends[account.id][account.partition], account.partition)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -187,6 +191,22 @@ class Backend:
     def _iam(self, accounts: Iterable[str]) -> list[tuple[Account, Any]]:
         known = [self.accounts[a] for a in accounts if a in self.accounts]
         return [(account, iam_backends[account.id][account.partition]) for account in known]
+
+
+def _add_aws_policies(iam: Any, partition: str) -> None:
+    """Give an account AWS's own policies; how many attach one is counted for each account."""
+    iam.aws_managed_policies = [copy(policy) for policy in _aws_policies(partition)]
+    iam.managed_policies = {policy.arn: policy for policy in iam.aws_managed_policies}
+
+
+@cache
+def _aws_policies(partition: str) -> list[Any]:
+    """Return AWS's own policies: moto would parse all of them again for each account, which takes long."""
+    default_user_config["iam"]["load_aws_managed_policies"] = True
+    try:
+        return list(IAMBackend(partition, "").aws_managed_policies)
+    finally:
+        default_user_config["iam"]["load_aws_managed_policies"] = False
 
 
 def trust_policy_error(document: str) -> str:
