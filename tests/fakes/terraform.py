@@ -1,6 +1,6 @@
 """A Terraform that makes no more than the roles of a composition, in a world kept in `$HOME/world.json`.
 
-Run as `python terraform.py COMMAND...` in a composition's folder; reads `terraform.tfvars.json` there, keeps a state.
+`main` is given the arguments, in a composition's folder; reads `terraform.tfvars.json` there, keeps a state.
 `world["fail"]` maps `COMMAND COMPOSITION` to an error (a line each) to end with, once the first `after` roles are made.
 `world["die"]` maps it to what the state then holds: it is killed after its first change, which it could not write down.
 """
@@ -12,9 +12,7 @@ import json
 import os
 import re
 import signal
-import sys
 import time
-import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -81,7 +79,7 @@ def listed() -> list[str]:
 
 
 def write_state(arns: list[str]) -> None:
-    before = json.loads(STATE.read_text()) if STATE.exists() else {"lineage": str(uuid.uuid4()), "serial": 0}
+    before = json.loads(STATE.read_text()) if STATE.exists() else {"lineage": os.urandom(16).hex(), "serial": 0}
     if STATE.exists():
         STATE.with_name("terraform.tfstate.backup").write_text(STATE.read_text())
     role = {"mode": "managed", "type": "aws_iam_role"}
@@ -250,7 +248,3 @@ def main(arguments: list[str]) -> int:
         case ["apply" | "destroy", *_]:
             return apply(arguments[0], arguments[1:])
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
