@@ -18,7 +18,7 @@ from typing import IO
 
 from tfdriver.interrupts import Interrupts
 
-_POLL = 0.05
+_POLL = (0.005, 0.05)  # seconds between two looks, at first and at most: a short command is not waited for in vain
 _GRACE_IN_FLIGHT = 5.0  # an IAM call lasts under a second; interrupting one loses track of what it made
 _GRACE_STOPPING = 60.0
 
@@ -76,10 +76,12 @@ def run(
     try:
         with job.log.open("rb") as log:
             follow = _Follower(log.read, on_line)
+            pause, longest = _POLL
             while process.poll() is None:
                 follow.step()
                 stopper.step()
-                time.sleep(_POLL)
+                time.sleep(pause)
+                pause = min(pause * 1.5, longest)
             follow.step(last=True)
     finally:
         _reap_group(process)
