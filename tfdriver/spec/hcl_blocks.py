@@ -6,7 +6,9 @@ Source: HCL's syntax specification, "Structural Elements".
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tfdriver.spec.hcl_tokens import HclSyntaxError, Token, TokenKind, tokens
 
@@ -18,7 +20,7 @@ _DEEPEST = 60
 class Body:
     """What stands between a block's braces, or in a file. arguments: tokens of each expression, by name."""
 
-    arguments: dict[str, list[Token]]
+    arguments: Mapping[str, list[Token]]
     blocks: tuple[Block, ...]
 
 
@@ -32,6 +34,7 @@ class Block:
     line: int
 
 
+@lru_cache(maxsize=256)  # a module's files are read for what they declare and again for their policies
 def read_blocks(text: str) -> Body:
     """Return what a Terraform file holds. Raises HclSyntaxError."""
     return _Parser(tokens(text)).file()
