@@ -14,8 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from tfdriver import decide, trust
-from tfdriver.aws import AwsError
-from tfdriver.calls import Calls
+from tfdriver.calls import AwsError, Calls
 from tfdriver.decide import Kind, TrustState
 from tfdriver.errors import TfdriverError
 from tfdriver.lint import Finding, Severity

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -21,6 +20,7 @@ from botocore.config import Config
 from botocore.loaders import Loader, create_loader
 
 from tfdriver import redact
+from tfdriver.calls import Answer, AwsError, Caller
 from tfdriver.decide import LiveRole, Unreadable
 from tfdriver.errors import TfdriverError
 from tfdriver.spec.model import Account
@@ -36,48 +36,8 @@ _NO_FILES = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.d
     "profile": (None, None, None, None)
 }
 _MEND = "Mend that file: a line in it is none that an AWS configuration can have"
-_NO_SUCH = frozenset(
-    """
-    NoSuchEntity NoSuchEntityException ResourceNotFoundException ResourceNotFound NotFound NotFoundException
-    AWS.SimpleQueueService.NonExistentQueue QueueDoesNotExist
-    """.split()
-)
 _EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
 _BAD_KEYS = ("InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "InvalidAccessKeyId")
-
-
-@dataclass(frozen=True)
-class Answer:
-    """An error as AWS answered it. message: AWS's own words; status: HTTP's; request_id: AWS's, for its support."""
-
-    code: str = ""
-    message: str = ""
-    status: int = 0
-    request_id: str = ""
-
-
-class AwsError(TfdriverError):
-    """AWS could not be asked, or refused. answer: what AWS said, empty where no answer came; code: its error code."""
-
-    def __init__(
-        self, what: str, *, where: str = "", hint: str = "", code: str = "", answer: Answer | None = None
-    ) -> None:
-        super().__init__(what, where=where, hint=hint)
-        self.answer = answer or Answer(code)
-        self.code = self.answer.code
-
-    @property
-    def missing(self) -> bool:
-        """Whether AWS says that there is no such thing."""
-        return self.code in _NO_SUCH
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Whom AWS takes us for. account_id: 12 digits; arn: the caller's."""
-
-    account_id: str
-    arn: str
 
 
 @cache

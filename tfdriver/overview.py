@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tfdriver import decide, trust, wording
-from tfdriver.aws import Caller
+from tfdriver.calls import Caller
 from tfdriver.compositions import Composition
 from tfdriver.decide import Kind
 from tfdriver.observe import Observation

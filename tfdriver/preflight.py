@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from tfdriver.aws import Caller
+from tfdriver.calls import Caller
 from tfdriver.decide import Kind, TrustState, Unreadable
 from tfdriver.errors import TfdriverError
 from tfdriver.observe import Observation, side_by_side

@@ -14,8 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tfdriver import wording
-from tfdriver.aws import AwsError
-from tfdriver.calls import Calls
+from tfdriver.calls import AwsError, Calls
 from tfdriver.compositions import REVOKE
 from tfdriver.errors import TfdriverError
 from tfdriver.observe import side_by_side

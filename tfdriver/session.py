@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfdriver.analyzer import analyze
-from tfdriver.aws import Aws, Caller, known_regions, profile_region, takes_keys_from_environment
+from tfdriver.aws import Aws, known_regions, profile_region, takes_keys_from_environment
+from tfdriver.calls import Caller
 from tfdriver.clock import Clock
 from tfdriver.driver import Asks, Driver
 from tfdriver.environment import ignored, terraform_environment

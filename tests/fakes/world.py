@@ -13,7 +13,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from tfdriver.aws import AwsError, Caller
+from tfdriver.calls import AwsError, Caller
 from tfdriver.clock import Clock
 from tfdriver.decide import LiveRole, Unreadable
 from tfdriver.events import Event

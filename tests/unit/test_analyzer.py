@@ -12,7 +12,7 @@ import pytest
 from tests.unit.builders import BAR, FOO, A, B, role, spec
 from tfdriver import decide, trust
 from tfdriver.analyzer import analyze
-from tfdriver.aws import AwsError
+from tfdriver.calls import AwsError
 from tfdriver.decide import LiveRole
 from tfdriver.errors import TfdriverError
 from tfdriver.lint import Severity

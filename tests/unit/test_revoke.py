@@ -12,7 +12,7 @@ from tests.unit.builders import BAR, FOO
 from tests.unit.render.cases import ALL, EXAMPLE_TRUSTING, TEMPLATES
 from tests.unit.verify.answers import Calls, error
 from tfdriver import revoke
-from tfdriver.aws import AwsError
+from tfdriver.calls import AwsError
 from tfdriver.compositions import trusting_values
 from tfdriver.errors import TfdriverError
 from tfdriver.interrupts import InterruptedRunError, Interrupts

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.builders import FOO, A
-from tfdriver.aws import AwsError
+from tfdriver.calls import AwsError
 from tfdriver.compositions import Composition, Side, owner_tags
 from tfdriver.errors import TfdriverError
 from tfdriver.strays import Create, Stray

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from tfdriver import wording
-from tfdriver.aws import Aws, AwsError
+from tfdriver.aws import Aws
+from tfdriver.calls import AwsError
 from tfdriver.commands.destroy import destroy
 from tfdriver.commands.init import init
 from tfdriver.errors import HalfWayError, TfdriverError

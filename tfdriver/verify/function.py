@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from tfdriver.aws import Answer, AwsError
-from tfdriver.calls import Calls
+from tfdriver.calls import Answer, AwsError, Calls
 from tfdriver.spec.model import Account, Role
 from tfdriver.verify import outcome
 from tfdriver.verify.calls import request_id

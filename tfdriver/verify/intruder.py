@@ -9,8 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tfdriver.aws import AwsError
-from tfdriver.calls import Calls
+from tfdriver.calls import AwsError, Calls
 from tfdriver.spec.model import Account, Role
 from tfdriver.verify import outcome
 from tfdriver.verify.calls import outcome_of

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from tfdriver.aws import AwsError
-from tfdriver.calls import Calls
+from tfdriver.calls import AwsError, Calls
 from tfdriver.decide import Kind as TrustKind
 from tfdriver.observe import Observation, side_by_side
 from tfdriver.spec.model import Role, Spec
