@@ -1,7 +1,7 @@
 """What call a request makes: service, operation, parameters, and whose access key signed it.
 
 The query, EC2 and JSON protocols name the operation in the request. The REST protocols need the service's model, which
-botocore carries; this is the one module of tfdriver that imports botocore itself.
+botocore carries; this is the one module of the sandbox that imports botocore itself.
 """
 
 from __future__ import annotations
