@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import click
 
 from tfdriver import __version__
 from tfdriver.aws import Aws, known_regions
+from tfdriver.calls import Calls
 from tfdriver.clean import clean
 from tfdriver.clock import Clock
 from tfdriver.commands import demo as demo_command
@@ -330,7 +332,8 @@ def status(
     with output.progress() as progress:
         tools, settings = real_tools(os.environ, progress, Interrupts()), Options(options.project, timeout)
         with looking(settings, tools) if drift else nullcontext() as look_for_drift:
-            found = status_command.status(status_command.see(settings, tools), look_for_drift, _looker if who else None)
+            looker = partial(_looker, tools.aws) if who else None
+            found = status_command.status(status_command.see(settings, tools), look_for_drift, looker)
     code = found.exit_code(detailed=detailed_exitcode)
     output.result("status", found, code)
     return code
@@ -362,13 +365,15 @@ def report(options: _Global, file: Path, verify: bool, who: bool, as_json: bool)
     """
     output = Output(as_json=as_json)
     verified = None
-    if verify:
-        with _session("report", options, output, None, None) as session:
-            verified = verify_command.verify(session)
     with output.progress() as progress:
-        sight = status_command.see(Options(options.project), real_tools(os.environ, progress, Interrupts()))
-        found = status_command.status(sight, who=_looker if who else None)
-        written = report_command.report(sight, found, Aws(), file, verified, os.environ.get("AWS_ENDPOINT_URL", ""))
+        tools, chosen = real_tools(os.environ, progress, Interrupts()), Options(options.project)
+        if verify:
+            with open_session("report", chosen, tools) as session:
+                verified = verify_command.verify(session)
+        sight = status_command.see(chosen, tools)
+        found = status_command.status(sight, who=partial(_looker, tools.aws) if who else None)
+        endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
+        written = report_command.report(sight, found, tools.aws, file, verified, endpoint)
     output.result("report", written, written.exit_code)
     return written.exit_code
 
@@ -420,7 +425,7 @@ def explain(options: _Global, error_or_role: str, as_json: bool) -> None:
     text = sys.stdin.buffer.read(_LONGEST_ERROR).decode("utf-8", "replace") if piped else error_or_role
     with output.progress() as progress:
         tools = real_tools(os.environ, progress, Interrupts())
-        found = explain_command.explain(text, Options(options.project), tools, Aws())
+        found = explain_command.explain(text, Options(options.project), tools)
     output.result("explain", found)
 
 
@@ -523,7 +528,7 @@ def demo(as_json: bool) -> None:
     output = Output(as_json=as_json)
     with demo_command.stage(os.environ) as project, output.progress() as progress:
         tools = real_tools(os.environ, progress, Interrupts())
-        told = demo_command.demo(project, tools, Aws())
+        told = demo_command.demo(project, tools)
     output.result("demo", told)
 
 
@@ -545,8 +550,8 @@ def _session(
             yield session
 
 
-def _looker(spec: Spec, seen: Mapping[str, Half]) -> Looker:
-    return Looker(Aws(), spec, seen, known_regions())
+def _looker(aws: Calls, spec: Spec, seen: Mapping[str, Half]) -> Looker:
+    return Looker(aws, spec, seen, known_regions())
 
 
 def _confirmation(output: Output, yes: bool) -> Callable[[Overview], None]:

@@ -56,7 +56,7 @@ class Accounts:
         return Tools({}, Lines(), Interrupts(), Aws(), Clock())
 
     def ask(self, text: str = "foo_bar") -> Explanation:
-        return explain(text, self.options, self.tools(), Aws())
+        return explain(text, self.options, self.tools())
 
 
 def may(resource: str, effect: str = "Allow") -> dict[str, Any]:

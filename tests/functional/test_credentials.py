@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from configparser import RawConfigParser
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from tests.functional.test_who import record
 from tests.unit.builders import A, B
+from tfdriver import cli
 from tfdriver.aws import Aws
 from tfdriver.decide import LiveRole
 
@@ -24,11 +28,11 @@ def credentials() -> RawConfigParser:
 
 @pytest.fixture
 def log_in(accounts):
-    """Gives account_a's profile other keys."""
+    """Gives a profile, account_a's unless another is named, other keys."""
 
-    def log_in(keys: Mapping[str, str]) -> None:
+    def log_in(keys: Mapping[str, str], profile: str = "account_a") -> None:
         changed = credentials()
-        changed["account_a"] = dict(keys)
+        changed[profile] = dict(keys)
         with Path(os.environ["AWS_SHARED_CREDENTIALS_FILE"]).open("w") as file:
             changed.write(file)
 
@@ -58,3 +62,29 @@ def test_new_credentials_of_the_same_account_are_used_from_then_on(log_in):
     log_in(good)
     aws.caller(A)
     assert isinstance(aws.look(A, "foo_bar"), LiveRole)
+
+
+@pytest.mark.parametrize(
+    ("command", "profile", "other"),
+    [
+        ("status --who", "account_a", "account_b"),
+        ("report --who -o report.html", "account_a", "account_b"),
+        ("explain foo_bar", "account_b", "account_a"),
+    ],
+)
+def test_what_is_looked_at_is_asked_with_the_credentials_whose_account_was_checked(
+    accounts, log_in, tmp_path, monkeypatch, command, profile, other
+):
+    """The profile's program gives the keys of another account when it is asked again."""
+    monkeypatch.chdir(tmp_path)
+    record(accounts, datetime.now(UTC), "broad")
+    for name, whose in (("now", profile), ("later", other)):
+        keys = credentials()[whose]
+        told = {"AccessKeyId": keys["aws_access_key_id"], "SecretAccessKey": keys["aws_secret_access_key"]}
+        (tmp_path / name).write_text(json.dumps({"Version": 1, **told}))
+    program = tmp_path / "log-in"
+    program.write_text("#!/bin/sh\ncat now\ncp later now\necho >> asked\n")
+    program.chmod(0o700)
+    log_in({"credential_process": str(program)}, profile)
+    assert cli.run(["-C", str(accounts.options.project), *command.split()]) == 0
+    assert (tmp_path / "asked").read_text() == "\n"

@@ -30,10 +30,9 @@ def test_a_demo_that_is_stopped_names_no_command_that_would_find_nothing(stage: 
             stage.interrupts.request()
 
     stage.progress.phase = stop
-    aws = Guarded(stage.world)
-    tools = Tools(stage.environ, stage.progress, stage.interrupts, aws, stage.time.clock())
+    tools = Tools(stage.environ, stage.progress, stage.interrupts, Guarded(stage.world), stage.time.clock())
     with pytest.raises(TfdriverError) as caught:
-        demo(stage.project, tools, aws)
+        demo(stage.project, tools)
     assert caught.value.exit_code == 1
     assert str(caught.value).startswith("stopped by SIGINT. The demo's local AWS is gone")
     assert "tfdriver up" not in str(caught.value)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from tfdriver import wording
-from tfdriver.aws import Aws
 from tfdriver.calls import AwsError
 from tfdriver.commands.destroy import destroy
 from tfdriver.commands.init import init
@@ -68,24 +67,24 @@ def stage(environ: MutableMapping[str, str]) -> Iterator[Path]:
                 environ.update(before)
 
 
-def demo(project: Path, tools: Tools, aws: Aws) -> Told:
+def demo(project: Path, tools: Tools) -> Told:
     """Run the example of `project` through its life. Raises TfdriverError if anything is not as the story goes.
 
     The environment must be that of a sandbox: the intruder is account B's own administrator, whose permissions allow
     everything, so that nothing but the trust policy can refuse.
     """
     try:
-        return _tell(project, tools, aws)
+        return _tell(project, tools)
     except (HalfWayError, InterruptedRunError) as error:
         # Nothing stays open: what these say of it, and the commands they name, would lead nowhere.
         first = error.__cause__ if isinstance(error.__cause__, TfdriverError) else error
         raise TfdriverError(first.what, where=first.where, hint=_GONE) from error
 
 
-def _tell(project: Path, tools: Tools, aws: Aws) -> Told:
+def _tell(project: Path, tools: Tools) -> Told:
     begun = tools.clock.monotonic()
     with open_session("demo", Options(project), tools) as session:
-        story = _Story(session, aws, lambda: tools.clock.monotonic() - begun)
+        story = _Story(session, lambda: tools.clock.monotonic() - begun)
         item = story.play()
     with open_session("demo", Options(project), tools) as session:
         tools.progress.phase("destroy: the trusted side, then the trusting side")
@@ -100,9 +99,9 @@ def _tell(project: Path, tools: Tools, aws: Aws) -> Told:
 
 
 class _Story:
-    def __init__(self, session: Session, aws: Aws, elapsed: Callable[[], float]) -> None:
+    def __init__(self, session: Session, elapsed: Callable[[], float]) -> None:
         self._session = session
-        self._aws = aws
+        self._aws = session.tools.aws
         self._elapsed = elapsed
         self.moments: list[Moment] = []
 

@@ -45,7 +45,7 @@ class _Question:
     answer: str = ""
 
 
-def explain(text: str, options: Options, tools: Tools, aws: Calls) -> Explanation:
+def explain(text: str, options: Options, tools: Tools) -> Explanation:
     """Explain an error text of AWS, or a role of the spec (its key, name or ARN).
 
     Without credentials, or without a project, an error text is explained by itself. Raises TfdriverError if `text` is
@@ -61,7 +61,7 @@ def explain(text: str, options: Options, tools: Tools, aws: Calls) -> Explanatio
         return Explanation(refusal, (said.words,), (), (f"the project: {error}".rstrip("."),), said.change)
     said = meaning(refusal) if refusal else Meaning("", "")
     question = _asked(spec, refusal, said) if refusal else _Question(_pairs_of(spec, text))
-    verdicts, unseen = _look(spec, question.pairs, tools, aws) if question.pairs else ((), ())
+    verdicts, unseen = _look(spec, question.pairs, tools) if question.pairs else ((), ())
     change = question.answer or _change(refusal, said, verdicts)
     return Explanation(refusal, question.words, verdicts, unseen, change)
 
@@ -120,12 +120,12 @@ def _role(spec: Spec, arn: str) -> Role | None:
 
 
 def _look(
-    spec: Spec, pairs: tuple[tuple[Role, Role], ...], tools: Tools, aws: Calls
+    spec: Spec, pairs: tuple[tuple[Role, Role], ...], tools: Tools
 ) -> tuple[tuple[Verdict, ...], tuple[str, ...]]:
     seen_accounts = halves(spec, tools.aws)
     seen = observe(spec, SeenHalves(tools.aws, seen_accounts))
     trusted = {role.key: role for _, role in pairs}
-    found = dict(zip(trusted, side_by_side(lambda r: _policies(aws, r, seen), trusted.values()), strict=True))
+    found = dict(zip(trusted, side_by_side(lambda r: _policies(tools.aws, r, seen), trusted.values()), strict=True))
     now = tools.clock.now()
     verdicts = tuple(judge(a, b, Sight(seen.states[a.key], seen.trusted[b.key], found[b.key]), now) for a, b in pairs)
     used = {role.account.name for pair in pairs for role in pair}
