@@ -1,4 +1,4 @@
-"""What is drawn. All texts in here are printable: `printable` has been there."""
+"""What is drawn. All texts in here are printable: `printable` has been there. Pure; no I/O."""
 
 from __future__ import annotations
 
