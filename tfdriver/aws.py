@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -68,13 +68,21 @@ def takes_keys_from_environment(profile: str) -> bool:
 
     Raises as `profile_region`.
     """
-    profiles, looked_at, name = _profiles(profile), set[Any](), profile
+    chain = _chain(_profiles(profile), profile)
+    return any(str(config.get("credential_source", "")).lower() == "environment" for _, config in chain)
+
+
+def _chain(profiles: Mapping[str, Any], name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Give a profile, then those that it takes its credentials from, each once. profiles: all there are, by name.
+
+    Only a profile that names a role has use for a `source_profile`. Source: AWS SDKs and tools, "Assume role provider".
+    """
+    looked_at = set[str]()
     while name in profiles and name not in looked_at:
         looked_at.add(name)
-        if str(profiles[name].get("credential_source", "")).lower() == "environment":
-            return True
-        name = profiles[name].get("source_profile")
-    return False
+        config = profiles[name]
+        yield name, config
+        name = config.get("source_profile", "") if "role_arn" in config else ""
 
 
 def _profiles(profile: str) -> Mapping[str, Any]:
@@ -200,11 +208,16 @@ def _secrets(session: boto3.Session) -> set[str]:
 
 
 def _refuse_mfa(session: boto3.Session, account: Account) -> None:
-    """Refuse a profile that would ask for an MFA code: Terraform's provider cannot ask, and boto would block."""
-    profile = session._session.full_config.get("profiles", {}).get(account.profile, {})
-    if "mfa_serial" in profile:
+    """Refuse a profile that would ask for an MFA code: Terraform's provider cannot ask, and boto would block.
+
+    The code is asked for where a role is assumed, be it for a profile further down; without a role, none ever is.
+    """
+    chain = _chain(session._session.full_config.get("profiles", {}), account.profile)
+    asking = next((name for name, config in chain if {"role_arn", "mfa_serial"} <= config.keys()), None)
+    if asking is not None:
+        who = "the profile" if asking == account.profile else f"its source_profile {asking}"
         raise AwsError(
-            "the profile asks for an MFA code, which Terraform cannot enter",
+            f"{who} asks for an MFA code, which Terraform cannot enter",
             where=f"account {account.name} (profile {account.profile})",
             hint="Get temporary credentials with `aws sts get-session-token` or a tool like aws-vault, "
             "and put them into a profile of their own",

@@ -56,7 +56,17 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             "",
             "the SSO session is not logged in. Run `aws sso login --profile account_a`",
         ),
-        ("[profile account_a]\nmfa_serial = arn:aws:iam::1:mfa/me\n", "", "asks for an MFA code"),
+        (
+            f"[profile account_a]\nrole_arn = r\nmfa_serial = m\nsource_profile = base\n[profile base]\n{KEYS}",
+            "",
+            "the profile asks for an MFA code",
+        ),
+        (
+            "[profile account_a]\nrole_arn = r\nsource_profile = base\n"
+            f"[profile base]\nrole_arn = s\nmfa_serial = m\nsource_profile = keys\n[profile keys]\n{KEYS}",
+            "",
+            "its source_profile base asks for an MFA code",
+        ),
     ],
 )
 def test_a_profile_that_cannot_work(files, config, credentials, words):
@@ -66,6 +76,21 @@ def test_a_profile_that_cannot_work(files, config, credentials, words):
     assert str(caught.value).startswith("account account_a (profile account_a): ")
     assert "\n" not in str(caught.value)
     assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        f"[profile account_a]\nmfa_serial = m\n{KEYS}",
+        f"[profile account_a]\nsource_profile = base\n{KEYS}[profile base]\nrole_arn = r\nmfa_serial = m\n",
+        f"[profile account_a]\n{KEYS}[profile other]\nrole_arn = r\nmfa_serial = m\n",
+    ],
+)
+def test_an_mfa_device_that_no_role_is_assumed_with_is_no_hindrance(files, monkeypatch, config):
+    files(config)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "nonsense")
+    with pytest.raises(TfdriverError, match="Invalid endpoint: nonsense"):  # so it came to ask AWS
+        Aws().caller(A)
 
 
 def test_an_endpoint_that_is_none(files, monkeypatch):
