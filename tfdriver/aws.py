@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
+from json import JSONDecodeError
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -18,6 +19,7 @@ import botocore.session
 from botocore import exceptions as errors
 from botocore.config import Config
 from botocore.loaders import Loader, create_loader
+from botocore.parsers import ResponseParserError
 
 from tfdriver import redact
 from tfdriver.calls import Answer, AwsError, Caller
@@ -176,7 +178,7 @@ class Aws:
             return ask()
         except errors.ClientError as error:
             raise _refused(error, where, self.hide) from error
-        except (errors.BotoCoreError, errors.HTTPClientError, ValueError) as error:
+        except (errors.BotoCoreError, errors.HTTPClientError, ResponseParserError, OSError, ValueError) as error:
             raise _unreachable(error, where, account, self.hide) from error
 
     def _client(self, account: Account, service: str) -> Any:
@@ -202,8 +204,12 @@ class Aws:
 
 
 def _secrets(session: boto3.Session) -> set[str]:
-    found = session.get_credentials()
-    frozen = found.get_frozen_credentials() if found else None
+    try:
+        found = session.get_credentials()
+        frozen = found.get_frozen_credentials() if found else None
+    except (AttributeError, TypeError) as error:  # botocore takes what a program prints for an object of text
+        said = "it printed no object of text"
+        raise errors.CredentialRetrievalError(provider="custom-process", error_msg=said) from error
     return {value for value in (frozen.secret_key, frozen.token) if value} if frozen else set()
 
 
@@ -264,6 +270,15 @@ def _unreachable(error: Exception, where: str, account: Account, hide: Callable[
             )
         case errors.ConfigParseError():
             return AwsError(f"{error}", where=where, hint=_MEND)
+        case ResponseParserError():
+            return AwsError("what answers is not AWS", where=where, hint="Check the network and AWS_ENDPOINT_URL")
+        case OSError():  # botocore starts a program, or reads a file, that the profile names
+            what = f"the profile's credentials cannot be had: {error.filename or ''}: {error.strerror or error}"
+            hint = "Check the profile's credential_process or web_identity_token_file"
+            return AwsError(what, where=where, hint=hint)
+        case JSONDecodeError() | UnicodeDecodeError():
+            hint = "Check the profile's credential_process"
+            return AwsError(f"what the profile's program prints is no JSON: {error}", where=where, hint=hint)
         case ValueError():
             return AwsError(f"{error}", where=where, hint="Check AWS_ENDPOINT_URL")
         case _:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,26 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             "from custom-process. Check the profile in the AWS configuration",
         ),
         (
+            "[profile account_a]\ncredential_process = /nowhere/log-in\n",
+            "",
+            "cannot be had: /nowhere/log-in: No such file or directory. Check the profile's credential_process",
+        ),
+        (
+            f"[profile account_a]\ncredential_process = echo {SECRET}\n",
+            "",
+            r"prints is no JSON: Expecting value: .*\. Check the profile's credential_process",
+        ),
+        (
+            f"[profile account_a]\ncredential_process = echo '[\"{SECRET}\"]'\n",
+            "",
+            "from custom-process: it printed no object of text. Check the profile",
+        ),
+        (
+            "[profile account_a]\nrole_arn = arn:aws:iam::1:role/x\nweb_identity_token_file = /nowhere/token\n",
+            "",
+            "/nowhere/token: No such file or directory. Check the profile's .* web_identity_token_file",
+        ),
+        (
             "[profile account_a]\nsso_session = s\nsso_account_id = 1\nsso_role_name = r\n"
             "[sso-session s]\nsso_region = us-east-1\nsso_start_url = https://sso.invalid\n",
             "",
@@ -98,6 +120,29 @@ def test_an_endpoint_that_is_none(files, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "nonsense")
     with pytest.raises(TfdriverError, match=r"Invalid endpoint: nonsense\. Check AWS_ENDPOINT_URL"):
         Aws().caller(A)
+
+
+class Portal(BaseHTTPRequestHandler):
+    """Answers everything with a page, as the network of a hotel does."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<html>Welcome<br>")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_who_answers_and_is_not_aws(files, monkeypatch):
+    files(credentials="[account_a]\n" + KEYS)
+    with HTTPServer(("127.0.0.1", 0), Portal) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+        with pytest.raises(TfdriverError, match=r"what answers is not AWS\. Check the network and AWS_ENDPOINT_URL"):
+            Aws().caller(A)
+        server.shutdown()
 
 
 def test_a_password_in_an_endpoint_is_not_repeated(files, monkeypatch):

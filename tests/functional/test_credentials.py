@@ -15,6 +15,7 @@ from tests.functional.test_who import record
 from tests.unit.builders import A, B
 from tfdriver import cli
 from tfdriver.aws import Aws
+from tfdriver.commands.status import see, status
 from tfdriver.decide import LiveRole
 
 GONE = {"aws_access_key_id": "AKIAGONE", "aws_secret_access_key": "gone"}
@@ -88,3 +89,12 @@ def test_what_is_looked_at_is_asked_with_the_credentials_whose_account_was_check
     log_in({"credential_process": str(program)}, profile)
     assert cli.run(["-C", str(accounts.options.project), *command.split()]) == 0
     assert (tmp_path / "asked").read_text() == "\n"
+
+
+@pytest.mark.parametrize("process", ["/nowhere/log-in", "echo Please log in first"])
+def test_status_shows_one_side_where_the_program_of_the_other_profile_fails(accounts, log_in, process):
+    log_in({"credential_process": process})
+    found = status(see(accounts.options, accounts.tools()))
+    (problem, nothing) = (half.problem for half in found.accounts)
+    assert "Check the profile's credential_process" in problem
+    assert (nothing, found.pairs[0].trusted_exists) == ("", True)
