@@ -2,17 +2,20 @@
 
 CloudTrail shows a call in the region whose STS endpoint was called, also to the account that owns the role if it was
 let in, some minutes later, for 90 days. Source: CloudTrail user guide, view-cloudtrail-events.
+
+A region that this account has not enabled takes none of its credentials. STS is not active for it there, so nobody can
+have assumed a role of its through that region. Source: IAM user guide, id_credentials_temp_enable-regions.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tfdriver.calls import Calls
+from tfdriver.calls import AwsError, Calls
 from tfdriver.decide import LiveRole, Unreadable
 from tfdriver.errors import TfdriverError
 from tfdriver.halves import Half
@@ -23,6 +26,7 @@ from tfdriver.wording import moment
 
 HISTORY = timedelta(days=90)
 DELAY = timedelta(minutes=15)
+_NOT_ENABLED = frozenset({"UnrecognizedClientException", "InvalidClientTokenId", "OptInRequired"})
 _MOST = 2000  # events read per region and window: at two pages of 50 a second, 20 s
 
 
@@ -30,7 +34,7 @@ _MOST = 2000  # events read per region and window: at two pages of 50 a second, 
 class Use:
     """One AssumeRole call. who: a role or user, in words; session: the name it gave; source: IP address or service.
 
-    error: AWS's error code, '' if it was let in; meant: whether it is one of the trusted roles as they are now.
+    error: AWS's error code, '' if it was let in; meant: whether it is one that the role is to trust, as that is now.
     """
 
     at: datetime
@@ -82,14 +86,10 @@ class Looker:
 
         trusted: what was seen of the trusted roles, by key, to put names to unique ids.
         """
-        names = {
-            live.role_id: f"role {self.spec.roles[key].name} of {self.spec.roles[key].account.name}"
-            for key, live in trusted.items()
-            if isinstance(live, LiveRole)
-        }
-        return tuple(self._uses(exposure, names, now) for exposure in exposures)
+        known = {live.role_id: self.spec.roles[key] for key, live in trusted.items() if isinstance(live, LiveRole)}
+        return tuple(self._uses(exposure, known, now) for exposure in exposures)
 
-    def _uses(self, window: Exposure, names: Mapping[str, str], now: datetime) -> Uses:
+    def _uses(self, window: Exposure, known: Mapping[str, Role], now: datetime) -> Uses:
         empty = Uses(window.role, window.account, window.opened, window.closed)
         roles = (r for r in self.spec.trusting if (r.name, r.account.name) == (window.role, window.account))
         role = next(roles, None)
@@ -103,17 +103,38 @@ class Looker:
         regions = [region for region, partition in self.regions.items() if partition == role.account.partition]
         looks = side_by_side(lambda region: _look(self.aws, role, region, window, now), regions)
         events = {event["eventID"]: event for look in looks for event in look.events}
-        calls = sorted((_use(event, names) for event in events.values()), key=lambda use: use.at)
-        return replace(empty, calls=tuple(calls), problem=_problem(looks, window, now))
+        meant = self.spec.trusted_by(role)
+        calls = sorted((_use(event, known, meant) for event in events.values()), key=lambda use: use.at)
+        problem = _problem(_enabled(looks, role.account.region), window, now)
+        return replace(empty, calls=tuple(calls), problem=problem)
 
 
 @dataclass(frozen=True)
 class _Look:
-    """What was found in one region."""
+    """What was found in one region. more: there is more than was read; error: why it can't be read, None if it was."""
 
     region: str
     events: tuple[Mapping[str, Any], ...] = ()
-    problem: str = ""
+    more: bool = False
+    error: TfdriverError | None = None
+
+    @property
+    def problem(self) -> str:
+        """Why it is not known who called there, '' if it is."""
+        if self.error:
+            return f"CloudTrail cannot be read ({self.error.what})"
+        return f"only the latest {_MOST} AssumeRole calls were read" if self.more else ""
+
+    @property
+    def not_enabled(self) -> bool:
+        """Whether the region does not know the credentials: it is not enabled, or they are none."""
+        return isinstance(self.error, AwsError) and self.error.code in _NOT_ENABLED
+
+
+def _enabled(looks: Sequence[_Look], home: str) -> list[_Look]:
+    """Leave out regions that are not enabled; if the account's own can't be read either, the credentials may be bad."""
+    good = any(look.region == home and look.error is None for look in looks)
+    return [look for look in looks if not (good and look.not_enabled)]
 
 
 def _problem(looks: Iterable[_Look], window: Exposure, now: datetime) -> str:
@@ -144,10 +165,10 @@ def _look(aws: Calls, role: Role, region: str, window: Exposure, now: datetime) 
     try:
         answer = aws.call(replace(role.account, region=region), "cloudtrail", ask)
     except TfdriverError as error:
-        return _Look(region, problem=f"CloudTrail cannot be read ({error.what})")
+        return _Look(region, error=error)
     bodies = [json.loads(event["CloudTrailEvent"]) for event in answer.get("Events", [])]
     found = tuple(body for body in bodies if _is_of(body, role.arn))
-    return _Look(region, found, f"only the latest {_MOST} AssumeRole calls were read" if "NextToken" in answer else "")
+    return _Look(region, found, more="NextToken" in answer)
 
 
 def _is_of(body: Mapping[str, Any], arn: str) -> bool:
@@ -155,17 +176,22 @@ def _is_of(body: Mapping[str, Any], arn: str) -> bool:
     return arn in (*named, (body.get("requestParameters") or {}).get("roleArn"))
 
 
-def _use(body: Mapping[str, Any], names: Mapping[str, str]) -> Use:
-    """Return an event as a use. Of another account's principal CloudTrail tells account and unique id, not the ARN."""
+def _use(body: Mapping[str, Any], known: Mapping[str, Role], meant: Collection[Role]) -> Use:
+    """Return an event as a use. Of another account's principal CloudTrail tells account and unique id, not the ARN.
+
+    known: the roles of the spec that are there, by unique id; meant: those that may make this call.
+    """
     identity = body.get("userIdentity") or {}
     unique_id, _, session = str(identity.get("principalId", "")).partition(":")
     unknown = f"{unique_id or 'somebody'} of account {identity.get('accountId', 'unknown')}"
-    who = names.get(unique_id) or identity.get("arn") or identity.get("invokedBy") or unknown
+    role = known.get(unique_id)
+    name = f"role {role.name} of {role.account.name}" if role else ""
+    who = name or identity.get("arn") or identity.get("invokedBy") or unknown
     return Use(
         datetime.fromisoformat(body["eventTime"]).astimezone(UTC),
         f"{who} (session {session})" if session and ":assumed-role/" not in who else str(who),
         str((body.get("requestParameters") or {}).get("roleSessionName", "")),
         str(body.get("sourceIPAddress", "")),
         str(body.get("errorCode", "")),
-        unique_id in names,
+        role in meant,
     )

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.builders import BAR, FOO, spec
+from tests.unit.builders import BAR, FOO, A, B, role, spec
+from tfdriver.calls import AwsError
 from tfdriver.decide import LiveRole
 from tfdriver.errors import TfdriverError
 from tfdriver.exposure import Looker
@@ -69,9 +70,13 @@ class _Client:
         return {"Events": events, **({"NextToken": "x"} if self.trail.more else {})}
 
 
+OTHER = role("other", B)  # trusted too, but not by foo_bar
+ROLES = spec(FOO, BAR, OTHER, role("third", A, trusts=("other",)))
+TRUSTED = {key: LiveRole(f"arn-{key}", f"AROA{key.upper()}", {}, {}) for key in ("bar", "other")}
+
+
 def uses(trail: Trail, window=WINDOW, now=NOW, halves=HALVES):
-    looker = Looker(trail, spec(FOO, BAR), halves, REGIONS)
-    (found,) = looker.who_used([window], {"bar": LiveRole(BAR.arn, "AROABAR", {}, {})}, now)
+    (found,) = Looker(trail, ROLES, halves, REGIONS).who_used([window], TRUSTED, now)
     return found
 
 
@@ -106,6 +111,11 @@ def test_a_call_by_the_trusted_role_has_its_name_and_a_strangers_what_cloudtrail
     assert [use.meant for use in found.calls] == [False, True]
 
 
+def test_a_role_that_another_is_to_trust_has_its_name_and_is_not_meant():
+    (use,) = uses(Trail(us_west_2=[event(principalId="AROAOTHER:s")])).calls
+    assert (use.who, use.meant) == ("role other of account_b (session s)", False)
+
+
 def test_calls_on_other_roles_and_the_same_call_twice_are_left_out():
     other = event(1, role="arn:aws:iam::111111111111:role/other", number=3)
     found = uses(Trail(us_west_2=[event(), other], us_east_1=[event()]))
@@ -133,6 +143,23 @@ def test_a_region_that_cannot_be_read_is_said_and_the_others_are_read():
     found = uses(Trail(us_east_1=TfdriverError("LookupEvents was refused: AccessDenied"), us_west_2=[event()]))
     assert len(found.calls) == 1
     assert found.problem == "us-east-1: CloudTrail cannot be read (LookupEvents was refused: AccessDenied)"
+
+
+NOT_ENABLED = ("UnrecognizedClientException", "InvalidClientTokenId", "OptInRequired")
+
+
+@pytest.mark.parametrize("code", NOT_ENABLED)
+def test_through_a_region_that_is_not_enabled_nobody_can_have_come(code):
+    found = uses(Trail(us_east_1=AwsError("no", code=code)))
+    assert found.problem == ""
+    assert str(found).endswith(": CloudTrail shows no AssumeRole call")
+
+
+@pytest.mark.parametrize("code", NOT_ENABLED)
+@pytest.mark.parametrize("home", [*NOT_ENABLED, "", "AccessDeniedException"])
+def test_where_the_accounts_own_region_does_not_answer_bad_credentials_look_the_same(code, home):
+    found = uses(Trail(us_east_1=AwsError("no", code=code), us_west_2=AwsError("nor here", code=home)))
+    assert "us-east-1: CloudTrail cannot be read (no)" in found.problem
 
 
 def test_where_nothing_can_be_read_nobody_is_said_to_have_used_it():
