@@ -1,13 +1,14 @@
 """Ctrl-C, SIGTERM and SIGHUP, counted instead of obeyed at once.
 
 Terraform runs in a session of its own, so a signal meant for tfdriver never hits it in the middle of a write; the
-driver decides when to pass one on.
+driver decides when to pass one on. What this process was started to ignore (by nohup, or as a shell's background job)
+stays ignored.
 """
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -18,6 +19,21 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 class InterruptedRunError(TfdriverError):
     """The user (or the system) asked the run to stop."""
+
+
+@contextmanager
+def handled(handle: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Have the signals that ask to stop handled inside the `with` block, but not those that are ignored.
+
+    handle: called with the number of each that comes. Main thread only.
+    """
+    heeded = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handle) for number in heeded}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class Interrupts:
@@ -40,12 +56,8 @@ class Interrupts:
     @contextmanager
     def listening(self) -> Iterator[Interrupts]:
         """Count signals instead of obeying them, inside the `with` block. Main thread only."""
-        before = {number: signal.signal(number, self._handle) for number in _SIGNALS}
-        try:
+        with handled(self._handle):
             yield self
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         self.request(signal.Signals(number).name)

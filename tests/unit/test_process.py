@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 
 from tfdriver.interrupts import InterruptedRunError, Interrupts
 from tfdriver.process import Job, run
+from tfdriver.sandbox.command import run_command
+from tfdriver.sandbox.run import Sandbox
 
 STUBBORN = """
 import signal, sys, time
@@ -118,6 +121,33 @@ def test_signals_are_counted_only_while_listening():
     assert (interrupts.count, interrupts.first) == (2, "SIGTERM")
     with pytest.raises(InterruptedRunError, match="SIGTERM"):
         interrupts.check()
+
+
+@pytest.fixture
+def deaf_to_hangup():
+    """As under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+def test_what_is_ignored_stays_so(deaf_to_hangup):
+    interrupts = Interrupts()
+    with interrupts.listening():
+        os.kill(os.getpid(), signal.SIGHUP)
+    assert interrupts.count == 0
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+def test_a_sandbox_passes_on_nothing_that_is_ignored(deaf_to_hangup):
+    code = """if True:
+        import os, signal, time
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        os.kill(os.getppid(), signal.SIGHUP)
+        time.sleep(0.5)
+    """
+    nowhere = Sandbox("", {}, (), None)
+    assert run_command(nowhere, [sys.executable, "-c", code], environment={}) == 0
 
 
 def _alive(pid: int) -> bool:

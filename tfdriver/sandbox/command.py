@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from tfdriver.errors import TfdriverError
+from tfdriver.interrupts import handled
 from tfdriver.sandbox.run import Sandbox
 
 HINT = "Give a command after `--`, e.g. `tfdriver sandbox -- tfdriver up`; without one it is your $SHELL"
@@ -33,7 +34,7 @@ def run_command(sandbox: Sandbox, command: Sequence[str], *, environment: Mappin
 
     command: program and arguments, empty for `default_command`; environment: the whole environment to start from,
     usually `os.environ` and a TF_CLI_CONFIG_FILE. SIGTERM and SIGHUP are passed on, and SIGINT too, unless a terminal
-    sends it to the command anyway. Raises TfdriverError if the command can't be started.
+    sends it to the command anyway; what is ignored here stays so. Raises TfdriverError if the command can't be started.
     """
     command = list(command) or default_command(environment)
     try:
@@ -56,12 +57,8 @@ def _passing_signals_to(process: subprocess.Popen[bytes]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
         yield
         return
-    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
+    with handled(pass_on):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _with_loopback(no_proxy: str) -> str:
