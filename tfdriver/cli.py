@@ -65,16 +65,25 @@ class _Seconds(click.ParamType[float]):
         return float(int(number) * (factor or 1))
 
 
-class _Folder(click.Path):
-    """A folder that is named: an empty name, of a variable that is not set, must not mean this one."""
+class _Named(click.Path):
+    """A file or folder that is named: an empty name, of a variable that is not set, must not mean this folder."""
 
-    def __init__(self) -> None:
-        super().__init__(path_type=Path)
+    def __init__(self, instead: str, **checks: bool) -> None:
+        super().__init__(path_type=Path, **checks)
+        self._instead = instead
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if not str(value).strip():
-            self.fail("the name is empty; leave it out for the folder you are in", param, ctx)
+            self.fail(f"the name is empty; {self._instead}", param, ctx)
         return super().convert(value, param, ctx)
+
+
+def _folder() -> _Named:
+    return _Named("leave it out for the folder you are in")
+
+
+def _file(*, exists: bool = False) -> _Named:
+    return _Named("give one, or leave the option out", dir_okay=False, exists=exists)
 
 
 @dataclass
@@ -110,7 +119,7 @@ class _Group(click.Group):
 
 @click.group(cls=_Group, context_settings=_CONTEXT)
 @click.version_option(__version__, "--version")
-@click.option("-C", "--project", type=_Folder(), default=".", help="The folder of tfdriver.yaml.")
+@click.option("-C", "--project", type=_folder(), default=".", help="The folder of tfdriver.yaml.")
 @click.option("-v", "--verbose", is_flag=True, help="Show tracebacks.")
 @click.pass_obj
 def cli(options: _Global, project: Path, verbose: bool) -> None:
@@ -137,7 +146,7 @@ _LOCK = click.option("--lock-timeout", type=_Seconds(), default=None, help="How 
 
 
 @cli.command()
-@click.argument("directory", type=_Folder(), default=".")
+@click.argument("directory", type=_folder(), default=".")
 @_JSON
 def init(directory: Path, as_json: bool) -> None:
     """Scaffold a project: tfdriver.yaml and the example's modules.
@@ -344,7 +353,7 @@ def status(
     "-o",
     "--output",
     "file",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=_file(),
     default="report.html",
     show_default=True,
     help="Write it there.",
@@ -438,7 +447,7 @@ def explain(options: _Global, error_or_role: str, as_json: bool) -> None:
     show_default=True,
     help="What to draw it as; SVG needs no other program.",
 )
-@click.option("-o", "--output", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write it there.")
+@click.option("-o", "--output", "file", type=_file(), help="Write it there.")
 @click.option("--phases", is_flag=True, help="What is trusted after each of the three phases, side by side.")
 @click.option("--live", is_flag=True, help="Ask AWS what is trusted now, instead of reading the spec only.")
 @_JSON
@@ -467,10 +476,8 @@ def graph(options: _Global, form: str, file: Path | None, phases: bool, live: bo
     epilog="\n\n".join(f"\b\n{paragraph}" for paragraph in FORMAT.split("\n\n")),
 )
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
-@click.option("--log", type=click.Path(path_type=Path, dir_okay=False), help="Write a line per API call there.")
-@click.option(
-    "--faults", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Which calls go wrong; see below."
-)
+@click.option("--log", type=_file(), help="Write a line per API call there.")
+@click.option("--faults", type=_file(exists=True), help="Which calls go wrong; see below.")
 @click.option("--fire", metavar="RULE", help="Inside a sandbox: fire the schedule of an event rule now.")
 @click.option("--json", "as_json", is_flag=True, help="Print what --fire set off as one JSON object on stdout.")
 @click.pass_obj

@@ -74,6 +74,10 @@ def test_what_the_readme_says_make_does_is_what_ci_runs():
         (["init", "a", "b"], "unexpected extra argument"),
         (["init", ""], "the name is empty; leave it out"),
         (["-C", "", "destroy", "--yes"], "the name is empty; leave it out"),
+        (["graph", "-o", ""], "'-o' / '--output': the name is empty; give one, or leave the option out"),
+        (["report", "-o", " "], "the name is empty; give one"),
+        (["sandbox", "--log", "", "true"], "the name is empty; give one"),
+        (["sandbox", "--faults", "", "true"], "the name is empty; give one"),
         (["schema", "foo"], "'NAME': 'foo' is not one of 'demo',"),
     ],
 )
