@@ -19,6 +19,8 @@ from tfdriver.files import write_whole
 from tfdriver.terraform import RUN_FOLDER
 
 FILE = "place.json"
+# Where clients ask instead of AWS: for everything, or for what says which account and which roles these are.
+_ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_IAM", "AWS_ENDPOINT_URL_STS")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -34,11 +36,18 @@ class Place:
 
 
 def is_local(environ: Mapping[str, str]) -> bool:
-    """Whether AWS is one on this machine: a sandbox, which forgets everything when it ends."""
+    """Whether AWS, or a part of it, is one on this machine: a sandbox, which forgets everything when it ends.
+
+    environ: as clients get it. Source: AWS SDKs and tools, "Service-specific endpoints".
+    """
     if environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
         return False
+    return any(_on_loopback(environ.get(name, "")) for name in _ENDPOINTS)
+
+
+def _on_loopback(url: str) -> bool:
     try:
-        return urlsplit(environ.get("AWS_ENDPOINT_URL", "")).hostname in _LOOPBACK
+        return urlsplit(url).hostname in _LOOPBACK
     except ValueError:
         return False
 

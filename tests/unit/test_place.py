@@ -28,9 +28,11 @@ HERE, ELSEWHERE = Place(A.id, local=False), Place("333333333333", local=False)
         ("http://[nonsense", False),
     ],
 )
-def test_an_endpoint_on_this_machine_is_local(endpoint, local):
-    assert place.is_local({"AWS_ENDPOINT_URL": endpoint}) is local
-    assert not place.is_local({"AWS_ENDPOINT_URL": endpoint, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"})
+@pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_IAM", "AWS_ENDPOINT_URL_STS"])
+def test_an_endpoint_on_this_machine_is_local(variable, endpoint, local):
+    assert place.is_local({variable: endpoint}) is local
+    assert place.is_local({"AWS_ENDPOINT_URL": "https://example.com", variable: endpoint}) is local
+    assert not place.is_local({variable: endpoint, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"})
 
 
 def check(folder: Path) -> None:
