@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tfdriver.errors import TfdriverError
 
-PROVIDER = "registry.terraform.io/hashicorp/aws"
+# What `hashicorp/aws` is to Terraform and what it is to OpenTofu; a mirror has a folder of that name.
+PROVIDERS = ("registry.terraform.io/hashicorp/aws", "registry.opentofu.org/hashicorp/aws")
 _PLACES = (Path("/opt"), Path("/usr/share"), Path("/usr/local/share"))
 
 
@@ -34,14 +35,14 @@ def find_mirror(environ: Mapping[str, str], places: tuple[Path, ...] = _PLACES) 
     """
     named = environ.get("TFDRIVER_PLUGIN_DIR")
     if named:
-        if not (Path(named) / PROVIDER).is_dir():
+        if not _held(Path(named)):
             raise TfdriverError(
-                f"there is no {PROVIDER} in {named}",
+                f"there is no {' and no '.join(PROVIDERS)} in {named}",
                 where="TFDRIVER_PLUGIN_DIR",
-                hint="Name a folder made by `terraform providers mirror`, or unset the variable",
+                hint="Name a folder made by `terraform providers mirror` (or tofu's), or unset the variable",
             )
         return Path(named).absolute()
-    return next((folder for place in places for folder in _subfolders(place) if (folder / PROVIDER).is_dir()), None)
+    return next((folder for place in places for folder in _subfolders(place) if _held(folder)), None)
 
 
 def implied(environ: Mapping[str, str]) -> bool:
@@ -52,24 +53,26 @@ def implied(environ: Mapping[str, str]) -> bool:
     if sys.platform == "darwin":
         system.append(home / "Library/Application Support/io.terraform")
     folders = [home / ".terraform.d/plugins", data / "terraform/plugins", *(s / "terraform/plugins" for s in system)]
-    return any((folder / PROVIDER).is_dir() for folder in folders)
+    return any(_held(folder) for folder in folders)
 
 
 def cli_config(environ: Mapping[str, str], folder: Path, places: tuple[Path, ...] = _PLACES) -> Path | None:
     """Return the CLI configuration file that Terraform is to use, or None for its default.
 
     An existing one of the user is left alone. Otherwise, where a mirror was found that Terraform would not find by
-    itself, one that names the mirror for the AWS provider is written into `folder`.
+    itself, one that names the mirror for the AWS provider is written into `folder`. Beside a mirror that the user named
+    no registry is asked; one that was found by chance stands in only for what it has.
     """
+    named = environ.get("TFDRIVER_PLUGIN_DIR")
     own = existing_cli_config(environ)
-    if own is not None and not environ.get("TFDRIVER_PLUGIN_DIR"):
+    if own is not None and not named:
         return own
-    mirror = None if implied(environ) and not environ.get("TFDRIVER_PLUGIN_DIR") else find_mirror(environ, places)
+    mirror = None if implied(environ) and not named else find_mirror(environ, places)
     if mirror is None:
         return None
     path = folder / "terraform.rc"
     path.touch(mode=0o600)
-    path.write_text(_configuration(mirror), encoding="utf-8")
+    path.write_text(_configuration(mirror, PROVIDERS if named else _held(mirror)), encoding="utf-8")
     return path
 
 
@@ -87,12 +90,18 @@ def shares_cache(environment: Mapping[str, str]) -> bool:
     return re.search(r'^\s*"?plugin_cache_dir\b', config, re.MULTILINE) is not None
 
 
-def _configuration(mirror: Path) -> str:
+def _held(folder: Path) -> tuple[str, ...]:
+    """Return those of PROVIDERS that a mirror has."""
+    return tuple(provider for provider in PROVIDERS if (folder / provider).is_dir())
+
+
+def _configuration(mirror: Path, providers: Sequence[str]) -> str:
     quoted = json.dumps(str(mirror)).replace("${", "$${").replace("%{", "%%{")
+    names = json.dumps(providers)
     return (
         "provider_installation {\n"
-        f'  filesystem_mirror {{\n    path    = {quoted}\n    include = ["{PROVIDER}"]\n  }}\n'
-        f'  direct {{\n    exclude = ["{PROVIDER}"]\n  }}\n'
+        f"  filesystem_mirror {{\n    path    = {quoted}\n    include = {names}\n  }}\n"
+        f"  direct {{\n    exclude = {names}\n  }}\n"
         "}\n"
     )
 

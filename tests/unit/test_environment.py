@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tfdriver.environment import ignored, terraform_environment
 from tfdriver.errors import TfdriverError
-from tfdriver.mirror import PROVIDER, cli_config, find_mirror, shares_cache
+from tfdriver.mirror import PROVIDERS, cli_config, find_mirror, shares_cache
 
 POISON = {
     "TF_CLI_ARGS_apply": "-destroy",
@@ -74,13 +76,17 @@ def test_how_go_uses_memory_and_processors_is_the_users_to_say():
     assert terraform_environment(tuning, None).items() >= tuning.items()
 
 
-def mirror(folder):
-    (folder / PROVIDER).mkdir(parents=True)
+TERRAFORMS, TOFUS = PROVIDERS
+
+
+def mirror(folder, provider=TERRAFORMS):
+    (folder / provider).mkdir(parents=True)
     return folder
 
 
-def test_a_mirror_directly_below_a_place_is_found(tmp_path):
-    expected = mirror(tmp_path / "opt" / "some-mirror")
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_mirror_directly_below_a_place_is_found(tmp_path, provider):
+    expected = mirror(tmp_path / "opt" / "some-mirror", provider)
     assert find_mirror({}, (tmp_path / "none", tmp_path / "opt")) == expected
     assert find_mirror({}, (tmp_path / "none",)) is None
 
@@ -89,8 +95,36 @@ def test_the_named_mirror_wins_and_must_hold_the_provider(tmp_path):
     mirror(tmp_path / "opt" / "a")
     named = mirror(tmp_path / "named")
     assert find_mirror({"TFDRIVER_PLUGIN_DIR": str(named)}, (tmp_path / "opt",)) == named
-    with pytest.raises(TfdriverError, match="TFDRIVER_PLUGIN_DIR"):
+    with pytest.raises(TfdriverError, match="TFDRIVER_PLUGIN_DIR") as error:
         find_mirror({"TFDRIVER_PLUGIN_DIR": str(tmp_path)}, ())
+    assert all(provider in error.value.what for provider in PROVIDERS)
+
+
+def in_configuration(path):
+    """The providers that the mirror is for, and those that no registry is asked for."""
+    return [json.loads(line.partition("= ")[2]) for line in path.read_text().splitlines() if "clude" in line]
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_beside_a_named_mirror_no_registry_is_asked_whatever_the_program(tmp_path, provider):
+    named = mirror(tmp_path / "named", provider)
+    written = cli_config({"TFDRIVER_PLUGIN_DIR": str(named), "HOME": str(tmp_path)}, tmp_path, ())
+    assert in_configuration(written) == [list(PROVIDERS)] * 2
+
+
+@pytest.mark.parametrize("held", [(TERRAFORMS,), (TOFUS,), PROVIDERS])
+def test_a_mirror_found_by_chance_stands_in_for_what_it_has(tmp_path, held):
+    for provider in held:
+        mirror(tmp_path / "opt" / "a", provider)
+    written = cli_config({"HOME": str(tmp_path)}, tmp_path, (tmp_path / "opt",))
+    assert in_configuration(written) == [list(held)] * 2
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_mirror_that_terraform_finds_itself_is_left_to_it(tmp_path, provider):
+    mirror(tmp_path / "opt" / "a", provider)
+    mirror(tmp_path / ".terraform.d/plugins", provider)
+    assert cli_config({"HOME": str(tmp_path)}, tmp_path, (tmp_path / "opt",)) is None
 
 
 def test_an_existing_cli_config_is_left_alone_a_missing_one_is_as_unset(tmp_path):
