@@ -11,20 +11,16 @@ account that the spec does not know.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from tfdriver import decide, trust
-from tfdriver.decide import Kind, TrustState
 from tfdriver.errors import TfdriverError
+from tfdriver.phase_trusts import lengths, policies
 from tfdriver.spec.model import Role, Spec
-from tfdriver.trust import Document
+from tfdriver.trust import MAX_CHARACTERS, Document
 
 NEARLY_FULL = 0.8  # of a trust policy's characters
-
-_SOME_TIME = datetime(2000, 1, 1, tzinfo=UTC)  # every deadline takes as many characters
 
 
 class Severity(StrEnum):
@@ -63,7 +59,7 @@ def lint_spec(spec: Spec) -> list[Finding]:
     found: list[Finding] = []
     for role in spec.trusting:
         where = f"tfdriver.yaml: roles.{role.key}"
-        found += [f for d in _documents(role, spec.trusted_by(role)).values() for f in lint_trust(d, accounts, where)]
+        found += [f for p in policies(role, spec.trusted_by(role)).values() for f in lint_trust(p, accounts, where)]
         found += _lengths(role, spec.trusted_by(role), where)
         found += _deputies(spec, role, where)
     return list(dict.fromkeys(found))
@@ -122,27 +118,14 @@ def _wildcard(where: str, whom: str) -> Finding:
     return Finding(Severity.ERROR, where, f"trusts {whom}", hint)
 
 
-def _documents(role: Role, wanted: Collection[Role]) -> dict[int, Document]:
-    """The trust policies that phases 1 and 3 write for a role that does not exist yet."""
-    absent = TrustState(role, Kind.ABSENT)
-    return {1: decide.opening(absent, wanted, frozenset(), _SOME_TIME), 3: decide.tightened(role, wanted)}
-
-
-def _lengths(role: Role, wanted: tuple[Role, ...], where: str) -> Iterator[Finding]:
-    longest = max(wanted, key=lambda r: len(r.arn))
-    more = _documents(role, (*wanted, replace(longest, name="~" * len(longest.name))))  # no role can be called so
-    for phase, document in _documents(role, wanted).items():
-        length, each = trust.length(document), trust.length(more[phase]) - trust.length(document)
-        if length <= NEARLY_FULL * trust.MAX_CHARACTERS:
-            continue
-        what = f"the trust policy of phase {phase} takes {length:,} of {trust.MAX_CHARACTERS:,} characters"
-        room = trust.MAX_CHARACTERS - length
-        if room < 0:
-            fewer = f"Trust {-(room // each)} roles fewer" if each else "Trust roles in fewer accounts"
-            hint = f"{fewer}, or shorten their names; a second trusting role can take the others"
-            yield Finding(Severity.ERROR, where, what, hint)
-        elif each:
-            hint = f"{room // each} more roles with names this long fit; a second trusting role can take others"
+def _lengths(role: Role, wanted: Collection[Role], where: str) -> Iterator[Finding]:
+    """Warn of trust policies that are nearly too long; of what is too long, no spec was made."""
+    for length in lengths(role, wanted):
+        if length.each and length.characters > NEARLY_FULL * MAX_CHARACTERS:
+            taken = f"{length.characters:,} of {MAX_CHARACTERS:,} characters"
+            what = f"the trust policy of phase {length.phase} takes {taken}"
+            fit = length.room // length.each
+            hint = f"{fit} more roles with names this long fit; a second trusting role can take others"
             yield Finding(Severity.WARNING, where, what, hint)
 
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
-from tfdriver import trust
 from tfdriver.compositions import compositions
+from tfdriver.phase_trusts import lengths
 from tfdriver.spec.model import Role, Spec
 from tfdriver.spec.problems import Problems
-
-_ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)  # how long a deadline is written does not depend on it
+from tfdriver.trust import MAX_CHARACTERS
 
 
 def check_sequels(spec: Spec, problems: Problems) -> None:
@@ -46,10 +43,9 @@ def _refuse_same_composition(spec: Spec, problems: Problems) -> None:
 
 
 def _refuse_long_trust(spec: Spec, role: Role, problems: Problems) -> None:
-    trusted = spec.trusted_by(role)
-    for stage in (trust.broad(role, trusted, _ANY_TIME), trust.exact(trusted, role.external_id)):
-        size = trust.length(trust.document(stage))
-        if size > trust.MAX_CHARACTERS:
-            what = f"its trust policy would have {size} characters, and AWS allows {trust.MAX_CHARACTERS}"
-            problems.add(("roles", role.key, "trusts"), what, "Trust fewer roles, or give them shorter paths and names")
-            return
+    longest = max(lengths(role, spec.trusted_by(role)), key=lambda length: length.characters)
+    if longest.room < 0:
+        what = f"its trust policy would have {longest.characters} characters, and AWS allows {MAX_CHARACTERS}"
+        fewer = -(longest.room // longest.each)  # the longest policy names roles, so each takes some
+        hint = f"Trust fewer roles, by {fewer} at least, or give them shorter paths and names"
+        problems.add(("roles", role.key, "trusts"), what, f"{hint}; a second trusting role can take the others")

@@ -1,0 +1,47 @@
+"""The trust policies that phases 1 and 3 write for a new role, and how long they are. Pure; no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from tfdriver import trust
+from tfdriver.spec.model import Role
+from tfdriver.trust import MAX_CHARACTERS, Document
+
+_ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)  # every deadline takes as many characters
+
+
+@dataclass(frozen=True)
+class Length:
+    """How many characters the trust policy of a phase takes.
+
+    each: what one more trusted role takes, with an ARN as long as the longest; 0 where only accounts are named.
+    """
+
+    phase: int
+    characters: int
+    each: int
+
+    @property
+    def room(self) -> int:
+        """How many more characters IAM allows; negative if there are too many already."""
+        return MAX_CHARACTERS - self.characters
+
+
+def policies(role: Role, wanted: Collection[Role]) -> dict[int, Document]:
+    """Return the trust policies of phases 1 and 3, by phase; of the deadline only the length is right.
+
+    wanted: the roles to trust, none of which exists yet.
+    """
+    stages = {1: trust.broad(role, wanted, _ANY_TIME), 3: trust.exact(wanted, role.external_id)}
+    return {phase: trust.document(stage) for phase, stage in stages.items()}
+
+
+def lengths(role: Role, wanted: Collection[Role]) -> list[Length]:
+    """Return how long the trust policies of phases 1 and 3 are. wanted: the roles to trust, at least one."""
+    longest = max(wanted, key=lambda r: len(r.arn))
+    more = policies(role, (*wanted, replace(longest, name="~" * len(longest.name))))  # no role can be called so
+    counted = {phase: trust.length(policy) for phase, policy in policies(role, wanted).items()}
+    return [Length(phase, count, trust.length(more[phase]) - count) for phase, count in counted.items()]
