@@ -19,8 +19,6 @@ from tfdriver.spec.model import Spec
 
 _ADMINISTRATOR = ":iam::aws:policy/AdministratorAccess"
 
-_LOCAL = "../../"  # a composition is two folders below the project
-
 
 def lint_project(spec: Spec) -> list[Finding]:
     """Return what is wrong with the trusts of a spec and with the policies in its modules, seen offline."""
@@ -29,7 +27,7 @@ def lint_project(spec: Spec) -> list[Finding]:
 
 def lint_modules(spec: Spec) -> list[Finding]:
     """Return what is wrong with the policies in the modules of a spec that are folders of the project."""
-    names = dict.fromkeys(r.source.removeprefix(_LOCAL) for r in spec.roles.values() if r.source.startswith(_LOCAL))
+    names = dict.fromkeys(role.folder for role in spec.roles.values() if role.folder)
     return [finding for name in names for finding in lint_module(spec.root / name, name)]
 
 

@@ -12,7 +12,6 @@ from tfdriver.spec.hcl_blocks import Block, Body
 from tfdriver.spec.hcl_tokens import Token
 from tfdriver.spec.model import Account, Role
 
-_LOCAL = "../../"  # a composition is two folders below the project
 _OURS = "aws_"
 # Data sources that ask AWS nothing, or only who is asking.
 _FREE_DATA = frozenset(
@@ -60,10 +59,10 @@ ArnOf = Callable[[Made], str]
 
 def making(role: Role, root: Path, arn_of: ArnOf) -> Making:
     """Return what the module of a role makes. root: the project's folder; arn_of: for attributes named `arn`."""
-    if not role.source.startswith(_LOCAL):
+    if role.folder is None:
         elsewhere = f"module {role.module} of role {role.key} is not in the project: what it makes is not known here"
         return Making((), True, (elsewhere,))
-    folder = root / role.source.removeprefix(_LOCAL)
+    folder = root / role.folder
     bodies = [body for _, body in parsed_files(folder)]
     resources = _Resources(role, bodies, arn_of)
     unseen = [f"module {role.module} {words}" for words in _unseen(folder, bodies)]

@@ -12,6 +12,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+PROJECT = "../../"  # the project, as seen from a composition, which is two folders below it
+
 
 @dataclass(frozen=True)
 class Account:
@@ -38,7 +40,7 @@ class Role:
     """An IAM role of the spec, with the module that makes it.
 
     key: its logical name, a Terraform identifier; name: the IAM role name; path: begins and ends with `/`.
-    module: what the spec says; source: what goes into `source = ` of a composition two folders below the project.
+    module: what the spec says; source: what goes into `source = ` of a composition.
     package: folder of code to zip for the module, or None; variables: JSON values for the module, by variable name.
     trusts: keys of the roles it trusts; a role with any is a trusting role.
     """
@@ -60,6 +62,11 @@ class Role:
     def arn(self) -> str:
         """The ARN the role has, or will have once it exists."""
         return f"arn:{self.account.partition}:iam::{self.account.id}:role{self.path}{self.name}"
+
+    @property
+    def folder(self) -> str | None:
+        """The folder of its module, from the project's root; None for a module from elsewhere."""
+        return self.source.removeprefix(PROJECT) if self.source.startswith(PROJECT) else None
 
 
 @dataclass(frozen=True)

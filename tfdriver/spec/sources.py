@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from tfdriver.names import Reason
+from tfdriver.spec.model import PROJECT
 from tfdriver.spec.words import nearest, shown
 
-# A composition is two folders below the project.
-_UP = "../../"
 _BARE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _REGISTRY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(/[A-Za-z0-9][A-Za-z0-9_-]*){2}")
 _HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(:[0-9]+)?/.+")
@@ -74,7 +73,7 @@ def _folder(module: str, relative: PurePosixPath, root: Path) -> Source | Reason
         return Reason(f"{relative} is a symlink that leads out of the project", "Copy the module into the project")
     if not real.is_dir():
         return Reason(f"{relative} is a file, not a folder", "A module is a folder of .tf files: name that")
-    return Source(_UP + str(relative), folder)
+    return Source(PROJECT + str(relative), folder)
 
 
 def _short(relative: PurePosixPath) -> str:
