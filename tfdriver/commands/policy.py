@@ -10,6 +10,7 @@ from tfdriver.operator_policy.arns import arn_of
 from tfdriver.operator_policy.documents import MAX_CHARACTERS, Document, documents, length
 from tfdriver.operator_policy.made import making
 from tfdriver.operator_policy.statements import Purpose, statements
+from tfdriver.preflight import used_accounts
 from tfdriver.session import read_spec
 from tfdriver.spec.model import Account, Spec
 from tfdriver.spec.words import nearest
@@ -47,7 +48,7 @@ def policy(project: Path, purpose: Purpose, account: str | None = None, *, acces
     an account that is not in it or has no roles.
     """
     spec = read_spec(project)
-    used = [found for found in spec.accounts.values() if any(r.account.name == found.name for r in spec.roles.values())]
+    used = used_accounts(spec)
     if account is not None:
         used = [_chosen(spec, used, account)]
     return Policies(
