@@ -330,10 +330,11 @@ def test_destroy_goes_on_after_a_failure_half_way(stage):
     assert stage.world.data["roles"] == {}
 
 
-def test_destroy_of_a_strangers_role_is_refused(stage):
+@pytest.mark.parametrize("tags", [{}, {"tfdriver:project": "foo-bar", "tfdriver:composition": "another"}])
+def test_destroy_of_a_strangers_role_is_refused(stage, tags):
     stage.run(up)
     forge(stage, FOREIGN)
-    stage.world.change(lambda w: [r.update(tags={}) for r in w["roles"].values()])
+    stage.world.change(lambda w: [r.update(tags=tags) for r in w["roles"].values()])
     with pytest.raises(TfdriverError, match="tags are not this project's"):
         stage.run(destroy)
     assert len(stage.world.data["roles"]) == 2

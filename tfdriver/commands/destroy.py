@@ -44,11 +44,11 @@ def _refuse_strangers(session: Session, listed: Listed) -> None:
         elsewhere = {role.key for role, _ in unlisted(composition, session.seen, listed)}
         for state in (session.seen.states.get(role.key) for role in composition.roles):
             if state is not None and state.role.key not in elsewhere:
-                _refuse_stranger(state, session.spec.project)
+                _refuse_stranger(state, composition)
 
 
-def _refuse_stranger(state: TrustState, project: str) -> None:
-    if state.kind is not Kind.FOREIGN or state.live is None or state.live.tags.get("tfdriver:project") == project:
+def _refuse_stranger(state: TrustState, composition: Composition) -> None:
+    if state.kind is not Kind.FOREIGN or state.live is None or is_ours(state.live.tags, composition):
         return
     raise TfdriverError(
         f"its trust policy is not one that tfdriver wrote ({state.detail}), and its tags are not this project's",
