@@ -19,13 +19,10 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tfdriver import assets, hcl, stamp
 from tfdriver.compositions import Composition
 from tfdriver.errors import TfdriverError
-from tfdriver.spec.shape import CONTRACT_VARIABLES, META_ARGUMENTS
 
 FILES = ("main.tf", "variables.tf", "provider.tf", "terraform.tf", "output.tf")
 _SUFFIX = ".j2"
 _MEND = "Mend it, or delete it to use the one that comes with tfdriver; templates/README.md there says what it can use"
-# What a module block holds besides the module's own variables.
-_RESERVED = CONTRACT_VARIABLES | META_ARGUMENTS
 
 
 def render(composition: Composition, templates: Path | Sequence[Path], optional: Sequence[str] = ()) -> dict[str, str]:
@@ -140,9 +137,6 @@ def _loader(folders: Sequence[Path]) -> Callable[[str], tuple[str, str, None] | 
 
 
 def _context(composition: Composition) -> dict[str, Any]:
-    for role in composition.roles:
-        for name in sorted(_RESERVED.intersection(role.variables)):
-            raise TfdriverError(f"{name} is not for you to set", where=f"roles.{role.key}.variables.{name}")
     return {
         "composition": {
             "name": composition.name,

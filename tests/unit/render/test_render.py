@@ -43,13 +43,6 @@ def test_a_role_key_that_is_no_identifier_is_refused(key: str) -> None:
         render(Composition("b", "p", B, Side.TRUSTED, (role(key, B, name="n"),)), TEMPLATES)
 
 
-@pytest.mark.parametrize("name", ["source", "role_name", "trust_policy", "for_each", "package"])
-def test_a_variable_with_a_name_that_is_taken_is_refused(name: str) -> None:
-    taken = role("foo", A, variables={name: "x"})
-    with pytest.raises(TfdriverError, match=rf"roles\.foo\.variables\.{name}: {name} is not for you to set"):
-        render(Composition("a", "p", A, Side.TRUSTING, (taken,)), TEMPLATES)
-
-
 def test_a_project_overrides_file_by_file_and_may_add_files(tmp_path: Path) -> None:
     own = templates_in(tmp_path / "t", terraform="terraform {}\n", backend="# {{ composition.name | identifier }}\n")
     ours = render(EXAMPLE_TRUSTING, TEMPLATES)
