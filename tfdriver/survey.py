@@ -9,10 +9,10 @@ from typing import Any
 from tfdriver.calls import Calls
 from tfdriver.compositions import Composition
 from tfdriver.errors import TfdriverError
-from tfdriver.kinds import KINDS, Ask, UnknownValueError, find
 from tfdriver.ownership import is_ours
 from tfdriver.spec.model import Account
 from tfdriver.strays import Create, Stray, creates
+from tfdriver.takeover import KINDS, Ask, UnknownValueError, find
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def refuse_strangers(found: Survey, composition: Composition) -> None:
 
 
 def refuse_unknown(found: Survey, clashing: Iterable[str], composition: Composition) -> None:
-    """Raise TfdriverError for a resource that could not be created because it exists, of a type not in `kinds`."""
+    """Raise TfdriverError for a resource that could not be created because it exists, of a type not in `takeover`."""
     types = {create.address: create.type for create in found.creates}
     for address in sorted(clashing):
         if address in types and types[address] not in KINDS:

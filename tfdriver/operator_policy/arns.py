@@ -13,7 +13,7 @@ from tfdriver.operator_policy.made import Made
 
 def arn_of(made: Made) -> str:
     """Return the ARN of a resource; for one that is part of another (an attachment, a target), the other's."""
-    find = _ARNS.get(made.type)
+    find = ARNS.get(made.type)
     return find(made) if find else UNKNOWN
 
 
@@ -73,7 +73,7 @@ def _rule(argument: str) -> Callable[[Made], str]:
     return find
 
 
-_ARNS: Mapping[str, Callable[[Made], str]] = {
+ARNS: Mapping[str, Callable[[Made], str]] = {
     "aws_cloudwatch_event_rule": _rule("name"),
     "aws_cloudwatch_event_target": _rule("rule"),
     "aws_cloudwatch_log_group": _named("logs", "log-group:"),

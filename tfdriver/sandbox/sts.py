@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tfdriver.evaluator import Decision, Permissions, Request, assume_role
+from tfdriver.conditions import Context
+from tfdriver.evaluator import Decision, Permissions, Principal, Request, assume_role
 from tfdriver.sandbox.answers import AwsError, sts_result
 from tfdriver.sandbox.callers import Caller, context
 from tfdriver.sandbox.messages import Response
@@ -47,9 +48,6 @@ def decide(call: Call, caller: Caller, backend: Backend, trusts: Trusts, now: da
 
 def trusts_service(role: Role, trusts: Trusts, service: str, facts: Mapping[str, str]) -> bool:
     """Return whether a role lets a service, e.g. `lambda.amazonaws.com`, assume it."""
-    from tfdriver.conditions import Context
-    from tfdriver.evaluator import Principal
-
     request = Request("sts:AssumeRole", role.arn, Context(facts))
     return assume_role(Principal(service=service), Permissions(), trusts.of(role), request).allowed
 

@@ -14,12 +14,11 @@ from tfdriver.sandbox.messages import Request, Response
 from tfdriver.sandbox.parse import Call
 from tfdriver.sandbox.principals import InvalidPrincipalError, shown, stored
 from tfdriver.sandbox.resources import Role
+from tfdriver.trust import MAX_CHARACTERS
 
 if TYPE_CHECKING:
     from tfdriver.sandbox.backend import Backend
 
-# The default quota, white space not counted. Source: IAM user guide, reference_iam-quotas.
-MAX_CHARACTERS = 2048
 PARAMETER = {"CreateRole": "AssumeRolePolicyDocument", "UpdateAssumeRolePolicy": "PolicyDocument"}
 
 

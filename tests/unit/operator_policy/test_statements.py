@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.unit.builders import A, B, role, spec
-from tfdriver import assets
-from tfdriver.operator_policy.arns import arn_of, pattern
+from tfdriver import assets, takeover
+from tfdriver.operator_policy.arns import ARNS, arn_of, pattern
 from tfdriver.operator_policy.expressions import UNKNOWN
 from tfdriver.operator_policy.kinds import KINDS
 from tfdriver.operator_policy.made import Making, making
@@ -44,7 +44,12 @@ def test_every_resource_of_the_shipped_modules_is_known() -> None:
         made = shipped(role("foo", A), module).resources
         assert made
         assert {resource.type for resource in made} <= set(KINDS)
+        assert {resource.type for resource in made} <= set(takeover.KINDS)
         assert all(UNKNOWN not in arn_of(r) for r in made if r.type != "aws_dynamodb_table")
+
+
+def test_a_type_that_is_known_for_one_purpose_is_known_for_all() -> None:
+    assert KINDS.keys() == ARNS.keys() == takeover.KINDS.keys()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from moto import mock_aws
 
 from tests.unit.builders import A
 from tfdriver.aws import Aws
-from tfdriver.kinds import KINDS, Found, UnknownValueError, find
+from tfdriver.takeover import KINDS, Found, UnknownValueError, find
 
 pytestmark = pytest.mark.integration  # the sandbox's real time: too long for `make check`
 
