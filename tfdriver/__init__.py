@@ -14,7 +14,7 @@ Read this first. What flows through the program, and where each stage lives:
 Beside that: `adopt` and `recover` take up what a crash left; `place` refuses states of other accounts; `verify` proves
 by real calls who gets in; `timeline` records who was trusted when; `lint` looks for dangerous policies, `analyzer` asks
 AWS about them; `explain`, `graph`, `report` and `operator_policy` tell people; `schema` tells programs. `evaluator`
-decides as IAM does, for `explain` and for the sandbox.
+decides as IAM does, for `explain` and for the sandbox; `policy_document` reads what all of these look at.
 
 `sandbox` is a local, two-account AWS for all of this to run against.
 `operator_policy` says what the operator must be allowed to do for all of this.

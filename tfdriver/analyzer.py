@@ -19,8 +19,8 @@ from tfdriver.decide import Kind, TrustState
 from tfdriver.errors import TfdriverError
 from tfdriver.lint import Finding, Severity
 from tfdriver.observe import Observation, side_by_side
+from tfdriver.policy_document import Document
 from tfdriver.spec.model import Role, Spec
-from tfdriver.trust import Document
 
 _SERVICE = "accessanalyzer"
 _DENIED = ("AccessDenied", "AccessDeniedException")

@@ -25,8 +25,8 @@ from tfdriver import redact
 from tfdriver.calls import Answer, AwsError, Caller
 from tfdriver.decide import LiveRole, Unreadable
 from tfdriver.errors import TfdriverError
+from tfdriver.policy_document import parse
 from tfdriver.spec.model import Account
-from tfdriver.trust import parse
 
 T = TypeVar("T")
 

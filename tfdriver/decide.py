@@ -14,8 +14,9 @@ from enum import StrEnum
 from typing import Any
 
 from tfdriver import trust
+from tfdriver.policy_document import Document
 from tfdriver.spec.model import Role
-from tfdriver.trust import Document, Trust
+from tfdriver.trust import Trust
 
 _SHOWN = 300  # characters of a foreign policy that a message shows
 

@@ -9,14 +9,13 @@ control policies. Reasons are in AWS's own words (IAM user guide, troubleshoot_a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any
 
 from tfdriver.conditions import Context, holds, like
-
-Document = Mapping[str, Any]
+from tfdriver.policy_document import Document, account_of, statements, strings
 
 
 class Effect(StrEnum):
@@ -95,7 +94,7 @@ class Finding:
 def find(policies: Iterable[Document], request: Request) -> Finding:
     """Return what identity policies say of a request: an explicit Deny wins, then an Allow, then nothing."""
     found = Finding(Effect.NOTHING)
-    for statement in _statements(policies):
+    for statement in (s for policy in policies for s in statements(policy)):
         effect = _effect(statement, request, resource_counts=True)
         if effect is Effect.DENY:
             return Finding(Effect.DENY, statement)
@@ -110,7 +109,7 @@ def find_trust(policy: Document, caller: Principal, request: Request) -> Finding
     Of several statements that allow, the one that names the caller most closely is returned.
     """
     found = Finding(Effect.NOTHING)
-    for statement in _statements([policy]):
+    for statement in statements(policy):
         named = _named(statement, caller)
         effect = _effect(statement, request, resource_counts=False)
         if named is Named.NO or effect is Effect.NOTHING:
@@ -155,12 +154,6 @@ def assume_role(caller: Principal, permissions: Permissions, trust: Document, re
     return Decision(True, "", trusted.statement)
 
 
-def account_of(arn: str) -> str:
-    """Return the account id in an ARN, '' if there is none."""
-    parts = arn.split(":", 5)
-    return parts[4] if len(parts) == 6 else ""
-
-
 def _limits(permissions: Permissions, request: Request) -> list[tuple[str, Finding]]:
     limits = [("permissions boundary", permissions.boundary), ("session policy", permissions.session)]
     return [(kind, find([policy], request)) for kind, policy in limits if policy is not None]
@@ -181,15 +174,6 @@ def _not_allowed(kinds: Iterable[tuple[str, Finding]], request: Request) -> Deci
     return None
 
 
-def _statements(policies: Iterable[Document]) -> list[Document]:
-    found: list[Document] = []
-    for policy in policies:
-        statements = policy.get("Statement", [])
-        listed = [statements] if isinstance(statements, Mapping) else statements
-        found += [s for s in listed if isinstance(s, Mapping)]
-    return found
-
-
 def _effect(statement: Document, request: Request, *, resource_counts: bool) -> Effect:
     """Return the statement's effect if it applies to the request; unsupported parts count against the caller."""
     answers = [
@@ -206,7 +190,7 @@ def _effect(statement: Document, request: Request, *, resource_counts: bool) -> 
 def _covers(statement: Document, element: str, value: str, fold: Any) -> bool | None:
     """Return whether Action/NotAction or Resource/NotResource covers a value; None if it holds a policy variable."""
     negated = f"Not{element}" in statement
-    patterns = _strings(statement.get(f"Not{element}" if negated else element))
+    patterns = strings(statement.get(f"Not{element}" if negated else element))
     if any(like(fold(pattern), value) for pattern in patterns if "${" not in pattern):
         return not negated
     if any("${" in pattern for pattern in patterns):
@@ -223,8 +207,8 @@ def _named(statement: Document, caller: Principal) -> Named:
     if not isinstance(principal, Mapping):
         return Named.NO
     if caller.service:
-        return Named.ITSELF if caller.service in _strings(principal.get("Service")) else Named.NO
-    return max((_names(p, caller) for p in _strings(principal.get("AWS"))), default=Named.NO)
+        return Named.ITSELF if caller.service in strings(principal.get("Service")) else Named.NO
+    return max((_names(p, caller) for p in strings(principal.get("AWS"))), default=Named.NO)
 
 
 def _names(principal: str, caller: Principal) -> Named:
@@ -235,8 +219,3 @@ def _names(principal: str, caller: Principal) -> Named:
     if root is None or root[2] != caller.account:
         return Named.NO
     return Named.ACCOUNT if root[1] is None or caller.arn.startswith(f"arn:{root[1]}:") else Named.NO
-
-
-def _strings(value: Any) -> Sequence[str]:
-    values = [value] if isinstance(value, str) else value
-    return [v for v in values if isinstance(v, str)] if isinstance(values, list | tuple) else []

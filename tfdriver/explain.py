@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from tfdriver import wording
 from tfdriver.conditions import Context, like
 from tfdriver.decide import Kind, LiveRole, TrustState, Unreadable
 from tfdriver.evaluator import Effect, Principal, Request, find, find_trust
 from tfdriver.policies import NamedPolicy, RolePolicies
+from tfdriver.policy_document import Document, statements, strings
 from tfdriver.spec.model import Role
 
 ACTION = "sts:AssumeRole"
@@ -119,35 +119,28 @@ def _by(policies: Iterable[NamedPolicy], request: Request, effect: Effect) -> Na
 
 def _not_allowed(trusting: Role, trusted: Role, policies: RolePolicies) -> Side:
     """Say what the policies allow instead: other roles, this one under a condition, or nothing of the kind."""
-    statements = [(p.name, s) for p in policies.policies for s in _allowing(p.document)]
-    fitting = [name for name, s in statements if any(like(r, trusting.arn) for r in _strings(s.get("Resource")))]
+    allowing = [(p.name, s) for p in policies.policies for s in _allowing(p.document)]
+    fitting = [name for name, s in allowing if any(like(r, trusting.arn) for r in strings(s.get("Resource")))]
     if fitting:
         return Side(
             False,
             f"policy {fitting[0]} allows it only under conditions that do not hold, or that cannot be told from here",
             f"Look at the conditions in policy {fitting[0]} of role {trusted.name}",
         )
-    if statements:
-        named = ", ".join(sorted({r for _, s in statements for r in _strings(s.get("Resource"))})) or "something else"
-        words = f"its policy {statements[0][0]} lets it assume {named} instead of {trusting.arn}"
+    if allowing:
+        named = ", ".join(sorted({r for _, s in allowing for r in strings(s.get("Resource"))})) or "something else"
+        words = f"its policy {allowing[0][0]} lets it assume {named} instead of {trusting.arn}"
         return Side(False, words, _UP)
     return Side(False, f"none of its policies allows {ACTION}", _UP)
 
 
-def _allowing(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _allowing(document: Document) -> list[Document]:
     """Return the statements that allow AssumeRole on something."""
-    found = document.get("Statement", [])
-    statements = [found] if isinstance(found, Mapping) else found
     return [
         s
-        for s in statements
-        if s.get("Effect") == "Allow" and any(like(a.lower(), ACTION.lower()) for a in _strings(s.get("Action")))
+        for s in statements(document)
+        if s.get("Effect") == "Allow" and any(like(a.lower(), ACTION.lower()) for a in strings(s.get("Action")))
     ]
-
-
-def _strings(value: Any) -> list[str]:
-    values = [value] if isinstance(value, str) else value
-    return [v for v in values if isinstance(v, str)] if isinstance(values, list) else []
 
 
 def _trust(trusting: Role, trusted: Role, sight: Sight, request: Request, now: datetime) -> Side:

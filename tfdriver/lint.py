@@ -17,8 +17,9 @@ from typing import Any
 
 from tfdriver.errors import TfdriverError
 from tfdriver.phase_trusts import lengths, policies
+from tfdriver.policy_document import Document, account_of, statements, strings
 from tfdriver.spec.model import Role, Spec
-from tfdriver.trust import MAX_CHARACTERS, Document
+from tfdriver.trust import MAX_CHARACTERS
 
 NEARLY_FULL = 0.8  # of a trust policy's characters
 
@@ -94,7 +95,7 @@ def lint_permissions(document: Document, where: str) -> list[Finding]:
     """Return what is wrong with a permissions policy: more than the least privilege, by a wildcard."""
     found: list[Finding] = []
     for statement in _allowing(document):
-        actions, resources = _strings(statement.get("Action")), _strings(statement.get("Resource"))
+        actions, resources = strings(statement.get("Action")), strings(statement.get("Resource"))
         if "NotAction" in statement:
             found.append(_all_actions(where, "NotAction allows every action but a few"))
         if {"*", "*:*"} & set(actions):
@@ -140,20 +141,12 @@ def _deputies(spec: Spec, role: Role, where: str) -> Iterator[Finding]:
 
 
 def _allowing(document: Document) -> Iterator[Mapping[str, Any]]:
-    statements = document.get("Statement", [])
-    for statement in [statements] if isinstance(statements, Mapping) else statements:
-        if isinstance(statement, Mapping) and statement.get("Effect", "Allow") == "Allow":
-            yield statement
+    return (statement for statement in statements(document) if statement.get("Effect", "Allow") == "Allow")
 
 
 def _principals(value: Any) -> list[str]:
     """The principals of AWS in a Principal element, which may be `*`."""
-    return _strings(value.get("AWS")) if isinstance(value, Mapping) else _strings(value)
-
-
-def _strings(value: Any) -> list[str]:
-    values = value if isinstance(value, list | tuple) else [value]
-    return [v for v in values if isinstance(v, str)]
+    return strings(value.get("AWS")) if isinstance(value, Mapping) else strings(value)
 
 
 def _conditions(statement: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -161,7 +154,7 @@ def _conditions(statement: Mapping[str, Any]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for keys in _mappings(statement.get("Condition", {})):
         for key, value in keys.items():
-            found.setdefault(str(key).lower(), []).extend(_strings(value))
+            found.setdefault(str(key).lower(), []).extend(strings(value))
     return found
 
 
@@ -175,7 +168,4 @@ def _is_account(principal: str) -> bool:
 
 def _account_of(principal: str) -> str:
     """The account id in a principal, or '' where there is none."""
-    if principal.isdecimal():
-        return principal
-    parts = principal.split(":")
-    return parts[4] if len(parts) > 5 else ""
+    return principal if principal.isdecimal() else account_of(principal)

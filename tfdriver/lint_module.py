@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from tfdriver.lint import Finding, Severity, lint_permissions, lint_spec, lint_trust
 from tfdriver.module_policies import Locals, block_statements, encoded_statements, strings
 from tfdriver.modules import parsed_files
+from tfdriver.policy_document import Document
 from tfdriver.spec.hcl_blocks import Block, Body
 from tfdriver.spec.hcl_tokens import Token
 from tfdriver.spec.model import Spec
@@ -66,7 +66,7 @@ def _lint_block(block: Block, values: Locals, where: str) -> Iterator[Finding]:
             yield Finding(Severity.ERROR, address, what, "Write a policy with the actions that are needed")
 
 
-def _lint_statements(statements: list[dict[str, Any]], where: str) -> list[Finding]:
+def _lint_statements(statements: list[Document], where: str) -> list[Finding]:
     """Lint each statement as what it is: with principals, of a trust policy, or of a resource's, which is not ours."""
     found: list[Finding] = []
     for statement in statements:

@@ -6,10 +6,10 @@ A statement comes out as in a policy document, its `Action`, `Resource` and so o
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tfdriver.policy_document import Document, parse, statements
 from tfdriver.spec.hcl_blocks import Body
 from tfdriver.spec.hcl_tokens import Token, TokenKind
 
@@ -28,12 +28,12 @@ _JOINING = frozenset(
 Locals = Mapping[str, list[Token]]  # the tokens of each local value, by name
 
 
-def block_statements(body: Body, values: Locals) -> list[dict[str, Any]]:
+def block_statements(body: Body, values: Locals) -> list[Document]:
     """Return the statements of an `aws_iam_policy_document`."""
     return [_statement(found, values) for found in _statement_blocks(body)]
 
 
-def encoded_statements(tokens: list[Token], values: Locals) -> list[dict[str, Any]]:
+def encoded_statements(tokens: list[Token], values: Locals) -> list[Document]:
     """Return the statements in `jsonencode({...})` or in a heredoc of JSON."""
     if tokens and tokens[0].kind is TokenKind.HEREDOC:
         return _from_json(tokens[0].text)
@@ -94,13 +94,11 @@ def _statement(body: Body, values: Locals) -> dict[str, Any]:
     return found
 
 
-def _from_json(heredoc: str) -> list[dict[str, Any]]:
+def _from_json(heredoc: str) -> list[Document]:
     try:
-        document = json.loads("\n".join(heredoc.splitlines()[1:-1]))
-        statements = document["Statement"]
-    except (ValueError, KeyError, TypeError):
+        return statements(parse("\n".join(heredoc.splitlines()[1:-1])))
+    except ValueError:
         return []
-    return [s for s in (statements if isinstance(statements, list) else [statements]) if isinstance(s, dict)]
 
 
 def _objects(tokens: list[Token], values: Locals) -> Iterator[dict[str, Any]]:

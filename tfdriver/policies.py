@@ -7,8 +7,8 @@ from typing import Any
 
 from tfdriver.calls import Calls
 from tfdriver.evaluator import Permissions
+from tfdriver.policy_document import Document, parse
 from tfdriver.spec.model import Role
-from tfdriver.trust import Document, parse
 
 
 @dataclass(frozen=True)

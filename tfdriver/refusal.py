@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tfdriver.policy_document import account_of
+
 
 class Cause(StrEnum):
     """The kind of policy that refused, in AWS's words."""
@@ -214,5 +216,5 @@ def meaning(refusal: Refusal) -> Meaning:
 
 
 def _account(arn: str) -> str:
-    parts = arn.split(":")
-    return f"account {parts[4]}" if len(parts) > 5 and parts[4] else ""
+    account = account_of(arn)
+    return f"account {account}" if account else ""

@@ -18,9 +18,9 @@ from tfdriver.calls import AwsError, Calls
 from tfdriver.compositions import REVOKE
 from tfdriver.errors import TfdriverError
 from tfdriver.observe import side_by_side
+from tfdriver.policy_document import Document, parse, statements, strings
 from tfdriver.settle import Waiter
 from tfdriver.spec.model import Role
-from tfdriver.trust import Document, parse
 
 POLICY = "AWSRevokeOlderSessions"
 _HOUR = 3600  # IAM's default for a role's longest session, in seconds
@@ -53,16 +53,14 @@ def stamp(now: datetime) -> str:
 def read(document: Document | str) -> str:
     """Return the moment in a policy that revokes older sessions, '' if it is no such policy."""
     try:
-        statements = parse(document)["Statement"]
-        (statement,) = [statements] if isinstance(statements, Mapping) else statements
+        (statement,) = statements(parse(document))
         if statement["Effect"] != "Deny":
             return ""
-        text = statement["Condition"]["DateLessThan"]["aws:TokenIssueTime"]
-        (text,) = [text] if isinstance(text, str) else text
+        (text,) = strings(statement["Condition"]["DateLessThan"]["aws:TokenIssueTime"])
         datetime.fromisoformat(text)
     except (KeyError, TypeError, ValueError):
         return ""
-    return str(text)
+    return text
 
 
 def look(roles: Iterable[Role], aws: Calls) -> dict[str, Revocation]:

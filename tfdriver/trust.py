@@ -13,11 +13,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import unquote
 
+from tfdriver.policy_document import Document, parse
 from tfdriver.spec.model import Role
-
-Document = Mapping[str, Any]
 
 # The default quota of a role trust policy, white space not counted (IAM user guide, reference_iam-quotas).
 MAX_CHARACTERS = 2048
@@ -101,20 +99,6 @@ def document(trust: Trust) -> dict[str, Any]:
 def length(policy: Document) -> int:
     """Return how many characters of the 2,048 a trust policy takes (white space does not count)."""
     return len(json.dumps(policy, separators=(",", ":"), ensure_ascii=False))
-
-
-def parse(policy: Document | str) -> Document:
-    """Return a policy document as a mapping, given as one, as JSON or as URL-encoded JSON (as IAM's API sends it).
-
-    Raises ValueError if it is neither.
-    """
-    if not isinstance(policy, str):
-        return policy
-    text = policy if policy.lstrip().startswith("{") else unquote(policy)
-    value = json.loads(text)
-    if not isinstance(value, dict):
-        raise ValueError("a policy document is a JSON object")
-    return value
 
 
 def read(policy: Document | str) -> Trust | None:

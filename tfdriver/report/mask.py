@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar, cast
 
+from tfdriver.policy_document import strings
+
 T = TypeVar("T")
 
 MASK = "(external id, not shown)"
@@ -20,7 +22,7 @@ def external_ids(documents: Iterable[Any]) -> set[str]:
     for document in documents:
         if isinstance(document, Mapping):
             for key, value in document.items():
-                found |= _strings(value) if str(key).lower() == _KEY else external_ids([value])
+                found |= set(strings(value)) if str(key).lower() == _KEY else external_ids([value])
         elif isinstance(document, list | tuple):
             found |= external_ids(document)
     return found
@@ -48,8 +50,3 @@ def _masked(value: Any, pattern: re.Pattern[str]) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return replace(value, **{f.name: _masked(getattr(value, f.name), pattern) for f in fields(value)})
     return value
-
-
-def _strings(value: Any) -> set[str]:
-    values = value if isinstance(value, list | tuple) else [value]
-    return {v for v in values if isinstance(v, str)}

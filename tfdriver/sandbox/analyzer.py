@@ -14,11 +14,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tfdriver.conditions import like
+from tfdriver.policy_document import Document, statements
 from tfdriver.sandbox.answers import AwsError, json_result
 from tfdriver.sandbox.messages import Response
 from tfdriver.sandbox.parse import Call
-
-Statement = Mapping[str, Any]
 
 _LEARN = "https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-reference-policy-checks.html"
 _KINDS = ("IDENTITY_POLICY", "RESOURCE_POLICY", "SERVICE_CONTROL_POLICY", "RESOURCE_CONTROL_POLICY")
@@ -46,26 +45,23 @@ def _kind(call: Call, kinds: tuple[str, ...]) -> str:
     return kind
 
 
-def _statements(call: Call, parameter: str) -> list[Statement]:
-    try:
-        return _listed(json.loads(call.text(parameter))["Statement"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise AwsError("InvalidParameterException", f"{parameter} is not a policy document") from error
+def _statements(call: Call, parameter: str) -> list[Document]:
+    document = _document(call.text(parameter))
+    if document is None or "Statement" not in document:
+        raise AwsError("InvalidParameterException", f"{parameter} is not a policy document")
+    return statements(document)
 
 
 def _findings(text: str, *, resource: bool, trust: bool) -> Iterator[dict[str, Any]]:
-    try:
-        document = json.loads(text)
-    except ValueError:
-        document = None
-    if not isinstance(document, Mapping):
+    document = _document(text)
+    if document is None:
         yield _finding("JSON_SYNTAX_ERROR", "Fix the JSON syntax error.")
         return
     if "Version" not in document:
         yield _finding("MISSING_VERSION", "We recommend that you specify the Version element.", "WARNING")
     if "Statement" not in document:
         yield _finding("MISSING_STATEMENT", "Add a Statement element to the policy.")
-    for statement in _listed(document.get("Statement", [])):
+    for statement in statements(document):
         wanted = ["Effect", "Action", *(["Principal"] if resource else []), *([] if trust else ["Resource"])]
         for element in wanted:
             if element not in statement and f"Not{element}" not in statement:
@@ -84,7 +80,7 @@ def _finding(code: str, details: str, kind: str = "ERROR") -> dict[str, Any]:
     return {"findingType": kind, "issueCode": code, "findingDetails": details, "learnMoreLink": link, "locations": []}
 
 
-def _compared(existing: list[Statement], new: list[Statement]) -> dict[str, Any]:
+def _compared(existing: list[Document], new: list[Document]) -> dict[str, Any]:
     granted = [s for s in existing if s.get("Effect") == "Allow"]
     lost = [s for s in existing if s.get("Effect") == "Deny" and s not in new]
     more = [
@@ -109,7 +105,7 @@ def _message(verb: str) -> str:
     return f"The modified permissions {verb} new access compared to your existing policy."
 
 
-def _covers(old: Statement, new: Statement) -> bool:
+def _covers(old: Document, new: Document) -> bool:
     """Whether everything that `new` allows, `old` allows."""
     if any(element in statement for statement in (old, new) for element in _NOT):
         return all(old.get(e) == new.get(e) for e in {*old, *new} - {"Sid"})
@@ -132,7 +128,7 @@ def _holds(wide: str, narrow: str) -> bool:
     return wide in ("*", narrow) or bool(account and re.search(rf"(^|::){account[1]}($|:)", narrow))
 
 
-def _narrower(old: Statement, new: Statement) -> bool:
+def _narrower(old: Document, new: Document) -> bool:
     """Whether each condition of `old` is one of `new` too, with no value more; of `...Not...`, with the same ones."""
     theirs, ours = _conditions(old), _conditions(new)
     return all(
@@ -141,21 +137,24 @@ def _narrower(old: Statement, new: Statement) -> bool:
     )
 
 
-def _conditions(statement: Statement) -> dict[tuple[str, str], list[str]]:
+def _conditions(statement: Document) -> dict[tuple[str, str], list[str]]:
     found = statement.get("Condition", {})
     return {(operator, key.lower()): _strings(v) for operator, keys in found.items() for key, v in keys.items()}
 
 
-def _principals(statement: Statement) -> list[str]:
+def _principals(statement: Document) -> list[str]:
     principal = statement.get("Principal", [])
     if not isinstance(principal, Mapping):
         return _strings(principal)
     return [p if kind == "AWS" else f"{kind}:{p}" for kind, values in principal.items() for p in _strings(values)]
 
 
-def _listed(value: Any) -> list[Statement]:
-    values = value if isinstance(value, list) else [value]
-    return [v for v in values if isinstance(v, Mapping)]
+def _document(text: str) -> Document | None:
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return None
+    return document if isinstance(document, Mapping) else None
 
 
 def _strings(value: Any) -> list[str]:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tfdriver.evaluator import Document
+from tfdriver.policy_document import Document
 
 Translate = Callable[[str], str | None]
 

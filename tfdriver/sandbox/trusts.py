@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
-from tfdriver.evaluator import Document
+from tfdriver.policy_document import Document, statements
 from tfdriver.sandbox.answers import AwsError
 from tfdriver.sandbox.messages import Request, Response
 from tfdriver.sandbox.parse import Call
@@ -94,8 +94,7 @@ class Trusts:
 
 
 def _shape_error(text: str) -> str:
-    statements = json.loads(text)["Statement"]
-    for statement in [statements] if isinstance(statements, Mapping) else statements:
+    for statement in statements(json.loads(text)):
         if "NotPrincipal" in statement:
             return "Policy document contains NotPrincipal, which the sandbox does not support"
         principal = statement.get("Principal")

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tfdriver.trust import Document
+from tfdriver.policy_document import Document, statements
 
 Statement = tuple[tuple[str, Any], ...]
 
@@ -21,9 +21,7 @@ def same(one: Document, other: Document) -> bool:
 
 def meaning(document: Document) -> frozenset[Statement]:
     """Return what a policy document says, as a value to compare. Names of statements (`Sid`) say nothing."""
-    statements = document.get("Statement", [])
-    listed = [statements] if isinstance(statements, Mapping) else statements
-    return frozenset(_statement(statement) for statement in listed)
+    return frozenset(_statement(statement) for statement in statements(document))
 
 
 def words(document: Document) -> str:

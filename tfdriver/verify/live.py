@@ -7,8 +7,8 @@ from typing import Any
 
 from tfdriver.calls import Calls
 from tfdriver.policies import attached, inline, managed
+from tfdriver.policy_document import parse
 from tfdriver.spec.model import Role
-from tfdriver.trust import parse
 from tfdriver.verify.reference import Policies
 
 

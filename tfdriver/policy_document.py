@@ -1,0 +1,47 @@
+"""What stands in a policy document, read as IAM writes it: one statement or a list of them, one text or a list. Pure.
+
+Lenient: what is no statement or no text is passed over. `trust.read`, which decides what tfdriver may change, is not.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote
+
+Document = Mapping[str, Any]
+
+
+def parse(policy: Document | str) -> Document:
+    """Return a policy document as a mapping, given as one, as JSON or as URL-encoded JSON (as IAM's API sends it).
+
+    Raises ValueError if it is neither.
+    """
+    if not isinstance(policy, str):
+        return policy
+    text = policy if policy.lstrip().startswith("{") else unquote(policy)
+    value = json.loads(text)
+    if not isinstance(value, dict):
+        raise ValueError("a policy document is a JSON object")
+    return value
+
+
+def statements(document: Document) -> list[Document]:
+    """Return the statements of a policy document."""
+    return [statement for statement in _listed(document.get("Statement")) if isinstance(statement, Mapping)]
+
+
+def strings(value: Any) -> list[str]:
+    """Return the texts of a part that holds one or several: actions, resources, principals, values of a condition."""
+    return [text for text in _listed(value) if isinstance(text, str)]
+
+
+def account_of(arn: str) -> str:
+    """Return the account id in an ARN, '' if there is none."""
+    parts = arn.split(":", 5)
+    return parts[4] if len(parts) == 6 else ""
+
+
+def _listed(value: Any) -> list[Any] | tuple[Any, ...]:
+    return value if isinstance(value, list | tuple) else [value]
