@@ -14,7 +14,6 @@ from typing import Any
 
 from tfdriver.compositions import Composition
 from tfdriver.errors import TfdriverError
-from tfdriver.events import Event
 from tfdriver.session import Options, Tools, find_terraform, read_spec
 from tfdriver.telling import tell
 from tfdriver.terraform import Root
@@ -48,7 +47,7 @@ def looking(options: Options, tools: Tools) -> Iterator[Callable[[Path, Composit
                 return Drift(problem="drift not looked for: not initialised here, run `tfdriver plan` first")
 
             def plan() -> Mapping[str, Any]:
-                return Root(folder, settings, _ignore).drift(found.private / f"{composition.name}.plan")
+                return Root(folder, settings).drift(found.private / f"{composition.name}.plan")
 
             try:
                 return Drift(differences(tell(tools.progress, tools.clock, composition.name, "plan", plan)))
@@ -56,10 +55,6 @@ def looking(options: Options, tools: Tools) -> Iterator[Callable[[Path, Composit
                 return Drift(problem=f"drift not looked for: {error}".rstrip("."))
 
         yield look
-
-
-def _ignore(_event: Event) -> None:
-    pass
 
 
 def differences(shown: Mapping[str, Any]) -> tuple[str, ...]:

@@ -101,12 +101,17 @@ class Found:
 
 @dataclass(frozen=True)
 class Session:
-    """An opened project. callers: who we are, by account name; seen: what AWS showed when it was opened."""
+    """An opened project.
+
+    settings: what its Terraform commands share; callers: who we are, by account name; seen: what AWS showed when it was
+    opened.
+    """
 
     spec: Spec
     workspace: Workspace
     driver: Driver
     terraform: Found
+    settings: Settings
     callers: Mapping[str, Caller]
     seen: Observation
     tools: Tools
@@ -178,7 +183,7 @@ def open_session(command: str, options: Options, tools: Tools) -> Iterator[Sessi
             with loud_if_refused(driver, seen) if command in _CHANGING else nullcontext():
                 if options.access_analyzer:
                     _tell(tools, analyze(spec, seen, tools.aws, driver.now()))
-                yield Session(spec, workspace, driver, found, callers, seen, tools)
+                yield Session(spec, workspace, driver, found, settings, callers, seen, tools)
 
 
 def _tell(tools: Tools, findings: list[Finding]) -> None:

@@ -26,7 +26,7 @@ from tfdriver.redact import hide_in_file, hide_in_line
 
 RUN_FOLDER = ".tfdriver"
 APPLY_LOG = "apply.jsonl"
-_SHOW_SECONDS = 120
+_ASK_SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Settings:
 class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
     """Terraform in one composition's folder. on_event: called with each event as it happens."""
 
-    def __init__(self, folder: Path, settings: Settings, on_event: Callable[[Event], None]) -> None:
+    def __init__(self, folder: Path, settings: Settings, on_event: Callable[[Event], None] = lambda _: None) -> None:
         self._settings = settings
         self._on_event = on_event
         super().__init__(working_dir=str(folder), terraform_bin_path=settings.program.argv[0])
@@ -114,29 +114,52 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         generated = self.generate_cmd_string("state push", file, lock_timeout=self._patience)
         self._run("state-push", [*self._settings.program.argv, *generated[1:]], operation=TEXT)
 
+    def pull_state(self) -> str:
+        """Return the text of the state, wherever it is kept, '' if there is none.
+
+        Needs no provider, takes no lock and changes nothing. Raises TerraformError.
+        """
+        return self._answer("cannot pull the state", "state", "pull")
+
     def _changed(self, command: str) -> Outcome:
         argv = self.argv(command, json=IsFlagged, auto_approve=True, lock_timeout=self._patience)
         return self._run(command, argv, operation=command)
 
     def _shown(self, name: str, saved: Path, **options: Any) -> Mapping[str, Any]:
         """Plan into the file `saved`, which is removed again, and return what `terraform show -json` says of it."""
-        settings = self._settings
         try:
             self._run(name, self.argv("plan", json=IsFlagged, out=str(saved), **options), operation="plan")
-            shown = subprocess.run(
-                [*settings.program.argv, "show", "-json", str(saved)],
+            return dict(json.loads(self._answer("cannot show a plan", "show", "-json", str(saved))))
+        except ValueError as error:
+            raise TerraformError("cannot show a plan: its answer is not JSON", where=self.working_dir) from error
+        finally:
+            (Path(self.working_dir) / saved).unlink(missing_ok=True)
+
+    def _answer(self, failure: str, *command: str) -> str:
+        """Return what a command that is quick and changes nothing prints. failure: what to say if it fails."""
+        settings = self._settings
+        where = place(" ".join(word for word in command[:2] if word[0] != "-"), Path(self.working_dir))
+        seconds = settings.timeout or _ASK_SECONDS
+        try:
+            done = subprocess.run(
+                [*settings.program.argv, *command],
                 cwd=self.working_dir,
                 env=dict(settings.environment),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
-                timeout=settings.timeout or _SHOW_SECONDS,
-                check=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=seconds,
+                check=False,
             )
-            return dict(json.loads(shown.stdout))
-        except (OSError, ValueError, subprocess.SubprocessError) as error:
-            raise TerraformError(f"cannot show a plan: {type(error).__name__}", where=self.working_dir) from error
-        finally:
-            (Path(self.working_dir) / saved).unlink(missing_ok=True)
+        except subprocess.TimeoutExpired as error:
+            raise TerraformError(f"{failure}: no answer in {seconds:g} s", where=where) from error
+        except OSError as error:
+            raise TerraformError(f"{failure}: {error}", where=where) from error
+        if done.returncode:
+            said = settings.hide(" ".join(done.stderr.split())) or f"exit code {done.returncode}"
+            raise TerraformError(f"{failure}: {said}", where=where)
+        return done.stdout
 
     def _run(self, name: str, argv: list[str], operation: str) -> Outcome:
         folder = Path(self.working_dir)

@@ -11,7 +11,8 @@ from tfdriver.interrupts import InterruptedRunError
 from tfdriver.session import Session
 from tfdriver.settle import LIMIT
 from tfdriver.telling import tell
-from tfdriver.verify import state
+from tfdriver.terraform import Root
+from tfdriver.verify import stored
 from tfdriver.verify.model import CheckResult, Verdict, Verified
 from tfdriver.verify.polling import Waiting
 from tfdriver.verify.reference import State
@@ -70,13 +71,11 @@ def conclude(checks: Sequence[CheckResult], left_behind: tuple[str, ...], *, str
 
 def _states(session: Session) -> dict[str, State | str]:
     """Return Terraform's state by role key, or why it cannot be had."""
-    terraform = session.terraform
     found: dict[str, State | str] = {}
     for composition in session.workspace.compositions:
+        folder = session.workspace.path(composition)
         try:
-            read: State | str = state.read(
-                session.workspace.path(composition), terraform.program.argv, terraform.environment
-            )
+            read: State | str = stored.read(folder, Root(folder, session.settings).pull_state)
         except TfdriverError as error:
             read = str(error)
         found |= {role.key: read for role in composition.roles}
