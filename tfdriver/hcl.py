@@ -29,7 +29,7 @@ def identifier(value: str) -> Identifier:
 
 
 def literal(value: Any) -> str:
-    """Return `value` as a Terraform expression: strings quoted, numbers, bools and None as they are.
+    """Return `value` as a Terraform expression: strings quoted, whole numbers, bools and None as they are.
 
     Raises TfdriverError for anything else.
     """
@@ -45,7 +45,8 @@ def literal(value: Any) -> str:
         case int():
             return str(value)
     str(value)  # an undefined name of a template raises here, naming itself
-    raise TfdriverError(f"a template cannot print a {type(value).__name__}", hint="Print text, a number or a bool")
+    hint = "Print text, a whole number or a bool"
+    raise TfdriverError(f"a template cannot print a {type(value).__name__}", hint=hint)
 
 
 def quoted(text: str) -> str:

@@ -1,7 +1,7 @@
 """The text of a composition's files, from templates and values. Pure but for reading templates; the one door to Jinja.
 
 Templates decide which blocks exist; values go into `terraform.tfvars.json`. What a template prints is quoted as a
-Terraform string unless it is a number, a bool, None or marked `| identifier`, so nothing in a spec can become code.
+Terraform string unless it is a whole number, a bool, None or marked `| identifier`: nothing in a spec can become code.
 """
 
 from __future__ import annotations

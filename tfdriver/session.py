@@ -1,7 +1,8 @@
 """Opens a project for one command: everything that must hold before anything is written or applied.
 
-In this order, each stopping the command: a good spec, a Terraform that is new enough, nobody else at work here, each
-profile in the account the spec says, compositions on disk that are ours, and what AWS shows of every role.
+In this order, each stopping the command: a good spec (and no dangerous policy, where that is asked for), a Terraform
+that is new enough, a folder to write into, nobody else at work here, compositions on disk that are ours, with states of
+this place, each profile in the account the spec says, and what AWS shows of every role.
 """
 
 from __future__ import annotations

@@ -25,8 +25,9 @@ class AwsError(Exception):
         self.status = status
 
 
-# Code in the query protocol -> code and HTTP status in the JSON protocols.
-# Source: each service's API reference, "Common Errors"; the JSON services answer 400, Lambda answers 403.
+# Code in the query protocol -> code in the JSON protocols. (Of the statuses, `refusal` knows that where the query
+# protocol answers 403, the JSON services answer 400, and Lambda 403.)
+# Source: each service's API reference, "Common Errors".
 CODES: Mapping[str, str] = {
     "AccessDenied": "AccessDeniedException",
     "InvalidClientTokenId": "UnrecognizedClientException",
