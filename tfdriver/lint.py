@@ -17,7 +17,7 @@ from typing import Any
 
 from tfdriver.errors import TfdriverError
 from tfdriver.phase_trusts import lengths, policies
-from tfdriver.policy_document import Document, account_of, statements, strings
+from tfdriver.policy_document import Document, account_of, principals, statements, strings
 from tfdriver.spec.model import Role, Spec
 from tfdriver.trust import MAX_CHARACTERS
 
@@ -75,15 +75,15 @@ def lint_trust(document: Document, own_accounts: Collection[str], where: str) ->
     for statement in _allowing(document):
         if "NotPrincipal" in statement:
             found.append(_wildcard(where, "everyone but a few (NotPrincipal)"))
-        principals = _principals(statement.get("Principal", {}))
-        found += [_wildcard(where, f"principal {principal!r}") for principal in principals if "*" in principal]
+        named = principals(statement)
+        found += [_wildcard(where, f"principal {principal!r}") for principal in named if "*" in principal]
         conditions = _conditions(statement)
-        whole = [p for p in principals if _is_account(p)]
+        whole = [p for p in named if _is_account(p)]
         if whole and "*" in conditions.get("aws:principalarn", ["*"]):
             what = f"trusts {', '.join(whole)} as a whole, without a guard: any principal that account allows gets in"
             hint = "Leave `guard: false` out, so that aws:PrincipalArn lets in only the roles of the spec"
             found.append(Finding(Severity.WARNING, where, what, hint))
-        strangers = sorted({p for p in principals if _account_of(p) and _account_of(p) not in own_accounts})
+        strangers = sorted({p for p in named if _account_of(p) and _account_of(p) not in own_accounts})
         if strangers and "sts:externalid" not in conditions:
             what = f"trusts {', '.join(strangers)}, a third party, without an external id"
             hint = "Set `external_id:`, so that the third party can't be talked into using this role for someone else"
@@ -142,11 +142,6 @@ def _deputies(spec: Spec, role: Role, where: str) -> Iterator[Finding]:
 
 def _allowing(document: Document) -> Iterator[Mapping[str, Any]]:
     return (statement for statement in statements(document) if statement.get("Effect", "Allow") == "Allow")
-
-
-def _principals(value: Any) -> list[str]:
-    """The principals of AWS in a Principal element, which may be `*`."""
-    return strings(value.get("AWS")) if isinstance(value, Mapping) else strings(value)
 
 
 def _conditions(statement: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -37,6 +37,12 @@ def strings(value: Any) -> list[str]:
     return [text for text in _listed(value) if isinstance(text, str)]
 
 
+def principals(statement: Document) -> list[str]:
+    """Return the principals of AWS that a statement lets in or keeps out; `*` may be one."""
+    named = statement.get("Principal")
+    return strings(named.get("AWS") if isinstance(named, Mapping) else named)
+
+
 def account_of(arn: str) -> str:
     """Return the account id in an ARN, '' if there is none."""
     parts = arn.split(":", 5)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tfdriver.policy_document import Document, parse
+from tfdriver.policy_document import Document, parse, principals, statements
 from tfdriver.spec.model import Role
 
 # The default quota of a role trust policy, white space not counted (IAM user guide, reference_iam-quotas).
@@ -112,12 +112,12 @@ def read(policy: Document | str) -> Trust | None:
             return None
         if statement["Effect"] != "Allow" or _strings(statement["Action"]) != {"sts:AssumeRole"}:
             return None
-        principals = _principals(statement["Principal"])
+        named = _principals(statement["Principal"])
         conditions = _conditions(statement.get("Condition", {}))
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
-    trust = Trust(principals, **conditions)
-    mixed = trust.broad and any(not _ACCOUNT_ROOT.fullmatch(p) for p in principals)
+    trust = Trust(named, **conditions)
+    mixed = trust.broad and any(not _ACCOUNT_ROOT.fullmatch(p) for p in named)
     return None if mixed or (trust.guard and not trust.broad) else trust
 
 
@@ -126,20 +126,8 @@ def may_be_broad(policy: Document) -> bool:
 
     Its conditions are not looked at: they may let in nobody, but nobody should rely on it.
     """
-    statements = policy.get("Statement", [])
-    allowing = [s for s in ([statements] if isinstance(statements, Mapping) else statements) if _allows(s)]
-    return any("NotPrincipal" in s or any(map(_is_wide, _named(s.get("Principal")))) for s in allowing)
-
-
-def _allows(statement: Any) -> bool:
-    return isinstance(statement, Mapping) and statement.get("Effect") == "Allow"
-
-
-def _named(principal: Any) -> list[str]:
-    """Return the principals of AWS that a statement names, however it does."""
-    found = principal.get("AWS", []) if isinstance(principal, Mapping) else principal
-    values = found if isinstance(found, list) else [found]
-    return [value for value in values if isinstance(value, str)]
+    allowing = [s for s in statements(policy) if s.get("Effect") == "Allow"]
+    return any("NotPrincipal" in s or any(map(_is_wide, principals(s))) for s in allowing)
 
 
 def _is_wide(principal: str) -> bool:
@@ -147,10 +135,10 @@ def _is_wide(principal: str) -> bool:
 
 
 def _only_statement(policy: Document) -> Mapping[str, Any]:
-    statements = policy["Statement"]
-    if isinstance(statements, Mapping):
-        return statements
-    (statement,) = statements
+    found = policy["Statement"]
+    if isinstance(found, Mapping):
+        return found
+    (statement,) = found
     return dict(statement)
 
 
