@@ -7,12 +7,12 @@ provider tries for more than a minute) is started.
 from __future__ import annotations
 
 import os
+import shlex
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from json import JSONDecodeError
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 import boto3
 import botocore.session
@@ -256,13 +256,14 @@ def _unreachable(error: Exception, where: str, account: Account, hide: Callable[
     match error:
         case errors.ProfileNotFound():
             there = ", ".join(sorted(_no_profile().available_profiles)) or "none"
-            hint = f"Run `aws configure --profile {quote(account.profile)}`, or name one of those there are: {there}"
+            configure = f"aws configure --profile {shlex.quote(account.profile)}"
+            hint = f"Run `{configure}`, or name one of those there are: {there}"
             return AwsError("there is no such AWS profile", where=where, hint=hint)
         case errors.NoCredentialsError() | errors.PartialCredentialsError():
             hint = "Give the profile an access key and a secret, a role or an SSO session"
             return AwsError("the profile has no complete credentials", where=where, hint=hint)
         case errors.SSOError() | errors.TokenRetrievalError():
-            hint = f"Run `aws sso login --profile {quote(account.profile)}`"
+            hint = f"Run `aws sso login --profile {shlex.quote(account.profile)}`"
             return AwsError("the SSO session is not logged in", where=where, hint=hint)
         case errors.EndpointConnectionError() | errors.ConnectTimeoutError() | errors.HTTPClientError():
             return AwsError(

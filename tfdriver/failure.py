@@ -84,6 +84,9 @@ def _hint(error: str) -> str:
         "Failed to query available provider packages": (
             "Give Terraform access to its registry, or name a mirror of hashicorp/aws in TFDRIVER_PLUGIN_DIR"
         ),
-        "EntityAlreadyExists": "A resource of that name exists and is in no state; remove or rename it, or import it",
+        "EntityAlreadyExists": (
+            "A resource of that name exists, perhaps with other capitals, and is in no state; remove it, rename yours, "
+            "or import it"
+        ),
     }
     return next((hint for start, hint in hints.items() if start in error), "")

@@ -32,6 +32,19 @@ def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
         raise TfdriverError(f"cannot write it: {error.strerror}", where=str(path)) from error
 
 
+def private_folder(path: Path) -> None:
+    """Make a folder that only its owner can look into, whatever the umask, with those above it that are missing.
+
+    Raises TfdriverError if it can't be made.
+    """
+    try:
+        for folder in reversed([folder for folder in (path, *path.parents) if not folder.exists()]):
+            folder.mkdir(mode=0o700)
+        path.chmod(0o700)
+    except OSError as error:
+        raise TfdriverError(f"cannot make this folder: {error.strerror}", where=str(error.filename or path)) from error
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable, e.g. after a rename."""
     descriptor = os.open(folder, os.O_RDONLY)

@@ -6,19 +6,22 @@ would make. Nothing is remembered elsewhere, so nothing can disagree.
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from tfdriver import package, stamp
 from tfdriver.errors import TfdriverError
-from tfdriver.files import UNFINISHED, sync_folder, write_whole
+from tfdriver.files import UNFINISHED, private_folder, sync_folder, write_whole
 
 # Terraform and OpenTofu read all of these in a root, override files and `*.auto.tfvars` among them.
 _OBEYED = (".tf", ".tf.json", ".tofu", ".tofu.json", ".tfvars", ".tfvars.json")
 _VALUES = ".tfvars.json"
 _TERRAFORMS_OWN = (".terraform", ".terraform.lock.hcl", ".terraform.tfstate.lock.info")
 _RUN_FOLDER = ".tfdriver"
+# What Terraform and tfdriver write into by name, below a composition. (Providers are links, into a mirror.)
+_WRITTEN_INTO = (_RUN_FOLDER, ".terraform", ".terraform/modules")
 
 
 def check(path: Path, expected_names: Collection[str]) -> None:
@@ -26,8 +29,10 @@ def check(path: Path, expected_names: Collection[str]) -> None:
 
     path: the composition's folder, which need not exist; expected_names: the files that will be written. Raises
     TfdriverError naming a generated file that was edited, a file that Terraform would obey and tfdriver did not write,
-    or a symlink.
+    a symlink, or something that is no file.
     """
+    for inner in _WRITTEN_INTO:
+        _entries(path / inner)
     for entry in _entries(path):
         name = entry.name
         if name not in expected_names and not name.endswith(_OBEYED):
@@ -53,9 +58,15 @@ def check(path: Path, expected_names: Collection[str]) -> None:
 def check_around(path: Path) -> None:
     """Refuse symlinks beside the compositions: what tfdriver keeps there would be written elsewhere.
 
-    path: the folder of all compositions, which need not exist. Raises TfdriverError.
+    path: the folder of all compositions, which need not exist. Raises TfdriverError; also if anybody could put
+    something else in the place of what is there.
     """
-    _entries(path)
+    for folder in (path, path / _RUN_FOLDER):
+        _entries(folder)
+        if folder.exists() and folder.stat().st_mode & 0o002:
+            raise TfdriverError(
+                "anybody may write there", where=str(folder), hint=f"Run `chmod o-w {shlex.quote(str(folder))}`"
+            )
 
 
 def write(path: Path, files: Mapping[str, str | bytes]) -> list[str]:
@@ -66,11 +77,7 @@ def write(path: Path, files: Mapping[str, str | bytes]) -> list[str]:
     `check` does, or if something can't be written.
     """
     check(path, files.keys())
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.chmod(0o700)
-    except OSError as error:
-        raise TfdriverError(f"cannot make this folder: {error.strerror}", where=str(path)) from error
+    private_folder(path)
     stale = [e for e in _entries(path) if e.name not in files and _is_ours(e)]
     changed = [name for name, content in files.items() if _write_file(path / name, content)]
     _unlink(stale, path)
@@ -110,6 +117,8 @@ def _entries(path: Path) -> list[Path]:
     for entry in entries:
         if entry.is_symlink():
             raise TfdriverError("there may be no symlinks here", where=str(entry), hint="Move it away")
+        if not entry.is_file() and not entry.is_dir():
+            raise TfdriverError("is neither a file nor a folder", where=str(entry), hint="Move it away")
     return entries
 
 

@@ -20,7 +20,7 @@ import psutil
 
 from tfdriver import folder
 from tfdriver.errors import TfdriverError
-from tfdriver.files import write_whole
+from tfdriver.files import private_folder, write_whole
 from tfdriver.patience import NONE, Patience
 from tfdriver.wording import moment
 
@@ -55,7 +55,7 @@ def _announce(project: Path, command: str) -> None:
         "host": socket.gethostname(),
         "since": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    (project / _HOLDER).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder((project / _HOLDER).parent)
     write_whole(project / _HOLDER, json.dumps(holder).encode(), mode=0o600)
 
 

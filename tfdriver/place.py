@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from tfdriver import state
 from tfdriver.compositions import Composition
 from tfdriver.errors import TfdriverError
-from tfdriver.files import write_whole
+from tfdriver.files import private_folder, write_whole
 from tfdriver.terraform import RUN_FOLDER
 
 FILE = "place.json"
@@ -55,7 +55,7 @@ def _on_loopback(url: str) -> bool:
 def note(folder: Path, here: Place) -> None:
     """Write down in a composition's folder where it is about to be applied."""
     path = folder / RUN_FOLDER / FILE
-    path.parent.mkdir(mode=0o700, exist_ok=True)
+    private_folder(path.parent)
     if _noted(folder) != here:
         write_whole(path, json.dumps(asdict(here)).encode(), mode=0o600)
 

@@ -40,16 +40,23 @@ def read(aws: Calls, role: Role) -> RolePolicies:
 
 
 def attached(iam: Any, role_name: str) -> list[str]:
-    """Return the ARNs of the managed policies attached to a role. iam: boto3's client, as for the next two."""
+    """Return the ARNs of the managed policies attached to a role. iam: boto3's client, as for the next three."""
     pages = iam.get_paginator("list_attached_role_policies").paginate(RoleName=role_name)
     return [policy["PolicyArn"] for page in pages for policy in page["AttachedPolicies"]]
 
 
 def inline(iam: Any, role_name: str) -> dict[str, Document]:
     """Return the inline policies of a role, by name."""
+    return {
+        name: parse(iam.get_role_policy(RoleName=role_name, PolicyName=name)["PolicyDocument"])
+        for name in inline_names(iam, role_name)
+    }
+
+
+def inline_names(iam: Any, role_name: str) -> list[str]:
+    """Return the names of the inline policies of a role."""
     pages = iam.get_paginator("list_role_policies").paginate(RoleName=role_name)
-    names = [name for page in pages for name in page["PolicyNames"]]
-    return {name: parse(iam.get_role_policy(RoleName=role_name, PolicyName=name)["PolicyDocument"]) for name in names}
+    return [name for page in pages for name in page["PolicyNames"]]
 
 
 def managed(iam: Any, arn: str) -> NamedPolicy:

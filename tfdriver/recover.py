@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tfdriver.errors import TfdriverError
 from tfdriver.events import outcome, parse_line
-from tfdriver.files import write_whole
+from tfdriver.files import private_folder, write_whole
 from tfdriver.state import FILE as STATE
 from tfdriver.state import BrokenStateError, State, kept_elsewhere, read, read_file
 from tfdriver.terraform import APPLY_LOG, RUN_FOLDER
@@ -63,7 +63,7 @@ def repair(folder: Path, now: datetime) -> str:
     if not is_broken(folder):
         return ""
     path = folder / STATE
-    (folder / RUN_FOLDER).mkdir(mode=0o700, exist_ok=True)
+    private_folder(folder / RUN_FOLDER)
     write_whole(folder / RUN_FOLDER / APPLY_LOG, b"", mode=0o600)
     aside = folder / RUN_FOLDER / f"{STATE}.broken-{now:%Y%m%dT%H%M%SZ}"
     write_whole(aside, path.read_bytes(), mode=0o600)
@@ -87,7 +87,7 @@ def push_errored(folder: Path, push: Callable[[str], None], now: datetime) -> st
         return ""
     if must_push:
         push(ERRORED)
-    (folder / RUN_FOLDER).mkdir(mode=0o700, exist_ok=True)
+    private_folder(folder / RUN_FOLDER)
     aside = folder / RUN_FOLDER / f"{ERRORED}.pushed-{now:%Y%m%dT%H%M%SZ}"
     path.chmod(0o600)
     path.rename(aside)
@@ -108,7 +108,7 @@ def unfinished(folder: Path) -> bool:
 def keep(folder: Path) -> None:
     """Keep a copy of the state as it is before a run."""
     state, kept = folder / STATE, folder / _KEPT
-    kept.parent.mkdir(mode=0o700, exist_ok=True)
+    private_folder(kept.parent)
     if state.is_file():
         write_whole(kept, state.read_bytes(), mode=0o600)
     elif kept.exists():

@@ -20,6 +20,7 @@ from python_terraform import IsFlagged, Terraform
 from tfdriver import process
 from tfdriver.events import STOPPING, TEXT, Event, Outcome, follow, outcome, parse_line
 from tfdriver.failure import TerraformError, place, refuse_failed
+from tfdriver.files import private_folder
 from tfdriver.interrupts import Interrupts
 from tfdriver.program import Program
 from tfdriver.redact import hide_in_file, hide_in_line
@@ -164,7 +165,7 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
     def _run(self, name: str, argv: list[str], operation: str) -> Outcome:
         folder = Path(self.working_dir)
         run_folder = folder / RUN_FOLDER
-        run_folder.mkdir(mode=0o700, exist_ok=True)
+        private_folder(run_folder)
         settings = self._settings
         events: list[Event] = []
         in_flight: set[str] = set()

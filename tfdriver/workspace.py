@@ -15,6 +15,7 @@ from tfdriver.package import zip_folder
 from tfdriver.patience import Patience
 from tfdriver.render import render, tfvars
 from tfdriver.spec.model import Spec
+from tfdriver.state import State
 from tfdriver.strays import FILE as IMPORTS
 from tfdriver.strays import Stray, import_blocks
 
@@ -125,6 +126,11 @@ class Workspace:
     def listed_roles(self) -> dict[str, frozenset[str] | None]:
         """Return the role ARNs that each composition's state lists, by its name; None where that can't be told."""
         return {c.name: self._listed(self.path(c)) for c in self.compositions}
+
+    def local_state(self, composition: Composition) -> State | None:
+        """Return a composition's state; None if there is none, or it can't be told from here."""
+        path = self.path(composition)
+        return state.read(path) if applied.read(path).applied is not None else None
 
     def _listed(self, path: Path) -> frozenset[str] | None:
         if applied.read(path).applied is None:

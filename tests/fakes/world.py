@@ -94,6 +94,15 @@ class FakeIam:
             raise AwsError("there is no such role", code="NoSuchEntity")
         return {"Role": {"Arn": found.arn, "Tags": [{"Key": k, "Value": v} for k, v in found.tags.items()]}}
 
+    def get_paginator(self, operation: str) -> FakeIam:
+        self._key = {"list_attached_role_policies": "AttachedPolicies", "list_role_policies": "PolicyNames"}[operation]
+        return self
+
+    def paginate(self, RoleName: str) -> list[dict[str, Any]]:  # noqa: N803  # boto3's name
+        """Nobody but Terraform gives roles policies here, and it does not list those that it gave."""
+        self.get_role(RoleName)
+        return [{self._key: []}]
+
     def get_role_policy(self, RoleName: str, PolicyName: str) -> dict[str, Any]:  # noqa: N803  # boto3's names
         roles = self.aws.world.data["roles"].values()
         found = next((r for r in roles if (r["name"], r["account"]) == (RoleName, self.account.id)), {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tfdriver import guests
 from tfdriver.compositions import Composition, Side
 from tfdriver.decide import Kind, TrustState
 from tfdriver.errors import TfdriverError
@@ -18,7 +19,8 @@ from tfdriver.session import Session
 def destroy(session: Session, confirm: Callable[[Overview], None]) -> RunResult:
     """Destroy everything in the compositions' states, and what a crash left in none; may be run again when half done.
 
-    Raises TfdriverError for a role that is not ours; HalfWayError if it fails while a broad trust is in force.
+    Raises TfdriverError for a role that is not ours, or has policies of somebody else; HalfWayError if it fails while a
+    broad trust is in force.
     """
     states = session.seen.states
     refuse(states, frozenset({Kind.UNREADABLE}), "Nothing was changed")
@@ -28,6 +30,9 @@ def destroy(session: Session, confirm: Callable[[Overview], None]) -> RunResult:
     unsure = {c.name for c in compositions if workspace.unsure(c) or _has_stray_role(c, session.seen, listed)}
     trusted_first = sorted(compositions, key=lambda c: c.side is Side.TRUSTING)
     todo = [c for c in trusted_first if workspace.has_state(c) or c.name in unsure]
+    for composition in (c for c in todo if c.name not in unsure):
+        if found := workspace.local_state(composition):
+            guests.refuse(composition, found, session.tools.aws)
     if todo:
         confirm(session.overview("destroy"))
     with session.at_work() as driver:

@@ -12,7 +12,7 @@ from tfdriver.commands.up import refuse_to_start
 from tfdriver.compositions import Composition, Side
 from tfdriver.decide import Kind, Phase
 from tfdriver.events import Outcome
-from tfdriver.files import write_whole
+from tfdriver.files import private_folder, write_whole
 from tfdriver.overview import Overview
 from tfdriver.session import Session
 from tfdriver.spec.model import Role
@@ -105,5 +105,5 @@ def _changes(outcome: Outcome) -> tuple[Change, ...]:
 
 
 def _write_private(path: Path, content: dict[str, Any]) -> None:
-    path.parent.mkdir(mode=0o700, exist_ok=True)
+    private_folder(path.parent)
     write_whole(path, json.dumps(content).encode(), mode=0o600)

@@ -16,7 +16,7 @@ from tfdriver.verify.model import Verified
 
 _FOREIGN = (
     "Nothing was changed. Look at the role with `aws iam get-role`; if it is to be as the spec says, "
-    "run `tfdriver tighten --overwrite`, which replaces it by exactly the roles the spec names, and no conditions"
+    "run `tfdriver tighten --overwrite`, which replaces it by these roles, with the spec's external id if it has one"
 )
 
 

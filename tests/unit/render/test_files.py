@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from tfdriver.errors import TfdriverError
-from tfdriver.files import write_whole
+from tfdriver.files import private_folder, write_whole
 
 
 def test_new_and_replaced(tmp_path: Path) -> None:
@@ -35,3 +36,21 @@ def test_failure_names_the_file_and_leaves_no_litter(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["f"]
     with pytest.raises(TfdriverError, match="cannot write it: No such file"):
         write_whole(tmp_path / "none" / "f", b"x")
+
+
+def test_a_private_folder_is_private_whatever_the_umask_and_whatever_it_was(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir(mode=0o755)
+    before = os.umask(0)
+    try:
+        for name in ("old", "above/new"):
+            private_folder(tmp_path / name)
+    finally:
+        os.umask(before)
+    modes = {p.relative_to(tmp_path).as_posix(): p.stat().st_mode & 0o777 for p in tmp_path.rglob("*")}
+    assert modes == {"old": 0o700, "above": 0o700, "above/new": 0o700}
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "f").write_text("")
+    with pytest.raises(TfdriverError, match="cannot make this folder"):
+        private_folder(tmp_path / "f/inner")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -191,3 +192,35 @@ def test_removing_refuses_symlinks_before_it_deletes(path: Path, tmp_path: Path)
         folder.remove(path)
     assert (path / "main.tf").exists()
     assert (tmp_path / "precious").exists()
+
+
+@pytest.mark.parametrize(
+    "inner", [".tfdriver/planned.plan", ".terraform/terraform.tfstate", ".terraform/modules/modules.json"]
+)
+def test_what_is_written_into_by_name_is_no_way_out(path: Path, files: dict[str, str | bytes], inner: str) -> None:
+    outside = path.parents[1] / "precious"
+    outside.write_text("precious")
+    (path / inner).parent.mkdir(parents=True)
+    (path / inner).symlink_to(outside)
+    with pytest.raises(TfdriverError, match=f"{inner}: there may be no symlinks here"):
+        folder.check(path, files.keys())
+
+
+def test_a_provider_may_be_a_link_into_a_mirror(path: Path, files: dict[str, str | bytes]) -> None:
+    provider = path / ".terraform/providers/registry.terraform.io/hashicorp/aws/5.100.0/linux_amd64"
+    provider.parent.mkdir(parents=True)
+    provider.symlink_to(path.parents[1])
+    folder.check(path, files.keys())
+
+
+def test_a_pipe_in_the_place_of_a_file_is_refused(path: Path, files: dict[str, str | bytes]) -> None:
+    os.mkfifo(path / "terraform.tfstate")
+    with pytest.raises(TfdriverError, match="is neither a file nor a folder"):
+        folder.check(path, files.keys())
+
+
+def test_compositions_that_anybody_may_write_into_are_refused(path: Path) -> None:
+    folder.check_around(path.parent)
+    path.parent.chmod(0o777)
+    with pytest.raises(TfdriverError, match=r"anybody may write there\. Run `chmod o-w "):
+        folder.check_around(path.parent)

@@ -1,0 +1,50 @@
+"""Policies that somebody else gave one of our roles: destroying it would take them away without a word.
+
+Before it deletes a role, the AWS provider detaches every policy that the role has at that moment, not only those that
+Terraform attached (tried with 5.100: a policy attached by hand is detached, and the role is gone).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tfdriver import policies
+from tfdriver.calls import AwsError, Calls
+from tfdriver.compositions import Composition
+from tfdriver.errors import TfdriverError
+from tfdriver.spec.model import Role
+from tfdriver.state import State
+from tfdriver.verify.reference import wanted_policies
+
+
+def refuse(composition: Composition, state: State, aws: Calls) -> None:
+    """Raise TfdriverError for a role with a policy that neither its module nor the role's own arguments gave it.
+
+    state: of the composition, from the last apply.
+    """
+    for role in composition.roles:
+        if names := ", ".join(_guests(role, state, aws)):
+            raise TfdriverError(
+                f"somebody else gave it {names}, which destroying the role would take away",
+                where=f"role {role.name} in {role.account.name}",
+                hint="Nothing was destroyed. Detach or delete it first; or, if it is to go along, add it to the role's "
+                "module and run `tfdriver up`",
+            )
+
+
+def _guests(role: Role, state: State, aws: Calls) -> Iterator[str]:
+    wanted = wanted_policies(state.body, role.name)
+    if wanted is None:
+        return
+
+    def ask(iam: Any) -> list[str]:
+        return [*policies.attached(iam, role.name), *policies.inline_names(iam, role.name)]
+
+    try:
+        there = aws.call(role.account, "iam", ask)
+    except AwsError as error:
+        if error.missing:
+            return
+        raise
+    yield from (name for name in there if name not in {*wanted.managed, *wanted.inline, *wanted.unsure})
