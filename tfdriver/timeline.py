@@ -68,15 +68,22 @@ class Timeline:
         """Return a function that takes Terraform's events and records each change of a role's trust.
 
         policies: the trust policy being applied, by role key; a role without one trusts nobody we record.
+        Terraform names a role that it creates at the end, one that it deletes at the start only (`id_value` of the
+        hooks; seen with Terraform 1.11), so names are kept from the one to the other.
         """
         keys = {role.name: role.key for role in composition.roles if role.key in policies}
+        started: dict[str, str] = {}
 
         def on_event(event: Event) -> None:
-            key = keys.get(event.id)
-            if event.type != "apply_complete" or event.resource_type != "aws_iam_role" or key is None:
+            if event.resource_type != "aws_iam_role" or event.type not in ("apply_start", "apply_complete"):
                 return
-            policy = None if event.action == "delete" else policies[key]
-            self._append(_change(event, composition, policy, self._callers.get(composition.account.name, "")))
+            name = event.id or started.get(event.address, "")
+            if event.type == "apply_start":
+                started[event.address] = event.id
+            elif name in keys:
+                policy = None if event.action == "delete" else policies[keys[name]]
+                by = self._callers.get(composition.account.name, "")
+                self._append(_change(event, name, composition, policy, by))
 
         return on_event
 
@@ -130,9 +137,9 @@ def _exposure(change: Change, closed: datetime | None, now: datetime) -> Exposur
     return Exposure(change.role, change.account, change.trusted, change.guarded, opened, closed, max(seconds, 0.0))
 
 
-def _change(event: Event, composition: Composition, policy: Mapping[str, Any] | None, by: str) -> Change:
+def _change(event: Event, role: str, composition: Composition, policy: Mapping[str, Any] | None, by: str) -> Change:
     at = _utc(datetime.fromisoformat(event.at)) if event.at else ""
-    role, account = event.id, composition.account.name
+    account = composition.account.name
     if policy is None:
         return Change(at, role, account, GONE, by=by)
     found = trust.read(policy)

@@ -156,8 +156,9 @@ def apply(command: str, arguments: list[str]) -> int:
     for done, (action, arn) in enumerate(changes):
         if fault and done >= fault.get("after", 0):
             break
-        resource = {"addr": address(arn)}
-        say("apply_start", f"{arn}: {action}", hook={"resource": resource, "action": action})
+        body = {"resource": {"addr": address(arn), "resource_type": "aws_iam_role"}, "action": action}
+        named = {"id_key": "id", "id_value": arn.split("/")[-1]}
+        say("apply_start", f"{arn}: {action}", hook=body | (named if action != "create" else {}))
         time.sleep(world.get("slow", 0))
         problem = change(action, arn, wanted(values).get(arn))
         if problem:
@@ -167,8 +168,7 @@ def apply(command: str, arguments: list[str]) -> int:
             os.kill(os.getpid(), signal.SIGKILL)
         known = [a for a in known if a != arn] + [arn] * (action != "delete")
         write_state(known)
-        body = {"resource": resource | {"resource_type": "aws_iam_role"}, "action": action}
-        say("apply_complete", f"{arn}: {action} done", hook=body | {"id_value": arn.split("/")[-1]})
+        say("apply_complete", f"{arn}: {action} done", hook=body | (named if action != "delete" else {}))
     if fault:
         return max(fail(error) for error in fault["error"].split("\n"))
     write_state(known)

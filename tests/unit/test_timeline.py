@@ -18,18 +18,23 @@ EXACT = trust.document(trust.exact([BAR]))
 
 
 def done(seconds, action="create", name="foo_bar", kind="aws_iam_role"):
+    """The events of one change, as Terraform 1.11 sends them: a delete has the role's name at its start alone."""
     resource = {"addr": "module.foo_bar.aws_iam_role.this", "resource_type": kind}
-    hook = {"resource": resource, "action": action, "id_value": name}
+    hook, named = {"resource": resource, "action": action}, {"id_key": "id", "id_value": name}
     at = (T0 + timedelta(seconds=seconds)).isoformat()
-    event = parse_line(json.dumps({"type": "apply_complete", "@timestamp": at, "hook": hook}))
-    assert event
-    return event
+    for type_, unnamed in (("apply_start", "create"), ("apply_complete", "delete")):
+        body = hook if action == unnamed else hook | named
+        event = parse_line(json.dumps({"type": type_, "@timestamp": at, "hook": body}))
+        assert event
+        yield event
 
 
 def record(path, *steps):
     timeline = Timeline(path, {"account_a": "arn:aws:iam::111111111111:user/admin"})
-    for policy, event in steps:
-        timeline.watch(COMPOSITION, {"foo_bar": policy})(event)
+    for policy, events in steps:
+        on_event = timeline.watch(COMPOSITION, {"foo_bar": policy})
+        for event in events:
+            on_event(event)
     return timeline.changes()
 
 
