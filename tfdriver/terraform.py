@@ -164,38 +164,57 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
 
     def _run(self, name: str, argv: list[str], operation: str) -> Outcome:
         folder = Path(self.working_dir)
-        run_folder = folder / RUN_FOLDER
-        private_folder(run_folder)
         settings = self._settings
-        events: list[Event] = []
-        in_flight: set[str] = set()
-
-        def on_line(line: str) -> None:
-            event = parse_line(hide_in_line(line, settings.hide))
-            if event is not None:
-                events.append(event)
-                follow(event, in_flight)
-                self._on_event(event)
-
-        job = process.Job(
-            argv,
-            folder,
-            settings.environment,
-            run_folder / f"{name}.jsonl",
-            settings.keep_open,
-            settings.timeout,
-        )
+        heard = _Heard(settings.hide, self._on_event)
+        log = folder / RUN_FOLDER / f"{name}.jsonl"
+        job = process.Job(argv, folder, settings.environment, log, settings.keep_open, settings.timeout)
+        private_folder(log.parent)
         try:
-            finished = process.run(job, on_line, settings.interrupts, lambda: bool(in_flight), self._tell)
+            try:
+                finished = process.run(
+                    job, heard.line, settings.interrupts, lambda: bool(heard.in_flight), heard.stopping
+                )
+            finally:
+                for written in (log, log.with_suffix(".err")):
+                    hide_in_file(written, settings.hide)
         except OSError as error:
             raise TerraformError(f"cannot run {settings.program.name}: {error}", where=place(name, folder)) from error
-        finally:
-            for log in (job.log, job.log.with_suffix(".err")):
-                hide_in_file(log, settings.hide)
         finished = replace(finished, stderr=settings.hide(finished.stderr))
-        result = outcome(events, operation)
+        result = outcome(heard.events, operation)
         refuse_failed(name, folder, finished, result, operation, settings.timeout)
+        heard.raise_error()
         return result
 
-    def _tell(self, text: str) -> None:
-        self._on_event(Event(STOPPING, text))
+
+class _Heard:
+    """What a Terraform says, passed on as it comes. What passing it on raises waits until Terraform has ended.
+
+    Only so is an OSError of the listener's not taken for one of starting Terraform.
+    """
+
+    def __init__(self, hide: Callable[[str], str], on_event: Callable[[Event], None]) -> None:
+        self._hide = hide
+        self._on_event = on_event
+        self._error: Exception | None = None
+        self.events: list[Event] = []
+        self.in_flight: set[str] = set()
+
+    def line(self, line: str) -> None:
+        event = parse_line(hide_in_line(line, self._hide))
+        if event is not None:
+            self.events.append(event)
+            follow(event, self.in_flight)
+            self._pass_on(event)
+
+    def stopping(self, text: str) -> None:
+        self._pass_on(Event(STOPPING, text))
+
+    def raise_error(self) -> None:
+        if self._error:
+            raise self._error
+
+    def _pass_on(self, event: Event) -> None:
+        try:
+            self._on_event(event)
+        except Exception as error:
+            self._error = self._error or error

@@ -1,0 +1,63 @@
+"""Running Terraform, with a fake one: who is to blame when it cannot be started, or when its listener fails."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fakes.world import Stage
+from tfdriver.commands.up import up
+from tfdriver.drift import looking
+from tfdriver.failure import TerraformError
+from tfdriver.session import Options, Tools
+from tfdriver.terraform import Root
+
+
+def root(session, stage: Stage, on_event) -> Root:
+    tools = Tools(stage.environ, stage.progress, stage.interrupts, stage.aws, stage.time.clock())
+    settings = session.terraform.settings(tools, Options(stage.project))
+    return Root(stage.project / "compositions" / "account_a", settings, on_event)
+
+
+def fails(event):
+    if event.type == "apply_complete":
+        raise OSError("the listener's own")
+
+
+def test_a_listener_that_fails_is_not_taken_for_a_terraform_that_cannot_run(stage):
+    stage.run(up)
+    with stage.session() as session, pytest.raises(OSError, match="the listener's own"):
+        root(session, stage, fails).destroy()
+    assert [r["name"] for r in stage.world.data["roles"].values()] == ["bar"], "Terraform went on to its end"
+
+
+def test_what_terraform_says_is_told_before_what_its_listener_says(stage):
+    stage.run(up)
+    stage.world.change(lambda w: w.update(fail={"destroy account_a": {"error": "AccessDenied: no", "after": 1}}))
+    with stage.session() as session, pytest.raises(TerraformError, match="AccessDenied: no"):
+        root(session, stage, fails).destroy()
+
+
+def no_folder(run_folder):
+    """What the folder's name has is a file: as little to be made or written into as in somebody else's checkout."""
+    run_folder.write_text("")
+
+
+def no_log(run_folder):
+    (run_folder / "drift.jsonl").mkdir(parents=True)
+
+
+@pytest.mark.parametrize("spoil", [no_folder, no_log])
+def test_drift_in_a_folder_that_cannot_be_written_is_a_problem_of_that_folder(stage, spoil):
+    stage.run(up)
+    tools = Tools(stage.environ, stage.progress, stage.interrupts, stage.aws, stage.time.clock())
+    with stage.session("plan") as session:
+        composition = session.workspace.compositions[0]
+        folder = session.workspace.path(composition)
+    (folder / ".terraform").mkdir(exist_ok=True)
+    (folder / ".tfdriver").rename(folder / "elsewhere")
+    spoil(folder / ".tfdriver")
+    with looking(Options(stage.project), tools) as look:
+        assert (
+            "drift not looked for: terraform drift in compositions/account_a: cannot run"
+            in look(folder, composition).problem
+        )
