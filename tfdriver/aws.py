@@ -159,7 +159,8 @@ class Aws:
                 return None
             raise
         tags = {tag["Key"]: tag["Value"] for tag in role.get("Tags", [])}
-        return LiveRole(role["Arn"], role["RoleId"], parse(role["AssumeRolePolicyDocument"]), tags)
+        policy = parse(role["AssumeRolePolicyDocument"])
+        return LiveRole(role["Arn"], role["RoleId"], policy, tags, role.get("CreateDate"))
 
     def look(self, account: Account, name: str) -> LiveRole | Unreadable | None:
         """As `role`, with Unreadable in place of a raised AwsError."""

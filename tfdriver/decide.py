@@ -42,12 +42,13 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class LiveRole:
-    """A role as iam:GetRole shows it. trust_policy: its AssumeRolePolicyDocument, decoded."""
+    """A role as iam:GetRole shows it. trust_policy: its AssumeRolePolicyDocument, decoded; created: UTC, if said."""
 
     arn: str
     role_id: str
     trust_policy: Document
     tags: Mapping[str, str]
+    created: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,15 @@ class Driver:
         """Return what AWS shows now."""
         return observe(self.spec, self._aws)
 
+    def record(self, seen: Observation) -> None:
+        """Let the timeline record what AWS shows and Terraform did not tell: to be called while none is at work.
+
+        A role that does not carry this project's tag is left out: what it trusted, and when, is none of our doing.
+        """
+        project = self.spec.project
+        states = (s for s in seen.states.values() if not s.live or s.live.tags.get("tfdriver:project") == project)
+        self._timeline.seen(states, self._clock.now())
+
     def exposures(self) -> list[Exposure]:
         """Return how long which trust was broad, as far as the timeline records it, oldest first."""
         return exposures(self._timeline.changes(), self._clock.now())

@@ -32,6 +32,7 @@ def loud(driver: Driver, before: Observation, stopped: str = STOPPED) -> Iterato
     except Exception as error:
         what = str(error).rstrip(".") if isinstance(error, TfdriverError) else f"unexpected {error!r}"
         after = driver.observe()
+        driver.record(after)
         in_force = wording.in_force(after.states.values(), driver.now())
         if in_force:
             raise HalfWayError(f"{what}. In force now: {in_force}", hint=_next(after)) from error

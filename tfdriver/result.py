@@ -65,7 +65,9 @@ def finished(driver: Driver, steps: Iterable[Step], before: Observation) -> RunR
     """
     steps = list(steps)
     now = driver.now()
-    after = driver.observe().states
+    seen = driver.observe()
+    driver.record(seen)
+    after = seen.states
     states = after.values()
     unsaid = unknown(driver.spec, before.states, after, now)
     in_force = "; ".join(filter(None, (wording.in_force(states, now), unsaid)))

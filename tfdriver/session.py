@@ -178,9 +178,12 @@ def open_session(command: str, options: Options, tools: Tools) -> Iterator[Sessi
             workspace.check_place()
             callers = check_identities(spec, tools.aws)
             settings = found.settings(tools, options, (descriptor,))
-            timeline = Timeline(workspace.timeline, {name: caller.arn for name, caller in callers.items()})
+            arns = {name: caller.arn for name, caller in callers.items()}
+            timeline = Timeline(workspace.timeline, arns, tools.progress.note)
             driver = Driver(workspace, tools.aws, settings, tools.progress, timeline, tools.clock)
             seen = driver.observe()
+            if command in _CHANGING:
+                driver.record(seen)
             with loud_if_refused(driver, seen) if command in _CHANGING else nullcontext():
                 if options.access_analyzer:
                     _tell(tools, analyze(spec, seen, tools.aws, driver.now()))

@@ -1,7 +1,9 @@
 """Who was trusted when: a line per change of a trust, appended beside the compositions.
 
 A record for people, never an input to a decision. Lines come from Terraform's own events, so a run that is killed
-leaves what happened up to then; a last line that a crash cut off is ignored.
+leaves what was told up to then. What a killed Terraform did and told nobody is added by whoever looks next, from what
+AWS shows, and marked as seen. A last line that a crash cut off is ignored; a file that cannot be written is warned of,
+once, and stops nothing.
 """
 
 from __future__ import annotations
@@ -10,38 +12,24 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tfdriver import trust, wording
+from tfdriver.changes import BROAD, Change, news, told
 from tfdriver.compositions import Composition
+from tfdriver.decide import TrustState
 from tfdriver.events import Event
 
 FILE = "timeline.jsonl"
-BROAD, EXACT, GONE = "broad", "exact", "gone"
-
-
-@dataclass(frozen=True)
-class Change:
-    """One change of a trust. at: UTC, ISO 8601; kind: broad, exact, other or gone; trusted: in words; by: caller ARN.
-
-    until: the deadline of a broad trust, UTC, ISO 8601, or ''; guarded: whether it has the `aws:PrincipalArn` guard.
-    """
-
-    at: str
-    role: str
-    account: str
-    kind: str
-    trusted: str = ""
-    until: str = ""
-    guarded: bool = False
-    by: str = ""
 
 
 @dataclass(frozen=True)
 class Exposure:
-    """A time in which a whole account was trusted. closed: None while it still is; seconds: until then or until now."""
+    """A time in which a whole account was trusted. closed: None while it still is; seconds: until then or until now.
+
+    seen: whether its beginning or its end was found by looking at AWS, and may have been at another time.
+    """
 
     role: str
     account: str
@@ -50,19 +38,25 @@ class Exposure:
     opened: datetime
     closed: datetime | None
     seconds: float
+    seen: bool = False
 
     def __str__(self) -> str:
         guard = "guarded" if self.guarded else "without a guard"
-        still = "" if self.closed else " so far"
-        return f"role {self.role} in {self.account} was open, {guard}, for {self.seconds:.1f} s{still}: {self.trusted}"
+        time = f"{self.seconds:.1f} s{'' if self.closed else ' so far'}{', as far as seen' if self.seen else ''}"
+        return f"role {self.role} in {self.account} was open, {guard}, for {time}: {self.trusted}"
 
 
 class Timeline:
-    """The file. path: `compositions/timeline.jsonl`; callers: ARN of who applies, by account name."""
+    """The file. path: `compositions/timeline.jsonl`; callers: ARN of who applies, by account name.
 
-    def __init__(self, path: Path, callers: Mapping[str, str]) -> None:
+    warn: told, once, that the file cannot be read or written.
+    """
+
+    def __init__(self, path: Path, callers: Mapping[str, str], warn: Callable[[str], None]) -> None:
         self._path = path
         self._callers = callers
+        self._warn = warn
+        self._warned = False
 
     def watch(self, composition: Composition, policies: Mapping[str, Mapping[str, Any]]) -> Callable[[Event], None]:
         """Return a function that takes Terraform's events and records each change of a role's trust.
@@ -83,15 +77,41 @@ class Timeline:
             elif name in keys:
                 policy = None if event.action == "delete" else policies[keys[name]]
                 by = self._callers.get(composition.account.name, "")
-                self._append(_change(event, name, composition, policy, by))
+                self._append(told(event.at, name, composition.account.name, policy, by))
 
         return on_event
 
+    def seen(self, states: Iterable[TrustState], now: datetime) -> None:
+        """Record what AWS shows of trusting roles and no line says; see `changes.news`.
+
+        states: as they are `now` (UTC), while no Terraform is at work here: what one is about to tell is no news.
+        """
+        newest = {(change.account, change.role): change for change in self.changes()}
+        for state in states:
+            change = news(newest.get((state.role.account.name, state.role.name)), state, now)
+            if change is not None:
+                self._append(change)
+
     def changes(self) -> list[Change]:
-        """Return all recorded changes, oldest first."""
-        return read(self._path)
+        """Return all recorded changes, oldest first; none if the file cannot be read."""
+        try:
+            return read(self._path)
+        except OSError as error:
+            self._fails("read", error)
+            return []
 
     def _append(self, change: Change) -> None:
+        try:
+            self._write(change)
+        except OSError as error:
+            self._fails("written", error)
+
+    def _fails(self, what: str, error: OSError) -> None:
+        if not self._warned:
+            self._warned = True
+            self._warn(f"warning: the timeline cannot be {what}: {error}. Who was trusted when is not recorded")
+
+    def _write(self, change: Change) -> None:
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "r+b") as file:
             end = file.seek(0, os.SEEK_END)
@@ -102,7 +122,7 @@ class Timeline:
 
 
 def read(path: Path) -> list[Change]:
-    """Return the changes recorded in a file, oldest first. What is no line of ours is skipped."""
+    """Return the changes recorded in a file, oldest first. What is no line of ours is skipped. Raises OSError."""
     try:
         lines = path.read_bytes().splitlines()
     except FileNotFoundError:
@@ -121,42 +141,28 @@ def exposures(changes: Iterable[Change], now: datetime) -> list[Exposure]:
         key = (change.account, change.role)
         before = opened.pop(key, None)
         if before is not None:
-            found.append(_exposure(before, datetime.fromisoformat(change.at), now))
+            found.append(_exposure(before, change, now))
         if change.kind == BROAD:
             opened[key] = change
     found.extend(_exposure(change, None, now) for change in opened.values())
     return sorted(found, key=lambda e: e.opened)
 
 
-def _exposure(change: Change, closed: datetime | None, now: datetime) -> Exposure:
-    opened = datetime.fromisoformat(change.at)
+def _exposure(change: Change, after: Change | None, now: datetime) -> Exposure:
+    opened, closed, seen = datetime.fromisoformat(change.at), None, change.seen
+    if after is not None:
+        closed, seen = datetime.fromisoformat(after.at), seen or after.seen
     until = datetime.fromisoformat(change.until) if change.until else None
     if until is not None and until <= (closed or now):
-        closed = max(until, opened)
-    seconds = ((closed or now) - opened).total_seconds()
-    return Exposure(change.role, change.account, change.trusted, change.guarded, opened, closed, max(seconds, 0.0))
-
-
-def _change(event: Event, role: str, composition: Composition, policy: Mapping[str, Any] | None, by: str) -> Change:
-    at = _utc(datetime.fromisoformat(event.at)) if event.at else ""
-    account = composition.account.name
-    if policy is None:
-        return Change(at, role, account, GONE, by=by)
-    found = trust.read(policy)
-    if found is None:
-        return Change(at, role, account, "other", by=by)
-    until = _utc(found.until) if found.until else ""
-    return Change(
-        at, role, account, BROAD if found.broad else EXACT, wording.trusted(found), until, bool(found.guard), by
-    )
+        closed, seen = max(until, opened), change.seen
+    seconds = max(((closed or now) - opened).total_seconds(), 0.0)
+    return Exposure(change.role, change.account, change.trusted, change.guarded, opened, closed, seconds, seen)
 
 
 def _parse(line: bytes) -> Change | None:
     try:
-        return Change(**json.loads(line))
+        change = Change(**json.loads(line))
+        times = [datetime.fromisoformat(text) for text in (change.at, change.until or change.at)]
+        return change if all(time.tzinfo for time in times) else None
     except (ValueError, TypeError):
         return None
-
-
-def _utc(when: datetime) -> str:
-    return when.astimezone(UTC).isoformat()

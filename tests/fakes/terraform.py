@@ -199,7 +199,7 @@ def locked_change(action: str, arn: str, role: dict | None) -> str:
     if missing:
         return f'MalformedPolicyDocument: Invalid principal in policy: "AWS":"{missing[0]}"'
     world["made"] = world.get("made", 0) + 1
-    before = world["roles"].get(arn, {"id": f"AROA{world['made']:016d}"})
+    before = world["roles"].get(arn, {"id": f"AROA{world['made']:016d}", "created": now()})
     world["roles"][arn] = before | role
     save(json.dumps(world))
     return ""

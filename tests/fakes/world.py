@@ -73,7 +73,8 @@ class FakeAws:
             return Unreadable("AccessDenied")
         for arn, role in self.world.data["roles"].items():
             if role["name"] == name and role["account"] == account.id:
-                return LiveRole(arn, role["id"], role["trust"], role["tags"])
+                created = datetime.fromisoformat(role["created"]) if "created" in role else None
+                return LiveRole(arn, role["id"], role["trust"], role["tags"], created)
         return None
 
     def call(self, account: Account, service: str, ask: Callable[[Any], Any]) -> Any:

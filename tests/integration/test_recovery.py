@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 
 from tests.integration.conftest import TFDRIVER, World, make_world
 from tests.integration.test_story import BAR, left_over
+from tfdriver.timeline import read
 
 pytestmark = pytest.mark.integration
 
@@ -121,3 +123,26 @@ def test_the_driver_killed_in_the_middle_of_the_trusted_sides_apply(world: World
     assert "takes over" not in again.stderr
     assert converged(world)
     assert created(world) == WHOLE
+
+
+@pytest.mark.parametrize("world", [{"call": "iam:CreateRole", "when": "after", "delay": 15}], indirect=True)
+def test_an_exposure_that_a_killed_terraform_told_nobody_of_is_recorded(world: World, reached: Path, tmp_path: Path):
+    run = start(world, tmp_path / "pids", *UP)
+    wait_for(reached)
+    os.kill(last_apply(tmp_path / "pids"), signal.SIGKILL)
+    said = run.communicate(timeout=LONGEST)[1].decode()
+    assert run.returncode == 3, said
+
+    def lines() -> list[tuple[str, bool]]:
+        return [(c.kind, c.seen) for c in read(world.project / "compositions/timeline.jsonl")]
+
+    assert lines() == [("broad", True)]
+    (window,) = json.loads(world.tfdriver("status", "--json").stdout)["result"]["exposures"]
+    role = world.client("iam", "account_a").get_role(RoleName="foo_bar")["Role"]
+    assert datetime.fromisoformat(window["opened"]) == role["CreateDate"]
+    assert (window["closed"], window["seen"]) == (None, True)
+
+    again = world.tfdriver(*UP)
+    assert again.returncode == 0, again.stderr
+    assert "as far as seen" in again.stdout
+    assert lines() == [("broad", True), ("exact", False)]

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from tests.unit.builders import BAR, FOO, A
 from tfdriver import trust
+from tfdriver.changes import Change, news
 from tfdriver.compositions import Composition, Side
+from tfdriver.decide import LiveRole, TrustState, Unreadable, classify
 from tfdriver.events import parse_line
 from tfdriver.timeline import Timeline, exposures, read
 
@@ -30,7 +34,7 @@ def done(seconds, action="create", name="foo_bar", kind="aws_iam_role"):
 
 
 def record(path, *steps):
-    timeline = Timeline(path, {"account_a": "arn:aws:iam::111111111111:user/admin"})
+    timeline = Timeline(path, {"account_a": "arn:aws:iam::111111111111:user/admin"}, pytest.fail)
     for policy, events in steps:
         on_event = timeline.watch(COMPOSITION, {"foo_bar": policy})
         for event in events:
@@ -79,3 +83,96 @@ def test_every_cut_of_the_last_line_is_survived(tmp_path):
         path.write_bytes(whole[:end])
         assert read(path)[:1] == [first]
         assert record(path, (EXACT, done(9)))[-1] == second
+
+
+@pytest.mark.parametrize("at", ["", "yesterday", "2026-01-02T00:00:00"])
+def test_a_line_whose_time_cannot_be_told_is_none_of_ours(tmp_path, at):
+    (tmp_path / "t").write_text(json.dumps({"at": at, "role": "foo_bar", "account": "account_a", "kind": "broad"}))
+    assert read(tmp_path / "t") == []
+
+
+NOW, CREATED = T0 + timedelta(minutes=30), T0 - timedelta(seconds=1)
+WANTED = trust.broad(FOO, [BAR], T0)
+LATER = trust.broad(FOO, [BAR], NOW)
+
+
+def shown(found, created=CREATED) -> TrustState:
+    """What AWS shows: a trust, a policy as it is, None for no such role, or why it cannot be read."""
+    policy = trust.document(found) if isinstance(found, trust.Trust) else found
+    live = LiveRole(FOO.arn, "AROAFOO", policy, {}, created) if isinstance(policy, dict) else policy
+    return classify(FOO, [BAR], live, {BAR.arn: "AROABAR"})
+
+
+def line(kind, found=None, at=T0) -> Change:
+    words = str(news(None, shown(found), NOW).trusted) if found else ""
+    return Change(at.isoformat(), "foo_bar", "account_a", kind, words)
+
+
+@pytest.mark.parametrize(
+    ("newest", "state", "kind", "at"),
+    [
+        pytest.param(None, shown(WANTED), "broad", CREATED, id="made by a run that was killed"),
+        pytest.param(None, shown(WANTED, None), "broad", NOW, id="nobody says when it was created"),
+        pytest.param(None, shown(WANTED, NOW + timedelta(1)), "broad", NOW, id="created in the future"),
+        pytest.param(line("exact"), shown(WANTED), "broad", NOW, id="loosened by somebody"),
+        pytest.param(line("exact"), shown(WANTED, T0 + timedelta(seconds=9)), "broad", T0 + timedelta(seconds=9)),
+        pytest.param(line("gone"), shown(WANTED, T0 + timedelta(seconds=9)), "broad", T0 + timedelta(seconds=9)),
+        pytest.param(line("broad", WANTED), shown(LATER), "broad", NOW, id="open for longer than is recorded"),
+        pytest.param(line("broad", WANTED), shown(trust.exact([BAR])), "exact", NOW),
+        pytest.param(line("broad", WANTED), shown(None), "gone", NOW),
+        pytest.param(line("exact"), shown(None), "gone", NOW),
+    ],
+)
+def test_what_aws_shows_and_no_line_says_is_news(newest, state, kind, at):
+    found = news(newest, state, NOW)
+    assert found
+    assert (found.kind, found.at, found.seen, found.by) == (kind, at.isoformat(), True, "")
+    assert news(found, state, NOW + timedelta(minutes=1)) is None
+
+
+@pytest.mark.parametrize(
+    ("newest", "state"),
+    [
+        (None, shown(trust.exact([BAR]))),
+        (None, shown(None)),
+        (None, shown(Unreadable("no"))),
+        (line("broad", WANTED), shown(WANTED)),
+        (line("broad", WANTED), shown(Unreadable("no"))),
+        (line("broad", WANTED), shown({"Statement": []})),
+        (line("exact"), shown(trust.exact([BAR]))),
+        (line("exact"), shown(trust.Trust(frozenset({"AROADEAD"})))),
+        (line("gone"), shown(None)),
+    ],
+)
+def test_what_is_recorded_or_cannot_be_told_is_none(newest, state):
+    assert news(newest, state, NOW) is None
+
+
+def test_a_window_that_was_only_seen_is_called_so():
+    opened = news(None, shown(WANTED), NOW)
+    closed = news(opened, shown(trust.exact([BAR])), NOW)
+    (window,) = exposures([opened, closed], NOW)
+    assert (window.opened, window.closed, window.seen) == (CREATED, NOW, True)
+    assert "guarded, for 1801.0 s, as far as seen: account 222222222222" in str(window)
+    told = Change(NOW.isoformat(), "foo_bar", "account_a", "exact")
+    assert exposures([opened, told], NOW)[0].seen
+    (window,) = exposures([line("broad", WANTED), told], NOW)
+    assert (window.seen, "as far as seen" in str(window)) == (False, False)
+
+
+def test_a_deadline_that_ends_a_window_is_known_whoever_looks_later(tmp_path):
+    (opened,) = record(tmp_path / "t", (BROAD, done(0)))
+    late = T0 + timedelta(hours=5)
+    (window,) = exposures([opened, news(opened, shown(trust.exact([BAR])), late)], late)
+    assert (window.closed, window.seen) == (T0 + timedelta(hours=1), False)
+
+
+def test_a_file_that_cannot_be_written_is_warned_of_once_and_stops_nothing(tmp_path):
+    said = []
+    timeline = Timeline(tmp_path, {}, said.append)
+    timeline.seen([shown(WANTED)], NOW)
+    for event in [*done(0), *done(9, "update")]:
+        timeline.watch(COMPOSITION, {"foo_bar": BROAD})(event)
+    assert timeline.changes() == []
+    (warning,) = said
+    assert warning.startswith("warning: the timeline cannot be read: [Errno 21] Is a directory")

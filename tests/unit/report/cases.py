@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from tests.unit.builders import BAR, FOO, spec
 from tfdriver import trust
+from tfdriver.changes import Change
 from tfdriver.commands.status import CompositionStatus, Status
 from tfdriver.decide import LiveRole, classify
 from tfdriver.drift import Drift
@@ -18,7 +19,7 @@ from tfdriver.halves import Half
 from tfdriver.observe import Observation
 from tfdriver.pairs import pairs
 from tfdriver.report.model import Document, Report, RoleDocuments
-from tfdriver.timeline import Change, Exposure
+from tfdriver.timeline import Exposure
 from tfdriver.verify.model import CheckResult, Evidence, Pair, Verdict, Verified
 
 T0 = datetime(2026, 1, 2, tzinfo=UTC)

@@ -1,0 +1,105 @@
+"""The timeline in a fake world: what a killed run did is recorded by whoever looks next; no record stops a run."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from tests.fakes.world import Stage
+from tests.functional.test_recovery import CUT, FOO, change_role, die, mend
+from tfdriver import timeline
+from tfdriver.commands.destroy import destroy
+from tfdriver.commands.tighten import tighten
+from tfdriver.commands.up import up
+from tfdriver.errors import Exit, HalfWayError, TfdriverError
+
+
+def path(stage: Stage):
+    return stage.project / "compositions" / timeline.FILE
+
+
+def kinds(stage: Stage) -> list[tuple[str, bool]]:
+    return [(change.kind, change.seen) for change in timeline.read(path(stage))]
+
+
+@pytest.fixture
+def stage(stage) -> Stage:
+    """Terraform's time is the stage's, a minute ago."""
+    stage.world.change(lambda w: w.update(now=(stage.time.now() - timedelta(minutes=1)).isoformat()))
+    return stage
+
+
+def refuse(_view):
+    raise TfdriverError("not confirmed")
+
+
+def test_what_a_killed_terraform_made_is_recorded_and_closed_by_the_next_run(stage):
+    die(stage, "apply account_a", CUT)
+    with pytest.raises(HalfWayError, match="In force now"):
+        stage.run(up)
+    assert kinds(stage) == [("broad", True)]
+    (window,) = timeline.exposures(timeline.read(path(stage)), stage.time.now())
+    assert (window.seconds, window.closed) == (60, None)
+    mend(stage)
+    stage.run(up)
+    assert kinds(stage) == [("broad", True), ("exact", False)]
+
+
+def test_what_a_killed_driver_left_is_recorded_before_anything_is_asked(stage):
+    stage.run(up, tighten=False)
+    path(stage).unlink()
+    with stage.session() as session, pytest.raises(TfdriverError, match="not confirmed"):
+        up(session, refuse)
+    assert kinds(stage) == [("broad", True)]
+    stage.world.change(lambda w: w.update(now=(stage.time.now() + timedelta(minutes=1)).isoformat()))
+    (window,) = stage.run(tighten).exposures
+    assert (round(window.seconds), window.seen) == (120, True)
+    assert window.closed
+
+
+def test_looking_alone_records_nothing(stage):
+    stage.run(up, tighten=False)
+    path(stage).unlink()
+    with stage.session("plan"):
+        pass
+    assert not path(stage).exists()
+
+
+def test_a_quiet_up_on_an_exact_role_appends_nothing(stage):
+    stage.run(up)
+    before = path(stage).read_bytes()
+    stage.run(up)
+    assert path(stage).read_bytes() == before
+    path(stage).unlink()
+    stage.run(up)
+    assert not path(stage).exists()
+
+
+def test_a_role_that_somebody_deleted_is_recorded_as_gone(stage):
+    stage.run(up)
+    stage.world.change(lambda w: w["roles"].pop(FOO))
+    stage.run(up)
+    assert kinds(stage) == [("broad", False), ("exact", False), ("gone", True), ("exact", False)]
+
+
+def test_a_destroyed_role_is_gone(stage):
+    stage.run(up, tighten=False)
+    stage.run(destroy)
+    assert kinds(stage) == [("broad", False), ("gone", False)]
+
+
+def test_a_strangers_open_role_is_not_of_this_record(stage):
+    stage.run(up, tighten=False)
+    path(stage).unlink()
+    change_role(stage, FOO, tags={"team": "other"})
+    with stage.session():
+        pass
+    assert not path(stage).exists()
+
+
+def test_a_timeline_that_cannot_be_written_is_warned_of_and_stops_nothing(stage):
+    path(stage).mkdir(parents=True)
+    assert stage.run(up).exit_code is Exit.DONE
+    warnings = [said for said in stage.progress.said if said.startswith("warning: the timeline cannot be")]
+    assert len(warnings) == 1
