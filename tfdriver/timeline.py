@@ -11,17 +11,21 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from tfdriver.changes import BROAD, Change, news, told
+from tfdriver.clean import clean
 from tfdriver.compositions import Composition
 from tfdriver.decide import TrustState
 from tfdriver.events import Event
 
 FILE = "timeline.jsonl"
+_LINE = TypeAdapter(Change)
 
 
 @dataclass(frozen=True)
@@ -160,9 +164,11 @@ def _exposure(change: Change, after: Change | None, now: datetime) -> Exposure:
 
 
 def _parse(line: bytes) -> Change | None:
+    """Return the change that a line tells of, None if it is no line of ours: anybody may have written into the file."""
     try:
-        change = Change(**json.loads(line))
+        change = _LINE.validate_json(line, strict=True)
         times = [datetime.fromisoformat(text) for text in (change.at, change.until or change.at)]
-        return change if all(time.tzinfo for time in times) else None
-    except (ValueError, TypeError):
+    except ValueError:  # pydantic's, too
         return None
+    texts = {name: clean(text) for name, text in asdict(change).items() if isinstance(text, str)}
+    return replace(change, **texts) if all(time.tzinfo for time in times) else None

@@ -74,6 +74,31 @@ def test_other_resources_and_roles_are_not_recorded(tmp_path):
     assert not path.exists()
 
 
+LINE = {"at": "2026-01-02T00:00:00+00:00", "role": "foo_bar", "account": "account_a", "kind": "broad"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(LINE | {"at": at} for at in ("", 5, "yesterday", "2026-01-02T00:00:00")),
+        *(LINE | {"role": role} for role in ([], None, {})),
+        LINE | {"until": "x"},
+        LINE | {"guarded": "no"},
+        [LINE],
+        "broad",
+    ],
+    ids=str,
+)
+def test_what_somebody_else_wrote_into_it_is_no_line(tmp_path, line):
+    (tmp_path / "t").write_text(json.dumps(line) + "\n" + "[" * 100_000 + "\n" + json.dumps(LINE) + "\n")
+    assert read(tmp_path / "t") == [Change(**LINE)]
+
+
+def test_a_line_cannot_steer_a_terminal(tmp_path):
+    (tmp_path / "t").write_text(json.dumps(LINE | {"trusted": "\x1b[2Jeverybody"}))
+    assert read(tmp_path / "t")[0].trusted == "\\x1b[2Jeverybody"
+
+
 def test_every_cut_of_the_last_line_is_survived(tmp_path):
     path = tmp_path / "t"
     first, second = record(path, (BROAD, done(0)), (EXACT, done(9)))
