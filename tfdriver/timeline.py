@@ -170,5 +170,5 @@ def _parse(line: bytes) -> Change | None:
         times = [datetime.fromisoformat(text) for text in (change.at, change.until or change.at)]
     except ValueError:  # pydantic's, too
         return None
-    texts = {name: clean(text) for name, text in asdict(change).items() if isinstance(text, str)}
+    texts: dict[str, Any] = {name: clean(text) for name, text in asdict(change).items() if isinstance(text, str)}
     return replace(change, **texts) if all(time.tzinfo for time in times) else None
