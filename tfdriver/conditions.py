@@ -18,6 +18,8 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+from tfdriver.policy_document import moment
+
 # Condition key in lower case -> its value, or its values where AWS gives several.
 Facts = Mapping[str, str | tuple[str, ...]]
 Compare = Callable[[str, str], bool]
@@ -146,8 +148,7 @@ def _numbers(compare: Callable[[float, float], bool]) -> Compare:
 def _date(text: str) -> datetime:
     if re.fullmatch(r"\d+(\.\d+)?", text):
         return datetime.fromtimestamp(float(text), UTC)
-    date = datetime.fromisoformat(text)
-    return date if date.tzinfo else date.replace(tzinfo=UTC)
+    return moment(text)
 
 
 def _in_network(want: str, value: str) -> bool:

@@ -19,6 +19,7 @@ from tfdriver.events import Changes, Event, Outcome
 from tfdriver.failure import TerraformError, together
 from tfdriver.mirror import shares_cache
 from tfdriver.observe import Looks, Observation, observe, side_by_side
+from tfdriver.ownership import is_ours
 from tfdriver.preflight import Identifies, check_identities, refuse, refuse_unread
 from tfdriver.revoke import Revocation
 from tfdriver.settle import Waiter, wait_for_roles, wait_until_settled
@@ -85,11 +86,12 @@ class Driver:
     def record(self, seen: Observation) -> None:
         """Let the timeline record what AWS shows and Terraform did not tell: to be called while none is at work.
 
-        A role that does not carry this project's tag is left out: what it trusted, and when, is none of our doing.
+        A role that does not carry our tags is left out: what it trusted, and when, is none of our doing.
         """
-        project = self.spec.project
-        states = (s for s in seen.states.values() if not s.live or s.live.tags.get("tfdriver:project") == project)
-        self._timeline.seen(states, self._clock.now())
+        for composition in self._side(Side.TRUSTING):
+            states = (seen.states[role.key] for role in composition.roles)
+            ours = (s for s in states if s.live is None or is_ours(s.live.tags, composition))
+            self._timeline.seen(ours, self._clock.now())
 
     def exposures(self) -> list[Exposure]:
         """Return how long which trust was broad, as far as the timeline records it, oldest first."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
 
@@ -47,6 +48,12 @@ def account_of(arn: str) -> str:
     """Return the account id in an ARN, '' if there is none."""
     parts = arn.split(":", 5)
     return parts[4] if len(parts) == 6 else ""
+
+
+def moment(text: str) -> datetime:
+    """Return a moment as policies have it: ISO 8601, in UTC unless it says otherwise. Raises ValueError."""
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _listed(value: Any) -> list[Any] | tuple[Any, ...]:

@@ -18,7 +18,7 @@ from tfdriver.calls import AwsError, Calls
 from tfdriver.compositions import REVOKE
 from tfdriver.errors import TfdriverError
 from tfdriver.observe import side_by_side
-from tfdriver.policy_document import Document, parse, statements, strings
+from tfdriver.policy_document import Document, moment, parse, statements, strings
 from tfdriver.settle import Waiter
 from tfdriver.spec.model import Role
 
@@ -57,7 +57,7 @@ def read(document: Document | str) -> str:
         if statement["Effect"] != "Deny":
             return ""
         (text,) = strings(statement["Condition"]["DateLessThan"]["aws:TokenIssueTime"])
-        datetime.fromisoformat(text)
+        moment(text)
     except (KeyError, TypeError, ValueError):
         return ""
     return text
@@ -83,7 +83,7 @@ def noted(values: Mapping[str, Any], now: datetime) -> dict[str, str]:
 
     For those who do not ask AWS, and so do not know how long a session of the role may be. values: as last written.
     """
-    return {key: text for key, text in values.get(REVOKE, {}).items() if now < _moment(text) + _LONGEST}
+    return {key: text for key, text in values.get(REVOKE, {}).items() if now < moment(text) + _LONGEST}
 
 
 def wait_until_shown(roles: Iterable[Role], text: str, aws: Calls, waiter: Waiter) -> None:
@@ -123,10 +123,5 @@ def _look(role: Role, aws: Calls) -> Revocation | None:
         raise
     if not text:
         return None
-    before = _moment(text)
+    before = moment(text)
     return Revocation(role.name, role.account.name, before, before + timedelta(seconds=seconds), text)
-
-
-def _moment(text: str) -> datetime:
-    found = datetime.fromisoformat(text)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tfdriver.policy_document import Document, parse, principals, statements
+from tfdriver.policy_document import Document, moment, parse, principals, statements
 from tfdriver.spec.model import Role
 
 # The default quota of a role trust policy, white space not counted (IAM user guide, reference_iam-quotas).
@@ -172,8 +172,7 @@ def _conditions(value: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
                     found["guard"] = _strings(operand)
                 case "DateLessThan", "aws:currenttime":
                     (text,) = _strings(operand)
-                    when = datetime.fromisoformat(text)
-                    found["until"] = (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC)
+                    found["until"] = moment(text).astimezone(UTC)
                 case "StringEquals", "sts:externalid":
                     (found["external_id"],) = _strings(operand)
                 case _:

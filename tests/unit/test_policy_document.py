@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 import pytest
 
-from tfdriver.policy_document import account_of, parse, statements, strings
+from tfdriver.policy_document import account_of, moment, parse, statements, strings
 
 ALLOW, DENY = {"Effect": "Allow"}, {"Effect": "Deny"}
 
@@ -41,6 +42,11 @@ def test_texts_are_one_or_many(written, read):
 )
 def test_the_account_of_an_arn(arn, account):
     assert account_of(arn) == account
+
+
+@pytest.mark.parametrize("text", ["2026-01-02T03:04:05", "2026-01-02T03:04:05Z", "2026-01-02T05:04:05+02:00"])
+def test_a_moment_is_utc_unless_it_says_otherwise(text):
+    assert moment(text) == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 def test_a_document_is_json_url_encoded_or_read_already():
