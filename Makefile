@@ -14,11 +14,13 @@ demo: $(VENV)/ready
 test: check
 	$(BIN)/pytest -m "integration and not faults" -n $(TERRAFORM_WORKERS) --dist loadgroup
 
+# Compiling the tests anew, as some images have it, takes longer than many of them.
+check: export PYTHONDONTWRITEBYTECODE :=
 check: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict tfdriver
-	$(BIN)/pytest -m "not integration and not faults" -n $(WORKERS)
+	$(BIN)/pytest -m "not integration and not faults" -n $(WORKERS) --dist worksteal
 
 test-faults: $(VENV)/ready
 	$(BIN)/pytest -m faults -n $(WORKERS) --dist worksteal

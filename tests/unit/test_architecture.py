@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -25,13 +26,18 @@ IO_MODULES = {"os", "subprocess", "pathlib", "shutil", "socket", "time", "boto3"
 CARRY_PATHS = {"environment.py", "spec/model.py"}  # they say where a file is, and open none
 
 
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
 def name_of(path: Path) -> str:
     return str(path.relative_to(PACKAGE))
 
 
 def modules(path: Path) -> Iterator[str]:
     """All modules a file imports, wherever in it; of `from x import y`, x.y too: y may be a module."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -74,7 +80,7 @@ def test_commands_know_neither_click_nor_printing():
 
 def functions() -> Iterator[tuple[str, int]]:
     for path in FILES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes(path):
             if isinstance(node, ast.FunctionDef) and node.end_lineno:
                 doc = ast.get_docstring(node, clean=False) or ""
                 yield f"{path.name}:{node.name}", node.end_lineno - node.lineno + 1 - len(doc.splitlines())
