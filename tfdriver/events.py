@@ -5,12 +5,12 @@ Source of the shapes: Terraform's documentation, "Machine-readable UI" (internal
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from tfdriver.clean import clean
+from tfdriver.outside import read_json
 
 TEXT = ""  # the operation of commands that print for people and have no final summary
 LOCKED = "state_lock_acquire"  # Terraform's, once it has waited a moment for another one's lock on the state
@@ -92,23 +92,23 @@ def follow(event: Event, in_flight: set[str]) -> None:
 def parse_line(line: str) -> Event | None:
     """Return the event of one line, or None for a line that is not one (a crash may cut or mix lines)."""
     try:
-        body = json.loads(line)
+        body = read_json(line)
         kind, message = body["type"], clean(body.get("@message", ""))
-    except (ValueError, TypeError, KeyError):
+        hook = body.get("hook") or body.get("change") or {}
+        resource = hook.get("resource") or {}
+        return Event(
+            kind,
+            message,
+            address=str(resource.get("addr", "")),
+            action=str(hook.get("action", "")),
+            seconds=float(hook.get("elapsed_seconds") or 0),
+            at=body.get("@timestamp", ""),
+            resource_type=resource.get("resource_type", ""),
+            id=str(hook.get("id_value") or ""),
+            body=body,
+        )
+    except (ValueError, TypeError, KeyError, AttributeError):
         return None
-    hook = body.get("hook") or body.get("change") or {}
-    resource = hook.get("resource") or {}
-    return Event(
-        kind,
-        message,
-        address=resource.get("addr", ""),
-        action=hook.get("action", ""),
-        seconds=float(hook.get("elapsed_seconds") or 0),
-        at=body.get("@timestamp", ""),
-        resource_type=resource.get("resource_type", ""),
-        id=str(hook.get("id_value") or ""),
-        body=body,
-    )
 
 
 def outcome(events: Iterable[Event], operation: str) -> Outcome:

@@ -21,6 +21,7 @@ import psutil
 from tfdriver import folder
 from tfdriver.errors import TfdriverError
 from tfdriver.files import private_folder, write_whole
+from tfdriver.outside import read_json
 from tfdriver.patience import NONE, Patience
 from tfdriver.wording import moment
 
@@ -85,7 +86,7 @@ def _acquire(descriptor: int, project: Path, patience: Patience) -> None:
 
 def _holder(project: Path) -> str:
     try:
-        holder = json.loads((project / _HOLDER).read_text(encoding="utf-8"))
+        holder = read_json((project / _HOLDER).read_bytes())
         process = f"process {holder['pid']} on {holder['host']}"
         since = datetime.fromisoformat(holder["since"])
         if holder["host"] == socket.gethostname() and not _alive(holder["pid"], since):

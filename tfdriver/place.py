@@ -16,6 +16,7 @@ from tfdriver import state
 from tfdriver.compositions import Composition
 from tfdriver.errors import TfdriverError
 from tfdriver.files import private_folder, write_whole
+from tfdriver.outside import read_json
 from tfdriver.terraform import RUN_FOLDER
 
 FILE = "place.json"
@@ -92,7 +93,7 @@ def _there(folder: Path, here: Place) -> Place | None:
 
 def _noted(folder: Path) -> Place | None:
     try:
-        return Place(**json.loads((folder / RUN_FOLDER / FILE).read_text(encoding="utf-8")))
+        return Place(**read_json((folder / RUN_FOLDER / FILE).read_bytes()))
     except (OSError, ValueError, TypeError):
         return None
 

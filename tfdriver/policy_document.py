@@ -5,11 +5,12 @@ Lenient: what is no statement or no text is passed over. `trust.read`, which dec
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
+
+from tfdriver.outside import read_json
 
 Document = Mapping[str, Any]
 
@@ -22,7 +23,7 @@ def parse(policy: Document | str) -> Document:
     if not isinstance(policy, str):
         return policy
     text = policy if policy.lstrip().startswith("{") else unquote(policy)
-    value = json.loads(text)
+    value = read_json(text)
     if not isinstance(value, dict):
         raise ValueError("a policy document is a JSON object")
     return value

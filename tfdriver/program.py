@@ -6,7 +6,6 @@ In this order: `TFDRIVER_TERRAFORM`, `terraform` or `tofu` on PATH, the Terrafor
 from __future__ import annotations
 
 import importlib.util
-import json
 import shutil
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfdriver.errors import TfdriverError
+from tfdriver.outside import read_json
 
 MINIMUM = (1, 6)
 _HINT = (
@@ -61,7 +61,7 @@ def check_version(program: Program, environment: Mapping[str, str]) -> str:
             timeout=60,
             check=False,
         )
-        version = json.loads(done.stdout)["terraform_version"]
+        version = read_json(done.stdout)["terraform_version"]
         numbers = tuple(int(part) for part in version.split("-")[0].split(".")[:2])
     except (OSError, subprocess.TimeoutExpired) as error:
         raise TfdriverError(f"cannot run it: {error}", where=program.name, hint=_HINT) from error

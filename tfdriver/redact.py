@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from tfdriver.clean import HIDDEN, without_secrets
 from tfdriver.files import write_whole
+from tfdriver.outside import NotJsonError, read_json
 
 _SHORTEST = 8  # characters; hiding less would hide ordinary words
 
@@ -25,11 +26,11 @@ def hide(text: str, secrets: Iterable[str]) -> str:
 def hide_in_line(line: str, hiding: Callable[[str], str]) -> str:
     """Return a line of a log as `hiding` makes it: JSON text by text, so that it stays JSON, any other as a whole."""
     try:
-        body = json.loads(line)
-    except (ValueError, RecursionError):
+        body = read_json(line)
+        hidden = _hidden(body, hiding)
+        return line if hidden == body else json.dumps(hidden)
+    except (NotJsonError, RecursionError):  # what can just be read may be nested too deeply for the rest
         return hiding(line)
-    hidden = _hidden(body, hiding)
-    return line if hidden == body else json.dumps(hidden)
 
 
 def _hidden(value: Any, hiding: Callable[[str], str]) -> Any:

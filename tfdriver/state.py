@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tfdriver.errors import TfdriverError
+from tfdriver.outside import read_json
 
 FILE = "terraform.tfstate"
 _VERSION = 4  # since Terraform 0.12
 
 
 class BrokenStateError(Exception):
-    """A state file is empty, cut off, or no state at all."""
+    """A state file is empty, cut off, or no state at all, be it that only Terraform cannot read it."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,10 @@ def parse(data: bytes | str, where: str) -> State:
     where: what to call the file.
     """
     try:
-        body = json.loads(data)
+        body = read_json(data)
         version = body["version"]
+        if type(version) is not int:  # Terraform refuses 4.0
+            raise ValueError("no version")
         resources = tuple(dict(resource) for resource in body.get("resources") or ())
         state = State(str(body.get("lineage", "")), int(body.get("serial", 0)), resources, body)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -93,7 +95,7 @@ def kept_elsewhere(folder: Path) -> str:
 def _noted(folder: Path) -> tuple[str, str]:
     """Return the type of the noted backend and, for a local one, the path it has instead of the usual; '' for none."""
     try:
-        backend = json.loads((folder / ".terraform" / FILE).read_text(encoding="utf-8"))["backend"]
+        backend = read_json((folder / ".terraform" / FILE).read_bytes())["backend"]
         config = backend.get("config") or {}
         return str(backend["type"]), str(config.get("path") or "") if backend["type"] == "local" else ""
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -8,7 +8,6 @@ how a local state is locked: hashicorp/terraform, `internal/states/statemgr` (lo
 from __future__ import annotations
 
 import fcntl
-import json
 import re
 import socket
 from collections.abc import Iterable, Sequence
@@ -19,6 +18,7 @@ from pathlib import Path
 import psutil
 
 from tfdriver.errors import TfdriverError
+from tfdriver.outside import read_json
 from tfdriver.patience import Patience
 from tfdriver.state import FILE, kept_elsewhere
 from tfdriver.wording import moment
@@ -94,7 +94,7 @@ def _unlocked(state: Path) -> bool:
 def _noted(folder: Path) -> StateLock | None:
     """Return what the Terraform that holds the lock of a local state has written beside it."""
     try:
-        said = json.loads((folder / _INFO_FILE).read_text(encoding="utf-8"))
+        said = read_json((folder / _INFO_FILE).read_bytes())
         return _lock(said["ID"], said["Who"], said["Operation"], said["Created"])
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -8,7 +8,6 @@ timeout, no streaming, no interrupting; errors do not raise; `destroy()` sends `
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from tfdriver.events import STOPPING, TEXT, Event, Outcome, follow, outcome, par
 from tfdriver.failure import TerraformError, place, refuse_failed
 from tfdriver.files import private_folder
 from tfdriver.interrupts import Interrupts
+from tfdriver.outside import read_json
 from tfdriver.program import Program
 from tfdriver.redact import hide_in_file, hide_in_line
 
@@ -130,7 +130,7 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         """Plan into the file `saved`, which is removed again, and return what `terraform show -json` says of it."""
         try:
             self._run(name, self.argv("plan", json=IsFlagged, out=str(saved), **options), operation="plan")
-            return dict(json.loads(self._answer("cannot show a plan", "show", "-json", str(saved))))
+            return dict(read_json(self._answer("cannot show a plan", "show", "-json", str(saved))))
         except ValueError as error:
             raise TerraformError("cannot show a plan: its answer is not JSON", where=self.working_dir) from error
         finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from tfdriver import applied, assets, folder, place, recover, state, statelock, timeline, values
 from tfdriver.compositions import REVOKE, Composition, compositions
 from tfdriver.errors import TfdriverError
+from tfdriver.outside import read_json
 from tfdriver.package import zip_folder
 from tfdriver.patience import Patience
 from tfdriver.render import render, tfvars
@@ -106,9 +106,15 @@ class Workspace:
         return folder.write(self.path(composition), files)
 
     def written(self, composition: Composition) -> dict[str, Any]:
-        """Return the values that a composition was last written with, {} if it was not. For one that was checked."""
+        """Return the values that a composition was last written with, {} if it was not. For one that was checked.
+
+        Raises TfdriverError for a file that holds no values: a digest that fits can be put above anything.
+        """
         path = self.path(composition) / VALUES
-        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+        try:
+            return dict(read_json(path.read_bytes())) if path.exists() else {}
+        except (ValueError, TypeError) as error:
+            raise TfdriverError("holds no values", where=str(path), hint="Delete it and run again") from error
 
     def keep_state(self, composition: Composition) -> None:
         """Note where a run is about to change things, and keep the state as it is before: it is rewritten in place."""

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.world import Stage
-from tfdriver import strays, trust
+from tests.unit.builders import DEEP
+from tfdriver import stamp, strays, trust
 from tfdriver.commands.destroy import destroy
+from tfdriver.commands.render import render
 from tfdriver.commands.tighten import tighten
 from tfdriver.commands.up import up
 from tfdriver.errors import Exit, TfdriverError
@@ -285,3 +287,20 @@ def test_import_blocks_of_somebody_else_are_not(stage):
     with pytest.raises(TfdriverError, match="tfdriver did not write"):
         stage.run(up)
     assert theirs.read_text() == "# mine\n"
+
+
+def test_files_with_json_that_python_cannot_read_are_as_broken_as_cut_ones(stage):
+    stage.run(up)
+    (folder(stage) / ".terraform").mkdir()
+    for name in ("terraform.tfstate", ".terraform/terraform.tfstate", ".tfdriver/place.json"):
+        (folder(stage) / name).write_text(DEEP)
+    stage.run(up)
+    assert done(stage)
+
+
+def test_values_that_cannot_be_read_are_named_though_their_digest_fits(stage):
+    stage.run(up)
+    (folder(stage) / "terraform.tfvars.json").write_text(stamp.json_member(DEEP))
+    with pytest.raises(TfdriverError, match="holds no values") as caught:
+        render(stage.project, stage.time.now())
+    assert caught.value.where.endswith("account_a/terraform.tfvars.json")

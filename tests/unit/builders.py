@@ -24,3 +24,5 @@ def spec(*roles: Role) -> Spec:
 
 FOO = role("foo_bar", A, trusts=("bar",))
 BAR = role("bar", B)
+
+DEEP = "[" * 300_000  # JSON nested more deeply than Python reads

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.builders import DEEP
 from tfdriver.events import Changes, outcome, parse_line
 
 VERSION = '{"@level":"info","@message":"Terraform 1.11.4","type":"version","terraform":"1.11.4","ui":"1.2"}'
@@ -62,3 +64,16 @@ def test_every_cut_of_a_line_is_ignored_or_whole():
 @given(st.text())
 def test_garbage_is_ignored(text):
     assert parse_line(text) is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        DEEP,
+        '{"type": "apply_start", "@message": "m", "hook": "h"}',
+        '{"type": "apply_start", "@message": "m", "hook": {"resource": 5}}',
+        '{"type": "apply_complete", "@message": "m", "hook": {"elapsed_seconds": "long"}}',
+    ],
+)
+def test_what_is_no_event_of_terraform_is_ignored(line):
+    assert parse_line(line) is None

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.builders import DEEP
 from tfdriver.errors import TfdriverError
 from tfdriver.lock import locked
 from tfdriver.patience import Patience
@@ -59,6 +60,13 @@ def test_a_run_on_another_host(tmp_path: Path):
         holder(tmp_path, pid=dead_pid(), host="elsewhere")
         assert "on elsewhere)" in refused(tmp_path)
         assert "killed" not in refused(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "[]", DEEP])
+def test_a_run_that_cannot_be_named_still_holds_the_lock(tmp_path: Path, text: str):
+    with locked(tmp_path, "up"):
+        (tmp_path / "compositions/.tfdriver/run.json").write_text(text)
+        assert refused(tmp_path).endswith("it has not said which")
 
 
 def test_who_waits_says_for_whom_once(tmp_path: Path):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.builders import FOO, A
+from tests.unit.builders import DEEP, FOO, A
 from tfdriver import place
 from tfdriver.compositions import Composition, Side
 from tfdriver.errors import TfdriverError
@@ -68,7 +68,7 @@ def test_the_note_counts_wherever_the_state_is_kept(tmp_path, backend):
         check(tmp_path)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"account": "333333333333"}', "null"])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"account": "333333333333"}', "null", DEEP])
 def test_a_broken_note_is_none(tmp_path, text):
     (tmp_path / ".tfdriver").mkdir()
     (tmp_path / ".tfdriver/place.json").write_text(text)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.builders import DEEP
 from tfdriver import recover, state
 from tfdriver.errors import TfdriverError
 
@@ -58,10 +59,27 @@ def test_every_cut_of_a_state_is_broken(folder):
     assert not recover.is_broken(folder)
 
 
-@pytest.mark.parametrize("content", ["[]", "null", "4", '"x"', '{"serial": 1}', '{"version": 4, "serial": "x"}'])
+@pytest.mark.parametrize(
+    "content", ["[]", "null", "4", '"x"', '{"serial": 1}', '{"version": 4, "serial": "x"}', '{"version": 4.0}', DEEP]
+)
 def test_what_is_no_state_is_broken(folder, content):
     put(folder, state=content)
     assert recover.is_broken(folder)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_a_state_that_terraform_cannot_decode_is_broken_and_repaired(folder, encoding):
+    put(folder, before=body(3))
+    (folder / "terraform.tfstate").write_bytes(body(4).encode(encoding))
+    recover.check(folder)
+    assert recover.repair(folder, NOW)
+    assert text(folder) == body(3)
+
+
+def test_a_note_of_a_backend_that_cannot_be_read_is_none(folder):
+    (folder / ".terraform").mkdir()
+    (folder / ".terraform/terraform.tfstate").write_text(DEEP)
+    assert state.noted_backend(folder) == ""
 
 
 @pytest.mark.parametrize(

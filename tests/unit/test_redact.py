@@ -38,6 +38,8 @@ def test_a_line_of_json_stays_one_whatever_is_hidden_in_it(texts):
 
 def test_a_line_that_is_not_touched_stays_as_it_was_written():
     assert hide_in_line('{"a":  1.50}', str) == '{"a":  1.50}'
+    nested = "[" * 600 + f'"{SECRET}"' + "]" * 600  # can be read, but not walked through
+    assert SECRET not in hide_in_line(nested, lambda text: hide(text, [SECRET]))
     assert hide_in_line(f"no JSON {SECRET}", lambda text: hide(text, [SECRET])) == "no JSON (hidden)"
 
 

@@ -1,0 +1,37 @@
+"""Which Terraform is run, and what is said of one that does not tell its version."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.unit.builders import DEEP
+from tfdriver.errors import TfdriverError
+from tfdriver.program import Program, check_version
+
+
+def printing(folder: Path, said: str, then: str = "") -> Program:
+    """A program that prints a text, whatever it is asked."""
+    (folder / "said").write_text(said)
+    path = folder / "terraform"
+    path.write_text(f"#!/bin/sh\ncat {folder}/said\n{then}\n")
+    path.chmod(0o755)
+    return Program((str(path),), "it")
+
+
+def refusal(program: Program) -> str:
+    with pytest.raises(TfdriverError) as caught:
+        check_version(program, {"PATH": "/usr/bin:/bin"})
+    return caught.value.what
+
+
+@pytest.mark.parametrize("version", ["1.6.0", "1.11.4", "1.15.0-beta1", "1.10.0-dev+x.1"])
+def test_a_version_that_is_new_enough(tmp_path, version):
+    assert check_version(printing(tmp_path, json.dumps({"terraform_version": version})), {"PATH": "/bin"}) == version
+
+
+@pytest.mark.parametrize("said", ["", "hello", DEEP, "[]", "{}", '{"terraform_version": 1.6}'])
+def test_no_version_is_said_as_such(tmp_path, said):
+    assert refusal(printing(tmp_path, said)) == "`version -json` gave no version"
