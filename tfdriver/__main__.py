@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 
+from tfdriver.steady import open_missing
+
 
 def main() -> None:
     """Run the command line and exit."""
+    open_missing()
     try:
         from tfdriver.cli import main as run
     except KeyboardInterrupt:

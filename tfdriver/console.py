@@ -24,7 +24,7 @@ from tfdriver.commands.render import Rendered
 from tfdriver.commands.report import Reported
 from tfdriver.commands.sandbox import Fired
 from tfdriver.commands.status import CompositionStatus, Status
-from tfdriver.errors import Exit, TfdriverError
+from tfdriver.errors import Exit, HalfWayError, TfdriverError
 from tfdriver.matrix import complaint, matrix
 from tfdriver.overview import Overview
 from tfdriver.progress import LiveProgress, PlainProgress
@@ -50,16 +50,18 @@ class Output:
         return LiveProgress(self._err) if self._err.is_terminal else PlainProgress(self._err)
 
     def result(self, command: str, value: Any, exit_code: int = 0) -> None:
-        """Print what a command returned."""
+        """Print what a command returned. Raises TfdriverError if it can't be written, though somebody waits for it."""
         if self._as_json:
             data = TypeAdapter(type(value)).dump_python(value, mode="json")
             self._json({"command": command, "exit_code": exit_code, "result": data})
         else:
             self._text(value)
+        self._check_written(exit_code)
 
     def document(self, value: dict[str, Any]) -> None:
-        """Print a JSON document as it is."""
+        """Print a JSON document as it is. Raises as `result`."""
         self._write(json.dumps(value, indent=2) + "\n")
+        self._check_written(Exit.DONE)
 
     def error(self, command: str, error: TfdriverError) -> None:
         """Print an expected failure: one short paragraph on stderr, and JSON on stdout where that was asked for."""
@@ -82,6 +84,12 @@ class Output:
             for phase, words in role.phases.items():
                 console.print(f"    after {phase}: trusts {escape(words)}")
         console.print(f"  compositions: {', '.join(view.compositions)}")
+
+    def _check_written(self, exit_code: int) -> None:
+        if self._stdout.failure:
+            kind = HalfWayError if exit_code == Exit.HALF_WAY else TfdriverError
+            said = f"the result could not be written: {self._stdout.failure.strerror}"
+            raise kind(said, where="stdout", hint="What the command itself did is done")
 
     def _write(self, text: str) -> None:
         self._stdout.write(text)
