@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from json import JSONDecodeError
 from typing import Any, TypeVar
@@ -119,16 +119,19 @@ def _data(path: str | None) -> Loader:
 
 
 class Aws:
-    """AWS as seen through the profiles of a spec's accounts. Safe to use from several threads."""
+    """AWS as seen through the profiles of a spec's accounts. Safe to use from several threads.
 
-    def __init__(self) -> None:
+    secrets: what `hide` hides besides what the profiles have.
+    """
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._lock = threading.Lock()
         self._sessions: dict[str, boto3.Session] = {}
         self._clients: dict[tuple[str, str, str], Any] = {}
-        self._secrets: set[str] = set()
+        self._secrets = set(secrets)
 
     def hide(self, text: str) -> str:
-        """Return a text without the secret keys and session tokens of the profiles used so far."""
+        """Return a text without the secret keys and session tokens of the profiles used so far, and other secrets."""
         with self._lock:
             return redact.hide(text, self._secrets)
 

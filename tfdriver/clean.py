@@ -28,13 +28,17 @@ _SECRETS = tuple(
         (r"://(?:[^/@\s:\"\\]*:[^/@\s\"\\]+|[^/@\s:\"\\]{16,})@", f"://{HIDDEN}@"),
     )
 )
+# A secret key of AWS looks like any 40 characters of base64: it is one where the text speaks of such.
+_B64 = "[A-Za-z0-9/+]"
+_KEY = re.compile(rf"(?<!{_B64})(?={_B64}*[A-Z])(?={_B64}*[a-z])(?={_B64}*[0-9]){_B64}{{40}}(?![A-Za-z0-9/+=])")
+_OF_KEYS = re.compile(r"(?i)key|secret|credential")
 
 
 def without_secrets(text: str) -> str:
     """Return the text without access keys, session tokens, authorization headers and passwords in URLs."""
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
-    return text
+    return _KEY.sub(HIDDEN, text) if _OF_KEYS.search(text) else text
 
 
 def clean(text: str) -> str:

@@ -43,6 +43,7 @@ from tfdriver.halves import Half
 from tfdriver.interrupts import Interrupts
 from tfdriver.operator_policy.statements import Purpose
 from tfdriver.overview import Overview
+from tfdriver.redact import environment_secrets, hide
 from tfdriver.sandbox.faults import FORMAT
 from tfdriver.session import Options, Session, open_session, real_tools
 from tfdriver.spec.model import Spec
@@ -466,7 +467,7 @@ def graph(options: _Global, form: str, file: Path | None, phases: bool, live: bo
         graph_command.Format(form),
         Clock().now(),
         three_phases=phases,
-        live=Aws() if live else None,
+        live=Aws(environment_secrets(os.environ)) if live else None,
     )
     Output(as_json=as_json).result("graph", graph_command.write(drawn, file) if file else drawn)
 
@@ -597,7 +598,7 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         failure = _failure(error)
         if options.verbose:
-            sys.stderr.write(clean(traceback.format_exc()))
+            sys.stderr.write(clean(hide(traceback.format_exc(), environment_secrets(os.environ))))
     except KeyboardInterrupt:
         failure = TfdriverError("stopped by SIGINT")
     Output(as_json="--json" in own).error(options.command, failure)

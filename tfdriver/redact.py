@@ -1,9 +1,10 @@
-"""Keeps credentials out of messages and logs: AWS may repeat them in an error, e.g. in SignatureDoesNotMatch."""
+"""Keeps credentials out of messages and logs: AWS or a provider may repeat them in an error."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -13,11 +14,31 @@ from tfdriver.files import write_whole
 from tfdriver.outside import NotJsonError, read_json
 
 _SHORTEST = 8  # characters; hiding less would hide ordinary words
+# KEY and PASS are whole words of a name, for MONKEY and COMPASS are none; the others may end one, as in PGPASSWORD.
+_SECRET_NAME = re.compile(
+    r"(?i)(?:SECRET|TOKEN|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|(?:^|_)PASS|(?:^|_|API)KEY)S?(?:_|\d|$)"
+)
+# Of such a variable, what says where the secret is, or which, and not the secret itself.
+_OTHER_NAME = re.compile(r"(?i)AWS_ENDPOINT.*|.*_(?:FILE|PATH|DIR|URL|URI|HOST|NAME|TYPE|ARN|REGION|SOCK|COMMAND)")
+# What is said in other places too: a word or a number that is not long, a region, an ARN, a URL, a path (but a secret
+# key of AWS may begin with a slash).
+_NO_SECRET = re.compile(
+    r"[A-Za-z_]{,15}|[0-9]{,15}|[a-z]{2}(?:-[a-z]+){1,2}-[0-9]|arn:.*|[a-z][a-z0-9+.-]*://.*"
+    r"|(?:~|\.\.?)?/(?![A-Za-z0-9/+]{39}$).*",
+    re.DOTALL,
+)
+
+
+def environment_secrets(environ: Mapping[str, str]) -> frozenset[str]:
+    """Return the values of the variables whose names say that they are secrets, but for harmless words."""
+    names = (name for name in environ if _SECRET_NAME.search(name) and not _OTHER_NAME.fullmatch(name))
+    values = {environ[name].strip() for name in names}
+    return frozenset(value for value in values if len(value) >= _SHORTEST and not _NO_SECRET.fullmatch(value))
 
 
 def hide(text: str, secrets: Iterable[str]) -> str:
     """Return the text without the secrets, as they are and as they are in URLs, and without what looks like one."""
-    for secret in secrets:
+    for secret in sorted(secrets, key=len, reverse=True):  # one may be a part of another
         if len(secret) >= _SHORTEST:
             text = text.replace(secret, HIDDEN).replace(quote(secret, safe=""), HIDDEN)
     return without_secrets(text)

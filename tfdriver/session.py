@@ -34,6 +34,7 @@ from tfdriver.patience import Patience
 from tfdriver.place import is_local
 from tfdriver.preflight import check_identities, used_accounts
 from tfdriver.program import Program, check_version, find_program
+from tfdriver.redact import environment_secrets
 from tfdriver.spec.load import load_spec
 from tfdriver.spec.model import Spec
 from tfdriver.telling import Progress
@@ -74,7 +75,7 @@ class Tools:
 
 def real_tools(environ: Mapping[str, str], progress: Progress, interrupts: Interrupts) -> Tools:
     """Return the tools that reach the real world."""
-    aws = Aws()
+    aws = Aws(environment_secrets(environ))
     return Tools(environ, progress, interrupts, aws, Clock(), aws.hide)
 
 

@@ -139,11 +139,11 @@ ENVIRONMENT = {
 
 @pytest.fixture
 def telling(tmp_path: Path):
-    """A world in which AWS repeats in its errors what signed the request."""
+    """A world in which AWS repeats in its errors what signed the request, and what is secret in the environment."""
     project = tmp_path / "foo-bar"
     init(project)
     faults = tmp_path / "faults.yaml"
-    message = " ".join(" ".join(TELLING.values()).split())
+    message = " ".join(" ".join([*TELLING.values(), *ENVIRONMENT.values()]).split())
     error = {"status": 400, "code": "IncompleteSignature", "message": message}
     rules = [
         {"call": "iam:CreateRole", "account": "222222222222", "error": error},

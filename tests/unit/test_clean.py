@@ -31,6 +31,8 @@ TELLING = {
     f"<SessionToken>{TOKEN}</SessionToken>",
     "a line of a credentials file": f"[line 3]: 'aws_secret_access_key {SECRET}\\n'",
     "another": f"aws_secret_access_key = {SECRET}",
+    "a secret key alone": f"the secret {SECRET} is none",
+    "a secret key before its name": f"'{SECRET}' is not a valid key",
     "a token alone": f"token {TOKEN} is malformed",
     "a session's key": f"no such key ASIA{KEY_ID[4:]}",
     "a password in a URL": f"cannot clone https://me:{KEY_ID}-{SECRET.replace('/', '.')}@host/x.git",
@@ -66,6 +68,8 @@ def test_none_comes_through_errors_and_events(text):
         "User: arn:aws:iam::111111111111:user/admin is not authorized to perform: sts:AssumeRole",
         "Parameter validation failed: sessionToken is missing",
         "AROA1234567890ABCDEF is a role",
+        f"no word of what {SECRET[:-3]}abc may be",
+        "the state key da39a3ee5e6b4b0d3255bfef95601890afd80709 and the secret path team/a/b/c/d/e/f/g/h/i/j/k/l/m/n/o",
     ],
 )
 def test_what_is_no_secret_stays(text):

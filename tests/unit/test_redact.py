@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.test_clean import TELLING
-from tfdriver.redact import hide, hide_in_file, hide_in_line
+from tfdriver.redact import environment_secrets, hide, hide_in_file, hide_in_line
 
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 
@@ -21,11 +21,55 @@ SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
         (f"key {SECRET}.", "key (hidden)."),
         (f"{SECRET}{SECRET}", "(hidden)(hidden)"),
         ("X-Amz-Token=wJalrXUtnFEMI%2FK7MDENG%2BbPxRfiCYEXAMPLEKEY&", "X-Amz-Token=(hidden)&"),
+        (f"the longer first: {SECRET}-and-more", "the longer first: (hidden)"),
         ("nothing here, nor in short", "nothing here, nor in short"),
     ],
 )
 def test_secrets_are_hidden_as_they_are_and_in_urls(text, hidden):
-    assert hide(text, [SECRET, "short", ""]) == hidden
+    assert hide(text, [SECRET, f"{SECRET}-and-more", "short", ""]) == hidden
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("GITHUB_TOKEN", "ghp_0123456789"),
+        ("PGPASSWORD", "correct horse battery"),
+        ("DB_PASS", "Tr0ub4dor&3"),
+        ("TF_VAR_db_password", "one-two-three-4"),
+        ("API_KEYS", "a1b2c3d4,e5f6a7b8"),
+        ("APIKEY2", "a1b2c3d4"),
+        ("AWS_SECRET_ACCESS_KEY", f"/{SECRET[1:]}"),
+        ("CREDENTIALS", " a1b2c3d4\n"),
+        ("SSH_PRIVATE_KEY", "-----BEGIN KEY-----\nx"),
+    ],
+)
+def test_what_a_variable_calls_secret_is_one(name, value):
+    assert environment_secrets({name: value}) == {value.strip()}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PATH", "a1b2c3d4"),
+        ("MONKEY", "a1b2c3d4"),
+        ("COMPASS", "a1b2c3d4"),
+        ("KEYBOARD", "a1b2c3d4"),
+        ("TOKENIZERS_PARALLELISM", "a1b2c3d4"),
+        ("TOKEN", "a1b2c3"),
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "localhost:4566"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "credentials-1.ini"),
+        ("GOOGLE_APPLICATION_CREDENTIALS", "/home/me/key-1.json"),
+        ("SSH_KEY", "~/.ssh/id_ed25519"),
+        ("PASSWORD", "terraform"),
+        ("PASSWORD", "aws_iam_role"),
+        ("TOKEN", "20260101"),
+        ("KEY", "us-gov-west-1"),
+        ("KEY", "arn:aws:kms:us-west-2:111111111111:key/a1b2c3d4"),
+        ("TOKEN_SERVER", "https://example.com/a1b2"),
+    ],
+)
+def test_harmless_words_are_not_hidden(name, value):
+    assert environment_secrets({name: value}) == frozenset()
 
 
 @given(st.lists(st.sampled_from([*TELLING.values(), SECRET, '"', "\\", "}", "secret_key=", "\n"]), max_size=6))
