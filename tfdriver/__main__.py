@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import sys
 
+from tfdriver.interrupts import obeyed, stopped_by
 from tfdriver.steady import open_missing
 
 
 def main() -> None:
     """Run the command line and exit."""
     open_missing()
-    try:
-        from tfdriver.cli import main as run
-    except KeyboardInterrupt:
-        sys.exit("error: stopped by SIGINT")
-    run()
+    with obeyed():
+        try:
+            from tfdriver.cli import main as run
+        except KeyboardInterrupt as interrupt:
+            sys.exit(f"error: {stopped_by(interrupt)}")
+        run()
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ from tfdriver.drift import looking
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.exposure import Looker
 from tfdriver.halves import Half
-from tfdriver.interrupts import Interrupts
+from tfdriver.interrupts import Interrupts, stopped_by
 from tfdriver.operator_policy.statements import Purpose
 from tfdriver.overview import Overview
 from tfdriver.redact import environment_secrets, hide
@@ -599,8 +599,8 @@ def run(arguments: list[str]) -> int:
         failure = _failure(error)
         if options.verbose:
             sys.stderr.write(clean(hide(traceback.format_exc(), environment_secrets(os.environ))))
-    except KeyboardInterrupt:
-        failure = TfdriverError("stopped by SIGINT")
+    except KeyboardInterrupt as interrupt:
+        failure = TfdriverError(stopped_by(interrupt))
     Output(as_json="--json" in own).error(options.command, failure)
     return int(failure.exit_code)
 
@@ -636,7 +636,7 @@ def _failure(error: Exception) -> TfdriverError:
         case click.ClickException():
             return TfdriverError(error.format_message().rstrip("."))
         case click.Abort():  # click's word for Ctrl-C
-            return TfdriverError("stopped by SIGINT")
+            return TfdriverError(stopped_by(error.__cause__))
         case OSError():
             return TfdriverError(error.strerror or str(error), where=str(error.filename or ""))
         case _:

@@ -10,7 +10,7 @@ from tfdriver import wording
 from tfdriver.decide import Kind, LiveRole, TrustState
 from tfdriver.driver import Driver
 from tfdriver.errors import HalfWayError, TfdriverError
-from tfdriver.interrupts import InterruptedRunError
+from tfdriver.interrupts import InterruptedRunError, stopped_by
 from tfdriver.observe import Observation
 from tfdriver.spec.model import Spec
 from tfdriver.trust import broad
@@ -56,7 +56,7 @@ def loud_if_refused(driver: Driver, before: Observation) -> Iterator[None]:
         raise
     except KeyboardInterrupt as interrupt:
         with loud(driver, before):
-            raise InterruptedRunError("stopped by SIGINT") from interrupt
+            raise InterruptedRunError(stopped_by(interrupt)) from interrupt
     except TfdriverError:
         with loud(driver, before):
             raise

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP, counted instead of obeyed at once.
+"""Ctrl-C, SIGTERM and SIGHUP, counted instead of obeyed at once while a run is at work.
 
 Terraform runs in a session of its own, so a signal meant for tfdriver never hits it in the middle of a write; the
 driver decides when to pass one on. What this process was started to ignore (by nohup, or as a shell's background job)
@@ -21,6 +21,19 @@ class InterruptedRunError(TfdriverError):
     """The user (or the system) asked the run to stop."""
 
 
+class Stop(KeyboardInterrupt):  # no error: like what it is a kind of
+    """One of the signals came where they are not counted. signal: its name."""
+
+    def __init__(self, signal_name: str) -> None:
+        super().__init__(signal_name)
+        self.signal = signal_name
+
+
+def stopped_by(interrupt: BaseException | None) -> str:
+    """Return what to say of a KeyboardInterrupt: which signal it was."""
+    return f"stopped by {interrupt.signal if isinstance(interrupt, Stop) else 'SIGINT'}"
+
+
 @contextmanager
 def handled(handle: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     """Have the signals that ask to stop handled inside the `with` block, but not those that are ignored.
@@ -34,6 +47,17 @@ def handled(handle: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def obeyed() -> Iterator[None]:
+    """Have SIGTERM and SIGHUP end what is done inside the `with` block as Ctrl-C does. Main thread only."""
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        raise Stop(signal.Signals(number).name)
+
+    with handled(stop):
+        yield
 
 
 class Interrupts:

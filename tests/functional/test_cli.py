@@ -139,18 +139,28 @@ def test_a_folder_that_is_called_like_a_command_is_none(tmp_path, capsys, monkey
     assert json.loads(capsys.readouterr().out)["command"] == "render"
 
 
-def test_ctrl_c_while_it_still_starts_is_no_traceback():
-    code = """if True:
-        import sys, tfdriver.__main__
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_while_it_still_starts_is_one_line(name):
+    code = f"""if True:
+        import signal, sys, tfdriver.__main__
         class Interrupt:
             def find_spec(self, name, *_):
                 if name == "tfdriver.cli":
-                    raise KeyboardInterrupt
+                    signal.raise_signal(signal.{name})
         sys.meta_path.insert(0, Interrupt())
         tfdriver.__main__.main()
     """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (1, "error: stopped by SIGINT\n")
+    assert (done.returncode, done.stderr) == (1, f"error: stopped by {name}\n")
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_before_a_run_is_at_work_is_told(stage, name):
+    program = Path(stage.environ["TFDRIVER_TERRAFORM"])
+    program.write_text(f"#!/bin/sh\nkill -s {name[3:]} $PPID\nexec sleep 30\n")
+    command = [sys.executable, "-m", "tfdriver", "-C", str(stage.project), "up", "--yes"]
+    done = subprocess.run(command, env=stage.environ, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.strip()) == (1, f"error: stopped by {name}")
 
 
 def test_a_failure_is_json_too_where_json_was_asked_for(tmp_path, capsys):

@@ -19,7 +19,7 @@ from tfdriver.commands.tighten import tighten
 from tfdriver.commands.up import up
 from tfdriver.commands.verify import verify
 from tfdriver.errors import Exit, HalfWayError, TfdriverError
-from tfdriver.interrupts import InterruptedRunError
+from tfdriver.interrupts import InterruptedRunError, obeyed
 
 BAR = "arn:aws:iam::222222222222:role/bar"
 ROOT = "arn:aws:iam::222222222222:root"
@@ -499,15 +499,17 @@ def test_ctrl_c_while_the_end_is_looked_at_does_not_lose_the_result(stage):
     assert stage.run(destroy).exit_code is Exit.DONE
 
 
-def test_ctrl_c_before_the_work_begins_says_what_is_in_force(stage):
-    def ctrl_c(_view):
-        raise KeyboardInterrupt
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_before_the_work_begins_says_what_is_in_force(stage, name):
+    def stop(_view):
+        with obeyed():
+            signal.raise_signal(signal.Signals[name])
 
-    with pytest.raises(InterruptedRunError, match=r"stopped by SIGINT\. No account"), stage.session() as session:
-        up(session, ctrl_c)
+    with pytest.raises(InterruptedRunError, match=rf"stopped by {name}\. No account"), stage.session() as session:
+        up(session, stop)
     stage.run(up, tighten=False)
-    with pytest.raises(HalfWayError, match=r"stopped by SIGINT\. In force now"), stage.session() as session:
-        up(session, ctrl_c)
+    with pytest.raises(HalfWayError, match=rf"stopped by {name}\. In force now"), stage.session() as session:
+        up(session, stop)
 
 
 @pytest.mark.parametrize("first", ["up", "verify"])
