@@ -15,6 +15,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from tfdriver import tracked
 from tfdriver.analyzer import analyze
 from tfdriver.aws import Aws, known_regions, profile_region, takes_keys_from_environment
 from tfdriver.calls import Caller
@@ -50,8 +51,8 @@ _ROOM_NEEDED = 20_000_000  # bytes: states, logs and rendered files of a run, wi
 class Options:
     """What a user may set for a run. timeout: seconds per Terraform command; lock_timeout: seconds to wait.
 
-    lint: whether to look for dangerous policies first; errors stop, warnings are told. access_analyzer: whether to ask
-    IAM Access Analyzer too.
+    lint: whether to look for dangerous policies and for states in git first; errors stop, warnings are told.
+    access_analyzer: whether to ask IAM Access Analyzer too.
     """
 
     project: Path
@@ -177,6 +178,8 @@ def open_session(command: str, options: Options, tools: Tools) -> Iterator[Sessi
             workspace.wait_for_states(patience)
             workspace.check()
             workspace.check_place()
+            if options.lint:
+                _tell_tracked(workspace, tools)
             callers = check_identities(spec, tools.aws)
             settings = found.settings(tools, options, (descriptor,))
             arns = {name: caller.arn for name, caller in callers.items()}
@@ -195,6 +198,12 @@ def _tell(tools: Tools, findings: list[Finding]) -> None:
     """Show findings that are warnings. Raises TfdriverError if one is an error."""
     for finding in warnings(findings):
         tools.progress.note(f"warning: {finding}")
+
+
+def _tell_tracked(workspace: Workspace, tools: Tools) -> None:
+    said = tracked.warning(map(workspace.path, workspace.compositions), workspace.spec.root, tools.environ)
+    if said:
+        tools.progress.note(f"warning: {said}")
 
 
 def _check_folder(root: Path) -> None:
