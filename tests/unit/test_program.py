@@ -32,6 +32,41 @@ def test_a_version_that_is_new_enough(tmp_path, version):
     assert check_version(printing(tmp_path, json.dumps({"terraform_version": version})), {"PATH": "/bin"}) == version
 
 
-@pytest.mark.parametrize("said", ["", "hello", DEEP, "[]", "{}", '{"terraform_version": 1.6}'])
+ODD = ("1.9.0\x1b[31m", "1.9.0\n", "1", "1.x", "1.9.\u0660", "v1.9.0", "1.9.0-")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "",
+        "hello",
+        DEEP,
+        "[]",
+        "{}",
+        '{"terraform_version": 1.6}',
+        *(
+            json.dumps({"terraform_version": v})
+            for v in ("1.9.0\x1b[31m", "1.9.0\n", "1", "1.x", "١.٩.٠", "v1.9.0", "1.9.0-")
+        ),
+    ],
+)
 def test_no_version_is_said_as_such(tmp_path, said):
     assert refusal(printing(tmp_path, said)) == "`version -json` gave no version"
+
+
+@pytest.mark.parametrize(
+    ("then", "said"),
+    [
+        ("exit 2", " and ended with exit code 2"),
+        ("echo 'runtime: out of memory.' >&2; exit 2", " and ended with exit code 2: runtime: out of memory"),
+        ("echo 'how\\033[31m odd' >&2", ": how\\x1b[31m odd"),
+        ("echo $TF_TOKEN_x >&2", ": (hidden)"),
+        ("kill -KILL $$", " and was killed by signal 9"),
+        ("yes many words | head -c 1000000 >&2; exit 1", " and ended with exit code 1: " + ("many words " * 50)[:300]),
+    ],
+)
+def test_why_there_is_no_version_is_said(tmp_path, then, said):
+    environ = {"PATH": "/usr/bin:/bin", "TF_TOKEN_x": "a1b2c3d4e5"}
+    with pytest.raises(TfdriverError) as caught:
+        check_version(printing(tmp_path, "", then), environ)
+    assert caught.value.what == f"`version -json` gave no version{said}"
