@@ -27,7 +27,7 @@ def files(stage: Stage) -> dict[str, bytes]:
 
 
 def refused(stage: Stage, command, words: str) -> None:
-    stage.world.change(lambda w: w.update(calls=[]))
+    stage.world.forget_calls()
     before, roles = files(stage), stage.world.data["roles"]
     with pytest.raises(TfdriverError, match=words) as caught:
         stage.run(command)

@@ -47,7 +47,8 @@ def fail(stage: Stage, what: str) -> None:
 
 
 def mend(stage: Stage) -> None:
-    stage.world.change(lambda w: w.update(die={}, fail={}, calls=[]))
+    stage.world.change(lambda w: w.update(die={}, fail={}))
+    stage.world.forget_calls()
 
 
 def ids(stage: Stage) -> dict[str, str]:

@@ -35,7 +35,8 @@ def fail(stage: Stage, what: str, after: int = 0, error: str = "AccessDenied: no
 
 
 def mend(stage: Stage) -> None:
-    stage.world.change(lambda w: w.update(fail={}, calls=[]))
+    stage.world.change(lambda w: w.update(fail={}))
+    stage.world.forget_calls()
 
 
 def forge(stage: Stage, document) -> None:
@@ -385,7 +386,7 @@ def test_plan_refuses_what_up_refuses(stage):
     stage.run(up)
     forge(stage, FOREIGN)
     (stage.project / "compositions/account_a/terraform.tfvars.json").unlink()
-    stage.world.change(lambda w: w.update(calls=[]))
+    stage.world.forget_calls()
     with stage.session("plan") as session, pytest.raises(TfdriverError, match=r"tfdriver would write.*--overwrite"):
         plan(session)
     assert [c[0] for c in stage.world.calls()] == ["version"]

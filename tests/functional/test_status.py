@@ -46,7 +46,7 @@ def test_a_project_before_its_first_up(stage):
 
 def test_after_up_all_is_tight_and_nothing_was_run_or_written(stage):
     stage.run(up)
-    stage.world.change(lambda w: w.update(calls=[]))
+    stage.world.forget_calls()
     before = files(stage)
     found = look(stage)
     assert (state_of(found), codes(found)) == (PairState.TIGHT, (0, 0))
