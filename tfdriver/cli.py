@@ -143,20 +143,26 @@ _ANALYZER = click.option(
     is_flag=True,
     help="Also ask IAM Access Analyzer about the trusts (AWS charges).",
 )
+_OVERWRITE = click.option(
+    "--overwrite",
+    is_flag=True,
+    help="Also replace a trust policy that is not as tfdriver wrote it, or as the spec says.",
+)
 _LOCK = click.option("--lock-timeout", type=_Seconds(), default=None, help="How long to wait for another run.")
 
 
 @cli.command()
 @click.argument("directory", type=_folder(), default=".")
 @_JSON
-def init(directory: Path, as_json: bool) -> None:
+@click.pass_obj
+def init(options: _Global, directory: Path, as_json: bool) -> None:
     """Scaffold a project: tfdriver.yaml and the example's modules.
 
     \b
     Example:
       tfdriver init my-project
     """
-    Output(as_json=as_json).result("init", init_command.init(directory))
+    Output(as_json=as_json).result("init", init_command.init(options.project / directory))
 
 
 @cli.command()
@@ -174,6 +180,7 @@ def render(options: _Global, as_json: bool) -> None:
 
 @cli.command()
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if there are changes, as terraform plan does.")
+@_OVERWRITE
 @_ANALYZER
 @_JSON
 @_TIMEOUT
@@ -182,6 +189,7 @@ def render(options: _Global, as_json: bool) -> None:
 def plan(
     options: _Global,
     detailed_exitcode: bool,
+    overwrite: bool,
     access_analyzer: bool,
     as_json: bool,
     timeout: float | None,
@@ -195,7 +203,7 @@ def plan(
     """
     output = Output(as_json=as_json)
     with _session("plan", options, output, timeout, lock_timeout, access_analyzer=access_analyzer) as session:
-        planned = plan_command.plan(session)
+        planned = plan_command.plan(session, overwrite=overwrite)
     code = Exit.DIFFERENCES if detailed_exitcode and planned.differences else Exit.DONE
     if not as_json:
         output.overview(planned.overview)
@@ -207,6 +215,7 @@ def plan(
 @_YES
 @click.option("--no-tighten", is_flag=True, help="Stop after phase 2, with the broad trust in force (exit code 3).")
 @click.option("--no-verify", is_flag=True, help="Do not verify at the end, as `tfdriver verify` does.")
+@_OVERWRITE
 @_ANALYZER
 @_JSON
 @_TIMEOUT
@@ -217,6 +226,7 @@ def up(
     yes: bool,
     no_tighten: bool,
     no_verify: bool,
+    overwrite: bool,
     access_analyzer: bool,
     as_json: bool,
     timeout: float | None,
@@ -234,14 +244,21 @@ def up(
     confirm = _confirmation(output, yes)
     prove = None if no_verify else verify_command.verify
     with _session("up", options, output, timeout, lock_timeout, access_analyzer=access_analyzer) as session:
-        done = up_command.up(session, confirm, tighten=not no_tighten, prove=prove)
+        done = up_command.up(
+            session,
+            confirm,
+            tighten=not no_tighten,
+            overwrite=overwrite,
+            give_up=None if yes else _giving_up(output),
+            prove=prove,
+        )
     output.result("up", done, done.exit_code)
     return done.exit_code
 
 
 @cli.command()
 @_YES
-@click.option("--overwrite", is_flag=True, help="Also replace a trust policy that tfdriver did not write.")
+@_OVERWRITE
 @click.option("--revoke-sessions", is_flag=True, help="Also end the sessions that were handed out so far.")
 @_JSON
 @_TIMEOUT
@@ -268,7 +285,13 @@ def tighten(
     output = Output(as_json=as_json)
     confirm = _confirmation(output, yes)
     with _session("tighten", options, output, timeout, lock_timeout) as session:
-        done = tighten_command.tighten(session, confirm, overwrite=overwrite, revoke_sessions=revoke_sessions)
+        done = tighten_command.tighten(
+            session,
+            confirm,
+            overwrite=overwrite,
+            revoke_sessions=revoke_sessions,
+            give_up=None if yes else _giving_up(output),
+        )
     output.result("tighten", done, done.exit_code)
     return done.exit_code
 
@@ -569,15 +592,30 @@ def _confirmation(output: Output, yes: bool) -> Callable[[Overview], None]:
 
     def ask(view: Overview) -> None:
         output.overview(view)
-        try:
-            confirmed = yes or click.confirm(view.question, err=True)
-        except click.Abort:
-            sys.stderr.write("\n")  # the terminal shows ^C in the line of the question
-            confirmed = False
-        if not confirmed:
-            raise TfdriverError("not confirmed; nothing was changed")
+        if not yes:
+            _ask(view.question)
 
     return ask
+
+
+def _giving_up(output: Output) -> Callable[[Sequence[str]], None]:
+    """Return how to ask about what would be deleted."""
+
+    def ask(losses: Sequence[str]) -> None:
+        output.losses(losses)
+        _ask("Let Terraform delete that?")
+
+    return ask
+
+
+def _ask(question: str) -> None:
+    try:
+        confirmed = click.confirm(question, err=True)
+    except click.Abort:
+        sys.stderr.write("\n")  # the terminal shows ^C in the line of the question
+        confirmed = False
+    if not confirmed:
+        raise TfdriverError("not confirmed; nothing was changed")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from functools import singledispatchmethod
 from pathlib import Path
 from typing import Any, TextIO, cast
@@ -91,6 +92,12 @@ class Output:
             said = f"the result could not be written: {self._stdout.failure.strerror}"
             raise kind(said, where="stdout", hint="What the command itself did is done")
 
+    def losses(self, losses: Sequence[str]) -> None:
+        """Show what would be deleted, on stderr."""
+        self._err.print("[bold yellow]what was made would be deleted, with what is in it:[/bold yellow]")
+        for loss in losses:
+            self._err.print(f"  {escape(loss)}")
+
     def _write(self, text: str) -> None:
         self._stdout.write(text)
         self._stdout.flush()
@@ -108,12 +115,12 @@ class Output:
         for role in value.roles:
             self._out.print(f"role {role.role} in {role.account} {escape(role.words)}")
         self._out.print(escape(value.summary))
-        for exposure in value.exposures:
-            self._out.print(escape(str(exposure)))
         for revocation in value.revocations:
             self._out.print(escape(str(revocation)))
         if value.verified:
             self._text(value.verified)
+        for exposure in value.exposures:
+            self._out.print(escape(str(exposure)))
         if value.not_verified:
             self._err.print(f"[bold yellow]not verified:[/bold yellow] {escape(value.not_verified)}.")
             self._err.print("All phases are done. Run `tfdriver verify` to see who gets in.")
@@ -244,6 +251,10 @@ def _composition(found: CompositionStatus) -> str:
         parts.append(f"last on {wording.moment(found.last_apply)} by Terraform {found.terraform}")
     if found.provider:
         parts.append(f"aws {found.provider}")
+    if found.current is False:
+        parts.append("not what tfdriver.yaml makes of it now: run `tfdriver up`")
+    if found.applied is not None and found.problem:
+        parts.append(found.problem)
     if found.drift is not None:
         drifted = ", ".join(found.drift.drifted)
         parts.append(found.drift.problem or (f"drifted: {drifted}" if drifted else "no drift"))

@@ -7,7 +7,7 @@ only a role that does not exist may start broad.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -120,19 +120,30 @@ def classify(
 
 
 def _difference(role: Role, wanted: tuple[Role, ...], found: Trust) -> str:
-    """Say in what a trust differs from anything that tfdriver would write for this role, or return ''."""
+    """Say in what a trust differs from anything that tfdriver would write for this role, or return ''.
+
+    That it lets in a whole account comes first then: it matters more than what else is wrong.
+    """
+    differences = list(_differences(role, wanted, found))
+    if differences and found.broad and not found.guard:
+        differences.insert(0, "it trusts a whole account, without a guard")
+    return "; ".join(differences)
+
+
+def _differences(role: Role, wanted: tuple[Role, ...], found: Trust) -> Iterator[str]:
     if found.external_id != role.external_id:
-        return f"its external id is {found.external_id or 'not set'}, the spec says {role.external_id or 'none'}"
+        yield f"its external id is {found.external_id or 'not set'}, the spec says {role.external_id or 'none'}"
     allowed = {r.account.root_arn for r in wanted} if found.broad else {r.arn for r in wanted}
     strangers = sorted(found.principals - allowed - found.dead_ids)
     if strangers:
-        return f"it trusts {', '.join(strangers)}, which the spec does not name"
+        yield f"it trusts {', '.join(strangers)}, which the spec does not name"
     if found.broad and found.until and not found.guard:
-        return "it trusts a whole account until a deadline, without the guard"
+        yield "it has a deadline, which tfdriver never writes without the guard"
     if found.until and not found.broad:
-        return "it has a deadline though it trusts single roles"
+        yield "it has a deadline though it trusts single roles"
     outside = sorted(found.guard - {r.arn for r in wanted})
-    return f"its guard lets in {', '.join(outside)}, which the spec does not name" if outside else ""
+    if outside:
+        yield f"its guard lets in {', '.join(outside)}, which the spec does not name"
 
 
 def opening(state: TrustState, wanted: Iterable[Role], existing: frozenset[str], now: datetime) -> dict[str, Any]:

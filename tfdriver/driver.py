@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 
 from tfdriver import recover, revoke, values
@@ -20,7 +21,7 @@ from tfdriver.failure import TerraformError, together
 from tfdriver.mirror import shares_cache
 from tfdriver.observe import Looks, Observation, observe, side_by_side
 from tfdriver.ownership import is_ours
-from tfdriver.preflight import Identifies, check_identities, refuse, refuse_unread
+from tfdriver.preflight import Identifies, check_identities, refuse, refuse_unread, unwanted
 from tfdriver.revoke import Revocation
 from tfdriver.settle import Waiter, wait_for_roles, wait_until_settled
 from tfdriver.spec.model import Spec
@@ -120,15 +121,18 @@ class Driver:
             push = self._root(composition).push_state
             self._note(recover.push_errored(self._workspace.path(composition), push, self._clock.now()))
 
-    def open(self, seen: Observation) -> list[Step]:
-        """Phase 1: create the trusting roles that do not exist; every other keeps the trust it has."""
+    def open(self, seen: Observation, *, overwrite: bool = False) -> list[Step]:
+        """Phase 1: create the trusting roles that do not exist; every other keeps the trust it has.
+
+        overwrite: also where that is one that tfdriver did not write.
+        """
         absent = {key for key, state in seen.states.items() if state.kind is Kind.ABSENT}
         todo = [c for c in self._side(Side.TRUSTING) if any(role.key in absent for role in c.roles)]
         if not todo:
             return []
         self._progress.phase("phase 1, broad: create the trusting roles")
         try:
-            steps = self._apply(Phase.BROAD, todo, self._opening)
+            steps = self._apply(Phase.BROAD, todo, partial(self._opening, overwrite=overwrite))
         finally:
             for composition in todo:
                 self._close(composition)
@@ -157,8 +161,7 @@ class Driver:
         wanted = {r.key: r for key in keys for r in self.spec.trusted_by(self.spec.roles[key])}
         wait_for_roles(wanted.values(), self._aws, self._waiter)
         seen = self.observe().states
-        unwanted = frozenset({Kind.UNREADABLE} if overwrite else {Kind.UNREADABLE, Kind.FOREIGN})
-        refuse({key: seen[key] for key in keys}, unwanted, _EDITED)
+        refuse({key: seen[key] for key in keys}, unwanted(overwrite=overwrite), _EDITED)
         steps = self._apply(Phase.TIGHTEN, todo, lambda c, _: self._final(c))
         wait_until_settled(keys, lambda: self.observe().states, self._waiter)
         return steps
@@ -191,6 +194,18 @@ class Driver:
     def plan(self, composition: Composition, var_file: Any = None) -> Outcome:
         """Return what apply would do in a composition that was prepared."""
         return self._tell(composition, "plan", lambda: self._root(composition).plan(var_file))
+
+    def losses(self, composition: Composition) -> list[str]:
+        """Return what an apply of a composition that was prepared would delete or replace, in words.
+
+        The policy that revoked sessions is left out: it goes when it has served.
+        """
+        planned = (event for event in self.plan(composition).planned if event.action in ("delete", "replace"))
+        return [
+            f"{composition.name}: {event.action} {event.address}"
+            for event in planned
+            if not event.address.startswith(revoke.ADDRESS)
+        ]
 
     def _side(self, side: Side) -> list[Composition]:
         return [c for c in self._workspace.compositions if c.side is side]
@@ -271,11 +286,11 @@ class Driver:
         if text:
             self._progress.note(text)
 
-    def _opening(self, composition: Composition, existing: frozenset[str]) -> dict[str, Any]:
+    def _opening(self, composition: Composition, existing: frozenset[str], *, overwrite: bool) -> dict[str, Any]:
         """Return the values of phase 1 by what AWS shows at this moment. existing: names of roles known to exist."""
         seen = self.observe()
         states = {role.key: seen.states[role.key] for role in composition.roles}
-        refuse(states, frozenset({Kind.FOREIGN, Kind.UNREADABLE}), "It was not changed; run `tfdriver status`")
+        refuse(states, unwanted(overwrite=overwrite), "It was not changed; run `tfdriver status`")
         refuse_unread(self.spec, seen)
         for state in states.values():
             if state.kind is Kind.ABSENT and state.role.name in existing:

@@ -84,6 +84,13 @@ def write(path: Path, files: Mapping[str, str | bytes]) -> list[str]:
     return sorted([*changed, *(entry.name for entry in stale)])
 
 
+def holds(path: Path, files: Mapping[str, str | bytes]) -> bool:
+    """Whether `write` would have nothing to do. Raises TfdriverError for what can't be read."""
+    if any(entry.name not in files and _is_ours(entry) for entry in _entries(path)):
+        return False
+    return all((path / name).exists() and _read(path / name) == _data(content) for name, content in files.items())
+
+
 def remove(path: Path) -> list[str]:
     """Remove what tfdriver and Terraform left in a folder whose resources are destroyed; return what stays, sorted.
 
@@ -148,13 +155,17 @@ def _read(path: Path) -> bytes:
 
 
 def _write_file(path: Path, content: str | bytes) -> bool:
-    data = content.encode() if isinstance(content, str) else content
+    data = _data(content)
     mode = 0o600 if path.name.endswith(_VALUES) else 0o644
     if path.exists() and _read(path) == data:
         path.chmod(path.stat().st_mode & mode)
         return False
     write_whole(path, data, mode)
     return True
+
+
+def _data(content: str | bytes) -> bytes:
+    return content.encode() if isinstance(content, str) else content
 
 
 def _unlink(entries: list[Path], folder: Path) -> None:

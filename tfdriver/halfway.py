@@ -81,8 +81,9 @@ def _may_trust(spec: Spec, before: TrustState, now: datetime) -> str:
 
 
 def _next(after: Observation) -> str:
-    if any(state.kind is Kind.FOREIGN for state in after.states.values()):
-        return "Run `tfdriver tighten --overwrite` to trust exactly the roles the spec names, or `tfdriver destroy`"
     there = all(isinstance(role, LiveRole) for role in after.trusted.values())
+    if any(state.kind is Kind.FOREIGN for state in after.states.values()):
+        command = "tighten" if there else "up"
+        return f"Run `tfdriver {command} --overwrite` to trust exactly the roles the spec names, or `tfdriver destroy`"
     close = "`tfdriver tighten` to close it at once, " if there else ""
     return f"Run `tfdriver up` again to finish, {close}or `tfdriver destroy` to take everything back"

@@ -53,7 +53,7 @@ class Pair:
 
 _TIGHTEN = "Run `tfdriver tighten`"
 _UP = "Run `tfdriver up`"
-_FOREIGN = "Look at it with `aws iam get-role`; `tfdriver tighten --overwrite` replaces it"
+_FOREIGN = "Look at it with `aws iam get-role`; `tfdriver up --overwrite` makes it what the spec says"
 
 
 def pairs(spec: Spec, seen: Observation, now: datetime) -> tuple[Pair, ...]:

@@ -17,6 +17,7 @@ from tfdriver.compositions import Composition
 from tfdriver.errors import TfdriverError
 from tfdriver.files import private_folder, write_whole
 from tfdriver.outside import read_json
+from tfdriver.spec.model import Account
 from tfdriver.terraform import RUN_FOLDER
 
 FILE = "place.json"
@@ -27,13 +28,24 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 @dataclass(frozen=True)
 class Place:
-    """An account of AWS, or one of that id in a local AWS. account: 12 digits."""
+    """A region of an account of AWS, or of one of that id in a local AWS. account: 12 digits; region: '' if unknown."""
 
     account: str
     local: bool
+    region: str = ""
 
     def __str__(self) -> str:
         return f"account {self.account}{' of a sandbox' if self.local else ''}"
+
+    def is_elsewhere(self, here: Place) -> bool:
+        """Whether what is in this place is not found from another, `here`."""
+        same_region = self.region in ("", here.region)
+        return (self.account, self.local) != (here.account, here.local) or not same_region
+
+
+def place_of(account: Account, *, local: bool) -> Place:
+    """Return where an account's compositions are applied. local: as `is_local` says."""
+    return Place(account.id, local, account.region)
 
 
 def is_local(environ: Mapping[str, str]) -> bool:
@@ -67,7 +79,8 @@ def check(compositions: Iterable[tuple[Composition, Path]], *, local: bool) -> N
     local: as `is_local` says. Raises TfdriverError.
     """
     found = [
-        (composition, _there(folder, Place(composition.account.id, local))) for composition, folder in compositions
+        (composition, _there(folder, place_of(composition.account, local=local)))
+        for composition, folder in compositions
     ]
     elsewhere = [(composition, there) for composition, there in found if there is not None]
     if elsewhere:
@@ -80,13 +93,13 @@ def _there(folder: Path, here: Place) -> Place | None:
     try:
         found = state.read(folder)
     except state.BrokenStateError:  # it will be put right from its copy
-        return noted if noted != here else None
-    if state.kept_elsewhere(folder):
-        return noted if noted != here else None
-    if found is None or not found.managed:
+        return noted if noted and noted.is_elsewhere(here) else None
+    if not state.kept_elsewhere(folder) and (found is None or not found.managed):
         return None
-    if noted is not None and noted != here:
+    if noted is not None and noted.is_elsewhere(here):
         return noted
+    if found is None:
+        return None
     accounts = {account for arn in found.role_arns() for account in arn.split(":")[4:5]} - {here.account}
     return Place(min(accounts), noted.local if noted else False) if accounts else None
 
@@ -101,18 +114,26 @@ def _noted(folder: Path) -> Place | None:
 def _refusal(elsewhere: list[tuple[Composition, Place]], *, local: bool, of: int) -> TfdriverError:
     """Return what to say: of the first, and of all others that the same is to be done about. of: how many there are."""
     first, there = elsewhere[0]
+    here = place_of(first.account, local=local)
     names = [composition.name for composition, other in elsewhere if other.local is there.local]
     folders = " and ".join(f"compositions/{name}" for name in names)
-    if there.local:
+    if there.local and not local:
         left = "compositions/" if len(names) == of else folders
         hint = f"If that sandbox is gone, delete {left}, which is all that is left of it, and run again"
-    elif local:
+    elif local and not there.local:
         hint = "Work in the sandbox on a copy of the project without its folder compositions/"
     else:
-        hint = f"Put the old id back and run `tfdriver destroy` first; if nothing is left there, delete {folders}"
+        old = "id" if there.account != here.account else f"region, {there.region},"
+        hint = f"Put the old {old} back and run `tfdriver destroy` first; if nothing is left there, delete {folders}"
     return TfdriverError(
-        f"the state lists resources in {there}, this run is for {Place(first.account.id, local)}: "
+        f"the state lists resources in {_words(there, here)}, this run is for {_words(here, there)}: "
         "it would forget them, or take what has the same names for them",
         where=folders,
         hint=hint,
     )
+
+
+def _words(place: Place, other: Place) -> str:
+    """Return a place in words that tell it from the other."""
+    same_account = (place.account, place.local) == (other.account, other.local)
+    return f"{place}, {place.region}" if same_account else str(place)

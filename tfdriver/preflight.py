@@ -45,6 +45,11 @@ def check_identities(spec: Spec, aws: Identifies, accounts: Iterable[Account] | 
     return callers
 
 
+def unwanted(*, overwrite: bool) -> frozenset[Kind]:
+    """Return the kinds of trust that stop a run. overwrite: whether it may replace a trust that is not ours."""
+    return frozenset({Kind.UNREADABLE} if overwrite else {Kind.UNREADABLE, Kind.FOREIGN})
+
+
 def refuse(states: Mapping[str, TrustState], kinds: frozenset[Kind], hint: str) -> None:
     """Raise TfdriverError for the first role whose trust is of one of `kinds`."""
     for state in states.values():

@@ -23,6 +23,7 @@ from tfdriver.settle import Waiter
 from tfdriver.spec.model import Role
 
 POLICY = "AWSRevokeOlderSessions"
+ADDRESS = "aws_iam_role_policy.revoke_older_sessions"  # as templates/optional/revoke.tf.j2 has it
 _HOUR = 3600  # IAM's default for a role's longest session, in seconds
 _LONGEST = timedelta(hours=12)  # what IAM lets that be at most
 

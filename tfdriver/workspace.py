@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tfdriver import applied, assets, folder, place, recover, state, statelock, timeline, values
+from tfdriver import applied, assets, folder, place, recover, revoke, state, statelock, timeline, values
 from tfdriver.compositions import REVOKE, Composition, compositions
 from tfdriver.errors import TfdriverError
 from tfdriver.outside import read_json
@@ -105,6 +106,17 @@ class Workspace:
             files[IMPORTS] = import_blocks(strays)
         return folder.write(self.path(composition), files)
 
+    def is_current(self, composition: Composition, now: datetime) -> bool:
+        """Whether what lies on disk is what the spec, templates and modules make now. now: UTC.
+
+        Raises TfdriverError for a bad template, or for files as `check` does.
+        """
+        path = self.path(composition)
+        kept = revoke.noted(self.written(composition), now)
+        files = self.files(composition, values.final(self.spec, composition, revoke_before=kept))
+        folder.check(path, files.keys())
+        return folder.holds(path, files)
+
     def written(self, composition: Composition) -> dict[str, Any]:
         """Return the values that a composition was last written with, {} if it was not. For one that was checked.
 
@@ -119,7 +131,7 @@ class Workspace:
     def keep_state(self, composition: Composition) -> None:
         """Note where a run is about to change things, and keep the state as it is before: it is rewritten in place."""
         recover.keep(self.path(composition))
-        place.note(self.path(composition), place.Place(composition.account.id, self.local))
+        place.note(self.path(composition), place.place_of(composition.account, local=self.local))
 
     def has_state(self, composition: Composition) -> bool:
         """Whether the composition's state lists any resource, or that cannot be told from here."""

@@ -99,9 +99,10 @@ def difference(world: dict, values: dict, destroy: bool) -> list[tuple[str, str]
     there, known = world["roles"], [*listed(), *to_import(values)]
     if destroy:
         return [("delete", arn) for arn in listed() if arn in there]
+    gone = [("delete", arn) for arn in listed() if arn in there and arn not in wanted(values)]
     new = [("create", arn) for arn in wanted(values) if arn not in there or arn not in known]
     changed = [arn for arn, role in wanted(values).items() if arn in there and differs(there[arn], role)]
-    return new + [("update", arn) for arn in changed if arn in known]
+    return gone + new + [("update", arn) for arn in changed if arn in known]
 
 
 def differs(there: dict, role: dict) -> bool:

@@ -589,6 +589,51 @@ def test_what_cannot_be_read_at_the_end_counts_as_open(stage):
     assert "may trust account 222222222222, only as role/bar, until" in done.in_force
 
 
+def edit_spec(stage: Stage, old: str, new: str) -> None:
+    spec = stage.project / "tfdriver.yaml"
+    assert old in spec.read_text()
+    spec.write_text(spec.read_text().replace(old, new))
+
+
+def test_a_trusted_role_that_was_renamed_is_let_in_by_up_overwrite_and_never_broadly(stage):
+    stage.run(up)
+    edit_spec(stage, "module: team_b_bar_app", "module: team_b_bar_app\n    name: bar2")
+    with pytest.raises(TfdriverError, match=r"the spec does not name.*`tfdriver up --overwrite`: it opens nothing"):
+        stage.run(up)
+    with pytest.raises(TfdriverError, match=r"does not exist, or cannot be read\. Run `tfdriver up --overwrite`"):
+        stage.run(tighten, overwrite=True)
+    seen = []
+    stage.progress.phase = lambda _title: seen.append(trusted(stage))
+    assert stage.run(up, overwrite=True).exit_code is Exit.DONE
+    assert trusted(stage) == trust.Trust(frozenset({"arn:aws:iam::222222222222:role/bar2"}))
+    assert not any(found.broad for found in seen if found)
+
+
+def test_what_would_be_deleted_is_asked_about_before_anything_is_changed(stage):
+    stage.run(up)
+    edit_spec(stage, "module: team_b_bar_app", "module: team_b_bar_app\n    name: bar2")
+    asked = []
+
+    def give_up(losses):
+        asked.extend(losses)
+        raise TfdriverError("not confirmed")
+
+    before = stage.world.data["roles"]
+    with pytest.raises(TfdriverError, match="not confirmed"):
+        stage.run(up, overwrite=True, give_up=give_up)
+    assert asked == ["account_b: delete aws_iam_role.bar"]
+    assert stage.world.data["roles"] == before
+    stage.run(up, overwrite=True, give_up=asked.append)
+    assert "bar2" in {role["name"] for role in stage.world.data["roles"].values()}
+
+
+@pytest.mark.parametrize("command", [up, tighten])
+def test_nobody_is_asked_where_nothing_would_be_deleted(stage, command):
+    stage.run(up, tighten=False)
+    stage.run(command, give_up=pytest.fail)
+    assert trusted(stage) == EXACT
+
+
 def test_an_open_policy_that_nobody_here_wrote_and_that_cannot_be_read_any_more_is_loud(stage):
     stage.run(up)
     forge(stage, FOREIGN)

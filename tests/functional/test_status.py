@@ -130,6 +130,35 @@ def test_drift_that_could_not_be_looked_for_is_not_taken_for_none(stage):
     assert codes(found) == (0, 1)
 
 
+@pytest.mark.parametrize(
+    ("file", "old", "new", "stale"),
+    [
+        ("tfdriver.yaml", "read_capacity: 5", "read_capacity: 6", ["account_a", "account_b"]),
+        ("tfdriver.yaml", "project: foo-bar", "project: renamed", ["account_a", "account_b"]),
+        ("modules/team_b_bar_app/lambda/handler.py", "import json", "import json  # edited", ["account_b"]),
+        ("modules/team_a_foo_ddb/main.tf", "MyPrimaryKey", "AnotherKey", []),
+    ],
+)
+def test_what_was_edited_since_up_is_a_difference(stage, file, old, new, stale):
+    stage.run(up)
+    path = stage.project / file
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    before = files(stage)
+    found = look(stage)
+    assert [c.name for c in found.compositions if c.current is False] == stale
+    assert codes(found) == (0, 2 if stale else 0)
+    assert files(stage) == before
+
+
+def test_a_file_that_would_stop_up_is_said(stage):
+    stage.run(up)
+    (stage.project / "compositions/account_a/z.auto.tfvars").write_text("")
+    found = look(stage)
+    assert "Terraform would obey this file, which tfdriver did not write" in found.compositions[0].problem
+    assert found.compositions[0].current is None
+
+
 def test_the_exposure_is_shown(stage):
     line = {
         "at": "2026-01-01T23:00:00+00:00",

@@ -75,4 +75,25 @@ def test_a_broken_note_is_none(tmp_path, text):
     put_state(tmp_path, FOO.arn)
     check(tmp_path)
     place.note(tmp_path, HERE)
-    assert json.loads((tmp_path / ".tfdriver/place.json").read_text()) == {"account": A.id, "local": False}
+    assert json.loads((tmp_path / ".tfdriver/place.json").read_text()) == {
+        "account": A.id,
+        "local": False,
+        "region": HERE.region,
+    }
+
+
+def test_another_region_of_the_same_account(tmp_path):
+    place.note(tmp_path, Place(A.id, False, "eu-west-1"))
+    put_state(tmp_path, FOO.arn)
+    with pytest.raises(TfdriverError) as caught:
+        check(tmp_path)
+    assert "in account 111111111111, eu-west-1, this run is for account 111111111111, us-west-2" in caught.value.what
+    assert caught.value.hint.startswith("Put the old region, eu-west-1, back and run `tfdriver destroy` first")
+
+
+def test_a_note_from_before_regions_were_noted(tmp_path):
+    place.note(tmp_path, Place(A.id, False))
+    put_state(tmp_path, FOO.arn)
+    check(tmp_path)
+    place.note(tmp_path, Place(A.id, False, A.region))
+    assert json.loads((tmp_path / ".tfdriver/place.json").read_text())["region"] == "us-west-2"

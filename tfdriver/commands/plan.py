@@ -49,12 +49,12 @@ class Planned:
         return any(phase.changes for phase in self.phases)
 
 
-def plan(session: Session) -> Planned:
+def plan(session: Session, *, overwrite: bool = False) -> Planned:
     """Return what each phase of `up` would change. Writes the compositions, changes nothing in AWS.
 
-    Raises TfdriverError where `up` would refuse to begin, before anything is written.
+    overwrite: as for `up`. Raises TfdriverError where `up` would refuse to begin, before anything is written.
     """
-    refuse_to_start(session)
+    refuse_to_start(session, overwrite=overwrite)
     driver, workspace = session.driver, session.workspace
     with session.at_work(stopped="Nothing was changed in AWS"):
         driver.prepare(workspace.compositions)

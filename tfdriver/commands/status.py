@@ -10,7 +10,7 @@ from pathlib import Path
 from tfdriver import applied, timeline
 from tfdriver.compositions import Composition
 from tfdriver.drift import Drift
-from tfdriver.errors import Exit
+from tfdriver.errors import Exit, TfdriverError
 from tfdriver.exposure import Looker, Uses
 from tfdriver.halves import Half, SeenHalves, halves
 from tfdriver.observe import Observation, observe, side_by_side
@@ -26,6 +26,7 @@ class CompositionStatus:
     """A composition. applied: None if it can't be told; last_apply: UTC, when its state was last written.
 
     resources: how many it manages; problem: why something can't be told, or ''; drift: None if not looked for.
+    current: whether its files are what `render` makes now, None if that can't be told.
     """
 
     name: str
@@ -38,6 +39,7 @@ class CompositionStatus:
     provider: str
     problem: str = ""
     drift: Drift | None = None
+    current: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Status:
     def unseen(self) -> bool:
         """Whether something asked for could not be seen."""
         return any(pair.state is PairState.UNREADABLE for pair in self.pairs) or any(
-            c.applied is None or (c.drift is not None and bool(c.drift.problem)) for c in self.compositions
+            c.applied is None or c.problem or (c.drift is not None and bool(c.drift.problem)) for c in self.compositions
         )
 
     @property
@@ -67,14 +69,15 @@ class Status:
         """Whether something that was seen is not as `up` leaves it."""
         fine = (PairState.TIGHT, PairState.UNREADABLE)
         return any(pair.state not in fine for pair in self.pairs) or any(
-            c.applied is False or (c.drift is not None and bool(c.drift.drifted)) for c in self.compositions
+            c.applied is False or c.current is False or (c.drift is not None and bool(c.drift.drifted))
+            for c in self.compositions
         )
 
     def exit_code(self, *, detailed: bool) -> Exit:
         """Return the exit code.
 
         1 if no account at all could be seen. With detailed, as in `terraform plan`: 2 if something that was seen is not
-        tight, not applied or drifted; else 1 if something could not be seen; else 0.
+        tight, not applied, not as the spec says now or drifted; else 1 if something could not be seen; else 0.
         """
         if all(half.problem for half in self.accounts):
             return Exit.FAILED
@@ -112,7 +115,7 @@ def status(
     for not looking.
     """
     spec, workspace, now = sight.spec, sight.workspace, sight.now
-    found = [_composition(workspace, composition) for composition in workspace.compositions]
+    found = [_composition(workspace, composition, now) for composition in workspace.compositions]
     if look_for_drift is not None:
         unseen = {half.account for half in sight.accounts.values() if half.problem}
         found = _with_drift(workspace, found, unseen, look_for_drift)
@@ -122,8 +125,14 @@ def status(
     return Status(spec.project, now, accounts, pairs(spec, sight.roles, now), tuple(found), exposures, uses)
 
 
-def _composition(workspace: Workspace, composition: Composition) -> CompositionStatus:
+def _composition(workspace: Workspace, composition: Composition, now: datetime) -> CompositionStatus:
     found = applied.read(workspace.path(composition))
+    current, problem = None, found.problem
+    if found.applied is not False:
+        try:
+            current = workspace.is_current(composition, now)
+        except (TfdriverError, OSError) as error:
+            problem = problem or str(error).rstrip(".")
     return CompositionStatus(
         composition.name,
         composition.account.name,
@@ -133,7 +142,8 @@ def _composition(workspace: Workspace, composition: Composition) -> CompositionS
         found.at,
         found.terraform,
         found.provider,
-        found.problem,
+        problem,
+        current=current,
     )
 
 

@@ -107,8 +107,9 @@ def _role(key: str, shape: RoleShape, account: Account, used: ModuleUse, project
 def generated_id(project: str, trusting: Role) -> str:
     """Return the external id that `generate` means for a trusting role.
 
-    It follows from the project's name and the role's ARN, so that every run, on every machine, has the same one and
-    none has to be kept. That an outsider could work it out does no harm: an external id is not a secret, it tells apart
-    the roles that one trusted role assumes (IAM user guide, id_roles_create_for-user_externalid).
+    It follows from the project's name, the account's id and the role's key, so that every run, on every machine, has
+    the same one, also when the role gets another name or path, and none has to be kept. That an outsider could work it
+    out does no harm: an external id is not a secret, it tells apart the roles that one trusted role assumes (IAM user
+    guide, id_roles_create_for-user_externalid).
     """
-    return str(uuid.uuid5(_EXTERNAL_IDS, f"{project}\n{trusting.arn}"))
+    return str(uuid.uuid5(_EXTERNAL_IDS, f"{project}\n{trusting.account.id}\n{trusting.key}"))

