@@ -46,7 +46,7 @@ _BAD_KEYS = ("InvalidClientTokenId", "UnrecognizedClientException", "SignatureDo
 def known_regions() -> Mapping[str, str]:
     """Return partition by region, for all regions that the installed botocore knows."""
     session = botocore.session.Session(_NO_FILES)
-    session.register_component("data_loader", _data(None))
+    session.register_component("data_loader", _data(session.get_config_variable("data_path")))
     return {
         region: partition
         for partition in session.get_available_partitions()

@@ -16,7 +16,7 @@ _IS = r"([\"'\\]*\s*(?:[:=>]|\\u003[de])\s*[\"'\\]*)"  # Terraform's JSON has \u
 _SECRETS = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
-        (r"AWS4-HMAC-SHA256[^\n\"\\]*?Signature=[0-9A-Fa-f]+", HIDDEN),
+        (r"AWS4-HMAC-SHA256[^\n\"\\]{,1000}?Signature=[0-9A-Fa-f]+", HIDDEN),
         (rf"(?i)\b(Credential|Signature)={_VALUE}", rf"\1={HIDDEN}"),
         (rf"(?i)((?:x-amz-)?security-token|(?:aws_)?session_?token){_IS}{_VALUE}", rf"\1\2{HIDDEN}"),
         (rf"(?i)((?:aws_)?secret_?(?:access_?)?key){_IS}{_VALUE}", rf"\1\2{HIDDEN}"),

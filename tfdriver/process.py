@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import IO
 
 from tfdriver.interrupts import Interrupts
+from tfdriver.redact import LONGEST_LINE
 
 _POLL = (0.005, 0.05)  # seconds between two looks, at first and at most: a short command is not waited for in vain
+_PART = 1024 * 1024  # bytes read between two looks for a signal
 _GRACE_IN_FLIGHT = 5.0  # an IAM call lasts under a second; interrupting one loses track of what it made
 _GRACE_STOPPING = 60.0
 
@@ -54,6 +56,8 @@ def run(
 ) -> Finished:
     """Run a job to its end, calling `on_line` with each line of its stdout, and `tell` with what stopping it takes.
 
+    Lines longer than LONGEST_LINE are none of Terraform's, and are passed over.
+
     busy: whether it is in the middle of something that is better finished before it is interrupted. The first request
     to stop, or the timeout, sends SIGINT once it is not busy (or after 5 s); a second request sends it again at once;
     what is left of its process group after it ended is killed. Raises OSError if it cannot be started; what `on_line`
@@ -78,11 +82,11 @@ def run(
             follow = _Follower(log.read, on_line)
             pause, longest = _POLL
             while process.poll() is None:
-                follow.step()
+                behind = follow.step()
                 stopper.step()
-                time.sleep(pause)
+                time.sleep(0 if behind else pause)
                 pause = min(pause * 1.5, longest)
-            follow.step(last=True)
+            follow.end()
     finally:
         _reap_group(process)
     if follow.error:
@@ -92,23 +96,44 @@ def run(
 
 
 class _Follower:
-    """Splits what a growing file yields into lines."""
+    """Splits what a growing file yields into lines, a part at a time; passes over lines longer than LONGEST_LINE."""
 
-    def __init__(self, read: Callable[[], bytes], on_line: Callable[[str], None]) -> None:
+    def __init__(self, read: Callable[[int], bytes], on_line: Callable[[str], None]) -> None:
         self._read = read
         self._on_line = on_line
-        self._rest = b""
+        self._rest = bytearray()
+        self._too_long = False
         self.error: Exception | None = None
 
-    def step(self, *, last: bool = False) -> None:
-        *lines, self._rest = (self._rest + self._read()).split(b"\n")
-        if last and self._rest:
-            lines.append(self._rest)
-        for line in lines:
-            try:
-                self._on_line(line.decode("utf-8", errors="replace"))
-            except Exception as error:
-                self.error = self.error or error
+    def step(self) -> bool:
+        """Read what there is, but no more than a part; return whether there may be more."""
+        part = self._read(_PART)
+        *ends, rest = part.split(b"\n")
+        for end in ends:
+            self._add(end)
+            self._tell()
+        self._add(rest)
+        return len(part) == _PART
+
+    def end(self) -> None:
+        """Read all that is left, and the last line, which may lack its end."""
+        while self.step():
+            pass
+        if self._rest:
+            self._tell()
+
+    def _add(self, piece: bytes) -> None:
+        self._too_long = self._too_long or len(self._rest) + len(piece) > LONGEST_LINE
+        self._rest = bytearray() if self._too_long else self._rest + piece
+
+    def _tell(self) -> None:
+        line, told = self._rest.decode("utf-8", errors="replace"), not self._too_long
+        self._rest, self._too_long = bytearray(), False
+        try:
+            if told:
+                self._on_line(line)
+        except Exception as error:
+            self.error = self.error or error
 
 
 class _Stopper:

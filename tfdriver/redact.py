@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from urllib.parse import quote
 
 from tfdriver.clean import HIDDEN, without_secrets
 from tfdriver.files import write_whole
 from tfdriver.outside import NotJsonError, read_json
 
+LONGEST_LINE = 1024 * 1024  # bytes of a log's line that are looked into; Terraform's longest are some kilobytes
 _SHORTEST = 8  # characters; hiding less would hide ordinary words
 # KEY and PASS are whole words of a name, for MONKEY and COMPASS are none; the others may end one, as in PGPASSWORD.
 _SECRET_NAME = re.compile(
@@ -66,11 +67,32 @@ def _hidden(value: Any, hiding: Callable[[str], str]) -> Any:
 
 
 def hide_in_file(path: Path, hiding: Callable[[str], str]) -> None:
-    """Let `hiding` rewrite the lines of a private log if it changes any; nothing if there is no such file."""
+    """Let `hiding` rewrite the lines of a private log if it changes any; nothing if there is no such file.
+
+    Of a line longer than LONGEST_LINE nothing is kept: to look for secrets in it would take minutes.
+    """
     try:
-        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+        with path.open("rb") as file:
+            lines = list(_lines(file))
     except FileNotFoundError:
         return
-    hidden = "\n".join(hide_in_line(line, hiding) for line in text.split("\n"))
-    if hidden != text:
-        write_whole(path, hidden.encode(errors="surrogateescape"), mode=0o600)
+    hidden = [_rewritten(line, hiding) for line in lines]
+    if hidden != lines:
+        write_whole(path, b"\n".join(hidden), mode=0o600)
+
+
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    """Yield the lines without their ends, of the long ones no more than shows that they are; the last has no end."""
+    line = b"\n"
+    while line.endswith(b"\n"):
+        line = rest = file.readline(LONGEST_LINE + 2)
+        while len(rest) == LONGEST_LINE + 2 and not rest.endswith(b"\n"):
+            rest = file.readline(LONGEST_LINE + 2)
+            line = line[: LONGEST_LINE + 1] + rest[-1:]
+        yield line.removesuffix(b"\n")
+
+
+def _rewritten(line: bytes, hiding: Callable[[str], str]) -> bytes:
+    if len(line) > LONGEST_LINE:
+        return f"{HIDDEN}: a line of more than {LONGEST_LINE} bytes".encode()
+    return hide_in_line(line.decode(errors="surrogateescape"), hiding).encode(errors="surrogateescape")

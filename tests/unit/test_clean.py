@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from tfdriver.calls import AwsError
 from tfdriver.clean import clean, without_secrets
 from tfdriver.errors import TfdriverError
 from tfdriver.events import outcome, parse_line
+from tfdriver.redact import LONGEST_LINE
 
 KEY_ID = "AKIAIOSFODNN7EXAMPLE"
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -97,3 +99,13 @@ def test_cleaning_again_changes_nothing_and_everything_can_be_printed(text):
     assert clean(once) == once
     once.encode()
     assert "\x1b" not in once
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["a", "/", "key a,", "secret_key", "://a", "AWS4-HMAC-SHA256", "aws_secret_access_key ", "token=:"],
+)
+def test_the_longest_text_takes_seconds_whatever_it_says(part):
+    began = time.process_time()
+    without_secrets(part * (LONGEST_LINE // len(part)))
+    assert time.process_time() - began < 15

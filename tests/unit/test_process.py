@@ -12,6 +12,7 @@ import pytest
 
 from tfdriver.interrupts import InterruptedRunError, Interrupts
 from tfdriver.process import Job, run
+from tfdriver.redact import LONGEST_LINE
 from tfdriver.sandbox.command import run_command
 from tfdriver.sandbox.run import Sandbox
 
@@ -42,6 +43,33 @@ def test_lines_come_as_they_are_and_the_log_is_private(tmp_path):
     assert lines == ["a", "b"]
     assert (finished.code, finished.stderr.strip(), finished.interrupted) == (3, "oops", False)
     assert (tmp_path / "out.jsonl").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_line_that_is_too_long_is_passed_over_and_those_around_it_are_not(tmp_path):
+    code = f"print('a'); print('x' * {LONGEST_LINE}); print('y' * {3 * LONGEST_LINE + 1}); print('b', end='')"
+    _, lines = go(job(tmp_path, code))
+    assert [line[:1] + str(len(line)) for line in lines] == ["a1", f"x{LONGEST_LINE}", "b1"]
+
+
+def test_a_signal_is_heard_while_a_program_prints_without_end(tmp_path):
+    interrupts, lines = Interrupts(), 0
+
+    def on_line(_line: str) -> None:
+        nonlocal lines
+        lines += 1
+        if lines == 1:
+            interrupts.request()
+
+    code = """if True:
+        import sys
+        try:
+            while True:
+                sys.stdout.write("x" * 1_000_000 + chr(10))
+        except KeyboardInterrupt:
+            pass
+    """
+    finished, _ = go(job(tmp_path, code, timeout=60), interrupts, on_line)
+    assert (finished.interrupted, finished.code) == (True, 0)
 
 
 def test_it_sees_only_the_environment_given(tmp_path):

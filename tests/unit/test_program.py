@@ -44,7 +44,7 @@ ODD = ("1.9.0\x1b[31m", "1.9.0\n", "1", "1.x", "1.9.\u0660", "v1.9.0", "1.9.0-")
         "[]",
         "{}",
         '{"terraform_version": 1.6}',
-        *(json.dumps({"terraform_version": v}) for v in ("1.9.0\x1b[31m", "1.9.0\n", "1", "1.x", "v1.9.0", "1.9.0-")),
+        *(json.dumps({"terraform_version": odd}) for odd in ODD),
     ],
 )
 def test_no_version_is_said_as_such(tmp_path, said):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.test_clean import TELLING
-from tfdriver.redact import environment_secrets, hide, hide_in_file, hide_in_line
+from tfdriver.redact import LONGEST_LINE, environment_secrets, hide, hide_in_file, hide_in_line
 
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 
@@ -85,6 +85,18 @@ def test_a_line_that_is_not_touched_stays_as_it_was_written():
     nested = "[" * 600 + f'"{SECRET}"' + "]" * 600  # can be read, but not walked through
     assert SECRET not in hide_in_line(nested, lambda text: hide(text, [SECRET]))
     assert hide_in_line(f"no JSON {SECRET}", lambda text: hide(text, [SECRET])) == "no JSON (hidden)"
+
+
+@pytest.mark.parametrize(
+    "length", [LONGEST_LINE - 1, LONGEST_LINE, LONGEST_LINE + 1, LONGEST_LINE + 2, 3 * LONGEST_LINE]
+)
+@pytest.mark.parametrize("end", ["", "\n", "\nafter\n"])
+def test_of_a_line_that_is_too_long_nothing_is_kept(tmp_path, length, end):
+    log = tmp_path / "log"
+    log.write_text(f"before\n{'x' * length}{end}")
+    hide_in_file(log, str)
+    kept = "x" * length if length <= LONGEST_LINE else f"(hidden): a line of more than {LONGEST_LINE} bytes"
+    assert log.read_text() == f"before\n{kept}{end}"
 
 
 def test_a_file_is_rewritten_privately_and_only_if_it_must_be(tmp_path):
