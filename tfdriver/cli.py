@@ -61,7 +61,7 @@ class _Seconds(click.ParamType[float]):
         text = str(value)
         factor = {"s": 1, "m": 60, "h": 3600}.get(text[-1:], 0)
         number = text[:-1] if factor else text
-        if not number.isdigit() or not 0 < int(number) * (factor or 1) <= 86400:
+        if not (number.isascii() and number.isdigit()) or not 0 < int(number) * (factor or 1) <= 86400:
             self.fail(f"{text!r} is not a duration like 90s, 5m or 1h, up to 24h", param, ctx)
         return float(int(number) * (factor or 1))
 
@@ -110,7 +110,7 @@ class _Group(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
-        near = difflib.get_close_matches(name, self.list_commands(ctx), n=1)
+        near = difflib.get_close_matches(name.lower(), self.list_commands(ctx), n=1)
         if name not in self.commands and near and not name.startswith("-"):
             ctx.fail(f"No such command {name!r}. Did you mean {near[0]!r}?")
         found = super().resolve_command(ctx, args)

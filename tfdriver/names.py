@@ -108,6 +108,8 @@ def external_id(text: str) -> Reason | None:
     """Check an external id: 2 to 1224 letters, digits or `_+=,.@:/-`. Source: STS API, AssumeRole, ExternalId."""
     if not text:
         return Reason("the external id is empty", "Leave `external_id:` out for none, or write `generate`")
+    if text.lower() == "generate" != text:
+        return Reason(f"external id {shown(text)} is no secret", "Write `generate`, in small letters, to have one made")
     if not _EXTERNAL_ID_MIN <= len(text) <= _EXTERNAL_ID_MAX:
         return Reason(f"the external id has {len(text)} characters", "AWS allows 2 to 1224")
     if "${" in text:

@@ -37,6 +37,9 @@ def render(composition: Composition, templates: Path | Sequence[Path], optional:
     environment = _environment(folders)
     context = _context(composition)
     extra = sorted({path.name.removesuffix(_SUFFIX) for f in folders for path in f.glob("*.tf" + _SUFFIX)} - {*FILES})
+    if odd := next((name for name in extra if not name.isprintable()), None):
+        hint = "Give it a name without line breaks or other control characters"
+        raise TfdriverError(f"there is a template with the name {odd + _SUFFIX!r}", where="templates", hint=hint)
     texts = {name: _render_file(environment, name + _SUFFIX, context) for name in (*FILES, *extra)}
     texts |= {name: _render_file(environment, f"optional/{name}{_SUFFIX}", context) for name in optional}
     return {name: stamp.comment("\n" + text) for name, text in texts.items() if text.strip()}

@@ -59,7 +59,10 @@ def test_what_the_readme_says_make_does_is_what_ci_runs():
     ("arguments", "words"),
     [
         (["upp"], "Did you mean 'up'"),
+        (["UP"], "Did you mean 'up'"),
         (["up", "--yse"], "--yes"),
+        (["up", "--yess"], "--yes"),
+        (["up", "--timeout", "\u0661m", "--yes"], "not a duration"),
         (["--json", "up"], "no option --json here. It comes after the command: `tfdriver up --json`"),
         (["--timeout", "3"], "It comes after the command: `tfdriver plan --timeout`"),
         (["up", "-v"], "no option -v here. It comes before the command: `tfdriver -v up`"),

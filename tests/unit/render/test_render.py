@@ -152,3 +152,10 @@ def test_a_template_that_cannot_be_had_is_named(tmp_path: Path, spoil: Callable[
     spoil(folder)
     with pytest.raises(TfdriverError, match=said):
         render(EXAMPLE_TRUSTING, folder)
+
+
+def test_a_template_with_a_line_break_in_its_name_is_refused_on_one_line(tmp_path: Path) -> None:
+    folder = templates_in(tmp_path / "t", **{"a\nb": "locals {}"})
+    with pytest.raises(TfdriverError, match=r"the name 'a\\nb\.tf\.j2'") as caught:
+        render(EXAMPLE_TRUSTING, [folder, TEMPLATES])
+    assert "\n" not in str(caught.value)

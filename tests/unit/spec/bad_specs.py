@@ -469,6 +469,13 @@ LINES = [
         ('"*"', "letters"),
     ),
     Line(
+        "external id that is to be generated, in other letters",
+        15,
+        "    trusts: [worker]\n    external_id: Generate",
+        "16: roles.writer.external_id",
+        ("Generate", "`generate`"),
+    ),
+    Line(
         "external id a placeholder",
         15,
         "    trusts: [worker]\n    external_id: ${X}",
