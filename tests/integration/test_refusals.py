@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import World, make_world
+from tests.integration.conftest import TFDRIVER, World, make_world
 
 pytestmark = pytest.mark.integration
 
@@ -145,6 +145,10 @@ def test_no_provider_to_be_had_is_said_before_anything_is_created(world: World, 
 
 
 def test_a_poisoned_environment_changes_nothing(world: World, tmp_path: Path):
+    hostile = tmp_path / "hostile"
+    hostile.mkdir()
+    note = f"import sys; open({str(hostile / 'ran')!r}, 'a').write(sys.orig_argv[1] + chr(10))\n"
+    (hostile / "sitecustomize.py").write_text(note)
     poison = {
         "TF_CLI_ARGS_apply": "-destroy",
         "TF_WORKSPACE": "other",
@@ -153,11 +157,13 @@ def test_a_poisoned_environment_changes_nothing(world: World, tmp_path: Path):
         "AWS_PROFILE": "nobody",
         "AWS_ACCESS_KEY_ID": "AKIAPOISONPOISONPOIS",
         "AWS_SECRET_ACCESS_KEY": "poison-secret",
-        "PYTHONPATH": str(tmp_path),
+        "PYTHONPATH": str(hostile),
     }
     up = world.tfdriver("up", "--yes", "--no-verify", **poison)
     assert up.returncode == 0, up.stderr
     assert "TF_CLI_ARGS_apply" in up.stderr
     assert "poison-secret" not in up.stderr + up.stdout
     assert not (tmp_path / "elsewhere").exists()
+    # Python itself obeys PYTHONPATH before any line of ours runs; what we start, be it Terraform in Python, does not.
+    assert (hostile / "ran").read_text().splitlines() == [str(TFDRIVER)]
     assert world.trusted() == ["arn:aws:iam::222222222222:role/bar"]
