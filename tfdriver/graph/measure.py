@@ -31,25 +31,35 @@ class Font:
         return sum(_advance(char, self.mono) for char in text) * self.size * weight
 
     def shorten(self, text: str, room: float) -> str:
-        """Return `text`, or as much of it as fits into `room` pixels with an ellipsis at its end."""
-        if self.width(text) <= room:
-            return text
-        while text and self.width(text + ELLIPSIS) > room:
-            text = text[:-1]
-        return text + ELLIPSIS
+        """Return `text`, or as much of its beginning and its end as fits into `room` pixels around an ellipsis.
+
+        What tells names apart is often at their ends: those of one project begin alike.
+        """
+        kept, cut = len(text), text
+        while kept and self.width(cut) > room:
+            kept -= 1
+            cut = text[: kept - kept // 2] + ELLIPSIS + text[len(text) - kept // 2 :]
+        return cut
 
     def wrap(self, text: str, room: float, most: int = 99) -> list[str]:
-        """Return `text` in at most `most` lines of `room` pixels, broken at spaces; what is too long is cut."""
+        """Return `text` in at most `most` lines of `room` pixels, broken at spaces; a word that is too long is cut in
+        its middle, and what does not fit into the last line at its end.
+        """
         lines: list[str] = []
         words = text.split()
         while words and len(lines) < most:
             line = words.pop(0)
             while words and self.width(f"{line} {words[0]}") <= room:
                 line += f" {words.pop(0)}"
-            lines.append(line)
+            lines.append(self.shorten(line, room))
         if words:
-            lines[-1] += f" {' '.join(words)}"
-        return [self.shorten(line, room) for line in lines]
+            lines[-1] = self._clip(f"{lines[-1]} {words[0]}", room)
+        return lines
+
+    def _clip(self, text: str, room: float) -> str:
+        while text and self.width(text + ELLIPSIS) > room:
+            text = text[:-1]
+        return text + ELLIPSIS
 
 
 def _advance(char: str, mono: bool) -> float:

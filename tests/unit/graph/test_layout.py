@@ -99,12 +99,12 @@ def test_accounts_that_trust_each_other_crosswise_are_untangled():
     assert [box.box.account for box in layout(build(of, None, NOW)).trusted] == ["acc4", "acc3"]
 
 
-def test_long_names_are_cut_and_short_ones_are_not():
+def test_long_names_are_cut_in_the_middle_and_short_ones_are_not():
     font = Font(14, mono=True)
     assert font.shorten("bar", 200) == "bar"
-    cut = font.shorten("b" * 64, 200)
-    assert cut.endswith(ELLIPSIS)
-    assert font.width(cut) <= 200 < font.width(cut + "b" * 2)
+    cuts = [font.shorten("role_" + "b" * 54 + end, 200) for end in ("_read", "_send")]
+    assert [(cut[:5], cut[-5:], cut.count(ELLIPSIS)) for cut in cuts] == [("role_", "_read", 1), ("role_", "_send", 1)]
+    assert all(font.width(cut) <= 200 < font.width(cut + "b" * 2) for cut in cuts)
 
 
 @given(st.text("ab c", max_size=60), st.floats(30, 300), st.integers(1, 4))
