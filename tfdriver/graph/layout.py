@@ -1,7 +1,8 @@
 """Where everything goes: trusted accounts left, trusting accounts right, a row of its own for each edge. Pure; no I/O.
 
 Each edge arrives at its trusting role in a row of its own, and its label stands in that row, in a lane that no curve
-enters: so no line crosses a label. The same graph always gets the same layout.
+enters: so no line crosses a label. Without labels, rows are just high enough for an arrow. The same graph always gets
+the same layout.
 """
 
 from __future__ import annotations
@@ -10,39 +11,37 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from statistics import mean
 
+from tfdriver.graph.labels import PAD, Label, labels
 from tfdriver.graph.measure import Font
 from tfdriver.graph.model import Box, Edge, Graph
 from tfdriver.graph.places import Layout, PlacedBox, PlacedEdge, PlacedRole, Rect, Text
 
 ACCOUNT, ROLE, SMALL = Font(14, bold=True), Font(14, mono=True), Font(11.5)
-STATE, DETAIL = Font(12, bold=True), Font(11)
-LINE, DETAIL_LINE = 16, 14  # from one line of text to the next
-PAD = 12
+LINE = 16  # from one line of text to the next
 
-_BOX_MIN, _BOX_MAX = 150, 300
-_DETAIL_MAX, _DETAIL_LINES = 210, 3
+_BOX_MIN, _BOX_MAX = 140, 260
 _HEADER = 34
 _CHIP, _MISSING_CHIP = 34, 48
-_ROW = 34
 _GAP = 22
-_CURVES_MIN, _CURVES_MAX = 44, 150
+_CURVES_MIN, _CURVES_MAX, _CURVES_BARE = 44, 150, 300
 _ARROW = 30
 
 
-def layout(graph: Graph) -> Layout:
-    """Return where everything in a graph goes."""
+def layout(graph: Graph, at_least: float = 0) -> Layout:
+    """Return where everything in a graph goes. at_least: how wide it is to be, if it does not need more."""
     graph = _untangled(graph)
-    arrivals = _arrivals(graph)
+    arrivals, said = _arrivals(graph), labels(graph)
     left, right = _column_width(graph.trusted), _column_width(graph.trusting)
-    curves = min(_CURVES_MAX, max(_CURVES_MIN, 12 * len(graph.edges)))
-    lane = max((_pill_width(edge) for edge in graph.edges), default=0)
-    heights = {key: sum(_row(edge) for edge in edges) for key, edges in arrivals.items()}
+    lane = max((label.width for label in said.values()), default=0)
+    wanted = min(_CURVES_MAX if lane else _CURVES_BARE, max(_CURVES_MIN, 12 * len(graph.edges)))
+    curves = max(wanted, at_least - left - lane - _ARROW - right)
+    heights = {key: sum(said[edge].row for edge in edges) for key, edges in arrivals.items()}
     x_right = left + curves + lane + _ARROW
     sources = _stack(graph.trusted, 0, left, {})
     targets = _stack(graph.trusting, x_right, right, heights)
     height = max((column[-1].rect.bottom for column in (sources, targets) if column), default=0)
     sources, targets = _centred(sources, height), _centred(targets, height)
-    edges = _edges(arrivals, _starts(sources), targets, left + curves, lane)
+    edges = _edges(arrivals, said, _starts(sources), targets, left + curves + lane)
     return Layout(graph, x_right + right, height, sources, targets, edges)
 
 
@@ -91,19 +90,7 @@ def _column_width(boxes: Iterable[Box]) -> float:
 
 
 def _about(box: Box) -> list[str]:
-    return [f"{box.account_id} · {box.region}", *(["trusted as a whole"] if box.open else [])]
-
-
-def _pill_width(edge: Edge) -> float:
-    return max(STATE.width(edge.state), *map(DETAIL.width, _detail(edge)), 0) + 2 * PAD
-
-
-def _detail(edge: Edge) -> list[str]:
-    return DETAIL.wrap(edge.detail, _DETAIL_MAX, _DETAIL_LINES)
-
-
-def _row(edge: Edge) -> float:
-    return _ROW + DETAIL_LINE * len(_detail(edge))
+    return [box.account_id, box.region, *(["trusted as a whole"] if box.open else [])]
 
 
 def _stack(boxes: Iterable[Box], x: float, wide: float, heights: Mapping[str, float]) -> tuple[PlacedBox, ...]:
@@ -160,20 +147,20 @@ def _starts(sources: Iterable[PlacedBox]) -> dict[tuple[bool, str], tuple[float,
 
 def _edges(
     arrivals: Mapping[str, list[Edge]],
+    said: Mapping[Edge, Label],
     starts: Mapping[tuple[bool, str], tuple[float, float]],
     targets: Iterable[PlacedBox],
-    x_lane: float,
-    lane: float,
+    lane_end: float,
 ) -> tuple[PlacedEdge, ...]:
+    lane = max((label.width for label in said.values()), default=0)
     placed = []
     for role in (role for box in targets for role in box.roles):
         edges = arrivals[role.node.key]
-        y = role.rect.middle - sum(_row(edge) for edge in edges) / 2
+        y = role.rect.middle - sum(said[edge].row for edge in edges) / 2
         for edge in edges:
-            x1, y1 = starts[edge.whole, edge.source]
-            wide, tall = _pill_width(edge), _row(edge) - 8
-            y += _row(edge)
-            y2 = y - _row(edge) / 2
-            pill = Rect(x_lane + lane - wide, y2 - tall / 2, wide, tall)
-            placed.append(PlacedEdge(edge, x1, y1, x_lane, y2, role.rect.x, pill, tuple(_detail(edge))))
+            label, (x1, y1) = said[edge], starts[edge.whole, edge.source]
+            y += label.row
+            y2 = y - label.row / 2
+            pill = Rect(lane_end - label.width, y2 - label.height / 2, label.width, label.height)
+            placed.append(PlacedEdge(edge, x1, y1, lane_end - lane, y2, role.rect.x, label.lines, pill))
     return tuple(placed)

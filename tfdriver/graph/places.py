@@ -65,7 +65,7 @@ class PlacedBox:
 class PlacedEdge:
     """An edge: a curve from (x1, y1) to (x2, y2), then straight on to (end, y2), through its label on `pill`.
 
-    detail: the label's lines below the state, the last one cut off if there is more to say.
+    detail: the label's lines below the state; None if there is no label, and no pill to see.
     """
 
     edge: Edge
@@ -74,8 +74,8 @@ class PlacedEdge:
     x2: float
     y2: float
     end: float
+    detail: tuple[str, ...] | None
     pill: Rect
-    detail: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from tests.unit.builders import role, spec
 from tests.unit.graph.cases import ALL, EXAMPLE, NOW, SEEN
 from tfdriver.graph.build import build, phases
-from tfdriver.graph.layout import ACCOUNT, DETAIL, PAD, ROLE, SMALL, layout
+from tfdriver.graph.labels import DETAIL, PAD
+from tfdriver.graph.layout import ACCOUNT, ROLE, SMALL, layout
 from tfdriver.graph.measure import ELLIPSIS, Font
 from tfdriver.spec.model import Account
 
@@ -56,9 +57,9 @@ def check(graph):
     assert all(apart(a, b) for a, b in combinations([*pills, *(box.rect for box in boxes)], 2))
     for edge in placed.edges:
         assert all(edge.x1 <= edge.x2 <= pill.x + 0.01 for pill in pills)  # curves end before the lane of the labels
-        assert edge.pill.y < edge.y2 < edge.pill.bottom
+        assert edge.pill.y <= edge.y2 <= edge.pill.bottom
         assert edge.pill.right < edge.end
-        assert all(DETAIL.width(line) <= edge.pill.width - 2 * PAD + 0.01 for line in edge.detail)
+        assert all(DETAIL.width(line) <= edge.pill.width - 2 * PAD + 0.01 for line in edge.detail or ())
     for box in boxes:
         room = box.rect.width - 2 * PAD
         assert ACCOUNT.width(box.name.shown) <= room
@@ -97,6 +98,13 @@ def test_accounts_that_trust_each_other_crosswise_are_untangled():
     a, b, c, d = (Account(n, n[-1] * 12, n, "us-west-2", "aws") for n in ("acc1", "acc2", "acc3", "acc4"))
     of = spec(role("x", a, trusts=("q",)), role("y", b, trusts=("p",)), role("p", c), role("q", d))
     assert [box.box.account for box in layout(build(of, None, NOW)).trusted] == ["acc4", "acc3"]
+
+
+def test_a_layout_is_stretched_between_its_columns():
+    narrow, wide = layout(build(EXAMPLE, None, NOW)), layout(build(EXAMPLE, None, NOW), 900)
+    assert (wide.width, layout(build(EXAMPLE, None, NOW), 10)) == (900, narrow)
+    assert [box.rect.right for box in wide.trusting] == [900]
+    assert wide.trusted == narrow.trusted
 
 
 def test_long_names_are_cut_in_the_middle_and_short_ones_are_not():
