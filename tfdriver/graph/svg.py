@@ -146,15 +146,16 @@ def _legend(graphs: Sequence[Graph], y: float, room: float) -> tuple[str, float]
     """Return what the lines mean, one state below the other, and the y below that."""
     used = {edge.state for graph in graphs for edge in graph.edges}
     parts: list[str] = []
-    for state in EdgeState:
-        if state in used:
-            middle = y + (LINE + 4) * len(parts)
-            line = element("path", {"class": "edge", "d": f"M{_MARGIN} {middle:.1f}h{_SAMPLE}"})
-            words = f"{state}: {MEANING[state]}"
-            shown = Text(SMALL.shorten(words, room - _SAMPLE - PAD), words)
-            label = _text(shown, _MARGIN + _SAMPLE + PAD, middle + 4, SMALL, "soft")
-            parts.append(element("g", {"class": state_class(state)}, line, label))
-    return "\n".join(parts), y + (LINE + 4) * max(0, len(parts) - 1) + 8
+    for state in (state for state in EdgeState if state in used):
+        sample = element("path", {"class": "edge", "d": f"M{_MARGIN} {y:.1f}h{_SAMPLE}"})
+        lines = SMALL.wrap(f"{state}: {MEANING[state]}", room - _SAMPLE - PAD)
+        labels = []
+        for line in lines:
+            labels.append(_text(Text(line, line), _MARGIN + _SAMPLE + PAD, y + 4, SMALL, "soft"))
+            y += LINE
+        parts.append(element("g", {"class": state_class(state)}, sample, *labels))
+        y += 4
+    return "\n".join(parts), y - LINE + 4
 
 
 def _text(words: Text, x: float, y: float, font: Font, colour: str = "", *, titled: bool = True) -> str:

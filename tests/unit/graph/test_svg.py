@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.builders import A, B, role, spec
-from tests.unit.graph.cases import EXAMPLE, NOW
+from tests.unit.builders import BAR, FOO, A, B, role, spec
+from tests.unit.graph.cases import EXAMPLE, NOW, observation
+from tfdriver import trust
 from tfdriver.graph.build import build, phases
+from tfdriver.graph.model import MEANING, EdgeState
 from tfdriver.graph.svg import abreast, svg
 
 
@@ -43,3 +45,10 @@ def test_a_long_title_is_cut_in_its_middle():
     of = replace(EXAMPLE, project="first" + "-" * 90 + "last")
     (shown,) = re.findall(r"</title>(first-+…-+last)</text>", svg([build(of, None, NOW)]))
     assert len(shown) < 60
+
+
+def test_the_legend_of_a_narrow_picture_is_wrapped_and_not_cut():
+    drawn = svg([build(EXAMPLE, observation(EXAMPLE, {"foo_bar": trust.broad(FOO, [BAR], NOW)}), NOW)])
+    legend = drawn[drawn.rindex('<g class="s-broad">') :]
+    words = " ".join(re.findall(r">([^<]+)</text>", legend))
+    assert words == f"{EdgeState.BROAD}: {MEANING[EdgeState.BROAD]}"
