@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from markupsafe import Markup, escape
 
 from tfdriver.commands.status import Status
 from tfdriver.exposure import Uses
@@ -16,6 +19,9 @@ from tfdriver.verify.model import Verdict
 from tfdriver.wording import moment
 
 _LONG = 120  # seconds, from which on tenths do not matter
+_WORD = 20  # characters that fit into any column
+_LONG_WORD = re.compile(rf"\S{{{_WORD + 1},}}")
+_PART, _PART_OF_NAME = re.compile(r"[^/:]*[/:]+|[^/:]+"), re.compile(r"[^_.,=@-]*[_.,=@-]+|[^_.,=@-]+")
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,8 @@ def html(report: Report) -> str:
         "iso": lambda text: moment(datetime.fromisoformat(text)) if text else "",
         "span": span,
         "uses": report.status.uses or (),
-        "passed": Verdict.PASSED,
+        "breakable": breakable,
+        "is_policy": is_policy,
     }
     return page("report.html.j2", context)
 
@@ -44,6 +51,26 @@ def html(report: Report) -> str:
 def span(seconds: float) -> str:
     """Return a time span in words: `9.4 s`, `1 h 30 min`."""
     return f"{seconds:.1f} s" if seconds < _LONG else duration(timedelta(seconds=round(seconds)))
+
+
+def breakable(words: str) -> Markup:
+    """Return text as HTML in which long words, as ARNs are, may be broken: between their parts, if these are short."""
+    found, end = Markup(), 0
+    for word in _LONG_WORD.finditer(words):
+        found += escape(words[end : word.start()]) + Markup("<wbr>").join(_parts(word[0]))
+        end = word.end()
+    return found + escape(words[end:])
+
+
+def _parts(word: str) -> Iterator[str]:
+    for part in _PART.findall(word):
+        for piece in _PART_OF_NAME.findall(part) if len(part) > _WORD else [part]:
+            yield from (piece[at : at + _WORD] for at in range(0, len(piece), _WORD))
+
+
+def is_policy(said: str) -> bool:
+    """Whether what a check saw is a policy document, which the page shows in a section of its own."""
+    return said.startswith("{")
 
 
 def summary(report: Report) -> Iterator[Line]:

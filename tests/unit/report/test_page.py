@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.unit.builders import BAR, FOO
 from tests.unit.report.cases import NASTY, T0, checks, report
 from tfdriver import trust
-from tfdriver.report.page import html, span, summary
-from tfdriver.verify.model import Verdict
+from tfdriver.report.page import breakable, html, is_policy, span, summary
+from tfdriver.verify.model import Evidence, Verdict
 
-VOID = {"meta", "br", "img", "link", "input", "hr"}
+VOID = {"meta", "br", "wbr", "img", "link", "input", "hr"}
 BROAD = trust.broad(FOO, [BAR], T0)
 
 
@@ -84,6 +88,43 @@ def test_what_was_verified_is_shown_with_its_evidence():
         assert words in text
     assert "Not run; tfdriver report --verify runs it" not in text
     assert "Not run; tfdriver report --verify runs it" in Page(html(report())).text
+
+
+def test_only_what_was_seen_to_be_wrong_is_marked_as_wrong():
+    text = Page(html(report(verified=checks(*Verdict)))).text
+    for words in ("✓ passed", "✗ failed", "? inconclusive"):
+        assert words in text
+    assert '<span class="mark unknown">? inconclusive</span>' in html(report(verified=checks(Verdict.INCONCLUSIVE)))
+
+
+def test_a_policy_is_named_as_evidence_and_not_repeated():
+    found = checks(Verdict.PASSED)
+    seen = replace(found.checks[0], evidence=Evidence(said='{"Statement":["as-seen"]}; {"Statement":[]}'))
+    text = Page(html(report(verified=replace(found, checks=(seen,))))).text
+    assert "IAM's document is under Policies" in text
+    assert "as-seen" not in text
+    assert not is_policy("AccessDenied: {}")
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("arn:aws:iam::1:role/p/foo_bar", "arn:|aws:|iam::|1:|role/|p/|foo_bar"),
+        ("foo_bar, and/or: b", "foo_bar, and/or: b"),
+        ("the_name_of_a_role_that_is_long", "the_|name_|of_|a_|role_|that_|is_|long"),
+        ("b" * 45, f"{'b' * 20}|{'b' * 20}|bbbbb"),
+        ("<b> <iiiiiiiiiiiiii>/<iiiii>", "&lt;b&gt; &lt;iiiiiiiiiiiiii&gt;/|&lt;iiiii&gt;"),
+    ],
+)
+def test_long_words_may_be_broken_between_their_parts(words, found):
+    assert breakable(words) == found.replace("|", "<wbr>")
+
+
+@given(st.text("ab_:/-. <&\n", max_size=80))
+def test_what_may_be_broken_loses_nothing(words):
+    broken = breakable(words)
+    assert unescape(broken.replace("<wbr>", "")) == words
+    assert all(len(unescape(part)) <= 20 for part in re.split(r"<wbr>|\s", broken))
 
 
 def test_versions_times_and_what_could_not_be_told():
