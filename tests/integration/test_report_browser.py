@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import zlib
+from dataclasses import replace
 from html import escape, unescape
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,20 @@ def test_it_fits_and_can_be_read(browser, tmp_path, width, scheme):
     worst = min(found["colours"], key=lambda colour: contrast(colour, found["background"]))
     assert contrast(worst, found["background"]) >= 4.5, worst
     assert found["svg"] > 200
+
+
+@pytest.mark.parametrize("width", [400, 790])
+@pytest.mark.parametrize("name", ["b" * 64, "role_" * 12 + "last"])
+def test_the_longest_names_widen_nothing(browser, tmp_path, width, name):
+    told = report(verified=checks(Verdict.PASSED))
+    window = replace(told.status.exposures[0], role=name, trusted=f"account_b, only {name}")
+    pairs = tuple(replace(pair, trusted_arn=f"{BAR.arn}{name}") for pair in told.status.pairs)
+    changes = (replace(told.changes[0], role=name),)
+    page = report_page.html(
+        replace(told, changes=changes, status=replace(told.status, exposures=(window,), pairs=pairs))
+    )
+    found = measured(browser, tmp_path, page, width, "light")
+    assert (found["page"], found["outside"]) == (width, 0)
 
 
 def test_on_paper_it_is_light_whatever_the_screen_is(browser, tmp_path):
