@@ -238,7 +238,12 @@ class Driver:
         self._tell(composition, "init", self._root(composition).init)
 
     def _tell(self, composition: Composition, action: str, do: Callable[[], Outcome]) -> Outcome:
-        return tell(self._progress, self._clock, composition.name, action, do, lambda done: str(done.changes or ""))
+        def words(done: Outcome) -> str:
+            if done.changes is None:
+                return ""
+            return done.changes.planned if action == "plan" else str(done.changes)
+
+        return tell(self._progress, self._clock, composition.name, action, do, words)
 
     def _apply(self, phase: Phase, compositions: list[Composition], values_of: ValuesOf) -> list[Step]:
         self._terraform.interrupts.check()

@@ -48,6 +48,11 @@ class Changes:
         """Whether nothing changed."""
         return not (self.added or self.changed or self.removed)
 
+    @property
+    def planned(self) -> str:
+        """The same, in words, of what is yet to be done."""
+        return f"{self.added} to add, {self.changed} to change, {self.removed} to remove"
+
     def __str__(self) -> str:
         return f"{self.added} added, {self.changed} changed, {self.removed} removed"
 

@@ -690,3 +690,18 @@ def test_verify_reads_a_state_elsewhere_with_the_users_own_cli_configuration(sta
     assert "not logged in" in happened()
     stage.environ["TF_CLI_CONFIG_FILE"] = str(config)
     assert "not logged in" not in happened()
+
+
+def test_ctrl_c_at_the_second_question_is_obeyed_at_once(stage):
+    stage.run(up)
+    edit_spec(stage, "module: team_b_bar_app", "module: team_b_bar_app\n    name: bar2")
+    before = stage.world.data["roles"]
+
+    def ctrl_c(_losses):
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        raise TfdriverError("not confirmed")
+
+    with pytest.raises(TfdriverError, match="not confirmed"):
+        stage.run(up, overwrite=True, give_up=ctrl_c)
+    assert stage.world.data["roles"] == before

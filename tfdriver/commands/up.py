@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from tfdriver.compositions import Composition
 from tfdriver.errors import Exit, TfdriverError
+from tfdriver.interrupts import obeyed
 from tfdriver.observe import side_by_side
 from tfdriver.overview import Overview
 from tfdriver.ownership import refuse_strangers
@@ -42,7 +43,8 @@ def show_losses(
         return
     applied = [c for c in compositions if session.workspace.has_state(c)]
     if lost := [loss for found in side_by_side(session.driver.losses, applied) for loss in found]:
-        give_up(lost)
+        with obeyed():  # while a person is asked, and nothing is at work, Ctrl-C is not to be counted
+            give_up(lost)
 
 
 def up(
