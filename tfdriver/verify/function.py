@@ -91,6 +91,9 @@ def _outcome(check: Check, told: dict[str, Any]) -> Outcome:
     if answer.code == _UNTRIED:
         return Outcome(Kind.UNTRIED, answer.message)
     found = outcome.from_answer(answer, answer.message)
+    if found.kind is Kind.DENIED and not answer.request_id:
+        # Every answer of AWS has one, so these words are the function's own: no refusal that anybody could look up.
+        found = replace(found, kind=Kind.UNKNOWN, said=f"no request id of AWS came with it: {found.said}")
     if told["call"] == check.attempt.call:
         return found
     # Another call came first and failed (the role could not be assumed): that says nothing about this one.

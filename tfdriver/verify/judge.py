@@ -28,9 +28,8 @@ def look(check: Check, controls: Mapping[str, Check], outcomes: Outcomes, *, pat
 
 
 def failed_control(check: Check, controls: Mapping[str, Check], outcomes: Outcomes) -> Check | None:
-    """Return the first control of a check that was made and not allowed, None if there is none."""
-    good = (Kind.ALLOWED, Kind.UNTRIED)
-    return next((controls[name] for name in check.controls if outcomes[name].kind not in good), None)
+    """Return the first control of a check that was not seen allowed, be it untried; None if there is none."""
+    return next((controls[name] for name in check.controls if outcomes[name].kind is not Kind.ALLOWED), None)
 
 
 def result(
@@ -68,8 +67,9 @@ def _verdict(
         definite = own.kind is Kind.ALLOWED or (check.expected is Kind.ALLOWED and own.kind is not Kind.UNKNOWN)
         return (Verdict.FAILED if definite else Verdict.INCONCLUSIVE), own.said or str(own.kind)
     if failed is not None:
-        said = outcomes[failed.name].said
-        return Verdict.INCONCLUSIVE, f"says nothing, because of the control: {failed.tried}: {said}"
+        control = outcomes[failed.name]
+        verdict = Verdict.NOT_PROBED if control.kind is Kind.UNTRIED else Verdict.INCONCLUSIVE
+        return verdict, f"says nothing, because of the control: {failed.tried}: {control.said}"
     if held.streak < in_a_row:
         return Verdict.INCONCLUSIVE, f"{own.kind}, but only {held.streak} times in a row"
     often = f", {held.streak} times in a row" if in_a_row > 1 else ""

@@ -70,6 +70,14 @@ def test_a_refusal_counts_for_the_call_that_was_refused():
     assert "sts:AssumeRole came first" in found["control-identity-as-role"].said
 
 
+def test_a_refusal_without_awss_request_id_is_no_answer_of_aws():
+    """A function that catches everything and says AccessDenied proves nothing."""
+    denied = {**OK, "call": "sts:AssumeRole", "ok": False, "code": "AccessDenied", "message": "no", "status": 403}
+    _, found = tried(outcomes(OK, denied | {"request_id": ""}))
+    assert found["assume"].kind is Kind.UNKNOWN
+    assert found["assume"].said == "no request id of AWS came with it: AccessDenied: no"
+
+
 def test_what_the_function_cannot_try_is_untried():
     _, found = tried(outcomes({**OK, "ok": False, "code": "NotTried", "message": "cannot"}))
     assert (found["control-identity"].kind, found["control-identity"].said) == (Kind.UNTRIED, "cannot")

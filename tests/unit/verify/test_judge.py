@@ -80,9 +80,15 @@ def test_what_could_not_be_tried_is_never_passed():
     assert (found.verdict, found.happened) == (Verdict.NOT_PROBED, UNTRIED.said)
 
 
-def test_a_control_that_could_not_be_tried_leaves_the_others():
-    found = judged(FUNCTION, "not-granted dynamodb:Scan", granted_dynamodb_PutItem=UNTRIED)
-    assert found.verdict is Verdict.PASSED
+@pytest.mark.parametrize("control", ["granted_dynamodb_PutItem", "control_identity_as_role"])
+def test_a_refusal_whose_control_could_not_be_tried_is_not_probed(control):
+    found = judged(FUNCTION, "not-granted dynamodb:Scan", 0, **{control: UNTRIED})
+    assert found.verdict is Verdict.NOT_PROBED
+    assert found.happened.endswith(UNTRIED.said)
+    checks = {c.name: c for c in FUNCTION}
+    outcomes = as_expected(FUNCTION, **{control: UNTRIED})
+    looked = judge.look(checks["not-granted dynamodb:Scan"], checks, outcomes, patient=True)
+    assert (looked.good, looked.hopeless) == (False, True)
 
 
 def test_a_refusal_after_the_table_is_gone_says_nothing():
