@@ -242,7 +242,7 @@ def up(
     """
     output = Output(as_json=as_json)
     confirm = _confirmation(output, yes)
-    prove = None if no_verify else verify_command.verify
+    prove = None if no_verify else verify_command.verify_applied
     with _session("up", options, output, timeout, lock_timeout, access_analyzer=access_analyzer) as session:
         done = up_command.up(
             session,

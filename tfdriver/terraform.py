@@ -72,6 +72,11 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         seconds = self._settings.lock_timeout
         return f"{seconds:g}s" if seconds else None
 
+    @property
+    def initialised(self) -> bool:
+        """Whether `init` was run here before."""
+        return (Path(self.working_dir) / ".terraform").is_dir()
+
     def init(self) -> Outcome:
         """Install provider and modules. Raises TerraformError. (`-json` came to init only after 1.6.)"""
         return self._run("init", self.argv("init"), operation=TEXT)
@@ -101,6 +106,13 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
     def planned(self) -> Mapping[str, Any]:
         """Return what apply would do, as `terraform show -json` shows it. Raises TerraformError."""
         return self._shown("planned", Path(RUN_FOLDER) / "planned.plan", lock_timeout=self._patience)
+
+    def rendered(self) -> Mapping[str, Any]:
+        """Return a plan as `terraform show -json` shows it, made without looking at what is live.
+
+        So its `planned_values` are what the files say, and making it takes no permissions. Raises TerraformError.
+        """
+        return self._shown("rendered", Path(RUN_FOLDER) / "rendered.plan", refresh=False, lock_timeout=self._patience)
 
     def import_resource(self, address: str, import_id: str) -> None:
         """Write a resource that exists down in the state, changing nothing else. Raises TerraformError."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,6 +59,33 @@ def test_broad_without_a_guard_is_failed_by_name_and_tight_is_passed(world: Worl
 
     status = world.tfdriver("status", "--json")
     jsonschema.validate(json.loads(status.stdout), schema("status"))
+
+
+def test_a_state_that_was_refreshed_by_hand_hides_no_widened_policy(world: World):
+    """`-refresh-only` writes what is live into the state; what was rendered stays what it was."""
+    assert world.tfdriver("up", "--yes", "--no-verify").returncode == 0
+    arn = "arn:aws:iam::111111111111:policy/foo_bar_permissions"
+    iam = world.client("iam", "account_a")
+    table = "arn:aws:dynamodb:us-west-2:111111111111:table/TestTable"
+    allow = {"Effect": "Allow", "Action": ["dynamodb:PutItem", "dynamodb:UpdateItem"], "Resource": table}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+    iam.create_policy_version(PolicyArn=arn, PolicyDocument=document, SetAsDefault=True)
+    assert world.terraform("account_a", "apply", "-refresh-only", "-auto-approve").returncode == 0
+    shutil.rmtree(world.project / "compositions/account_b/.terraform")
+
+    done = world.tfdriver("verify", "--json")
+    assert done.returncode == 1
+    (failed,) = [c for c in json.loads(done.stdout)["result"]["checks"] if c["verdict"] != "passed"]
+    assert (failed["name"], failed["pair"]["trusting"]) == ("permissions", "foo_bar")
+    assert f"IAM has Allow dynamodb:PutItem, dynamodb:UpdateItem on {table}" in failed["happened"]
+    assert "account_a: plan" in done.stderr, done.stderr
+    assert not list(world.project.glob("compositions/*/.tfdriver/*.plan"))
+
+    assert world.terraform("account_a", "plan", "-detailed-exitcode").returncode == 2
+    (world.project / "modules/team_a_foo_ddb/broken.tf").write_text("resource {")
+    broken = world.tfdriver("verify")
+    assert broken.returncode == 1
+    assert "INCONCLUSIVE permissions (foo_bar)" in broken.stdout
 
 
 def test_up_verifies_at_the_end_and_fails_if_that_fails(world: World):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 from tfdriver.errors import Exit, TfdriverError
@@ -16,16 +16,30 @@ from tfdriver.verify import stored
 from tfdriver.verify.model import CheckResult, Verdict, Verified
 from tfdriver.verify.polling import Waiting
 from tfdriver.verify.reference import State
+from tfdriver.verify.rendered import rendered
 from tfdriver.verify.run import Scene, run
 
 _BAD = frozenset({Verdict.FAILED, Verdict.INCONCLUSIVE})
 
 
-def verify(session: Session, *, timeout: float = LIMIT, keep_items: bool = False, strict: bool = False) -> Verified:
+def verify_applied(session: Session) -> Verified:
+    """Return what every check came to right after an apply, whose state says what was rendered; see `verify`."""
+    return verify(session, applied=True)
+
+
+def verify(
+    session: Session,
+    *,
+    timeout: float = LIMIT,
+    keep_items: bool = False,
+    strict: bool = False,
+    applied: bool = False,
+) -> Verified:
     """Return what every check came to. Changes nothing in AWS but the probe's items, which it removes again.
 
     timeout: seconds to wait for what is expected to be seen; keep_items: leave the probe's items in place; strict:
-    what could not be probed counts as a failure. Raises TfdriverError if it is interrupted.
+    what could not be probed counts as a failure; applied: whether everything was applied just now. Raises TfdriverError
+    if it is interrupted.
     """
     interrupts, clock = session.tools.interrupts, session.tools.clock
     session.tools.progress.phase("verify: real calls of who should get in, and of who should not")
@@ -33,22 +47,27 @@ def verify(session: Session, *, timeout: float = LIMIT, keep_items: bool = False
         f"  IAM changes spread slowly: what is not as expected is tried again for {timeout:g} s"
     )
     with interrupts.listening():
-        scene = Scene(
-            session.spec,
-            session.tools.aws,
-            {name: caller.arn for name, caller in session.callers.items()},
-            session.driver.observe(),
-            _states(session),
-            Waiting(timeout, clock, interrupts.check),
-            clock.now(),
-            keep_items,
-            partial(tell, session.tools.progress, clock, result=_result),
-        )
         try:
-            checks, left_behind = run(scene)
+            checks, left_behind = run(_scene(session, Waiting(timeout, clock, interrupts.check), keep_items, applied))
         except InterruptedRunError as error:
             raise InterruptedRunError(f"{error.what} before everything was tried") from error
     return conclude(checks, left_behind, strict=strict)
+
+
+def _scene(session: Session, waiting: Waiting, keep_items: bool, applied: bool) -> Scene:
+    states = _states(session)
+    return Scene(
+        session.spec,
+        session.tools.aws,
+        {name: caller.arn for name, caller in session.callers.items()},
+        session.driver.observe(),
+        states,
+        waiting,
+        waiting.clock.now(),
+        keep_items,
+        partial(tell, session.tools.progress, waiting.clock, result=_result),
+        {} if applied else _wanted(session, states),
+    )
 
 
 def _result(checks: list[CheckResult]) -> str:
@@ -80,6 +99,20 @@ def _states(session: Session) -> dict[str, State | str]:
             read = str(error)
         found |= {role.key: read for role in composition.roles}
     return found
+
+
+def _wanted(session: Session, states: Mapping[str, State | str]) -> dict[str, State | str]:
+    """Return what is rendered by role key, or why it can't be told, of the compositions that have a state."""
+    there = [c for c in session.workspace.compositions if _has_resources(states[c.roles[0].key])]
+    tools = session.tools
+    found = rendered(
+        there, lambda c: Root(session.workspace.path(c), session.settings), partial(tell, tools.progress, tools.clock)
+    )
+    return {role.key: found[c.name] for c in there for role in c.roles}
+
+
+def _has_resources(state: State | str) -> bool:
+    return not isinstance(state, str) and bool(state.get("resources"))
 
 
 def _summary(checks: Iterable[CheckResult]) -> str:

@@ -8,8 +8,9 @@
 `polling`     makes a round of calls again until what came of it holds.
 `judge`       outcomes and streaks -> verdicts. Pure.
 `allowed`     the one call that writes: the process itself, the item it wrote, read back and removed.
-`reference`, `live`   policies as Terraform's state has them, and as IAM has them.
+`rendered`    what the compositions' files say, whatever Terraform's state says: plans.
+`reference`, `live`   policies as a plan (or a state) has them, and as IAM has them.
 `documents`, `policy_checks`   what differs between them. Pure.
-`state`       reads Terraform's state.
+`stored`      reads Terraform's state.
 `run`         all of it, for every pair of a spec.
 """

@@ -34,7 +34,7 @@ def trust_check(state: TrustState, wanted: tuple[Role, ...], now: datetime) -> C
 
 
 def permissions_check(role: Role, pair: Pair, wanted: Policies, live: Policies, *, trusting: bool) -> CheckResult:
-    """Return whether a role's policies are what Terraform applied.
+    """Return whether a role's policies are what was rendered.
 
     trusting: its trust policy has a check of its own.
     """
@@ -46,7 +46,7 @@ def permissions_check(role: Role, pair: Pair, wanted: Policies, live: Policies, 
         pair,
         "permissions",
         f"the permissions of {role.name}, as IAM has them",
-        "what Terraform applied",
+        "what the composition says",
         "; ".join(text for _, text in differences) or f"the same, {count} {'policy' if count == 1 else 'policies'}",
         verdict,
         Evidence(said="; ".join(documents.words(d) for d in [*live.managed.values(), *live.inline.values()] if d)),
@@ -56,21 +56,23 @@ def permissions_check(role: Role, pair: Pair, wanted: Policies, live: Policies, 
 def _differences(wanted: Policies, live: Policies, *, with_trust: bool) -> Iterator[tuple[bool, str]]:
     """Yield each difference, and whether it is one that nobody can be sure of."""
     for arn in sorted(set(live.managed) - set(wanted.managed)):
-        yield arn in wanted.unsure, f"{arn} is attached, by no resource in Terraform's state"
+        yield arn in wanted.unsure, f"{arn} is attached, by no resource of the composition"
     for arn in sorted(set(wanted.managed) - set(live.managed)):
         yield False, f"{arn} is not attached"
     for name in sorted(set(live.inline) - set(wanted.inline)):
-        yield name in wanted.unsure, f"there is an inline policy {name}, by no resource in Terraform's state"
+        yield name in wanted.unsure, f"there is an inline policy {name}, by no resource of the composition"
     for name in sorted(set(wanted.inline) - set(live.inline)):
         yield False, f"there is no inline policy {name}"
     for arn, document in wanted.managed.items():
         there = live.managed.get(arn)
         if document is not None and there is not None and not documents.same(document, there):
             yield False, f"{arn}: {documents.difference(document, there)}"
+    for name in sorted(wanted.unknown):
+        yield True, f"{name}: what it is to say is known only once it is applied"
     for name, document in wanted.inline.items():
-        if name in live.inline and not documents.same(document, live.inline[name]):
+        if name not in wanted.unknown and name in live.inline and not documents.same(document, live.inline[name]):
             yield False, f"inline policy {name}: {documents.difference(document, live.inline[name])}"
     if wanted.boundary != live.boundary:
         yield False, f"its permissions boundary is {live.boundary or 'none'}, not {wanted.boundary or 'none'}"
-    if with_trust and not documents.same(wanted.trust, live.trust):
+    if with_trust and wanted.trust and not documents.same(wanted.trust, live.trust):
         yield False, f"trust policy: {documents.difference(wanted.trust, live.trust)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from tfdriver.calls import AwsError, Calls
@@ -38,7 +38,8 @@ class Scene:
     """What checks start from. callers: our ARN by account name; seen: what AWS shows of the roles.
 
     states: Terraform's state by role key, or why it cannot be had, as a text; keep: leave the probe's items in place;
-    tell: shows what is being tried.
+    tell: shows what is being tried. wanted: what has the policies that live ones are held against, by role key as in
+    `states`, which has those of a role that is not there.
     """
 
     spec: Spec
@@ -50,6 +51,7 @@ class Scene:
     now: datetime
     keep: bool = False
     tell: Teller = _silent
+    wanted: Mapping[str, State | str] = field(default_factory=dict)
 
 
 def run(scene: Scene) -> tuple[list[CheckResult], tuple[str, ...]]:
@@ -80,10 +82,13 @@ def _role_checks(scene: Scene, role: Role) -> list[CheckResult]:
 
 
 def _permissions(scene: Scene, role: Role, pair: Pair, *, trusting: bool) -> CheckResult:
-    state = scene.states[role.key]
+    if role.key in scene.seen.trusted and scene.seen.trusted[role.key] is None:
+        reason = f"there is no role {role.name}"
+        return _without(pair, "permissions", f"the permissions of {role.name}", Verdict.FAILED, reason)
+    state = scene.wanted.get(role.key, scene.states[role.key])
     wanted = None if isinstance(state, str) else reference.wanted_policies(state, role.name)
     if wanted is None:
-        reason = state if isinstance(state, str) else "Terraform's state has no such role to compare with"
+        reason = state if isinstance(state, str) else "Terraform knows of no such role here: it was not applied"
         return _without(pair, "permissions", f"the permissions of {role.name}", Verdict.INCONCLUSIVE, reason)
     known = [arn for arn, document in wanted.managed.items() if document is not None]
     try:

@@ -53,6 +53,54 @@ def test_the_state_says_which_policies_a_role_is_to_have():
     assert reference.wanted_policies({}, "foo_bar") is None
 
 
+def planned(**values):
+    return [{"mode": "managed", "values": v, "type": kind, "address": "a", "name": "x"} for kind, v in values.items()]
+
+
+def test_a_plan_says_it_too_in_modules_within_modules():
+    """Shaped as `terraform show -json` shows a plan; what an apply is still to make has no ARN."""
+    role = {"name": "foo_bar", "assume_role_policy": json.dumps(TRUST)}
+    inner = {"resources": planned(aws_iam_role_policy={"role": "foo_bar", "name": "extra", "policy": json.dumps(PUT)})}
+    middle = {
+        "resources": planned(
+            aws_iam_role=role,
+            aws_iam_policy={"arn": POLICY, "policy": json.dumps(PUT)},
+            aws_iam_role_policy_attachment={"role": "foo_bar", "policy_arn": POLICY},
+        ),
+        "child_modules": [inner],
+    }
+    shown = {"planned_values": {"root_module": {"child_modules": [middle]}}, "prior_state": {"ignored": True}}
+    assert reference.wanted_policies(reference.as_state(shown), "foo_bar") == WANTED
+    assert reference.wanted_policies(reference.as_state({}), "foo_bar") is None
+
+
+def of_plan(policy, attachment):
+    resources = planned(
+        aws_iam_role={"name": "foo_bar", "assume_role_policy": json.dumps(TRUST)},
+        aws_iam_policy=policy,
+        aws_iam_role_policy_attachment=attachment,
+    )
+    found = reference.wanted_policies(
+        reference.as_state({"planned_values": {"root_module": {"resources": resources}}}), "foo_bar"
+    )
+    assert found is not None
+    return found
+
+
+def test_a_policy_that_is_still_to_be_applied_is_not_attached():
+    wanted = of_plan({"policy": json.dumps(PUT)}, {"role": "foo_bar"})
+    found = checked(Policies(TRUST), wanted)
+    assert (found.verdict, found.happened) == (Verdict.FAILED, "a policy that is still to be applied is not attached")
+
+
+def test_a_policy_of_which_the_plan_cannot_tell_the_text_is_inconclusive():
+    """A policy on a table that is still to be made has the table's ARN in it."""
+    wanted = of_plan({"arn": POLICY}, {"role": "foo_bar", "policy_arn": POLICY})
+    found = checked(Policies(TRUST, "", {POLICY: None}), wanted)
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert found.happened == f"{POLICY}: what it is to say is known only once it is applied"
+
+
 def test_outputs_come_from_the_state():
     assert reference.outputs(state(), "probes") == {"foo_bar": None}
     assert reference.outputs({}, "probes") is None
