@@ -63,6 +63,14 @@ def test_it_assumes_the_role_in_its_own_region_and_writes_in_the_tables(handler:
     assert aws.calls[0] == ("assume_role", {"RoleArn": TARGET["role_arn"], "RoleSessionName": "bar"})
 
 
+def test_assuming_a_role_gives_awss_request_id_too(handler: ModuleType) -> None:
+    aws = FakeAws()
+    answered = aws.assume_role(RoleArn="r") | {"ResponseMetadata": {"RequestId": "req-1"}}
+    aws.assume_role = lambda **_request: answered  # type: ignore[method-assign]
+    credentials, request_id = handler.assume(aws, TARGET, "bar")
+    assert (sorted(credentials)[0], request_id) == ("aws_access_key_id", "req-1")
+
+
 def test_it_returns_what_it_wrote(handler: ModuleType) -> None:
     aws = FakeAws()
     (written,) = handler.write_items([TARGET], "probe-1", "bar", "us-west-2", aws.client)["written"]

@@ -31,12 +31,18 @@ def words(document: Document) -> str:
 
 def difference(wanted: Document, live: Document) -> str:
     """Say what a live document says beyond, and short of, the wanted one; '' if they say the same."""
-    more = [_words(s) for s in sorted(meaning(live) - meaning(wanted), key=str)]
-    less = [_words(s) for s in sorted(meaning(wanted) - meaning(live), key=str)]
+    more, less = _beyond(live, wanted), _beyond(wanted, live)
     parts = [f"IAM has {'; '.join(more)}"] if more else []
     if less:
         parts.append(f"{'instead of' if more else 'IAM lacks'} {'; '.join(less)}")
     return " ".join(parts)
+
+
+def _beyond(document: Document, other: Document) -> list[str]:
+    """Return, in words, the statements of a document that the other one does not make, each once."""
+    said = meaning(other)
+    new = {meant: s for s in statements(document) if (meant := _statement(s)) not in said}
+    return [_words(new[meant]) for meant in sorted(new, key=str)]
 
 
 def _statement(statement: Mapping[str, Any]) -> Statement:
@@ -65,10 +71,21 @@ def _values(value: Any, *, fold: bool = False) -> tuple[str, ...]:
     return tuple(sorted(texts))
 
 
-def _words(statement: Statement) -> str:
-    parts = dict(statement)
-    effect = "/".join(parts.pop("Effect", ("Allow",)))
-    actions = ", ".join(parts.pop("Action", ())) or "other actions"
-    resources = ", ".join(parts.pop("Resource", ()))
-    more = f" with {', '.join(sorted(parts))}" if parts else ""
-    return f"{effect} {actions}" + (f" on {resources}" if resources else "") + more
+def _words(statement: Mapping[str, Any]) -> str:
+    """Say a statement as it is written: what it does, on what, whom it is about, under which conditions."""
+    parts = {name: value for name, value in statement.items() if name != "Sid"}
+    effect = parts.pop("Effect", "Allow")
+    actions = _list(parts.pop("Action", [])) or "other actions"
+    resources = _list(parts.pop("Resource", []))
+    whom = _principals(parts.pop("Principal", {}))
+    more = ", ".join(f"{name} {json.dumps(value, sort_keys=True)}" for name, value in sorted(parts.items()))
+    named = [(" on ", resources), (" to ", whom), (" with ", more)]
+    return f"{effect} {actions}" + "".join(word + text for word, text in named if text)
+
+
+def _principals(value: Any) -> str:
+    return ", ".join(_list(who) for who in value.values()) if isinstance(value, Mapping) else str(value)
+
+
+def _list(value: Any) -> str:
+    return ", ".join(sorted(map(str, value))) if isinstance(value, list) else str(value)

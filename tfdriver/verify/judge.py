@@ -65,7 +65,7 @@ def _verdict(
         return Verdict.NOT_PROBED, own.said
     if own.kind is not check.expected:
         definite = own.kind is Kind.ALLOWED or (check.expected is Kind.ALLOWED and own.kind is not Kind.UNKNOWN)
-        return (Verdict.FAILED if definite else Verdict.INCONCLUSIVE), own.said or str(own.kind)
+        return (Verdict.FAILED if definite else Verdict.INCONCLUSIVE), _unexpected(own)
     if failed is not None:
         control = outcomes[failed.name]
         verdict = Verdict.NOT_PROBED if control.kind is Kind.UNTRIED else Verdict.INCONCLUSIVE
@@ -73,6 +73,14 @@ def _verdict(
     if held.streak < in_a_row:
         return Verdict.INCONCLUSIVE, f"{own.kind}, but only {held.streak} times in a row"
     often = f", {held.streak} times in a row" if in_a_row > 1 else ""
-    found = ", and the item was found" if own.item_key else ""
+    found = f", and the item {own.item_key} was found" if own.item_key else ""
     after = f", from {held.first:.1f} s on" if held.waited else ""
     return Verdict.PASSED, f"{own.kind}{often}{found}{after}"
+
+
+def _unexpected(own: Outcome) -> str:
+    """Say what came instead of what was expected."""
+    if own.kind is Kind.ALLOWED:
+        # A probe's write carries a condition that cannot hold, which AWS looks at only once it has let somebody in.
+        return "allowed (AWS let it in; only the condition failed)" if own.said else "allowed"
+    return own.said or str(own.kind)

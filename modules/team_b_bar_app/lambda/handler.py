@@ -47,7 +47,7 @@ def write_items(
     sts = make_client("sts", region_name=own_region)
     written = []
     for target in targets:
-        credentials = assume(sts, target, function_name)
+        credentials, _ = assume(sts, target, function_name)
         table = make_client("dynamodb", region_name=target["region"], **credentials)
         item = new_item(function_name, probe)
         table.put_item(TableName=target["table_name"], Item={name: {"S": text} for name, text in item.items()})
@@ -74,18 +74,23 @@ def try_all(
     return prober.try_all(attempts)
 
 
-def assume(sts: Any, target: dict[str, Any], function_name: str) -> dict[str, str]:
-    """Return temporary credentials of the target's role, as arguments for a client. The session bears our name."""
+def assume(sts: Any, target: dict[str, Any], function_name: str) -> tuple[dict[str, str], str]:
+    """Return temporary credentials of the target's role, as arguments for a client, and AWS's request id.
+
+    The session bears our name.
+    """
     # AWS wants 2 to 64 characters for a session's name; a function's name may be a single one.
     request = {"RoleArn": target["role_arn"], "RoleSessionName": function_name.ljust(2, "-")}
     if target.get("external_id"):
         request["ExternalId"] = target["external_id"]
-    credentials = sts.assume_role(**request)["Credentials"]
-    return {
+    response = sts.assume_role(**request)
+    credentials = response["Credentials"]
+    arguments = {
         "aws_access_key_id": credentials["AccessKeyId"],
         "aws_secret_access_key": credentials["SecretAccessKey"],
         "aws_session_token": credentials["SessionToken"],
     }
+    return arguments, response.get("ResponseMetadata", {}).get("RequestId", "")
 
 
 def new_item(function_name: str, probe: str | None) -> dict[str, str]:

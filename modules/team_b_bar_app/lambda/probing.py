@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 KEY = "MyPrimaryKey"
 
 MakeClient = Callable[..., Any]
-Assume = Callable[[dict[str, Any]], dict[str, str]]
+Assume = Callable[[dict[str, Any]], tuple[dict[str, str], str]]
 
 
 def once(make_client: MakeClient) -> MakeClient:
@@ -29,7 +29,8 @@ def once(make_client: MakeClient) -> MakeClient:
 class Prober:
     """Tries calls as this function itself, or with the credentials of a role that it assumes.
 
-    targets: as the function has them; assume: returns a target's credentials, as arguments for a client.
+    targets: as the function has them; assume: returns a target's credentials, as arguments for a client, and AWS's
+    request id.
     """
 
     def __init__(self, targets: list[dict[str, Any]], own_region: str, make_client: MakeClient, assume: Assume) -> None:
@@ -49,15 +50,17 @@ class Prober:
         target = {**own, "external_id": attempt.get("external_id")}
         answering = attempt["call"]
         try:
-            credentials = {}
+            credentials, request_id = {}, ""
             if attempt["as"] == "role" or answering == "sts:AssumeRole":
                 answering = "sts:AssumeRole"
-                credentials = self._assume(target)
+                credentials, request_id = self._assume(target)
             if attempt["call"] == "sts:AssumeRole":
-                return allowed(attempt, {})
+                return allowed(attempt, request_id)
             answering = attempt["call"]
             call = self._call(attempt, target, credentials)
-            return allowed(attempt, call()) if call else unknown(attempt, "this function cannot try it")
+            if call is None:
+                return unknown(attempt, "this function cannot try it")
+            return allowed(attempt, call().get("ResponseMetadata", {}).get("RequestId", ""))
         except ClientError as error:
             return refused(answering, error)
         except BotoCoreError as error:
@@ -100,9 +103,8 @@ def table_arn(target: dict[str, Any]) -> str:
     return f"arn:{partition}:dynamodb:{target['region']}:{account}:table/{target['table_name']}"
 
 
-def allowed(attempt: dict[str, Any], response: dict[str, Any]) -> dict[str, Any]:
+def allowed(attempt: dict[str, Any], request_id: str) -> dict[str, Any]:
     """Return the outcome of a call that went through; nothing of what it answered but the request id."""
-    request_id = response.get("ResponseMetadata", {}).get("RequestId", "")
     return {"call": attempt["call"], "ok": True, "code": "", "message": "", "status": 200, "request_id": request_id}
 
 

@@ -58,8 +58,20 @@ def test_different(other):
 
 def test_a_widened_policy_is_named():
     said = difference(document(PUT), document({**PUT, "Action": "dynamodb:*"}))
-    assert said == "IAM has Allow dynamodb:* on arn:t instead of Allow dynamodb:putitem on arn:t"
+    assert said == "IAM has Allow dynamodb:* on arn:t instead of Allow dynamodb:PutItem on arn:t"
 
 
 def test_a_missing_statement_is_named():
-    assert difference(document(PUT), document()) == "IAM lacks Allow dynamodb:putitem on arn:t"
+    assert difference(document(PUT), document()) == "IAM lacks Allow dynamodb:PutItem on arn:t"
+
+
+def test_who_was_added_to_a_trust_is_named_and_so_are_conditions():
+    service = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
+    other = {**service, "Principal": {"AWS": ["arn:aws:iam::333333333333:root", "444444444444"]}}
+    said = difference(document(service), document(service, other))
+    assert said == "IAM has Allow sts:AssumeRole to 444444444444, arn:aws:iam::333333333333:root"
+    assert " to *" in difference(document(service), document({**service, "Principal": "*"}))
+    said = difference(document(service), document({**service, "Condition": CONDITION}))
+    assert 'with Condition {"StringEquals": {"sts:ExternalId": "x"}} instead of' in said
+    said = difference(document(service), document({**service, "Principal": {"Service": ["a", "lambda.amazonaws.com"]}}))
+    assert "to a, lambda.amazonaws.com instead of Allow sts:AssumeRole to lambda.amazonaws.com" in said

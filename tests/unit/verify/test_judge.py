@@ -9,9 +9,11 @@ import pytest
 from tests.unit.builders import BAR, FOO
 from tests.unit.verify.answers import ALLOWED, DENIED, THROTTLED, as_expected
 from tests.unit.verify.test_plan import TABLE
+from tfdriver.calls import Answer
 from tfdriver.verify import judge
+from tfdriver.verify.allowed import write_check
 from tfdriver.verify.model import Pair, Verdict
-from tfdriver.verify.outcome import Kind, Outcome
+from tfdriver.verify.outcome import Kind, Outcome, from_answer
 from tfdriver.verify.plan import Check, function_round, intruder_round
 from tfdriver.verify.polling import Held
 
@@ -67,6 +69,24 @@ def test_an_intruder_who_got_in_got_in_whatever_the_controls_say():
 
 def test_refused_twice_is_not_enough():
     assert judged(INTRUDER, "intruder", 2).verdict is Verdict.INCONCLUSIVE
+
+
+def test_who_was_let_in_but_for_the_condition_was_let_in():
+    """The write of a probe carries a condition that cannot hold."""
+    let_in = from_answer(Answer("ConditionalCheckFailedException", "The conditional request failed", 400, "r"))
+    found = judged(FUNCTION, "not-granted dynamodb:Scan", 0, not_granted_dynamodb_Scan=let_in)
+    assert found.verdict is Verdict.FAILED
+    assert found.happened == "allowed (AWS let it in; only the condition failed)"
+    assert found.evidence.said == "ConditionalCheckFailedException: The conditional request failed"
+    assert judged(FUNCTION, "granted dynamodb:PutItem", granted_dynamodb_PutItem=let_in).verdict is Verdict.PASSED
+
+
+def test_the_item_that_was_written_is_named():
+    (write,) = checks = (write_check(FOO, BAR, TABLE),)
+    found = judge.result(
+        Pair("a", "b"), write, {}, as_expected(checks, write=Outcome(Kind.ALLOWED, item_key="k-1")), Held(1), 1
+    )
+    assert found.happened == "allowed, and the item k-1 was found"
 
 
 @pytest.mark.parametrize(("came_to", "verdict"), [(DENIED, "failed"), (GONE, "failed"), (THROTTLED, "inconclusive")])

@@ -43,10 +43,10 @@ class FakeAws:
         self.clients.append((service, arguments))
         return self
 
-    def assume(self, target: dict[str, Any]) -> dict[str, str]:
+    def assume(self, target: dict[str, Any]) -> tuple[dict[str, str], str]:
         self.assumed.append(target)
         self._answer("assume_role")
-        return {"aws_access_key_id": "ASIA", "aws_secret_access_key": "very-secret"}
+        return {"aws_access_key_id": "ASIA", "aws_secret_access_key": "very-secret"}, "req-assume"
 
     def __getattr__(self, method: str) -> Any:
         def call(**request: Any) -> dict[str, Any]:
@@ -98,7 +98,8 @@ def test_as_itself_the_table_is_meant_by_its_arn_and_no_role_is_assumed(probing)
 @pytest.mark.parametrize("external_id", [None, "wrong"])
 def test_assuming_sends_the_external_id_that_was_asked_for_not_the_configured_one(probing, external_id):
     aws = FakeAws()
-    assert tried(probing, aws, "sts:AssumeRole", "itself", external_id=external_id)["ok"]
+    found = tried(probing, aws, "sts:AssumeRole", "itself", external_id=external_id)
+    assert (found["ok"], found["request_id"]) == (True, "req-assume")
     assert aws.assumed == [TARGET | {"external_id": external_id}]
     assert aws.calls == []
 
