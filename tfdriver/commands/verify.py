@@ -48,10 +48,12 @@ def verify(
     )
     with interrupts.listening():
         try:
-            checks, left_behind = run(_scene(session, Waiting(timeout, clock, interrupts.check), keep_items, applied))
+            checks, left_behind, perhaps = run(
+                _scene(session, Waiting(timeout, clock, interrupts.check), keep_items, applied)
+            )
         except InterruptedRunError as error:
             raise InterruptedRunError(f"{error.what} before everything was tried") from error
-    return conclude(checks, left_behind, strict=strict)
+    return conclude(checks, left_behind, perhaps, strict=strict)
 
 
 def _scene(session: Session, waiting: Waiting, keep_items: bool, applied: bool) -> Scene:
@@ -75,16 +77,21 @@ def _result(checks: list[CheckResult]) -> str:
     return f"{others} of {len(checks)} not as expected" if others else "as expected"
 
 
-def conclude(checks: Sequence[CheckResult], left_behind: tuple[str, ...], *, strict: bool) -> Verified:
-    """Return what the checks come to together. left_behind: items that are still there, as `table/key`."""
+def conclude(
+    checks: Sequence[CheckResult], left_behind: tuple[str, ...], perhaps: tuple[str, ...] = (), *, strict: bool
+) -> Verified:
+    """Return what the checks come to together.
+
+    left_behind: items that are still there, as `table/key`; perhaps: sentences on items that may be there.
+    """
     bad = _BAD | {Verdict.NOT_PROBED} if strict else _BAD
     failed = any(check.verdict in bad for check in checks)
     return Verified(
         Exit.FAILED if failed else Exit.DONE,
         _summary(checks),
         tuple(checks),
-        _changed(checks, left_behind),
-        left_behind,
+        _changed(checks, left_behind, perhaps),
+        left_behind + perhaps,
     )
 
 
@@ -121,9 +128,10 @@ def _summary(checks: Iterable[CheckResult]) -> str:
     return f"{counts.total()} checks: {', '.join(parts)}"
 
 
-def _changed(checks: Iterable[CheckResult], left_behind: tuple[str, ...]) -> str:
-    if left_behind:
-        return f"Verifying changed nothing but the probe's items, which are still there: {', '.join(left_behind)}"
+def _changed(checks: Iterable[CheckResult], left_behind: tuple[str, ...], perhaps: tuple[str, ...]) -> str:
+    if left_behind or perhaps:
+        there = [f"which are still there: {', '.join(left_behind)}"] if left_behind else []
+        return f"Verifying changed nothing but the probe's items, {'; '.join([*there, *perhaps])}"
     if any(check.evidence.item_key for check in checks):
         return "Verifying changed nothing but the probe's items, which it removed"
     return "Verifying changed nothing"

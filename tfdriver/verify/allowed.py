@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tfdriver.calls import AwsError, Calls
@@ -28,7 +28,10 @@ def write_check(trusting: Role, trusted: Role, table: TableProbe) -> Check:
 
 @dataclass
 class Writing:
-    """Has the item written, finds and removes it. kept: items still there after it, as `table/key`."""
+    """Has the item written, finds and removes it. kept: items still there after it, as `table/key`.
+
+    mark: what each item holds; perhaps: a sentence on items that may be there, '' if none may.
+    """
 
     aws: Calls
     function: Function
@@ -36,15 +39,18 @@ class Writing:
     table: TableProbe
     keep: bool = False
     kept: tuple[str, ...] = ()
+    mark: str = field(default_factory=lambda: f"tfdriver-verify-{uuid.uuid4()}")
+    perhaps: str = ""
 
     def __call__(self, checks: Iterable[Check]) -> dict[str, Outcome]:
         """Return the outcome by the check's name."""
         return {check.name: self._write() for check in checks}
 
     def _write(self) -> Outcome:
-        text = f"tfdriver-verify-{uuid.uuid4()}"
-        written, failure = self.function.write(text)
+        written, failure = self.function.write(self.mark)
         if failure.kind is not Kind.ALLOWED:
+            if failure.perhaps_done:
+                self.perhaps = f"an item that holds {self.mark!r} may be in {self.table.table_name}"
             return failure
         ours = [entry for entry in written if entry.get("table_name") == self.table.table_name]
         if len(ours) != 1 or len(written) != 1:
@@ -52,12 +58,12 @@ class Writing:
             return Outcome(Kind.BROKEN, f"it says it wrote {len(written)} items, {len(ours)} of them to this table")
         key = str(ours[0].get("key", ""))
         try:
-            found = self._find(key, ours[0].get("item"), text)
+            found = self._find(key, ours[0].get("item"))
         finally:
             self._remove(key)
         return found
 
-    def _find(self, key: str, item: Any, text: str) -> Outcome:
+    def _find(self, key: str, item: Any) -> Outcome:
         try:
             answer = self._call("get_item", Key=self._key(key), ConsistentRead=True)
         except AwsError as error:
@@ -65,7 +71,7 @@ class Writing:
             # That we may not read says nothing about what the trusted role may write.
             return replace(found, kind=Kind.UNKNOWN, said=f"reading it back: {found.said}", item_key=key)
         there = {name: value.get("S") for name, value in answer.get("Item", {}).items()}
-        good = isinstance(item, Mapping) and there == dict(item) and text in there.values()
+        good = isinstance(item, Mapping) and there == dict(item) and self.mark in there.values()
         if not good:
             return Outcome(
                 Kind.BROKEN, f"it says it wrote {item}, the table has {there or 'no such item'}", item_key=key

@@ -56,7 +56,8 @@ class Function:
             return [], failure
         written = answer.get("written") if isinstance(answer, dict) else None
         if not isinstance(written, list) or not all(isinstance(entry, dict) for entry in written):
-            return [], Outcome(Kind.BROKEN, f"{self._name} does not say what it wrote, as modules/README.md asks")
+            said = f"{self._name} does not say what it wrote, as modules/README.md asks"
+            return [], Outcome(Kind.BROKEN, said, perhaps_done=True)
         return written, outcome.allowed()
 
     def _invoke(self, event: dict[str, Any]) -> tuple[Any, Outcome | None]:

@@ -53,7 +53,8 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class Verified:
-    """All checks. left_behind: items that the probe wrote and that are still there, as `table/key`.
+    """All checks. left_behind: items that the probe wrote and that are still there, as `table/key`; then sentences on
+    items that may be there, because no answer came.
 
     changed: one sentence on what verifying changed in AWS.
     """

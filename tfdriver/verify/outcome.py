@@ -25,13 +25,17 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a call. said: AWS's words, '' if it was allowed; item_key: of an item that it wrote."""
+    """What came of a call. said: AWS's words, '' if it went through; item_key: of an item that it wrote.
+
+    perhaps_done: whether it failed in a way that leaves open whether what was asked for was done.
+    """
 
     kind: Kind
     said: str = ""
     code: str = ""
     request_id: str = ""
     item_key: str = ""
+    perhaps_done: bool = False
 
     @property
     def may_change(self) -> bool:
@@ -46,12 +50,18 @@ class Outcome:
 
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
-_BUSY = frozenset(
+_THROTTLED = frozenset(
     """
     Throttling ThrottlingException ThrottledException RequestThrottled RequestThrottledException SlowDown
     TooManyRequestsException RequestLimitExceeded BandwidthLimitExceeded PriorRequestNotComplete
-    ProvisionedThroughputExceededException InternalFailure InternalError InternalServerError ServiceUnavailable
-    ServiceUnavailableException ServiceException ServiceFailure RequestTimeout RequestTimeoutException
+    ProvisionedThroughputExceededException
+    """.split()
+)
+# A server's own failure: it may have done what it was asked.
+_FAILED = frozenset(
+    """
+    InternalFailure InternalError InternalServerError ServiceUnavailable ServiceUnavailableException ServiceException
+    ServiceFailure RequestTimeout RequestTimeoutException
     """.split()
 )
 _NOT_US = frozenset(
@@ -80,16 +90,18 @@ def allowed(request_id: str = "") -> Outcome:
 def from_answer(answer: Answer, otherwise: str = "") -> Outcome:
     """Return the outcome of a call that failed. otherwise: what to say where no answer came."""
     said = f"{answer.code}: {answer.message}" if answer.code else otherwise or "no answer"
-    return Outcome(_kind(answer), said, answer.code, answer.request_id)
+    perhaps_done = not answer.code or answer.status >= 500 or answer.code in _FAILED
+    return Outcome(_kind(answer), said, answer.code, answer.request_id, perhaps_done=perhaps_done)
 
 
 def from_text(error_type: str, message: str) -> Outcome:
     """Return the outcome that the error of a process tells. error_type: its class's name; message: its text."""
     match = _CLIENT_ERROR.fullmatch(message.strip())
     if match is None:
-        return Outcome(_kind(Answer(error_type)), f"{error_type}: {message}", error_type)
+        # Whatever ended the process may have done so after its work: a timeout, a bug.
+        return Outcome(_kind(Answer(error_type)), f"{error_type}: {message}", error_type, perhaps_done=True)
     code, operation, words = match.groups()
-    return Outcome(_kind(Answer(code)), f"{operation}: {code}: {words}", code)
+    return Outcome(_kind(Answer(code)), f"{operation}: {code}: {words}", code, perhaps_done=code in _FAILED)
 
 
 def decider(said: str) -> str:
@@ -105,4 +117,4 @@ def _kind(answer: Answer) -> Kind:
         return Kind.DENIED
     if answer.code in _LET_IN:
         return Kind.ALLOWED
-    return Kind.UNKNOWN if answer.code in _BUSY | _NOT_US | _EXPIRED else Kind.BROKEN
+    return Kind.UNKNOWN if answer.code in _THROTTLED | _FAILED | _NOT_US | _EXPIRED else Kind.BROKEN

@@ -54,8 +54,8 @@ class Scene:
     wanted: Mapping[str, State | str] = field(default_factory=dict)
 
 
-def run(scene: Scene) -> tuple[list[CheckResult], tuple[str, ...]]:
-    """Return the results of all checks, and what the probes left behind, as `table/key`."""
+def run(scene: Scene) -> tuple[list[CheckResult], tuple[str, ...], tuple[str, ...]]:
+    """Return the results of all checks, what the probes left behind, as `table/key`, and what they may have left."""
     spec = scene.spec
     roles = [*spec.trusting, *spec.trusted]
     of_roles = dict(zip([r.key for r in roles], side_by_side(lambda r: _role_checks(scene, r), roles), strict=True))
@@ -69,7 +69,8 @@ def run(scene: Scene) -> tuple[list[CheckResult], tuple[str, ...]]:
     ]
     of_pairs = side_by_side(lambda job: job(), jobs)
     results = [check for found in [*of_roles.values(), *of_pairs] for check in found]
-    return judge.hinted(results), tuple(item for writing in writings for item in writing.kept)
+    perhaps = tuple(writing.perhaps for writing in writings if writing.perhaps)
+    return judge.hinted(results), tuple(item for writing in writings for item in writing.kept), perhaps
 
 
 def _role_checks(scene: Scene, role: Role) -> list[CheckResult]:

@@ -129,7 +129,7 @@ class Setup:
         callers = {account.name: aws.caller(account).arn for account in (A, B)}
         seen, clock = observe(self.spec, aws), Clock()
         waiting = Waiting(limit, clock, lambda: None)
-        return run(Scene(self.spec, aws, callers, seen, self.states, waiting, clock.now(), keep, self._tell))
+        return run(Scene(self.spec, aws, callers, seen, self.states, waiting, clock.now(), keep, self._tell))[:2]
 
     def _tell(self, name: str, tried: str, job: Job) -> list[CheckResult]:
         self.told.append(f"{name}: {tried}")

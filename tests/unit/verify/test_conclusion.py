@@ -49,6 +49,15 @@ def test_what_it_changed_is_said(checks, left, words):
     assert conclude(checks, left, strict=False).changed.endswith(words)
 
 
+def test_what_it_may_have_left_is_said():
+    perhaps = "an item that holds 'tfdriver-verify-1' may be in T"
+    found = conclude([check(Verdict.INCONCLUSIVE)], (), (perhaps,), strict=False)
+    assert found.changed == f"Verifying changed nothing but the probe's items, {perhaps}"
+    assert found.left_behind == (perhaps,)
+    both = conclude([check(Verdict.INCONCLUSIVE)], ("T/k",), (perhaps,), strict=False)
+    assert both.changed.endswith(f"which are still there: T/k; {perhaps}")
+
+
 def test_a_process_that_is_refused_what_its_role_is_allowed_gets_a_hint():
     denied = check(Verdict.FAILED, said="AssumeRole: AccessDenied: no")
     alone, _ = hinted([denied, check(Verdict.FAILED, "assume")])

@@ -11,6 +11,7 @@ import pytest
 from tests.unit.builders import BAR, FOO, A, B
 from tests.unit.verify.answers import Calls, error
 from tests.unit.verify.test_plan import TABLE
+from tfdriver.calls import AwsError
 from tfdriver.verify.allowed import Writing, write_check
 from tfdriver.verify.function import Function
 from tfdriver.verify.outcome import Kind
@@ -187,6 +188,40 @@ def test_that_we_may_not_read_says_nothing_about_the_write():
     assert table.items == {}
 
 
+TIMED_OUT = {"errorType": "Sandbox.Timedout", "errorMessage": "Task timed out after 30.00 seconds"}
+SERVER = {
+    "errorType": "ClientError",
+    "errorMessage": "An error occurred (InternalServerError) when calling the PutItem operation: x",
+}
+
+
+@pytest.mark.parametrize(
+    "invoke",
+    [
+        AwsError("the connection was dropped"),
+        error("ServiceException", "", 500),
+        error("Whatever", "", 502),
+        answering(TIMED_OUT, failed=True),
+        answering(SERVER, failed=True),
+        answering({"written": None}),
+    ],
+    ids=["dropped", "500", "502", "function timed out", "server failed", "does not say"],
+)
+def test_without_an_answer_an_item_may_be_there_and_it_is_said(invoke):
+    _, writing, found = wrote(Table(), invoke=invoke)
+    assert found.kind is not Kind.ALLOWED
+    assert writing.perhaps == f"an item that holds '{writing.mark}' may be in T"
+    assert writing.mark.startswith("tfdriver-verify-")
+
+
+@pytest.mark.parametrize(
+    "invoke", [error("AccessDeniedException", "", 403), error("TooManyRequestsException", "", 429)]
+)
+def test_who_was_not_run_wrote_nothing(invoke):
+    _, writing, _ = wrote(Table(), invoke=invoke)
+    assert writing.perhaps == ""
+
+
 def test_a_process_that_is_refused_says_so_in_awss_words():
     words = "An error occurred (AccessDenied) when calling the AssumeRole operation: User: bar"
     told = {"errorType": "ClientError", "errorMessage": words}
@@ -194,4 +229,4 @@ def test_a_process_that_is_refused_says_so_in_awss_words():
     assert (found.kind, found.said) == (Kind.DENIED, "AssumeRole: AccessDenied: User: bar")
     assert found.request_id == "invoke-1"
     assert [method for method, _ in aws.asked] == ["invoke"]
-    assert writing.kept == ()
+    assert (writing.kept, writing.perhaps) == ((), "")
