@@ -82,10 +82,11 @@ def test_a_state_that_was_refreshed_by_hand_hides_no_widened_policy(world: World
     assert not list(world.project.glob("compositions/*/.tfdriver/*.plan"))
 
     assert world.terraform("account_a", "plan", "-detailed-exitcode").returncode == 2
-    (world.project / "modules/team_a_foo_ddb/broken.tf").write_text("resource {")
+    (world.project / "modules/team_a_foo_ddb/broken.tf").write_text("locals { broken = var.nowhere }")
     broken = world.tfdriver("verify")
     assert broken.returncode == 1
-    assert "INCONCLUSIVE permissions (foo_bar)" in broken.stdout
+    assert "INCONCLUSIVE permissions (foo_bar)" in broken.stdout, broken.stderr
+    assert "undeclared input variable" in broken.stdout
 
 
 def test_up_verifies_at_the_end_and_fails_if_that_fails(world: World):

@@ -87,7 +87,9 @@ def _table_checks(trusting: Role, trusted: Role, table: TableProbe) -> tuple[Che
     as_role = f"{trusted.name} as {trusting.name}"
     identity = Attempt("sts:GetCallerIdentity", trusting.external_id, as_role=True)
     granted = [_table_check("granted", as_role, action, table, trusting) for action in table.granted]
-    kept_out = (WHO_AS_ROLE, *(check.name for check in granted), WHO_AGAIN)
+    # The same kind of call must pass, else a refusal may be for something else than who asks.
+    same_kind = tuple(check.name for check in granted)
+    kept_out, by_itself = (WHO_AS_ROLE, *same_kind, WHO_AGAIN), (WHO, *same_kind, WHO_AGAIN)
     return (
         Check(WHO_AS_ROLE, f"{as_role} calls sts:GetCallerIdentity", Kind.ALLOWED, identity, control=True),
         *granted,
@@ -96,9 +98,22 @@ def _table_checks(trusting: Role, trusted: Role, table: TableProbe) -> tuple[Che
             for action in table.not_granted
         ),
         *(
-            replace(_table_check("direct", f"{trusted.name} as itself", action, table), controls=(WHO, WHO_AGAIN))
+            replace(_table_check("direct", f"{trusted.name} as itself", action, table), controls=by_itself)
             for action in table.granted
         ),
+    )
+
+
+def untried(trusting: Role, trusted: Role, table: TableProbe) -> tuple[tuple[str, str, str], ...]:
+    """Return what a probe gives nothing to try for: the name of each such check, what is not tried, and why."""
+    as_role = f"{trusted.name} as {trusting.name}"
+    lists = {
+        "granted": (table.granted, f"{as_role} does what it may on {table.table_name}"),
+        "not-granted": (table.not_granted, f"{as_role} tries what it may not on {table.table_name}"),
+    }
+    because = f"the probe of module {trusting.module} names no action as"
+    return tuple(
+        (name, tried, f"{because} `{name.replace('-', '_')}`") for name, (listed, tried) in lists.items() if not listed
     )
 
 

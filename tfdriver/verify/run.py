@@ -17,7 +17,7 @@ from tfdriver.verify.intruder import Intruder
 from tfdriver.verify.live import live_policies
 from tfdriver.verify.model import CheckResult, Pair, Verdict
 from tfdriver.verify.outcome import Outcome
-from tfdriver.verify.plan import IN_A_ROW, Check, function_round, intruder_round
+from tfdriver.verify.plan import IN_A_ROW, Check, function_round, intruder_round, untried
 from tfdriver.verify.policy_checks import permissions_check, trust_check
 from tfdriver.verify.polling import Look, Waiting, poll
 from tfdriver.verify.probes import FunctionProbe, NoProbe, TableProbe
@@ -124,6 +124,8 @@ def _jobs(scene: Scene, trusting: Role, trusted: Role, writings: list[Writing], 
     if process.attempts:
         checks = function_round(trusting, trusted, table if isinstance(table, TableProbe) else None)
         yield _round(scene, pair, checks, function, IN_A_ROW, patient)
+        if isinstance(table, TableProbe):
+            yield from (_not_probed(pair, *missing) for missing in untried(trusting, trusted, table))
     else:
         reason = f"the probe of module {trusted.module} does not say `attempts = true`"
         yield _not_probed(pair, "attempts", f"{trusted.name} tries what it must not be able to do", reason)

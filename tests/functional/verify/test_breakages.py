@@ -13,6 +13,7 @@ import pytest
 from tests.functional.verify.scene import (
     EXTERNAL_ID,
     PERMISSIONS,
+    PROBES,
     TABLE,
     TABLE_ARN,
     Setup,
@@ -210,6 +211,18 @@ def test_a_function_that_answers_no_attempts_is_not_asked(running: Setup):
         running.states = states
     assert verdicts(checks)["write"] is Verdict.PASSED
     assert verdicts(checks)["attempts"] is Verdict.NOT_PROBED
+
+
+def test_a_probe_that_names_nothing_that_is_not_granted_is_not_passed_for_it(running: Setup):
+    states = running.states
+    probe = {"foo_bar": PROBES["foo_bar"] | {"not_granted": []}}
+    running.states = states | {"foo_bar": states["foo_bar"] | {"outputs": {"probes": {"value": probe}}}}
+    try:
+        checks, _ = running.verify()
+    finally:
+        running.states = states
+    (unprobed,) = [c for c in checks if c.verdict is not Verdict.PASSED]
+    assert (unprobed.name, unprobed.verdict) == ("not-granted", Verdict.NOT_PROBED)
 
 
 def test_without_a_state_permissions_are_inconclusive(running: Setup):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from tests.unit.builders import BAR, FOO
 from tfdriver.verify.outcome import Kind
-from tfdriver.verify.plan import PERMITTED, WHO, WHO_AGAIN, function_round, intruder_round
+from tfdriver.verify.plan import PERMITTED, WHO, WHO_AGAIN, function_round, intruder_round, untried
 from tfdriver.verify.probes import TableProbe
 
 TABLE = TableProbe(
@@ -82,3 +82,21 @@ def test_a_refused_action_is_compared_with_a_granted_one_of_the_same_credentials
     controls = checks["not-granted dynamodb:Scan"].controls
     assert "granted dynamodb:PutItem" in controls
     assert checks["granted dynamodb:PutItem"].attempt.as_role
+
+
+def test_a_direct_call_is_compared_with_the_same_call_as_the_role():
+    checks = {c.name: c for c in function_round(FOO, BAR, TABLE)}
+    assert checks["direct dynamodb:PutItem"].controls == (WHO, "granted dynamodb:PutItem", WHO_AGAIN)
+
+
+def test_what_a_probe_names_nothing_for_is_told():
+    assert untried(FOO, BAR, TABLE) == ()
+    found = untried(FOO, BAR, TABLE.model_copy(update={"not_granted": ()}))
+    assert found == (
+        (
+            "not-granted",
+            "bar as foo_bar tries what it may not on T",
+            "the probe of module m names no action as `not_granted`",
+        ),
+    )
+    assert [name for name, _, _ in untried(FOO, BAR, TABLE.model_copy(update={"granted": ()}))] == ["granted"]
