@@ -21,7 +21,7 @@ def look(check: Check, controls: Mapping[str, Check], outcomes: Outcomes, *, pat
     failed = failed_control(check, controls, outcomes)
     own = outcomes[check.name]
     if own.kind is check.expected and failed is None:
-        return Look(good=True)
+        return Look(good=True, span=check.span)
     unexpected = own if own.kind is not check.expected else outcomes[failed.name] if failed else own
     hopeless = not unexpected.may_change or (not patient and not unexpected.transient)
     return Look(good=False, hopeless=hopeless)
@@ -70,12 +70,12 @@ def _verdict(
         control = outcomes[failed.name]
         verdict = Verdict.NOT_PROBED if control.kind is Kind.UNTRIED else Verdict.INCONCLUSIVE
         return verdict, f"says nothing, because of the control: {failed.tried}: {control.said}"
-    if held.streak < in_a_row:
-        return Verdict.INCONCLUSIVE, f"{own.kind}, but only {held.streak} times in a row"
-    often = f", {held.streak} times in a row" if in_a_row > 1 else ""
+    often = f"{held.streak} times in a row" + (f" within {held.last - held.first:.1f} s" if check.span else "")
+    if not held.enough(in_a_row, check.span):
+        return Verdict.INCONCLUSIVE, f"{own.kind}, but only {often}"
     found = f", and the item {own.item_key} was found" if own.item_key else ""
     after = f", from {held.first:.1f} s on" if held.waited else ""
-    return Verdict.PASSED, f"{own.kind}{often}{found}{after}"
+    return Verdict.PASSED, f"{own.kind}{f', {often}' if in_a_row > 1 else ''}{found}{after}"
 
 
 def _unexpected(own: Outcome) -> str:

@@ -9,8 +9,10 @@ from tfdriver.spec.model import Role
 from tfdriver.verify.outcome import Kind
 from tfdriver.verify.probes import TableProbe
 
-# Refusals and permissions spread slowly in IAM: only what is seen so often in a row counts.
+# Refusals and permissions spread slowly in IAM: only what is seen so often in a row counts, and of refusals only what
+# lasted so many seconds. (People measured 2 s to over 30 s until a change was everywhere.)
 IN_A_ROW = 3
+REFUSED_FOR = 3.0
 
 WHO, WHO_AGAIN, PERMITTED = "control-identity", "control-identity-after", "control-permitted"
 WRITE = "write"
@@ -43,6 +45,11 @@ class Check:
     attempt: Attempt
     controls: tuple[str, ...] = ()
     control: bool = False
+
+    @property
+    def span(self) -> float:
+        """How many seconds its outcome must be seen for."""
+        return REFUSED_FOR if self.expected is Kind.DENIED else 0.0
 
 
 def intruder_round(trusting: Role, trusted: Role) -> tuple[Check, ...]:

@@ -10,10 +10,14 @@ from tfdriver.clock import Clock
 
 @dataclass(frozen=True)
 class Look:
-    """What one look showed of one thing. good: as expected; hopeless: not as expected, and waiting will not help."""
+    """What one look showed of one thing. good: as expected; hopeless: not as expected, and waiting will not help.
+
+    span: seconds that it must stay good, from the first to the last look of a streak.
+    """
 
     good: bool
     hopeless: bool = False
+    span: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -21,13 +25,18 @@ class Held:
     """How long something held. streak: how often in a row it was good, up to the last look.
 
     first: seconds until the first look of that streak began; seconds: until the last look ended. waited: whether an
-    earlier look was not good.
+    earlier look was not good. last: seconds until the last look began.
     """
 
     streak: int = 0
     first: float = 0.0
     seconds: float = 0.0
     waited: bool = False
+    last: float = 0.0
+
+    def enough(self, in_a_row: int, span: float = 0.0) -> bool:
+        """Whether it was good that often in a row, and for `span` seconds from the first to the last look of them."""
+        return self.streak >= in_a_row and self.last - self.first >= span
 
 
 @dataclass(frozen=True)
@@ -40,10 +49,11 @@ class Waiting:
 
 
 def poll(look: Callable[[], Mapping[str, Look]], waiting: Waiting, in_a_row: int) -> dict[str, Held]:
-    """Look until each thing was good `in_a_row` times, or is not good and hopeless or out of time.
+    """Look until each thing was good `in_a_row` times and for its span, or is not good and hopeless or out of time.
 
-    A thing that became good just before the time was up gets the further looks it needs. Raises what `look` and
-    `waiting.check` raise.
+    A span, because a few quick looks may all meet the same part of IAM: a change takes seconds to reach the others, and
+    no bound is promised. A thing that became good just before the time was up gets the further looks it needs. Raises
+    what `look` and `waiting.check` raise.
     """
     held: dict[str, Held] = {}
     started = waiting.clock.monotonic()
@@ -54,7 +64,7 @@ def poll(look: Callable[[], Mapping[str, Look]], waiting: Waiting, in_a_row: int
         held = {name: _after(held.get(name, Held()), found, began, ended) for name, found in looks.items()}
         over = ended >= waiting.limit
         if all(
-            held[name].streak >= in_a_row or (not found.good and (found.hopeless or over))
+            held[name].enough(in_a_row, found.span) or (not found.good and (found.hopeless or over))
             for name, found in looks.items()
         ):
             break
@@ -63,6 +73,6 @@ def poll(look: Callable[[], Mapping[str, Look]], waiting: Waiting, in_a_row: int
 
 def _after(before: Held, found: Look, began: float, ended: float) -> Held:
     if not found.good:
-        return Held(0, 0.0, ended, waited=True)
+        return Held(seconds=ended, waited=True)
     first = before.first if before.streak else began
-    return replace(before, streak=before.streak + 1, first=first, seconds=ended)
+    return replace(before, streak=before.streak + 1, first=first, last=began, seconds=ended)

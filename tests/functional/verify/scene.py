@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -127,7 +128,8 @@ class Setup:
         """Run all checks."""
         aws = Aws()
         callers = {account.name: aws.caller(account).arn for account in (A, B)}
-        seen, clock = observe(self.spec, aws), Clock()
+        # Refusals must last some seconds; here the seconds are short.
+        seen, clock = observe(self.spec, aws), Clock(monotonic=lambda: 4 * monotonic(), sleep=lambda s: sleep(s / 4))
         waiting = Waiting(limit, clock, lambda: None)
         return run(Scene(self.spec, aws, callers, seen, self.states, waiting, clock.now(), keep, self._tell))[:2]
 

@@ -14,7 +14,7 @@ from tfdriver.verify import judge
 from tfdriver.verify.allowed import write_check
 from tfdriver.verify.model import Pair, Verdict
 from tfdriver.verify.outcome import Kind, Outcome, from_answer
-from tfdriver.verify.plan import Check, function_round, intruder_round
+from tfdriver.verify.plan import REFUSED_FOR, Check, function_round, intruder_round
 from tfdriver.verify.polling import Held
 
 INTRUDER = intruder_round(FOO, BAR)
@@ -26,7 +26,7 @@ UNTRIED = Outcome(Kind.UNTRIED, "this function cannot try it")
 def judged(checks: tuple[Check, ...], name: str, streak: int = 3, **outcomes: Outcome):
     by_name = {c.name: c for c in checks}
     found = as_expected(checks, **outcomes)
-    held = Held(streak, 0.0, 1.5)
+    held = Held(streak, 0.0, 3.5, last=3.0)
     return judge.result(Pair("foo_bar", "bar"), by_name[name], by_name, found, held, 3)
 
 
@@ -34,11 +34,11 @@ def test_refused_three_times_with_controls_is_passed():
     found = judged(INTRUDER, "intruder")
     assert (found.verdict, found.happened, found.expected) == (
         Verdict.PASSED,
-        "AccessDenied, 3 times in a row",
+        "AccessDenied, 3 times in a row within 3.0 s",
         "AccessDenied",
     )
     assert found.evidence.request_id == "id of intruder"
-    assert found.seconds == 1.5
+    assert found.seconds == 3.5
 
 
 def test_an_intruder_who_got_in_is_failed():
@@ -118,9 +118,25 @@ def test_a_refusal_after_the_table_is_gone_says_nothing():
 
 def test_how_long_it_took_is_told_only_if_it_took_time():
     by_name = {c.name: c for c in INTRUDER}
-    held = Held(3, 12.34, 14.0, waited=True)
+    held = Held(3, 12.34, 16.0, waited=True, last=15.5)
     found = judge.result(Pair("a", "b"), by_name["intruder"], by_name, as_expected(INTRUDER), held, 3)
-    assert found.happened == "AccessDenied, 3 times in a row, from 12.3 s on"
+    assert found.happened == "AccessDenied, 3 times in a row within 3.2 s, from 12.3 s on"
+
+
+def test_refusals_that_did_not_last_are_not_enough_and_what_is_allowed_need_not_last():
+    by_name = {c.name: c for c in FUNCTION}
+    quick, outcomes = Held(3, 0.0, 0.6, last=0.5), as_expected(FUNCTION)
+    refused = judge.result(Pair("a", "b"), by_name["direct dynamodb:PutItem"], by_name, outcomes, quick, 3)
+    assert refused.verdict is Verdict.INCONCLUSIVE
+    assert refused.happened == "AccessDenied, but only 3 times in a row within 0.5 s"
+    let_in = judge.result(Pair("a", "b"), by_name["assume"], by_name, outcomes, quick, 3)
+    assert (let_in.verdict, let_in.happened) == (Verdict.PASSED, "allowed, 3 times in a row")
+
+
+def test_only_refusals_must_be_seen_for_a_while():
+    by_name = {c.name: c for c in FUNCTION}
+    spans = {n: judge.look(c, by_name, as_expected(FUNCTION), patient=True).span for n, c in by_name.items()}
+    assert (spans["assume"], spans["direct dynamodb:PutItem"]) == (0.0, REFUSED_FOR)
 
 
 def looked(patient: bool, **outcomes: Outcome):

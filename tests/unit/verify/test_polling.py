@@ -59,6 +59,29 @@ def test_each_thing_is_counted_by_itself():
     assert (held["early"].streak, held["late"].streak, looks) == (5, 3, 5)
 
 
+def test_what_must_last_is_looked_at_for_that_long():
+    held, looks, seconds = polled(120, thing=[Look(True, span=3.0)])
+    assert held["thing"].last - held["thing"].first >= 3.0
+    assert (looks > 3, 3.0 <= seconds < 8) == (True, True)
+
+
+def test_a_setback_starts_the_span_again():
+    lasting = Look(True, span=3.0)
+    held, _, seconds = polled(120, thing=[lasting, lasting, BAD, lasting])
+    assert held["thing"].first > 0
+    assert seconds >= held["thing"].first + 3.0
+
+
+def test_without_time_what_must_last_still_gets_it():
+    held, _, seconds = polled(0, thing=[Look(True, span=3.0)])
+    assert seconds >= 3.0
+    assert held["thing"].enough(3, 3.0)
+
+
+def test_slow_looks_need_be_no_more():
+    assert polled(120, cost=4.0, thing=[Look(True, span=3.0)])[1] == 3
+
+
 def test_the_time_a_look_takes_counts():
     held, _, _ = polled(120, in_a_row=1, cost=4.0, thing=[GOOD])
     assert held["thing"].seconds == 4.0
