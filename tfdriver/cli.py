@@ -456,6 +456,9 @@ def explain(options: _Global, error_or_role: str, as_json: bool) -> None:
     output = Output(as_json=as_json)
     piped = error_or_role == "-"
     text = sys.stdin.buffer.read(_LONGEST_ERROR).decode("utf-8", "replace") if piped else error_or_role
+    if piped and not text.strip():
+        hint = "AWS's commands tell errors on standard error: pipe both, with `2>&1 | tfdriver explain -`"
+        raise TfdriverError("nothing came in on standard input", hint=hint)
     with output.progress() as progress:
         tools = real_tools(os.environ, progress, Interrupts())
         found = explain_command.explain(text, Options(options.project), tools)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shutil
@@ -24,6 +25,15 @@ def test_every_command_has_help_with_an_example_and_is_in_the_readme(name, capsy
     said = capsys.readouterr().out
     assert f" {name}" in said.partition("Example")[2]
     assert f"`tfdriver {name}" in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("piped", [b"", b" \n"])
+def test_explain_says_that_nothing_came_in(piped, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(piped)))
+    assert cli.run(["explain", "-"]) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert "nothing came in on standard input" in said
+    assert "2>&1 | tfdriver explain -" in said
 
 
 @pytest.mark.parametrize("name", ["", *COMMANDS])

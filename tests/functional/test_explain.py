@@ -82,9 +82,40 @@ def test_a_refusal_by_what_cannot_be_seen_is_believed(accounts):
     assert found.change.startswith("Ask who administers that organization")
 
 
-def test_a_refusal_that_no_longer_stands(accounts):
-    found = accounts.ask(said("because no role trust policy allows the sts:AssumeRole action"))
-    assert found.change.startswith("Both documents allow it now. Try again")
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("because no role trust policy allows the sts:AssumeRole action", "Look at the trust policy of role foo_bar."),
+        ("because no identity-based policy allows the sts:AssumeRole action", "Look at the permissions policies of"),
+        ("because no permissions boundary allows the sts:AssumeRole action", "Role bar has no permissions boundary"),
+        ("", "Both documents allow it now: try again"),
+    ],
+)
+def test_a_refusal_that_no_longer_stands_names_the_policy_that_aws_named(accounts, reason, words):
+    found = accounts.ask(said(reason))
+    assert found.change.startswith(words)
+    assert ("external id" in found.change) is ("trust" in reason)
+    assert "organization" not in found.change
+
+
+def test_a_process_that_still_sends_the_old_external_id(accounts):
+    """The spec has none any more; the trusted side was rendered with one."""
+    folder = accounts.options.project / "compositions/account_b"
+    folder.mkdir(parents=True, exist_ok=True)
+    told = {"roles_to_assume": {"bar": [{"role": "foo_bar", "external_id": "old-id"}]}}
+    (folder / "terraform.tfvars.json").write_text(json.dumps(told))
+    refused = accounts.ask(said("because no role trust policy allows the sts:AssumeRole action"))
+    assert refused.words[-1] == (
+        "bar still sends the external id old-id to foo_bar, as compositions/account_b was rendered with; "
+        "the spec says no external id"
+    )
+    assert refused.change == "Run `tfdriver up`: it brings the process the external id of the spec"
+    assert accounts.ask().change == refused.change
+    by_boundary = accounts.ask(said("because no permissions boundary allows the sts:AssumeRole action"))
+    assert by_boundary.change.startswith("Role bar has no permissions boundary")
+    for other in ("{", "[]", '{"roles_to_assume": {}}', '{"roles_to_assume": {"bar": [null]}}'):
+        (folder / "terraform.tfvars.json").write_text(other)
+        assert accounts.ask().words == ()
 
 
 def test_aws_word_decides_where_both_documents_refuse(accounts):

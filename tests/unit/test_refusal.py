@@ -84,6 +84,7 @@ def test_other_partitions_and_users():
 OTHER = [
     ("An error occurred (ExpiredToken) when calling the AssumeRole operation: The security token ...", "expired"),
     ("The security token included in the request is expired", "expired"),
+    ("The security token included in the request is invalid.", "does not know"),
     ("(InvalidClientTokenId) when calling the GetCallerIdentity operation", "does not know"),
     ("api error RegionDisabledException: STS is not activated in this region for account:111111111111", "not active"),
     (

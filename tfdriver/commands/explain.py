@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from tfdriver import policies
+from tfdriver.again import allowed_now
 from tfdriver.calls import Calls
 from tfdriver.decide import LiveRole, Unreadable
 from tfdriver.errors import TfdriverError
@@ -14,6 +15,7 @@ from tfdriver.halves import SeenHalves, halves
 from tfdriver.observe import Observation, observe, side_by_side
 from tfdriver.policies import RolePolicies
 from tfdriver.refusal import Cause, Meaning, Refusal, meaning, parse
+from tfdriver.sent import old_external_id
 from tfdriver.session import Options, Tools, read_spec
 from tfdriver.spec.model import Role, Spec
 
@@ -45,6 +47,18 @@ class _Question:
     answer: str = ""
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """What was looked at. verdicts: of the pairs in question; unseen: what could not be looked at, and why.
+
+    policies: of the trusted role of each verdict.
+    """
+
+    verdicts: tuple[Verdict, ...] = ()
+    unseen: tuple[str, ...] = ()
+    policies: tuple[RolePolicies | Unreadable | None, ...] = ()
+
+
 def explain(text: str, options: Options, tools: Tools) -> Explanation:
     """Explain an error text of AWS, or a role of the spec (its key, name or ARN).
 
@@ -61,9 +75,10 @@ def explain(text: str, options: Options, tools: Tools) -> Explanation:
         return Explanation(refusal, (said.words,), (), (f"the project: {error}".rstrip("."),), said.change)
     said = meaning(refusal) if refusal else Meaning("", "")
     question = _asked(spec, refusal, said) if refusal else _Question(_pairs_of(spec, text))
-    verdicts, unseen = _look(spec, question.pairs, tools) if question.pairs else ((), ())
-    change = question.answer or _change(refusal, said, verdicts)
-    return Explanation(refusal, question.words, verdicts, unseen, change)
+    seen = _look(spec, question.pairs, tools) if question.pairs else _Seen()
+    old = tuple(filter(None, (old_external_id(spec, *pair) for pair in question.pairs)))
+    change = question.answer or _change(refusal, said, seen, old_id=bool(old))
+    return Explanation(refusal, question.words + old, seen.verdicts, seen.unseen, change)
 
 
 def _pairs_of(spec: Spec, text: str) -> tuple[tuple[Role, Role], ...]:
@@ -119,9 +134,7 @@ def _role(spec: Spec, arn: str) -> Role | None:
     return None
 
 
-def _look(
-    spec: Spec, pairs: tuple[tuple[Role, Role], ...], tools: Tools
-) -> tuple[tuple[Verdict, ...], tuple[str, ...]]:
+def _look(spec: Spec, pairs: tuple[tuple[Role, Role], ...], tools: Tools) -> _Seen:
     seen_accounts = halves(spec, tools.aws)
     seen = observe(spec, SeenHalves(tools.aws, seen_accounts))
     trusted = {role.key: role for _, role in pairs}
@@ -130,7 +143,7 @@ def _look(
     verdicts = tuple(judge(a, b, Sight(seen.states[a.key], seen.trusted[b.key], found[b.key]), now) for a, b in pairs)
     used = {role.account.name for pair in pairs for role in pair}
     unseen = tuple(f"{h.account}: {h.problem}" for h in seen_accounts.values() if h.problem and h.account in used)
-    return verdicts, unseen
+    return _Seen(verdicts, unseen, tuple(found[b.key] for _, b in pairs))
 
 
 def _policies(aws: Calls, role: Role, seen: Observation) -> RolePolicies | Unreadable | None:
@@ -143,20 +156,21 @@ def _policies(aws: Calls, role: Role, seen: Observation) -> RolePolicies | Unrea
         return Unreadable(str(error).rstrip("."))
 
 
-def _change(refusal: Refusal | None, said: Meaning, verdicts: tuple[Verdict, ...]) -> str:
-    """Return the one thing to change."""
+def _change(refusal: Refusal | None, said: Meaning, seen: _Seen, *, old_id: bool) -> str:
+    """Return the one thing to change. old_id: whether a process sends another one than the spec's."""
     if refusal and refusal.cause in _OUT_OF_SIGHT:
         return said.change
-    refused = next((v for v in verdicts if v.allowed is False), None)
+    refused = next((v for v in seen.verdicts if v.allowed is False), None)
     if refused and refusal and refusal.cause is Cause.TRUST and refused.trust.allows is False:
         return refused.trust.change
     if refused:
         return refused.change
-    if any(v.allowed is None for v in verdicts):
+    if any(v.allowed is None for v in seen.verdicts):
         return said.change or "Give the profiles of both accounts credentials that may read IAM"
+    if old_id and (refusal is None or refusal.cause in (Cause.TRUST, Cause.UNSAID)):
+        return "Run `tfdriver up`: it brings the process the external id of the spec"
     if refusal is None:
         return "Nothing: both documents allow it. If it is refused all the same, give `tfdriver explain` AWS's message"
-    return (
-        "Both documents allow it now. Try again: changes of IAM take up to a minute to spread. If it stays refused, "
-        "compare the external id that the process sends with tfdriver.yaml, and look at the organizations' policies"
-    )
+    policies = seen.policies[0]
+    own = policies if isinstance(policies, RolePolicies) else RolePolicies(())
+    return allowed_now(refusal, said, seen.verdicts[0], own)
