@@ -34,7 +34,8 @@ _MOST = 2000  # events read per region and window: at two pages of 50 a second, 
 class Use:
     """One AssumeRole call. who: a role or user, in words; session: the name it gave; source: IP address or service.
 
-    error: AWS's error code, '' if it was let in; meant: whether it is one that the role is to trust, as that is now.
+    error: AWS's error code, '' if it was let in; meant: whether it is one that the role is to trust, as that is now;
+    perhaps_later: whether it was in the second in which the role was closed, and so maybe after that.
     """
 
     at: datetime
@@ -43,10 +44,12 @@ class Use:
     source: str = ""
     error: str = ""
     meant: bool = False
+    perhaps_later: bool = False
 
     def __str__(self) -> str:
         words = f"refused ({self.error})" if self.error else "let in"
         words += "" if self.meant else ", not a role that is meant"
+        words += ", perhaps after it was closed" if self.perhaps_later else ""
         source = f" from {self.source}" if self.source else ""
         return f"{moment(self.at)}: {self.who}{source}: {words}"
 
@@ -63,8 +66,10 @@ class Uses:
     problem: str = ""
 
     def __str__(self) -> str:
-        since = f"role {self.role} in {self.account}, open from {moment(self.opened)}"
-        used = f"{len(self.calls)} AssumeRole calls" if self.calls else "CloudTrail shows no AssumeRole call"
+        until = moment(self.closed) if self.closed else "now"
+        since = f"role {self.role} in {self.account}, open from {moment(self.opened)} until {until}"
+        calls = f"{len(self.calls)} AssumeRole {'call' if len(self.calls) == 1 else 'calls'}"
+        used = calls if self.calls else "CloudTrail shows no AssumeRole call"
         if self.problem:
             return f"{since}: {used if self.calls else 'who used it is not known'}. {self.problem}"
         return f"{since}: {used}"
@@ -104,7 +109,10 @@ class Looker:
         looks = side_by_side(lambda region: _look(self.aws, role, region, window, now), regions)
         events = {event["eventID"]: event for look in looks for event in look.events}
         meant = self.spec.trusted_by(role)
-        calls = sorted((_use(event, known, meant) for event in events.values()), key=lambda use: use.at)
+        uses = (_use(event, known, meant, window.closed) for event in events.values())
+        calls = sorted(
+            (use for use in uses if window.closed is None or use.at <= window.closed), key=lambda use: use.at
+        )
         problem = _problem(_enabled(looks, role.account.region), window, now)
         return replace(empty, calls=tuple(calls), problem=problem)
 
@@ -176,10 +184,11 @@ def _is_of(body: Mapping[str, Any], arn: str) -> bool:
     return arn in (*named, (body.get("requestParameters") or {}).get("roleArn"))
 
 
-def _use(body: Mapping[str, Any], known: Mapping[str, Role], meant: Collection[Role]) -> Use:
+def _use(body: Mapping[str, Any], known: Mapping[str, Role], meant: Collection[Role], closed: datetime | None) -> Use:
     """Return an event as a use. Of another account's principal CloudTrail tells account and unique id, not the ARN.
 
-    known: the roles of the spec that are there, by unique id; meant: those that may make this call.
+    known: the roles of the spec that are there, by unique id; meant: those that may make this call; closed: when the
+    role was closed, None if it is open.
     """
     identity = body.get("userIdentity") or {}
     unique_id, _, session = str(identity.get("principalId", "")).partition(":")
@@ -187,11 +196,13 @@ def _use(body: Mapping[str, Any], known: Mapping[str, Role], meant: Collection[R
     role = known.get(unique_id)
     name = f"role {role.name} of {role.account.name}" if role else ""
     who = name or identity.get("arn") or identity.get("invokedBy") or unknown
+    at = datetime.fromisoformat(body["eventTime"]).astimezone(UTC)  # the second's beginning: CloudTrail has no parts
     return Use(
-        datetime.fromisoformat(body["eventTime"]).astimezone(UTC),
+        at,
         f"{who} (session {session})" if session and ":assumed-role/" not in who else str(who),
         str((body.get("requestParameters") or {}).get("roleSessionName", "")),
         str(body.get("sourceIPAddress", "")),
         str(body.get("errorCode", "")),
         role in meant,
+        closed is not None and at <= closed < at + timedelta(seconds=1),
     )

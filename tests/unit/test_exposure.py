@@ -104,11 +104,29 @@ def test_a_call_by_the_trusted_role_has_its_name_and_a_strangers_what_cloudtrail
         "role bar of account_b (session session-1)",
     ]
     assert [(use.session, use.source, use.error) for use in found.calls] == [("work", "192.0.2.1", "")] * 2
-    assert str(found) == "role foo_bar in account_a, open from 2026-01-02 12:00:00 UTC: 2 AssumeRole calls"
+    when = "open from 2026-01-02 12:00:00 UTC until 2026-01-02 12:00:09 UTC"
+    assert str(found) == f"role foo_bar in account_a, {when}: 2 AssumeRole calls"
     assert str(found.calls[0]).endswith(
         "AIDASOMEBODY of account 222222222222 from 192.0.2.1: let in, not a role that is meant"
     )
     assert [use.meant for use in found.calls] == [False, True]
+
+
+def test_a_call_after_the_closing_is_no_use_of_the_open_door():
+    """It was closed at 9.5 s: a call of the second 10 came later, one of the second 9 may have."""
+    found = uses(Trail(us_west_2=[event(10, number=1), event(9, number=2), event(8, number=3)]))
+    assert [use.perhaps_later for use in found.calls] == [False, True]
+    assert [use.at.second for use in found.calls] == [8, 9]
+    assert str(found.calls[1]).endswith("not a role that is meant, perhaps after it was closed")
+
+
+def test_one_call_is_one_and_what_is_open_is_open_until_now():
+    window = replace(WINDOW, closed=None)
+    found = uses(Trail(us_west_2=[event()]), window)
+    assert str(found).startswith(
+        "role foo_bar in account_a, open from 2026-01-02 12:00:00 UTC until now: 1 AssumeRole call"
+    )
+    assert "calls" not in str(found).partition(". ")[0]
 
 
 def test_a_role_that_another_is_to_trust_has_its_name_and_is_not_meant():
