@@ -45,13 +45,18 @@ class Finding:
 
 
 def warnings(findings: Iterable[Finding]) -> list[Finding]:
-    """Return the findings if all are warnings. Raises TfdriverError, of the first error, if there is any."""
-    findings = list(findings)
-    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    """Return those findings that are to be shown and stop nothing."""
+    return [finding for finding in findings if finding.severity is Severity.WARNING]
+
+
+def refuse_errors(findings: Iterable[Finding]) -> None:
+    """Raise TfdriverError if there are errors, telling each: what is wrong where, then every hint once."""
+    errors = list(dict.fromkeys(finding for finding in findings if finding.severity is Severity.ERROR))
     if errors:
-        more = f" (and {len(errors) - 1} more errors)" if len(errors) > 1 else ""
-        raise TfdriverError(errors[0].what + more, where=errors[0].where, hint=errors[0].hint)
-    return findings
+        first, *others = errors
+        what = "; ".join([first.what, *(f"{error.where}: {error.what}" for error in others)])
+        hint = ". ".join(dict.fromkeys(error.hint for error in errors))
+        raise TfdriverError(what, where=first.where, hint=hint)
 
 
 def lint_spec(spec: Spec) -> list[Finding]:

@@ -25,7 +25,7 @@ from tfdriver.environment import ignored, terraform_environment
 from tfdriver.errors import TfdriverError
 from tfdriver.halfway import STOPPED, loud, loud_if_refused
 from tfdriver.interrupts import Interrupts
-from tfdriver.lint import Finding, warnings
+from tfdriver.lint import Finding, refuse_errors, warnings
 from tfdriver.lint_module import lint_project
 from tfdriver.lock import locked
 from tfdriver.mirror import cli_config
@@ -195,9 +195,10 @@ def open_session(command: str, options: Options, tools: Tools) -> Iterator[Sessi
 
 
 def _tell(tools: Tools, findings: list[Finding]) -> None:
-    """Show findings that are warnings. Raises TfdriverError if one is an error."""
+    """Show findings that are warnings. Raises TfdriverError if others are errors."""
     for finding in warnings(findings):
         tools.progress.note(f"warning: {finding}")
+    refuse_errors(findings)
 
 
 def _tell_tracked(workspace: Workspace, tools: Tools) -> None:

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -15,8 +16,9 @@ from tests.unit.builders import BAR, FOO, A, B, role, spec
 from tfdriver import decide, trust
 from tfdriver.decide import Kind, TrustState
 from tfdriver.errors import TfdriverError
-from tfdriver.lint import Finding, Severity, lint_permissions, lint_spec, lint_trust, warnings
+from tfdriver.lint import Finding, Severity, lint_permissions, lint_spec, lint_trust, refuse_errors, warnings
 from tfdriver.lint_module import lint_module, lint_modules, lint_project
+from tfdriver.session import _tell
 from tfdriver.spec.model import Account
 from tfdriver.spec.sequels import check_sequels
 
@@ -295,15 +297,29 @@ def test_local_modules_of_a_spec_are_named_from_the_project(tmp_path):
     assert found.where == "modules/m/iam.tf:1: aws_iam_policy.p"
 
 
-def test_errors_stop_and_warnings_are_returned():
+def test_warnings_are_shown_and_every_error_stops_and_is_told():
     warning, error = (Finding(s, f"at {s}", "it is wide", "Narrow it") for s in (WARNING, ERROR))
-    assert warnings([warning]) == [warning]
-    assert warnings([]) == []
-    with pytest.raises(TfdriverError, match=r"at error: it is wide\. Narrow it") as raised:
-        warnings([warning, error])
-    assert "more" not in str(raised.value)
-    with pytest.raises(TfdriverError, match=r"it is wide \(and 2 more errors\)"):
-        warnings([error] * 3)
+    other = Finding(ERROR, "elsewhere", "it is open", "Close it")
+    third = Finding(ERROR, "in a third", "it is wide", "Narrow it")
+    assert warnings([error, warning, other]) == [warning]
+    refuse_errors([])
+    refuse_errors([warning])
+    with pytest.raises(TfdriverError) as raised:
+        refuse_errors([warning, error, error])
+    assert str(raised.value) == "at error: it is wide. Narrow it"
+    with pytest.raises(TfdriverError) as raised:
+        refuse_errors([error, warning, other, third])
+    said = "at error: it is wide; elsewhere: it is open; in a third: it is wide. Narrow it. Close it"
+    assert str(raised.value) == said
+
+
+def test_an_error_hides_no_warning():
+    shown: list[str] = []
+    tools = SimpleNamespace(progress=SimpleNamespace(note=shown.append))
+    warning, error = (Finding(s, f"at {s}", "it is wide", "Narrow it") for s in (WARNING, ERROR))
+    with pytest.raises(TfdriverError):
+        _tell(tools, [error, warning])
+    assert shown == ["warning: at warning: it is wide. Narrow it"]
 
 
 def test_a_project_is_its_spec_and_its_modules(tmp_path):
