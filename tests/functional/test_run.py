@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.world import Stage
+from tests.fakes.world import FakeAws, Stage
 from tfdriver import trust
+from tfdriver.calls import AwsError
 from tfdriver.commands.destroy import destroy
 from tfdriver.commands.plan import plan
 from tfdriver.commands.tighten import tighten
@@ -672,7 +673,18 @@ def test_a_state_that_the_spec_forgot_stops_the_run(stage):
         stage.run(up)
 
 
+class OnlyIam(FakeAws):
+    """An AWS of which no other service answers."""
+
+    def call(self, account, service, ask):
+        if service != "iam":
+            raise AwsError(f"{service} does not answer", code="Throttling")
+        return super().call(account, service, ask)
+
+
 def test_verify_reads_a_state_elsewhere_with_the_users_own_cli_configuration(stage, tmp_path):
+    stage.run(up)
+    stage.aws = OnlyIam(stage.world)
     config = tmp_path / "own.rc"
     config.write_text("")
     program = Path(stage.environ["TFDRIVER_TERRAFORM"])
