@@ -5,10 +5,10 @@ The spec may have another one by now.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from tfdriver.compositions import Side, compositions
+from tfdriver.outside import read_json
 from tfdriver.spec.model import Role, Spec
 from tfdriver.workspace import VALUES
 
@@ -19,8 +19,8 @@ def old_external_id(spec: Spec, trusting: Role, trusted: Role) -> str:
     if own is None:
         return ""
     try:
-        text = (spec.root / "compositions" / own.name / VALUES).read_text(encoding="utf-8")
-        sent = _sent(json.loads(text), trusting.key, trusted.key)
+        text = (spec.root / "compositions" / own.name / VALUES).read_bytes()
+        sent = _sent(read_json(text), trusting.key, trusted.key)
     except (OSError, ValueError, LookupError, TypeError):
         return ""  # not rendered, or by another hand: nothing is known
     if sent == trusting.external_id:

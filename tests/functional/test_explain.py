@@ -113,7 +113,7 @@ def test_a_process_that_still_sends_the_old_external_id(accounts):
     assert accounts.ask().change == refused.change
     by_boundary = accounts.ask(said("because no permissions boundary allows the sts:AssumeRole action"))
     assert by_boundary.change.startswith("Role bar has no permissions boundary")
-    for other in ("{", "[]", '{"roles_to_assume": {}}', '{"roles_to_assume": {"bar": [null]}}'):
+    for other in ("{", "[" * 100_000, "[]", '{"roles_to_assume": {}}', '{"roles_to_assume": {"bar": [null]}}'):
         (folder / "terraform.tfvars.json").write_text(other)
         assert accounts.ask().words == ()
 
