@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -11,7 +13,11 @@ settings.load_profile("unhurried")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Collect the results where the reports arrive: in the one process that prints."""
+    """Heed signals, and collect the results of the matrix where the reports arrive: in the one process that prints."""
+    # Tests that were started in the background ignore them, and so would every process of theirs.
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
     if not hasattr(config, "workerinput"):
         from tests.faults.table import Results
 
