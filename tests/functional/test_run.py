@@ -537,6 +537,33 @@ def test_a_second_run_is_told_so_while_the_first_one_still_asks(stage):
     assert not (stage.project / "compositions").exists()
 
 
+@pytest.mark.parametrize(("first", "second"), [(up, tighten), (tighten, up)])
+def test_tighten_and_up_at_once_are_one_after_the_other(stage, first, second):
+    stage.run(up, tighten=False)
+    said = []
+
+    def at_once(_title):
+        with pytest.raises(TfdriverError, match="another run is at work here") as caught:
+            stage.run(second)
+        said.append(caught.value.what)
+
+    stage.progress.phase = at_once
+    assert stage.run(first).exit_code is Exit.DONE
+    assert said
+    del stage.progress.phase
+    mend(stage)
+    assert stage.run(second).exit_code is Exit.DONE
+    assert trusted(stage) == EXACT
+
+
+def test_a_lock_is_held_though_something_deletes_what_says_who_holds_it(stage):
+    with stage.session("up"):
+        (stage.project / "compositions/.tfdriver/run.json").unlink()
+        with pytest.raises(TfdriverError, match="another run is at work here: it has not said which"):
+            stage.run(destroy)
+    assert stage.run(up).exit_code is Exit.DONE
+
+
 def test_the_values_are_those_last_applied(stage):
     stage.run(up)
     values = json.loads((stage.project / "compositions/account_a/terraform.tfvars.json").read_text())
