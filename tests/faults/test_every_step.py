@@ -1,7 +1,7 @@
 """tfdriver dies before its n-th step on the disk, for every n: the next run ends where an undisturbed one does.
 
-Steps are what Python tells audit hooks of: a file opened for writing, renamed or removed, a folder made, a program
-started. In the fake world, so that there may be hundreds of them; TFDRIVER_EVERY: try only every so manieth.
+See `dying` for what a step is. In the fake world, so that there may be hundreds of them; TFDRIVER_EVERY: try only
+every so manieth.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.world import Stage, make_stage
+from tests.faults.dying import DIED
 from tfdriver import trust
 from tfdriver.commands.destroy import destroy
 from tfdriver.commands.init import init
@@ -28,42 +29,18 @@ from tfdriver.lock import locked
 from tfdriver.patience import Patience
 
 EVERY = int(os.environ.get("TFDRIVER_EVERY", "1"))
-DIED = 137
+ROOT = Path(__file__).parents[2]
+LONGEST = 60  # seconds; reached only by a run that hangs
 BAR = "arn:aws:iam::222222222222:role/bar"
-_STEPS = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.chmod", "shutil.rmtree")
-
-
-def kill_before(number: int, below: Path) -> Callable[[str, tuple[Any, ...]], None]:
-    """Return an audit hook that ends this process, as SIGKILL would, before its step of that number, from 1 on."""
-    steps = count(1)
-
-    def is_step(event: str, arguments: tuple[Any, ...]) -> bool:
-        if event == "open":
-            path, _, flags = arguments
-            return bool(flags & (os.O_WRONLY | os.O_RDWR)) and str(path).startswith(str(below))
-        return event == "subprocess.Popen" or (event in _STEPS and str(arguments[0]).startswith(str(below)))
-
-    def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        if is_step(event, arguments) and next(steps) == number:
-            os._exit(DIED)
-
-    return hook
 
 
 def dies(stage: Stage, command: Callable[..., Any], number: int) -> bool:
     """Run a command in a process of its own that dies before a step; return whether it got that far."""
-    child = os.fork()
-    if not child:
-        code = 1
-        with suppress(BaseException):
-            sys.addaudithook(kill_before(number, stage.project))
-            stage.run(command)
-            code = 0
-        os._exit(code)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    assert code in (0, DIED), f"step {number}: exit {code}"
+    argv = [sys.executable, "-m", "tests.faults.dying", str(number), str(stage.project), command.__name__]
+    ended = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=LONGEST, check=False)
+    assert ended.returncode in (0, DIED), f"step {number}: {ended.stderr}"
     with locked(stage.project, "test", Patience(30)):  # until a Terraform that it left behind has ended
-        return code == DIED
+        return ended.returncode == DIED
 
 
 def after_nothing(_stage: Stage) -> None:

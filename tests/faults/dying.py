@@ -1,0 +1,50 @@
+"""Runs a command in the fake world and dies before its n-th step on the disk, as SIGKILL would have it.
+
+`python -m tests.faults.dying NUMBER PROJECT COMMAND`, the world's home being beside the project. Steps are what Python
+tells audit hooks of: a file opened for writing, renamed or removed, a folder made, a program started.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from tests.fakes.world import make_stage
+from tfdriver.commands.destroy import destroy
+from tfdriver.commands.tighten import tighten
+from tfdriver.commands.up import up
+
+DIED = 137
+_STEPS = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.chmod", "shutil.rmtree")
+
+
+def kill_before(number: int, below: Path) -> Callable[[str, tuple[Any, ...]], None]:
+    """Return an audit hook that ends this process before its step of that number, from 1 on."""
+    steps = count(1)
+
+    def is_step(event: str, arguments: tuple[Any, ...]) -> bool:
+        if event == "open":
+            path, _, flags = arguments
+            return bool(flags & (os.O_WRONLY | os.O_RDWR)) and str(path).startswith(str(below))
+        return event == "subprocess.Popen" or (event in _STEPS and str(arguments[0]).startswith(str(below)))
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if is_step(event, arguments) and next(steps) == number:
+            os._exit(DIED)
+
+    return hook
+
+
+def main(number: int, project: Path, command: str) -> None:
+    """Run the command, unless it dies first."""
+    stage = make_stage(project, project.parent / "home")
+    sys.addaudithook(kill_before(number, project))
+    stage.run({"up": up, "tighten": tighten, "destroy": destroy}[command])
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])
