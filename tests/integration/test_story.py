@@ -131,7 +131,9 @@ def test_half_way_then_tightened_and_only_the_trust_changed(world: World):
     assert set(condition) == {"ArnEquals", "DateLessThan"}
     assert intruder(world) == "AccessDenied"
     assert "written" in invoke(world)
-    assert world.terraform("account_a", "plan", "-detailed-exitcode").returncode == 0
+    planned = world.terraform("account_a", "plan", "-detailed-exitcode", "-no-color")
+    assert planned.returncode == 2, "what lies on disk is the end: applied by hand, it tightens"
+    assert "0 to add, 1 to change, 0 to destroy" in planned.stdout
 
     before = len(world.calls())
     tightened = world.tfdriver("tighten", "--yes")
