@@ -52,6 +52,7 @@ def use_buckets(world: World) -> None:
         world.client("s3", profile).create_bucket(Bucket=f"our-states-{side}", CreateBucketConfiguration=place)
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("world", [{"call": "dynamodb:CreateTable", "when": "after", "delay": 15}], indirect=True)
 def test_a_lock_that_a_killed_terraform_left_in_a_bucket(world: World, tmp_path: Path):
     use_buckets(world)
