@@ -216,8 +216,7 @@ class Driver:
         Asks AWS nothing, and is silent if it cannot: the next run writes them anyway, and the disk may be full.
         """
         with suppress(TfdriverError):
-            kept = revoke.noted(self._workspace.written(composition), self._clock.now())
-            self._workspace.write(composition, values.final(self.spec, composition, revoke_before=kept))
+            self._workspace.write(composition, self._workspace.final(composition, self._clock.now()))
 
     def _final(self, composition: Composition) -> dict[str, Any]:
         """Return the values of the end state, which keeps sessions revoked for as long as they would live."""

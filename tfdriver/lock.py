@@ -22,7 +22,7 @@ from tfdriver import folder
 from tfdriver.errors import TfdriverError
 from tfdriver.files import private_folder, write_whole
 from tfdriver.outside import read_json
-from tfdriver.patience import NONE, Patience
+from tfdriver.patience import NONE, WAIT, Patience
 from tfdriver.wording import moment
 
 _HOLDER = Path("compositions/.tfdriver/run.json")
@@ -80,8 +80,7 @@ def _acquire(descriptor: int, project: Path, patience: Patience) -> None:
         return f"another run is at work here: {_holder(project)}"
 
     if not patience.until(free, whom):
-        hint = "Wait for it to end, or give --lock-timeout 5m to wait here"
-        raise TfdriverError(whom(), where=str(project), hint=hint)
+        raise TfdriverError(whom(), where=str(project), hint=WAIT)
 
 
 def _holder(project: Path) -> str:

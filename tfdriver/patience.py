@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+WAIT = "Wait for it to end, or give --lock-timeout 5m to wait here"
+
 _AGAIN = 0.2  # seconds
 
 

@@ -19,7 +19,7 @@ import psutil
 
 from tfdriver.errors import TfdriverError
 from tfdriver.outside import read_json
-from tfdriver.patience import Patience
+from tfdriver.patience import WAIT, Patience
 from tfdriver.state import FILE, kept_elsewhere
 from tfdriver.wording import moment
 
@@ -30,7 +30,6 @@ _INFO = re.compile(
     r" Created: (?P<created>\S+ \S+)"
 )
 _INFO_FILE = ".terraform.tfstate.lock.info"
-_WAIT = "Wait for it to end, or give --lock-timeout 5m to wait here"
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ def wait_for_local(folder: Path, patience: Patience) -> None:
         return f"compositions/{folder.name}: {_noted(folder) or 'another Terraform is at work on the state'}"
 
     if not patience.until(lambda: _unlocked(path), whom):
-        raise TfdriverError(whom(), hint=_WAIT)
+        raise TfdriverError(whom(), hint=WAIT)
 
 
 def _unlocked(state: Path) -> bool:
@@ -103,7 +102,7 @@ def _noted(folder: Path) -> StateLock | None:
 def advice(lock: StateLock, folder: Path) -> str:
     """Return what to do about a lock on the state of the composition in `folder`, having looked who is at work here."""
     if not kept_elsewhere(folder):
-        return _WAIT
+        return WAIT
     return advise(lock, f"compositions/{folder.name}", socket.gethostname(), at_work(lock.since))
 
 
@@ -117,7 +116,7 @@ def advise(lock: StateLock, place: str, host: str, running: Iterable[int]) -> st
     if lock.host != host:
         return f"If it is still at work on {lock.host}, wait, or give --lock-timeout 5m; only if it is not, {unlock}"
     if pids := ", ".join(map(str, running)):
-        return f"Process {pids} here may be it. {_WAIT}"
+        return f"Process {pids} here may be it. {WAIT}"
     return f"Whoever took it is no longer at work on this machine, so it was killed: {unlock}"
 
 

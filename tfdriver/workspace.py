@@ -112,10 +112,16 @@ class Workspace:
         Raises TfdriverError for a bad template, or for files as `check` does.
         """
         path = self.path(composition)
-        kept = revoke.noted(self.written(composition), now)
-        files = self.files(composition, values.final(self.spec, composition, revoke_before=kept))
+        files = self.files(composition, self.final(composition, now))
         folder.check(path, files.keys())
         return folder.holds(path, files)
+
+    def final(self, composition: Composition, now: datetime) -> dict[str, Any]:
+        """Return the values of the end state, without asking AWS. now: UTC. Raises TfdriverError as `written` does.
+
+        What revokes sessions, by what was last written, stays for as long as those may live.
+        """
+        return values.final(self.spec, composition, revoke_before=revoke.noted(self.written(composition), now))
 
     def written(self, composition: Composition) -> dict[str, Any]:
         """Return the values that a composition was last written with, {} if it was not. For one that was checked.

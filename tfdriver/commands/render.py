@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from tfdriver import revoke, values
 from tfdriver.compositions import Composition
 from tfdriver.lock import locked
 from tfdriver.session import read_spec
@@ -29,8 +28,7 @@ def render(project: Path, now: datetime) -> Rendered:
     workspace = Workspace(spec)
 
     def write(composition: Composition) -> tuple[str, ...]:
-        revoked = revoke.noted(workspace.written(composition), now)
-        return tuple(workspace.write(composition, values.final(spec, composition, revoke_before=revoked)))
+        return tuple(workspace.write(composition, workspace.final(composition, now)))
 
     with locked(spec.root, "render"):
         workspace.check()
