@@ -63,6 +63,16 @@ def last_apply(pids: Path) -> int:
     return [int(line.split()[1]) for line in pids.read_text().splitlines() if line.startswith("apply ")][-1]
 
 
+def up_whose_terraform_is_killed(world: World, reached: Path, pids: Path) -> str:
+    """Kill the Terraform of `tfdriver up` once the fault is reached; return what the run then said as it failed."""
+    run = start(world, pids, *UP)
+    wait_for(reached)
+    os.kill(last_apply(pids), signal.SIGKILL)
+    said: str = run.communicate(timeout=LONGEST)[1].decode()
+    assert run.returncode == 3, said
+    return said
+
+
 def created(world: World) -> list[str]:
     """What was created, by action and name of its kind, sorted; an action that was done twice is there twice."""
     calls: list[dict[str, Any]] = [c for c in world.calls() if c["action"].startswith(("Create", "Add", "PutTargets"))]
@@ -87,12 +97,7 @@ def converged(world: World) -> bool:
 
 @pytest.mark.parametrize("world", [{"call": "dynamodb:CreateTable", "when": "after", "delay": 15}], indirect=True)
 def test_terraform_killed_right_after_it_created_the_table(world: World, reached: Path, tmp_path: Path):
-    run = start(world, tmp_path / "pids", *UP)
-    wait_for(reached)
-    os.kill(last_apply(tmp_path / "pids"), signal.SIGKILL)
-    said = run.communicate(timeout=LONGEST)[1].decode()
-    assert run.returncode == 3, said
-    assert "was killed by signal 9" in said
+    assert "was killed by signal 9" in up_whose_terraform_is_killed(world, reached, tmp_path / "pids")
 
     again = world.tfdriver(*UP)
     assert again.returncode == 0, again.stderr
@@ -127,11 +132,7 @@ def test_the_driver_killed_in_the_middle_of_the_trusted_sides_apply(world: World
 
 @pytest.mark.parametrize("world", [{"call": "iam:CreateRole", "when": "after", "delay": 15}], indirect=True)
 def test_an_exposure_that_a_killed_terraform_told_nobody_of_is_recorded(world: World, reached: Path, tmp_path: Path):
-    run = start(world, tmp_path / "pids", *UP)
-    wait_for(reached)
-    os.kill(last_apply(tmp_path / "pids"), signal.SIGKILL)
-    said = run.communicate(timeout=LONGEST)[1].decode()
-    assert run.returncode == 3, said
+    up_whose_terraform_is_killed(world, reached, tmp_path / "pids")
 
     def lines() -> list[tuple[str, bool]]:
         return [(c.kind, c.seen) for c in read(world.project / "compositions/timeline.jsonl")]
