@@ -32,6 +32,7 @@ try:
     from moto.iam.policy_validation import IAMTrustPolicyDocumentValidator
     from moto.logs.models import logs_backends
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+    from moto.s3.models import s3_backends
 except ImportError as error:
     raise TfdriverError(
         "the sandbox needs moto, which is not installed",
@@ -72,8 +73,10 @@ class Backend:
 
     def __exit__(self, *_: object) -> None:
         with self.lock:
-            for service in BackendDict._instances:
-                for account in self.accounts:
+            for account in self.accounts:
+                if account in s3_backends:
+                    s3_backends[account].reset()  # moto keeps the names of buckets apart from the accounts
+                for service in BackendDict._instances:
                     service.pop(account, None)
         _accounts_in_use.difference_update(self.accounts)
         os.environ.update(self._removed)

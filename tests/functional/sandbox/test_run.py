@@ -207,3 +207,11 @@ def test_it_prints_nothing(world: World, capfd: pytest.CaptureFixture[str]) -> N
     outcome(world.trusting.client("iam").list_roles)
     outcome(world.trusting.client("iam").get_role, RoleName="not-there")
     assert capfd.readouterr() == ("", "")
+
+
+def test_buckets_are_gone_with_their_sandbox() -> None:
+    for _ in range(2):
+        with start([OTHER]) as sandbox:
+            s3 = admin(sandbox, OTHER).client("s3")
+            assert s3.list_buckets()["Buckets"] == []
+            s3.create_bucket(Bucket="states", CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
