@@ -19,6 +19,7 @@ from tfdriver.sandbox.answers import AwsError, json_result
 from tfdriver.sandbox.calllog import Entry
 from tfdriver.sandbox.messages import Response
 from tfdriver.sandbox.parse import Call
+from tfdriver.spec.model import global_region
 
 PAGE = 50
 _DATA_EVENTS = frozenset(
@@ -35,7 +36,7 @@ def lookup_events(call: Call, account: str, entries: Iterable[Entry]) -> Respons
     if not isinstance(size, int) or not 1 <= size <= PAGE or not start.isdigit():
         raise AwsError("InvalidMaxResultsException", f"MaxResults must be between 1 and {PAGE}.")
     wanted = _attribute(call)
-    seen = [event for entry in entries if entry.region == call.region and (event := _event(entry, account))]
+    seen = [event for entry in entries if _region(entry) == call.region and (event := _event(entry, account))]
     found = [event for event in reversed(seen) if _within(event, call) and _matches(event, wanted)]
     first, end = int(start), int(start) + size
     more = {"NextToken": str(end)} if end < len(found) else {}
@@ -93,11 +94,11 @@ def _body(entry: Entry, viewer: str) -> dict[str, Any]:
         "eventTime": entry.time[:19] + "Z",
         "eventSource": f"{entry.service}.amazonaws.com",
         "eventName": entry.action,
-        "awsRegion": entry.region,
+        "awsRegion": _region(entry),
         "sourceIPAddress": entry.source,
         "userAgent": entry.user_agent,
         **error,
-        "requestParameters": {"roleArn": entry.resource} if assumes and not entry.error else None,
+        "requestParameters": _parameters(entry),
         "responseElements": None,
         "requestID": entry.request_id,
         "eventID": f"{entry.request_id}-{viewer}",
@@ -111,6 +112,21 @@ def _body(entry: Entry, viewer: str) -> dict[str, Any]:
         "sharedEventID": entry.request_id,
         "eventCategory": "Management",
     }
+
+
+def _region(entry: Entry) -> str:
+    partition = entry.caller.split(":")[1] if entry.caller.count(":") > 1 else "aws"
+    return global_region(partition) if entry.service == "iam" else entry.region
+
+
+def _parameters(entry: Entry) -> dict[str, str] | None:
+    """Return what is known of a request's parameters."""
+    match f"{entry.service}:{entry.action}":
+        case "sts:AssumeRole" if not entry.error:
+            return {"roleArn": entry.resource}
+        case "iam:CreateRole":
+            return {"roleName": entry.resource.rpartition("/")[2]}
+    return None
 
 
 def _identity(entry: Entry, viewer: str) -> Iterator[tuple[str, str]]:

@@ -15,6 +15,14 @@ from typing import Any
 PROJECT = "../../"  # the project, as seen from a composition, which is two folders below it
 
 
+def global_region(partition: str) -> str:
+    """Return the region in which CloudTrail records the calls of IAM, which has no regions.
+
+    Source: CloudTrail user guide, "Global service events".
+    """
+    return {"aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}.get(partition, "us-east-1")
+
+
 @dataclass(frozen=True)
 class Account:
     """An AWS account of the spec.
