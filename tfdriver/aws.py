@@ -142,16 +142,16 @@ class Aws:
         somebody has logged in to another one under that name, what is asked next still is about ours. Raises AwsError.
         """
 
-        def ask() -> Caller:
+        def prepare() -> tuple[boto3.Session, Any]:
             with self._lock:
                 session = self._new_session(account)
-                sts = session.client("sts", region_name=account.region, config=_CONFIG)
-            answer = sts.get_caller_identity()
-            if answer["Account"] == account.id:
-                self._use(session, account)
-            return Caller(answer["Account"], answer["Arn"])
+                return session, session.client("sts", region_name=account.region, config=_CONFIG)
 
-        return self._told(account, ask)
+        session, sts = self._prepared(account, prepare)
+        answer = self._told(account, sts.get_caller_identity)
+        if answer["Account"] == account.id:
+            self._use(session, account)
+        return Caller(answer["Account"], answer["Arn"])
 
     def role(self, account: Account, name: str) -> LiveRole | None:
         """Return a role as iam:GetRole shows it, or None if there is no such role. Raises AwsError."""
@@ -174,22 +174,31 @@ class Aws:
 
     def call(self, account: Account, service: str, ask: Callable[[Any], T]) -> T:
         """Return what `ask` returns when given a client of the service. Raises AwsError in place of boto's errors."""
-        return self._told(account, lambda: ask(self._client(account, service)))
+        client = self._prepared(account, lambda: self._client(account, service))
+        return self._told(account, lambda: ask(client))
+
+    def _prepared(self, account: Account, prepare: Callable[[], T]) -> T:
+        """Return what `prepare` returns; it reads the profile's configuration and credentials, and calls nothing."""
+        try:
+            return self._told(account, prepare)
+        except (OSError, ValueError) as error:
+            raise _unreachable(error, _where(account), account, self.hide) from error
 
     def _told(self, account: Account, ask: Callable[[], T]) -> T:
-        where = f"account {account.name} (profile {account.profile})"
         try:
             return ask()
         except errors.ClientError as error:
-            raise _refused(error, where, self.hide) from error
-        except (errors.BotoCoreError, errors.HTTPClientError, ResponseParserError, OSError, ValueError) as error:
-            raise _unreachable(error, where, account, self.hide) from error
+            raise _refused(error, _where(account), self.hide) from error
+        except (errors.BotoCoreError, errors.HTTPClientError, ResponseParserError) as error:
+            raise _unreachable(error, _where(account), account, self.hide) from error
 
     def _client(self, account: Account, service: str) -> Any:
         key = (account.profile, account.region, service)
         with self._lock:  # creating sessions and clients is not thread-safe in boto3; using clients is
+            if (session := self._sessions.get(account.profile)) is not None:
+                self._secrets |= _secrets(session)  # refreshes expired credentials here, where a program may fail
             if key not in self._clients:
-                session = self._sessions.get(account.profile) or self._new_session(account)
+                session = session or self._new_session(account)
                 self._sessions[account.profile] = session
                 config = _LAMBDA_CONFIG if service == "lambda" else _CONFIG
                 self._clients[key] = session.client(service, region_name=account.region, config=config)
@@ -205,6 +214,10 @@ class Aws:
         with self._lock:
             self._sessions[account.profile] = session
             self._clients = {key: client for key, client in self._clients.items() if key[0] != account.profile}
+
+
+def _where(account: Account) -> str:
+    return f"account {account.name} (profile {account.profile})"
 
 
 def _secrets(session: boto3.Session) -> set[str]:
@@ -228,7 +241,7 @@ def _refuse_mfa(session: boto3.Session, account: Account) -> None:
         who = "the profile" if asking == account.profile else f"its source_profile {asking}"
         raise AwsError(
             f"{who} asks for an MFA code, which Terraform cannot enter",
-            where=f"account {account.name} (profile {account.profile})",
+            where=_where(account),
             hint="Get temporary credentials with `aws sts get-session-token` or a tool like aws-vault, "
             "and put them into a profile of their own",
         )

@@ -122,6 +122,17 @@ def test_an_endpoint_that_is_none(files, monkeypatch):
         Aws().caller(A)
 
 
+@pytest.mark.parametrize("error", [ValueError, OSError])
+def test_an_error_of_our_own_code_is_not_blamed_on_the_profile(files, error):
+    files(credentials="[account_a]\n" + KEYS)
+
+    def ask(_client):
+        raise error("a mistake of ours")
+
+    with pytest.raises(error, match="a mistake of ours"):
+        Aws().call(A, "iam", ask)
+
+
 class Portal(BaseHTTPRequestHandler):
     """Answers everything with a page, as the network of a hotel does."""
 
