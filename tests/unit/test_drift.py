@@ -14,9 +14,10 @@ def attachment(arn):
     return {"type": "aws_iam_role_policy_attachment", "values": {"role": "bar", "policy_arn": arn}}
 
 
-def shown(kind, before, after, actions=("update",), attached=(OURS,)):
+def shown(kind, before, after, actions=("update",), attached=(OURS,), inline=("own",)):
     address = f"module.bar.{kind}.this"
-    module = {"child_modules": [{"resources": [attachment(arn) for arn in attached]}]}
+    policies = [{"type": "aws_iam_role_policy", "values": {"role": "bar", "name": name}} for name in inline]
+    module = {"child_modules": [{"resources": [*policies, *(attachment(arn) for arn in attached)]}]}
     change = {"actions": list(actions), "before": before, "after": after}
     return {
         "resource_drift": [{"address": address, "type": kind, "change": change}],
@@ -35,7 +36,8 @@ def role(**values):
         (role(), role(managed_policy_arns=[OURS]), ()),
         (role(), role(managed_policy_arns=[OURS, "other"]), (f"{ROLE}: managed_policy_arns",)),
         (role(managed_policy_arns=[OURS]), role(), (f"{ROLE}: managed_policy_arns",)),
-        (role(), role(inline_policy=[{"name": "x"}]), (f"{ROLE}: inline_policy",)),
+        (role(), role(inline_policy=[{"name": "own"}]), ()),
+        (role(), role(inline_policy=[{"name": "own"}, {"name": "x"}]), (f"{ROLE}: inline_policy",)),
         (role(), role(assume_role_policy="[]", tags={"a": "b"}), (f"{ROLE}: assume_role_policy, tags",)),
     ],
 )
