@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tfdriver import assets
+import yaml
+
+from tfdriver import assets, names
 from tfdriver.errors import TfdriverError
 from tfdriver.files import write_whole
 
@@ -51,8 +53,18 @@ def init(directory: Path) -> InitResult:
             data = source.read_bytes()
         except OSError as error:
             raise TfdriverError(f"cannot write it: {error.strerror}", where=str(path)) from error
-        write_whole(path, data)
+        write_whole(path, _named(data, root) if name == "tfdriver.yaml" else data)
     return InitResult(root, tuple(sorted(files)), (*next_steps, *NEXT_STEPS))
+
+
+def _named(spec: bytes, root: Path) -> bytes:
+    """Return the example spec with the folder's name as `project:`. Projects of one name share their resources' tags.
+
+    Characters that a tag cannot hold become hyphens.
+    """
+    name = "".join(c if names.tag_value(f"x{c}x") is None else "-" for c in root.name).strip()
+    line = yaml.safe_dump({"project": name}, allow_unicode=True, width=1000).strip()
+    return spec if names.tag_value(name) else spec.replace(b"\nproject: foo-bar ", f"\n{line} ".encode())
 
 
 def _scaffold() -> dict[str, Path]:

@@ -24,10 +24,27 @@ def test_a_new_project_is_the_example_with_its_modules(tmp_path: Path) -> None:
     assert result.root == root
     assert list(result.files) == files_in(root)
     assert result.next_steps
-    assert yaml.safe_load((root / "tfdriver.yaml").read_text()) == yaml.safe_load(EXAMPLE.read_text())
+    example = yaml.safe_load(EXAMPLE.read_text())
+    assert yaml.safe_load((root / "tfdriver.yaml").read_text()) == example | {"project": "project"}
     for name in ("team_a_foo_ddb/main.tf", "team_b_bar_app/lambda/handler.py", "README.md"):
         assert (root / "modules" / name).read_bytes() == (assets.modules() / name).read_bytes()
     assert "*.tfstate" in (root / ".gitignore").read_text().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("folder", "project"),
+    [
+        ("orders", "orders"),
+        ("Team A: orders", "Team A: orders"),
+        ("no", "no"),
+        ("012345678901", "012345678901"),
+        ("a[b]*'\"", "a-b----"),
+        ("aws:x", "foo-bar"),
+    ],
+)
+def test_a_new_project_is_named_after_its_folder(tmp_path: Path, folder: str, project: str) -> None:
+    init(tmp_path / folder)
+    assert yaml.safe_load((tmp_path / folder / "tfdriver.yaml").read_text())["project"] == project
 
 
 def test_only_sources_are_copied(tmp_path: Path) -> None:
