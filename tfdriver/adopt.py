@@ -11,6 +11,7 @@ from tfdriver.compositions import Composition
 from tfdriver.failure import TerraformError
 from tfdriver.strays import Stray, clashes
 from tfdriver.survey import Survey
+from tfdriver.takeover import UNTAGGED
 from tfdriver.terraform import Root
 from tfdriver.workspace import Workspace
 
@@ -23,9 +24,9 @@ class Notes(Protocol):
 
 
 class Adopter:
-    """Finds strays of a composition and hands them to Terraform. root: gives Terraform in a composition.
+    """Finds what exists of a composition and no state lists, and hands it to Terraform to import.
 
-    check: raises to stop between steps.
+    root: gives Terraform in a composition; check: raises to stop between steps.
     """
 
     def __init__(
@@ -41,6 +42,19 @@ class Adopter:
         self._notes = notes
         self._root = root
         self._check = check
+
+    def before_apply(self, composition: Composition, shown: Mapping[str, Any], *, may_adopt: bool) -> None:
+        """Raise TfdriverError for what an apply would create and exists already, and may not be adopted.
+
+        shown: the plan of that apply, as `terraform show -json` shows it. What has no tags of its own is left out: what
+        it belongs to is looked at, and creating it again changes nothing.
+        """
+        tagged = [change for change in shown.get("resource_changes", ()) if change["type"] not in UNTAGGED]
+        found = survey.survey_once(composition, {"resource_changes": tagged}, self._aws)
+        survey.refuse_strangers(found, composition)
+        survey.refuse_moved(found, shown, composition)
+        if not may_adopt:
+            survey.refuse_unasked(found, composition)
 
     def for_apply(
         self, composition: Composition, values: Mapping[str, Any], clash: TerraformError | None = None

@@ -1,4 +1,4 @@
-"""What Terraform's files beside a composition say of it: applied or not, when, by which versions. Reads only."""
+"""What Terraform's state and files say of a composition: applied or not, when, by which versions. Reads only."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tfdriver import state
-from tfdriver.errors import TfdriverError
+from tfdriver.decide import Unreadable
+from tfdriver.state import State
 
 
 @dataclass(frozen=True)
 class Applied:
-    """A composition's state. applied: None if it can't be told; resources: how many are managed; problem: why not.
+    """A composition's state. applied: None if it cannot be read; resources: how many are managed; problem: why not.
 
-    at: UTC, when the state was last written; terraform, provider: versions, '' if not known.
+    at: UTC, when the state was last written, None if it is not a file here; terraform, provider: versions, '' if not
+    known.
     """
 
     applied: bool | None
@@ -26,22 +27,22 @@ class Applied:
     problem: str = ""
 
 
-def read(folder: Path) -> Applied:
-    """Return what the files in a composition's folder (which need not exist) say."""
+def describe(state: State | Unreadable | None, folder: Path, file: Path | None) -> Applied:
+    """Return what a composition's state says. folder: the composition's; file: the state's, None if it is not here."""
     provider = _provider(folder / ".terraform.lock.hcl")
-    backend = state.kept_elsewhere(folder)
-    if backend:
-        return Applied(None, provider=provider, problem=f"the state is kept in backend {backend}")
-    path = folder / state.FILE
+    if isinstance(state, Unreadable):
+        return Applied(None, provider=provider, problem=state.reason)
+    if state is None:
+        return Applied(False, provider=provider)
+    version = str(state.body.get("terraform_version", ""))
+    return Applied(state.managed > 0, state.managed, _written(file), version, provider)
+
+
+def _written(file: Path | None) -> datetime | None:
     try:
-        found = state.read(folder)
-        if found is None:
-            return Applied(False, provider=provider)
-        written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    except (OSError, state.BrokenStateError, TfdriverError):
-        return Applied(None, provider=provider, problem=f"the state cannot be read: {path}")
-    version = str(found.body.get("terraform_version", ""))
-    return Applied(found.managed > 0, found.managed, written, version, provider)
+        return datetime.fromtimestamp(file.stat().st_mtime, UTC) if file else None
+    except OSError:
+        return None
 
 
 def _provider(lock_file: Path) -> str:

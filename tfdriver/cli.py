@@ -45,8 +45,9 @@ from tfdriver.operator_policy.statements import Purpose
 from tfdriver.overview import Overview
 from tfdriver.redact import environment_secrets, hide
 from tfdriver.sandbox.faults import FORMAT
-from tfdriver.session import Options, Session, open_session, real_tools
+from tfdriver.session import Options, Session, Tools, open_session, real_tools
 from tfdriver.spec.model import Spec
+from tfdriver.telling import Progress
 
 _LONGEST_ERROR = 100_000  # bytes
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -148,6 +149,11 @@ _OVERWRITE = click.option(
     is_flag=True,
     help="Also replace a trust policy that is not as tfdriver wrote it, or as the spec says.",
 )
+_ADOPT = click.option(
+    "--adopt",
+    is_flag=True,
+    help="Import existing resources that have this project's tags into a state that does not list them.",
+)
 _LOCK = click.option("--lock-timeout", type=_Seconds(), default=None, help="How long to wait for another run.")
 
 
@@ -181,6 +187,7 @@ def render(options: _Global, as_json: bool) -> None:
 @cli.command()
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if there are changes, as terraform plan does.")
 @_OVERWRITE
+@_ADOPT
 @_ANALYZER
 @_JSON
 @_TIMEOUT
@@ -190,6 +197,7 @@ def plan(
     options: _Global,
     detailed_exitcode: bool,
     overwrite: bool,
+    adopt: bool,
     access_analyzer: bool,
     as_json: bool,
     timeout: float | None,
@@ -202,7 +210,10 @@ def plan(
       tfdriver plan --detailed-exitcode
     """
     output = Output(as_json=as_json)
-    with _session("plan", options, output, timeout, lock_timeout, access_analyzer=access_analyzer) as session:
+    settings = Options(
+        options.project, timeout, lock_timeout or 0, lint=True, access_analyzer=access_analyzer, adopt=adopt
+    )
+    with _session("plan", settings, output) as session:
         planned = plan_command.plan(session, overwrite=overwrite)
     code = Exit.DIFFERENCES if detailed_exitcode and planned.differences else Exit.DONE
     if not as_json:
@@ -216,6 +227,7 @@ def plan(
 @click.option("--no-tighten", is_flag=True, help="Stop after phase 2, with the broad trust in force (exit code 3).")
 @click.option("--no-verify", is_flag=True, help="Do not verify at the end, as `tfdriver verify` does.")
 @_OVERWRITE
+@_ADOPT
 @_ANALYZER
 @_JSON
 @_TIMEOUT
@@ -227,6 +239,7 @@ def up(
     no_tighten: bool,
     no_verify: bool,
     overwrite: bool,
+    adopt: bool,
     access_analyzer: bool,
     as_json: bool,
     timeout: float | None,
@@ -243,7 +256,10 @@ def up(
     output = Output(as_json=as_json)
     confirm = _confirmation(output, yes)
     prove = None if no_verify else verify_command.verify_applied
-    with _session("up", options, output, timeout, lock_timeout, access_analyzer=access_analyzer) as session:
+    settings = Options(
+        options.project, timeout, lock_timeout or 0, lint=True, access_analyzer=access_analyzer, adopt=adopt
+    )
+    with _session("up", settings, output) as session:
         done = up_command.up(
             session,
             confirm,
@@ -259,6 +275,7 @@ def up(
 @cli.command()
 @_YES
 @_OVERWRITE
+@_ADOPT
 @click.option("--revoke-sessions", is_flag=True, help="Also end the sessions that were handed out so far.")
 @_JSON
 @_TIMEOUT
@@ -268,6 +285,7 @@ def tighten(
     options: _Global,
     yes: bool,
     overwrite: bool,
+    adopt: bool,
     revoke_sessions: bool,
     as_json: bool,
     timeout: float | None,
@@ -275,8 +293,9 @@ def tighten(
 ) -> int:
     """Run phase 3 alone: trust exactly the trusted roles.
 
-    Sessions handed out while the trust was broad live on for up to an hour; --revoke-sessions ends them. The policy
-    that does so is removed by the first `up` or `tighten` after they would have ended by themselves.
+    The credentials of the trusting side are enough. Sessions handed out while the trust was broad live on for up to an
+    hour; --revoke-sessions ends them. The policy that does so is removed by the first `up` or `tighten` after they
+    would have ended by themselves.
 
     \b
     Example:
@@ -284,7 +303,8 @@ def tighten(
     """
     output = Output(as_json=as_json)
     confirm = _confirmation(output, yes)
-    with _session("tighten", options, output, timeout, lock_timeout) as session:
+    settings = Options(options.project, timeout, lock_timeout or 0, adopt=adopt)
+    with _session("tighten", settings, output) as session:
         done = tighten_command.tighten(
             session,
             confirm,
@@ -315,7 +335,7 @@ def verify(
       tfdriver verify --timeout 30s
     """
     output = Output(as_json=as_json)
-    with _session("verify", options, output, None, lock_timeout) as session:
+    with _session("verify", Options(options.project, lock_timeout=lock_timeout or 0), output) as session:
         verified = verify_command.verify(session, timeout=timeout, keep_items=keep_items, strict=strict)
     output.result("verify", verified, verified.exit_code)
     return verified.exit_code
@@ -323,11 +343,14 @@ def verify(
 
 @cli.command()
 @_YES
+@_ADOPT
 @_JSON
 @_TIMEOUT
 @_LOCK
 @click.pass_obj
-def destroy(options: _Global, yes: bool, as_json: bool, timeout: float | None, lock_timeout: float | None) -> int:
+def destroy(
+    options: _Global, yes: bool, adopt: bool, as_json: bool, timeout: float | None, lock_timeout: float | None
+) -> int:
     """Destroy the trusted side, then the trusting side.
 
     \b
@@ -336,7 +359,8 @@ def destroy(options: _Global, yes: bool, as_json: bool, timeout: float | None, l
     """
     output = Output(as_json=as_json)
     confirm = _confirmation(output, yes)
-    with _session("destroy", options, output, timeout, lock_timeout) as session:
+    settings = Options(options.project, timeout, lock_timeout or 0, adopt=adopt)
+    with _session("destroy", settings, output) as session:
         done = destroy_command.destroy(session, confirm)
     output.result("destroy", done, done.exit_code)
     return done.exit_code
@@ -354,8 +378,8 @@ def status(
 ) -> int:
     """Show what is deployed and who is trusted.
 
-    One side's credentials are enough. Exits 0, or 1 if no account can be seen. With --detailed-exitcode: 2 if anything
-    seen is not as `up` leaves it, else 1 if anything could not be seen.
+    The trusting side's credentials are enough. Exits 0, or 1 if it cannot be seen whom a role trusts. With
+    --detailed-exitcode: 2 if anything seen is not as `up` leaves it, else 1 if anything could not be seen.
 
     \b
     Example:
@@ -363,7 +387,7 @@ def status(
     """
     output = Output(as_json=as_json)
     with output.progress() as progress:
-        tools, settings = real_tools(os.environ, progress, Interrupts()), Options(options.project, timeout)
+        tools, settings = _tools(progress), Options(options.project, timeout)
         with looking(settings, tools) if drift else nullcontext() as look_for_drift:
             looker = partial(_looker, tools.aws) if who else None
             found = status_command.status(status_command.see(settings, tools), look_for_drift, looker)
@@ -399,7 +423,7 @@ def report(options: _Global, file: Path, verify: bool, who: bool, as_json: bool)
     output = Output(as_json=as_json)
     verified = None
     with output.progress() as progress:
-        tools, chosen = real_tools(os.environ, progress, Interrupts()), Options(options.project)
+        tools, chosen = _tools(progress), Options(options.project)
         if verify:
             with open_session("report", chosen, tools) as session:
                 verified = verify_command.verify(session)
@@ -460,7 +484,7 @@ def explain(options: _Global, error_or_role: str, as_json: bool) -> None:
         hint = "AWS's commands tell errors on standard error: pipe both, with `2>&1 | tfdriver explain -`"
         raise TfdriverError("nothing came in on standard input", hint=hint)
     with output.progress() as progress:
-        tools = real_tools(os.environ, progress, Interrupts())
+        tools = _tools(progress)
         found = explain_command.explain(text, Options(options.project), tools)
     output.result("explain", found)
 
@@ -561,27 +585,19 @@ def demo(as_json: bool) -> None:
     """
     output = Output(as_json=as_json)
     with demo_command.stage(os.environ) as project, output.progress() as progress:
-        tools = real_tools(os.environ, progress, Interrupts())
+        tools = _tools(progress)
         told = demo_command.demo(project, tools)
     output.result("demo", told)
 
 
 @contextmanager
-def _session(
-    command: str,
-    options: _Global,
-    output: Output,
-    timeout: float | None,
-    lock_timeout: float | None,
-    *,
-    access_analyzer: bool = False,
-) -> Iterator[Session]:
-    with output.progress() as progress:
-        tools = real_tools(os.environ, progress, Interrupts())
-        lint = command in ("plan", "up")
-        chosen = Options(options.project, timeout, lock_timeout or 0, lint=lint, access_analyzer=access_analyzer)
-        with open_session(command, chosen, tools) as session:
-            yield session
+def _session(command: str, options: Options, output: Output) -> Iterator[Session]:
+    with output.progress() as progress, open_session(command, options, _tools(progress)) as session:
+        yield session
+
+
+def _tools(progress: Progress) -> Tools:
+    return real_tools(os.environ, progress, Interrupts())
 
 
 def _looker(aws: Calls, spec: Spec, seen: Mapping[str, Half]) -> Looker:

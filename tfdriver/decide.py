@@ -53,7 +53,7 @@ class LiveRole:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """AWS was asked for a role and did not say. reason: one sentence without a full stop."""
+    """A role, or a state, that was asked for and could not be read. reason: one sentence without a full stop."""
 
     reason: str
 

@@ -18,13 +18,14 @@ from tfdriver.state import State
 from tfdriver.verify.reference import wanted_policies
 
 
-def refuse(composition: Composition, state: State, aws: Calls) -> None:
+def refuse(composition: Composition, state: State, aws: Calls, *, imported: bool = False) -> None:
     """Raise TfdriverError for a role with a policy that neither its module nor the role's own arguments gave it.
 
-    state: of the composition, from the last apply.
+    state: of the composition, from the last apply; imported: whether roles may be in it by an import just now, which
+    writes whatever a role has into the role's own arguments, so that these say nothing.
     """
     for role in composition.roles:
-        if names := ", ".join(_guests(role, state, aws)):
+        if names := ", ".join(_guests(role, state, aws, imported=imported)):
             raise TfdriverError(
                 f"somebody else gave it {names}, which destroying the role would take away",
                 where=f"role {role.name} in {role.account.name}",
@@ -33,7 +34,7 @@ def refuse(composition: Composition, state: State, aws: Calls) -> None:
             )
 
 
-def _guests(role: Role, state: State, aws: Calls) -> Iterator[str]:
+def _guests(role: Role, state: State, aws: Calls, *, imported: bool) -> Iterator[str]:
     wanted = wanted_policies(state.body, role.name)
     if wanted is None:
         return
@@ -47,4 +48,5 @@ def _guests(role: Role, state: State, aws: Calls) -> Iterator[str]:
         if error.missing:
             return
         raise
-    yield from (name for name in there if name not in {*wanted.managed, *wanted.inline, *wanted.unsure})
+    unsure = frozenset[str]() if imported else wanted.unsure
+    yield from (name for name in there if name not in {*wanted.managed, *wanted.inline, *unsure})

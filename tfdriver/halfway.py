@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from tfdriver import wording
-from tfdriver.decide import Kind, LiveRole, TrustState
+from tfdriver.decide import Kind, TrustState
 from tfdriver.driver import Driver
 from tfdriver.errors import HalfWayError, TfdriverError
 from tfdriver.interrupts import InterruptedRunError, stopped_by
@@ -33,12 +33,13 @@ def loud(driver: Driver, before: Observation, stopped: str = STOPPED) -> Iterato
         what = str(error).rstrip(".") if isinstance(error, TfdriverError) else f"unexpected {error!r}"
         after = driver.observe()
         driver.record(after)
-        in_force = wording.in_force(after.states.values(), driver.now())
+        in_force = wording.in_force(after.trusts, driver.now())
         if in_force:
-            raise HalfWayError(f"{what}. In force now: {in_force}", hint=_next(after)) from error
+            raise HalfWayError(f"{what}. In force now: {in_force}", hint=_next(after, error, driver)) from error
         unsaid = unknown(driver.spec, before.states, after.states, driver.now())
         if unsaid:
-            raise HalfWayError(f"{what}. AWS does not say what is in force now: {unsaid}", hint=_next(after)) from error
+            said = f"{what}. AWS does not say what is in force now: {unsaid}"
+            raise HalfWayError(said, hint=_next(after, error, driver)) from error
         if isinstance(error, InterruptedRunError):
             raise InterruptedRunError(what, hint=stopped) from error
         raise
@@ -52,12 +53,15 @@ def loud_if_refused(driver: Driver, before: Observation) -> Iterator[None]:
     """
     try:
         yield
-    except (HalfWayError, InterruptedRunError):
+    except HalfWayError:
         raise
+    except InterruptedRunError as error:
+        with loud(driver, before, error.hint):
+            raise
     except KeyboardInterrupt as interrupt:
         with loud(driver, before):
             raise InterruptedRunError(stopped_by(interrupt)) from interrupt
-    except TfdriverError:
+    except Exception:
         with loud(driver, before):
             raise
 
@@ -80,8 +84,18 @@ def _may_trust(spec: Spec, before: TrustState, now: datetime) -> str:
     return f"role {role.name} in {role.account.name} may trust {wording.trusted(at_most)}{latest}"
 
 
-def _next(after: Observation) -> str:
-    there = all(isinstance(role, LiveRole) for role in after.trusted.values())
+def _next(after: Observation, error: Exception, driver: Driver) -> str:
+    """Return what to run, after what the error says is to be done first."""
+    command = _command(after, driver)
+    return command.replace("Run", "Then run", 1) if isinstance(error, TfdriverError) and error.hint else command
+
+
+def _command(after: Observation, driver: Driver) -> str:
+    there = not any(role is None for role in after.trusted.values())
+    if any(state.kind is Kind.BROAD for state in after.others):
+        return "Run `tfdriver destroy` to delete everything that this project created"
+    if driver.unmanaged(after) & after.trusted.keys():
+        return "Run `tfdriver up` once the unmanaged role is deleted, or run `tfdriver destroy` to close the trust now"
     if any(state.kind is Kind.FOREIGN for state in after.states.values()):
         command = "tighten" if there else "up"
         return f"Run `tfdriver {command} --overwrite` to trust exactly the roles the spec names, or `tfdriver destroy`"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tfdriver.calls import Caller
 from tfdriver.decide import LiveRole, Unreadable
 from tfdriver.errors import TfdriverError
 from tfdriver.observe import Looks, side_by_side
@@ -36,14 +37,18 @@ class SeenHalves:
         return self.aws.look(account, name)
 
 
-def halves(spec: Spec, aws: Identifies) -> Mapping[str, Half]:
+def halves(spec: Spec, aws: Identifies, known: Mapping[str, Caller] | None = None) -> Mapping[str, Half]:
     """Return each account that has a role, by name. Never raises for an account that can't be seen.
+
+    known: who we are in accounts that were asked already, by name.
 
     A profile that is in another account than the spec says counts as one that can't be seen: what it shows is not
     about this project.
     """
-    accounts = used_accounts(spec)
-    return {half.account: half for half in side_by_side(lambda account: _half(account, aws), accounts)}
+    known = known or {}
+    here = {a.name: Half(a.name, a.id, known[a.name].arn) for a in used_accounts(spec) if a.name in known}
+    others = [account for account in used_accounts(spec) if account.name not in known]
+    return here | {half.account: half for half in side_by_side(lambda account: _half(account, aws), others)}
 
 
 def _half(account: Account, aws: Identifies) -> Half:

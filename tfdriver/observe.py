@@ -10,7 +10,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Protocol, TypeVar
 
-from tfdriver.decide import LiveRole, TrustState, Unreadable, classify
+from tfdriver.decide import Kind, LiveRole, TrustState, Unreadable, classify
 from tfdriver.spec.model import Account, Role, Spec
 
 A = TypeVar("A")
@@ -28,23 +28,43 @@ class Looks(Protocol):
 
 @dataclass(frozen=True)
 class Observation:
-    """What AWS shows. states: by key of each trusting role; trusted: what was seen of each trusted role, by key."""
+    """What AWS shows. states: by key of each trusting role; trusted: what was seen of each trusted role, by key.
+
+    others: trusting roles that exist under another name than the spec's, with whom they trust; see `observe`.
+    """
 
     states: Mapping[str, TrustState]
     trusted: Mapping[str, LiveRole | Unreadable | None]
+    others: tuple[TrustState, ...] = ()
+
+    def trust_of(self, role: Role) -> TrustState:
+        """The trust of a trusting role of the spec; where only one under another name exists and is broad, of that."""
+        state = self.states[role.key]
+        other = next((o for o in self.trusts if o.role.key == role.key and o.role != role), None)
+        return other if other is not None and state.kind is Kind.ABSENT else state
+
+    @property
+    def trusts(self) -> tuple[TrustState, ...]:
+        """The trusts of all trusting roles; of those under other names, the ones that tfdriver writes in phase 1."""
+        return (*self.states.values(), *(other for other in self.others if other.kind is Kind.BROAD))
 
     def existing(self) -> frozenset[str]:
         """The ARNs of the trusted roles that exist."""
         return frozenset(role.arn for role in self.trusted.values() if isinstance(role, LiveRole))
 
 
-def observe(spec: Spec, aws: Looks) -> Observation:
-    """Ask for every role of the spec, side by side."""
-    roles = [*spec.trusting, *spec.trusted]
-    seen = dict(zip([r.key for r in roles], side_by_side(lambda r: _look(aws, r), roles), strict=True))
+def observe(spec: Spec, aws: Looks, also: Iterable[Role] = ()) -> Observation:
+    """Ask for every role of the spec, side by side.
+
+    also: trusting roles under other names that they are known to have; those that exist become `others`.
+    """
+    roles, more = [*spec.trusting, *spec.trusted], list(also)
+    found = side_by_side(lambda r: _look(aws, r), [*roles, *more])
+    seen = dict(zip([r.key for r in roles], found, strict=False))
     trusted = {role.key: seen[role.key] for role in spec.trusted}
     states = {role.key: _state(spec, role, seen[role.key], trusted) for role in spec.trusting}
-    return Observation(states, trusted)
+    others = (_state(spec, r, look, trusted) for r, look in zip(more, found[len(roles) :], strict=True) if look)
+    return Observation(states, trusted, tuple(others))
 
 
 def _look(aws: Looks, role: Role) -> LiveRole | Unreadable | None:

@@ -39,7 +39,7 @@ class RoleView:
 
 @dataclass(frozen=True)
 class Overview:
-    """What is shown before asking. compositions: their names, in the order they are worked on."""
+    """What is shown before asking. accounts: those that are changed; compositions: their names, in order."""
 
     project: str
     action: str
@@ -75,7 +75,11 @@ def overview(
     endpoint: str = "",
 ) -> Overview:
     """Return the overview of an action (`up`, `tighten`, `destroy`)."""
-    accounts = tuple(AccountView(a.name, a.id, a.profile, a.region, callers[a.name].arn) for a in used_accounts(spec))
+    accounts = tuple(
+        AccountView(a.name, a.id, a.profile, a.region, callers[a.name].arn)
+        for a in used_accounts(spec)
+        if a.name in callers
+    )
     roles = tuple(_role_view(action, spec, role, seen, now) for role in spec.trusting)
     return Overview(spec.project, action, terraform, endpoint, accounts, roles, tuple(c.name for c in compositions))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -23,6 +23,7 @@ class PairState(StrEnum):
     TIGHT = "tight"  # exactly this role is trusted
     ORPHANED = "orphaned"  # the trust names the unique id of a role that was deleted
     FOREIGN = "foreign"  # the trust policy is not one that tfdriver writes
+    UNMANAGED = "unmanaged"  # a role that exists and that this project does not manage has the name of one of the two
     UNREADABLE = "unreadable"  # AWS did not say
 
 
@@ -56,24 +57,25 @@ _UP = "Run `tfdriver up`"
 _FOREIGN = "Look at it with `aws iam get-role`; `tfdriver up --overwrite` makes it what the spec says"
 
 
-def pairs(spec: Spec, seen: Observation, now: datetime) -> tuple[Pair, ...]:
-    """Return every pair of the spec, in its order. now: aware, for deadlines."""
+def pairs(spec: Spec, seen: Observation, now: datetime, unmanaged: Collection[str] = ()) -> tuple[Pair, ...]:
+    """Return every pair of the spec, in its order.
+
+    now: aware, for deadlines; unmanaged: keys of the roles that exist and that this project does not manage.
+    """
     return tuple(
-        _pair(trusting, trusted, seen.states[trusting.key], seen.trusted, now)
+        _pair(trusting, trusted, seen, now, [r for r in (trusting, trusted) if r.key in unmanaged])
         for trusting in spec.trusting
         for trusted in spec.trusted_by(trusting)
     )
 
 
-def _pair(
-    trusting: Role,
-    trusted: Role,
-    state: TrustState,
-    others: Mapping[str, LiveRole | Unreadable | None],
-    now: datetime,
-) -> Pair:
-    other = others[trusted.key]
+def _pair(trusting: Role, trusted: Role, seen: Observation, now: datetime, unmanaged: Sequence[Role]) -> Pair:
+    state, other = seen.trust_of(trusting), seen.trusted[trusted.key]
     kind, words, advice = _between(trusted, state, other, now)
+    if state.role != trusting:
+        words, advice = f"its module named the role {state.role.name}; {words}", "Run `tfdriver destroy`"
+    if unmanaged:
+        kind, words, advice = _with_unmanaged(kind, words, unmanaged)
     broad = state.trust if kind in (PairState.BROAD, PairState.EXPIRED) else None
     return Pair(
         trusting.name,
@@ -89,6 +91,15 @@ def _pair(
         until=broad.until if broad else None,
         trusted_exists=None if isinstance(other, Unreadable) else other is not None,
     )
+
+
+def _with_unmanaged(kind: PairState, words: str, unmanaged: Sequence[Role]) -> tuple[PairState, str, str]:
+    """Return what is reported of a pair in which roles that exist are not managed by this project."""
+    named = " and ".join(f"role {role.name} in {role.account.name}" for role in unmanaged)
+    found = f"{named} {'exist and are' if len(unmanaged) > 1 else 'exists and is'} not managed by this project"
+    kept = (PairState.BROAD, PairState.EXPIRED, PairState.FOREIGN, PairState.UNREADABLE)
+    advice = "`tfdriver destroy` closes the trust now" if kind is PairState.BROAD else "`tfdriver plan` says what to do"
+    return kind if kind in kept else PairState.UNMANAGED, f"{found}; {words}" if words else found, advice
 
 
 def _between(

@@ -12,12 +12,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tfdriver import state
 from tfdriver.compositions import Composition
 from tfdriver.errors import TfdriverError
 from tfdriver.files import private_folder, write_whole
 from tfdriver.outside import read_json
+from tfdriver.recover import is_broken
 from tfdriver.spec.model import Account
+from tfdriver.state import State
 from tfdriver.terraform import RUN_FOLDER
 
 FILE = "place.json"
@@ -73,34 +74,29 @@ def note(folder: Path, here: Place) -> None:
         write_whole(path, json.dumps(asdict(here)).encode(), mode=0o600)
 
 
-def check(compositions: Iterable[tuple[Composition, Path]], *, local: bool) -> None:
-    """Refuse compositions, given with their folders, whose states list what is elsewhere. Writes nothing.
+def check(compositions: Iterable[tuple[Composition, Path, State | None]], *, local: bool) -> None:
+    """Refuse compositions, given with their folders and states, whose states list what is elsewhere. Writes nothing.
 
     local: as `is_local` says. Raises TfdriverError.
     """
     found = [
-        (composition, _there(folder, place_of(composition.account, local=local)))
-        for composition, folder in compositions
+        (composition, _there(state, folder, place_of(composition.account, local=local)))
+        for composition, folder, state in compositions
     ]
     elsewhere = [(composition, there) for composition, there in found if there is not None]
     if elsewhere:
         raise _refusal(elsewhere, local=local, of=len(found))
 
 
-def _there(folder: Path, here: Place) -> Place | None:
+def _there(state: State | None, folder: Path, here: Place) -> Place | None:
     """Return where the resources of a state are, None if it has none or they may be here."""
-    noted = _noted(folder)
-    try:
-        found = state.read(folder)
-    except state.BrokenStateError:  # it will be put right from its copy
-        return noted if noted and noted.is_elsewhere(here) else None
-    if not state.kept_elsewhere(folder) and (found is None or not found.managed):
+    if not (state.managed if state else is_broken(folder)):
         return None
+    noted = _noted(folder)
     if noted is not None and noted.is_elsewhere(here):
         return noted
-    if found is None:
-        return None
-    accounts = {account for arn in found.role_arns() for account in arn.split(":")[4:5]} - {here.account}
+    roles = state.roles() if state else ()
+    accounts = {account for role in roles for account in role.arn.split(":")[4:5]} - {here.account}
     return Place(min(accounts), noted.local if noted else False) if accounts else None
 
 

@@ -16,7 +16,8 @@ from tfdriver.errors import TfdriverError
 from tfdriver.events import outcome, parse_line
 from tfdriver.files import private_folder, write_whole
 from tfdriver.state import FILE as STATE
-from tfdriver.state import BrokenStateError, State, kept_elsewhere, read, read_file
+from tfdriver.state import BrokenStateError, State, read, read_file
+from tfdriver.strays import clashes
 from tfdriver.terraform import APPLY_LOG, RUN_FOLDER
 
 ERRORED = "errored.tfstate"
@@ -30,8 +31,6 @@ def check(folder: Path) -> None:
     Raises TfdriverError for a state that is no plain file, cannot be read or written, is of a version that is not
     known or of another lineage than the last run's; and for an `errored.tfstate` that does not fit it.
     """
-    if kept_elsewhere(folder):
-        return
     path = folder / STATE
     if path.is_symlink() or (path.exists() and not path.is_file()):
         raise TfdriverError("the state is not a plain file", where=str(path), hint="Put the state back in its place")
@@ -43,15 +42,24 @@ def check(folder: Path) -> None:
 
 
 def is_broken(folder: Path) -> bool:
-    """Whether the local state is empty or cut off. Raises TfdriverError for a version that is not known.
-
-    Moving a state to another backend leaves the local one empty on purpose.
-    """
+    """Whether the local state is empty or cut off. Raises TfdriverError for a version that is not known."""
     try:
         read(folder)
     except BrokenStateError:
-        return not kept_elsewhere(folder)
+        return True
     return False
+
+
+def known_state(folder: Path) -> State | None:
+    """Return the local state of a composition, or the copy that `repair` would put in the place of a broken one.
+
+    None if there is neither. Raises TfdriverError for a state that cannot be read.
+    """
+    try:
+        return read(folder)
+    except BrokenStateError:
+        copy = _newest_copy(folder)
+        return _good(folder / copy) if copy else None
 
 
 def repair(folder: Path, now: datetime) -> str:
@@ -96,13 +104,16 @@ def push_errored(folder: Path, push: Callable[[str], None], now: datetime) -> st
 
 
 def unfinished(folder: Path) -> bool:
-    """Whether the last apply did not come to its end, so that AWS may hold more than the state lists."""
+    """Whether the last apply here did not come to its end, so that AWS may hold more than the state lists.
+
+    One that failed only because resources exist already has created nothing that its state does not list.
+    """
     try:
         lines = (folder / RUN_FOLDER / APPLY_LOG).read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         return False
-    events = (event for line in lines if (event := parse_line(line)))
-    return outcome(events, "apply").changes is None
+    said = outcome((event for line in lines if (event := parse_line(line))), "apply")
+    return said.changes is None and not clashes(said.errors)
 
 
 def keep(folder: Path) -> None:

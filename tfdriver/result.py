@@ -67,10 +67,9 @@ def finished(driver: Driver, steps: Iterable[Step], before: Observation) -> RunR
     now = driver.now()
     seen = driver.observe()
     driver.record(seen)
-    after = seen.states
-    states = after.values()
-    unsaid = unknown(driver.spec, before.states, after, now)
-    in_force = "; ".join(filter(None, (wording.in_force(states, now), unsaid)))
+    states = seen.states.values()
+    unsaid = unknown(driver.spec, before.states, seen.states, now)
+    in_force = "; ".join(filter(None, (wording.in_force(seen.trusts, now), unsaid)))
     changed = [step for step in steps if not step.changes.none]
     summary = f"{len(changed)} of {len(steps)} applies changed something" if changed else "nothing to change"
     return RunResult(

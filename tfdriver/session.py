@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,24 +20,30 @@ from tfdriver.analyzer import analyze
 from tfdriver.aws import Aws, known_regions, profile_region, takes_keys_from_environment
 from tfdriver.calls import Caller
 from tfdriver.clock import Clock
-from tfdriver.driver import Asks, Driver
+from tfdriver.compositions import Composition
+from tfdriver.driver import Asks, Driver, Scope
 from tfdriver.environment import ignored, terraform_environment
 from tfdriver.errors import TfdriverError
 from tfdriver.halfway import STOPPED, loud, loud_if_refused
-from tfdriver.interrupts import Interrupts
+from tfdriver.halves import SeenHalves, halves
+from tfdriver.interrupts import InterruptedRunError, Interrupts, stopped_by
 from tfdriver.lint import Finding, refuse_errors, warnings
 from tfdriver.lint_module import lint_project
 from tfdriver.lock import locked
 from tfdriver.mirror import cli_config
 from tfdriver.observe import Observation
 from tfdriver.overview import Overview, overview
+from tfdriver.ownership import States, listed_elsewhere
 from tfdriver.patience import Patience
 from tfdriver.place import is_local
 from tfdriver.preflight import check_identities, used_accounts
 from tfdriver.program import Program, check_version, find_program
 from tfdriver.redact import environment_secrets
+from tfdriver.remote_state import Pull, pulling
 from tfdriver.spec.load import load_spec
-from tfdriver.spec.model import Spec
+from tfdriver.spec.model import Account, Spec
+from tfdriver.state import State
+from tfdriver.stopped import with_open_trusts
 from tfdriver.telling import Progress
 from tfdriver.terraform import Settings
 from tfdriver.timeline import Timeline
@@ -52,7 +58,8 @@ class Options:
     """What a user may set for a run. timeout: seconds per Terraform command; lock_timeout: seconds to wait.
 
     lint: whether to look for dangerous policies and for states in git first; errors stop, warnings are told.
-    access_analyzer: whether to ask IAM Access Analyzer too.
+    access_analyzer: whether to ask IAM Access Analyzer too; adopt: whether to take resources with this project's tags
+    into states that do not list them.
     """
 
     project: Path
@@ -60,6 +67,7 @@ class Options:
     lock_timeout: float = 0
     lint: bool = False
     access_analyzer: bool = False
+    adopt: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,8 +114,8 @@ class Found:
 class Session:
     """An opened project.
 
-    settings: what its Terraform commands share; callers: who we are, by account name; seen: what AWS showed when it was
-    opened.
+    settings: what its Terraform commands share; callers: who we are, by account name; seen, states: what AWS showed
+    and what the compositions' states listed when it was opened; pull: reads states from their backends.
     """
 
     spec: Spec
@@ -117,7 +125,13 @@ class Session:
     settings: Settings
     callers: Mapping[str, Caller]
     seen: Observation
+    states: States
     tools: Tools
+    pull: Pull
+
+    def read_state(self, composition: Composition) -> State | None:
+        """Return the state of a composition as it is now. Raises TfdriverError where it cannot be read."""
+        return self.workspace.state(composition, self.pull)
 
     def overview(self, action: str) -> Overview:
         """Return what a person is shown before `action` (`up`, `tighten`, `destroy`)."""
@@ -166,32 +180,91 @@ def find_terraform(spec: Spec, tools: Tools) -> Iterator[Found]:
 
 @contextmanager
 def open_session(command: str, options: Options, tools: Tools) -> Iterator[Session]:
-    """Give the opened project inside the `with` block. command: for others to be told who is at work."""
-    spec = read_spec(options.project)
+    """Give the opened project inside the `with` block.
+
+    command: which it is; `tighten` needs the credentials of the trusting side only. Raises HalfWayError in place of any
+    TfdriverError while a broad trust is in force, be it raised inside the block.
+    """
+    with ExitStack() as stack:
+        spec: Spec | None = None
+        try:
+            spec = read_spec(options.project)
+            session = _opened(stack, command, spec, options, tools)
+        except (Exception, KeyboardInterrupt) as error:
+            stopped = _expected(error)
+            reported = with_open_trusts(stopped, options.project, spec, tools.aws, tools.clock.now())
+            if reported is stopped:
+                raise
+            raise reported from error
+        with loud_if_refused(session.driver, session.seen):
+            if options.access_analyzer:
+                _tell(tools, analyze(spec, session.seen, tools.aws, session.driver.now()))
+            yield session
+
+
+def _expected(error: BaseException) -> TfdriverError:
+    match error:
+        case TfdriverError():
+            return error
+        case KeyboardInterrupt():
+            return InterruptedRunError(stopped_by(error))
+    return TfdriverError(f"unexpected {type(error).__name__}: {error}")
+
+
+def _opened(stack: ExitStack, command: str, spec: Spec, options: Options, tools: Tools) -> Session:
+    """Open a project until the stack is closed."""
     if options.lint:
         _tell(tools, lint_project(spec))
-    with find_terraform(spec, tools) as found:
-        _check_folder(spec.root)
-        patience = Patience(options.lock_timeout, tools.progress.note)
-        with locked(spec.root, command, patience) as descriptor:
-            workspace = Workspace(spec, is_local(tools.environ))
-            workspace.wait_for_states(patience)
-            workspace.check()
-            workspace.check_place()
-            if options.lint:
-                _tell_tracked(workspace, tools)
-            callers = check_identities(spec, tools.aws)
-            settings = found.settings(tools, options, (descriptor,))
-            arns = {name: caller.arn for name, caller in callers.items()}
-            timeline = Timeline(workspace.timeline, arns, tools.progress.note)
-            driver = Driver(workspace, tools.aws, settings, tools.progress, timeline, tools.clock)
-            seen = driver.observe()
-            if command in _CHANGING:
-                driver.record(seen)
-            with loud_if_refused(driver, seen) if command in _CHANGING else nullcontext():
-                if options.access_analyzer:
-                    _tell(tools, analyze(spec, seen, tools.aws, driver.now()))
-                yield Session(spec, workspace, driver, found, settings, callers, seen, tools)
+    found = stack.enter_context(find_terraform(spec, tools))
+    _check_folder(spec.root)
+    patience = Patience(options.lock_timeout, tools.progress.note)
+    descriptor = stack.enter_context(locked(spec.root, command, patience))
+    workspace = Workspace(spec, is_local(tools.environ))
+    workspace.wait_for_states(patience)
+    workspace.check()
+    workspace.check_migrated()
+    workspace.check_place()
+    if options.lint:
+        _tell_tracked(workspace, tools)
+    accounts = _needed(command, spec)
+    callers = check_identities(spec, tools.aws, accounts)
+    settings = found.settings(tools, options, (descriptor,))
+    looks = _looks(spec, callers, tools)
+    pull = pulling(settings, found.private, looks.halves)
+    states = workspace.states(pull)
+    workspace.check_place(states)
+    scope = Scope(
+        accounts=tuple(accounts),
+        looks=looks,
+        states=lambda compositions: workspace.states(pull, compositions),
+        interrupted=workspace.interrupted(states),
+        adopt=options.adopt,
+        others=tuple(other for c in workspace.compositions for other in listed_elsewhere(c, states[c.name])),
+    )
+    arns = {name: caller.arn for name, caller in callers.items()}
+    timeline = Timeline(workspace.timeline, arns, tools.progress.note)
+    driver = Driver(workspace, tools.aws, settings, tools.progress, timeline, tools.clock, scope)
+    seen = driver.observe()
+    if command in _CHANGING:
+        driver.record(seen)
+    return Session(spec, workspace, driver, found, settings, callers, seen, states, tools, pull)
+
+
+def _needed(command: str, spec: Spec) -> list[Account]:
+    """Return the accounts whose credentials a command cannot do without."""
+    if command != "tighten":
+        return used_accounts(spec)
+    trusting = {role.account.name for role in spec.trusting}
+    return [account for account in used_accounts(spec) if account.name in trusting]
+
+
+def _looks(spec: Spec, callers: Mapping[str, Caller], tools: Tools) -> SeenHalves:
+    """Return how to look up roles: of accounts that cannot be seen, which a warning names, none is."""
+    found = halves(spec, tools.aws, callers)
+    for half in found.values():
+        if half.problem:
+            tools.progress.note(f"warning: {half.account} is not seen: {half.problem}")
+    return SeenHalves(tools.aws, found)
 
 
 def _tell(tools: Tools, findings: list[Finding]) -> None:
@@ -202,7 +275,7 @@ def _tell(tools: Tools, findings: list[Finding]) -> None:
 
 
 def _tell_tracked(workspace: Workspace, tools: Tools) -> None:
-    said = tracked.warning(map(workspace.path, workspace.compositions), workspace.spec.root, tools.environ)
+    said = tracked.warning(map(workspace.path, workspace.kept_here), workspace.spec.root, tools.environ)
     if said:
         tools.progress.note(f"warning: {said}")
 

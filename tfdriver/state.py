@@ -1,7 +1,8 @@
-"""Terraform's state of a composition where it is a file beside it, and which backend keeps it otherwise. Reads only."""
+"""Terraform's state of a composition: reading it from a file, and what it lists. Reads only."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,18 @@ _VERSION = 4  # since Terraform 0.12
 
 class BrokenStateError(Exception):
     """A state file is empty, cut off, or no state at all, be it that only Terraform cannot read it."""
+
+
+@dataclass(frozen=True)
+class ListedRole:
+    """An IAM role in a state. module: its module's address, '' for the root; role_id: its unique id, '' if unknown."""
+
+    address: str
+    module: str
+    arn: str
+    name: str
+    path: str
+    role_id: str
 
 
 @dataclass(frozen=True)
@@ -35,11 +48,34 @@ class State:
         """How many resources it manages; what it only reads does not count."""
         return sum(len(r.get("instances", ())) for r in self.resources if r.get("mode") == "managed")
 
-    def role_arns(self) -> frozenset[str]:
-        """The ARNs of the IAM roles it lists."""
-        roles = (r for r in self.resources if r.get("type") == "aws_iam_role" and r.get("mode") == "managed")
-        arns = (i.get("attributes", {}).get("arn") for r in roles for i in r.get("instances", ()))
-        return frozenset(arn for arn in arns if arn)
+    @property
+    def outputs(self) -> Mapping[str, Any]:
+        """The values of its outputs, by name."""
+        return {name: output.get("value") for name, output in (self.body.get("outputs") or {}).items()}
+
+    def roles(self) -> tuple[ListedRole, ...]:
+        """The IAM roles it lists that have an ARN."""
+        return tuple(
+            ListedRole(
+                _address(resource, instance),
+                str(resource.get("module", "")),
+                attributes["arn"],
+                str(attributes.get("name", "")),
+                str(attributes.get("path", "/")),
+                str(attributes.get("unique_id") or ""),
+            )
+            for resource in self.resources
+            if resource.get("type") == "aws_iam_role" and resource.get("mode") == "managed"
+            for instance in resource.get("instances", ())
+            if (attributes := instance.get("attributes", {})).get("arn")
+        )
+
+
+def _address(resource: Mapping[str, Any], instance: Mapping[str, Any]) -> str:
+    """Return the address of a resource's instance, as Terraform writes it."""
+    parts = [resource.get("module", ""), str(resource.get("type")), str(resource.get("name", ""))]
+    key = instance.get("index_key")
+    return ".".join(filter(None, parts)) + ("" if key is None else f"[{json.dumps(key)}]")
 
 
 def parse(data: bytes | str, where: str) -> State:
@@ -79,24 +115,3 @@ def read_file(path: Path) -> State | None:
 def read(folder: Path) -> State | None:
     """Return the local state of a composition's folder, which need not exist. Returns and raises as `read_file`."""
     return read_file(folder / FILE)
-
-
-def noted_backend(folder: Path) -> str:
-    """Return the type of the backend that `terraform init` noted in a composition's folder, '' for none."""
-    return _noted(folder)[0]
-
-
-def kept_elsewhere(folder: Path) -> str:
-    """Return which backend keeps a composition's state in another place than `read` looks in, '' if none does."""
-    kind, path = _noted(folder)
-    return "" if kind in ("", "local") and path in ("", FILE) else kind
-
-
-def _noted(folder: Path) -> tuple[str, str]:
-    """Return the type of the noted backend and, for a local one, the path it has instead of the usual; '' for none."""
-    try:
-        backend = read_json((folder / ".terraform" / FILE).read_bytes())["backend"]
-        config = backend.get("config") or {}
-        return str(backend["type"]), str(config.get("path") or "") if backend["type"] == "local" else ""
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return "", ""

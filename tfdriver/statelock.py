@@ -17,10 +17,11 @@ from pathlib import Path
 
 import psutil
 
+from tfdriver.backend import of_folder
 from tfdriver.errors import TfdriverError
 from tfdriver.outside import read_json
 from tfdriver.patience import WAIT, Patience
-from tfdriver.state import FILE, kept_elsewhere
+from tfdriver.state import FILE
 from tfdriver.wording import moment
 
 SUMMARY = "Error acquiring the state lock"
@@ -64,12 +65,12 @@ def _lock(lock_id: str, who: str, operation: str, created: str) -> StateLock:
 
 
 def wait_for_local(folder: Path, patience: Patience) -> None:
-    """Return once no other Terraform is at work on the local state of the composition in `folder`, if it has one.
+    """Return once no other Terraform holds the lock on the local state of the composition in `folder`, if it has one.
 
     Raises TfdriverError, naming who is, if one still is then.
     """
     path = folder / FILE
-    if kept_elsewhere(folder) or not path.is_file():
+    if not path.is_file():
         return
 
     def whom() -> str:
@@ -101,7 +102,7 @@ def _noted(folder: Path) -> StateLock | None:
 
 def advice(lock: StateLock, folder: Path) -> str:
     """Return what to do about a lock on the state of the composition in `folder`, having looked who is at work here."""
-    if not kept_elsewhere(folder):
+    if of_folder(folder).beside:
         return WAIT
     return advise(lock, f"compositions/{folder.name}", socket.gethostname(), at_work(lock.since))
 

@@ -9,7 +9,8 @@ from typing import Any
 from tfdriver.calls import Calls
 from tfdriver.compositions import Composition
 from tfdriver.errors import TfdriverError
-from tfdriver.ownership import is_ours
+from tfdriver.observe import side_by_side
+from tfdriver.ownership import ADOPT, has_tags
 from tfdriver.spec.model import Account
 from tfdriver.strays import Create, Stray, creates
 from tfdriver.takeover import KINDS, Ask, UnknownValueError, find
@@ -35,25 +36,66 @@ def survey(composition: Composition, plan: Callable[[tuple[Stray, ...]], Mapping
     """
     ours: tuple[Stray, ...] = ()
     while True:
-        planned = creates(plan(ours))
-        looked = [(create, _look(create, composition.account, aws)) for create in planned]
-        found = [(found, tags) for _, look in looked if isinstance(look, tuple) for found, tags in [look]]
-        new = tuple(stray for stray, tags in found if is_ours(tags, composition))
-        strangers = tuple(stray for stray, tags in found if not is_ours(tags, composition))
-        ours += new
-        if not new or not any(look is _NOT_YET for _, look in looked):
-            known = {stray.address for stray in ours}
-            return Survey(ours, strangers, tuple(c for c in planned if c.address not in known))
+        found, more = _survey_once(composition, creates(plan(ours)), aws)
+        ours += found.ours
+        if not found.ours or not more:
+            return replace(found, ours=ours)
+
+
+def survey_once(composition: Composition, shown: Mapping[str, Any], aws: Calls) -> Survey:
+    """As `survey`, of what one plan tells. shown: the plan, as `terraform show -json` shows it."""
+    return _survey_once(composition, creates(shown), aws)[0]
+
+
+def _survey_once(composition: Composition, planned: list[Create], aws: Calls) -> tuple[Survey, bool]:
+    """Return what exists, and whether a plan that imports it can tell of more."""
+    looks = side_by_side(lambda create: _look(create, composition.account, aws), planned)
+    found = [look for look in looks if isinstance(look, tuple)]
+    ours = tuple(stray for stray, tags in found if has_tags(tags, composition))
+    strangers = tuple(stray for stray, tags in found if not has_tags(tags, composition))
+    known = {stray.address for stray in ours}
+    return Survey(ours, strangers, tuple(c for c in planned if c.address not in known)), _NOT_YET in looks
+
+
+def refuse_unasked(found: Survey, composition: Composition) -> None:
+    """Raise TfdriverError for resources with this project's tags that no state lists, and that may not be adopted."""
+    if not found.ours:
+        return
+    named = ", ".join(f"{stray.type} {stray.name}" for stray in found.ours)
+    raise TfdriverError(
+        f"{named} exists with this project's tags, but the state of {composition.name} does not list it",
+        where=f"account {composition.account.name} ({composition.account.id})",
+        hint=f"No changes made. {ADOPT}",
+    )
+
+
+def refuse_moved(found: Survey, shown: Mapping[str, Any], composition: Composition) -> None:
+    """Raise TfdriverError for a resource that a plan creates at one address and deletes at another.
+
+    shown: the plan, as `terraform show -json` shows it.
+    """
+    deleted = [c for c in shown.get("resource_changes", ()) if c["change"]["actions"] == ["delete"]]
+    for stray in found.ours:
+        for change in (c for c in deleted if c["type"] == stray.type):
+            before = change["change"].get("before") or {}
+            if stray.import_id in (before.get("id"), before.get("arn"), before.get("name")):
+                raise TfdriverError(
+                    f"{stray.type} {stray.name} is in the state as {change['address']}: the plan deletes it there and "
+                    f"creates it as {stray.address}",
+                    where=f"compositions/{composition.name}",
+                    hint="No changes made. To keep it, add a `moved` block to the module, or run "
+                    f"`terraform state mv '{change['address']}' '{stray.address}'` there",
+                )
 
 
 def refuse_strangers(found: Survey, composition: Composition) -> None:
     """Raise TfdriverError for the first resource that exists and is not ours, saying how to adopt or avoid it."""
     for stray in found.strangers:
         raise TfdriverError(
-            f"{stray.type} {stray.name} exists in account {composition.account.id}, not ours: its tags are not this "
-            "project's",
+            f"{stray.type} {stray.name} exists in account {composition.account.id}, not managed by this project: "
+            "it does not have its tags",
             where=stray.address,
-            hint=f"It was not touched. Rename yours in tfdriver.yaml; or, to adopt it, run `terraform import "
+            hint=f"No changes made to it. Rename yours in tfdriver.yaml; or, to adopt it, run `terraform import "
             f"'{stray.address}' '{stray.import_id}'` in compositions/{composition.name}",
         )
 

@@ -163,6 +163,17 @@ KINDS: Mapping[str, Kind] = {
 }
 
 
+# Types without tags of their own: they belong to a role, a function or a rule, which has.
+UNTAGGED = frozenset(
+    {
+        "aws_cloudwatch_event_target",
+        "aws_iam_role_policy",
+        "aws_iam_role_policy_attachment",
+        "aws_lambda_permission",
+    }
+)
+
+
 def _pages(client: Any, operation: str, key: str, **request: Any) -> list[Any]:
     return [item for page in client.get_paginator(operation).paginate(**request) for item in page[key]]
 

@@ -8,6 +8,7 @@ timeout, no streaming, no interrupting; errors do not raise; `destroy()` sends `
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from python_terraform import IsFlagged, Terraform
 from tfdriver import process
 from tfdriver.events import STOPPING, TEXT, Event, Outcome, follow, outcome, parse_line
 from tfdriver.failure import TerraformError, place, refuse_failed
-from tfdriver.files import private_folder
+from tfdriver.files import private_folder, write_whole
 from tfdriver.interrupts import Interrupts
 from tfdriver.outside import read_json
 from tfdriver.program import Program
@@ -81,6 +82,10 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         """Install provider and modules. Raises TerraformError. (`-json` came to init only after 1.6.)"""
         return self._run("init", self.argv("init"), operation=TEXT)
 
+    def init_backend(self) -> None:
+        """Set up the backend in a folder that has nothing else: no provider, no module. Raises TerraformError."""
+        self._answer("cannot set up the backend", "init", "-input=false", "-no-color")
+
     def apply(self) -> Outcome:
         """Apply without asking, always refreshing first. Raises TerraformError."""
         return self._changed("apply")
@@ -89,11 +94,22 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         """Destroy everything in the state, without asking. Raises TerraformError."""
         return self._changed("destroy")
 
-    def plan(self, var_file: Path | None = None) -> Outcome:
-        """Say what apply would do; var_file overrules values of `terraform.tfvars.json`. Raises TerraformError."""
-        values = None if var_file is None else str(var_file)
-        argv = self.argv("plan", json=IsFlagged, lock_timeout=self._patience, var_file=values)
-        return self._run("plan", argv, operation="plan")
+    def preview(self, instead: Mapping[str, Any] | None = None) -> tuple[Outcome, Mapping[str, Any]]:
+        """Return what apply would do: what a plan said and, if it creates anything, the plan as shown, else {}.
+
+        instead: values in place of those in `terraform.tfvars.json`, by variable. The plan is shown as by
+        `terraform show -json`. Raises TerraformError.
+        """
+        folder = Path(self.working_dir) / RUN_FOLDER
+        saved, values = Path(RUN_FOLDER) / "preview.plan", folder / "preview.tfvars.json"
+        options = {} if instead is None else {"var_file": str(values)}
+        try:
+            if instead is not None:
+                private_folder(folder)
+                write_whole(values, json.dumps(instead).encode(), mode=0o600)
+            return self._planned("preview", saved, _creates, lock_timeout=self._patience, **options)
+        finally:
+            values.unlink(missing_ok=True)
 
     def drift(self, saved: Path) -> Mapping[str, Any]:
         """Return what changed outside Terraform: a refresh-only plan as `terraform show -json` shows it.
@@ -140,9 +156,17 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
 
     def _shown(self, name: str, saved: Path, **options: Any) -> Mapping[str, Any]:
         """Plan into the file `saved`, which is removed again, and return what `terraform show -json` says of it."""
+        return self._planned(name, saved, lambda _: True, **options)[1]
+
+    def _planned(
+        self, name: str, saved: Path, worth_showing: Callable[[Outcome], bool], **options: Any
+    ) -> tuple[Outcome, Mapping[str, Any]]:
+        """As `_shown`, with what the plan said; {} in place of what is not worth the time that showing takes."""
         try:
-            self._run(name, self.argv("plan", json=IsFlagged, out=str(saved), **options), operation="plan")
-            return dict(read_json(self._answer("cannot show a plan", "show", "-json", str(saved))))
+            outcome = self._run(name, self.argv("plan", json=IsFlagged, out=str(saved), **options), operation="plan")
+            if not worth_showing(outcome):
+                return outcome, {}
+            return outcome, dict(read_json(self._answer("cannot show a plan", "show", "-json", str(saved))))
         except ValueError as error:
             raise TerraformError("cannot show a plan: its answer is not JSON", where=self.working_dir) from error
         finally:
@@ -164,6 +188,7 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
                 errors="replace",
                 timeout=seconds,
                 check=False,
+                start_new_session=True,  # a Ctrl-C at the terminal is for us alone
             )
         except subprocess.TimeoutExpired as error:
             raise TerraformError(f"{failure}: no answer in {seconds:g} s", where=where) from error
@@ -196,6 +221,10 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         refuse_failed(name, folder, finished, result, operation, settings.timeout)
         heard.raise_error()
         return result
+
+
+def _creates(plan: Outcome) -> bool:
+    return any(event.action in ("create", "replace") for event in plan.planned)
 
 
 class _Heard:

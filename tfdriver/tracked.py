@@ -17,11 +17,10 @@ _SECONDS = 10.0
 def warning(folders: Iterable[Path], root: Path, environ: Mapping[str, str]) -> str:
     """Return what to say where git does not ignore the states in these folders of compositions, or ''.
 
-    root: the project's folder; environ: ours. Says nothing where there is no git, no work tree, or git does not answer,
-    and nothing of a composition whose state is kept in a backend. Nothing need exist yet.
+    root: the project's folder; environ: ours. Says nothing where there is no git, no work tree, or git does not answer.
+    Nothing need exist yet.
     """
-    here = [folder.relative_to(root) for folder in folders if not state.kept_elsewhere(folder)]
-    paths = [str(folder / name) for folder in here for name in _STATES]
+    paths = [str(folder.relative_to(root) / name) for folder in folders for name in _STATES]
     ignored = _ignored(paths, root, environ) if paths else None
     if ignored is None or not (seen := [path for path in paths if path not in ignored]):
         return ""

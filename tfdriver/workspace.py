@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tfdriver import applied, assets, folder, place, recover, revoke, state, statelock, timeline, values
+from tfdriver import assets, folder, place, recover, revoke, state, statelock, timeline, values
+from tfdriver.backend import Backend, find_backend
 from tfdriver.compositions import REVOKE, Composition, compositions
+from tfdriver.decide import Unreadable
 from tfdriver.errors import TfdriverError
+from tfdriver.observe import side_by_side
 from tfdriver.outside import read_json
 from tfdriver.package import zip_folder
 from tfdriver.patience import Patience
+from tfdriver.remote_state import Pull
 from tfdriver.render import render, tfvars
 from tfdriver.spec.model import Spec
 from tfdriver.state import State
@@ -48,15 +54,68 @@ class Workspace:
         """Return the content of every file of a composition, by name. Raises TfdriverError for a bad template."""
         packages = {f"{r.key}.zip": zip_folder(r.package) for r in composition.roles if r.package}
         optional = ("revoke.tf",) if REVOKE in composition_values else ()
-        text = render(composition, [self.spec.root / "templates", assets.templates()], optional)
-        return {**text, VALUES: tfvars(dict(composition_values)), **packages}
+        return {**self._text(composition, optional), VALUES: tfvars(dict(composition_values)), **packages}
+
+    def _text(self, composition: Composition, optional: tuple[str, ...] = ()) -> dict[str, str]:
+        return render(composition, [self.spec.root / "templates", assets.templates()], optional)
+
+    @cached_property
+    def backends(self) -> Mapping[str, Backend]:
+        """Where the state of each composition is kept, by its name, as its templates say. Raises as `files`."""
+        return {composition.name: find_backend(self._text(composition)) for composition in self.compositions}
+
+    @property
+    def kept_here(self) -> tuple[Composition, ...]:
+        """The compositions whose state is `terraform.tfstate` in their folder."""
+        return tuple(c for c in self.compositions if self.backends[c.name].beside)
+
+    def state(self, composition: Composition, pull: Pull) -> State | None:
+        """Return a composition's state from wherever it is kept, None if there is none; of a broken one, its copy.
+
+        Raises TfdriverError where it cannot be read.
+        """
+        backend, path = self.backends[composition.name], self.path(composition)
+        if backend.remote:
+            return pull(composition, backend)
+        if backend.beside:
+            return recover.known_state(path)
+        try:
+            return state.read_file(path / backend.path)
+        except state.BrokenStateError as error:
+            raise TfdriverError("the state cannot be read", where=str(path / backend.path)) from error
+
+    def states(
+        self, pull: Pull, compositions: Iterable[Composition] | None = None
+    ) -> dict[str, State | Unreadable | None]:
+        """Return the state of each composition by its name, as `state` does, or why it cannot be read.
+
+        compositions: all of them by default.
+        """
+        chosen = self.compositions if compositions is None else tuple(compositions)
+
+        def read(composition: Composition) -> State | Unreadable | None:
+            try:
+                return self.state(composition, pull)
+            except TfdriverError as error:
+                return Unreadable(str(error).rstrip("."))
+
+        return dict(zip([c.name for c in chosen], side_by_side(read, chosen), strict=True))
+
+    def local_states(self) -> dict[str, State | None]:
+        """Return the states that are in their compositions' folders, by composition name. Raises as `state`."""
+        return {c.name: recover.known_state(self.path(c)) for c in self.kept_here}
+
+    def state_file(self, composition: Composition) -> Path | None:
+        """Return the file that holds a composition's state, which need not exist; None if a backend keeps it."""
+        backend = self.backends[composition.name]
+        return None if backend.remote else self.path(composition) / backend.path
 
     def wait_for_states(self, patience: Patience) -> None:
         """Return once no Terraform that somebody started by hand is at work on a local state.
 
         Raises TfdriverError, naming who is, if one still is then.
         """
-        for composition in self.compositions:
+        for composition in self.kept_here:
             statelock.wait_for_local(self.path(composition), patience)
 
     def check(self) -> None:
@@ -69,20 +128,40 @@ class Workspace:
         for composition in self.compositions:
             path = self.path(composition)
             folder.check(path, self.files(composition, values.final(self.spec, composition)).keys())
-            recover.check(path)
+            if composition in self.kept_here:
+                recover.check(path)
 
-    def check_place(self) -> None:
+    def check_migrated(self) -> None:
+        """Refuse a local state that lists resources where the templates keep the state in a backend.
+
+        Raises TfdriverError: the backend knows nothing of those resources.
+        """
+        for composition in self.compositions:
+            path, backend = self.path(composition), self.backends[composition.name]
+            if not backend.beside and _lists_resources(path):
+                raise TfdriverError(
+                    f"its state is in {state.FILE} there, but the templates keep it in backend {backend.kind}",
+                    where=f"compositions/{composition.name}",
+                    hint=f"Run `tfdriver render`, then `terraform -chdir={shlex.quote(str(path))} init "
+                    "-migrate-state`, then the same command again",
+                )
+
+    def check_place(self, states: Mapping[str, State | Unreadable | None] | None = None) -> None:
         """Refuse states of resources in another account, or of another AWS, than a run here would look into.
 
-        Writes nothing. Raises TfdriverError.
+        states: by composition name; None for those in the compositions' folders only. Writes nothing. Raises
+        TfdriverError.
         """
-        place.check(((c, self.path(c)) for c in self.compositions), local=self.local)
+        states = self.local_states() if states is None else states
+        known = ((c, self.path(c), states[c.name]) for c in self.compositions if c.name in states)
+        readable = ((c, path, found) for c, path, found in known if not isinstance(found, Unreadable))
+        place.check(readable, local=self.local)
 
     def _check_unnamed(self) -> None:
         """Refuse while a state that no composition of the spec names still lists resources: they would be forgotten."""
         named = {composition.name for composition in self.compositions}
         for path in sorted((self.spec.root / "compositions").glob(f"*/{state.FILE}")):
-            if path.parent.name not in named and applied.read(path.parent).applied:
+            if path.parent.name not in named and _lists_resources(path.parent):
                 raise TfdriverError(
                     "the spec has no such composition any more, but its state lists resources",
                     where=f"compositions/{path.parent.name}",
@@ -106,12 +185,14 @@ class Workspace:
             files[IMPORTS] = import_blocks(strays)
         return folder.write(self.path(composition), files)
 
-    def is_current(self, composition: Composition, now: datetime) -> bool:
-        """Whether what lies on disk is what the spec, templates and modules make now. now: UTC.
+    def is_current(self, composition: Composition, now: datetime) -> bool | None:
+        """Whether what lies on disk is what the spec, templates and modules make now; None where nothing does.
 
-        Raises TfdriverError for a bad template, or for files as `check` does.
+        now: UTC. Raises TfdriverError for a bad template, or for files as `check` does.
         """
         path = self.path(composition)
+        if not (path / VALUES).exists():
+            return None
         files = self.files(composition, self.final(composition, now))
         folder.check(path, files.keys())
         return folder.holds(path, files)
@@ -139,29 +220,37 @@ class Workspace:
         recover.keep(self.path(composition))
         place.note(self.path(composition), place.place_of(composition.account, local=self.local))
 
-    def has_state(self, composition: Composition) -> bool:
-        """Whether the composition's state lists any resource, or that cannot be told from here."""
-        return applied.read(self.path(composition)).applied is not False
+    def interrupted(self, states: Mapping[str, State | Unreadable | None]) -> frozenset[str]:
+        """Return the names of the compositions of which AWS may hold more than the state lists.
 
-    def unsure(self, composition: Composition) -> bool:
-        """Whether AWS may hold more of a composition than its state lists: a crash, or an apply that did not end."""
-        return recover.is_broken(self.path(composition)) or recover.unfinished(self.path(composition))
+        A run was interrupted there, as this folder or the state shows. states: by composition name.
+        """
+        return frozenset(c.name for c in self.compositions if self._interrupted(c, states[c.name]))
 
-    def listed_roles(self) -> dict[str, frozenset[str] | None]:
-        """Return the role ARNs that each composition's state lists, by its name; None where that can't be told."""
-        return {c.name: self._listed(self.path(c)) for c in self.compositions}
+    def _interrupted(self, composition: Composition, found: State | Unreadable | None) -> bool:
+        """Whether a run was interrupted in one composition.
 
-    def local_state(self, composition: Composition) -> State | None:
-        """Return a composition's state; None if there is none, or it can't be told from here."""
+        Every apply that ends writes the outputs of `output.tf.j2`; a state without them is of one that did not, on
+        whatever machine that was.
+        """
         path = self.path(composition)
-        return state.read(path) if applied.read(path).applied is not None else None
+        if composition in self.kept_here and recover.is_broken(path):
+            return True
+        unended = isinstance(found, State) and bool(found.managed) and not found.outputs
+        return unended or recover.unfinished(path)
 
-    def _listed(self, path: Path) -> frozenset[str] | None:
-        if applied.read(path).applied is None:
-            return None
-        found = state.read(path)
-        return found.role_arns() if found else frozenset()
+    def repair(self, composition: Composition, now: datetime) -> str:
+        """Put the newest good copy in the place of a broken local state; return what was done, or ''. now: UTC."""
+        return recover.repair(self.path(composition), now) if composition in self.kept_here else ""
 
     def remove(self, composition: Composition) -> None:
         """Remove everything that tfdriver and Terraform left in a composition that was destroyed."""
         folder.remove(self.path(composition))
+
+
+def _lists_resources(path: Path) -> bool:
+    try:
+        found = state.read(path)
+    except (state.BrokenStateError, TfdriverError):
+        return False
+    return found is not None and bool(found.managed)

@@ -3,6 +3,7 @@
 `main` is given the arguments, in a composition's folder; reads `terraform.tfvars.json` there, keeps a state.
 `world["fail"]` maps `COMMAND COMPOSITION` to an error (a line each) to end with, once the first `after` roles are made.
 `world["die"]` maps it to what the state then holds: it is killed after its first change, which it could not write down.
+`world["modules"]` maps a role's key to arguments of its aws_iam_role that its module sets otherwise than it is told to.
 """
 
 from __future__ import annotations
@@ -16,8 +17,17 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-STATE = Path("terraform.tfstate")
 WORLD = Path(os.environ["HOME"]) / "world.json"
+
+
+def state_file() -> Path:
+    """The composition's state: beside it, or in the home folder under the key of its backend."""
+    backend = Path("backend.tf")
+    key = re.search(r'key *= "(.*)"', backend.read_text()) if backend.exists() else None
+    return WORLD.with_name(f"{key[1]}.tfstate") if key else Path("terraform.tfstate")
+
+
+STATE = state_file()
 
 
 def now() -> str:
@@ -52,6 +62,7 @@ def wanted(values: dict) -> dict[str, dict]:
         f"arn:aws:iam::{values['account_id']}:role{role['path']}{role['name']}": {
             "key": key,
             "name": role["name"],
+            "path": role["path"],
             "account": values["account_id"],
             "trust": policies.get(key, lambda_trust),
             "revoked": revoked.get(key, ""),
@@ -68,7 +79,18 @@ def outputs(values: dict) -> None:
 
 
 def address(arn: str) -> str:
-    return f"aws_iam_role.{arn.rpartition('/')[2]}"
+    return f"module.{key_of(arn)}.aws_iam_role.this"
+
+
+def named(arn: str) -> dict:
+    path, _, name = arn.partition(":role")[2].rpartition("/")
+    return {"name": name, "path": f"{path}/"}
+
+
+def key_of(arn: str) -> str:
+    """The key of a role that the values or the state name."""
+    values = json.loads(Path("terraform.tfvars.json").read_text())
+    return next((r["key"] for a, r in wanted(values).items() if a == arn), arn.rpartition("/")[2])
 
 
 def listed() -> list[str]:
@@ -79,13 +101,23 @@ def listed() -> list[str]:
 
 
 def write_state(arns: list[str]) -> None:
+    roles = json.loads(WORLD.read_text())["roles"]
     before = json.loads(STATE.read_text()) if STATE.exists() else {"lineage": os.urandom(16).hex(), "serial": 0}
     if STATE.exists():
         STATE.with_name("terraform.tfstate.backup").write_text(STATE.read_text())
-    role = {"mode": "managed", "type": "aws_iam_role"}
-    resources = [role | {"name": arn, "instances": [{"attributes": {"arn": arn}}]} for arn in arns]
+    resources = [
+        {
+            "module": f"module.{key_of(arn)}",
+            "mode": "managed",
+            "type": "aws_iam_role",
+            "name": "this",
+            "instances": [{"attributes": {"arn": arn, "unique_id": roles.get(arn, {}).get("id", ""), **named(arn)}}],
+        }
+        for arn in arns
+    ]
     body = {"version": 4, "terraform_version": "1.99.0", "lineage": before["lineage"], "serial": before["serial"] + 1}
-    STATE.write_text(json.dumps(body | {"resources": resources}))
+    outputs = {"roles": {"value": sorted(arns)}} if arns else {}
+    STATE.write_text(json.dumps(body | {"resources": resources, "outputs": outputs}))
 
 
 def to_import(values: dict) -> list[str]:
@@ -131,14 +163,21 @@ def plan(arguments: list[str], destroy: bool) -> list[tuple[str, str]]:
             saved = [
                 {
                     "address": address(arn),
+                    "module_address": f"module.{key_of(arn)}",
                     "mode": "managed",
                     "type": "aws_iam_role",
-                    "change": {"actions": [action], "after": {"name": arn.rpartition("/")[2]}},
+                    "change": {"actions": [action], "after": after(values, arn) if action != "delete" else None},
                 }
                 for action, arn in changes
             ]
             Path(argument.partition("=")[2]).write_text(json.dumps({"resource_changes": saved}))
     return changes
+
+
+def after(values: dict, arn: str) -> dict:
+    role = wanted(values)[arn]
+    named = {"name": role["name"], "path": role["path"], "assume_role_policy": json.dumps(role["trust"])}
+    return named | json.loads(WORLD.read_text()).get("modules", {}).get(role["key"], {})
 
 
 def counts(changes: list[tuple[str, str]]) -> list[int]:
@@ -234,7 +273,12 @@ def main(arguments: list[str]) -> int:
             return import_role(name)
         case ["state", "push", file]:
             return push(file)
+        case ["state", "pull"]:
+            print(STATE.read_text() if STATE.exists() else "")
         case ["plan", *_]:
+            fault = json.loads(WORLD.read_text()).get("fail", {}).get(f"plan {Path.cwd().name}")
+            if fault:
+                return fail(fault["error"], fault.get("address", ""))
             plan(arguments, destroy=False)
         case ["apply" | "destroy", *_]:
             return apply(arguments[0], arguments[1:])

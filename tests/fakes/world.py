@@ -101,6 +101,8 @@ class FakeAws:
         return None
 
     def call(self, account: Account, service: str, ask: Callable[[Any], Any]) -> Any:
+        if service == "cloudtrail":
+            raise AwsError("cloudtrail:LookupEvents was refused", code="AccessDenied")
         assert service == "iam"
         return ask(FakeIam(self, account))
 
@@ -191,19 +193,28 @@ class Stage:
     interrupts: Interrupts = field(default_factory=Interrupts)
 
     @contextmanager
-    def session(self, command: str = "up"):
+    def session(self, command: str = "up", *, adopt: bool = False):
         tools = Tools(self.environ, self.progress, self.interrupts, self.aws, self.time.clock())
-        with open_session(command, Options(self.project, lint=True), tools) as session:
+        with open_session(command, Options(self.project, lint=True, adopt=adopt), tools) as session:
             yield session
 
-    def run(self, command: Callable[..., Any], **options: Any) -> Any:
+    def run(self, command: Callable[..., Any], *, adopt: bool = False, **options: Any) -> Any:
         """Run a command function without asking."""
 
         def yes(_view: Any) -> None:
             pass
 
-        with self.session() as session:
+        name = command.__name__ if command.__name__ in ("up", "tighten", "destroy") else "up"
+        with self.session(name, adopt=adopt) as session:
             return command(session, yes, **options)
+
+
+def use_backend(stage: Stage) -> None:
+    """Keep the states of a project in a backend, which the fake Terraform has in its home folder."""
+    templates = stage.project / "templates"
+    templates.mkdir()
+    text = 'terraform {\n  backend "s3" {\n    key = {{ composition.name }}\n  }\n}\n'
+    (templates / "backend.tf.j2").write_text(text)
 
 
 def make_stage(project: Path, home: Path) -> Stage:
@@ -217,4 +228,4 @@ def make_stage(project: Path, home: Path) -> Stage:
     return Stage(project, world, FakeAws(world), environ)
 
 
-__all__ = ["FakeAws", "Session", "Stage", "World", "make_stage"]
+__all__ = ["FakeAws", "Session", "Stage", "World", "make_stage", "use_backend"]

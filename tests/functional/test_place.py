@@ -85,7 +85,7 @@ def test_without_what_is_left_of_the_sandbox_up_begins_anew(stage):
 
 def test_one_side_of_the_sandbox_and_one_of_aws(stage):
     stage.environ["AWS_ENDPOINT_URL"] = SANDBOX
-    stage.run(up, tighten=False)
+    stage.run(up)
     shutil.rmtree(stage.project / "compositions/account_b")
     del stage.environ["AWS_ENDPOINT_URL"]
     refused(stage, up, "^compositions/account_a: .* delete compositions/account_a, which is all")

@@ -93,16 +93,45 @@ def test_what_was_taken_over_is_said(stage):
     stage.run(up)
     assert "  account_b: takes over aws_iam_role bar, which exists and is ours" in stage.progress.said
     commands = [command for command, where in stage.world.calls() if where == "account_b"]
-    assert commands == ["init", "plan", "show", "apply"]
+    assert commands == ["init", "plan", "show", "plan", "show", "apply"]
 
 
-def test_without_any_state_everything_is_taken_over_and_nothing_loosened(stage):
+@pytest.mark.parametrize("command", [up, tighten, destroy])
+def test_without_any_state_nothing_is_adopted_unasked(stage, command):
     stage.run(up)
     before = stage.world.data["roles"]
     shutil.rmtree(stage.project / "compositions")
+    mend(stage)
+
+    with pytest.raises(TfdriverError, match=r"foo_bar .*state of account_a does not list it; it was created.*--adopt"):
+        stage.run(command)
+
+    assert stage.world.data["roles"] == before
+    assert {c[0] for c in stage.world.calls()} == {"version"}
+
+
+def test_without_any_state_adopt_takes_everything_into_a_new_one_and_nothing_is_loosened(stage):
     stage.run(up)
+    before = stage.world.data["roles"]
+    shutil.rmtree(stage.project / "compositions")
+
+    stage.run(up, adopt=True)
+
     assert done(stage)
     assert stage.world.data["roles"] == before
+
+
+def test_a_clash_does_not_count_as_an_interrupted_run(stage):
+    stage.run(up)
+    for name in ("terraform.tfstate", "terraform.tfstate.backup", ".tfdriver/terraform.tfstate.before"):
+        (folder(stage) / name).unlink(missing_ok=True)
+    error = "EntityAlreadyExists: Role with name foo_bar already exists."
+    diagnostic = {"severity": "error", "summary": error, "address": "module.foo_bar.aws_iam_role.this"}
+    line = json.dumps({"type": "diagnostic", "@message": error, "diagnostic": diagnostic})
+    (folder(stage) / ".tfdriver/apply.jsonl").write_text(line + "\n")
+
+    with pytest.raises(TfdriverError, match="--adopt"):
+        stage.run(up)
 
 
 @pytest.mark.parametrize("policy", [trust.document(EXACT), {"Statement": []}], ids=["like ours", "foreign"])
@@ -113,7 +142,7 @@ def test_a_strangers_role_is_refused_before_anything(stage, policy):
     mend(stage)
     before = stage.world.data["roles"]
     for command in (up, tighten):
-        with pytest.raises(TfdriverError, match=r"foo_bar in account_a \(111111111111\): it exists, not ours"):
+        with pytest.raises(TfdriverError, match=r"foo_bar in account_a \(111111111111\): it exists and is not managed"):
             stage.run(command)
     assert stage.world.data["roles"] == before
     assert {c[0] for c in stage.world.calls()} == {"version"}
@@ -143,7 +172,7 @@ def test_a_strangers_role_that_turns_up_later_is_named_and_left_alone(stage):
     role = {"name": "bar", "account": "222222222222", "trust": {"Statement": []}, "id": "AROASTRANGER", "tags": {}}
     with (
         stage.session() as session,
-        pytest.raises(TfdriverError, match=r"bar exists in account 222222222222, not ours.*terraform import"),
+        pytest.raises(TfdriverError, match=r"bar exists in account 222222222222, not managed.*terraform import"),
     ):
         up(session, meanwhile(stage, BAR, role))
     assert stage.world.data["roles"][BAR] == role
@@ -159,11 +188,15 @@ def foo_bar_is_gone(stage: Stage) -> dict:
     return role
 
 
-def test_a_role_of_ours_that_turns_up_before_phase_1_keeps_its_trust(stage, foo_bar_is_gone):
-    with stage.session() as session:
-        assert up(session, meanwhile(stage, FOO, foo_bar_is_gone), tighten=False).exit_code is Exit.DONE
-    assert stage.world.data["roles"][FOO]["trust"] == foo_bar_is_gone["trust"]
-    assert listed(stage) == [FOO]
+def test_a_role_with_our_tags_that_appears_before_phase_1_keeps_its_trust(stage, foo_bar_is_gone):
+    stage.world.change(lambda w: w["roles"].pop(BAR))
+    with stage.session() as session, pytest.raises(TfdriverError, match=r"aws_iam_role foo_bar exists.*--adopt"):
+        up(session, meanwhile(stage, FOO, foo_bar_is_gone))
+    assert stage.world.data["roles"] == {FOO: foo_bar_is_gone}
+
+    assert stage.run(up, adopt=True).exit_code is Exit.DONE
+    assert done(stage)
+    assert stage.world.data["roles"][FOO]["id"] == foo_bar_is_gone["id"]
 
 
 def test_a_role_of_ours_that_turns_up_during_phase_1_keeps_its_trust(stage, foo_bar_is_gone):
@@ -221,7 +254,7 @@ def test_destroy_finds_what_no_state_lists(stage):
     stage.run(up)
     shutil.rmtree(stage.project / "compositions")
     mend(stage)
-    stage.run(destroy)
+    stage.run(destroy, adopt=True)
     assert stage.world.data["roles"] == {}
     assert [c for c in stage.world.calls() if c[1] == "account_a"] == [
         [command, "account_a"] for command in ("init", "plan", "show", "import", "destroy")

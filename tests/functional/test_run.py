@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.world import FakeAws, Stage
+from tests.fakes.world import FakeAws, Stage, use_backend
 from tfdriver import trust
 from tfdriver.calls import AwsError
 from tfdriver.commands.destroy import destroy
@@ -51,12 +51,42 @@ def test_up_ends_exact_with_one_init_each_and_three_applies(stage):
     commands = stage.world.calls()
     assert commands[0][0] == "version"
     assert sorted(commands[1:3]) == [["init", "account_a"], ["init", "account_b"]]
-    assert commands[3:] == [["apply", "account_a"], ["apply", "account_b"], ["apply", "account_a"]]
+    assert sorted(commands[3:7]) == [[c, name] for c in ("plan", "show") for name in ("account_a", "account_b")]
+    assert commands[7:] == [["apply", "account_a"], ["apply", "account_b"], ["apply", "account_a"]]
     assert [(s.phase, s.added, s.changed) for s in done.steps] == [
         ("broad", 1, 0),
         ("connect", 1, 0),
         ("tighten", 0, 1),
     ]
+
+
+def fail_plan_before_phase_2(stage: Stage, address: str) -> None:
+    fault = {"plan account_b": {"error": "couldn't find resource", "address": address}}
+    stage.world.change(lambda w: w.update(fail=fault))
+
+    def phase(title: str) -> None:
+        if title.startswith("phase 2"):
+            mend(stage)
+
+    stage.progress.phase = phase
+
+
+def test_a_trusted_side_that_looks_up_what_phase_1_creates_is_planned_before_phase_2(stage):
+    fail_plan_before_phase_2(stage, "module.bar.data.aws_dynamodb_table.theirs")
+
+    assert stage.run(up).exit_code is Exit.DONE
+
+    assert ["plan", "account_b"] in stage.world.calls()
+    assert "  account_b: cannot be planned before phase 1; it is planned before phase 2" in stage.progress.said
+
+
+def test_a_trusted_side_that_cannot_be_planned_stops_up_before_phase_1(stage):
+    fail_plan_before_phase_2(stage, "module.bar.aws_iam_role.this")
+
+    with pytest.raises(TfdriverError, match="couldn't find resource"):
+        stage.run(up)
+
+    assert stage.world.data["roles"] == {}
 
 
 def test_with_a_cache_that_they_share_inits_do_not_overlap(stage):
@@ -232,7 +262,7 @@ def test_an_account_let_in_by_hand_while_phase_2_runs_is_loud_and_says_what_up_c
     edit_after(stage, "account_b", trust.document(trust.Trust(frozenset({"arn:aws:iam::111111111111:root"}))))
     with pytest.raises(HalfWayError, match="In force now: role foo_bar in account_a trusts account 111111111111") as e:
         stage.run(up)
-    assert e.value.hint.startswith("Run `tfdriver tighten --overwrite`")
+    assert e.value.hint.startswith("Then run `tfdriver tighten --overwrite`")
 
 
 @pytest.mark.parametrize("command", [up, tighten])
@@ -332,12 +362,20 @@ def test_destroy_goes_on_after_a_failure_half_way(stage):
     assert stage.world.data["roles"] == {}
 
 
+def test_destroy_reports_its_steps_as_destroy(stage):
+    stage.run(up)
+    assert [(s.phase, s.composition) for s in stage.run(destroy).steps] == [
+        ("destroy", "account_b"),
+        ("destroy", "account_a"),
+    ]
+
+
 @pytest.mark.parametrize("tags", [{}, {"tfdriver:project": "foo-bar", "tfdriver:composition": "another"}])
 def test_destroy_of_a_strangers_role_is_refused(stage, tags):
     stage.run(up)
     forge(stage, FOREIGN)
     stage.world.change(lambda w: [r.update(tags=tags) for r in w["roles"].values()])
-    with pytest.raises(TfdriverError, match="tags are not this project's"):
+    with pytest.raises(TfdriverError, match="does not have this project's tags"):
         stage.run(destroy)
     assert len(stage.world.data["roles"]) == 2
 
@@ -398,7 +436,7 @@ def test_plan_refuses_a_strangers_role(stage):
     stage.run(up)
     stage.world.change(lambda w: [r.update(tags={}) for r in w["roles"].values()])
     (stage.project / "compositions/account_b/terraform.tfstate").unlink()
-    with stage.session("plan") as session, pytest.raises(TfdriverError, match="exists, not ours"):
+    with stage.session("plan") as session, pytest.raises(TfdriverError, match="is not managed by this"):
         plan(session)
 
 
@@ -628,7 +666,7 @@ def test_a_trusted_role_that_was_renamed_is_let_in_by_up_overwrite_and_never_bro
     edit_spec(stage, "module: team_b_bar_app", "module: team_b_bar_app\n    name: bar2")
     with pytest.raises(TfdriverError, match=r"the spec does not name.*`tfdriver up --overwrite`: it opens nothing"):
         stage.run(up)
-    with pytest.raises(TfdriverError, match=r"does not exist, or cannot be read\. Run `tfdriver up --overwrite`"):
+    with pytest.raises(TfdriverError, match=r"does not exist\. Run `tfdriver up --overwrite`"):
         stage.run(tighten, overwrite=True)
     seen = []
     stage.progress.phase = lambda _title: seen.append(trusted(stage))
@@ -649,7 +687,7 @@ def test_what_would_be_deleted_is_asked_about_before_anything_is_changed(stage):
     before = stage.world.data["roles"]
     with pytest.raises(TfdriverError, match="not confirmed"):
         stage.run(up, overwrite=True, give_up=give_up)
-    assert asked == ["account_b: delete aws_iam_role.bar"]
+    assert asked == ["account_b: delete module.bar.aws_iam_role.this"]
     assert stage.world.data["roles"] == before
     stage.run(up, overwrite=True, give_up=asked.append)
     assert "bar2" in {role["name"] for role in stage.world.data["roles"].values()}
@@ -710,6 +748,7 @@ class OnlyIam(FakeAws):
 
 
 def test_verify_reads_a_state_elsewhere_with_the_users_own_cli_configuration(stage, tmp_path):
+    use_backend(stage)
     stage.run(up)
     stage.aws = OnlyIam(stage.world)
     config = tmp_path / "own.rc"
@@ -717,10 +756,6 @@ def test_verify_reads_a_state_elsewhere_with_the_users_own_cli_configuration(sta
     program = Path(stage.environ["TFDRIVER_TERRAFORM"])
     refusal = f'[ "$1" != state ] || [ "$TF_CLI_CONFIG_FILE" = {config} ] || {{ echo "not logged in" >&2; exit 1; }}\n'
     program.write_text(program.read_text().replace("exec", f"{refusal}exec"))
-    for composition in ("account_a", "account_b"):
-        folder = stage.project / "compositions" / composition / ".terraform"
-        folder.mkdir(parents=True)
-        (folder / "terraform.tfstate").write_text('{"backend": {"type": "s3"}}')
 
     def happened() -> str:
         with stage.session("verify") as session:

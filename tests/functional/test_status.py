@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
@@ -91,7 +92,7 @@ def test_a_profile_in_the_wrong_account_is_said_and_not_read(stage, wrong, state
     problems = {h.account: h.problem for h in found.accounts}
     assert "is in account 999999999999, not in" in problems.pop(wrong)
     assert set(problems.values()) == {""}
-    assert (str(state_of(found)), codes(found)) == (state, (0, code))
+    assert (str(state_of(found)), codes(found)) == (state, (code, code))
     assert found.pairs[0].trusted_exists is (None if wrong == "account_b" else True)
 
 
@@ -171,6 +172,14 @@ def test_the_exposure_is_shown(stage):
     (stage.project / "compositions" / "timeline.jsonl").write_text(json.dumps(line) + "\n")
     (exposure,) = look(stage).exposures
     assert (exposure.seconds, exposure.closed) == (3600, None)
+
+
+def test_a_state_that_was_lost_is_reported(stage):
+    stage.run(up)
+    shutil.rmtree(stage.project / "compositions")
+    found = look(stage)
+    assert [(c.applied, "if the state was lost" in c.problem) for c in found.compositions] == [(False, True)] * 2
+    assert codes(found) == (0, 2)
 
 
 def test_a_bad_spec_is_the_one_thing_it_needs(stage):

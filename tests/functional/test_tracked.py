@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.fakes.world import Stage
+from tests.fakes.world import Stage, use_backend
 from tfdriver.commands.plan import plan
 from tfdriver.commands.up import up
 
@@ -63,8 +62,6 @@ def test_where_that_is_nothing_to_say_nothing_is_said(stage, why):
         stage.environ["PATH"] = "/nowhere"
     if why == "another's work tree":
         (stage.project / ".git/HEAD").write_text("nonsense")
-    for name in ("account_a", "account_b") if why == "a backend" else ():
-        note = stage.project / "compositions" / name / ".terraform/terraform.tfstate"
-        note.parent.mkdir(parents=True)
-        note.write_text(json.dumps({"backend": {"type": "s3"}}))
+    if why == "a backend":
+        use_backend(stage)
     assert warned(stage) == []

@@ -78,6 +78,12 @@ def test_what_somebody_else_gave_it(iam: Iam, name: str):
         guests.refuse(COMPOSITION, state(), iam)
 
 
+def test_an_imported_roles_own_arguments_say_nothing():
+    iam, kept = Iam([OURS, THEIRS]), state(managed_policy_arns=[OURS, THEIRS])
+    with pytest.raises(TfdriverError, match=f"somebody else gave it {THEIRS}, which"):
+        guests.refuse(COMPOSITION, kept, iam, imported=True)
+
+
 def test_a_state_that_does_not_list_the_role_says_nothing_of_it():
     guests.refuse(COMPOSITION, State("lineage", 1, (), {"resources": []}), Iam([THEIRS]))
 

@@ -74,6 +74,24 @@ def test_a_role_that_the_spec_added_is_not_let_in_yet(found):
     assert (second.state, second.words, second.trusted_exists) == (PairState.ABSENT, "new is not let in yet", False)
 
 
+@pytest.mark.parametrize(
+    ("found", "state", "words"),
+    [
+        (EXACT, PairState.UNMANAGED, "role bar in account_b exists and is not managed by this project"),
+        (DEAD, PairState.UNMANAGED, "managed by this project; it trusts AROADEAD, the id of a role that was deleted"),
+        (None, PairState.UNMANAGED, "is not managed by this project; there is no role foo_bar"),
+        (GUARDED, PairState.BROAD, "not managed by this project; guarded: account 222222222222, only as role/bar"),
+    ],
+)
+def test_an_unmanaged_trusted_role_is_reported_and_nobody_is_told_to_tighten(found, state, words):
+    project = spec(FOO, BAR)
+    (pair,) = pairs(project, seen(project, found, LIVE_BAR), T0, {"bar"})
+    assert pair.state is state
+    assert words in pair.words
+    assert "tighten" not in pair.advice
+    assert ("`tfdriver destroy` closes the trust now" in pair.advice) is (state is PairState.BROAD)
+
+
 def test_what_could_not_be_seen_is_not_said_to_be_missing():
     project = spec(FOO, BAR)
     assert pairs(project, seen(project, EXACT, Unreadable("no")), T0)[0].trusted_exists is None

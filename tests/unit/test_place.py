@@ -12,6 +12,8 @@ from tfdriver import place
 from tfdriver.compositions import Composition, Side
 from tfdriver.errors import TfdriverError
 from tfdriver.place import Place
+from tfdriver.recover import known_state
+from tfdriver.state import State
 
 COMPOSITION = Composition("account_a", "foo-bar", A, Side.TRUSTING, (FOO,))
 HERE, ELSEWHERE = Place(A.id, local=False), Place("333333333333", local=False)
@@ -36,7 +38,7 @@ def test_an_endpoint_on_this_machine_is_local(variable, endpoint, local):
 
 
 def check(folder: Path) -> None:
-    place.check([(COMPOSITION, folder)], local=False)
+    place.check([(COMPOSITION, folder, known_state(folder))], local=False)
 
 
 def put_state(folder: Path, arn: str, mode: str = "managed") -> None:
@@ -56,14 +58,16 @@ def test_what_lists_nothing_elsewhere_is_fine(tmp_path):
     check(tmp_path)
 
 
-@pytest.mark.parametrize("backend", ["", "s3"])
-def test_the_note_counts_wherever_the_state_is_kept(tmp_path, backend):
+def test_the_note_counts_wherever_the_state_is_kept(tmp_path):
     place.note(tmp_path, ELSEWHERE)
-    if backend:
-        (tmp_path / ".terraform").mkdir()
-        (tmp_path / ".terraform/terraform.tfstate").write_text(json.dumps({"backend": {"type": backend}}))
-    else:
-        put_state(tmp_path, FOO.arn)
+    kept = State("lineage", 1, ({"mode": "managed", "type": "null_resource", "instances": [{}]},))
+    with pytest.raises(TfdriverError, match="in account 333333333333, this run is for account 111111111111"):
+        place.check([(COMPOSITION, tmp_path, kept)], local=False)
+
+
+def test_the_note_counts_where_a_broken_state_has_no_copy(tmp_path):
+    place.note(tmp_path, ELSEWHERE)
+    (tmp_path / "terraform.tfstate").write_text("{")
     with pytest.raises(TfdriverError, match="in account 333333333333, this run is for account 111111111111"):
         check(tmp_path)
 

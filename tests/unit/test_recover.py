@@ -76,12 +76,6 @@ def test_a_state_that_terraform_cannot_decode_is_broken_and_repaired(folder, enc
     assert text(folder) == body(3)
 
 
-def test_a_note_of_a_backend_that_cannot_be_read_is_none(folder):
-    (folder / ".terraform").mkdir()
-    (folder / ".terraform/terraform.tfstate").write_text(DEEP)
-    assert state.noted_backend(folder) == ""
-
-
 @pytest.mark.parametrize(
     ("copies", "chosen"),
     [
@@ -121,13 +115,18 @@ def test_a_repair_that_was_killed_is_done_again(folder):
     assert text(folder) == body(3)
 
 
-def test_an_empty_state_of_another_backend_is_not_broken(folder):
-    (folder / ".terraform").mkdir()
-    (folder / ".terraform/terraform.tfstate").write_text('{"backend": {"type": "s3"}}')
-    put(folder, state="", before=body(3))
-    recover.check(folder)
-    assert recover.repair(folder, NOW) == ""
-    assert text(folder) == ""
+def test_the_known_state_of_a_broken_one_is_the_copy_that_a_repair_puts_back(folder):
+    put(folder, state=body(4))
+    assert serial(recover.known_state(folder)) == 4
+    put(folder, state="{", before=body(3), backup=body(2))
+    assert serial(recover.known_state(folder)) == 3
+    put(folder, state="{", before="", backup="")
+    assert recover.known_state(folder) is None
+    assert recover.known_state(folder / "missing") is None
+
+
+def serial(found):
+    return found.serial
 
 
 @pytest.mark.parametrize(
@@ -228,4 +227,4 @@ def test_the_roles_that_a_state_lists(folder):
     put(folder, state=body(resources=(ROLE, data, {"mode": "managed", "type": "aws_iam_role"})))
     found = state.read(folder)
     assert found is not None
-    assert found.role_arns() == {"arn:aws:iam::1:role/r"}
+    assert [role.arn for role in found.roles()] == ["arn:aws:iam::1:role/r"]

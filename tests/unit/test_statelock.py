@@ -71,9 +71,8 @@ def test_a_lock_on_a_local_state_is_never_taken_away(tmp_path: Path):
 
 
 def test_a_lock_in_a_backend_is_looked_into(tmp_path: Path):
-    noted = tmp_path / "account_a/.terraform/terraform.tfstate"
-    noted.parent.mkdir(parents=True)
-    noted.write_text(json.dumps({"backend": {"type": "s3"}}))
+    (tmp_path / "account_a").mkdir()
+    (tmp_path / "account_a/backend.tf").write_text('terraform {\n  backend "s3" {}\n}\n')
     assert UNLOCK in statelock.advice(LOCK, tmp_path / "account_a")
 
 

@@ -9,7 +9,7 @@ from tfdriver.calls import AwsError
 from tfdriver.compositions import Composition, Side, owner_tags
 from tfdriver.errors import TfdriverError
 from tfdriver.strays import Create, Stray
-from tfdriver.survey import Survey, refuse_strangers, refuse_unknown, survey
+from tfdriver.survey import Survey, refuse_moved, refuse_strangers, refuse_unknown, survey
 
 COMPOSITION = Composition("account_a", "foo-bar", A, Side.TRUSTING, (FOO,))
 OURS = owner_tags(COMPOSITION)
@@ -100,11 +100,21 @@ def test_a_stranger_is_named_with_what_to_do():
     with pytest.raises(TfdriverError) as caught:
         refuse_strangers(found, COMPOSITION)
     assert str(caught.value) == (
-        "module.foo_bar.aws_iam_role.this: aws_iam_role foo_bar exists in account 111111111111, not ours: its tags are "
-        "not this project's. It was not touched. Rename yours in tfdriver.yaml; or, to adopt it, run `terraform import "
-        "'module.foo_bar.aws_iam_role.this' 'foo_bar'` in compositions/account_a"
+        "module.foo_bar.aws_iam_role.this: aws_iam_role foo_bar exists in account 111111111111, not managed by "
+        "this project: it does not have its tags. No changes made to it. Rename yours in tfdriver.yaml; or, to "
+        "adopt it, run `terraform import 'module.foo_bar.aws_iam_role.this' 'foo_bar'` in compositions/account_a"
     )
     refuse_strangers(Survey(found.strangers, (), ()), COMPOSITION)
+
+
+def test_a_resource_that_the_plan_moves_to_another_address_is_not_adopted():
+    found = Survey((Stray("module.b.aws_dynamodb_table.t", "aws_dynamodb_table", "T", "T"),), (), ())
+    deleted = {"actions": ["delete"], "before": {"id": "T", "name": "T"}}
+    change = {"address": "module.a.aws_dynamodb_table.t", "type": "aws_dynamodb_table", "change": deleted}
+    with pytest.raises(TfdriverError, match=r"is in the state as module\.a\..*`terraform state mv 'module\.a"):
+        refuse_moved(found, {"resource_changes": [change]}, COMPOSITION)
+    refuse_moved(found, {"resource_changes": [change | {"type": "aws_sqs_queue"}]}, COMPOSITION)
+    refuse_moved(found, {}, COMPOSITION)
 
 
 def test_a_clash_of_a_type_that_is_not_known_is_explained():

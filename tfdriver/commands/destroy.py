@@ -2,65 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from tfdriver import guests
+from tfdriver.commands.up import refuse_unread_states
 from tfdriver.compositions import Composition, Side
+from tfdriver.creation import creator
 from tfdriver.decide import Kind, TrustState
 from tfdriver.errors import TfdriverError
-from tfdriver.observe import Observation
 from tfdriver.overview import Overview
-from tfdriver.ownership import Listed, is_ours, unlisted
+from tfdriver.ownership import Owner, has_tags, owners, refuse_unmanaged, where
 from tfdriver.preflight import refuse
 from tfdriver.result import RunResult, finished
 from tfdriver.session import Session
+from tfdriver.state import State
 
 
 def destroy(session: Session, confirm: Callable[[Overview], None]) -> RunResult:
-    """Destroy everything in the compositions' states, and what a crash left in none; may be run again when half done.
+    """Destroy everything in the compositions' states, and what an interrupted run left in none.
 
-    Raises TfdriverError for a role that is not ours, or has policies of somebody else; HalfWayError if it fails while a
-    broad trust is in force.
+    May be run again where it failed. Unmanaged roles are left alone. Raises TfdriverError for a role that this project
+    created and that is not its own any more, has policies that this project did not give it, or may not be adopted;
+    HalfWayError if it fails while a broad trust is in force.
     """
-    states = session.seen.states
-    refuse(states, frozenset({Kind.UNREADABLE}), "Nothing was changed")
+    refuse(session.seen.states, frozenset({Kind.UNREADABLE}), "Nothing was changed")
     workspace, compositions = session.workspace, session.workspace.compositions
-    listed = workspace.listed_roles()
-    _refuse_strangers(session, listed)
-    unsure = {c.name for c in compositions if workspace.unsure(c) or _has_stray_role(c, session.seen, listed)}
+    refuse_unread_states(session, compositions)
+    found = owners(compositions, session.seen, session.states)
+    _refuse_unmanaged(session, found)
     trusted_first = sorted(compositions, key=lambda c: c.side is Side.TRUSTING)
-    todo = [c for c in trusted_first if workspace.has_state(c) or c.name in unsure]
-    for composition in (c for c in todo if c.name not in unsure):
-        if found := workspace.local_state(composition):
-            guests.refuse(composition, found, session.tools.aws)
+    to_adopt = [c for c in trusted_first if _is_to_adopt(session, c, found)]
+    todo = [c for c in trusted_first if _lists_resources(session, c) or c in to_adopt]
+    for composition in (c for c in todo if c not in to_adopt):
+        _refuse_guests(session, composition)
     if todo:
         confirm(session.overview("destroy"))
     with session.at_work() as driver:
         driver.prepare(todo, to_destroy=True)
-        steps = [driver.destroy(composition, find_strays=composition.name in unsure) for composition in todo]
+        for composition in to_adopt:
+            driver.adopt(composition)
+        for composition in to_adopt:
+            _refuse_guests(session, composition, imported=True)
+        steps = [driver.destroy(composition) for composition in todo]
         for composition in compositions:
             workspace.remove(composition)
         return finished(driver, steps, session.seen)
 
 
-def _refuse_strangers(session: Session, listed: Listed) -> None:
-    """Refuse a trusting role that a state lists, but that somebody else has made his own. Others are left alone."""
-    for composition in session.workspace.compositions:
-        elsewhere = {role.key for role, _ in unlisted(composition, session.seen, listed)}
-        for state in (session.seen.states.get(role.key) for role in composition.roles):
-            if state is not None and state.role.key not in elsewhere:
-                _refuse_stranger(state, composition)
+def _is_to_adopt(session: Session, composition: Composition, found: Mapping[str, Owner]) -> bool:
+    """Whether AWS may hold more of a composition than its state lists, which is to be destroyed as well."""
+    return session.driver.may_adopt(composition) or any(found.get(role.key) is Owner.TAGS for role in composition.roles)
 
 
-def _refuse_stranger(state: TrustState, composition: Composition) -> None:
-    if state.kind is not Kind.FOREIGN or state.live is None or is_ours(state.live.tags, composition):
+def _lists_resources(session: Session, composition: Composition) -> bool:
+    state = session.states[composition.name]
+    return isinstance(state, State) and bool(state.managed)
+
+
+def _refuse_guests(session: Session, composition: Composition, *, imported: bool = False) -> None:
+    if state := session.read_state(composition):
+        guests.refuse(composition, state, session.tools.aws, imported=imported)
+
+
+def _refuse_unmanaged(session: Session, found: Mapping[str, Owner]) -> None:
+    """Refuse what Terraform would destroy and this project does not manage. Other unmanaged roles are left alone."""
+    compositions, seen, states = session.workspace.compositions, session.seen, session.states
+    session.driver.refuse_replaced(states)
+    managed = [
+        replace(c, roles=tuple(r for r in c.roles if found.get(r.key) is not Owner.UNMANAGED)) for c in compositions
+    ]
+    refuse_unmanaged(managed, seen, states, session.driver.may_adopt, creator(session.tools.aws))
+    for composition in managed:
+        for role in composition.roles:
+            if role.key in seen.states:
+                _refuse_unmanaged_trust(seen.states[role.key], composition)
+
+
+def _refuse_unmanaged_trust(state: TrustState, composition: Composition) -> None:
+    if state.kind is not Kind.FOREIGN or state.live is None or has_tags(state.live.tags, composition):
         return
     raise TfdriverError(
-        f"its trust policy is not one that tfdriver wrote ({state.detail}), and its tags are not this project's",
-        where=f"role {state.role.name} in {state.role.account.name}",
-        hint="Nothing was changed. If it is yours, remove it by hand",
+        f"its trust policy is not one that tfdriver wrote ({state.detail}), and it does not have this project's tags",
+        where=where(state.role),
+        hint="No changes made. If it is yours, remove it by hand",
     )
-
-
-def _has_stray_role(composition: Composition, seen: Observation, listed: Listed) -> bool:
-    return any(is_ours(found.tags, composition) for _, found in unlisted(composition, seen, listed))

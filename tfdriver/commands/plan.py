@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from tfdriver import decide, values
 from tfdriver.commands.up import refuse_to_start
 from tfdriver.compositions import Composition, Side
 from tfdriver.decide import Kind, Phase
 from tfdriver.events import Outcome
-from tfdriver.files import private_folder, write_whole
 from tfdriver.overview import Overview
 from tfdriver.session import Session
 from tfdriver.spec.model import Role
-from tfdriver.terraform import RUN_FOLDER
 
 
 @dataclass(frozen=True)
@@ -65,7 +60,7 @@ def plan(session: Session, *, overwrite: bool = False) -> Planned:
             for composition in workspace.compositions:
                 if composition.side is side:
                     planned = (
-                        _pinning(session, composition) if composition in new else _changes(driver.plan(composition))
+                        _pinning(session, composition) if composition in new else _changes(driver.preview(composition))
                     )
                     phases.append(PhasePlan(phase, composition.name, planned))
     return Planned(session.overview("up"), tuple(phases))
@@ -74,13 +69,7 @@ def plan(session: Session, *, overwrite: bool = False) -> Planned:
 def _opening(session: Session, composition: Composition) -> PhasePlan:
     """Plan phase 1 with its own values, leaving those in the composition's folder alone."""
     opening = values.opening(session.spec, composition, session.seen, session.driver.now())
-    path = session.workspace.path(composition) / RUN_FOLDER / "phase-1.tfvars.json"
-    try:
-        _write_private(path, opening)
-        outcome = session.driver.plan(composition, path)
-    finally:
-        path.unlink(missing_ok=True)
-    return PhasePlan(Phase.BROAD, composition.name, _changes(outcome))
+    return PhasePlan(Phase.BROAD, composition.name, _changes(session.driver.preview(composition, opening)))
 
 
 def _pinning(session: Session, composition: Composition) -> tuple[Change, ...]:
@@ -102,8 +91,3 @@ def _exact_after_phase_1(session: Session, role: Role) -> bool:
 
 def _changes(outcome: Outcome) -> tuple[Change, ...]:
     return tuple(Change(event.action, event.address) for event in outcome.planned)
-
-
-def _write_private(path: Path, content: dict[str, Any]) -> None:
-    private_folder(path.parent)
-    write_whole(path, json.dumps(content).encode(), mode=0o600)

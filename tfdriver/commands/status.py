@@ -8,14 +8,18 @@ from datetime import datetime
 from pathlib import Path
 
 from tfdriver import applied, timeline
+from tfdriver.backend import Backend
 from tfdriver.compositions import Composition
+from tfdriver.decide import Unreadable
 from tfdriver.drift import Drift
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.exposure import Looker, Uses
 from tfdriver.halves import Half, SeenHalves, halves
 from tfdriver.observe import Observation, observe, side_by_side
+from tfdriver.ownership import Owner, States, listed_elsewhere, owners
 from tfdriver.pairs import Pair, PairState, pairs
-from tfdriver.session import Options, Tools, read_spec
+from tfdriver.remote_state import pulling
+from tfdriver.session import Options, Tools, find_terraform, read_spec
 from tfdriver.spec.model import Spec
 from tfdriver.timeline import Exposure
 from tfdriver.workspace import Workspace
@@ -58,9 +62,14 @@ class Status:
     uses: tuple[Uses, ...] | None = None
 
     @property
+    def unread(self) -> bool:
+        """Whether AWS did not show whom a role trusts."""
+        return any(pair.state is PairState.UNREADABLE for pair in self.pairs)
+
+    @property
     def unseen(self) -> bool:
         """Whether something asked for could not be seen."""
-        return any(pair.state is PairState.UNREADABLE for pair in self.pairs) or any(
+        return self.unread or any(
             c.applied is None or c.problem or (c.drift is not None and bool(c.drift.problem)) for c in self.compositions
         )
 
@@ -76,32 +85,55 @@ class Status:
     def exit_code(self, *, detailed: bool) -> Exit:
         """Return the exit code.
 
-        1 if no account at all could be seen. With detailed, as in `terraform plan`: 2 if something that was seen is not
+        1 if a trust could not be read. With detailed, as in `terraform plan`: 2 if something that was seen is not
         tight, not applied, not as the spec says now or drifted; else 1 if something could not be seen; else 0.
         """
         if all(half.problem for half in self.accounts):
             return Exit.FAILED
         if not detailed:
-            return Exit.DONE
+            return Exit.FAILED if self.unread else Exit.DONE
         return Exit.DIFFERENCES if self.differs else Exit.FAILED if self.unseen else Exit.DONE
 
 
 @dataclass(frozen=True)
 class Sight:
-    """What there is to see. accounts: by name; roles: what AWS shows of them; now: when it was looked, UTC."""
+    """What there is to see. accounts: by name; roles: what AWS shows of them; now: when it was looked, UTC.
+
+    states: of the compositions, by name.
+    """
 
     spec: Spec
     workspace: Workspace
     accounts: Mapping[str, Half]
     roles: Observation
+    states: States
     now: datetime
 
 
 def see(options: Options, tools: Tools) -> Sight:
-    """Look at every role with the credentials at hand. Raises TfdriverError for a bad spec only."""
+    """Look at every role and every state with the credentials at hand. Raises TfdriverError for a bad spec only."""
     spec = read_spec(options.project)
-    accounts = halves(spec, tools.aws)
-    return Sight(spec, Workspace(spec), accounts, observe(spec, SeenHalves(tools.aws, accounts)), tools.clock.now())
+    workspace, accounts = Workspace(spec), halves(spec, tools.aws)
+    states = _states(workspace, options, tools, accounts)
+    others = [other for c in workspace.compositions for other in listed_elsewhere(c, states[c.name])]
+    roles = observe(spec, SeenHalves(tools.aws, accounts), others)
+    return Sight(spec, workspace, accounts, roles, states, tools.clock.now())
+
+
+def _states(workspace: Workspace, options: Options, tools: Tools, accounts: Mapping[str, Half]) -> States:
+    """Return the states of all compositions. Only for those that a backend keeps, Terraform is started."""
+    if not any(backend.remote for backend in workspace.backends.values()):
+        return workspace.states(_no_backend)
+    try:
+        with find_terraform(workspace.spec, tools) as found:
+            return workspace.states(pulling(found.settings(tools, options), found.private, accounts))
+    except TfdriverError as error:
+        problem = Unreadable(f"the state cannot be read: {error}".rstrip("."))
+        return {composition.name: problem for composition in workspace.compositions}
+
+
+def _no_backend(composition: Composition, _backend: Backend) -> None:
+    raise AssertionError(f"no backend keeps the state of {composition.name}")
 
 
 def status(
@@ -115,24 +147,30 @@ def status(
     for not looking.
     """
     spec, workspace, now = sight.spec, sight.workspace, sight.now
-    found = [_composition(workspace, composition, now) for composition in workspace.compositions]
+    known = owners(workspace.compositions, sight.roles, sight.states)
+    found = [_composition(sight, composition, known) for composition in workspace.compositions]
     if look_for_drift is not None:
         unseen = {half.account for half in sight.accounts.values() if half.problem}
         found = _with_drift(workspace, found, unseen, look_for_drift)
     exposures = tuple(timeline.exposures(timeline.read(workspace.timeline), now))
     uses = who(spec, sight.accounts).who_used(exposures, sight.roles.trusted, now) if who else None
     accounts = tuple(sight.accounts.values())
-    return Status(spec.project, now, accounts, pairs(spec, sight.roles, now), tuple(found), exposures, uses)
+    unmanaged = {key for key, owner in known.items() if owner is Owner.UNMANAGED}
+    found_pairs = pairs(spec, sight.roles, now, unmanaged)
+    return Status(spec.project, now, accounts, found_pairs, tuple(found), exposures, uses)
 
 
-def _composition(workspace: Workspace, composition: Composition, now: datetime) -> CompositionStatus:
-    found = applied.read(workspace.path(composition))
+def _composition(sight: Sight, composition: Composition, known: Mapping[str, Owner]) -> CompositionStatus:
+    workspace, state = sight.workspace, sight.states[composition.name]
+    found = applied.describe(state, workspace.path(composition), workspace.state_file(composition))
     current, problem = None, found.problem
     if found.applied is not False:
         try:
-            current = workspace.is_current(composition, now)
+            current = workspace.is_current(composition, sight.now)
         except (TfdriverError, OSError) as error:
             problem = problem or str(error).rstrip(".")
+    elif lost := ", ".join(role.name for role in composition.roles if known.get(role.key) is Owner.TAGS):
+        problem = f"but {lost} exists with this project's tags: if the state was lost, run `tfdriver up --adopt`"
     return CompositionStatus(
         composition.name,
         composition.account.name,

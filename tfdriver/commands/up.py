@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from tfdriver.compositions import Composition
+from tfdriver.creation import creator
+from tfdriver.decide import Kind, Unreadable
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.interrupts import obeyed
-from tfdriver.observe import side_by_side
 from tfdriver.overview import Overview
-from tfdriver.ownership import refuse_strangers
+from tfdriver.ownership import refuse_to_open_again, refuse_unmanaged
 from tfdriver.preflight import refuse, refuse_unread, unwanted
 from tfdriver.result import RunResult, finished
 from tfdriver.session import Session
@@ -23,28 +24,43 @@ _FOREIGN = (
 
 
 def refuse_to_start(session: Session, *, overwrite: bool = False) -> None:
-    """Raise TfdriverError where `up` may not begin: a role or its trust is not ours, or AWS did not say.
+    """Raise TfdriverError where `up` may not begin: a role, its trust or a state is not managed, or cannot be read.
 
-    overwrite: a trust that is not ours is no reason.
+    overwrite: an unmanaged trust is no reason.
     """
-    refuse_strangers(session.workspace.compositions, session.seen, session.workspace.listed_roles())
-    refuse(session.seen.states, unwanted(overwrite=overwrite), _FOREIGN)
-    refuse_unread(session.spec, session.seen)
+    seen, driver = session.seen, session.driver
+    refuse_unread_states(session, session.workspace.compositions)
+    driver.refuse_replaced(session.states)
+    refuse_unmanaged(session.workspace.compositions, seen, session.states, driver.may_adopt, creator(session.tools.aws))
+    refuse_to_open_again(session.spec, seen)
+    refuse(seen.states, unwanted(overwrite=overwrite), _FOREIGN)
+    refuse_unread(session.spec, seen)
 
 
-def show_losses(
+def refuse_unread_states(session: Session, compositions: Iterable[Composition]) -> None:
+    """Raise TfdriverError for the first of these compositions whose state cannot be read."""
+    for composition in compositions:
+        state = session.states[composition.name]
+        if isinstance(state, Unreadable):
+            raise TfdriverError(
+                f"its state cannot be read: {state.reason}",
+                where=f"compositions/{composition.name}",
+                hint="No changes made: what this project manages is not known without it",
+            )
+
+
+def check_plans(
     session: Session, compositions: Iterable[Composition], give_up: Callable[[Sequence[str]], None] | None
 ) -> None:
-    """Ask once more where an apply would delete or replace what these compositions, which are prepared, have made.
+    """Plan compositions, which are prepared, and refuse what no apply may do; ask about what would be deleted.
 
-    give_up: shown what, raises to stop; None: nobody is asked, and nothing looked for.
+    give_up: shown what an apply would delete or replace, raises to stop; None: nobody is asked.
     """
-    if give_up is None:
-        return
-    applied = [c for c in compositions if session.workspace.has_state(c)]
-    if lost := [loss for found in side_by_side(session.driver.losses, applied) for loss in found]:
-        with obeyed():  # while a person is asked, and nothing is at work, Ctrl-C is not to be counted
-            give_up(lost)
+    absent = any(state.kind is Kind.ABSENT for state in session.seen.states.values())
+    losses = session.driver.previews(compositions, before_phase_1=absent)
+    if losses and give_up is not None:
+        with obeyed():  # while a person is asked, no Terraform runs, and Ctrl-C is not to be counted
+            give_up(losses)
 
 
 def up(
@@ -70,7 +86,7 @@ def up(
     with session.tools.interrupts.listening():
         with session.at_work() as driver:
             driver.prepare(compositions)
-            show_losses(session, compositions, give_up)
+            check_plans(session, compositions, give_up)
             steps = [*driver.open(session.seen, overwrite=overwrite), *driver.connect()]
             if tighten:
                 steps += driver.tighten(overwrite=overwrite)

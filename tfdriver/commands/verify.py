@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
-from tfdriver.errors import Exit, TfdriverError
+from tfdriver.decide import Unreadable
+from tfdriver.errors import Exit
 from tfdriver.interrupts import InterruptedRunError
 from tfdriver.session import Session
 from tfdriver.settle import LIMIT
 from tfdriver.telling import tell
 from tfdriver.terraform import Root
-from tfdriver.verify import stored
 from tfdriver.verify.model import CheckResult, Verdict, Verified
 from tfdriver.verify.polling import Waiting
 from tfdriver.verify.reference import State
@@ -98,12 +98,10 @@ def conclude(
 def _states(session: Session) -> dict[str, State | str]:
     """Return Terraform's state by role key, or why it cannot be had."""
     found: dict[str, State | str] = {}
+    states = session.workspace.states(session.pull)
     for composition in session.workspace.compositions:
-        folder = session.workspace.path(composition)
-        try:
-            read: State | str = stored.read(folder, Root(folder, session.settings).pull_state)
-        except TfdriverError as error:
-            read = str(error)
+        state = states[composition.name]
+        read = state.reason if isinstance(state, Unreadable) else state.body if state else {}
         found |= {role.key: read for role in composition.roles}
     return found
 
@@ -111,7 +109,10 @@ def _states(session: Session) -> dict[str, State | str]:
 def _wanted(session: Session, states: Mapping[str, State | str]) -> dict[str, State | str]:
     """Return what is rendered by role key, or why it can't be told, of the compositions that have a state."""
     there = [c for c in session.workspace.compositions if _has_resources(states[c.roles[0].key])]
-    tools = session.tools
+    tools, workspace = session.tools, session.workspace
+    for composition in there:
+        if not workspace.path(composition).exists():  # in a clone whose compositions are not in version control
+            workspace.write(composition, workspace.final(composition, tools.clock.now()))
     found = rendered(
         there, lambda c: Root(session.workspace.path(c), session.settings), partial(tell, tools.progress, tools.clock)
     )

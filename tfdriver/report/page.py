@@ -102,7 +102,7 @@ def _exposed(status: Status) -> Line:
     past = (
         f"one was for {span(sum(e.seconds for e in status.exposures))} in all" if status.exposures else "none ever was"
     )
-    if any(pair.state in (PairState.UNREADABLE, PairState.FOREIGN) for pair in status.pairs):
+    if any(pair.state in (PairState.UNREADABLE, PairState.FOREIGN, PairState.UNMANAGED) for pair in status.pairs):
         return Line(None, f"Whether a whole account is trusted now is not known; as far as recorded, {past}")
     return Line(True, f"No whole account is trusted now; as far as recorded, {past}")
 

@@ -26,12 +26,13 @@ class Body:
 
 @dataclass(frozen=True)
 class Block:
-    """A block. type: e.g. `variable`; labels: e.g. (`table_name`,); line: of its type, from 1."""
+    """A block. type: e.g. `variable`; labels: e.g. (`table_name`,); line, end: of its type and its last, from 1."""
 
     type: str
     labels: tuple[str, ...]
     body: Body
     line: int
+    end: int
 
 
 @lru_cache(maxsize=256)  # a module's files are read for what they declare and again for their policies
@@ -80,10 +81,10 @@ class _Parser:
         body = self._body(depth + 1)
         if not self._is("}"):
             raise self._unexpected(f"the }} that closes line {opened.line}")
-        self._at += 1
+        end = self._take().line
         if not (self._peek().kind in (TokenKind.NEWLINE, TokenKind.END) or self._is("}")):
             raise self._unexpected("a new line")
-        return Block(name.text, tuple(labels), body, name.line)
+        return Block(name.text, tuple(labels), body, name.line, end)
 
     def _expression(self) -> list[Token]:
         """Take an expression: up to the end of the line, or of the brackets that are open there."""

@@ -74,7 +74,7 @@ def run(scene: Scene) -> tuple[list[CheckResult], tuple[str, ...], tuple[str, ..
 
 
 def _role_checks(scene: Scene, role: Role) -> list[CheckResult]:
-    state = scene.seen.states.get(role.key)
+    state = scene.seen.trust_of(role) if role.key in scene.seen.states else None
     found = [trust_check(state, scene.spec.trusted_by(role), scene.now)] if state else []
     if state and state.kind is TrustKind.ABSENT:
         return found

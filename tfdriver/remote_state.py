@@ -1,0 +1,50 @@
+"""Reads states that a backend keeps: `terraform state pull`, in a folder that has the backend's block and nothing else.
+
+So only the rendered backend block counts, not a composition's `.terraform`. It installs no provider, takes no lock and
+writes nothing into the project.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tfdriver.backend import Backend
+from tfdriver.compositions import Composition
+from tfdriver.errors import TfdriverError
+from tfdriver.files import private_folder
+from tfdriver.halves import Half
+from tfdriver.state import BrokenStateError, State, parse
+from tfdriver.terraform import Root, Settings
+
+# Returns the state that a backend keeps of a composition, None if there is none. Raises TfdriverError.
+Pull = Callable[[Composition, Backend], State | None]
+
+
+def pulling(settings: Settings, private: Path, accounts: Mapping[str, Half]) -> Pull:
+    """Return how to read states from backends.
+
+    private: a folder of this run alone, in which that is done; accounts: by name; those that cannot be seen are not
+    asked.
+    """
+
+    def pull(composition: Composition, backend: Backend) -> State | None:
+        folder = private / f"state-{composition.name}"
+        where = f"the state of {composition.name} in backend {backend.kind}"
+        if accounts[composition.account.name].problem:
+            raise TfdriverError(f"{composition.account.name} is not seen", where=where)
+        root = Root(folder, settings)
+        try:
+            if not root.initialised:
+                private_folder(folder)
+                (folder / "backend.tf").write_text(backend.configuration, encoding="utf-8")
+                root.init_backend()
+            text = root.pull_state()
+            return parse(text, where) if text.strip() else None
+        except BrokenStateError as error:
+            raise TfdriverError("is not a state that Terraform can read", where=where) from error
+        except TfdriverError as error:
+            hint = error.hint or "Check the backend block in the templates; files that it names need absolute paths"
+            raise TfdriverError(error.what, where=where, hint=hint) from error
+
+    return pull
