@@ -86,7 +86,7 @@ def converge(scene: Scene, command: str, wanted: Contents) -> str:
 
 def _cure(scene: Scene, ended: Ended) -> str:
     """Do what the message of a refused run tells to do, as a person would."""
-    if "not this project's" in ended.text:
+    if "is not managed by this project" in ended.text:
         contents.delete_role(scene.world, "account_b", "bar")
         return "refused, the role is somebody else's: removed by hand"
     if "tfdriver tighten --overwrite" in ended.text:

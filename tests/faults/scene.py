@@ -134,10 +134,22 @@ def opened(start: Start, folder: Path, rules: list[dict[str, Any]], project: Pat
         world.environ.update(environ)
         contents.create(world, start.contents)
         scene = Scene(world, folder, contents.read(world))
+        _name_ids(project, start.contents, scene.started)
         try:
             yield scene
         finally:
             _end(scene)
+
+
+def _name_ids(project: Path, before: Contents, now: Contents) -> None:
+    """Write the unique ids that the roles have now into the states in place of those that they had."""
+    ids = {what["id"]: now[key]["id"] for key, what in before.items() if key[1] == "role"}
+    for state in project.glob("compositions/*/**/*tfstate*"):
+        if state.is_file() and ".terraform" not in state.parts:
+            text = state.read_text()
+            for old, new in ids.items():
+                text = text.replace(old, new)
+            state.write_text(text)
 
 
 def _plant(credentials: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -23,6 +24,7 @@ from tfdriver.sandbox.run import Sandbox
 from tfdriver.spec.load import load_spec
 
 TFDRIVER = Path(sys.executable).with_name("tfdriver")
+SMALL = Path(__file__).parents[1] / "faults/project"
 
 
 @dataclass
@@ -78,9 +80,15 @@ class World:
         """The log of API calls from its line `since` on."""
         return [json.loads(line) for line in self.log.read_text().splitlines()[since:]]
 
+    def trust_writes(self, since: int = 0, role: str = "foo_bar") -> list[str]:
+        """The actions since then that changed whom a role trusts, or created or deleted it."""
+        actions = ("CreateRole", "UpdateAssumeRolePolicy", "DeleteRole")
+        found = (c for c in self.calls(since) if c["action"] in actions and c["status"] < 400)
+        return [c["action"] for c in found if c["resource"].endswith(f"/{role}")]
+
     def writes(self, since: int = 0) -> list[str]:
         """The actions since then that were not just reading, and were done."""
-        reading = ("Get", "List", "Describe", "AssumeRole")
+        reading = ("Get", "List", "Describe", "Head", "Lookup", "AssumeRole")
         return [c["action"] for c in self.calls(since) if not c["action"].startswith(reading) and c["status"] < 400]
 
 
@@ -88,6 +96,38 @@ def _keys(credentials: Path, profile: str) -> tuple[str, str]:
     lines = credentials.read_text().split(f"[{profile}]")[1].split("[")[0].splitlines()
     values = dict(line.split(" = ", 1) if " = " in line else line.split("=", 1) for line in lines if "=" in line)
     return values["aws_access_key_id"], values["aws_secret_access_key"]
+
+
+BACKEND = """\
+terraform {
+  backend "s3" {
+    bucket         = {{ "our-states-" ~ composition.side }}
+    key            = {{ composition.name }}
+    profile        = {{ composition.profile }}
+    region         = "us-west-2"
+    use_lockfile   = true
+    use_path_style = true
+  }
+}
+"""
+
+
+def use_buckets(world: World) -> None:
+    """Keep the states of a project in a bucket of each account."""
+    template = world.project / "templates/backend.tf.j2"
+    template.parent.mkdir()
+    template.write_text(BACKEND)
+    place = {"LocationConstraint": "us-west-2"}
+    for profile, side in (("account_a", "trusting"), ("account_b", "trusted")):
+        world.client("s3", profile).create_bucket(Bucket=f"our-states-{side}", CreateBucketConfiguration=place)
+
+
+@pytest.fixture
+def small_world(tmp_path: Path) -> Iterator[World]:
+    """A project of two roles and a table in a sandbox of its own: what is quickest to apply."""
+    project = tmp_path / "project"
+    shutil.copytree(SMALL, project)
+    yield from make_world(project, tmp_path)
 
 
 @pytest.fixture

@@ -81,9 +81,12 @@ def test_terraform_and_aws_keep_their_contract(parts: Parts):
     opening = decide.opening(decide.classify(foo, (bar,), None, {}), (bar,), frozenset(), NOW)
     parts.write(a, foo_bar=opening)
     parts.root(a).init()
-    planned = parts.root(a).plan()
+    planned, shown = parts.root(a).preview()
     assert planned.changes is not None
     assert planned.changes.added == len(planned.planned) > 0
+    assert {c["change"]["after"]["name"] for c in shown["resource_changes"] if c["type"] == "aws_iam_role"} == {
+        foo.name
+    }
     opened = parts.root(a).apply()
     assert opened.changes == planned.changes
     assert opened.outputs["roles_to_be_assumed"] == {"foo_bar": foo.arn}

@@ -59,6 +59,14 @@ def wait_for(path: Path) -> None:
         time.sleep(0.02)
 
 
+def wait_for_role(world: World) -> None:
+    """Return once the trusting role exists: Terraform creates it beside the table."""
+    deadline = time.monotonic() + LONGEST
+    while not world.client("iam", "account_a").list_roles()["Roles"]:
+        assert time.monotonic() < deadline, "there is no trusting role"
+        time.sleep(0.1)
+
+
 def last_apply(pids: Path) -> int:
     return [int(line.split()[1]) for line in pids.read_text().splitlines() if line.startswith("apply ")][-1]
 
@@ -67,6 +75,7 @@ def up_whose_terraform_is_killed(world: World, reached: Path, pids: Path) -> str
     """Kill the Terraform of `tfdriver up` once the fault is reached; return what the run then said as it failed."""
     run = start(world, pids, *UP)
     wait_for(reached)
+    wait_for_role(world)
     os.kill(last_apply(pids), signal.SIGKILL)
     said: str = run.communicate(timeout=LONGEST)[1].decode()
     assert run.returncode == 3, said
@@ -107,6 +116,12 @@ def test_terraform_killed_right_after_it_created_the_table(world: World, reached
 
     for copy in (world.project / "compositions/account_a").rglob("terraform.tfstate*"):
         copy.write_text("") if copy.is_file() else None
+    iam, policy = world.client("iam", "account_a"), "arn:aws:iam::aws:policy/ReadOnlyAccess"
+    iam.attach_role_policy(RoleName="foo_bar", PolicyArn=policy)
+    refused = world.tfdriver("destroy", "--yes")
+    assert refused.returncode == 1
+    assert f"somebody else gave it {policy}" in refused.stderr
+    iam.detach_role_policy(RoleName="foo_bar", PolicyArn=policy)
     destroyed = world.tfdriver("destroy", "--yes")
     assert destroyed.returncode == 0, destroyed.stderr
     assert left_over(world) == []
@@ -119,8 +134,9 @@ def test_the_driver_killed_in_the_middle_of_the_trusted_sides_apply(world: World
     run.kill()
     run.communicate(timeout=LONGEST)
     at_once = world.tfdriver(*UP)
-    assert at_once.returncode == 1
+    assert at_once.returncode == 3
     assert "was killed, its Terraform is finishing" in at_once.stderr
+    assert "In force now: role foo_bar in account_a trusts account 222222222222" in at_once.stderr
 
     again = world.tfdriver(*UP, "--lock-timeout", "2m")
     assert again.returncode == 0, again.stderr

@@ -1,4 +1,4 @@
-"""What stops a run before it begins: one short message, exit 1, nothing written, nothing called after it."""
+"""What stops a run before it begins: one short message, exit 1, nothing written, nothing asked but who is trusted."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_refused_at_once(world: World, breaks, words):
     assert len(up.stderr.strip().splitlines()) == 1
     assert up.stdout == ""
     assert sorted(world.project.rglob("*")) == files
-    assert {c["action"] for c in world.calls(before)} <= {"GetCallerIdentity"}
+    assert {c["action"] for c in world.calls(before)} <= {"GetCallerIdentity", "GetRole"}
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_expired_credentials(expired: World):
     assert up.returncode == 1
     assert "account account_b (profile account_b): the credentials have expired. Log in again" in up.stderr
     assert not (expired.project / "compositions").exists()
-    assert {c["action"] for c in expired.calls()} == {"GetCallerIdentity"}
+    assert {c["action"] for c in expired.calls()} == {"GetCallerIdentity", "GetRole"}
 
 
 def test_no_provider_to_be_had_is_said_before_anything_is_created(world: World, tmp_path: Path):

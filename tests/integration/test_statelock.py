@@ -14,23 +14,10 @@ from pathlib import Path
 import pytest
 
 from tests.faults.starts import PROJECT
-from tests.integration.conftest import World, make_world
+from tests.integration.conftest import World, make_world, use_buckets
 from tests.integration.test_recovery import LONGEST, UP, last_apply, start, wait_for
 
 pytestmark = pytest.mark.integration
-
-BACKEND = """\
-terraform {
-  backend "s3" {
-    bucket         = {{ "our-states-" ~ composition.side }}
-    key            = {{ composition.name }}
-    profile        = {{ composition.profile }}
-    region         = "us-west-2"
-    use_lockfile   = true
-    use_path_style = true
-  }
-}
-"""
 
 
 @pytest.fixture
@@ -41,15 +28,6 @@ def world(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
     faults = tmp_path / "faults.json"
     faults.write_text(json.dumps({"faults": [{**request.param, "nth": 1, "touch": str(tmp_path / "reached")}]}))
     yield from make_world(project, tmp_path, faults)
-
-
-def use_buckets(world: World) -> None:
-    template = world.project / "templates/backend.tf.j2"
-    template.parent.mkdir()
-    template.write_text(BACKEND)
-    place = {"LocationConstraint": "us-west-2"}
-    for profile, side in (("account_a", "trusting"), ("account_b", "trusted")):
-        world.client("s3", profile).create_bucket(Bucket=f"our-states-{side}", CreateBucketConfiguration=place)
 
 
 @pytest.mark.faults

@@ -78,7 +78,8 @@ def test_the_whole_story(world: World, tmp_path: Path):
     starts = (tmp_path / "starts").read_text().splitlines()
     assert starts[0].startswith("version ")
     assert sorted(starts[1:3]) == ["init account_a", "init account_b"]
-    assert starts[3:] == ["apply account_a", "apply account_b", "apply account_a"]
+    assert sorted(starts[3:7]) == [f"{c} account_{side}" for c in ("plan", "show") for side in "ab"]
+    assert starts[7:] == ["apply account_a", "apply account_b", "apply account_a"]
 
     assert intruder(world) == "AccessDenied"
     (written,) = invoke(world)["written"]
