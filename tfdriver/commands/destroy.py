@@ -9,7 +9,7 @@ from tfdriver import guests
 from tfdriver.commands.up import refuse_unread_states
 from tfdriver.compositions import Composition, Side
 from tfdriver.creation import creator
-from tfdriver.decide import Kind, TrustState
+from tfdriver.decide import Kind, TrustState, Unreadable
 from tfdriver.errors import TfdriverError
 from tfdriver.overview import Overview
 from tfdriver.ownership import Owner, has_tags, owners, refuse_unmanaged, where
@@ -35,7 +35,7 @@ def destroy(session: Session, confirm: Callable[[Overview], None]) -> RunResult:
     to_adopt = [c for c in trusted_first if _is_to_adopt(session, c, found)]
     todo = [c for c in trusted_first if _lists_resources(session, c) or c in to_adopt]
     for composition in (c for c in todo if c not in to_adopt):
-        _refuse_guests(session, composition)
+        _refuse_guests(session, composition, session.states[composition.name])
     if todo:
         confirm(session.overview("destroy"))
     with session.at_work() as driver:
@@ -43,7 +43,7 @@ def destroy(session: Session, confirm: Callable[[Overview], None]) -> RunResult:
         for composition in to_adopt:
             driver.adopt(composition)
         for composition in to_adopt:
-            _refuse_guests(session, composition, imported=True)
+            _refuse_guests(session, composition, session.read_state(composition), imported=True)
         steps = [driver.destroy(composition) for composition in todo]
         for composition in compositions:
             workspace.remove(composition)
@@ -60,8 +60,10 @@ def _lists_resources(session: Session, composition: Composition) -> bool:
     return isinstance(state, State) and bool(state.managed)
 
 
-def _refuse_guests(session: Session, composition: Composition, *, imported: bool = False) -> None:
-    if state := session.read_state(composition):
+def _refuse_guests(
+    session: Session, composition: Composition, state: State | Unreadable | None, *, imported: bool = False
+) -> None:
+    if isinstance(state, State):
         guests.refuse(composition, state, session.tools.aws, imported=imported)
 
 
