@@ -102,17 +102,19 @@ def refuse_replaced(
                 )
 
 
-def listed_elsewhere(composition: Composition, state: State | Unreadable | None) -> Iterator[Role]:
-    """Yield each role of a trusting composition under every other name by which its module's roles are in the state.
+def listed_elsewhere(compositions: Iterable[Composition], states: States) -> tuple[Role, ...]:
+    """Return each trusting role under every other name by which its module's roles are in the state.
 
     A module that does not use `role_name` makes such roles; AWS does not show them under the spec's name.
     """
-    if composition.side is not Side.TRUSTING or not isinstance(state, State):
-        return
-    for role in composition.roles:
-        for found in state.roles():
-            if found.arn != role.arn and in_module(found.module, role):
-                yield replace(role, name=found.name, path=found.path)
+    return tuple(
+        replace(role, name=found.name, path=found.path)
+        for composition in compositions
+        if composition.side is Side.TRUSTING and isinstance(state := states[composition.name], State)
+        for role in composition.roles
+        for found in state.roles()
+        if found.arn != role.arn and in_module(found.module, role)
+    )
 
 
 def refuse_to_open_again(spec: Spec, seen: Observation) -> None:

@@ -239,7 +239,7 @@ def _opened(stack: ExitStack, command: str, spec: Spec, options: Options, tools:
         states=lambda compositions: workspace.states(pull, compositions),
         interrupted=workspace.interrupted(states),
         adopt=options.adopt,
-        others=tuple(other for c in workspace.compositions for other in listed_elsewhere(c, states[c.name])),
+        others=listed_elsewhere(workspace.compositions, states),
     )
     arns = {name: caller.arn for name, caller in callers.items()}
     timeline = Timeline(workspace.timeline, arns, tools.progress.note)

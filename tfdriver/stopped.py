@@ -49,11 +49,10 @@ def with_open_trusts(error: TfdriverError, project: Path, spec: Spec | None, aws
 
 def _trusts(spec: Spec, aws: Asks) -> tuple[TrustState, ...]:
     """Return the trusts that AWS shows; under other names than the spec's, of roles that local states list."""
-    others: list[Role] = []
+    others: tuple[Role, ...] = ()
     with suppress(TfdriverError):  # a template or a state may be what is wrong
         workspace = Workspace(spec)
-        states = workspace.local_states()
-        others = [other for c in workspace.kept_here for other in listed_elsewhere(c, states[c.name])]
+        others = listed_elsewhere(workspace.kept_here, workspace.local_states())
     return observe(spec, SeenHalves(aws, halves(spec, aws)), others).trusts
 
 

@@ -129,14 +129,16 @@ def test_the_tags_are_no_help_to_a_role_that_has_none():
     ],
 )
 def test_roles_that_a_module_made_under_another_name(arn: str, module: str, found: list[str]):
-    assert [role.name for role in listed_elsewhere(TRUSTING, state(arn, module))] == found
-    assert list(listed_elsewhere(TRUSTED, state(arn, module))) == []
-    assert list(listed_elsewhere(TRUSTING, Unreadable("no"))) == []
+    kept = {"account_a": state(arn, module), "account_b": state(arn, module)}
+    assert [role.name for role in listed_elsewhere([TRUSTING, TRUSTED], kept)] == found
+    assert listed_elsewhere([TRUSTED], kept) == ()
+    assert listed_elsewhere([TRUSTING], {"account_a": Unreadable("no")}) == ()
 
 
 def elsewhere(policy: dict[str, Any]) -> TrustState:
     """A role that the module of foo_bar created under another name."""
-    (other,) = listed_elsewhere(TRUSTING, state("arn:aws:iam::111111111111:role/foo_bar-1", "module.foo_bar"))
+    kept = state("arn:aws:iam::111111111111:role/foo_bar-1", "module.foo_bar")
+    (other,) = listed_elsewhere([TRUSTING], {"account_a": kept})
     return classify(other, [BAR], LiveRole(other.arn, "AROAX", policy, {}), {})
 
 

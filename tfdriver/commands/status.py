@@ -115,7 +115,7 @@ def see(options: Options, tools: Tools) -> Sight:
     spec = read_spec(options.project)
     workspace, accounts = Workspace(spec), halves(spec, tools.aws)
     states = _states(workspace, options, tools, accounts)
-    others = [other for c in workspace.compositions for other in listed_elsewhere(c, states[c.name])]
+    others = listed_elsewhere(workspace.compositions, states)
     roles = observe(spec, SeenHalves(tools.aws, accounts), others)
     return Sight(spec, workspace, accounts, roles, states, tools.clock.now())
 
