@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from tfdriver import survey
 from tfdriver.calls import Calls
-from tfdriver.compositions import Composition
 from tfdriver.failure import TerraformError
+from tfdriver.spec.compositions import Composition
 from tfdriver.strays import Stray, clashes
 from tfdriver.survey import Survey
 from tfdriver.takeover import UNTAGGED

@@ -13,10 +13,10 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from tfdriver.compositions import Composition
 from tfdriver.errors import TfdriverError
 from tfdriver.lock import locked
 from tfdriver.session import Options, Tools, find_terraform, read_spec
+from tfdriver.spec.compositions import Composition
 from tfdriver.telling import tell
 from tfdriver.terraform import Root
 

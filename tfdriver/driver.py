@@ -13,7 +13,6 @@ from tfdriver import plan_checks, recover, revoke, trust, values
 from tfdriver.adopt import Adopter
 from tfdriver.calls import Calls
 from tfdriver.clock import Clock
-from tfdriver.compositions import Composition, Side
 from tfdriver.decide import Kind, Phase
 from tfdriver.errors import TfdriverError
 from tfdriver.events import Changes, Event, Outcome
@@ -33,6 +32,7 @@ from tfdriver.ownership import (
 from tfdriver.preflight import Identifies, check_identities, refuse, refuse_unread, unwanted
 from tfdriver.revoke import Revocation
 from tfdriver.settle import Waiter, wait_for_roles, wait_until_settled
+from tfdriver.spec.compositions import Composition, Side
 from tfdriver.spec.model import Account, Role, Spec
 from tfdriver.strays import clashes
 from tfdriver.telling import Progress, tell

@@ -11,8 +11,8 @@ from typing import Any
 
 from tfdriver import policies
 from tfdriver.calls import AwsError, Calls
-from tfdriver.compositions import Composition
 from tfdriver.errors import TfdriverError
+from tfdriver.spec.compositions import Composition
 from tfdriver.spec.model import Role
 from tfdriver.state import State
 from tfdriver.verify.reference import wanted_policies

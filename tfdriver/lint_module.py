@@ -11,11 +11,11 @@ from pathlib import Path
 
 from tfdriver.lint import Finding, Severity, lint_permissions, lint_spec, lint_trust
 from tfdriver.module_policies import Locals, block_statements, encoded_statements, strings
-from tfdriver.modules import parsed_files
 from tfdriver.policy_document import Document
 from tfdriver.spec.hcl_blocks import Block, Body
 from tfdriver.spec.hcl_tokens import Token
 from tfdriver.spec.model import Spec
+from tfdriver.spec.modules import parsed_files
 
 _ADMINISTRATOR = ":iam::aws:policy/AdministratorAccess"
 

@@ -8,10 +8,10 @@ from datetime import datetime
 
 from tfdriver import decide, trust, wording
 from tfdriver.calls import Caller
-from tfdriver.compositions import Composition
 from tfdriver.decide import Kind
 from tfdriver.observe import Observation
 from tfdriver.preflight import used_accounts
+from tfdriver.spec.compositions import Composition
 from tfdriver.spec.model import Role, Spec
 
 

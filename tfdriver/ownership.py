@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from enum import StrEnum
 
-from tfdriver.compositions import Composition, Side, owner_tags
 from tfdriver.decide import Kind, LiveRole, Unreadable
 from tfdriver.errors import TfdriverError
 from tfdriver.observe import Observation
+from tfdriver.spec.compositions import Composition, Side, owner_tags
 from tfdriver.spec.model import Account, Role, Spec
 from tfdriver.state import State
 from tfdriver.wording import moment

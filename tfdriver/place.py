@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tfdriver.compositions import Composition
 from tfdriver.errors import TfdriverError
 from tfdriver.files import private_folder, write_whole
 from tfdriver.outside import read_json
 from tfdriver.recover import is_broken
+from tfdriver.spec.compositions import Composition
 from tfdriver.spec.model import Account
 from tfdriver.state import State
 from tfdriver.terraform import RUN_FOLDER

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfdriver import trust
-from tfdriver.compositions import Composition
 from tfdriver.errors import TfdriverError
 from tfdriver.ownership import in_module
+from tfdriver.spec.compositions import Composition
 from tfdriver.spec.model import Role
 from tfdriver.trust import Trust
 

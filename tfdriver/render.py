@@ -17,8 +17,8 @@ from jinja2.bccache import Bucket
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from tfdriver import assets, hcl, stamp
-from tfdriver.compositions import Composition
 from tfdriver.errors import TfdriverError
+from tfdriver.spec.compositions import Composition
 
 FILES = ("main.tf", "variables.tf", "provider.tf", "terraform.tf", "output.tf")
 _SUFFIX = ".j2"

@@ -15,11 +15,11 @@ from typing import Any
 
 from tfdriver import wording
 from tfdriver.calls import AwsError, Calls
-from tfdriver.compositions import REVOKE
 from tfdriver.errors import TfdriverError
 from tfdriver.observe import side_by_side
 from tfdriver.policy_document import Document, moment, parse, statements, strings
 from tfdriver.settle import Waiter
+from tfdriver.spec.compositions import REVOKE
 from tfdriver.spec.model import Role
 
 POLICY = "AWSRevokeOlderSessions"

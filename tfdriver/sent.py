@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tfdriver.compositions import Side, compositions
 from tfdriver.outside import read_json
+from tfdriver.spec.compositions import Side, compositions
 from tfdriver.spec.model import Role, Spec
 from tfdriver.workspace import VALUES
 

@@ -20,7 +20,6 @@ from tfdriver.analyzer import analyze
 from tfdriver.aws import Aws, known_regions, profile_region, takes_keys_from_environment
 from tfdriver.calls import Caller
 from tfdriver.clock import Clock
-from tfdriver.compositions import Composition
 from tfdriver.driver import Asks, Driver, Scope
 from tfdriver.environment import ignored, terraform_environment
 from tfdriver.errors import TfdriverError
@@ -40,6 +39,7 @@ from tfdriver.preflight import check_identities, used_accounts
 from tfdriver.program import Program, check_version, find_program
 from tfdriver.redact import environment_secrets
 from tfdriver.remote_state import Pull, pulling
+from tfdriver.spec.compositions import Composition
 from tfdriver.spec.load import load_spec
 from tfdriver.spec.model import Account, Spec
 from tfdriver.state import State

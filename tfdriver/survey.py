@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tfdriver.calls import Calls
-from tfdriver.compositions import Composition
 from tfdriver.errors import TfdriverError
 from tfdriver.observe import side_by_side
 from tfdriver.ownership import ADOPT, has_tags
+from tfdriver.spec.compositions import Composition
 from tfdriver.spec.model import Account
 from tfdriver.strays import Create, Stray, creates
 from tfdriver.takeover import KINDS, Ask, UnknownValueError, find

@@ -20,9 +20,9 @@ from pydantic import TypeAdapter
 
 from tfdriver.changes import BROAD, Change, news, told
 from tfdriver.clean import clean
-from tfdriver.compositions import Composition
 from tfdriver.decide import TrustState
 from tfdriver.events import Event
+from tfdriver.spec.compositions import Composition
 
 FILE = "timeline.jsonl"
 _LINE = TypeAdapter(Change)

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from tfdriver import decide
-from tfdriver.compositions import Composition, Side, roles_to_assume, trusted_values, trusting_values
 from tfdriver.observe import Observation
+from tfdriver.spec.compositions import Composition, Side, roles_to_assume, trusted_values, trusting_values
 from tfdriver.spec.model import Spec
 
 

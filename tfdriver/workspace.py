@@ -12,7 +12,6 @@ from typing import Any
 
 from tfdriver import assets, folder, place, recover, revoke, state, statelock, timeline, values
 from tfdriver.backend import Backend, find_backend
-from tfdriver.compositions import REVOKE, Composition, compositions
 from tfdriver.decide import Unreadable
 from tfdriver.errors import TfdriverError
 from tfdriver.observe import side_by_side
@@ -21,6 +20,7 @@ from tfdriver.package import zip_folder
 from tfdriver.patience import Patience
 from tfdriver.remote_state import Pull
 from tfdriver.render import render, tfvars
+from tfdriver.spec.compositions import REVOKE, Composition, compositions
 from tfdriver.spec.model import Spec
 from tfdriver.state import State
 from tfdriver.strays import FILE as IMPORTS

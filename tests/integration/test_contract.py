@@ -13,13 +13,13 @@ from tests.fakes.world import FakeAws, make_stage
 from tests.integration.conftest import make_world
 from tfdriver import decide, trust, values
 from tfdriver.aws import Aws, known_regions
-from tfdriver.compositions import Composition
 from tfdriver.decide import LiveRole
 from tfdriver.environment import terraform_environment
 from tfdriver.events import Event
 from tfdriver.failure import TerraformError
 from tfdriver.interrupts import Interrupts
 from tfdriver.program import check_version, find_program
+from tfdriver.spec.compositions import Composition
 from tfdriver.spec.load import load_spec
 from tfdriver.spec.model import Spec
 from tfdriver.terraform import Root, Settings

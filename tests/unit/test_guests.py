@@ -10,8 +10,8 @@ import pytest
 from tests.unit.builders import BAR, FOO, spec
 from tfdriver import guests
 from tfdriver.calls import AwsError
-from tfdriver.compositions import compositions
 from tfdriver.errors import TfdriverError
+from tfdriver.spec.compositions import compositions
 from tfdriver.spec.model import Account
 from tfdriver.state import State
 

@@ -10,7 +10,6 @@ import pytest
 
 from tests.unit.builders import BAR, FOO, A, B, role, spec
 from tfdriver import trust
-from tfdriver.compositions import compositions, owner_tags
 from tfdriver.decide import LiveRole, TrustState, Unreadable, classify
 from tfdriver.errors import TfdriverError
 from tfdriver.observe import Observation
@@ -23,6 +22,7 @@ from tfdriver.ownership import (
     refuse_to_open_again,
     refuse_unmanaged,
 )
+from tfdriver.spec.compositions import compositions, owner_tags
 from tfdriver.state import State
 from tfdriver.trust import Trust
 

@@ -9,10 +9,10 @@ import pytest
 
 from tests.unit.builders import DEEP, FOO, A
 from tfdriver import place
-from tfdriver.compositions import Composition, Side
 from tfdriver.errors import TfdriverError
 from tfdriver.place import Place
 from tfdriver.recover import known_state
+from tfdriver.spec.compositions import Composition, Side
 from tfdriver.state import State
 
 COMPOSITION = Composition("account_a", "foo-bar", A, Side.TRUSTING, (FOO,))

@@ -9,9 +9,9 @@ import pytest
 
 from tests.unit.builders import BAR, FOO, A
 from tfdriver import trust
-from tfdriver.compositions import Composition, Side
 from tfdriver.errors import TfdriverError
 from tfdriver.plan_checks import refuse_other_names
+from tfdriver.spec.compositions import Composition, Side
 
 COMPOSITION = Composition("account_a", "foo-bar", A, Side.TRUSTING, (FOO,))
 EXACT = trust.exact([BAR])

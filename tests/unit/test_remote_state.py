@@ -11,12 +11,12 @@ import pytest
 
 from tests.unit.builders import FOO, A
 from tfdriver.backend import Backend
-from tfdriver.compositions import Composition, Side
 from tfdriver.errors import TfdriverError
 from tfdriver.halves import Half
 from tfdriver.interrupts import Interrupts
 from tfdriver.program import Program
 from tfdriver.remote_state import pulling
+from tfdriver.spec.compositions import Composition, Side
 from tfdriver.state import State
 from tfdriver.terraform import Settings
 

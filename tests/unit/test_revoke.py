@@ -13,11 +13,11 @@ from tests.unit.render.cases import ALL, EXAMPLE_TRUSTING, TEMPLATES
 from tests.unit.verify.answers import Calls, error
 from tfdriver import revoke
 from tfdriver.calls import AwsError
-from tfdriver.compositions import trusting_values
 from tfdriver.errors import TfdriverError
 from tfdriver.interrupts import InterruptedRunError, Interrupts
 from tfdriver.render import render
 from tfdriver.settle import Waiter
+from tfdriver.spec.compositions import trusting_values
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 600000, tzinfo=UTC)
 TEXT = "2026-01-02T03:04:06Z"

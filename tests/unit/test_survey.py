@@ -6,8 +6,8 @@ import pytest
 
 from tests.unit.builders import FOO, A
 from tfdriver.calls import AwsError
-from tfdriver.compositions import Composition, Side, owner_tags
 from tfdriver.errors import TfdriverError
+from tfdriver.spec.compositions import Composition, Side, owner_tags
 from tfdriver.strays import Create, Stray
 from tfdriver.survey import Survey, refuse_moved, refuse_strangers, refuse_unknown, survey
 

@@ -10,9 +10,9 @@ import pytest
 from tests.unit.builders import BAR, FOO, A
 from tfdriver import trust
 from tfdriver.changes import Change, news
-from tfdriver.compositions import Composition, Side
 from tfdriver.decide import LiveRole, TrustState, Unreadable, classify
 from tfdriver.events import parse_line
+from tfdriver.spec.compositions import Composition, Side
 from tfdriver.timeline import Timeline, exposures, read
 
 T0 = datetime(2026, 1, 2, tzinfo=UTC)

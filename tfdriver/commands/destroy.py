@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from tfdriver import guests
 from tfdriver.commands.up import refuse_unread_states
-from tfdriver.compositions import Composition, Side
 from tfdriver.creation import creator
 from tfdriver.decide import Kind, TrustState, Unreadable
 from tfdriver.errors import TfdriverError
@@ -16,6 +15,7 @@ from tfdriver.ownership import Owner, has_tags, owners, refuse_unmanaged, where
 from tfdriver.preflight import refuse
 from tfdriver.result import RunResult, finished
 from tfdriver.session import Session
+from tfdriver.spec.compositions import Composition, Side
 from tfdriver.state import State
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import yaml
 
-from tfdriver import assets, names
+from tfdriver import assets
 from tfdriver.errors import TfdriverError
 from tfdriver.files import write_whole
+from tfdriver.spec import names
 
 NEXT_STEPS: tuple[str, ...] = (
     "Try it as it is, in a local AWS: `tfdriver sandbox` opens a shell; there `tfdriver up`, then `tfdriver destroy`",

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from tfdriver import decide, values
 from tfdriver.commands.up import refuse_to_start
-from tfdriver.compositions import Composition, Side
 from tfdriver.decide import Kind, Phase
 from tfdriver.events import Outcome
 from tfdriver.overview import Overview
 from tfdriver.session import Session
+from tfdriver.spec.compositions import Composition, Side
 from tfdriver.spec.model import Role
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from tfdriver.compositions import Composition
 from tfdriver.lock import locked
 from tfdriver.session import read_spec
+from tfdriver.spec.compositions import Composition
 from tfdriver.workspace import Workspace
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from tfdriver import applied, timeline
 from tfdriver.backend import Backend
-from tfdriver.compositions import Composition
 from tfdriver.decide import Unreadable
 from tfdriver.drift import Drift
 from tfdriver.errors import Exit, TfdriverError
@@ -20,6 +19,7 @@ from tfdriver.ownership import Owner, States, listed_elsewhere, owners
 from tfdriver.pairs import Pair, PairState, pairs
 from tfdriver.remote_state import pulling
 from tfdriver.session import Options, Tools, find_terraform, read_spec
+from tfdriver.spec.compositions import Composition
 from tfdriver.spec.model import Spec
 from tfdriver.timeline import Exposure
 from tfdriver.workspace import Workspace

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from tfdriver.commands.up import check_plans, refuse_unread_states
-from tfdriver.compositions import Composition, Side
 from tfdriver.creation import creator
 from tfdriver.decide import Kind, TrustState, Unreadable
 from tfdriver.errors import TfdriverError
@@ -18,6 +17,7 @@ from tfdriver.preflight import refuse, unwanted
 from tfdriver.result import RunResult, finished
 from tfdriver.revoke import in_force
 from tfdriver.session import Session
+from tfdriver.spec.compositions import Composition, Side
 from tfdriver.state import State
 
 _FOREIGN = (

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from tfdriver.compositions import Composition
 from tfdriver.creation import creator
 from tfdriver.decide import Kind, Unreadable
 from tfdriver.errors import Exit, TfdriverError
@@ -15,6 +14,7 @@ from tfdriver.ownership import refuse_to_open_again, refuse_unmanaged
 from tfdriver.preflight import refuse, refuse_unread, unwanted
 from tfdriver.result import RunResult, finished
 from tfdriver.session import Session
+from tfdriver.spec.compositions import Composition
 from tfdriver.verify.model import Verified
 
 _FOREIGN = (

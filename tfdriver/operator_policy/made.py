@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tfdriver.modules import parsed_files
 from tfdriver.operator_policy.expressions import UNKNOWN, Scope, Text, text_of
 from tfdriver.spec.hcl_blocks import Block, Body
 from tfdriver.spec.hcl_tokens import Token
 from tfdriver.spec.model import Account, Role
+from tfdriver.spec.modules import parsed_files
 
 _OURS = "aws_"
 # Data sources that ask AWS nothing, or only who is asking.

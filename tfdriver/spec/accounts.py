@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from tfdriver import names
+from tfdriver.spec import names
 from tfdriver.spec.model import Account
 from tfdriver.spec.problems import Problems
 from tfdriver.spec.shape import AccountShape

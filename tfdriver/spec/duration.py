@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from tfdriver.names import Reason
+from tfdriver.spec.names import Reason
 from tfdriver.spec.words import shown
 
 _OPEN_FOR = re.compile(r"([0-9]{1,6})([smh])")

@@ -12,15 +12,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from tfdriver import names
 from tfdriver.errors import TfdriverError
-from tfdriver.modules import Module
+from tfdriver.spec import names
 from tfdriver.spec.accounts import ProfileRegion, resolve_accounts
 from tfdriver.spec.document import Document, read_document
 from tfdriver.spec.duration import parse_open_for
 from tfdriver.spec.file import FILE_NAME, check_root, read_spec_file
 from tfdriver.spec.model import Account, Role, Spec
 from tfdriver.spec.module_use import ModuleUse, resolve_module
+from tfdriver.spec.modules import Module
 from tfdriver.spec.problems import Problems
 from tfdriver.spec.relations import check_relations, sides
 from tfdriver.spec.sequels import check_sequels

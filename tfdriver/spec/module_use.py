@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tfdriver.compositions import Side
 from tfdriver.errors import TfdriverError
-from tfdriver.modules import Module, Variable, read_module
-from tfdriver.names import Reason
+from tfdriver.spec.compositions import Side
+from tfdriver.spec.modules import Module, Variable, read_module
+from tfdriver.spec.names import Reason
 from tfdriver.spec.problems import Problems
 from tfdriver.spec.shape import CONTRACT_VARIABLES, RoleShape
 from tfdriver.spec.sources import find_source

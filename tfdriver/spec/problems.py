@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tfdriver.errors import TfdriverError
-from tfdriver.names import Reason
 from tfdriver.spec.document import Document
+from tfdriver.spec.names import Reason
 from tfdriver.spec.yaml_reader import Path
 
 

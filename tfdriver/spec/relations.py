@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tfdriver import names
-from tfdriver.compositions import Side
+from tfdriver.spec import names
+from tfdriver.spec.compositions import Side
 from tfdriver.spec.model import Account
 from tfdriver.spec.problems import Problems
 from tfdriver.spec.shape import RoleShape

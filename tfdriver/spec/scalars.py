@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 
-from tfdriver.names import Reason
+from tfdriver.spec.names import Reason
 from tfdriver.spec.words import shown
 
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tfdriver.compositions import compositions
 from tfdriver.phase_trusts import lengths
+from tfdriver.spec.compositions import compositions
 from tfdriver.spec.model import Role, Spec
 from tfdriver.spec.problems import Problems
 from tfdriver.trust import MAX_CHARACTERS

@@ -12,9 +12,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from tfdriver import names
-from tfdriver.names import Reason
+from tfdriver.spec import names
 from tfdriver.spec.duration import open_for
+from tfdriver.spec.names import Reason
 
 # What tfdriver itself passes to a module, and Terraform's own arguments of a module block.
 CONTRACT_VARIABLES = frozenset({"role_name", "role_path", "trust_policy", "roles_to_assume", "package"})

@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from tfdriver.names import Reason
 from tfdriver.spec.document import Document
+from tfdriver.spec.names import Reason
 from tfdriver.spec.problems import Problems
 from tfdriver.spec.shape import SpecShape, shape_at
 from tfdriver.spec.words import dotted, kind, meant, named, nearest, shown

@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from tfdriver.names import Reason
 from tfdriver.spec.model import PROJECT
+from tfdriver.spec.names import Reason
 from tfdriver.spec.words import nearest, shown
 
 _BARE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")

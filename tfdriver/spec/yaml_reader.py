@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from tfdriver.errors import TfdriverError
-from tfdriver.names import Reason
+from tfdriver.spec.names import Reason
 from tfdriver.spec.scalars import plain_value
 from tfdriver.spec.words import dotted, shown
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tfdriver.compositions import Composition
 from tfdriver.errors import TfdriverError
 from tfdriver.interrupts import InterruptedRunError
 from tfdriver.observe import side_by_side
+from tfdriver.spec.compositions import Composition
 from tfdriver.terraform import Root
 from tfdriver.verify import reference
 from tfdriver.verify.reference import State

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.unit.builders import BAR, FOO, A, B, role
 from tfdriver import assets
-from tfdriver.compositions import Composition, Side
+from tfdriver.spec.compositions import Composition, Side
 
 TEMPLATES = assets.templates()
 

@@ -11,9 +11,9 @@ import pytest
 from tests.unit.builders import A, B, role
 from tests.unit.render.cases import ALL, EXAMPLE_TRUSTED, EXAMPLE_TRUSTING, TEMPLATES, templates_in
 from tfdriver import stamp
-from tfdriver.compositions import Composition, Side
 from tfdriver.errors import TfdriverError
 from tfdriver.render import FILES, render
+from tfdriver.spec.compositions import Composition, Side
 
 
 @pytest.mark.parametrize("composition", ALL, ids=lambda c: c.name)

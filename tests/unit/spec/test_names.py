@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfdriver import names
+from tfdriver.spec import names
 
 PARTITIONS = ("aws", "aws-cn")
 ACCOUNTS = {"111111111111": "aws", "222222222222": "aws-cn"}

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfdriver.errors import TfdriverError
-from tfdriver.modules import Module, Variable, read_module
 from tfdriver.spec.hcl_blocks import read_blocks
 from tfdriver.spec.hcl_tokens import HclSyntaxError
+from tfdriver.spec.modules import Module, Variable, read_module
 from tfdriver.spec.terraform_types import ANY, Type
 
 STRING = Type("string")
