@@ -13,13 +13,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from tfdriver import decide, trust
 from tfdriver.calls import AwsError, Calls
-from tfdriver.decide import Kind, TrustState
 from tfdriver.errors import TfdriverError
-from tfdriver.lint import Finding, Severity
+from tfdriver.iam import trust, trust_state
+from tfdriver.iam.lint import Finding, Severity
+from tfdriver.iam.policy_document import Document
+from tfdriver.iam.trust_state import Kind, TrustState
 from tfdriver.observe import Observation, side_by_side
-from tfdriver.policy_document import Document
 from tfdriver.spec.model import Role, Spec
 
 _SERVICE = "accessanalyzer"
@@ -43,8 +43,8 @@ def analyze(spec: Spec, seen: Observation, aws: Calls, now: datetime) -> list[Fi
 
     def one(state: TrustState) -> list[Finding]:
         wanted = spec.trusted_by(state.role)
-        first = decide.opening(state, wanted, seen.existing(), now) if state.kind is Kind.ABSENT else None
-        last = decide.tightened(state.role, wanted)
+        first = trust_state.opening(state, wanted, seen.existing(), now) if state.kind is Kind.ABSENT else None
+        last = trust_state.tightened(state.role, wanted)
         try:
             return [*_valid(aws, state.role, first, last), *_no_new(aws, state, first, last)]
         except AwsError as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tfdriver.decide import Unreadable
+from tfdriver.iam.trust_state import Unreadable
 from tfdriver.state import State
 
 

@@ -23,9 +23,9 @@ from botocore.parsers import ResponseParserError
 
 from tfdriver import redact
 from tfdriver.calls import Answer, AwsError, Caller
-from tfdriver.decide import LiveRole, Unreadable
 from tfdriver.errors import TfdriverError
-from tfdriver.policy_document import parse
+from tfdriver.iam.policy_document import parse
+from tfdriver.iam.trust_state import LiveRole, Unreadable
 from tfdriver.spec.model import Account
 
 T = TypeVar("T")

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from tfdriver import trust, wording
-from tfdriver.decide import Kind, TrustState
-from tfdriver.trust import Trust
+from tfdriver.iam import trust, wording
+from tfdriver.iam.trust import Trust
+from tfdriver.iam.trust_state import Kind, TrustState
 
 BROAD, EXACT, GONE, OTHER = "broad", "exact", "gone", "other"
 

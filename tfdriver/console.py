@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tfdriver import __version__, wording
+from tfdriver import __version__
 from tfdriver.commands.demo import Told
 from tfdriver.commands.explain import Explanation
 from tfdriver.commands.graph import Drawn
@@ -26,6 +26,7 @@ from tfdriver.commands.report import Reported
 from tfdriver.commands.sandbox import Fired
 from tfdriver.commands.status import CompositionStatus, Status
 from tfdriver.errors import Exit, HalfWayError, TfdriverError
+from tfdriver.iam import wording
 from tfdriver.matrix import complaint, matrix
 from tfdriver.overview import Overview
 from tfdriver.progress import LiveProgress, PlainProgress

@@ -9,8 +9,8 @@ from datetime import timedelta
 from typing import Any
 
 from tfdriver.calls import Calls
-from tfdriver.decide import LiveRole
 from tfdriver.errors import TfdriverError
+from tfdriver.iam.trust_state import LiveRole
 from tfdriver.spec.model import Role, global_region
 
 _AROUND = timedelta(minutes=5)  # the event's time is the call's, the role's is IAM's

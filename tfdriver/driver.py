@@ -9,14 +9,15 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Protocol
 
-from tfdriver import plan_checks, recover, revoke, trust, values
+from tfdriver import plan_checks, recover, revoke, values
 from tfdriver.adopt import Adopter
 from tfdriver.calls import Calls
 from tfdriver.clock import Clock
-from tfdriver.decide import Kind, Phase
 from tfdriver.errors import TfdriverError
 from tfdriver.events import Changes, Event, Outcome
 from tfdriver.failure import TerraformError, together
+from tfdriver.iam import trust
+from tfdriver.iam.trust_state import Kind, Phase
 from tfdriver.mirror import shares_cache
 from tfdriver.observe import Looks, Observation, observe, side_by_side
 from tfdriver.ownership import (

@@ -16,13 +16,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tfdriver.calls import AwsError, Calls
-from tfdriver.decide import LiveRole, Unreadable
 from tfdriver.errors import TfdriverError
 from tfdriver.halves import Half
+from tfdriver.iam.trust_state import LiveRole, Unreadable
+from tfdriver.iam.wording import moment
 from tfdriver.observe import side_by_side
 from tfdriver.spec.model import Role, Spec
 from tfdriver.timeline import Exposure
-from tfdriver.wording import moment
 
 HISTORY = timedelta(days=90)
 DELAY = timedelta(minutes=15)

@@ -12,10 +12,10 @@ from typing import Any
 from tfdriver import policies
 from tfdriver.calls import AwsError, Calls
 from tfdriver.errors import TfdriverError
+from tfdriver.iam.wanted_policies import wanted_policies
 from tfdriver.spec.compositions import Composition
 from tfdriver.spec.model import Role
 from tfdriver.state import State
-from tfdriver.verify.reference import wanted_policies
 
 
 def refuse(composition: Composition, state: State, aws: Calls, *, imported: bool = False) -> None:

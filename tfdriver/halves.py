@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tfdriver.calls import Caller
-from tfdriver.decide import LiveRole, Unreadable
 from tfdriver.errors import TfdriverError
+from tfdriver.iam.trust_state import LiveRole, Unreadable
 from tfdriver.observe import Looks, side_by_side
 from tfdriver.preflight import Identifies, used_accounts
 from tfdriver.spec.model import Account, Spec

@@ -21,9 +21,9 @@ import psutil
 from tfdriver import folder
 from tfdriver.errors import TfdriverError
 from tfdriver.files import private_folder, write_whole
+from tfdriver.iam.wording import moment
 from tfdriver.outside import read_json
 from tfdriver.patience import NONE, WAIT, Patience
-from tfdriver.wording import moment
 
 _HOLDER = Path("compositions/.tfdriver/run.json")
 

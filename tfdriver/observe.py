@@ -10,7 +10,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Protocol, TypeVar
 
-from tfdriver.decide import Kind, LiveRole, TrustState, Unreadable, classify
+from tfdriver.iam.trust_state import Kind, LiveRole, TrustState, Unreadable, classify
 from tfdriver.spec.model import Account, Role, Spec
 
 A = TypeVar("A")

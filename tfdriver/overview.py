@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from tfdriver import decide, trust, wording
 from tfdriver.calls import Caller
-from tfdriver.decide import Kind
+from tfdriver.iam import trust, trust_state, wording
+from tfdriver.iam.trust_state import Kind
 from tfdriver.observe import Observation
 from tfdriver.preflight import used_accounts
 from tfdriver.spec.compositions import Composition
@@ -89,7 +89,7 @@ def _role_view(action: str, spec: Spec, role: Role, seen: Observation, now: date
     wanted = spec.trusted_by(role)
     phases: dict[str, str] = {}
     if action == "up" and state.kind is Kind.ABSENT:
-        first = trust.read(decide.opening(state, wanted, seen.existing(), now))
+        first = trust.read(trust_state.opening(state, wanted, seen.existing(), now))
         phases["broad"] = wording.trusted(first) if first else ""
     if action in ("up", "tighten"):
         phases["tighten"] = wording.trusted(trust.exact(wanted, role.external_id))

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tfdriver import trust
 from tfdriver.errors import TfdriverError
+from tfdriver.iam import trust
+from tfdriver.iam.trust import Trust
 from tfdriver.ownership import in_module
 from tfdriver.spec.compositions import Composition
 from tfdriver.spec.model import Role
-from tfdriver.trust import Trust
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfdriver.calls import Calls
-from tfdriver.evaluator import Permissions
-from tfdriver.policy_document import Document, parse
+from tfdriver.iam.evaluator import Permissions
+from tfdriver.iam.policy_document import Document, parse
 from tfdriver.spec.model import Role
 
 

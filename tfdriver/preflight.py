@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from tfdriver.calls import Caller
-from tfdriver.decide import Kind, TrustState, Unreadable
 from tfdriver.errors import TfdriverError
+from tfdriver.iam.trust_state import Kind, TrustState, Unreadable
 from tfdriver.observe import Observation, side_by_side
 from tfdriver.spec.model import Account, Spec
 

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tfdriver.policy_document import account_of
+from tfdriver.iam.policy_document import account_of
 
 
 class Cause(StrEnum):

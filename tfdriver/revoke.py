@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tfdriver import wording
 from tfdriver.calls import AwsError, Calls
 from tfdriver.errors import TfdriverError
+from tfdriver.iam import wording
+from tfdriver.iam.policy_document import Document, moment, parse, statements, strings
 from tfdriver.observe import side_by_side
-from tfdriver.policy_document import Document, moment, parse, statements, strings
 from tfdriver.settle import Waiter
 from tfdriver.spec.compositions import REVOKE
 from tfdriver.spec.model import Role

@@ -25,9 +25,9 @@ from tfdriver.environment import ignored, terraform_environment
 from tfdriver.errors import TfdriverError
 from tfdriver.halfway import STOPPED, loud, loud_if_refused
 from tfdriver.halves import SeenHalves, halves
+from tfdriver.iam.lint import Finding, refuse_errors, warnings
+from tfdriver.iam.lint_modules import lint_project
 from tfdriver.interrupts import InterruptedRunError, Interrupts, stopped_by
-from tfdriver.lint import Finding, refuse_errors, warnings
-from tfdriver.lint_module import lint_project
 from tfdriver.lock import locked
 from tfdriver.mirror import cli_config
 from tfdriver.observe import Observation

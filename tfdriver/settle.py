@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from tfdriver.clock import Clock
-from tfdriver.decide import LiveRole, TrustState, Unreadable
 from tfdriver.errors import TfdriverError
+from tfdriver.iam.trust_state import LiveRole, TrustState, Unreadable
 from tfdriver.observe import Looks, side_by_side
 from tfdriver.spec.model import Role
 

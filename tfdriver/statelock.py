@@ -19,10 +19,10 @@ import psutil
 
 from tfdriver.backend import of_folder
 from tfdriver.errors import TfdriverError
+from tfdriver.iam.wording import moment
 from tfdriver.outside import read_json
 from tfdriver.patience import WAIT, Patience
 from tfdriver.state import FILE
-from tfdriver.wording import moment
 
 SUMMARY = "Error acquiring the state lock"
 

@@ -7,10 +7,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from tfdriver import timeline, wording
-from tfdriver.decide import Kind, TrustState
+from tfdriver import timeline
 from tfdriver.errors import HalfWayError, TfdriverError
 from tfdriver.halves import SeenHalves, halves
+from tfdriver.iam import wording
+from tfdriver.iam.trust_state import Kind, TrustState
 from tfdriver.observe import Looks, observe
 from tfdriver.ownership import listed_elsewhere
 from tfdriver.preflight import Identifies

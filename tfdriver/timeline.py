@@ -20,8 +20,8 @@ from pydantic import TypeAdapter
 
 from tfdriver.changes import BROAD, Change, news, told
 from tfdriver.clean import clean
-from tfdriver.decide import TrustState
 from tfdriver.events import Event
+from tfdriver.iam.trust_state import TrustState
 from tfdriver.spec.compositions import Composition
 
 FILE = "timeline.jsonl"

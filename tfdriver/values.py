@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from tfdriver import decide
+from tfdriver.iam import trust_state
 from tfdriver.observe import Observation
 from tfdriver.spec.compositions import Composition, Side, roles_to_assume, trusted_values, trusting_values
 from tfdriver.spec.model import Spec
@@ -26,7 +26,7 @@ def final(
     """
     arns = arns or {role.key: role.arn for role in spec.roles.values()}
     if composition.side is Side.TRUSTING:
-        policies = {role.key: decide.tightened(role, spec.trusted_by(role)) for role in composition.roles}
+        policies = {role.key: trust_state.tightened(role, spec.trusted_by(role)) for role in composition.roles}
         return trusting_values(composition, policies, revoke_before)
     return trusted_values(composition, {r.key: roles_to_assume(spec, r, arns) for r in composition.roles})
 
@@ -41,7 +41,7 @@ def opening(
     """Return the values of phase 1 for a trusting composition; see `decide.opening`."""
     existing = seen.existing()
     policies = {
-        role.key: decide.opening(seen.states[role.key], spec.trusted_by(role), existing, now)
+        role.key: trust_state.opening(seen.states[role.key], spec.trusted_by(role), existing, now)
         for role in composition.roles
     }
     return trusting_values(composition, policies, revoke_before)

@@ -15,8 +15,8 @@ from typing import Any
 
 from tfdriver.calls import AwsError, Caller
 from tfdriver.clock import Clock
-from tfdriver.decide import LiveRole, Unreadable
 from tfdriver.events import Event
+from tfdriver.iam.trust_state import LiveRole, Unreadable
 from tfdriver.interrupts import Interrupts
 from tfdriver.session import Options, Session, Tools, open_session
 from tfdriver.spec.model import Account

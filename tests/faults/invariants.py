@@ -13,7 +13,7 @@ from tests.faults import processes
 from tests.faults.contents import BAR, FOO, A, Contents, bystanders, ours
 from tests.faults.scene import Ended, Scene
 from tests.faults.trustlog import loosened
-from tfdriver import trust
+from tfdriver.iam import trust
 
 _IDS = {"aws_iam_role": "name", "aws_dynamodb_table": "name", "aws_iam_role_policy": "id"}
 

@@ -20,11 +20,11 @@ import pytest
 
 from tests.fakes.world import Stage, make_stage
 from tests.faults.dying import DIED
-from tfdriver import trust
 from tfdriver.commands.destroy import destroy
 from tfdriver.commands.init import init
 from tfdriver.commands.tighten import tighten
 from tfdriver.commands.up import up
+from tfdriver.iam import trust
 from tfdriver.lock import locked
 from tfdriver.patience import Patience
 

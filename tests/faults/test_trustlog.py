@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.faults.trustlog import BY_HAND, loosened
-from tfdriver.trust import Trust, document
+from tfdriver.iam.trust import Trust, document
 
 ROLE = "arn:aws:iam::111111111111:role/foo_bar"
 BAR = "arn:aws:iam::222222222222:role/bar"

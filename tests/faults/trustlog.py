@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from tfdriver import trust
-from tfdriver.trust import Trust
+from tfdriver.iam import trust
+from tfdriver.iam.trust import Trust
 
 BY_HAND = "by-hand"  # in the user agent of the test's own calls, which are not tfdriver's to answer for
 

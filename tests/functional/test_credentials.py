@@ -16,7 +16,7 @@ from tests.unit.builders import A, B
 from tfdriver import cli
 from tfdriver.aws import Aws
 from tfdriver.commands.status import see, status
-from tfdriver.decide import LiveRole
+from tfdriver.iam.trust_state import LiveRole
 
 GONE = {"aws_access_key_id": "AKIAGONE", "aws_secret_access_key": "gone"}
 

@@ -11,12 +11,13 @@ import pytest
 
 from tests.fakes.world import Stage
 from tests.unit.builders import DEEP
-from tfdriver import stamp, strays, trust
+from tfdriver import stamp, strays
 from tfdriver.commands.destroy import destroy
 from tfdriver.commands.render import render
 from tfdriver.commands.tighten import tighten
 from tfdriver.commands.up import up
 from tfdriver.errors import Exit, TfdriverError
+from tfdriver.iam import trust
 from tfdriver.strays import Stray
 
 FOO = "arn:aws:iam::111111111111:role/foo_bar"

@@ -10,13 +10,13 @@ import pytest
 
 from tests.fakes.world import Stage
 from tests.unit.report.cases import checks
-from tfdriver import trust
 from tfdriver.commands.report import Reported, report
 from tfdriver.commands.schema import schema
 from tfdriver.commands.status import see, status
 from tfdriver.commands.up import up
 from tfdriver.console import Output
 from tfdriver.errors import Exit, TfdriverError
+from tfdriver.iam import trust
 from tfdriver.session import Options, Tools
 from tfdriver.verify.model import Verdict
 

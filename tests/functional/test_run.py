@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.world import FakeAws, Stage, use_backend
-from tfdriver import trust
 from tfdriver.calls import AwsError
 from tfdriver.commands.destroy import destroy
 from tfdriver.commands.plan import plan
@@ -20,6 +19,7 @@ from tfdriver.commands.tighten import tighten
 from tfdriver.commands.up import up
 from tfdriver.commands.verify import verify
 from tfdriver.errors import Exit, HalfWayError, TfdriverError
+from tfdriver.iam import trust
 from tfdriver.interrupts import InterruptedRunError, obeyed
 
 BAR = "arn:aws:iam::222222222222:role/bar"

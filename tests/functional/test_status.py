@@ -8,12 +8,12 @@ import shutil
 import pytest
 
 from tests.fakes.world import Stage
-from tfdriver import trust
 from tfdriver.commands.status import Status, see, status
 from tfdriver.commands.tighten import tighten
 from tfdriver.commands.up import up
 from tfdriver.drift import Drift
 from tfdriver.errors import Exit, TfdriverError
+from tfdriver.iam import trust
 from tfdriver.pairs import PairState
 from tfdriver.session import Options, Tools
 

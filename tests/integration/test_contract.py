@@ -11,12 +11,13 @@ import pytest
 
 from tests.fakes.world import FakeAws, make_stage
 from tests.integration.conftest import make_world
-from tfdriver import decide, trust, values
+from tfdriver import values
 from tfdriver.aws import Aws, known_regions
-from tfdriver.decide import LiveRole
 from tfdriver.environment import terraform_environment
 from tfdriver.events import Event
 from tfdriver.failure import TerraformError
+from tfdriver.iam import trust, trust_state
+from tfdriver.iam.trust_state import LiveRole
 from tfdriver.interrupts import Interrupts
 from tfdriver.program import check_version, find_program
 from tfdriver.spec.compositions import Composition
@@ -78,7 +79,7 @@ def test_terraform_and_aws_keep_their_contract(parts: Parts):
     assert parts.aws.caller(a.account).account_id == a.account.id
     assert parts.aws.look(a.account, foo.name) is None
 
-    opening = decide.opening(decide.classify(foo, (bar,), None, {}), (bar,), frozenset(), NOW)
+    opening = trust_state.opening(trust_state.classify(foo, (bar,), None, {}), (bar,), frozenset(), NOW)
     parts.write(a, foo_bar=opening)
     parts.root(a).init()
     planned, shown = parts.root(a).preview()

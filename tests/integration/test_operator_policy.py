@@ -17,8 +17,8 @@ import pytest
 
 from tests.integration.conftest import World, make_world
 from tfdriver.commands.init import init
-from tfdriver.conditions import Context
-from tfdriver.evaluator import Permissions, Request, authorize
+from tfdriver.iam.conditions import Context
+from tfdriver.iam.evaluator import Permissions, Request, authorize
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("operators")]  # one story for all tests here
 

@@ -20,7 +20,7 @@ import pytest
 
 from tests.unit.builders import BAR, FOO
 from tests.unit.report.cases import T0, checks, report
-from tfdriver import trust
+from tfdriver.iam import trust
 from tfdriver.report import page as report_page
 from tfdriver.verify.model import Verdict
 

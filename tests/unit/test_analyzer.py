@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from tests.unit.builders import BAR, FOO, A, B, role, spec
-from tfdriver import decide, trust
 from tfdriver.analyzer import analyze
 from tfdriver.calls import AwsError
-from tfdriver.decide import LiveRole
 from tfdriver.errors import TfdriverError
-from tfdriver.lint import Severity
+from tfdriver.iam import trust, trust_state
+from tfdriver.iam.lint import Severity
+from tfdriver.iam.trust_state import LiveRole
 from tfdriver.observe import Observation
 from tfdriver.sandbox import analyzer as sandbox
 from tfdriver.sandbox.parse import Call, Protocol
@@ -64,7 +64,7 @@ def seen(live: trust.Trust | None, wanted=(BAR,), existing=()) -> tuple[Any, Obs
     foo = role("foo_bar", A, trusts=tuple(r.key for r in wanted))
     shown = LiveRole(foo.arn, "AROAFOO", trust.document(live), {}) if live else None
     ids = {r.arn: f"AROA{r.name.upper()}" for r in existing}
-    states = {"foo_bar": decide.classify(foo, wanted, shown, ids)}
+    states = {"foo_bar": trust_state.classify(foo, wanted, shown, ids)}
     trusted = {r.key: LiveRole(r.arn, ids[r.arn], {}, {}) if r in existing else None for r in wanted}
     return spec(foo, *wanted), Observation(states, trusted)
 

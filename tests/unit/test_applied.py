@@ -6,7 +6,7 @@ import os
 from datetime import UTC, datetime
 
 from tfdriver.applied import Applied, describe
-from tfdriver.decide import Unreadable
+from tfdriver.iam.trust_state import Unreadable
 from tfdriver.state import State
 
 LOCK = """provider "registry.terraform.io/hashicorp/null" {

@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.unit.builders import BAR, FOO
-from tfdriver import trust
-from tfdriver.decide import LiveRole, Unreadable, classify
 from tfdriver.explain import Sight, judge
+from tfdriver.iam import trust
+from tfdriver.iam.trust import Trust
+from tfdriver.iam.trust_state import LiveRole, Unreadable, classify
 from tfdriver.policies import NamedPolicy, RolePolicies
-from tfdriver.trust import Trust
 
 T0 = datetime(2026, 1, 2, tzinfo=UTC)
 OTHER = "arn:aws:iam::111111111111:role/other"

@@ -12,10 +12,10 @@ import pytest
 
 from tests.unit.builders import BAR, FOO, A, B, role, spec
 from tfdriver.calls import AwsError
-from tfdriver.decide import LiveRole
 from tfdriver.errors import TfdriverError
 from tfdriver.exposure import Looker
 from tfdriver.halves import Half
+from tfdriver.iam.trust_state import LiveRole
 from tfdriver.timeline import Exposure
 
 T0 = datetime(2026, 1, 2, 12, 0, 0, 500_000, tzinfo=UTC)

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from tests.unit.builders import BAR, FOO, A, B, role, spec
-from tfdriver import trust
-from tfdriver.decide import LiveRole, TrustState, Unreadable, classify
 from tfdriver.errors import TfdriverError
+from tfdriver.iam import trust
+from tfdriver.iam.trust import Trust
+from tfdriver.iam.trust_state import LiveRole, TrustState, Unreadable, classify
 from tfdriver.observe import Observation
 from tfdriver.ownership import (
     Owner,
@@ -24,7 +25,6 @@ from tfdriver.ownership import (
 )
 from tfdriver.spec.compositions import compositions, owner_tags
 from tfdriver.state import State
-from tfdriver.trust import Trust
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 TRUSTING, TRUSTED = compositions(spec(FOO, BAR))

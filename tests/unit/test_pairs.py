@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.unit.builders import BAR, FOO, A, B, role, spec
-from tfdriver import trust
-from tfdriver.decide import LiveRole, Unreadable, classify
+from tfdriver.iam import trust
+from tfdriver.iam.trust import Trust
+from tfdriver.iam.trust_state import LiveRole, Unreadable, classify
 from tfdriver.observe import Observation
 from tfdriver.pairs import PairState, pairs
 from tfdriver.spec.model import Spec
-from tfdriver.trust import Trust
 
 T0 = datetime(2026, 1, 2, tzinfo=UTC)
 LIVE_BAR = LiveRole(BAR.arn, "AROABAR", {}, {})

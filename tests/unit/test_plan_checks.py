@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.unit.builders import BAR, FOO, A
-from tfdriver import trust
 from tfdriver.errors import TfdriverError
+from tfdriver.iam import trust
 from tfdriver.plan_checks import refuse_other_names
 from tfdriver.spec.compositions import Composition, Side
 

@@ -6,8 +6,8 @@ import pytest
 
 from tests.fakes.world import FakeClock
 from tests.unit.builders import BAR, FOO
-from tfdriver.decide import LiveRole, Unreadable
 from tfdriver.errors import TfdriverError
+from tfdriver.iam.trust_state import LiveRole, Unreadable
 from tfdriver.settle import LIMIT, Waiter, wait_for_roles
 
 

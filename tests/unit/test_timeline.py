@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.unit.builders import BAR, FOO, A
-from tfdriver import trust
 from tfdriver.changes import Change, news
-from tfdriver.decide import LiveRole, TrustState, Unreadable, classify
 from tfdriver.events import parse_line
+from tfdriver.iam import trust
+from tfdriver.iam.trust_state import LiveRole, TrustState, Unreadable, classify
 from tfdriver.spec.compositions import Composition, Side
 from tfdriver.timeline import Timeline, exposures, read
 

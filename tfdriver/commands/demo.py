@@ -11,11 +11,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tfdriver import wording
 from tfdriver.calls import AwsError
 from tfdriver.commands.destroy import destroy
 from tfdriver.commands.init import init
 from tfdriver.errors import HalfWayError, TfdriverError
+from tfdriver.iam import wording
 from tfdriver.interrupts import InterruptedRunError
 from tfdriver.overview import Overview
 from tfdriver.session import Options, Session, Tools, open_session, read_spec

@@ -8,8 +8,8 @@ from dataclasses import replace
 from tfdriver import guests
 from tfdriver.commands.up import refuse_unread_states
 from tfdriver.creation import creator
-from tfdriver.decide import Kind, TrustState, Unreadable
 from tfdriver.errors import TfdriverError
+from tfdriver.iam.trust_state import Kind, TrustState, Unreadable
 from tfdriver.overview import Overview
 from tfdriver.ownership import Owner, has_tags, owners, refuse_unmanaged, where
 from tfdriver.preflight import refuse

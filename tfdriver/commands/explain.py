@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from tfdriver import policies
 from tfdriver.again import allowed_now
 from tfdriver.calls import Calls
-from tfdriver.decide import LiveRole, Unreadable
 from tfdriver.errors import TfdriverError
 from tfdriver.explain import ACTION, Sight, Verdict, judge
 from tfdriver.halves import SeenHalves, halves
+from tfdriver.iam.trust_state import LiveRole, Unreadable
 from tfdriver.observe import Observation, observe, side_by_side
 from tfdriver.policies import RolePolicies
 from tfdriver.refusal import Cause, Meaning, Refusal, meaning, parse

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tfdriver import decide, values
+from tfdriver import values
 from tfdriver.commands.up import refuse_to_start
-from tfdriver.decide import Kind, Phase
 from tfdriver.events import Outcome
+from tfdriver.iam import trust_state
+from tfdriver.iam.trust_state import Kind, Phase
 from tfdriver.overview import Overview
 from tfdriver.session import Session
 from tfdriver.spec.compositions import Composition, Side
@@ -85,8 +86,8 @@ def _exact_after_phase_1(session: Session, role: Role) -> bool:
     state, wanted = session.seen.states[role.key], session.spec.trusted_by(role)
     if state.kind is not Kind.ABSENT:
         return state.settled
-    opening = decide.opening(state, wanted, session.seen.existing(), session.driver.now())
-    return opening == decide.tightened(role, wanted)
+    opening = trust_state.opening(state, wanted, session.seen.existing(), session.driver.now())
+    return opening == trust_state.tightened(role, wanted)
 
 
 def _changes(outcome: Outcome) -> tuple[Change, ...]:

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from tfdriver.commands.up import check_plans, refuse_unread_states
 from tfdriver.creation import creator
-from tfdriver.decide import Kind, TrustState, Unreadable
 from tfdriver.errors import TfdriverError
 from tfdriver.failure import TerraformError
+from tfdriver.iam.policy_document import principals, statements
+from tfdriver.iam.trust_state import Kind, TrustState, Unreadable
 from tfdriver.overview import Overview
 from tfdriver.ownership import Owner, owners, refuse_unmanaged
-from tfdriver.policy_document import principals, statements
 from tfdriver.preflight import refuse, unwanted
 from tfdriver.result import RunResult, finished
 from tfdriver.revoke import in_force

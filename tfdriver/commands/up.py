@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from tfdriver.creation import creator
-from tfdriver.decide import Kind, Unreadable
 from tfdriver.errors import Exit, TfdriverError
+from tfdriver.iam.trust_state import Kind, Unreadable
 from tfdriver.interrupts import obeyed
 from tfdriver.overview import Overview
 from tfdriver.ownership import refuse_to_open_again, refuse_unmanaged

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
-from tfdriver.decide import Unreadable
 from tfdriver.errors import Exit
+from tfdriver.iam.trust_state import Unreadable
+from tfdriver.iam.wanted_policies import State
 from tfdriver.interrupts import InterruptedRunError
 from tfdriver.session import Session
 from tfdriver.settle import LIMIT
@@ -15,7 +16,6 @@ from tfdriver.telling import tell
 from tfdriver.terraform import Root
 from tfdriver.verify.model import CheckResult, Verdict, Verified
 from tfdriver.verify.polling import Waiting
-from tfdriver.verify.reference import State
 from tfdriver.verify.rendered import rendered
 from tfdriver.verify.run import Scene, run
 

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 from tfdriver import __version__, policies, timeline
 from tfdriver.calls import Calls
 from tfdriver.commands.status import Sight, Status
-from tfdriver.decide import LiveRole, Unreadable
 from tfdriver.errors import TfdriverError
 from tfdriver.graph.build import build
 from tfdriver.graph.svg import svg
+from tfdriver.iam.trust_state import LiveRole, Unreadable
 from tfdriver.observe import side_by_side
 from tfdriver.policies import NamedPolicy
 from tfdriver.report.mask import external_ids, masked

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar, cast
 
-from tfdriver.policy_document import strings
+from tfdriver.iam.policy_document import strings
 
 T = TypeVar("T")
 

@@ -12,11 +12,11 @@ from markupsafe import Markup, escape
 from tfdriver.commands.status import Status
 from tfdriver.exposure import Uses
 from tfdriver.graph.build import duration
+from tfdriver.iam.wording import moment
 from tfdriver.pairs import PairState
 from tfdriver.render import page
 from tfdriver.report.model import Report
 from tfdriver.verify.model import Verdict
-from tfdriver.wording import moment
 
 _LONG = 120  # seconds, from which on tenths do not matter
 _WORD = 20  # characters that fit into any column

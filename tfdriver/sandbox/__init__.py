@@ -7,7 +7,7 @@ of a call:
 2. `parse`      `Request` -> `Call`: service, operation, parameters, access key.
 3. `callers`    the access key -> `Caller`: an IAM user or a role session (`sessions`), and its policies.
 4. `faults`     what a test wants to go wrong with this call, before or after it is done.
-5. `needs`      `Call` -> the IAM actions on the resources that it takes; `tfdriver.evaluator` decides each.
+5. `needs`      `Call` -> the IAM actions on the resources that it takes; `tfdriver.iam.evaluator` decides each.
 6. `layer`      hands the call on: AssumeRole and GetCallerIdentity to `sts`, trust policies to `trusts`, code to
                 `functions`, everything else to moto. `backend` is the one door to moto.
 7. `answers`    results and refusals in the shape of the call's protocol.

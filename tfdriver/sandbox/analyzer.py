@@ -13,8 +13,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tfdriver.conditions import like
-from tfdriver.policy_document import Document, statements
+from tfdriver.iam.conditions import like
+from tfdriver.iam.policy_document import Document, statements
 from tfdriver.sandbox.answers import AwsError, json_result
 from tfdriver.sandbox.messages import Response
 from tfdriver.sandbox.parse import Call

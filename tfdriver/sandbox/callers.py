@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from tfdriver.conditions import Context
-from tfdriver.evaluator import Permissions, Principal
+from tfdriver.iam.conditions import Context
+from tfdriver.iam.evaluator import Permissions, Principal
 from tfdriver.sandbox.answers import AwsError
 from tfdriver.sandbox.parse import Call
 from tfdriver.sandbox.resources import Role

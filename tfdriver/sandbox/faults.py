@@ -13,8 +13,8 @@ from typing import Any
 
 import yaml
 
-from tfdriver.conditions import like
 from tfdriver.errors import TfdriverError
+from tfdriver.iam.conditions import like
 from tfdriver.sandbox.answers import AwsError
 
 # What `tfdriver sandbox -h` says of the file.

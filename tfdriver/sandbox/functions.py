@@ -21,7 +21,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfdriver.evaluator import Request, authorize
+from tfdriver.iam.evaluator import Request, authorize
 from tfdriver.sandbox import lambda_bootstrap
 from tfdriver.sandbox.answers import AwsError
 from tfdriver.sandbox.callers import Caller, context, session_caller, times

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tfdriver.policy_document import Document
+from tfdriver.iam.policy_document import Document
 
 Translate = Callable[[str], str | None]
 

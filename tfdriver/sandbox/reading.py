@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from tfdriver.evaluator import Permissions
-from tfdriver.policy_document import Document
+from tfdriver.iam.evaluator import Permissions
+from tfdriver.iam.policy_document import Document
 from tfdriver.sandbox.resources import Function, Role, User
 from tfdriver.spec.model import Account
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tfdriver.evaluator import Permissions
-from tfdriver.policy_document import Document
+from tfdriver.iam.evaluator import Permissions
+from tfdriver.iam.policy_document import Document
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from tfdriver.conditions import Context
-from tfdriver.evaluator import Effect, Principal, Request, find_trust
+from tfdriver.iam.conditions import Context
+from tfdriver.iam.evaluator import Effect, Principal, Request, find_trust
 from tfdriver.sandbox.answers import AwsError
 from tfdriver.sandbox.callers import times
 from tfdriver.sandbox.functions import Functions

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tfdriver.conditions import Context
-from tfdriver.evaluator import Decision, Permissions, Principal, Request, assume_role
+from tfdriver.iam.conditions import Context
+from tfdriver.iam.evaluator import Decision, Permissions, Principal, Request, assume_role
 from tfdriver.sandbox.answers import AwsError, sts_result
 from tfdriver.sandbox.callers import Caller, context
 from tfdriver.sandbox.messages import Response

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from tfdriver.policy_document import account_of
+from tfdriver.iam.policy_document import account_of
 from tfdriver.sandbox.answers import AwsError, json_result
 from tfdriver.sandbox.calllog import Entry
 from tfdriver.sandbox.messages import Response

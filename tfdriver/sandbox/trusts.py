@@ -8,13 +8,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
-from tfdriver.policy_document import Document, statements
+from tfdriver.iam.policy_document import Document, statements
+from tfdriver.iam.trust import MAX_CHARACTERS
 from tfdriver.sandbox.answers import AwsError
 from tfdriver.sandbox.messages import Request, Response
 from tfdriver.sandbox.parse import Call
 from tfdriver.sandbox.principals import InvalidPrincipalError, shown, stored
 from tfdriver.sandbox.resources import Role
-from tfdriver.trust import MAX_CHARACTERS
 
 if TYPE_CHECKING:
     from tfdriver.sandbox.backend import Backend

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tfdriver.evaluator import Decision, Effect, Request, authorize, find_trust
-from tfdriver.policy_document import account_of
+from tfdriver.iam.evaluator import Decision, Effect, Request, authorize, find_trust
+from tfdriver.iam.policy_document import account_of
 from tfdriver.sandbox import analyzer, sts, trail
 from tfdriver.sandbox import functions as lambdas
 from tfdriver.sandbox.answers import AwsError, refusal

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tfdriver.phase_trusts import lengths
+from tfdriver.iam.phase_trusts import lengths
+from tfdriver.iam.trust import MAX_CHARACTERS
 from tfdriver.spec.compositions import compositions
 from tfdriver.spec.model import Role, Spec
 from tfdriver.spec.problems import Problems
-from tfdriver.trust import MAX_CHARACTERS
 
 
 def check_sequels(spec: Spec, problems: Problems) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from tfdriver.calls import Calls
+from tfdriver.iam.policy_document import parse
+from tfdriver.iam.wanted_policies import Policies
 from tfdriver.policies import attached, inline, managed
-from tfdriver.policy_document import parse
 from tfdriver.spec.model import Role
-from tfdriver.verify.reference import Policies
 
 
 def live_policies(aws: Calls, role: Role, known: Iterable[str]) -> Policies:

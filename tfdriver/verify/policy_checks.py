@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from tfdriver import trust, wording
-from tfdriver.decide import Kind as TrustKind
-from tfdriver.decide import TrustState
+from tfdriver.iam import documents, trust, wording
+from tfdriver.iam.trust_state import Kind as TrustKind
+from tfdriver.iam.trust_state import TrustState
+from tfdriver.iam.wanted_policies import Policies
 from tfdriver.spec.model import Role
-from tfdriver.verify import documents
 from tfdriver.verify.model import CheckResult, Evidence, Pair, Verdict
-from tfdriver.verify.reference import Policies
 
 
 def trust_check(state: TrustState, wanted: tuple[Role, ...], now: datetime) -> CheckResult:

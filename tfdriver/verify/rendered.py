@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tfdriver.errors import TfdriverError
+from tfdriver.iam import wanted_policies
+from tfdriver.iam.wanted_policies import State
 from tfdriver.interrupts import InterruptedRunError
 from tfdriver.observe import side_by_side
 from tfdriver.spec.compositions import Composition
 from tfdriver.terraform import Root
-from tfdriver.verify import reference
-from tfdriver.verify.reference import State
 
 # Does a piece of work, given the composition's name and the action, and tells people meanwhile.
 Tell = Callable[[str, str, Callable[[], Any]], Any]
@@ -49,7 +49,7 @@ def _init(composition: Composition, root: Root, tell: Tell) -> str:
 
 def _plan(composition: Composition, root: Root, tell: Tell) -> State | str:
     try:
-        return reference.as_state(tell(composition.name, "plan", root.rendered))
+        return wanted_policies.as_state(tell(composition.name, "plan", root.rendered))
     except InterruptedRunError:
         raise
     except TfdriverError as error:

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from tfdriver.calls import AwsError, Calls
-from tfdriver.decide import Kind as TrustKind
+from tfdriver.iam import wanted_policies
+from tfdriver.iam.trust_state import Kind as TrustKind
+from tfdriver.iam.wanted_policies import State
 from tfdriver.observe import Observation, side_by_side
 from tfdriver.spec.model import Role, Spec
-from tfdriver.verify import judge, probes, reference
+from tfdriver.verify import judge, probes
 from tfdriver.verify.allowed import Writing, write_check
 from tfdriver.verify.function import Function
 from tfdriver.verify.intruder import Intruder
@@ -21,7 +23,6 @@ from tfdriver.verify.plan import IN_A_ROW, Check, function_round, intruder_round
 from tfdriver.verify.policy_checks import permissions_check, trust_check
 from tfdriver.verify.polling import Look, Waiting, poll
 from tfdriver.verify.probes import FunctionProbe, NoProbe, TableProbe
-from tfdriver.verify.reference import State
 
 Make = Callable[[Sequence[Check]], Mapping[str, Outcome]]
 Job = Callable[[], list[CheckResult]]
@@ -87,7 +88,7 @@ def _permissions(scene: Scene, role: Role, pair: Pair, *, trusting: bool) -> Che
         reason = f"there is no role {role.name}"
         return _without(pair, "permissions", f"the permissions of {role.name}", Verdict.FAILED, reason)
     state = scene.wanted.get(role.key, scene.states[role.key])
-    wanted = None if isinstance(state, str) else reference.wanted_policies(state, role.name)
+    wanted = None if isinstance(state, str) else wanted_policies.wanted_policies(state, role.name)
     if wanted is None:
         reason = state if isinstance(state, str) else "Terraform knows of no such role here: it was not applied"
         return _without(pair, "permissions", f"the permissions of {role.name}", Verdict.INCONCLUSIVE, reason)
@@ -135,7 +136,7 @@ def _probe(scene: Scene, role: Role) -> TableProbe | FunctionProbe | NoProbe:
     state = scene.states[role.key]
     if isinstance(state, str):
         return NoProbe(reason=state)
-    found = reference.outputs(state, "probes")
+    found = wanted_policies.outputs(state, "probes")
     if not isinstance(found, Mapping) or role.key not in found:
         return NoProbe(reason=f"Terraform's state has no probe of {role.name}: it was not applied here")
     return probes.parse(found[role.key], role.module)

@@ -14,9 +14,10 @@ import pytest
 
 from tests.functional.sandbox.world import admin
 from tests.unit.builders import BAR, FOO, A, B, spec
-from tfdriver import assets, trust
+from tfdriver import assets
 from tfdriver.aws import Aws
 from tfdriver.clock import Clock
+from tfdriver.iam import trust
 from tfdriver.observe import observe
 from tfdriver.package import zip_folder
 from tfdriver.sandbox.run import Sandbox, start

@@ -23,7 +23,7 @@ from tests.functional.verify.scene import (
     verdicts,
 )
 from tests.unit.builders import BAR, FOO, B
-from tfdriver import trust
+from tfdriver.iam import trust
 from tfdriver.verify.model import Verdict
 from tfdriver.verify.probes import FunctionProbe
 

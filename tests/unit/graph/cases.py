@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from tests.unit.builders import BAR, FOO, A, B, role, spec
-from tfdriver import decide, trust
-from tfdriver.decide import LiveRole, Unreadable
+from tfdriver.iam import trust, trust_state
+from tfdriver.iam.trust import Trust
+from tfdriver.iam.trust_state import LiveRole, Unreadable
 from tfdriver.observe import Observation
 from tfdriver.spec.model import Account, Role, Spec
-from tfdriver.trust import Trust
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 DEAD = "AROADEADDEADDEADDEAD"
@@ -46,10 +46,10 @@ def role_id(of: Role) -> str:
     return f"AROA{of.key.upper()}"
 
 
-def _state(of: Spec, trusting: Role, policy: Trust | Unreadable | None) -> decide.TrustState:
+def _state(of: Spec, trusting: Role, policy: Trust | Unreadable | None) -> trust_state.TrustState:
     wanted = of.trusted_by(trusting)
     seen = LiveRole(trusting.arn, "AROAX", trust.document(policy), {}) if isinstance(policy, Trust) else policy
-    return decide.classify(trusting, wanted, seen, {r.arn: role_id(r) for r in wanted})
+    return trust_state.classify(trusting, wanted, seen, {r.arn: role_id(r) for r in wanted})
 
 
 _R = ALL.roles

@@ -8,10 +8,10 @@ import pytest
 
 from tests.unit.builders import BAR, FOO, B, role, spec
 from tests.unit.graph.cases import ALL, EXAMPLE, NOW, SEEN, observation
-from tfdriver import trust
 from tfdriver.graph.build import build, duration, phases
 from tfdriver.graph.model import MEANING, Edge, EdgeState, printable
 from tfdriver.graph.style import STYLES
+from tfdriver.iam import trust
 
 
 def states(graph):

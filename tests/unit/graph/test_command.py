@@ -10,8 +10,8 @@ from tests.unit.graph.cases import ALL, EXAMPLE, NOW, SEEN
 from tfdriver.calls import Caller
 from tfdriver.commands.graph import Drawn, Format, draw, graph, write
 from tfdriver.commands.init import init
-from tfdriver.decide import LiveRole, Unreadable
 from tfdriver.errors import TfdriverError
+from tfdriver.iam.trust_state import LiveRole, Unreadable
 from tfdriver.spec.model import Account
 
 

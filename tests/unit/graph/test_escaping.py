@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from tests.unit.builders import A, B, role, spec
 from tests.unit.graph.cases import NOW, observation
-from tfdriver import trust
-from tfdriver.decide import Unreadable
 from tfdriver.graph.build import build, phases
 from tfdriver.graph.dot import dot
 from tfdriver.graph.mermaid import mermaid
 from tfdriver.graph.model import printable
 from tfdriver.graph.svg import svg
 from tfdriver.graph.tree import tree
+from tfdriver.iam import trust
+from tfdriver.iam.trust_state import Unreadable
 
 ANY = st.text(st.characters(exclude_categories=()), min_size=1, max_size=30)
 HOSTILE = '"]}; end %% <b>&amp;#34;</b> \\n\\" ${x} `*_~|-->\x1b[0m\u202e\ud800]]>'

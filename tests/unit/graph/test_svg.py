@@ -9,10 +9,10 @@ import pytest
 
 from tests.unit.builders import BAR, FOO, A, B, role, spec
 from tests.unit.graph.cases import EXAMPLE, NOW, observation
-from tfdriver import trust
 from tfdriver.graph.build import build, phases
 from tfdriver.graph.model import MEANING, EdgeState
 from tfdriver.graph.svg import abreast, svg
+from tfdriver.iam import trust
 
 
 @pytest.mark.parametrize(

@@ -6,16 +6,16 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from tests.unit.builders import BAR, FOO, spec
-from tfdriver import trust
 from tfdriver.changes import Change
 from tfdriver.commands.status import CompositionStatus, Status
-from tfdriver.decide import LiveRole, classify
 from tfdriver.drift import Drift
 from tfdriver.errors import Exit
 from tfdriver.exposure import Use, Uses
 from tfdriver.graph.build import build
 from tfdriver.graph.svg import svg
 from tfdriver.halves import Half
+from tfdriver.iam import trust
+from tfdriver.iam.trust_state import LiveRole, classify
 from tfdriver.observe import Observation
 from tfdriver.pairs import pairs
 from tfdriver.report.model import Document, Report, RoleDocuments

@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.builders import BAR
 from tests.unit.report.cases import checks
-from tfdriver import trust
+from tfdriver.iam import trust
 from tfdriver.report.mask import MASK, external_ids, masked
 from tfdriver.report.model import Document
 from tfdriver.verify.model import Verdict

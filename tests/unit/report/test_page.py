@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.unit.builders import BAR, FOO
 from tests.unit.report.cases import NASTY, T0, checks, report
-from tfdriver import trust
+from tfdriver.iam import trust
 from tfdriver.report.page import breakable, html, is_policy, span, summary
 from tfdriver.verify.model import Evidence, Verdict
 

@@ -8,12 +8,11 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.unit.builders import BAR, FOO
-from tfdriver import trust
-from tfdriver.decide import LiveRole, Unreadable, classify
-from tfdriver.verify import reference
+from tfdriver.iam import trust, wanted_policies
+from tfdriver.iam.trust_state import LiveRole, Unreadable, classify
+from tfdriver.iam.wanted_policies import Policies
 from tfdriver.verify.model import Pair, Verdict
 from tfdriver.verify.policy_checks import permissions_check, trust_check
-from tfdriver.verify.reference import Policies
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 POLICY = "arn:aws:iam::111111111111:policy/foo_bar_permissions"
@@ -48,9 +47,9 @@ WANTED = Policies(TRUST, "", {POLICY: PUT}, {"extra": PUT})
 
 
 def test_the_state_says_which_policies_a_role_is_to_have():
-    assert reference.wanted_policies(state(), "foo_bar") == WANTED
-    assert reference.wanted_policies(state(), "nobody") is None
-    assert reference.wanted_policies({}, "foo_bar") is None
+    assert wanted_policies.wanted_policies(state(), "foo_bar") == WANTED
+    assert wanted_policies.wanted_policies(state(), "nobody") is None
+    assert wanted_policies.wanted_policies({}, "foo_bar") is None
 
 
 def planned(**values):
@@ -70,8 +69,8 @@ def test_a_plan_says_it_too_in_modules_within_modules():
         "child_modules": [inner],
     }
     shown = {"planned_values": {"root_module": {"child_modules": [middle]}}, "prior_state": {"ignored": True}}
-    assert reference.wanted_policies(reference.as_state(shown), "foo_bar") == WANTED
-    assert reference.wanted_policies(reference.as_state({}), "foo_bar") is None
+    assert wanted_policies.wanted_policies(wanted_policies.as_state(shown), "foo_bar") == WANTED
+    assert wanted_policies.wanted_policies(wanted_policies.as_state({}), "foo_bar") is None
 
 
 def of_plan(policy, attachment):
@@ -80,8 +79,8 @@ def of_plan(policy, attachment):
         aws_iam_policy=policy,
         aws_iam_role_policy_attachment=attachment,
     )
-    found = reference.wanted_policies(
-        reference.as_state({"planned_values": {"root_module": {"resources": resources}}}), "foo_bar"
+    found = wanted_policies.wanted_policies(
+        wanted_policies.as_state({"planned_values": {"root_module": {"resources": resources}}}), "foo_bar"
     )
     assert found is not None
     return found
@@ -102,8 +101,8 @@ def test_a_policy_of_which_the_plan_cannot_tell_the_text_is_inconclusive():
 
 
 def test_outputs_come_from_the_state():
-    assert reference.outputs(state(), "probes") == {"foo_bar": None}
-    assert reference.outputs({}, "probes") is None
+    assert wanted_policies.outputs(state(), "probes") == {"foo_bar": None}
+    assert wanted_policies.outputs({}, "probes") is None
 
 
 def checked(live: Policies, wanted: Policies = WANTED, trusting: bool = False):
@@ -143,7 +142,7 @@ def test_the_trust_of_a_trusting_role_has_a_check_of_its_own():
 
 
 def test_what_only_the_role_itself_knows_of_is_inconclusive():
-    wanted = reference.wanted_policies(state(managed_policy_arns=[POLICY, ADMIN]), "foo_bar")
+    wanted = wanted_policies.wanted_policies(state(managed_policy_arns=[POLICY, ADMIN]), "foo_bar")
     live = Policies(TRUST, "", {POLICY: PUT, ADMIN: None}, {"extra": PUT})
     assert wanted is not None
     assert checked(live, wanted).verdict is Verdict.INCONCLUSIVE

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tfdriver.policy_document import Document, moment, parse, principals, statements
+from tfdriver.iam.policy_document import Document, moment, parse, principals, statements
 from tfdriver.spec.model import Role
 
 # The default quota of a role trust policy, white space not counted (IAM user guide, reference_iam-quotas).

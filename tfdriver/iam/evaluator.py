@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any
 
-from tfdriver.conditions import Context, holds, like
-from tfdriver.policy_document import Document, account_of, statements, strings
+from tfdriver.iam.conditions import Context, holds, like
+from tfdriver.iam.policy_document import Document, account_of, statements, strings
 
 
 class Effect(StrEnum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tfdriver.verify.documents import difference, same
+from tfdriver.iam.documents import difference, same
 
 
 def document(*statements, version="2012-10-17"):

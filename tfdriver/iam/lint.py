@@ -16,10 +16,10 @@ from enum import StrEnum
 from typing import Any
 
 from tfdriver.errors import TfdriverError
-from tfdriver.phase_trusts import lengths, policies
-from tfdriver.policy_document import Document, account_of, principals, statements, strings
+from tfdriver.iam.phase_trusts import lengths, policies
+from tfdriver.iam.policy_document import Document, account_of, principals, statements, strings
+from tfdriver.iam.trust import MAX_CHARACTERS
 from tfdriver.spec.model import Role, Spec
-from tfdriver.trust import MAX_CHARACTERS
 
 NEARLY_FULL = 0.8  # of a trust policy's characters
 

@@ -13,10 +13,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from tfdriver import trust
-from tfdriver.policy_document import Document
+from tfdriver.iam import trust
+from tfdriver.iam.policy_document import Document
+from tfdriver.iam.trust import Trust
 from tfdriver.spec.model import Role
-from tfdriver.trust import Trust
 
 _SHOWN = 300  # characters of a foreign policy that a message shows
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tfdriver.policy_document import Document, parse, statements
+from tfdriver.iam.policy_document import Document, parse, statements
 from tfdriver.spec.hcl_blocks import Body
 from tfdriver.spec.hcl_tokens import Token, TokenKind
 

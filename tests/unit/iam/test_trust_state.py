@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.builders import BAR, FOO, B, role
-from tfdriver import decide, trust
-from tfdriver.decide import Kind, LiveRole, Unreadable
+from tfdriver.iam import trust, trust_state
+from tfdriver.iam.trust_state import Kind, LiveRole, Unreadable
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 BAZ = role("baz", B)
@@ -25,7 +25,7 @@ def live(policy):
 
 def seen(policy, *, role_=FOO, wanted=(BAR,), ids=None):
     found = live(trust.document(policy)) if isinstance(policy, trust.Trust) else policy
-    return decide.classify(role_, wanted, found, {BAR.arn: ID} if ids is None else ids)
+    return trust_state.classify(role_, wanted, found, {BAR.arn: ID} if ids is None else ids)
 
 
 BROAD = trust.broad(FOO, [BAR], NOW)
@@ -100,13 +100,13 @@ def test_a_policy_that_nobody_here_wrote_may_be_open(statements, is_open):
 
 def test_a_new_role_starts_broad_only_if_nobody_it_trusts_exists():
     absent = seen(None)
-    assert trust.read(decide.opening(absent, [BAR], frozenset(), NOW)) == BROAD
-    assert trust.read(decide.opening(absent, [BAR], frozenset({BAR.arn}), NOW)) == EXACT
-    assert trust.read(decide.opening(absent, [BAR, BAZ], frozenset({BAZ.arn}), NOW)) == trust.exact([BAZ])
+    assert trust.read(trust_state.opening(absent, [BAR], frozenset(), NOW)) == BROAD
+    assert trust.read(trust_state.opening(absent, [BAR], frozenset({BAR.arn}), NOW)) == EXACT
+    assert trust.read(trust_state.opening(absent, [BAR, BAZ], frozenset({BAZ.arn}), NOW)) == trust.exact([BAZ])
 
 
 def test_tightened_is_exactly_the_spec():
-    assert trust.read(decide.tightened(FOO, [BAR, BAZ])) == trust.exact([BAR, BAZ])
+    assert trust.read(trust_state.tightened(FOO, [BAR, BAZ])) == trust.exact([BAR, BAZ])
 
 
 def lets_in(found: trust.Trust, caller: str, now: datetime) -> bool:
@@ -132,8 +132,8 @@ def test_never_loosen_a_role_that_exists(now_trusted, wanted, existing, seconds)
     now = NOW + timedelta(seconds=seconds)
     state = seen(now_trusted, wanted=wanted)
     assert state.live is not None
-    assert decide.opening(state, wanted, frozenset(existing), now) == state.live.trust_policy
-    after = trust.read(decide.tightened(FOO, wanted))
+    assert trust_state.opening(state, wanted, frozenset(existing), now) == state.live.trust_policy
+    after = trust.read(trust_state.tightened(FOO, wanted))
     assert after is not None
     assert {c for c in callers if lets_in(after, c, now)} == {r.arn for r in wanted}
     assert not after.broad
@@ -141,8 +141,8 @@ def test_never_loosen_a_role_that_exists(now_trusted, wanted, existing, seconds)
 
 @given(wanted_roles, st.sets(st.sampled_from([BAR.arn, BAZ.arn])), st.booleans())
 def test_a_new_role_lets_in_only_roles_of_the_spec_while_guarded(wanted, existing, guard):
-    state = decide.classify(replace(FOO, guard=guard), wanted, None, {})
-    first = trust.read(decide.opening(state, wanted, frozenset(existing), NOW))
+    state = trust_state.classify(replace(FOO, guard=guard), wanted, None, {})
+    first = trust.read(trust_state.opening(state, wanted, frozenset(existing), NOW))
     assert first is not None
     let_in = {c for c in callers if lets_in(first, c, NOW)}
     if guard or existing & {r.arn for r in wanted}:

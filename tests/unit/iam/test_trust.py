@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.builders import BAR, FOO, A, B, role
-from tfdriver import trust
-from tfdriver.trust import Trust
+from tfdriver.iam import trust
+from tfdriver.iam.trust import Trust
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
 ROOT = "arn:aws:iam::222222222222:root"

@@ -6,10 +6,10 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from tfdriver import trust
-from tfdriver.policy_document import Document
+from tfdriver.iam import trust
+from tfdriver.iam.policy_document import Document
+from tfdriver.iam.trust import MAX_CHARACTERS
 from tfdriver.spec.model import Role
-from tfdriver.trust import MAX_CHARACTERS
 
 _ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)  # every deadline takes as many characters
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tfdriver.policy_document import Document, parse
+from tfdriver.iam.policy_document import Document, parse
 
 State = Mapping[str, Any]
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tfdriver.conditions import Context, holds, like
+from tfdriver.iam.conditions import Context, holds, like
 
 CONTEXT = Context(
     {

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tfdriver.policy_document import account_of, moment, parse, statements, strings
+from tfdriver.iam.policy_document import account_of, moment, parse, statements, strings
 
 ALLOW, DENY = {"Effect": "Allow"}, {"Effect": "Deny"}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from tfdriver.decide import Kind, TrustState
-from tfdriver.trust import Trust
+from tfdriver.iam.trust import Trust
+from tfdriver.iam.trust_state import Kind, TrustState
 
 
 def short(arn: str) -> str:

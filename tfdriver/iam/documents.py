@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tfdriver.policy_document import Document, statements
+from tfdriver.iam.policy_document import Document, statements
 
 Statement = tuple[tuple[str, Any], ...]
 

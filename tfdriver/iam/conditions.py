@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from tfdriver.policy_document import moment
+from tfdriver.iam.policy_document import moment
 
 # Condition key in lower case -> its value, or its values where AWS gives several.
 Facts = Mapping[str, str | tuple[str, ...]]

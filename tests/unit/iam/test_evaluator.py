@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfdriver.conditions import Context
-from tfdriver.evaluator import Permissions, Principal, Request, assume_role, authorize, find_trust
+from tfdriver.iam.conditions import Context
+from tfdriver.iam.evaluator import Permissions, Principal, Request, assume_role, authorize, find_trust
 
 A, B = "111111111111", "222222222222"
 FOO = f"arn:aws:iam::{A}:role/foo_bar"

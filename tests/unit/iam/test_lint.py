@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.builders import BAR, FOO, A, B, role, spec
-from tfdriver import decide, trust
-from tfdriver.decide import Kind, TrustState
 from tfdriver.errors import TfdriverError
-from tfdriver.lint import Finding, Severity, lint_permissions, lint_spec, lint_trust, refuse_errors, warnings
-from tfdriver.lint_module import lint_module, lint_modules, lint_project
+from tfdriver.iam import trust, trust_state
+from tfdriver.iam.lint import Finding, Severity, lint_permissions, lint_spec, lint_trust, refuse_errors, warnings
+from tfdriver.iam.lint_modules import lint_module, lint_modules, lint_project
+from tfdriver.iam.trust_state import Kind, TrustState
 from tfdriver.session import _tell
 from tfdriver.spec.model import Account
 from tfdriver.spec.sequels import check_sequels
@@ -25,7 +25,7 @@ from tfdriver.spec.sequels import check_sequels
 ERROR, WARNING = Severity.ERROR, Severity.WARNING
 C = Account("account_c", "333333333333", "account_c", "us-west-2", "aws")
 OURS = {A.id, B.id}
-MODULES = Path(__file__).parents[2] / "modules"
+MODULES = Path(__file__).parents[3] / "modules"
 
 
 def allow(**elements):
@@ -123,10 +123,10 @@ def many(count, **fields):
 def lengths(of):
     (trusting_role,) = of.trusting
     wanted = of.trusted_by(trusting_role)
-    first = decide.opening(
+    first = trust_state.opening(
         TrustState(trusting_role, Kind.ABSENT), wanted, frozenset(), datetime(2026, 1, 2, tzinfo=UTC)
     )
-    return [trust.length(first), trust.length(decide.tightened(trusting_role, wanted))]
+    return [trust.length(first), trust.length(trust_state.tightened(trusting_role, wanted))]
 
 
 class Noted:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from tfdriver.lint import Finding, Severity, lint_permissions, lint_spec, lint_trust
-from tfdriver.module_policies import Locals, block_statements, encoded_statements, strings
-from tfdriver.policy_document import Document
+from tfdriver.iam.lint import Finding, Severity, lint_permissions, lint_spec, lint_trust
+from tfdriver.iam.module_policies import Locals, block_statements, encoded_statements, strings
+from tfdriver.iam.policy_document import Document
 from tfdriver.spec.hcl_blocks import Block, Body
 from tfdriver.spec.hcl_tokens import Token
 from tfdriver.spec.model import Spec
