@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from tfdriver import survey
-from tfdriver.calls import Calls
+from tfdriver.aws.calls import Calls
 from tfdriver.failure import TerraformError
 from tfdriver.spec.compositions import Composition
 from tfdriver.strays import Stray, clashes

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tfdriver.aws.role_policies import RolePolicies
 from tfdriver.explain import Verdict
-from tfdriver.policies import RolePolicies
 from tfdriver.refusal import Cause, Meaning, Refusal
 
 _TRY = "try again, for changes of IAM take up to a minute to spread"

@@ -13,13 +13,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from tfdriver.calls import AwsError, Calls
+from tfdriver.aws.calls import AwsError, Calls
+from tfdriver.aws.observe import Observation, side_by_side
 from tfdriver.errors import TfdriverError
 from tfdriver.iam import trust, trust_state
 from tfdriver.iam.lint import Finding, Severity
 from tfdriver.iam.policy_document import Document
 from tfdriver.iam.trust_state import Kind, TrustState
-from tfdriver.observe import Observation, side_by_side
 from tfdriver.spec.model import Role, Spec
 
 _SERVICE = "accessanalyzer"

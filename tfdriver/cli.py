@@ -16,8 +16,9 @@ from typing import Any
 import click
 
 from tfdriver import __version__
-from tfdriver.aws import Aws, known_regions
-from tfdriver.calls import Calls
+from tfdriver.aws.account_access import Half
+from tfdriver.aws.calls import Calls
+from tfdriver.aws.client import Aws, known_regions
 from tfdriver.clean import clean
 from tfdriver.clock import Clock
 from tfdriver.commands import demo as demo_command
@@ -39,7 +40,6 @@ from tfdriver.console import Output
 from tfdriver.drift import looking
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.exposure import Looker
-from tfdriver.halves import Half
 from tfdriver.interrupts import Interrupts, stopped_by
 from tfdriver.operator_policy.statements import Purpose
 from tfdriver.overview import Overview

@@ -11,7 +11,9 @@ from typing import Any, Protocol
 
 from tfdriver import plan_checks, recover, revoke, values
 from tfdriver.adopt import Adopter
-from tfdriver.calls import Calls
+from tfdriver.aws.calls import Calls
+from tfdriver.aws.observe import Looks, Observation, observe, side_by_side
+from tfdriver.aws.settle import Waiter, wait_for_roles, wait_until_settled
 from tfdriver.clock import Clock
 from tfdriver.errors import TfdriverError
 from tfdriver.events import Changes, Event, Outcome
@@ -19,7 +21,6 @@ from tfdriver.failure import TerraformError, together
 from tfdriver.iam import trust
 from tfdriver.iam.trust_state import Kind, Phase
 from tfdriver.mirror import shares_cache
-from tfdriver.observe import Looks, Observation, observe, side_by_side
 from tfdriver.ownership import (
     Owner,
     States,
@@ -32,7 +33,6 @@ from tfdriver.ownership import (
 )
 from tfdriver.preflight import Identifies, check_identities, refuse, refuse_unread, unwanted
 from tfdriver.revoke import Revocation
-from tfdriver.settle import Waiter, wait_for_roles, wait_until_settled
 from tfdriver.spec.compositions import Composition, Side
 from tfdriver.spec.model import Account, Role, Spec
 from tfdriver.strays import clashes

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from tfdriver.aws.role_policies import NamedPolicy, RolePolicies
 from tfdriver.iam import wording
 from tfdriver.iam.conditions import Context, like
 from tfdriver.iam.evaluator import Effect, Principal, Request, find, find_trust
 from tfdriver.iam.policy_document import Document, statements, strings
 from tfdriver.iam.trust_state import Kind, LiveRole, TrustState, Unreadable
-from tfdriver.policies import NamedPolicy, RolePolicies
 from tfdriver.spec.model import Role
 
 ACTION = "sts:AssumeRole"

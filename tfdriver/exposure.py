@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tfdriver.calls import AwsError, Calls
+from tfdriver.aws.account_access import Half
+from tfdriver.aws.calls import AwsError, Calls
+from tfdriver.aws.observe import side_by_side
 from tfdriver.errors import TfdriverError
-from tfdriver.halves import Half
 from tfdriver.iam.trust_state import LiveRole, Unreadable
 from tfdriver.iam.wording import moment
-from tfdriver.observe import side_by_side
 from tfdriver.spec.model import Role, Spec
 from tfdriver.timeline import Exposure
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tfdriver import policies
-from tfdriver.calls import AwsError, Calls
+from tfdriver.aws import role_policies
+from tfdriver.aws.calls import AwsError, Calls
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.wanted_policies import wanted_policies
 from tfdriver.spec.compositions import Composition
@@ -40,7 +40,7 @@ def _guests(role: Role, state: State, aws: Calls, *, imported: bool) -> Iterator
         return
 
     def ask(iam: Any) -> list[str]:
-        return [*policies.attached(iam, role.name), *policies.inline_names(iam, role.name)]
+        return [*role_policies.attached(iam, role.name), *role_policies.inline_names(iam, role.name)]
 
     try:
         there = aws.call(role.account, "iam", ask)

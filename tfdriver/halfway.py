@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 
+from tfdriver.aws.observe import Observation
 from tfdriver.driver import Driver
 from tfdriver.errors import HalfWayError, TfdriverError
 from tfdriver.iam import wording
 from tfdriver.iam.trust import broad
 from tfdriver.iam.trust_state import Kind, TrustState
 from tfdriver.interrupts import InterruptedRunError, stopped_by
-from tfdriver.observe import Observation
 from tfdriver.spec.model import Spec
 
 STOPPED = "No account is trusted as a whole. What was done stays done; run the same command again to go on"

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from tfdriver.calls import Caller
+from tfdriver.aws.calls import Caller
+from tfdriver.aws.observe import Observation
 from tfdriver.iam import trust, trust_state, wording
 from tfdriver.iam.trust_state import Kind
-from tfdriver.observe import Observation
 from tfdriver.preflight import used_accounts
 from tfdriver.spec.compositions import Composition
 from tfdriver.spec.model import Role, Spec

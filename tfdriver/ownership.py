@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from enum import StrEnum
 
+from tfdriver.aws.observe import Observation
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import Kind, LiveRole, Unreadable
 from tfdriver.iam.wording import moment
-from tfdriver.observe import Observation
 from tfdriver.spec.compositions import Composition, Side, owner_tags
 from tfdriver.spec.model import Account, Role, Spec
 from tfdriver.state import State

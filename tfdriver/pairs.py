@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from tfdriver.aws.observe import Observation
 from tfdriver.iam import wording
 from tfdriver.iam.trust import Trust
 from tfdriver.iam.trust_state import Kind, LiveRole, TrustState, Unreadable
-from tfdriver.observe import Observation
 from tfdriver.spec.model import Role, Spec
 
 

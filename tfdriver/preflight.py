@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from tfdriver.calls import Caller
+from tfdriver.aws.calls import Caller
+from tfdriver.aws.observe import Observation, side_by_side
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import Kind, TrustState, Unreadable
-from tfdriver.observe import Observation, side_by_side
 from tfdriver.spec.model import Account, Spec
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from tfdriver.aws.account_access import Half
 from tfdriver.backend import Backend
 from tfdriver.errors import TfdriverError
 from tfdriver.files import private_folder
-from tfdriver.halves import Half
 from tfdriver.spec.compositions import Composition
 from tfdriver.state import BrokenStateError, State, parse
 from tfdriver.terraform import Root, Settings

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from tfdriver.aws.observe import Observation
 from tfdriver.driver import Driver, Step
 from tfdriver.errors import Exit
 from tfdriver.halfway import unknown
 from tfdriver.iam import wording
 from tfdriver.iam.trust_state import TrustState
-from tfdriver.observe import Observation
 from tfdriver.revoke import Revocation
 from tfdriver.timeline import Exposure
 from tfdriver.verify.model import Verified

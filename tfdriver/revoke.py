@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tfdriver.calls import AwsError, Calls
+from tfdriver.aws.calls import AwsError, Calls
+from tfdriver.aws.observe import side_by_side
+from tfdriver.aws.settle import Waiter
 from tfdriver.errors import TfdriverError
 from tfdriver.iam import wording
 from tfdriver.iam.policy_document import Document, moment, parse, statements, strings
-from tfdriver.observe import side_by_side
-from tfdriver.settle import Waiter
 from tfdriver.spec.compositions import REVOKE
 from tfdriver.spec.model import Role
 

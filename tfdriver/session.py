@@ -17,20 +17,20 @@ from pathlib import Path
 
 from tfdriver import tracked
 from tfdriver.analyzer import analyze
-from tfdriver.aws import Aws, known_regions, profile_region, takes_keys_from_environment
-from tfdriver.calls import Caller
+from tfdriver.aws.account_access import SeenHalves, halves
+from tfdriver.aws.calls import Caller
+from tfdriver.aws.client import Aws, known_regions, profile_region, takes_keys_from_environment
+from tfdriver.aws.observe import Observation
 from tfdriver.clock import Clock
 from tfdriver.driver import Asks, Driver, Scope
 from tfdriver.environment import ignored, terraform_environment
 from tfdriver.errors import TfdriverError
 from tfdriver.halfway import STOPPED, loud, loud_if_refused
-from tfdriver.halves import SeenHalves, halves
 from tfdriver.iam.lint import Finding, refuse_errors, warnings
 from tfdriver.iam.lint_modules import lint_project
 from tfdriver.interrupts import InterruptedRunError, Interrupts, stopped_by
 from tfdriver.lock import locked
 from tfdriver.mirror import cli_config
-from tfdriver.observe import Observation
 from tfdriver.overview import Overview, overview
 from tfdriver.ownership import States, listed_elsewhere
 from tfdriver.patience import Patience

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Protocol
 
 from tfdriver import timeline
+from tfdriver.aws.account_access import SeenHalves, halves
+from tfdriver.aws.observe import Looks, observe
 from tfdriver.errors import HalfWayError, TfdriverError
-from tfdriver.halves import SeenHalves, halves
 from tfdriver.iam import wording
 from tfdriver.iam.trust_state import Kind, TrustState
-from tfdriver.observe import Looks, observe
 from tfdriver.ownership import listed_elsewhere
 from tfdriver.preflight import Identifies
 from tfdriver.spec.model import Role, Spec

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tfdriver.calls import Calls
+from tfdriver.aws.calls import Calls
+from tfdriver.aws.observe import side_by_side
 from tfdriver.errors import TfdriverError
-from tfdriver.observe import side_by_side
 from tfdriver.ownership import ADOPT, has_tags
 from tfdriver.spec.compositions import Composition
 from tfdriver.spec.model import Account

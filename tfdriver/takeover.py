@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tfdriver.calls import AwsError
+from tfdriver.aws.calls import AwsError
 from tfdriver.spec.model import Account
 
 # `ask(service, use)` returns what `use` returns when given a boto3 client of that service; it raises AwsError.

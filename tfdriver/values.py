@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from tfdriver.aws.observe import Observation
 from tfdriver.iam import trust_state
-from tfdriver.observe import Observation
 from tfdriver.spec.compositions import Composition, Side, roles_to_assume, trusted_values, trusting_values
 from tfdriver.spec.model import Spec
 

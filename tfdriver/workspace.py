@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from tfdriver import assets, folder, place, recover, revoke, state, statelock, timeline, values
+from tfdriver.aws.observe import side_by_side
 from tfdriver.backend import Backend, find_backend
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import Unreadable
-from tfdriver.observe import side_by_side
 from tfdriver.outside import read_json
 from tfdriver.package import zip_folder
 from tfdriver.patience import Patience

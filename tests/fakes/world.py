@@ -13,7 +13,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from tfdriver.calls import AwsError, Caller
+from tfdriver.aws.calls import AwsError, Caller
 from tfdriver.clock import Clock
 from tfdriver.events import Event
 from tfdriver.iam.trust_state import LiveRole, Unreadable

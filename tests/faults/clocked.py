@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tfdriver.aws import Aws
+from tfdriver.aws.client import Aws
 from tfdriver.clock import Clock
 from tfdriver.commands.destroy import destroy
 from tfdriver.commands.tighten import tighten

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.world import Lines
-from tfdriver.aws import Aws, new_session
+from tfdriver.aws.client import Aws, new_session
 from tfdriver.clock import Clock
 from tfdriver.commands.explain import Explanation, explain
 from tfdriver.commands.init import init

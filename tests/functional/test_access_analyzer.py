@@ -8,10 +8,10 @@ import boto3
 import pytest
 
 from tfdriver.analyzer import analyze
-from tfdriver.aws import Aws
+from tfdriver.aws.client import Aws
+from tfdriver.aws.observe import observe
 from tfdriver.clock import Clock
 from tfdriver.errors import TfdriverError
-from tfdriver.observe import observe
 from tfdriver.session import read_spec
 
 BAZ = """

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.fakes.world import FakeAws, Stage
-from tfdriver.calls import AwsError
+from tfdriver.aws.calls import AwsError
 from tfdriver.commands.demo import demo
 from tfdriver.errors import TfdriverError
 from tfdriver.session import Tools

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.world import FakeAws, Stage, use_backend
-from tfdriver.calls import AwsError
+from tfdriver.aws.calls import AwsError
 from tfdriver.commands.destroy import destroy
 from tfdriver.commands.plan import plan
 from tfdriver.commands.tighten import tighten

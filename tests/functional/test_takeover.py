@@ -9,7 +9,7 @@ import pytest
 from moto import mock_aws
 
 from tests.unit.builders import A
-from tfdriver.aws import Aws
+from tfdriver.aws.client import Aws
 from tfdriver.takeover import KINDS, Found, UnknownValueError, find
 
 pytestmark = pytest.mark.integration  # the sandbox's real time: too long for `make check`

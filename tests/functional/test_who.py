@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import boto3
 
 from tests.functional.accounts import BAR, FOO, trust
-from tfdriver.aws import Aws
+from tfdriver.aws.client import Aws
 from tfdriver.commands.status import Status, see, status
 from tfdriver.exposure import Looker
 

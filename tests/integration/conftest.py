@@ -15,7 +15,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tfdriver.aws import known_regions
+from tfdriver.aws.client import known_regions
 from tfdriver.commands.init import init
 from tfdriver.commands.sandbox import terraform_for_shells
 from tfdriver.sandbox import run

@@ -12,7 +12,7 @@ import pytest
 from tests.fakes.world import FakeAws, make_stage
 from tests.integration.conftest import make_world
 from tfdriver import values
-from tfdriver.aws import Aws, known_regions
+from tfdriver.aws.client import Aws, known_regions
 from tfdriver.environment import terraform_environment
 from tfdriver.events import Event
 from tfdriver.failure import TerraformError

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tfdriver.again import allowed_now
+from tfdriver.aws.role_policies import NamedPolicy, RolePolicies
 from tfdriver.explain import Side, Verdict
-from tfdriver.policies import NamedPolicy, RolePolicies
 from tfdriver.refusal import Cause, Refusal, meaning
 
 VERDICT = Verdict("foo_bar", "a", "bar", "b", Side(True, ""), Side(True, ""))

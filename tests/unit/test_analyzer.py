@@ -11,12 +11,12 @@ import pytest
 
 from tests.unit.builders import BAR, FOO, A, B, role, spec
 from tfdriver.analyzer import analyze
-from tfdriver.calls import AwsError
+from tfdriver.aws.calls import AwsError
+from tfdriver.aws.observe import Observation
 from tfdriver.errors import TfdriverError
 from tfdriver.iam import trust, trust_state
 from tfdriver.iam.lint import Severity
 from tfdriver.iam.trust_state import LiveRole
-from tfdriver.observe import Observation
 from tfdriver.sandbox import analyzer as sandbox
 from tfdriver.sandbox.parse import Call, Protocol
 

@@ -15,7 +15,7 @@ FILES = sorted(p for p in PACKAGE.rglob("*.py") if "_assets" not in p.parts)
 
 DOORS = {
     "click": "cli.py",
-    "boto3": "aws.py",
+    "boto3": "aws/client.py",
     "python_terraform": "terraform.py",
     "jinja2": "render.py",
     "moto": "sandbox/backend.py",
@@ -57,7 +57,7 @@ def test_each_outside_world_has_one_door(library, door):
 
 
 def test_the_door_to_aws_is_opened_where_the_tools_are_made():
-    users = [name_of(p) for p in FILES if "tfdriver.aws" in modules(p)]
+    users = [name_of(p) for p in FILES if "tfdriver.aws.client" in modules(p)]
     assert users == ["cli.py", "session.py"]
 
 
@@ -65,7 +65,7 @@ def test_the_door_to_aws_is_opened_where_the_tools_are_made():
 def test_what_calls_itself_pure_does_no_io(path):
     allowed = {"pathlib"} if name_of(path) in CARRY_PATHS else set()
     assert not IO_MODULES & imports(path) - allowed
-    assert "tfdriver.aws" not in modules(path)
+    assert "tfdriver.aws.client" not in modules(path)
 
 
 def test_decisions_call_themselves_pure():

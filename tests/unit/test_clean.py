@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfdriver.calls import AwsError
+from tfdriver.aws.calls import AwsError
 from tfdriver.clean import clean, without_secrets
 from tfdriver.errors import TfdriverError
 from tfdriver.events import outcome, parse_line

@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.unit.builders import BAR, FOO
+from tfdriver.aws.role_policies import NamedPolicy, RolePolicies
 from tfdriver.explain import Sight, judge
 from tfdriver.iam import trust
 from tfdriver.iam.trust import Trust
 from tfdriver.iam.trust_state import LiveRole, Unreadable, classify
-from tfdriver.policies import NamedPolicy, RolePolicies
 
 T0 = datetime(2026, 1, 2, tzinfo=UTC)
 OTHER = "arn:aws:iam::111111111111:role/other"

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from tests.unit.builders import BAR, FOO, A, B, role, spec
-from tfdriver.calls import AwsError
+from tfdriver.aws.account_access import Half
+from tfdriver.aws.calls import AwsError
 from tfdriver.errors import TfdriverError
 from tfdriver.exposure import Looker
-from tfdriver.halves import Half
 from tfdriver.iam.trust_state import LiveRole
 from tfdriver.timeline import Exposure
 

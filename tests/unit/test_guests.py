@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.builders import BAR, FOO, spec
 from tfdriver import guests
-from tfdriver.calls import AwsError
+from tfdriver.aws.calls import AwsError
 from tfdriver.errors import TfdriverError
 from tfdriver.spec.compositions import compositions
 from tfdriver.spec.model import Account

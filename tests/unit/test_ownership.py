@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from tests.unit.builders import BAR, FOO, A, B, role, spec
+from tfdriver.aws.observe import Observation
 from tfdriver.errors import TfdriverError
 from tfdriver.iam import trust
 from tfdriver.iam.trust import Trust
 from tfdriver.iam.trust_state import LiveRole, TrustState, Unreadable, classify
-from tfdriver.observe import Observation
 from tfdriver.ownership import (
     Owner,
     listed_elsewhere,

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.unit.builders import BAR, FOO, A, B, role, spec
+from tfdriver.aws.observe import Observation
 from tfdriver.iam import trust
 from tfdriver.iam.trust import Trust
 from tfdriver.iam.trust_state import LiveRole, Unreadable, classify
-from tfdriver.observe import Observation
 from tfdriver.pairs import PairState, pairs
 from tfdriver.spec.model import Spec
 

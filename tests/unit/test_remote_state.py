@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.unit.builders import FOO, A
+from tfdriver.aws.account_access import Half
 from tfdriver.backend import Backend
 from tfdriver.errors import TfdriverError
-from tfdriver.halves import Half
 from tfdriver.interrupts import Interrupts
 from tfdriver.program import Program
 from tfdriver.remote_state import pulling

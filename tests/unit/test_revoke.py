@@ -12,11 +12,11 @@ from tests.unit.builders import BAR, FOO
 from tests.unit.render.cases import ALL, EXAMPLE_TRUSTING, TEMPLATES
 from tests.unit.verify.answers import Calls, error
 from tfdriver import revoke
-from tfdriver.calls import AwsError
+from tfdriver.aws.calls import AwsError
+from tfdriver.aws.settle import Waiter
 from tfdriver.errors import TfdriverError
 from tfdriver.interrupts import InterruptedRunError, Interrupts
 from tfdriver.render import render
-from tfdriver.settle import Waiter
 from tfdriver.spec.compositions import trusting_values
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 600000, tzinfo=UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.builders import FOO, A
-from tfdriver.calls import AwsError
+from tfdriver.aws.calls import AwsError
 from tfdriver.errors import TfdriverError
 from tfdriver.spec.compositions import Composition, Side, owner_tags
 from tfdriver.strays import Create, Stray

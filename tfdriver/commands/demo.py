@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tfdriver.calls import AwsError
+from tfdriver.aws.calls import AwsError
 from tfdriver.commands.destroy import destroy
 from tfdriver.commands.init import init
 from tfdriver.errors import HalfWayError, TfdriverError

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from tfdriver import guests
+from tfdriver.aws.role_creation import creator
 from tfdriver.commands.up import refuse_unread_states
-from tfdriver.creation import creator
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import Kind, TrustState, Unreadable
 from tfdriver.overview import Overview

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from tfdriver import policies
 from tfdriver.again import allowed_now
-from tfdriver.calls import Calls
+from tfdriver.aws import role_policies
+from tfdriver.aws.account_access import SeenHalves, halves
+from tfdriver.aws.calls import Calls
+from tfdriver.aws.observe import Observation, observe, side_by_side
+from tfdriver.aws.role_policies import RolePolicies
 from tfdriver.errors import TfdriverError
 from tfdriver.explain import ACTION, Sight, Verdict, judge
-from tfdriver.halves import SeenHalves, halves
 from tfdriver.iam.trust_state import LiveRole, Unreadable
-from tfdriver.observe import Observation, observe, side_by_side
-from tfdriver.policies import RolePolicies
 from tfdriver.refusal import Cause, Meaning, Refusal, meaning, parse
 from tfdriver.sent import old_external_id
 from tfdriver.session import Options, Tools, read_spec
@@ -151,7 +151,7 @@ def _policies(aws: Calls, role: Role, seen: Observation) -> RolePolicies | Unrea
     if not isinstance(live, LiveRole):
         return live
     try:
-        return policies.read(aws, role)
+        return role_policies.read(aws, role)
     except TfdriverError as error:
         return Unreadable(str(error).rstrip("."))
 

@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
+from tfdriver.aws.account_access import SeenHalves, halves
+from tfdriver.aws.observe import Observation, observe
 from tfdriver.driver import Asks
 from tfdriver.files import write_whole
 from tfdriver.graph.build import build, phases
@@ -16,8 +18,6 @@ from tfdriver.graph.mermaid import mermaid
 from tfdriver.graph.model import Graph
 from tfdriver.graph.svg import svg
 from tfdriver.graph.tree import tree
-from tfdriver.halves import SeenHalves, halves
-from tfdriver.observe import Observation, observe
 from tfdriver.session import read_spec
 from tfdriver.spec.model import Spec
 

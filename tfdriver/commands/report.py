@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tfdriver.calls import Calls
+from tfdriver.aws.calls import Calls
 from tfdriver.commands.status import Sight, Status
 from tfdriver.errors import Exit
 from tfdriver.files import write_whole

@@ -8,13 +8,13 @@ from datetime import datetime
 from pathlib import Path
 
 from tfdriver import applied, timeline
+from tfdriver.aws.account_access import Half, SeenHalves, halves
+from tfdriver.aws.observe import Observation, observe, side_by_side
 from tfdriver.backend import Backend
 from tfdriver.drift import Drift
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.exposure import Looker, Uses
-from tfdriver.halves import Half, SeenHalves, halves
 from tfdriver.iam.trust_state import Unreadable
-from tfdriver.observe import Observation, observe, side_by_side
 from tfdriver.ownership import Owner, States, listed_elsewhere, owners
 from tfdriver.pairs import Pair, PairState, pairs
 from tfdriver.remote_state import pulling

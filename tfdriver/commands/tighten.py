@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from tfdriver.aws.role_creation import creator
 from tfdriver.commands.up import check_plans, refuse_unread_states
-from tfdriver.creation import creator
 from tfdriver.errors import TfdriverError
 from tfdriver.failure import TerraformError
 from tfdriver.iam.policy_document import principals, statements

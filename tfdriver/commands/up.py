@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from tfdriver.creation import creator
+from tfdriver.aws.role_creation import creator
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.iam.trust_state import Kind, Unreadable
 from tfdriver.interrupts import obeyed

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
+from tfdriver.aws.settle import LIMIT
 from tfdriver.errors import Exit
 from tfdriver.iam.trust_state import Unreadable
 from tfdriver.iam.wanted_policies import State
 from tfdriver.interrupts import InterruptedRunError
 from tfdriver.session import Session
-from tfdriver.settle import LIMIT
 from tfdriver.telling import tell
 from tfdriver.terraform import Root
 from tfdriver.verify.model import CheckResult, Verdict, Verified

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
+from tfdriver.aws.observe import Observation
 from tfdriver.graph.model import Box, Edge, EdgeState, Graph, Node, printable
 from tfdriver.iam.trust_state import Kind
 from tfdriver.iam.wording import moment
-from tfdriver.observe import Observation
 from tfdriver.pairs import Pair, PairState, pairs
 from tfdriver.spec.model import Account, Role, Spec
 

@@ -8,15 +8,16 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from tfdriver import __version__, policies, timeline
-from tfdriver.calls import Calls
+from tfdriver import __version__, timeline
+from tfdriver.aws import role_policies
+from tfdriver.aws.calls import Calls
+from tfdriver.aws.observe import side_by_side
+from tfdriver.aws.role_policies import NamedPolicy
 from tfdriver.commands.status import Sight, Status
 from tfdriver.errors import TfdriverError
 from tfdriver.graph.build import build
 from tfdriver.graph.svg import svg
 from tfdriver.iam.trust_state import LiveRole, Unreadable
-from tfdriver.observe import side_by_side
-from tfdriver.policies import NamedPolicy
 from tfdriver.report.mask import external_ids, masked
 from tfdriver.report.model import Document, Report, RoleDocuments
 from tfdriver.spec.model import Role
@@ -53,12 +54,12 @@ def _documents(aws: Calls, sight: Sight, role: Role, side: str, live: LiveRole |
         return replace(empty, problem=live.reason if live else "There is no such role")
     trust = Document("trust policy", "who may assume it", "", _pretty(live.trust_policy))
     try:
-        return replace(empty, documents=(trust, *_permissions(policies.read(aws, role))))
+        return replace(empty, documents=(trust, *_permissions(role_policies.read(aws, role))))
     except TfdriverError as error:
         return replace(empty, documents=(trust,), problem=str(error).rstrip("."))
 
 
-def _permissions(found: policies.RolePolicies) -> Iterator[Document]:
+def _permissions(found: role_policies.RolePolicies) -> Iterator[Document]:
     for policy in found.policies:
         yield _document("permissions policy" if policy.arn else "inline permissions policy", policy)
     if found.boundary:

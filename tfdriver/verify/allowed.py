@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tfdriver.calls import AwsError, Calls
+from tfdriver.aws.calls import AwsError, Calls
 from tfdriver.spec.model import Account, Role
 from tfdriver.verify import outcome
 from tfdriver.verify.calls import request_id

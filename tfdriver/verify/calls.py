@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tfdriver.calls import AwsError, Calls
+from tfdriver.aws.calls import AwsError, Calls
 from tfdriver.spec.model import Account
 from tfdriver.verify import outcome
 from tfdriver.verify.outcome import Outcome

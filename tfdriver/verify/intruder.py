@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tfdriver.calls import AwsError, Calls
+from tfdriver.aws.calls import AwsError, Calls
 from tfdriver.spec.model import Account, Role
 from tfdriver.verify import outcome
 from tfdriver.verify.calls import outcome_of

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tfdriver.calls import Calls
+from tfdriver.aws.calls import Calls
+from tfdriver.aws.role_policies import attached, inline, managed
 from tfdriver.iam.policy_document import parse
 from tfdriver.iam.wanted_policies import Policies
-from tfdriver.policies import attached, inline, managed
 from tfdriver.spec.model import Role
 
 

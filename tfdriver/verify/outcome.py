@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tfdriver.calls import Answer
+from tfdriver.aws.calls import Answer
 
 
 class Kind(StrEnum):

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from tfdriver.aws.observe import side_by_side
 from tfdriver.errors import TfdriverError
 from tfdriver.iam import wanted_policies
 from tfdriver.iam.wanted_policies import State
 from tfdriver.interrupts import InterruptedRunError
-from tfdriver.observe import side_by_side
 from tfdriver.spec.compositions import Composition
 from tfdriver.terraform import Root
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from tfdriver.calls import AwsError, Calls
+from tfdriver.aws.calls import AwsError, Calls
+from tfdriver.aws.observe import Observation, side_by_side
 from tfdriver.iam import wanted_policies
 from tfdriver.iam.trust_state import Kind as TrustKind
 from tfdriver.iam.wanted_policies import State
-from tfdriver.observe import Observation, side_by_side
 from tfdriver.spec.model import Role, Spec
 from tfdriver.verify import judge, probes
 from tfdriver.verify.allowed import Writing, write_check

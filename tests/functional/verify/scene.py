@@ -15,10 +15,10 @@ import pytest
 from tests.functional.sandbox.world import admin
 from tests.unit.builders import BAR, FOO, A, B, spec
 from tfdriver import assets
-from tfdriver.aws import Aws
+from tfdriver.aws.client import Aws
+from tfdriver.aws.observe import observe
 from tfdriver.clock import Clock
 from tfdriver.iam import trust
-from tfdriver.observe import observe
 from tfdriver.package import zip_folder
 from tfdriver.sandbox.run import Sandbox, start
 from tfdriver.spec.model import Role, Spec

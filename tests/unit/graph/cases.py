@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from tests.unit.builders import BAR, FOO, A, B, role, spec
+from tfdriver.aws.observe import Observation
 from tfdriver.iam import trust, trust_state
 from tfdriver.iam.trust import Trust
 from tfdriver.iam.trust_state import LiveRole, Unreadable
-from tfdriver.observe import Observation
 from tfdriver.spec.model import Account, Role, Spec
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

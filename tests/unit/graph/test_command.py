@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.unit.graph.cases import ALL, EXAMPLE, NOW, SEEN
-from tfdriver.calls import Caller
+from tfdriver.aws.calls import Caller
 from tfdriver.commands.graph import Drawn, Format, draw, graph, write
 from tfdriver.commands.init import init
 from tfdriver.errors import TfdriverError

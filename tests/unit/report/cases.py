@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from tests.unit.builders import BAR, FOO, spec
+from tfdriver.aws.account_access import Half
+from tfdriver.aws.observe import Observation
 from tfdriver.changes import Change
 from tfdriver.commands.status import CompositionStatus, Status
 from tfdriver.drift import Drift
@@ -13,10 +15,8 @@ from tfdriver.errors import Exit
 from tfdriver.exposure import Use, Uses
 from tfdriver.graph.build import build
 from tfdriver.graph.svg import svg
-from tfdriver.halves import Half
 from tfdriver.iam import trust
 from tfdriver.iam.trust_state import LiveRole, classify
-from tfdriver.observe import Observation
 from tfdriver.pairs import pairs
 from tfdriver.report.model import Document, Report, RoleDocuments
 from tfdriver.timeline import Exposure

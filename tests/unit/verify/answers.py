@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from tfdriver.calls import Answer, AwsError
+from tfdriver.aws.calls import Answer, AwsError
 from tfdriver.spec.model import Account
 from tfdriver.verify.outcome import Kind, Outcome
 from tfdriver.verify.plan import Check

@@ -11,7 +11,7 @@ import pytest
 from tests.unit.builders import BAR, FOO, A, B
 from tests.unit.verify.answers import Calls, error
 from tests.unit.verify.test_plan import TABLE
-from tfdriver.calls import AwsError
+from tfdriver.aws.calls import AwsError
 from tfdriver.verify.allowed import Writing, write_check
 from tfdriver.verify.function import Function
 from tfdriver.verify.outcome import Kind

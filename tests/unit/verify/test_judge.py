@@ -9,7 +9,7 @@ import pytest
 from tests.unit.builders import BAR, FOO
 from tests.unit.verify.answers import ALLOWED, DENIED, THROTTLED, as_expected
 from tests.unit.verify.test_plan import TABLE
-from tfdriver.calls import Answer
+from tfdriver.aws.calls import Answer
 from tfdriver.verify import judge
 from tfdriver.verify.allowed import write_check
 from tfdriver.verify.model import Pair, Verdict

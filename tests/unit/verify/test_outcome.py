@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tfdriver.calls import Answer
+from tfdriver.aws.calls import Answer
 from tfdriver.verify import outcome
 from tfdriver.verify.outcome import Kind
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tfdriver.calls import Calls
+from tfdriver.aws.calls import Calls
 from tfdriver.iam.evaluator import Permissions
 from tfdriver.iam.policy_document import Document, parse
 from tfdriver.spec.model import Role

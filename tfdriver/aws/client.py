@@ -22,7 +22,7 @@ from botocore.loaders import Loader, create_loader
 from botocore.parsers import ResponseParserError
 
 from tfdriver import redact
-from tfdriver.calls import Answer, AwsError, Caller
+from tfdriver.aws.calls import Answer, AwsError, Caller
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.policy_document import parse
 from tfdriver.iam.trust_state import LiveRole, Unreadable

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from tfdriver.aws.observe import Looks, side_by_side
 from tfdriver.clock import Clock
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import LiveRole, TrustState, Unreadable
-from tfdriver.observe import Looks, side_by_side
 from tfdriver.spec.model import Role
 
 LIMIT = 120.0  # seconds; people measured 2 s to over 30 s, AWS promises no bound

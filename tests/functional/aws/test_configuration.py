@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.builders import A
 from tfdriver import cli
-from tfdriver.aws import Aws, known_regions, profile_region, takes_keys_from_environment
+from tfdriver.aws.client import Aws, known_regions, profile_region, takes_keys_from_environment
 from tfdriver.commands.init import init
 from tfdriver.errors import TfdriverError
 

@@ -14,7 +14,7 @@ import pytest
 from tests.functional.test_who import record
 from tests.unit.builders import A, B
 from tfdriver import cli
-from tfdriver.aws import Aws
+from tfdriver.aws.client import Aws
 from tfdriver.commands.status import see, status
 from tfdriver.iam.trust_state import LiveRole
 

@@ -6,9 +6,9 @@ import pytest
 
 from tests.fakes.world import FakeClock
 from tests.unit.builders import BAR, FOO
+from tfdriver.aws.settle import LIMIT, Waiter, wait_for_roles
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import LiveRole, Unreadable
-from tfdriver.settle import LIMIT, Waiter, wait_for_roles
 
 
 class Looks:

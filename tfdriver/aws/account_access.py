@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tfdriver.calls import Caller
+from tfdriver.aws.calls import Caller
+from tfdriver.aws.observe import Looks, side_by_side
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import LiveRole, Unreadable
-from tfdriver.observe import Looks, side_by_side
 from tfdriver.preflight import Identifies, used_accounts
 from tfdriver.spec.model import Account, Spec
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from tfdriver.calls import Calls
+from tfdriver.aws.calls import Calls
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import LiveRole
 from tfdriver.spec.model import Role, global_region

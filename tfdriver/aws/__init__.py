@@ -1,0 +1,1 @@
+"""What AWS shows and who we are there. The only importer of boto3 (`client`)."""
