@@ -7,12 +7,12 @@ from typing import Any, Protocol
 
 from tfdriver import survey
 from tfdriver.aws.calls import Calls
-from tfdriver.failure import TerraformError
 from tfdriver.spec.compositions import Composition
 from tfdriver.strays import Stray, clashes
 from tfdriver.survey import Survey
 from tfdriver.takeover import UNTAGGED
-from tfdriver.terraform import Root
+from tfdriver.terraform.failure import TerraformError
+from tfdriver.terraform.runner import Root
 from tfdriver.workspace import Workspace
 
 

@@ -47,7 +47,7 @@ from tfdriver.redact import environment_secrets, hide
 from tfdriver.sandbox.faults import FORMAT
 from tfdriver.session import Options, Session, Tools, open_session, real_tools
 from tfdriver.spec.model import Spec
-from tfdriver.telling import Progress
+from tfdriver.terraform.progress import Progress
 
 _LONGEST_ERROR = 100_000  # bytes
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}

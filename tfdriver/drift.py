@@ -17,8 +17,8 @@ from tfdriver.errors import TfdriverError
 from tfdriver.lock import locked
 from tfdriver.session import Options, Tools, find_terraform, read_spec
 from tfdriver.spec.compositions import Composition
-from tfdriver.telling import tell
-from tfdriver.terraform import Root
+from tfdriver.terraform.progress import tell
+from tfdriver.terraform.runner import Root
 
 # Counts what others do with a resource; who attached what shows in the roles themselves.
 _NO_NEWS = {("aws_iam_policy", "attachment_count")}

@@ -16,11 +16,8 @@ from tfdriver.aws.observe import Looks, Observation, observe, side_by_side
 from tfdriver.aws.settle import Waiter, wait_for_roles, wait_until_settled
 from tfdriver.clock import Clock
 from tfdriver.errors import TfdriverError
-from tfdriver.events import Changes, Event, Outcome
-from tfdriver.failure import TerraformError, together
 from tfdriver.iam import trust
 from tfdriver.iam.trust_state import Kind, Phase
-from tfdriver.mirror import shares_cache
 from tfdriver.ownership import (
     Owner,
     States,
@@ -36,8 +33,11 @@ from tfdriver.revoke import Revocation
 from tfdriver.spec.compositions import Composition, Side
 from tfdriver.spec.model import Account, Role, Spec
 from tfdriver.strays import clashes
-from tfdriver.telling import Progress, tell
-from tfdriver.terraform import Root, Settings
+from tfdriver.terraform.events import Changes, Event, Outcome
+from tfdriver.terraform.failure import TerraformError, together
+from tfdriver.terraform.mirror import shares_cache
+from tfdriver.terraform.progress import Progress, tell
+from tfdriver.terraform.runner import Root, Settings
 from tfdriver.timeline import Exposure, Timeline, exposures
 from tfdriver.workspace import Workspace
 

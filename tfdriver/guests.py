@@ -15,7 +15,7 @@ from tfdriver.errors import TfdriverError
 from tfdriver.iam.wanted_policies import wanted_policies
 from tfdriver.spec.compositions import Composition
 from tfdriver.spec.model import Role
-from tfdriver.state import State
+from tfdriver.terraform.state import State
 
 
 def refuse(composition: Composition, state: State, aws: Calls, *, imported: bool = False) -> None:

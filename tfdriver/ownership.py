@@ -12,7 +12,7 @@ from tfdriver.iam.trust_state import Kind, LiveRole, Unreadable
 from tfdriver.iam.wording import moment
 from tfdriver.spec.compositions import Composition, Side, owner_tags
 from tfdriver.spec.model import Account, Role, Spec
-from tfdriver.state import State
+from tfdriver.terraform.state import State
 
 ADOPT = (
     "If another project has the same `project:`, give this one another, and its resources other names. If a run was "

@@ -18,8 +18,8 @@ from tfdriver.outside import read_json
 from tfdriver.recover import is_broken
 from tfdriver.spec.compositions import Composition
 from tfdriver.spec.model import Account
-from tfdriver.state import State
-from tfdriver.terraform import RUN_FOLDER
+from tfdriver.terraform.runner import RUN_FOLDER
+from tfdriver.terraform.state import State
 
 FILE = "place.json"
 # Where clients ask instead of AWS: for everything, or for what says which account and which roles these are.

@@ -15,7 +15,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from tfdriver.events import LOCKED, STOPPING, Event, follow
+from tfdriver.terraform.events import LOCKED, STOPPING, Event, follow
 
 _DONE = {"create": "created", "update": "updated", "delete": "deleted", "replace": "replaced"}
 

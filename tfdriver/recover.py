@@ -13,12 +13,12 @@ from datetime import datetime
 from pathlib import Path
 
 from tfdriver.errors import TfdriverError
-from tfdriver.events import outcome, parse_line
 from tfdriver.files import private_folder, write_whole
-from tfdriver.state import FILE as STATE
-from tfdriver.state import BrokenStateError, State, read, read_file
 from tfdriver.strays import clashes
-from tfdriver.terraform import APPLY_LOG, RUN_FOLDER
+from tfdriver.terraform.events import outcome, parse_line
+from tfdriver.terraform.runner import APPLY_LOG, RUN_FOLDER
+from tfdriver.terraform.state import FILE as STATE
+from tfdriver.terraform.state import BrokenStateError, State, read, read_file
 
 ERRORED = "errored.tfstate"
 _KEPT = Path(RUN_FOLDER) / f"{STATE}.before"

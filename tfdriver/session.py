@@ -23,29 +23,29 @@ from tfdriver.aws.client import Aws, known_regions, profile_region, takes_keys_f
 from tfdriver.aws.observe import Observation
 from tfdriver.clock import Clock
 from tfdriver.driver import Asks, Driver, Scope
-from tfdriver.environment import ignored, terraform_environment
 from tfdriver.errors import TfdriverError
 from tfdriver.halfway import STOPPED, loud, loud_if_refused
 from tfdriver.iam.lint import Finding, refuse_errors, warnings
 from tfdriver.iam.lint_modules import lint_project
 from tfdriver.interrupts import InterruptedRunError, Interrupts, stopped_by
 from tfdriver.lock import locked
-from tfdriver.mirror import cli_config
 from tfdriver.overview import Overview, overview
 from tfdriver.ownership import States, listed_elsewhere
 from tfdriver.patience import Patience
 from tfdriver.place import is_local
 from tfdriver.preflight import check_identities, used_accounts
-from tfdriver.program import Program, check_version, find_program
 from tfdriver.redact import environment_secrets
-from tfdriver.remote_state import Pull, pulling
 from tfdriver.spec.compositions import Composition
 from tfdriver.spec.load import load_spec
 from tfdriver.spec.model import Account, Spec
-from tfdriver.state import State
 from tfdriver.stopped import with_open_trusts
-from tfdriver.telling import Progress
-from tfdriver.terraform import Settings
+from tfdriver.terraform.environment import ignored, terraform_environment
+from tfdriver.terraform.mirror import cli_config
+from tfdriver.terraform.program import Program, check_version, find_program
+from tfdriver.terraform.progress import Progress
+from tfdriver.terraform.remote_state import Pull, pulling
+from tfdriver.terraform.runner import Settings
+from tfdriver.terraform.state import State
 from tfdriver.timeline import Timeline
 from tfdriver.workspace import Workspace
 

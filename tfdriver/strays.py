@@ -13,7 +13,7 @@ from typing import Any
 
 from tfdriver import hcl, stamp
 from tfdriver.errors import TfdriverError
-from tfdriver.events import Diagnostic
+from tfdriver.terraform.events import Diagnostic
 
 FILE = "imports.tf"
 

@@ -20,9 +20,9 @@ from pydantic import TypeAdapter
 
 from tfdriver.changes import BROAD, Change, news, told
 from tfdriver.clean import clean
-from tfdriver.events import Event
 from tfdriver.iam.trust_state import TrustState
 from tfdriver.spec.compositions import Composition
+from tfdriver.terraform.events import Event
 
 FILE = "timeline.jsonl"
 _LINE = TypeAdapter(Change)

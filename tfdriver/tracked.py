@@ -7,8 +7,8 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from tfdriver import state
-from tfdriver.terraform import RUN_FOLDER
+from tfdriver.terraform import state
+from tfdriver.terraform.runner import RUN_FOLDER
 
 _STATES = (state.FILE, f"{state.FILE}.backup", f"{RUN_FOLDER}/{state.FILE}.before")
 _SECONDS = 10.0

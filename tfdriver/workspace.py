@@ -10,21 +10,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tfdriver import assets, folder, place, recover, revoke, state, statelock, timeline, values
+from tfdriver import assets, folder, place, recover, revoke, timeline, values
 from tfdriver.aws.observe import side_by_side
-from tfdriver.backend import Backend, find_backend
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import Unreadable
 from tfdriver.outside import read_json
 from tfdriver.package import zip_folder
 from tfdriver.patience import Patience
-from tfdriver.remote_state import Pull
 from tfdriver.render import render, tfvars
 from tfdriver.spec.compositions import REVOKE, Composition, compositions
 from tfdriver.spec.model import Spec
-from tfdriver.state import State
 from tfdriver.strays import FILE as IMPORTS
 from tfdriver.strays import Stray, import_blocks
+from tfdriver.terraform import state, state_lock
+from tfdriver.terraform.backend import Backend, find_backend
+from tfdriver.terraform.remote_state import Pull
+from tfdriver.terraform.state import State
 
 VALUES = "terraform.tfvars.json"
 
@@ -116,7 +117,7 @@ class Workspace:
         Raises TfdriverError, naming who is, if one still is then.
         """
         for composition in self.kept_here:
-            statelock.wait_for_local(self.path(composition), patience)
+            state_lock.wait_for_local(self.path(composition), patience)
 
     def check(self) -> None:
         """Refuse to go on where something on disk would be lost or obeyed by mistake. Writes nothing.

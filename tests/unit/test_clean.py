@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tfdriver.aws.calls import AwsError
 from tfdriver.clean import clean, without_secrets
 from tfdriver.errors import TfdriverError
-from tfdriver.events import outcome, parse_line
 from tfdriver.redact import LONGEST_LINE
+from tfdriver.terraform.events import outcome, parse_line
 
 KEY_ID = "AKIAIOSFODNN7EXAMPLE"
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"

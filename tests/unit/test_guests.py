@@ -13,7 +13,7 @@ from tfdriver.aws.calls import AwsError
 from tfdriver.errors import TfdriverError
 from tfdriver.spec.compositions import compositions
 from tfdriver.spec.model import Account
-from tfdriver.state import State
+from tfdriver.terraform.state import State
 
 OURS = "arn:aws:iam::111111111111:policy/foo_bar_permissions"
 THEIRS = "arn:aws:iam::111111111111:policy/debugging"

@@ -24,7 +24,7 @@ from tfdriver.ownership import (
     refuse_unmanaged,
 )
 from tfdriver.spec.compositions import compositions, owner_tags
-from tfdriver.state import State
+from tfdriver.terraform.state import State
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 TRUSTING, TRUSTED = compositions(spec(FOO, BAR))

@@ -13,7 +13,7 @@ from tfdriver.errors import TfdriverError
 from tfdriver.place import Place
 from tfdriver.recover import known_state
 from tfdriver.spec.compositions import Composition, Side
-from tfdriver.state import State
+from tfdriver.terraform.state import State
 
 COMPOSITION = Composition("account_a", "foo-bar", A, Side.TRUSTING, (FOO,))
 HERE, ELSEWHERE = Place(A.id, local=False), Place("333333333333", local=False)

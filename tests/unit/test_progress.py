@@ -8,8 +8,8 @@ import json
 import pytest
 from rich.console import Console
 
-from tfdriver.events import Event, parse_line
 from tfdriver.progress import LiveProgress, PlainProgress
+from tfdriver.terraform.events import Event, parse_line
 
 
 def event(kind: str, **body: object) -> Event:

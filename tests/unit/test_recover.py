@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.unit.builders import DEEP
-from tfdriver import recover, state
+from tfdriver import recover
 from tfdriver.errors import TfdriverError
+from tfdriver.terraform import state
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 ASIDE = ".tfdriver/terraform.tfstate.broken-20260102T030405Z"

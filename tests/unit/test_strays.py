@@ -6,8 +6,8 @@ import pytest
 
 from tfdriver import stamp
 from tfdriver.errors import TfdriverError
-from tfdriver.events import Diagnostic
 from tfdriver.strays import Create, Stray, clashes, creates, import_blocks, importable
+from tfdriver.terraform.events import Diagnostic
 
 ROLE = "module.bar.aws_iam_role.this"
 TABLE = "module.foo_bar.aws_dynamodb_table.this"

@@ -9,10 +9,10 @@ import pytest
 
 from tests.unit.builders import BAR, FOO, A
 from tfdriver.changes import Change, news
-from tfdriver.events import parse_line
 from tfdriver.iam import trust
 from tfdriver.iam.trust_state import LiveRole, TrustState, Unreadable, classify
 from tfdriver.spec.compositions import Composition, Side
+from tfdriver.terraform.events import parse_line
 from tfdriver.timeline import Timeline, exposures, read
 
 T0 = datetime(2026, 1, 2, tzinfo=UTC)

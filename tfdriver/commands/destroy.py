@@ -16,7 +16,7 @@ from tfdriver.preflight import refuse
 from tfdriver.result import RunResult, finished
 from tfdriver.session import Session
 from tfdriver.spec.compositions import Composition, Side
-from tfdriver.state import State
+from tfdriver.terraform.state import State
 
 
 def destroy(session: Session, confirm: Callable[[Overview], None]) -> RunResult:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from tfdriver import values
 from tfdriver.commands.up import refuse_to_start
-from tfdriver.events import Outcome
 from tfdriver.iam import trust_state
 from tfdriver.iam.trust_state import Kind, Phase
 from tfdriver.overview import Overview
 from tfdriver.session import Session
 from tfdriver.spec.compositions import Composition, Side
 from tfdriver.spec.model import Role
+from tfdriver.terraform.events import Outcome
 
 
 @dataclass(frozen=True)

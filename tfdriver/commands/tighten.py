@@ -8,7 +8,6 @@ from dataclasses import replace
 from tfdriver.aws.role_creation import creator
 from tfdriver.commands.up import check_plans, refuse_unread_states
 from tfdriver.errors import TfdriverError
-from tfdriver.failure import TerraformError
 from tfdriver.iam.policy_document import principals, statements
 from tfdriver.iam.trust_state import Kind, TrustState, Unreadable
 from tfdriver.overview import Overview
@@ -18,7 +17,8 @@ from tfdriver.result import RunResult, finished
 from tfdriver.revoke import in_force
 from tfdriver.session import Session
 from tfdriver.spec.compositions import Composition, Side
-from tfdriver.state import State
+from tfdriver.terraform.failure import TerraformError
+from tfdriver.terraform.state import State
 
 _FOREIGN = (
     "Nothing was changed. Look at the role with `aws iam get-role`; to replace its trust policy by exactly the roles "

@@ -12,8 +12,8 @@ from tfdriver.iam.trust_state import Unreadable
 from tfdriver.iam.wanted_policies import State
 from tfdriver.interrupts import InterruptedRunError
 from tfdriver.session import Session
-from tfdriver.telling import tell
-from tfdriver.terraform import Root
+from tfdriver.terraform.progress import tell
+from tfdriver.terraform.runner import Root
 from tfdriver.verify.model import CheckResult, Verdict, Verified
 from tfdriver.verify.polling import Waiting
 from tfdriver.verify.rendered import rendered

@@ -14,7 +14,7 @@ from tfdriver.iam import wanted_policies
 from tfdriver.iam.wanted_policies import State
 from tfdriver.interrupts import InterruptedRunError
 from tfdriver.spec.compositions import Composition
-from tfdriver.terraform import Root
+from tfdriver.terraform.runner import Root
 
 # Does a piece of work, given the composition's name and the action, and tells people meanwhile.
 Tell = Callable[[str, str, Callable[[], Any]], Any]

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tfdriver.environment import terraform_environment
-from tfdriver.mirror import cli_config
-from tfdriver.program import find_program
 from tfdriver.sandbox.command import child_environment
 from tfdriver.sandbox.run import Sandbox, start
 from tfdriver.spec.model import Account
+from tfdriver.terraform.environment import terraform_environment
+from tfdriver.terraform.mirror import cli_config
+from tfdriver.terraform.program import find_program
 
 pytestmark = pytest.mark.integration
 

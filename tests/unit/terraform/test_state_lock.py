@@ -16,10 +16,10 @@ from subprocess import PIPE
 import psutil
 import pytest
 
-from tfdriver import statelock
 from tfdriver.errors import TfdriverError
 from tfdriver.patience import NONE, Patience
-from tfdriver.statelock import StateLock, advise, at_work
+from tfdriver.terraform import state_lock
+from tfdriver.terraform.state_lock import StateLock, advise, at_work
 
 SINCE = datetime(2026, 11, 25, 22, 48, 21, tzinfo=UTC)
 LOCK = StateLock("a7376f3d-e63e-8b7f", "ops@ci-7", "apply", SINCE)
@@ -41,14 +41,14 @@ Terraform acquires a state lock to protect the state from being written"""
 
 
 def test_the_lock_in_an_error():
-    assert statelock.parse(f"Error acquiring the state lock: {DETAIL}") == LOCK
-    assert statelock.parse(f"Error acquiring the state lock: {' '.join(DETAIL.split())}") == LOCK
+    assert state_lock.parse(f"Error acquiring the state lock: {DETAIL}") == LOCK
+    assert state_lock.parse(f"Error acquiring the state lock: {' '.join(DETAIL.split())}") == LOCK
     assert str(LOCK) == "the state is locked by ops@ci-7 since 2026-11-25 22:48:21 UTC (apply)"
 
 
 @pytest.mark.parametrize("text", ["", "AccessDenied", "Error acquiring the state lock: no answer", DETAIL])
 def test_errors_that_tell_of_no_lock(text: str):
-    assert statelock.parse(text) is None
+    assert state_lock.parse(text) is None
 
 
 def test_a_lock_of_another_host_may_be_live():
@@ -67,13 +67,13 @@ def test_a_lock_of_this_host_whose_terraform_is_gone():
 
 
 def test_a_lock_on_a_local_state_is_never_taken_away(tmp_path: Path):
-    assert statelock.advice(LOCK, tmp_path) == "Wait for it to end, or give --lock-timeout 5m to wait here"
+    assert state_lock.advice(LOCK, tmp_path) == "Wait for it to end, or give --lock-timeout 5m to wait here"
 
 
 def test_a_lock_in_a_backend_is_looked_into(tmp_path: Path):
     (tmp_path / "account_a").mkdir()
     (tmp_path / "account_a/backend.tf").write_text('terraform {\n  backend "s3" {}\n}\n')
-    assert UNLOCK in statelock.advice(LOCK, tmp_path / "account_a")
+    assert UNLOCK in state_lock.advice(LOCK, tmp_path / "account_a")
 
 
 @contextmanager
@@ -100,18 +100,18 @@ INFO = {
 
 def test_a_local_state_that_a_terraform_is_writing(tmp_path: Path):
     with held(tmp_path), pytest.raises(TfdriverError) as caught:
-        statelock.wait_for_local(tmp_path, NONE)
+        state_lock.wait_for_local(tmp_path, NONE)
     assert caught.value.what.endswith("another Terraform is at work on the state")
     assert caught.value.hint == "Wait for it to end, or give --lock-timeout 5m to wait here"
-    statelock.wait_for_local(tmp_path, NONE)
+    state_lock.wait_for_local(tmp_path, NONE)
 
 
 def test_who_is_writing_it(tmp_path: Path):
     (tmp_path / ".terraform.tfstate.lock.info").write_text(json.dumps(INFO))
     with held(tmp_path), pytest.raises(TfdriverError) as caught:
-        statelock.wait_for_local(tmp_path, NONE)
+        state_lock.wait_for_local(tmp_path, NONE)
     assert caught.value.what.endswith("the state is locked by ops@laptop since 2026-11-25 22:48:21 UTC (apply)")
-    statelock.wait_for_local(tmp_path, NONE)  # what is left of a Terraform that was killed locks nobody out
+    state_lock.wait_for_local(tmp_path, NONE)  # what is left of a Terraform that was killed locks nobody out
 
 
 def test_its_end_is_waited_for(tmp_path: Path):
@@ -119,7 +119,7 @@ def test_its_end_is_waited_for(tmp_path: Path):
     with ExitStack() as stack:
         stack.enter_context(held(tmp_path))
         patience = Patience(60, said.append, sleep=lambda _: stack.close())
-        statelock.wait_for_local(tmp_path, patience)
+        state_lock.wait_for_local(tmp_path, patience)
     assert len(said) == 1
     assert said[0].startswith("waits: compositions/")
 

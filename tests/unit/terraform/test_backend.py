@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tfdriver.backend import Backend, find_backend, of_folder
 from tfdriver.errors import TfdriverError
+from tfdriver.terraform.backend import Backend, find_backend, of_folder
 
 S3 = """\
 # backend "gcs" {}

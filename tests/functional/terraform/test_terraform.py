@@ -7,9 +7,9 @@ import pytest
 from tests.fakes.world import Stage
 from tfdriver.commands.up import up
 from tfdriver.drift import looking
-from tfdriver.failure import TerraformError
 from tfdriver.session import Options, Tools
-from tfdriver.terraform import Root
+from tfdriver.terraform.failure import TerraformError
+from tfdriver.terraform.runner import Root
 
 
 def root(session, stage: Stage, on_event) -> Root:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tfdriver.iam.trust_state import Unreadable
-from tfdriver.state import State
+from tfdriver.terraform.state import State
 
 
 @dataclass(frozen=True)

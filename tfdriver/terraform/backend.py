@@ -11,7 +11,7 @@ from posixpath import normpath
 from tfdriver.errors import TfdriverError
 from tfdriver.spec.hcl_blocks import Block, read_blocks
 from tfdriver.spec.hcl_tokens import HclSyntaxError
-from tfdriver.state import FILE
+from tfdriver.terraform.state import FILE
 
 LOCAL = "local"
 _MENTIONED = re.compile(r"\b(backend|cloud)\b")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.builders import DEEP
-from tfdriver.events import Changes, outcome, parse_line
+from tfdriver.terraform.events import Changes, outcome, parse_line
 
 VERSION = '{"@level":"info","@message":"Terraform 1.11.4","type":"version","terraform":"1.11.4","ui":"1.2"}'
 DONE = (

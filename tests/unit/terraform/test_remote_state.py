@@ -11,14 +11,14 @@ import pytest
 
 from tests.unit.builders import FOO, A
 from tfdriver.aws.account_access import Half
-from tfdriver.backend import Backend
 from tfdriver.errors import TfdriverError
 from tfdriver.interrupts import Interrupts
-from tfdriver.program import Program
-from tfdriver.remote_state import pulling
 from tfdriver.spec.compositions import Composition, Side
-from tfdriver.state import State
-from tfdriver.terraform import Settings
+from tfdriver.terraform.backend import Backend
+from tfdriver.terraform.program import Program
+from tfdriver.terraform.remote_state import pulling
+from tfdriver.terraform.runner import Settings
+from tfdriver.terraform.state import State
 
 COMPOSITION = Composition("account_a", "foo-bar", A, Side.TRUSTING, (FOO,))
 BACKEND = Backend("s3", text='  backend "s3" {}')

@@ -17,14 +17,14 @@ from typing import Any
 
 from python_terraform import IsFlagged, Terraform
 
-from tfdriver import process
-from tfdriver.events import STOPPING, TEXT, Event, Outcome, follow, outcome, parse_line
-from tfdriver.failure import TerraformError, place, refuse_failed
 from tfdriver.files import private_folder, write_whole
 from tfdriver.interrupts import Interrupts
 from tfdriver.outside import read_json
-from tfdriver.program import Program
 from tfdriver.redact import hide_in_file, hide_in_line
+from tfdriver.terraform import process
+from tfdriver.terraform.events import STOPPING, TEXT, Event, Outcome, follow, outcome, parse_line
+from tfdriver.terraform.failure import TerraformError, place, refuse_failed
+from tfdriver.terraform.program import Program
 
 RUN_FOLDER = ".tfdriver"
 APPLY_LOG = "apply.jsonl"

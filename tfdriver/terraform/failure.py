@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tfdriver import statelock
 from tfdriver.errors import TfdriverError
-from tfdriver.events import TEXT, Diagnostic, Outcome
 from tfdriver.interrupts import InterruptedRunError
-from tfdriver.process import Finished
+from tfdriver.terraform import state_lock
+from tfdriver.terraform.events import TEXT, Diagnostic, Outcome
+from tfdriver.terraform.process import Finished
 
 _TOLD = 3  # errors that a message tells; the log beside the composition has them all
 _CHANGING = ("apply", "destroy")
@@ -64,9 +64,9 @@ def place(name: str, folder: Path) -> str:
 
 
 def _told(texts: Sequence[str], errors: tuple[Diagnostic, ...], where: str, folder: Path) -> TerraformError:
-    lock = statelock.parse(texts[0])
+    lock = state_lock.parse(texts[0])
     if lock:
-        return TerraformError(str(lock), where=where, hint=statelock.advice(lock, folder), errors=errors)
+        return TerraformError(str(lock), where=where, hint=state_lock.advice(lock, folder), errors=errors)
     more = f". And {len(texts) - _TOLD} more errors" if len(texts) > _TOLD else ""
     said = ". Also ".join(text.rstrip(".") for text in texts[:_TOLD]) + more
     return TerraformError(said, where=where, hint=_hint(texts[0]), errors=errors)

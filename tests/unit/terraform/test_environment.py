@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from tfdriver.environment import ignored, terraform_environment
 from tfdriver.errors import TfdriverError
-from tfdriver.mirror import PROVIDERS, cli_config, find_mirror, shares_cache
+from tfdriver.terraform.environment import ignored, terraform_environment
+from tfdriver.terraform.mirror import PROVIDERS, cli_config, find_mirror, shares_cache
 
 POISON = {
     "TF_CLI_ARGS_apply": "-destroy",

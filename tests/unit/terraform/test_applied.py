@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 
-from tfdriver.applied import Applied, describe
 from tfdriver.iam.trust_state import Unreadable
-from tfdriver.state import State
+from tfdriver.terraform.applied import Applied, describe
+from tfdriver.terraform.state import State
 
 LOCK = """provider "registry.terraform.io/hashicorp/null" {
   version = "3.2.1"

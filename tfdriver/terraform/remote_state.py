@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tfdriver.aws.account_access import Half
-from tfdriver.backend import Backend
 from tfdriver.errors import TfdriverError
 from tfdriver.files import private_folder
 from tfdriver.spec.compositions import Composition
-from tfdriver.state import BrokenStateError, State, parse
-from tfdriver.terraform import Root, Settings
+from tfdriver.terraform.backend import Backend
+from tfdriver.terraform.runner import Root, Settings
+from tfdriver.terraform.state import BrokenStateError, State, parse
 
 # Returns the state that a backend keeps of a composition, None if there is none. Raises TfdriverError.
 Pull = Callable[[Composition, Backend], State | None]
