@@ -7,13 +7,13 @@ from typing import Any, Protocol
 
 from tfdriver import survey
 from tfdriver.aws.calls import Calls
+from tfdriver.project.orphans import Stray, clashes
+from tfdriver.project.workspace import Workspace
 from tfdriver.spec.compositions import Composition
-from tfdriver.strays import Stray, clashes
 from tfdriver.survey import Survey
 from tfdriver.takeover import UNTAGGED
 from tfdriver.terraform.failure import TerraformError
 from tfdriver.terraform.runner import Root
-from tfdriver.workspace import Workspace
 
 
 class Notes(Protocol):

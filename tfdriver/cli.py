@@ -25,7 +25,6 @@ from tfdriver.commands import demo as demo_command
 from tfdriver.commands import destroy as destroy_command
 from tfdriver.commands import explain as explain_command
 from tfdriver.commands import graph as graph_command
-from tfdriver.commands import init as init_command
 from tfdriver.commands import plan as plan_command
 from tfdriver.commands import policy as policy_command
 from tfdriver.commands import render as render_command
@@ -43,6 +42,7 @@ from tfdriver.exposure import Looker
 from tfdriver.interrupts import Interrupts, stopped_by
 from tfdriver.operator_policy.statements import Purpose
 from tfdriver.overview import Overview
+from tfdriver.project import init as init_command
 from tfdriver.redact import environment_secrets, hide
 from tfdriver.sandbox.faults import FORMAT
 from tfdriver.session import Options, Session, Tools, open_session, real_tools

@@ -18,7 +18,6 @@ from tfdriver import __version__
 from tfdriver.commands.demo import Told
 from tfdriver.commands.explain import Explanation
 from tfdriver.commands.graph import Drawn
-from tfdriver.commands.init import InitResult
 from tfdriver.commands.plan import Planned
 from tfdriver.commands.policy import Policies
 from tfdriver.commands.render import Rendered
@@ -30,6 +29,7 @@ from tfdriver.iam import wording
 from tfdriver.matrix import complaint, matrix
 from tfdriver.overview import Overview
 from tfdriver.progress import LiveProgress, PlainProgress
+from tfdriver.project.init import InitResult
 from tfdriver.result import RunResult
 from tfdriver.schema.envelope import FORMAT_VERSION
 from tfdriver.steady import Steady

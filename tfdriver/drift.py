@@ -14,7 +14,7 @@ from threading import Lock
 from typing import Any
 
 from tfdriver.errors import TfdriverError
-from tfdriver.lock import locked
+from tfdriver.project.lock import locked
 from tfdriver.session import Options, Tools, find_terraform, read_spec
 from tfdriver.spec.compositions import Composition
 from tfdriver.terraform.progress import tell

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Protocol
 
-from tfdriver import plan_checks, recover, revoke, values
+from tfdriver import plan_checks, revoke
 from tfdriver.adopt import Adopter
 from tfdriver.aws.calls import Calls
 from tfdriver.aws.observe import Looks, Observation, observe, side_by_side
@@ -29,17 +29,18 @@ from tfdriver.ownership import (
     refuse_unmanaged,
 )
 from tfdriver.preflight import Identifies, check_identities, refuse, refuse_unread, unwanted
+from tfdriver.project import recover, values
+from tfdriver.project.orphans import clashes
+from tfdriver.project.timeline import Exposure, Timeline, exposures
+from tfdriver.project.workspace import Workspace
 from tfdriver.revoke import Revocation
 from tfdriver.spec.compositions import Composition, Side
 from tfdriver.spec.model import Account, Role, Spec
-from tfdriver.strays import clashes
 from tfdriver.terraform.events import Changes, Event, Outcome
 from tfdriver.terraform.failure import TerraformError, together
 from tfdriver.terraform.mirror import shares_cache
 from tfdriver.terraform.progress import Progress, tell
 from tfdriver.terraform.runner import Root, Settings
-from tfdriver.timeline import Exposure, Timeline, exposures
-from tfdriver.workspace import Workspace
 
 
 class Asks(Looks, Identifies, Calls, Protocol):

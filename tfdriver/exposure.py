@@ -21,8 +21,8 @@ from tfdriver.aws.observe import side_by_side
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import LiveRole, Unreadable
 from tfdriver.iam.wording import moment
+from tfdriver.project.timeline import Exposure
 from tfdriver.spec.model import Role, Spec
-from tfdriver.timeline import Exposure
 
 HISTORY = timedelta(days=90)
 DELAY = timedelta(minutes=15)

@@ -11,8 +11,8 @@ from tfdriver.errors import Exit
 from tfdriver.halfway import unknown
 from tfdriver.iam import wording
 from tfdriver.iam.trust_state import TrustState
+from tfdriver.project.timeline import Exposure
 from tfdriver.revoke import Revocation
-from tfdriver.timeline import Exposure
 from tfdriver.verify.model import Verified
 
 

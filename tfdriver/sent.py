@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from tfdriver.outside import read_json
+from tfdriver.project.workspace import VALUES
 from tfdriver.spec.compositions import Side, compositions
 from tfdriver.spec.model import Role, Spec
-from tfdriver.workspace import VALUES
 
 
 def old_external_id(spec: Spec, trusting: Role, trusted: Role) -> str:

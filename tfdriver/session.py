@@ -15,7 +15,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tfdriver import tracked
 from tfdriver.analyzer import analyze
 from tfdriver.aws.account_access import SeenHalves, halves
 from tfdriver.aws.calls import Caller
@@ -28,12 +27,15 @@ from tfdriver.halfway import STOPPED, loud, loud_if_refused
 from tfdriver.iam.lint import Finding, refuse_errors, warnings
 from tfdriver.iam.lint_modules import lint_project
 from tfdriver.interrupts import InterruptedRunError, Interrupts, stopped_by
-from tfdriver.lock import locked
 from tfdriver.overview import Overview, overview
 from tfdriver.ownership import States, listed_elsewhere
 from tfdriver.patience import Patience
-from tfdriver.place import is_local
 from tfdriver.preflight import check_identities, used_accounts
+from tfdriver.project import tracked
+from tfdriver.project.lock import locked
+from tfdriver.project.place import is_local
+from tfdriver.project.timeline import Timeline
+from tfdriver.project.workspace import Workspace
 from tfdriver.redact import environment_secrets
 from tfdriver.spec.compositions import Composition
 from tfdriver.spec.load import load_spec
@@ -46,8 +48,6 @@ from tfdriver.terraform.progress import Progress
 from tfdriver.terraform.remote_state import Pull, pulling
 from tfdriver.terraform.runner import Settings
 from tfdriver.terraform.state import State
-from tfdriver.timeline import Timeline
-from tfdriver.workspace import Workspace
 
 _CHANGING = ("up", "tighten", "destroy")
 _ROOM_NEEDED = 20_000_000  # bytes: states, logs and rendered files of a run, with a wide margin

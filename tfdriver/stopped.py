@@ -7,7 +7,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from tfdriver import timeline
 from tfdriver.aws.account_access import SeenHalves, halves
 from tfdriver.aws.observe import Looks, observe
 from tfdriver.errors import HalfWayError, TfdriverError
@@ -15,9 +14,10 @@ from tfdriver.iam import wording
 from tfdriver.iam.trust_state import Kind, TrustState
 from tfdriver.ownership import listed_elsewhere
 from tfdriver.preflight import Identifies
+from tfdriver.project import timeline
+from tfdriver.project.timeline import Exposure
+from tfdriver.project.workspace import Workspace
 from tfdriver.spec.model import Role, Spec
-from tfdriver.timeline import Exposure
-from tfdriver.workspace import Workspace
 
 _NEXT = "`tfdriver tighten` closes the trust; it needs the credentials of the trusting side only"
 

@@ -10,9 +10,9 @@ from tfdriver.aws.calls import Calls
 from tfdriver.aws.observe import side_by_side
 from tfdriver.errors import TfdriverError
 from tfdriver.ownership import ADOPT, has_tags
+from tfdriver.project.orphans import Create, Stray, creates
 from tfdriver.spec.compositions import Composition
 from tfdriver.spec.model import Account
-from tfdriver.strays import Create, Stray, creates
 from tfdriver.takeover import KINDS, Ask, UnknownValueError, find
 
 

@@ -21,12 +21,12 @@ import pytest
 from tests.fakes.world import Stage, make_stage
 from tests.faults.dying import DIED
 from tfdriver.commands.destroy import destroy
-from tfdriver.commands.init import init
 from tfdriver.commands.tighten import tighten
 from tfdriver.commands.up import up
 from tfdriver.iam import trust
-from tfdriver.lock import locked
 from tfdriver.patience import Patience
+from tfdriver.project.init import init
+from tfdriver.project.lock import locked
 
 EVERY = int(os.environ.get("TFDRIVER_EVERY", "1"))
 ROOT = Path(__file__).parents[2]

@@ -12,8 +12,8 @@ from tests.fakes.world import Lines
 from tfdriver.aws.client import Aws, new_session
 from tfdriver.clock import Clock
 from tfdriver.commands.explain import Explanation, explain
-from tfdriver.commands.init import init
 from tfdriver.interrupts import Interrupts
+from tfdriver.project.init import init
 from tfdriver.sandbox.run import start
 from tfdriver.session import Options, Tools, read_spec
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.fakes.world import Stage, make_stage
 from tests.functional.accounts import accounts
-from tfdriver.commands.init import init
+from tfdriver.project.init import init
 
 __all__ = ["accounts", "stage"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tfdriver import cli
-from tfdriver.commands.init import init
+from tfdriver.project.init import init
 
 
 @pytest.fixture

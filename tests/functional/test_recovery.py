@@ -11,14 +11,14 @@ import pytest
 
 from tests.fakes.world import Stage
 from tests.unit.builders import DEEP
-from tfdriver import stamp, strays
 from tfdriver.commands.destroy import destroy
 from tfdriver.commands.render import render
 from tfdriver.commands.tighten import tighten
 from tfdriver.commands.up import up
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.iam import trust
-from tfdriver.strays import Stray
+from tfdriver.project import orphans, stamp
+from tfdriver.project.orphans import Stray
 
 FOO = "arn:aws:iam::111111111111:role/foo_bar"
 BAR = "arn:aws:iam::222222222222:role/bar"
@@ -309,7 +309,7 @@ def test_a_state_that_does_not_fit_is_explained(stage, change, words):
 
 def test_import_blocks_that_a_killed_run_left_are_dropped(stage):
     stage.run(up)
-    left = strays.import_blocks([Stray("aws_iam_role.foo_bar", "aws_iam_role", "foo_bar", "foo_bar")])
+    left = orphans.import_blocks([Stray("aws_iam_role.foo_bar", "aws_iam_role", "foo_bar", "foo_bar")])
     (folder(stage) / "imports.tf").write_text(left)
     stage.run(up)
     assert done(stage)

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from tests.fakes.world import Stage
 from tests.unit.verify.test_judge import INTRUDER, judged
-from tfdriver import assets, cli
+from tfdriver import cli
 from tfdriver.commands.destroy import destroy
 from tfdriver.commands.plan import plan
 from tfdriver.commands.schema import NAMES, schema
@@ -21,6 +21,7 @@ from tfdriver.commands.tighten import tighten
 from tfdriver.commands.up import up
 from tfdriver.console import Output
 from tfdriver.errors import Exit, TfdriverError
+from tfdriver.project import assets
 from tfdriver.schema.results import RESULTS
 from tfdriver.verify.model import Verified
 

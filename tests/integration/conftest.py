@@ -16,8 +16,8 @@ import boto3
 import pytest
 
 from tfdriver.aws.client import known_regions
-from tfdriver.commands.init import init
 from tfdriver.commands.sandbox import terraform_for_shells
+from tfdriver.project.init import init
 from tfdriver.sandbox import run
 from tfdriver.sandbox.command import child_environment
 from tfdriver.sandbox.run import Sandbox

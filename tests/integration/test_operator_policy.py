@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from tests.integration.conftest import World, make_world
-from tfdriver.commands.init import init
 from tfdriver.iam.conditions import Context
 from tfdriver.iam.evaluator import Permissions, Request, authorize
+from tfdriver.project.init import init
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("operators")]  # one story for all tests here
 

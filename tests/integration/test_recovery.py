@@ -16,7 +16,7 @@ import pytest
 
 from tests.integration.conftest import TFDRIVER, World, make_world
 from tests.integration.test_story import BAR, left_over
-from tfdriver.timeline import read
+from tfdriver.project.timeline import read
 
 pytestmark = pytest.mark.integration
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.conftest import World, make_world
 from tests.integration.test_story import invoke
-from tfdriver.commands.init import init
+from tfdriver.project.init import init
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("status")]  # one applied project for all tests here
 

@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.integration.conftest import TFDRIVER, World, make_world
-from tfdriver.timeline import exposures, read
+from tfdriver.project.timeline import exposures, read
 
 pytestmark = pytest.mark.integration
 

@@ -17,7 +17,7 @@ DOORS = {
     "click": "cli.py",
     "boto3": "aws/client.py",
     "python_terraform": "terraform/runner.py",
-    "jinja2": "render.py",
+    "jinja2": "project/render.py",
     "moto": "sandbox/backend.py",
 }
 # What a module says of itself is held against it. ("Pure but for ..." is another promise.)

@@ -12,8 +12,8 @@ import pytest
 from tests.unit.verify.test_judge import INTRUDER, judged
 from tfdriver.console import Output
 from tfdriver.errors import Exit, TfdriverError
+from tfdriver.project.timeline import Exposure
 from tfdriver.result import RoleTrust, RunResult
-from tfdriver.timeline import Exposure
 from tfdriver.verify.model import Verified
 
 ROLE = RoleTrust("foo_bar", "account_a", "arn", "exact", "exact: trusts 222222222222:role/bar")

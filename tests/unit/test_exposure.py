@@ -16,7 +16,7 @@ from tfdriver.aws.calls import AwsError
 from tfdriver.errors import TfdriverError
 from tfdriver.exposure import Looker
 from tfdriver.iam.trust_state import LiveRole
-from tfdriver.timeline import Exposure
+from tfdriver.project.timeline import Exposure
 
 T0 = datetime(2026, 1, 2, 12, 0, 0, 500_000, tzinfo=UTC)
 NOW = T0 + timedelta(hours=1)

@@ -9,14 +9,14 @@ import pytest
 
 from tests.fakes.world import FakeClock
 from tests.unit.builders import BAR, FOO
-from tests.unit.render.cases import ALL, EXAMPLE_TRUSTING, TEMPLATES
+from tests.unit.project.cases import ALL, EXAMPLE_TRUSTING, TEMPLATES
 from tests.unit.verify.answers import Calls, error
 from tfdriver import revoke
 from tfdriver.aws.calls import AwsError
 from tfdriver.aws.settle import Waiter
 from tfdriver.errors import TfdriverError
 from tfdriver.interrupts import InterruptedRunError, Interrupts
-from tfdriver.render import render
+from tfdriver.project.render import render
 from tfdriver.spec.compositions import trusting_values
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 600000, tzinfo=UTC)

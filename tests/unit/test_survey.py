@@ -7,8 +7,8 @@ import pytest
 from tests.unit.builders import FOO, A
 from tfdriver.aws.calls import AwsError
 from tfdriver.errors import TfdriverError
+from tfdriver.project.orphans import Create, Stray
 from tfdriver.spec.compositions import Composition, Side, owner_tags
-from tfdriver.strays import Create, Stray
 from tfdriver.survey import Survey, refuse_moved, refuse_strangers, refuse_unknown, survey
 
 COMPOSITION = Composition("account_a", "foo-bar", A, Side.TRUSTING, (FOO,))

@@ -13,11 +13,11 @@ from typing import Any
 
 from tfdriver.aws.calls import AwsError
 from tfdriver.commands.destroy import destroy
-from tfdriver.commands.init import init
 from tfdriver.errors import HalfWayError, TfdriverError
 from tfdriver.iam import wording
 from tfdriver.interrupts import InterruptedRunError
 from tfdriver.overview import Overview
+from tfdriver.project.init import init
 from tfdriver.session import Options, Session, Tools, open_session, read_spec
 from tfdriver.spec.model import Role
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tfdriver import values
 from tfdriver.commands.up import refuse_to_start
 from tfdriver.iam import trust_state
 from tfdriver.iam.trust_state import Kind, Phase
 from tfdriver.overview import Overview
+from tfdriver.project import values
 from tfdriver.session import Session
 from tfdriver.spec.compositions import Composition, Side
 from tfdriver.spec.model import Role

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from tfdriver.lock import locked
+from tfdriver.project.lock import locked
+from tfdriver.project.workspace import Workspace
 from tfdriver.session import read_spec
 from tfdriver.spec.compositions import Composition
-from tfdriver.workspace import Workspace
 
 
 @dataclass(frozen=True)

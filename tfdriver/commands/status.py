@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from tfdriver import timeline
 from tfdriver.aws.account_access import Half, SeenHalves, halves
 from tfdriver.aws.observe import Observation, observe, side_by_side
 from tfdriver.drift import Drift
@@ -16,14 +15,15 @@ from tfdriver.exposure import Looker, Uses
 from tfdriver.iam.trust_state import Unreadable
 from tfdriver.ownership import Owner, States, listed_elsewhere, owners
 from tfdriver.pairs import Pair, PairState, pairs
+from tfdriver.project import timeline
+from tfdriver.project.timeline import Exposure
+from tfdriver.project.workspace import Workspace
 from tfdriver.session import Options, Tools, find_terraform, read_spec
 from tfdriver.spec.compositions import Composition
 from tfdriver.spec.model import Spec
 from tfdriver.terraform import applied
 from tfdriver.terraform.backend import Backend
 from tfdriver.terraform.remote_state import pulling
-from tfdriver.timeline import Exposure
-from tfdriver.workspace import Workspace
 
 
 @dataclass(frozen=True)

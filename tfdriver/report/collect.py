@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from tfdriver import __version__, timeline
+from tfdriver import __version__
 from tfdriver.aws import role_policies
 from tfdriver.aws.calls import Calls
 from tfdriver.aws.observe import side_by_side
@@ -18,6 +18,7 @@ from tfdriver.errors import TfdriverError
 from tfdriver.graph.build import build
 from tfdriver.graph.svg import svg
 from tfdriver.iam.trust_state import LiveRole, Unreadable
+from tfdriver.project import timeline
 from tfdriver.report.mask import external_ids, masked
 from tfdriver.report.model import Document, Report, RoleDocuments
 from tfdriver.spec.model import Role

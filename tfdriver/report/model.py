@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tfdriver.changes import Change
 from tfdriver.commands.status import Status
+from tfdriver.project.trust_changes import Change
 from tfdriver.verify.model import Verified
 
 

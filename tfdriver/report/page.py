@@ -14,7 +14,7 @@ from tfdriver.exposure import Uses
 from tfdriver.graph.build import duration
 from tfdriver.iam.wording import moment
 from tfdriver.pairs import PairState
-from tfdriver.render import page
+from tfdriver.project.render import page
 from tfdriver.report.model import Report
 from tfdriver.verify.model import Verdict
 

@@ -11,8 +11,8 @@ import pytest
 from tests.unit.builders import A
 from tfdriver import cli
 from tfdriver.aws.client import Aws, known_regions, profile_region, takes_keys_from_environment
-from tfdriver.commands.init import init
 from tfdriver.errors import TfdriverError
+from tfdriver.project.init import init
 
 SECRET = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY"
 KEYS = f"aws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = {SECRET}\n"

@@ -14,12 +14,12 @@ import pytest
 
 from tests.functional.sandbox.world import admin
 from tests.unit.builders import BAR, FOO, A, B, spec
-from tfdriver import assets
 from tfdriver.aws.client import Aws
 from tfdriver.aws.observe import observe
 from tfdriver.clock import Clock
 from tfdriver.iam import trust
-from tfdriver.package import zip_folder
+from tfdriver.project import assets
+from tfdriver.project.lambda_zip import zip_folder
 from tfdriver.sandbox.run import Sandbox, start
 from tfdriver.spec.model import Role, Spec
 from tfdriver.verify.model import CheckResult, Verdict

@@ -11,11 +11,12 @@ import pytest
 
 from tests.fakes.world import FakeAws, make_stage
 from tests.integration.conftest import make_world
-from tfdriver import values
 from tfdriver.aws.client import Aws, known_regions
 from tfdriver.iam import trust, trust_state
 from tfdriver.iam.trust_state import LiveRole
 from tfdriver.interrupts import Interrupts
+from tfdriver.project import values
+from tfdriver.project.workspace import Workspace
 from tfdriver.spec.compositions import Composition
 from tfdriver.spec.load import load_spec
 from tfdriver.spec.model import Spec
@@ -24,7 +25,6 @@ from tfdriver.terraform.events import Event
 from tfdriver.terraform.failure import TerraformError
 from tfdriver.terraform.program import check_version, find_program
 from tfdriver.terraform.runner import Root, Settings
-from tfdriver.workspace import Workspace
 
 pytestmark = pytest.mark.integration
 

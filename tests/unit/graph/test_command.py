@@ -9,9 +9,9 @@ import pytest
 from tests.unit.graph.cases import ALL, EXAMPLE, NOW, SEEN
 from tfdriver.aws.calls import Caller
 from tfdriver.commands.graph import Drawn, Format, draw, graph, write
-from tfdriver.commands.init import init
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import LiveRole, Unreadable
+from tfdriver.project.init import init
 from tfdriver.spec.model import Account
 
 

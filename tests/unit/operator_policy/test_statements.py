@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from tests.unit.builders import A, B, role, spec
-from tfdriver import assets, takeover
+from tfdriver import takeover
 from tfdriver.operator_policy.arns import ARNS, arn_of, pattern
 from tfdriver.operator_policy.expressions import UNKNOWN
 from tfdriver.operator_policy.kinds import KINDS
 from tfdriver.operator_policy.made import Making, making
 from tfdriver.operator_policy.statements import Purpose, Statement, statements
+from tfdriver.project import assets
 from tfdriver.spec.model import Account, Role
 
 ROLE = 'resource "aws_iam_role" "this" {\n  name = var.role_name\n  path = var.role_path\n}\n'

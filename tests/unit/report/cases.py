@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from tests.unit.builders import BAR, FOO, spec
 from tfdriver.aws.account_access import Half
 from tfdriver.aws.observe import Observation
-from tfdriver.changes import Change
 from tfdriver.commands.status import CompositionStatus, Status
 from tfdriver.drift import Drift
 from tfdriver.errors import Exit
@@ -18,8 +17,9 @@ from tfdriver.graph.svg import svg
 from tfdriver.iam import trust
 from tfdriver.iam.trust_state import LiveRole, classify
 from tfdriver.pairs import pairs
+from tfdriver.project.timeline import Exposure
+from tfdriver.project.trust_changes import Change
 from tfdriver.report.model import Document, Report, RoleDocuments
-from tfdriver.timeline import Exposure
 from tfdriver.verify.model import CheckResult, Evidence, Pair, Verdict, Verified
 
 T0 = datetime(2026, 1, 2, tzinfo=UTC)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tfdriver.errors import TfdriverError
 
-_PACKAGE = Path(__file__).resolve().parent
+_PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def templates() -> Path:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.render.cases import ALL, TEMPLATES
-from tfdriver.render import render, tfvars
+from tests.unit.project.cases import ALL, TEMPLATES
+from tfdriver.project.render import render, tfvars
 from tfdriver.spec.compositions import Composition, Side, trusted_values, trusting_values
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"

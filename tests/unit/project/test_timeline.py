@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.unit.builders import BAR, FOO, A
-from tfdriver.changes import Change, news
 from tfdriver.iam import trust
 from tfdriver.iam.trust_state import LiveRole, TrustState, Unreadable, classify
+from tfdriver.project.timeline import Timeline, exposures, read
+from tfdriver.project.trust_changes import Change, news
 from tfdriver.spec.compositions import Composition, Side
 from tfdriver.terraform.events import parse_line
-from tfdriver.timeline import Timeline, exposures, read
 
 T0 = datetime(2026, 1, 2, tzinfo=UTC)
 COMPOSITION = Composition("account_a", "p", A, Side.TRUSTING, (FOO,))

@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.integration.conftest import World, make_world
-from tests.integration.test_terraform_files import NASTY
+from tests.integration.project.test_terraform_files import NASTY
 from tests.unit.test_clean import HIDDEN as PLANTED
 from tests.unit.test_clean import TELLING
 from tfdriver import cli
-from tfdriver.commands.init import init
+from tfdriver.project.init import init
 from tfdriver.terraform.environment import terraform_environment
 from tfdriver.terraform.mirror import cli_config
 from tfdriver.terraform.program import find_program

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tfdriver.errors import TfdriverError
 from tfdriver.files import private_folder, write_whole
-from tfdriver.strays import clashes
+from tfdriver.project.orphans import clashes
 from tfdriver.terraform.events import outcome, parse_line
 from tfdriver.terraform.runner import APPLY_LOG, RUN_FOLDER
 from tfdriver.terraform.state import FILE as STATE

@@ -10,18 +10,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tfdriver import assets, folder, place, recover, revoke, timeline, values
+from tfdriver import revoke
 from tfdriver.aws.observe import side_by_side
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import Unreadable
 from tfdriver.outside import read_json
-from tfdriver.package import zip_folder
 from tfdriver.patience import Patience
-from tfdriver.render import render, tfvars
+from tfdriver.project import assets, folder, place, recover, timeline, values
+from tfdriver.project.lambda_zip import zip_folder
+from tfdriver.project.orphans import FILE as IMPORTS
+from tfdriver.project.orphans import Stray, import_blocks
+from tfdriver.project.render import render, tfvars
 from tfdriver.spec.compositions import REVOKE, Composition, compositions
 from tfdriver.spec.model import Spec
-from tfdriver.strays import FILE as IMPORTS
-from tfdriver.strays import Stray, import_blocks
 from tfdriver.terraform import state, state_lock
 from tfdriver.terraform.backend import Backend, find_backend
 from tfdriver.terraform.remote_state import Pull

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tfdriver.errors import TfdriverError
-from tfdriver.package import made_here, zip_folder
+from tfdriver.project.lambda_zip import made_here, zip_folder
 
 
 def code(folder: Path, *names: str) -> Path:

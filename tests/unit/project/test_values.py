@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfdriver import stamp
 from tfdriver.errors import TfdriverError
-from tfdriver.render import tfvars
+from tfdriver.project import stamp
+from tfdriver.project.render import tfvars
 
 text = st.text(st.characters(exclude_categories=["Cs"]))
 json_values = st.recursive(

@@ -16,8 +16,8 @@ import jinja2
 from jinja2.bccache import Bucket
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from tfdriver import assets, hcl, stamp
 from tfdriver.errors import TfdriverError
+from tfdriver.project import assets, hcl, stamp
 from tfdriver.spec.compositions import Composition
 
 FILES = ("main.tf", "variables.tf", "provider.tf", "terraform.tf", "output.tf")

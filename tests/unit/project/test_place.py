@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.unit.builders import DEEP, FOO, A
-from tfdriver import place
 from tfdriver.errors import TfdriverError
-from tfdriver.place import Place
-from tfdriver.recover import known_state
+from tfdriver.project import place
+from tfdriver.project.place import Place
+from tfdriver.project.recover import known_state
 from tfdriver.spec.compositions import Composition, Side
 from tfdriver.terraform.state import State
 

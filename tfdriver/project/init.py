@@ -9,9 +9,9 @@ from pathlib import Path
 
 import yaml
 
-from tfdriver import assets
 from tfdriver.errors import TfdriverError
 from tfdriver.files import write_whole
+from tfdriver.project import assets
 from tfdriver.spec import names
 
 NEXT_STEPS: tuple[str, ...] = (

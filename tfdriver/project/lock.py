@@ -18,12 +18,12 @@ from pathlib import Path
 
 import psutil
 
-from tfdriver import folder
 from tfdriver.errors import TfdriverError
 from tfdriver.files import private_folder, write_whole
 from tfdriver.iam.wording import moment
 from tfdriver.outside import read_json
 from tfdriver.patience import NONE, WAIT, Patience
+from tfdriver.project import folder
 
 _HOLDER = Path("compositions/.tfdriver/run.json")
 

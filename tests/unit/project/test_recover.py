@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.builders import DEEP
-from tfdriver import recover
 from tfdriver.errors import TfdriverError
+from tfdriver.project import recover
 from tfdriver.terraform import state
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from tfdriver.errors import TfdriverError
 from tfdriver.files import private_folder, write_whole
 from tfdriver.outside import read_json
-from tfdriver.recover import is_broken
+from tfdriver.project.recover import is_broken
 from tfdriver.spec.compositions import Composition
 from tfdriver.spec.model import Account
 from tfdriver.terraform.runner import RUN_FOLDER

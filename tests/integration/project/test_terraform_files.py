@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from tests.unit.builders import BAR, FOO, A, B
-from tests.unit.render.cases import ALL, EXAMPLE_TRUSTED, EXAMPLE_TRUSTING, MANY_TRUSTED, TEMPLATES
-from tfdriver import assets, hcl
-from tfdriver.package import zip_folder
-from tfdriver.render import render, tfvars
+from tests.unit.project.cases import ALL, EXAMPLE_TRUSTED, EXAMPLE_TRUSTING, MANY_TRUSTED, TEMPLATES
+from tfdriver.project import assets, hcl
+from tfdriver.project.lambda_zip import zip_folder
+from tfdriver.project.render import render, tfvars
 from tfdriver.spec.compositions import Composition, Side, trusted_values, trusting_values
 from tfdriver.terraform.environment import terraform_environment
 from tfdriver.terraform.mirror import cli_config
@@ -176,7 +176,7 @@ def normalized(text: str) -> str:
 
 
 def test_the_committed_zip_is_what_the_code_packs_to() -> None:
-    committed = Path(__file__).resolve().parents[2] / "compositions" / "account_b" / "bar.zip"
+    committed = Path(__file__).resolve().parents[3] / "compositions" / "account_b" / "bar.zip"
     assert committed.read_bytes() == zip_folder(assets.modules() / "team_b_bar_app" / "lambda")
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.render.cases import EXAMPLE_TRUSTED, TEMPLATES
-from tfdriver import folder
+from tests.unit.project.cases import EXAMPLE_TRUSTED, TEMPLATES
 from tfdriver.errors import TfdriverError
-from tfdriver.package import zip_folder
-from tfdriver.render import render, tfvars
+from tfdriver.project import folder
+from tfdriver.project.lambda_zip import zip_folder
+from tfdriver.project.render import render, tfvars
 
 
 @pytest.fixture

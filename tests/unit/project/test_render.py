@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.unit.builders import A, B, role
-from tests.unit.render.cases import ALL, EXAMPLE_TRUSTED, EXAMPLE_TRUSTING, TEMPLATES, templates_in
-from tfdriver import stamp
+from tests.unit.project.cases import ALL, EXAMPLE_TRUSTED, EXAMPLE_TRUSTING, TEMPLATES, templates_in
 from tfdriver.errors import TfdriverError
-from tfdriver.render import FILES, render
+from tfdriver.project import stamp
+from tfdriver.project.render import FILES, render
 from tfdriver.spec.compositions import Composition, Side
 
 

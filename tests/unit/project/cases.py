@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.unit.builders import BAR, FOO, A, B, role
-from tfdriver import assets
+from tfdriver.project import assets
 from tfdriver.spec.compositions import Composition, Side
 
 TEMPLATES = assets.templates()

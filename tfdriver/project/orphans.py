@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tfdriver import hcl, stamp
 from tfdriver.errors import TfdriverError
+from tfdriver.project import hcl, stamp
 from tfdriver.terraform.events import Diagnostic
 
 FILE = "imports.tf"

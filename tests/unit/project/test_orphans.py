@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tfdriver import stamp
 from tfdriver.errors import TfdriverError
-from tfdriver.strays import Create, Stray, clashes, creates, import_blocks, importable
+from tfdriver.project import stamp
+from tfdriver.project.orphans import Create, Stray, clashes, creates, import_blocks, importable
 from tfdriver.terraform.events import Diagnostic
 
 ROLE = "module.bar.aws_iam_role.this"

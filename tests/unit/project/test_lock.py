@@ -13,8 +13,8 @@ import pytest
 
 from tests.unit.builders import DEEP
 from tfdriver.errors import TfdriverError
-from tfdriver.lock import locked
 from tfdriver.patience import Patience
+from tfdriver.project.lock import locked
 
 NOW = datetime.now(UTC)
 

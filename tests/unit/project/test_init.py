@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tfdriver import assets
-from tfdriver.commands.init import NEXT_STEPS, init
 from tfdriver.errors import TfdriverError
+from tfdriver.project import assets
+from tfdriver.project.init import NEXT_STEPS, init
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "tfdriver.yaml"
 

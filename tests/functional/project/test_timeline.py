@@ -8,11 +8,11 @@ import pytest
 
 from tests.fakes.world import Stage
 from tests.functional.test_recovery import CUT, FOO, change_role, die, mend
-from tfdriver import timeline
 from tfdriver.commands.destroy import destroy
 from tfdriver.commands.tighten import tighten
 from tfdriver.commands.up import up
 from tfdriver.errors import Exit, HalfWayError, TfdriverError
+from tfdriver.project import timeline
 
 
 def path(stage: Stage):

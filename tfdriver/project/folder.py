@@ -11,9 +11,9 @@ import shutil
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from tfdriver import package, stamp
 from tfdriver.errors import TfdriverError
 from tfdriver.files import UNFINISHED, private_folder, sync_folder, write_whole
+from tfdriver.project import lambda_zip, stamp
 
 # Terraform and OpenTofu read all of these in a root, override files and `*.auto.tfvars` among them.
 _OBEYED = (".tf", ".tf.json", ".tofu", ".tofu.json", ".tfvars", ".tfvars.json")
@@ -130,7 +130,7 @@ def _entries(path: Path) -> list[Path]:
 
 
 def _ours(name: str, data: bytes) -> bool:
-    return package.made_here(data) if name.endswith(".zip") else stamp.intact(data)
+    return lambda_zip.made_here(data) if name.endswith(".zip") else stamp.intact(data)
 
 
 def _is_ours(entry: Path) -> bool:

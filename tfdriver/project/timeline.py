@@ -18,9 +18,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from tfdriver.changes import BROAD, Change, news, told
 from tfdriver.clean import clean
 from tfdriver.iam.trust_state import TrustState
+from tfdriver.project.trust_changes import BROAD, Change, news, told
 from tfdriver.spec.compositions import Composition
 from tfdriver.terraform.events import Event
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfdriver import hcl
 from tfdriver.errors import TfdriverError
+from tfdriver.project import hcl
 
 
 @pytest.mark.parametrize(

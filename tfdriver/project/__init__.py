@@ -1,0 +1,1 @@
+"""A project on disk: rendered compositions, their values, generated files, the lock, `tfdriver init`."""
