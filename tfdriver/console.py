@@ -18,22 +18,22 @@ from tfdriver import __version__
 from tfdriver.commands.demo import Told
 from tfdriver.commands.explain import Explanation
 from tfdriver.commands.graph import Drawn
-from tfdriver.commands.plan import Planned
 from tfdriver.commands.policy import Policies
-from tfdriver.commands.render import Rendered
 from tfdriver.commands.report import Reported
 from tfdriver.commands.sandbox import Fired
 from tfdriver.commands.status import CompositionStatus, Status
+from tfdriver.deploy.overview import Overview
+from tfdriver.deploy.plan import Planned
+from tfdriver.deploy.render import Rendered
+from tfdriver.deploy.result import RunResult
+from tfdriver.deploy.verified import Verdict, Verified
 from tfdriver.errors import Exit, HalfWayError, TfdriverError
 from tfdriver.iam import wording
 from tfdriver.matrix import complaint, matrix
-from tfdriver.overview import Overview
 from tfdriver.progress import LiveProgress, PlainProgress
 from tfdriver.project.init import InitResult
-from tfdriver.result import RunResult
 from tfdriver.schema.envelope import FORMAT_VERSION
 from tfdriver.steady import Steady
-from tfdriver.verify.model import Verdict, Verified
 
 _UNLIMITED = 1000  # columns: wider than any row of a table
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from tfdriver.deploy.session import Options, Tools, find_terraform, read_spec
 from tfdriver.errors import TfdriverError
 from tfdriver.project.lock import locked
-from tfdriver.session import Options, Tools, find_terraform, read_spec
 from tfdriver.spec.compositions import Composition
 from tfdriver.terraform.progress import tell
 from tfdriver.terraform.runner import Root

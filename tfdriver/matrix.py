@@ -8,7 +8,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from tfdriver.verify.model import CheckResult, Verdict, Verified
+from tfdriver.deploy.verified import CheckResult, Verdict, Verified
 
 _MARKS = {
     Verdict.PASSED: "[green]+ passed[/green]",

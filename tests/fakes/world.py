@@ -15,9 +15,9 @@ from typing import Any
 
 from tfdriver.aws.calls import AwsError, Caller
 from tfdriver.clock import Clock
+from tfdriver.deploy.session import Options, Session, Tools, open_session
 from tfdriver.iam.trust_state import LiveRole, Unreadable
 from tfdriver.interrupts import Interrupts
-from tfdriver.session import Options, Session, Tools, open_session
 from tfdriver.spec.model import Account
 from tfdriver.terraform.events import Event
 

@@ -13,13 +13,13 @@ from rich.console import Console
 
 from tfdriver.aws.client import Aws
 from tfdriver.clock import Clock
-from tfdriver.commands.destroy import destroy
-from tfdriver.commands.tighten import tighten
-from tfdriver.commands.up import up
+from tfdriver.deploy.destroy import destroy
+from tfdriver.deploy.session import Options, Tools, open_session
+from tfdriver.deploy.tighten import tighten
+from tfdriver.deploy.up import up
 from tfdriver.errors import TfdriverError
 from tfdriver.interrupts import Interrupts
 from tfdriver.progress import PlainProgress
-from tfdriver.session import Options, Tools, open_session
 
 _COMMANDS = {"up": up, "tighten": tighten, "destroy": destroy}
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.fakes.world import make_stage
-from tfdriver.commands.destroy import destroy
-from tfdriver.commands.tighten import tighten
-from tfdriver.commands.up import up
+from tfdriver.deploy.destroy import destroy
+from tfdriver.deploy.tighten import tighten
+from tfdriver.deploy.up import up
 
 DIED = 137
 _STEPS = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.chmod", "shutil.rmtree")

@@ -20,9 +20,9 @@ import pytest
 
 from tests.fakes.world import Stage, make_stage
 from tests.faults.dying import DIED
-from tfdriver.commands.destroy import destroy
-from tfdriver.commands.tighten import tighten
-from tfdriver.commands.up import up
+from tfdriver.deploy.destroy import destroy
+from tfdriver.deploy.tighten import tighten
+from tfdriver.deploy.up import up
 from tfdriver.iam import trust
 from tfdriver.patience import Patience
 from tfdriver.project.init import init

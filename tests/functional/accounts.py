@@ -12,10 +12,10 @@ from tests.fakes.world import Lines
 from tfdriver.aws.client import Aws, new_session
 from tfdriver.clock import Clock
 from tfdriver.commands.explain import Explanation, explain
+from tfdriver.deploy.session import Options, Tools, read_spec
 from tfdriver.interrupts import Interrupts
 from tfdriver.project.init import init
 from tfdriver.sandbox.run import start
-from tfdriver.session import Options, Tools, read_spec
 
 FOO = "arn:aws:iam::111111111111:role/foo_bar"
 BAR = "arn:aws:iam::222222222222:role/bar"

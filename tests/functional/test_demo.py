@@ -9,8 +9,8 @@ import pytest
 from tests.fakes.world import FakeAws, Stage
 from tfdriver.aws.calls import AwsError
 from tfdriver.commands.demo import demo
+from tfdriver.deploy.session import Tools
 from tfdriver.errors import TfdriverError
-from tfdriver.session import Tools
 
 
 @dataclass

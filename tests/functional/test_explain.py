@@ -9,8 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.functional.accounts import BAR, FOO, may, trust
+from tfdriver.deploy.session import Options
 from tfdriver.errors import TfdriverError
-from tfdriver.session import Options
 
 
 def test_what_is_as_it_should_be(accounts):

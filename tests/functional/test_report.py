@@ -13,12 +13,12 @@ from tests.unit.report.cases import checks
 from tfdriver.commands.report import Reported, report
 from tfdriver.commands.schema import schema
 from tfdriver.commands.status import see, status
-from tfdriver.commands.up import up
 from tfdriver.console import Output
+from tfdriver.deploy.session import Options, Tools
+from tfdriver.deploy.up import up
+from tfdriver.deploy.verified import Verdict
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.iam import trust
-from tfdriver.session import Options, Tools
-from tfdriver.verify.model import Verdict
 
 SECRET = "their-very-own-id"
 

@@ -14,16 +14,16 @@ from jsonschema import Draft202012Validator
 from tests.fakes.world import Stage
 from tests.unit.verify.test_judge import INTRUDER, judged
 from tfdriver import cli
-from tfdriver.commands.destroy import destroy
-from tfdriver.commands.plan import plan
 from tfdriver.commands.schema import NAMES, schema
-from tfdriver.commands.tighten import tighten
-from tfdriver.commands.up import up
 from tfdriver.console import Output
+from tfdriver.deploy.destroy import destroy
+from tfdriver.deploy.plan import plan
+from tfdriver.deploy.tighten import tighten
+from tfdriver.deploy.up import up
+from tfdriver.deploy.verified import Verified
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.project import assets
 from tfdriver.schema.results import RESULTS
-from tfdriver.verify.model import Verified
 
 
 def printed(name: str, value, capsys, exit_code: int = 0) -> dict:

@@ -9,13 +9,13 @@ import pytest
 
 from tests.fakes.world import Stage
 from tfdriver.commands.status import Status, see, status
-from tfdriver.commands.tighten import tighten
-from tfdriver.commands.up import up
+from tfdriver.deploy.session import Options, Tools
+from tfdriver.deploy.tighten import tighten
+from tfdriver.deploy.up import up
 from tfdriver.drift import Drift
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.iam import trust
 from tfdriver.pairs import PairState
-from tfdriver.session import Options, Tools
 
 
 def look(stage: Stage, look_for_drift=None) -> Status:

@@ -20,9 +20,9 @@ import pytest
 
 from tests.unit.builders import BAR, FOO
 from tests.unit.report.cases import T0, checks, report
+from tfdriver.deploy.verified import Verdict
 from tfdriver.iam import trust
 from tfdriver.report import page as report_page
-from tfdriver.verify.model import Verdict
 
 pytestmark = pytest.mark.integration
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.integration.conftest import World, make_world
-from tests.integration.test_story import invoke
+from tests.integration.deploy.test_story import invoke
 from tfdriver.project.init import init
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("status")]  # one applied project for all tests here

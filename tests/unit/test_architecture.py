@@ -58,7 +58,7 @@ def test_each_outside_world_has_one_door(library, door):
 
 def test_the_door_to_aws_is_opened_where_the_tools_are_made():
     users = [name_of(p) for p in FILES if "tfdriver.aws.client" in modules(p)]
-    assert users == ["cli.py", "session.py"]
+    assert users == ["cli.py", "deploy/session.py"]
 
 
 @pytest.mark.parametrize("path", PURE, ids=name_of)
@@ -73,7 +73,7 @@ def test_decisions_call_themselves_pure():
         "iam/trust.py",
         "iam/trust_state.py",
         "spec/compositions.py",
-        "overview.py",
+        "deploy/overview.py",
         "iam/lint.py",
         "graph/build.py",
     }

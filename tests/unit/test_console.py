@@ -11,10 +11,10 @@ import pytest
 
 from tests.unit.verify.test_judge import INTRUDER, judged
 from tfdriver.console import Output
+from tfdriver.deploy.result import RoleTrust, RunResult
+from tfdriver.deploy.verified import Verified
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.project.timeline import Exposure
-from tfdriver.result import RoleTrust, RunResult
-from tfdriver.verify.model import Verified
 
 ROLE = RoleTrust("foo_bar", "account_a", "arn", "exact", "exact: trusts 222222222222:role/bar")
 OPENED = datetime(2026, 1, 2, tzinfo=UTC)

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from tfdriver.aws.calls import AwsError
-from tfdriver.commands.destroy import destroy
+from tfdriver.deploy.destroy import destroy
+from tfdriver.deploy.overview import Overview
+from tfdriver.deploy.session import Options, Session, Tools, open_session, read_spec
 from tfdriver.errors import HalfWayError, TfdriverError
 from tfdriver.iam import wording
 from tfdriver.interrupts import InterruptedRunError
-from tfdriver.overview import Overview
 from tfdriver.project.init import init
-from tfdriver.session import Options, Session, Tools, open_session, read_spec
 from tfdriver.spec.model import Role
 
 _GONE = "The demo's local AWS is gone, and everything in it; run `tfdriver demo` again"

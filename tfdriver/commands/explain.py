@@ -11,12 +11,12 @@ from tfdriver.aws.account_access import SeenHalves, halves
 from tfdriver.aws.calls import Calls
 from tfdriver.aws.observe import Observation, observe, side_by_side
 from tfdriver.aws.role_policies import RolePolicies
+from tfdriver.deploy.session import Options, Tools, read_spec
 from tfdriver.errors import TfdriverError
 from tfdriver.explain import ACTION, Sight, Verdict, judge
 from tfdriver.iam.trust_state import LiveRole, Unreadable
 from tfdriver.refusal import Cause, Meaning, Refusal, meaning, parse
 from tfdriver.sent import old_external_id
-from tfdriver.session import Options, Tools, read_spec
 from tfdriver.spec.model import Role, Spec
 
 # Policies that cannot be read with the credentials of the two accounts: there AWS's word is all there is.

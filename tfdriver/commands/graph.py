@@ -10,7 +10,8 @@ from pathlib import Path
 
 from tfdriver.aws.account_access import SeenHalves, halves
 from tfdriver.aws.observe import Observation, observe
-from tfdriver.driver import Asks
+from tfdriver.deploy.driver import Asks
+from tfdriver.deploy.session import read_spec
 from tfdriver.files import write_whole
 from tfdriver.graph.build import build, phases
 from tfdriver.graph.dot import dot
@@ -18,7 +19,6 @@ from tfdriver.graph.mermaid import mermaid
 from tfdriver.graph.model import Graph
 from tfdriver.graph.svg import svg
 from tfdriver.graph.tree import tree
-from tfdriver.session import read_spec
 from tfdriver.spec.model import Spec
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from tfdriver.deploy.preflight import used_accounts
+from tfdriver.deploy.session import read_spec
 from tfdriver.errors import TfdriverError
 from tfdriver.operator_policy.arns import arn_of
 from tfdriver.operator_policy.documents import MAX_CHARACTERS, Document, documents, length
 from tfdriver.operator_policy.made import making
 from tfdriver.operator_policy.statements import Purpose, statements
-from tfdriver.preflight import used_accounts
-from tfdriver.session import read_spec
 from tfdriver.spec.model import Account, Spec
 from tfdriver.spec.words import nearest
 

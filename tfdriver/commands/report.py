@@ -7,11 +7,11 @@ from pathlib import Path
 
 from tfdriver.aws.calls import Calls
 from tfdriver.commands.status import Sight, Status
+from tfdriver.deploy.verified import Verified
 from tfdriver.errors import Exit
 from tfdriver.files import write_whole
 from tfdriver.report.collect import collect
 from tfdriver.report.page import html
-from tfdriver.verify.model import Verified
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from tfdriver.deploy.session import read_spec
 from tfdriver.errors import Exit, TfdriverError
-from tfdriver.session import read_spec
 from tfdriver.spec.words import nearest
 from tfdriver.terraform.mirror import cli_config
 from tfdriver.terraform.program import find_program

@@ -9,16 +9,16 @@ from pathlib import Path
 
 from tfdriver.aws.account_access import Half, SeenHalves, halves
 from tfdriver.aws.observe import Observation, observe, side_by_side
+from tfdriver.deploy.ownership import Owner, States, listed_elsewhere, owners
+from tfdriver.deploy.session import Options, Tools, find_terraform, read_spec
 from tfdriver.drift import Drift
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.exposure import Looker, Uses
 from tfdriver.iam.trust_state import Unreadable
-from tfdriver.ownership import Owner, States, listed_elsewhere, owners
 from tfdriver.pairs import Pair, PairState, pairs
 from tfdriver.project import timeline
 from tfdriver.project.timeline import Exposure
 from tfdriver.project.workspace import Workspace
-from tfdriver.session import Options, Tools, find_terraform, read_spec
 from tfdriver.spec.compositions import Composition
 from tfdriver.spec.model import Spec
 from tfdriver.terraform import applied

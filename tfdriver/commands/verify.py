@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 from tfdriver.aws.settle import LIMIT
+from tfdriver.deploy.session import Session
+from tfdriver.deploy.verified import CheckResult, Verdict, Verified
 from tfdriver.errors import Exit
 from tfdriver.iam.trust_state import Unreadable
 from tfdriver.iam.wanted_policies import State
 from tfdriver.interrupts import InterruptedRunError
-from tfdriver.session import Session
 from tfdriver.terraform.progress import tell
 from tfdriver.terraform.runner import Root
-from tfdriver.verify.model import CheckResult, Verdict, Verified
 from tfdriver.verify.polling import Waiting
 from tfdriver.verify.rendered import rendered
 from tfdriver.verify.run import Scene, run

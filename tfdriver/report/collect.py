@@ -14,6 +14,7 @@ from tfdriver.aws.calls import Calls
 from tfdriver.aws.observe import side_by_side
 from tfdriver.aws.role_policies import NamedPolicy
 from tfdriver.commands.status import Sight, Status
+from tfdriver.deploy.verified import Verified
 from tfdriver.errors import TfdriverError
 from tfdriver.graph.build import build
 from tfdriver.graph.svg import svg
@@ -22,7 +23,6 @@ from tfdriver.project import timeline
 from tfdriver.report.mask import external_ids, masked
 from tfdriver.report.model import Document, Report, RoleDocuments
 from tfdriver.spec.model import Role
-from tfdriver.verify.model import Verified
 
 
 def collect(sight: Sight, status: Status, aws: Calls, verified: Verified | None, endpoint: str = "") -> Report:

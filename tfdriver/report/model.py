@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tfdriver.commands.status import Status
+from tfdriver.deploy.verified import Verified
 from tfdriver.project.trust_changes import Change
-from tfdriver.verify.model import Verified
 
 
 @dataclass(frozen=True)

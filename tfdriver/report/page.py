@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 from markupsafe import Markup, escape
 
 from tfdriver.commands.status import Status
+from tfdriver.deploy.verified import Verdict
 from tfdriver.exposure import Uses
 from tfdriver.graph.build import duration
 from tfdriver.iam.wording import moment
 from tfdriver.pairs import PairState
 from tfdriver.project.render import page
 from tfdriver.report.model import Report
-from tfdriver.verify.model import Verdict
 
 _LONG = 120  # seconds, from which on tenths do not matter
 _WORD = 20  # characters that fit into any column

@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from tfdriver.commands.demo import Told
 from tfdriver.commands.explain import Explanation
 from tfdriver.commands.graph import Drawn
-from tfdriver.commands.plan import Planned
 from tfdriver.commands.policy import Policies
-from tfdriver.commands.render import Rendered
 from tfdriver.commands.report import Reported
 from tfdriver.commands.sandbox import Fired
 from tfdriver.commands.status import Status
+from tfdriver.deploy.plan import Planned
+from tfdriver.deploy.render import Rendered
+from tfdriver.deploy.result import RunResult
+from tfdriver.deploy.verified import Verified
 from tfdriver.project.init import InitResult
-from tfdriver.result import RunResult
-from tfdriver.verify.model import Verified
 
 RESULTS: Mapping[str, type] = {
     "init": InitResult,

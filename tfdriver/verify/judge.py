@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from tfdriver.verify.model import CheckResult, Evidence, Pair, Verdict
+from tfdriver.deploy.verified import CheckResult, Evidence, Pair, Verdict
 from tfdriver.verify.outcome import Kind, Outcome
 from tfdriver.verify.plan import WRITE, Check
 from tfdriver.verify.polling import Held, Look

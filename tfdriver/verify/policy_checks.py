@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from tfdriver.deploy.verified import CheckResult, Evidence, Pair, Verdict
 from tfdriver.iam import documents, trust, wording
 from tfdriver.iam.trust_state import Kind as TrustKind
 from tfdriver.iam.trust_state import TrustState
 from tfdriver.iam.wanted_policies import Policies
 from tfdriver.spec.model import Role
-from tfdriver.verify.model import CheckResult, Evidence, Pair, Verdict
 
 
 def trust_check(state: TrustState, wanted: tuple[Role, ...], now: datetime) -> CheckResult:

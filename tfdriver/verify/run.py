@@ -8,6 +8,7 @@ from datetime import datetime
 
 from tfdriver.aws.calls import AwsError, Calls
 from tfdriver.aws.observe import Observation, side_by_side
+from tfdriver.deploy.verified import CheckResult, Pair, Verdict
 from tfdriver.iam import wanted_policies
 from tfdriver.iam.trust_state import Kind as TrustKind
 from tfdriver.iam.wanted_policies import State
@@ -17,7 +18,6 @@ from tfdriver.verify.allowed import Writing, write_check
 from tfdriver.verify.function import Function
 from tfdriver.verify.intruder import Intruder
 from tfdriver.verify.live import live_policies
-from tfdriver.verify.model import CheckResult, Pair, Verdict
 from tfdriver.verify.outcome import Outcome
 from tfdriver.verify.plan import IN_A_ROW, Check, function_round, intruder_round, untried
 from tfdriver.verify.policy_checks import permissions_check, trust_check

@@ -7,10 +7,10 @@ import shutil
 import pytest
 
 from tests.fakes.world import Stage
-from tfdriver.commands.destroy import destroy
-from tfdriver.commands.plan import plan
-from tfdriver.commands.tighten import tighten
-from tfdriver.commands.up import up
+from tfdriver.deploy.destroy import destroy
+from tfdriver.deploy.plan import plan
+from tfdriver.deploy.tighten import tighten
+from tfdriver.deploy.up import up
 from tfdriver.errors import Exit, TfdriverError
 
 SANDBOX = "http://127.0.0.1:4000"

@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 
 from tests.fakes.world import Stage
-from tests.functional.test_recovery import CUT, FOO, change_role, die, mend
-from tfdriver.commands.destroy import destroy
-from tfdriver.commands.tighten import tighten
-from tfdriver.commands.up import up
+from tests.functional.deploy.test_recovery import CUT, FOO, change_role, die, mend
+from tfdriver.deploy.destroy import destroy
+from tfdriver.deploy.tighten import tighten
+from tfdriver.deploy.up import up
 from tfdriver.errors import Exit, HalfWayError, TfdriverError
 from tfdriver.project import timeline
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.world import Stage, use_backend
-from tfdriver.commands.plan import plan
-from tfdriver.commands.up import up
+from tfdriver.deploy.plan import plan
+from tfdriver.deploy.up import up
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="there is no git")
 WORDS = "compositions/account_a/terraform.tfstate and 5 more: states hold secrets. Add *.tfstate,"

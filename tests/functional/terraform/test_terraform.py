@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.fakes.world import Stage
-from tfdriver.commands.up import up
+from tfdriver.deploy.session import Options, Tools
+from tfdriver.deploy.up import up
 from tfdriver.drift import looking
-from tfdriver.session import Options, Tools
 from tfdriver.terraform.failure import TerraformError
 from tfdriver.terraform.runner import Root
 

@@ -17,12 +17,12 @@ from tests.unit.builders import BAR, FOO, A, B, spec
 from tfdriver.aws.client import Aws
 from tfdriver.aws.observe import observe
 from tfdriver.clock import Clock
+from tfdriver.deploy.verified import CheckResult, Verdict
 from tfdriver.iam import trust
 from tfdriver.project import assets
 from tfdriver.project.lambda_zip import zip_folder
 from tfdriver.sandbox.run import Sandbox, start
 from tfdriver.spec.model import Role, Spec
-from tfdriver.verify.model import CheckResult, Verdict
 from tfdriver.verify.polling import Waiting
 from tfdriver.verify.run import Job, Scene, run
 

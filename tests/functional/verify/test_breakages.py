@@ -23,8 +23,8 @@ from tests.functional.verify.scene import (
     verdicts,
 )
 from tests.unit.builders import BAR, FOO, B
+from tfdriver.deploy.verified import Verdict
 from tfdriver.iam import trust
-from tfdriver.verify.model import Verdict
 from tfdriver.verify.probes import FunctionProbe
 
 pytestmark = pytest.mark.integration  # the sandbox's real time: too long for `make check`

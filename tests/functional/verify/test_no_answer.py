@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.functional.verify.scene import setup, verdicts
-from tfdriver.verify.model import Verdict
+from tfdriver.deploy.verified import Verdict
 
 pytestmark = pytest.mark.integration  # the sandbox's real time: too long for `make check`
 

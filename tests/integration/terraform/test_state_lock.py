@@ -15,7 +15,7 @@ import pytest
 
 from tests.faults.starts import PROJECT
 from tests.integration.conftest import World, make_world, use_buckets
-from tests.integration.test_recovery import LONGEST, UP, last_apply, start, wait_for
+from tests.integration.deploy.test_recovery import LONGEST, UP, last_apply, start, wait_for
 
 pytestmark = pytest.mark.integration
 

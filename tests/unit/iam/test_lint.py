@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.builders import BAR, FOO, A, B, role, spec
+from tfdriver.deploy.session import _tell
 from tfdriver.errors import TfdriverError
 from tfdriver.iam import trust, trust_state
 from tfdriver.iam.lint import Finding, Severity, lint_permissions, lint_spec, lint_trust, refuse_errors, warnings
 from tfdriver.iam.lint_modules import lint_module, lint_modules, lint_project
 from tfdriver.iam.trust_state import Kind, TrustState
-from tfdriver.session import _tell
 from tfdriver.spec.model import Account
 from tfdriver.spec.sequels import check_sequels
 

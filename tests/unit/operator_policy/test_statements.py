@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.unit.builders import A, B, role, spec
-from tfdriver import takeover
+from tfdriver.deploy import lookup
 from tfdriver.operator_policy.arns import ARNS, arn_of, pattern
 from tfdriver.operator_policy.expressions import UNKNOWN
 from tfdriver.operator_policy.kinds import KINDS
@@ -45,12 +45,12 @@ def test_every_resource_of_the_shipped_modules_is_known() -> None:
         made = shipped(role("foo", A), module).resources
         assert made
         assert {resource.type for resource in made} <= set(KINDS)
-        assert {resource.type for resource in made} <= set(takeover.KINDS)
+        assert {resource.type for resource in made} <= set(lookup.KINDS)
         assert all(UNKNOWN not in arn_of(r) for r in made if r.type != "aws_dynamodb_table")
 
 
 def test_a_type_that_is_known_for_one_purpose_is_known_for_all() -> None:
-    assert KINDS.keys() == ARNS.keys() == takeover.KINDS.keys()
+    assert KINDS.keys() == ARNS.keys() == lookup.KINDS.keys()
 
 
 @pytest.mark.parametrize(

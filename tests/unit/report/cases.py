@@ -9,6 +9,7 @@ from tests.unit.builders import BAR, FOO, spec
 from tfdriver.aws.account_access import Half
 from tfdriver.aws.observe import Observation
 from tfdriver.commands.status import CompositionStatus, Status
+from tfdriver.deploy.verified import CheckResult, Evidence, Pair, Verdict, Verified
 from tfdriver.drift import Drift
 from tfdriver.errors import Exit
 from tfdriver.exposure import Use, Uses
@@ -20,7 +21,6 @@ from tfdriver.pairs import pairs
 from tfdriver.project.timeline import Exposure
 from tfdriver.project.trust_changes import Change
 from tfdriver.report.model import Document, Report, RoleDocuments
-from tfdriver.verify.model import CheckResult, Evidence, Pair, Verdict, Verified
 
 T0 = datetime(2026, 1, 2, tzinfo=UTC)
 NASTY = """<script>alert(1)</script><img src="//x.example/y">' " & {{ 7 * 7 }}"""

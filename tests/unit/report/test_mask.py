@@ -6,10 +6,10 @@ import pytest
 
 from tests.unit.builders import BAR
 from tests.unit.report.cases import checks
+from tfdriver.deploy.verified import Verdict
 from tfdriver.iam import trust
 from tfdriver.report.mask import MASK, external_ids, masked
 from tfdriver.report.model import Document
-from tfdriver.verify.model import Verdict
 
 
 def test_ids_are_found_in_any_condition_however_written():

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from tests.unit.builders import BAR, FOO
 from tests.unit.report.cases import NASTY, T0, checks, report
+from tfdriver.deploy.verified import Evidence, Verdict
 from tfdriver.iam import trust
 from tfdriver.report.page import breakable, html, is_policy, span, summary
-from tfdriver.verify.model import Evidence, Verdict
 
 VOID = {"meta", "br", "wbr", "img", "link", "input", "hr"}
 BROAD = trust.broad(FOO, [BAR], T0)

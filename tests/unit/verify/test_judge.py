@@ -10,9 +10,9 @@ from tests.unit.builders import BAR, FOO
 from tests.unit.verify.answers import ALLOWED, DENIED, THROTTLED, as_expected
 from tests.unit.verify.test_plan import TABLE
 from tfdriver.aws.calls import Answer
+from tfdriver.deploy.verified import Pair, Verdict
 from tfdriver.verify import judge
 from tfdriver.verify.allowed import write_check
-from tfdriver.verify.model import Pair, Verdict
 from tfdriver.verify.outcome import Kind, Outcome, from_answer
 from tfdriver.verify.plan import REFUSED_FOR, Check, function_round, intruder_round
 from tfdriver.verify.polling import Held

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.unit.builders import BAR, FOO
+from tfdriver.deploy.verified import Pair, Verdict
 from tfdriver.iam import trust, wanted_policies
 from tfdriver.iam.trust_state import LiveRole, Unreadable, classify
 from tfdriver.iam.wanted_policies import Policies
-from tfdriver.verify.model import Pair, Verdict
 from tfdriver.verify.policy_checks import permissions_check, trust_check
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

@@ -1,0 +1,180 @@
+"""The table of resource types: each is found where it exists, with its import id and whose it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from moto import mock_aws
+
+from tests.unit.builders import A
+from tfdriver.aws.client import Aws
+from tfdriver.deploy.lookup import KINDS, Found, UnknownValueError, find
+
+pytestmark = pytest.mark.integration  # the sandbox's real time: too long for `make check`
+
+OURS = {"tfdriver:project": "foo-bar", "tfdriver:composition": "account_a"}
+PAIRS = [{"Key": k, "Value": v} for k, v in OURS.items()]
+TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
+STATEMENT = {"Effect": "Allow", "Action": "logs:PutLogEvents", "Resource": "*"}
+PERMISSIONS = json.dumps({"Version": "2012-10-17", "Statement": [STATEMENT]})
+POLICY = "arn:aws:iam::111111111111:policy/team/p"
+
+
+@pytest.fixture
+def ask(tmp_path, monkeypatch) -> Iterator:
+    """Asks account A of an AWS in memory."""
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("MOTO_ACCOUNT_ID", A.id)
+    (tmp_path / "credentials").write_text("[account_a]\naws_access_key_id = AKIAX\naws_secret_access_key = x\n")
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    with mock_aws():
+        aws = Aws()
+        yield lambda service, use: aws.call(A, service, use)
+
+
+def role(iam):
+    iam.create_role(RoleName="r", AssumeRolePolicyDocument=PERMISSIONS, Tags=PAIRS)
+
+
+def policy(iam):
+    iam.create_policy(PolicyName="p", Path="/team/", PolicyDocument=PERMISSIONS, Tags=PAIRS)
+
+
+def attached(iam):
+    role(iam)
+    policy(iam)
+    iam.attach_role_policy(RoleName="r", PolicyArn=POLICY)
+
+
+def inline(iam):
+    role(iam)
+    iam.put_role_policy(RoleName="r", PolicyName="p", PolicyDocument=PERMISSIONS)
+
+
+def rule(events, bus="default"):
+    if bus != "default":
+        events.create_event_bus(Name=bus)
+    events.put_rule(Name="e", EventBusName=bus, EventPattern='{"source": ["x"]}', Tags=PAIRS)
+
+
+def target(events, bus="default"):
+    rule(events, bus)
+    lambdas = [{"Id": i, "Arn": f"arn:aws:lambda:us-west-2:111111111111:function:{i}"} for i in ("f", "g")]
+    events.put_targets(Rule="e", EventBusName=bus, Targets=lambdas)
+
+
+def table(dynamodb):
+    key = {"AttributeName": "k", "KeyType": "HASH"}
+    definition = {"AttributeName": "k", "AttributeType": "S"}
+    dynamodb.create_table(
+        TableName="t", KeySchema=[key], AttributeDefinitions=[definition], BillingMode="PAY_PER_REQUEST", Tags=PAIRS
+    )
+
+
+def log_group(logs):
+    logs.create_log_group(logGroupName="/aws/lambda/f", tags=OURS)
+
+
+def topic(sns):
+    sns.create_topic(Name="s", Tags=PAIRS)
+
+
+def queue(sqs):
+    sqs.create_queue(QueueName="q", tags=OURS)
+
+
+CASES = [
+    ("aws_iam_role", "iam", role, {"name": "r", "path": "/"}, "r"),
+    ("aws_iam_policy", "iam", policy, {"name": "p", "path": "/team/"}, POLICY),
+    ("aws_iam_role_policy_attachment", "iam", attached, {"role": "r", "policy_arn": POLICY}, f"r/{POLICY}"),
+    ("aws_iam_role_policy", "iam", inline, {"role": "r", "name": "p"}, "r:p"),
+    ("aws_cloudwatch_event_rule", "events", rule, {"name": "e", "event_bus_name": "default"}, "e"),
+    (
+        "aws_cloudwatch_event_target",
+        "events",
+        target,
+        {"rule": "e", "arn": "arn:aws:lambda:us-west-2:111111111111:function:g"},
+        "e/g",
+    ),
+    ("aws_cloudwatch_event_target", "events", target, {"rule": "e", "target_id": "f", "arn": "other"}, "e/f"),
+    ("aws_dynamodb_table", "dynamodb", table, {"name": "t"}, "t"),
+    ("aws_cloudwatch_log_group", "logs", log_group, {"name": "/aws/lambda/f"}, "/aws/lambda/f"),
+    ("aws_sns_topic", "sns", topic, {"name": "s"}, "arn:aws:sns:us-west-2:111111111111:s"),
+    ("aws_sqs_queue", "sqs", queue, {"name": "q"}, "https://sqs.us-west-2.amazonaws.com/111111111111/q"),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "service", "make", "planned", "import_id"), CASES, ids=lambda v: v if isinstance(v, str) else ""
+)
+def test_what_exists_is_found_with_its_import_id_and_its_owners_tags(ask, kind, service, make, planned, import_id):
+    assert find(kind, planned, A, ask) is None
+    ask(service, make)
+    found = find(kind, planned, A, ask)
+    assert isinstance(found, Found)
+    assert (found.import_id, dict(found.tags)) == (import_id, OURS)
+
+
+def function(ask):
+    ask("iam", role)
+    ask(
+        "lambda",
+        lambda client: client.create_function(
+            FunctionName="f",
+            Runtime="python3.13",
+            Role="arn:aws:iam::111111111111:role/r",
+            Handler="h.h",
+            Code={"ZipFile": b"x"},
+            Tags=OURS,
+        ),
+    )
+
+
+def test_a_function_and_a_permission_of_it(ask):
+    permission = {"function_name": "f", "statement_id": "s"}
+    function(ask)
+    found = find("aws_lambda_function", {"function_name": "f"}, A, ask)
+    assert found == Found("f", "f", OURS)
+    assert find("aws_lambda_permission", permission, A, ask) is None
+    granted = {"StatementId": "s", "Action": "lambda:InvokeFunction", "Principal": "events.amazonaws.com"}
+    ask("lambda", lambda client: client.add_permission(FunctionName="f", **granted))
+    assert find("aws_lambda_permission", permission, A, ask) == Found("f/s", "f/s", OURS)
+    assert find("aws_lambda_permission", permission | {"statement_id": "other"}, A, ask) is None
+
+
+def test_a_rule_of_another_bus_is_another_rule(ask):
+    planned = {"name": "e", "event_bus_name": "b"}
+    ask("events", lambda events: target(events, "b"))
+    assert find("aws_cloudwatch_event_rule", planned | {"event_bus_name": "default"}, A, ask) is None
+    found = find("aws_cloudwatch_event_rule", planned, A, ask)
+    assert found is not None
+    assert found.import_id == "b/e"
+    found = find("aws_cloudwatch_event_target", {"rule": "e", "event_bus_name": "b", "target_id": "f"}, A, ask)
+    assert found is not None
+    assert found.import_id == "b/e/f"
+
+
+def test_what_is_not_known_yet_says_so(ask):
+    ask("iam", role)
+    ask("events", target)
+    for kind, planned in [
+        ("aws_iam_role", {}),
+        ("aws_iam_role", {"name": None}),
+        ("aws_iam_role_policy_attachment", {"role": "r"}),
+        ("aws_cloudwatch_event_target", {"rule": "e"}),
+    ]:
+        with pytest.raises(UnknownValueError):
+            find(kind, planned, A, ask)
+
+
+def test_a_part_of_what_is_absent_is_absent_whatever_else_is_unknown(ask):
+    assert find("aws_iam_role_policy_attachment", {"role": "r"}, A, ask) is None
+    assert find("aws_cloudwatch_event_target", {"rule": "e"}, A, ask) is None
+
+
+def test_every_type_of_the_table_is_tested_here():
+    assert {case[0] for case in CASES} | {"aws_lambda_function", "aws_lambda_permission"} == set(KINDS)

@@ -1,0 +1,781 @@
+"""up, tighten, destroy and plan against a fake world: what is trusted after each, what is called, what is said."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.world import FakeAws, Stage, use_backend
+from tfdriver.aws.calls import AwsError
+from tfdriver.commands.verify import verify
+from tfdriver.deploy.destroy import destroy
+from tfdriver.deploy.plan import plan
+from tfdriver.deploy.tighten import tighten
+from tfdriver.deploy.up import up
+from tfdriver.errors import Exit, HalfWayError, TfdriverError
+from tfdriver.iam import trust
+from tfdriver.interrupts import InterruptedRunError, obeyed
+
+BAR = "arn:aws:iam::222222222222:role/bar"
+ROOT = "arn:aws:iam::222222222222:root"
+EXACT = trust.Trust(frozenset({BAR}))
+
+
+def trusted(stage: Stage) -> trust.Trust | None:
+    return trust.read(stage.world.trust("foo_bar"))
+
+
+def fail(stage: Stage, what: str, after: int = 0, error: str = "AccessDenied: no") -> None:
+    stage.world.change(lambda w: w.update(fail={what: {"error": error, "after": after}}))
+
+
+def mend(stage: Stage) -> None:
+    stage.world.change(lambda w: w.update(fail={}))
+    stage.world.forget_calls()
+
+
+def forge(stage: Stage, document) -> None:
+    stage.world.change(lambda w: next(r for r in w["roles"].values() if r["name"] == "foo_bar").update(trust=document))
+
+
+def test_up_ends_exact_with_one_init_each_and_three_applies(stage):
+    done = stage.run(up)
+    assert done.exit_code is Exit.DONE
+    assert trusted(stage) == EXACT
+    commands = stage.world.calls()
+    assert commands[0][0] == "version"
+    assert sorted(commands[1:3]) == [["init", "account_a"], ["init", "account_b"]]
+    assert sorted(commands[3:7]) == [[c, name] for c in ("plan", "show") for name in ("account_a", "account_b")]
+    assert commands[7:] == [["apply", "account_a"], ["apply", "account_b"], ["apply", "account_a"]]
+    assert [(s.phase, s.added, s.changed) for s in done.steps] == [
+        ("broad", 1, 0),
+        ("connect", 1, 0),
+        ("tighten", 0, 1),
+    ]
+
+
+def fail_plan_before_phase_2(stage: Stage, address: str) -> None:
+    fault = {"plan account_b": {"error": "couldn't find resource", "address": address}}
+    stage.world.change(lambda w: w.update(fail=fault))
+
+    def phase(title: str) -> None:
+        if title.startswith("phase 2"):
+            mend(stage)
+
+    stage.progress.phase = phase
+
+
+def test_a_trusted_side_that_looks_up_what_phase_1_creates_is_planned_before_phase_2(stage):
+    fail_plan_before_phase_2(stage, "module.bar.data.aws_dynamodb_table.theirs")
+
+    assert stage.run(up).exit_code is Exit.DONE
+
+    assert ["plan", "account_b"] in stage.world.calls()
+    assert "  account_b: cannot be planned before phase 1; it is planned before phase 2" in stage.progress.said
+
+
+def test_a_trusted_side_that_cannot_be_planned_stops_up_before_phase_1(stage):
+    fail_plan_before_phase_2(stage, "module.bar.aws_iam_role.this")
+
+    with pytest.raises(TfdriverError, match="couldn't find resource"):
+        stage.run(up)
+
+    assert stage.world.data["roles"] == {}
+
+
+def test_with_a_cache_that_they_share_inits_do_not_overlap(stage):
+    stage.environ["TF_PLUGIN_CACHE_DIR"] = "/cache"
+    happened = []
+    stage.progress.started = lambda name, action: happened.append(("start", action, name))
+    stage.progress.ended = lambda name, action, *_: happened.append(("end", action, name))
+    stage.run(up)
+    inits = [(what, name) for what, action, name in happened if action == "init"]
+    assert inits == [("start", "account_a"), ("end", "account_a"), ("start", "account_b"), ("end", "account_b")]
+
+
+def test_what_terraform_does_not_get_is_told(stage):
+    stage.environ.update(TF_VAR_region="x", TF_TOKEN_example_org="t")
+    stage.run(up)
+    assert "warning: not passed on to Terraform: TF_VAR_region" in stage.progress.said
+
+
+def test_a_second_up_changes_nothing(stage):
+    stage.run(up)
+    before = stage.world.data["roles"]
+    done = stage.run(up)
+    assert stage.world.data["roles"] == before
+    assert all((s.added, s.changed, s.removed) == (0, 0, 0) for s in done.steps)
+    assert done.summary == "nothing to change"
+
+
+def test_no_tighten_is_half_way_and_tighten_finishes(stage):
+    done = stage.run(up, tighten=False)
+    assert done.exit_code is Exit.HALF_WAY
+    assert "account 222222222222, only as role/bar, until 2026-01-02 01:00:0" in done.in_force
+    mend(stage)
+    done = stage.run(tighten)
+    assert (done.exit_code, trusted(stage)) == (Exit.DONE, EXACT)
+    assert [c for c in stage.world.calls() if c[0] == "apply"] == [["apply", "account_a"]]
+
+
+def test_failing_in_phase_2_is_loud_and_up_goes_on_from_there(stage):
+    fail(stage, "apply account_b")
+    with pytest.raises(HalfWayError) as caught:
+        stage.run(up)
+    said = str(caught.value)
+    assert "AccessDenied: no" in said
+    assert "role foo_bar in account_a trusts account 222222222222, only as role/bar, until" in said
+    assert "Run `tfdriver up` again to finish, or `tfdriver destroy`" in said
+    opened = trusted(stage)
+    mend(stage)
+    stage.time.sleep(600)
+    stage.run(up)
+    assert opened is not None
+    assert opened.broad
+    assert [c for c in stage.world.calls() if c[0] == "apply"] == [["apply", "account_b"], ["apply", "account_a"]]
+    assert trusted(stage) == EXACT
+
+
+def test_failing_in_phase_3_says_tighten(stage):
+    stage.run(up, tighten=False)
+    fail(stage, "apply account_a")
+    with pytest.raises(HalfWayError, match="`tfdriver tighten` to close it at once"):
+        stage.run(tighten)
+
+
+def test_failing_before_anything_is_open_is_an_ordinary_failure(stage):
+    fail(stage, "apply account_a")
+    with pytest.raises(TfdriverError) as caught:
+        stage.run(up)
+    assert caught.value.exit_code is Exit.FAILED
+
+
+def test_what_failed_side_by_side_is_all_told_and_each_but_once(stage):
+    spec = stage.project / "tfdriver.yaml"
+    account = '  account_c: {id: "333333333333", profile: account_c, region: us-west-2}\n\nroles:'
+    role = "  foo_too:\n    account: account_c\n    module: team_a_foo_ddb\n"
+    role += "    variables: {table_name: Too, read_capacity: 5, write_capacity: 5}\n    trusts: [bar]\n"
+    spec.write_text(spec.read_text().replace("\nroles:", account) + role)
+    stage.world.change(
+        lambda w: w.update(fail={f"apply account_{x}": {"error": f"no {x}", "after": 0} for x in ("a", "c")})
+    )
+    with pytest.raises(TfdriverError) as caught:
+        stage.run(up)
+    assert str(caught.value).count("no a") == str(caught.value).count("no c") == 1
+    assert "terraform apply in compositions/account_c: " in str(caught.value)
+    assert "apply account_c failed" in stage.progress.said
+
+
+def test_several_errors_of_one_terraform_are_told_and_the_rest_counted(stage):
+    fail(stage, "apply account_a", error="one\ntwo\nthree\nfour\nfive")
+    with pytest.raises(TfdriverError, match=r"account_a: one\. Also two\. Also three\. And 2 more errors$"):
+        stage.run(up)
+
+
+def test_a_failure_while_aws_cannot_be_asked_counts_as_open(stage):
+    fail(stage, "apply account_b")
+
+    def blind(_view):
+        stage.aws.unreadable = {"foo_bar"}
+
+    at_most = r"may trust account 222222222222, only as role/bar, until .* UTC at the latest"
+    with stage.session() as session, pytest.raises(HalfWayError, match=at_most):
+        up(session, blind)
+
+
+def test_an_expired_window_is_never_opened_again(stage):
+    fail(stage, "apply account_b")
+    with pytest.raises(HalfWayError):
+        stage.run(up)
+    opened = trusted(stage)
+    stage.time.sleep(7200)
+    with pytest.raises(TfdriverError) as caught:
+        stage.run(up)
+    assert not isinstance(caught.value, HalfWayError)
+    assert trusted(stage) == opened
+
+
+def test_tighten_before_up_says_so_at_once(stage):
+    with pytest.raises(TfdriverError, match=r"foo_bar in account_a: there is no such role.*tfdriver up"):
+        stage.run(tighten)
+    assert stage.world.calls() == [["version", stage.world.calls()[0][1]]]
+
+
+def test_tighten_without_the_trusted_role_says_so_at_once(stage):
+    fail(stage, "apply account_b")
+    with pytest.raises(HalfWayError):
+        stage.run(up)
+    mend(stage)
+    with pytest.raises(HalfWayError, match=r"role bar in account_b: .*does not exist.*In force now: role foo_bar"):
+        stage.run(tighten)
+    assert [c[0] for c in stage.world.calls()] == ["version"]
+
+
+def test_tighten_of_what_is_tight_starts_no_terraform(stage):
+    stage.run(up)
+    mend(stage)
+    assert stage.run(tighten).exit_code is Exit.DONE
+    assert [c[0] for c in stage.world.calls()] == ["version"]
+
+
+FOREIGN = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]}
+
+
+def test_a_foreign_trust_stops_up_and_tighten_until_overwritten(stage):
+    stage.run(up)
+    forge(stage, FOREIGN)
+    for command in (up, tighten):
+        with pytest.raises(TfdriverError, match=r"not one that tfdriver would write.*--overwrite"):
+            stage.run(command)
+    assert stage.world.trust("foo_bar") == FOREIGN
+    assert stage.run(tighten, overwrite=True).exit_code is Exit.DONE
+    assert trusted(stage) == EXACT
+
+
+def edit_after(stage: Stage, composition: str, document: dict) -> None:
+    """Somebody edits the trust policy by hand once a composition is applied."""
+
+    def ended(name, action, _changes, _seconds):
+        if (name, action) == (composition, "apply") and stage.world.trust("foo_bar") != document:
+            forge(stage, document)
+
+    stage.progress.ended = ended
+
+
+def test_a_trust_edited_while_phase_2_runs_stops_up_as_any_foreign_one(stage):
+    edit_after(stage, "account_b", FOREIGN)
+    with pytest.raises(HalfWayError, match=r"not one that tfdriver would write.*may let in a whole account") as caught:
+        stage.run(up)
+    assert "tighten --overwrite" in caught.value.hint
+    assert stage.world.trust("foo_bar") == FOREIGN
+    assert stage.run(tighten, overwrite=True).exit_code is Exit.DONE
+    assert trusted(stage) == EXACT
+
+
+def test_an_account_let_in_by_hand_while_phase_2_runs_is_loud_and_says_what_up_cannot_do(stage):
+    edit_after(stage, "account_b", trust.document(trust.Trust(frozenset({"arn:aws:iam::111111111111:root"}))))
+    with pytest.raises(HalfWayError, match="In force now: role foo_bar in account_a trusts account 111111111111") as e:
+        stage.run(up)
+    assert e.value.hint.startswith("Then run `tfdriver tighten --overwrite`")
+
+
+@pytest.mark.parametrize("command", [up, tighten])
+def test_an_orphaned_trust_is_pinned_again_and_never_broad(stage, command):
+    stage.run(up)
+    forge(stage, trust.document(trust.Trust(frozenset({"AROADEADDEADDEADDEAD"}))))
+    mend(stage)
+    stage.run(command)
+    assert trusted(stage) == EXACT
+    assert len([c for c in stage.world.calls() if c == ["apply", "account_a"]]) == 1
+
+
+def test_a_lost_trusting_role_is_exact_at_once(stage):
+    stage.run(up)
+    stage.world.change(lambda w: w["roles"].pop("arn:aws:iam::111111111111:role/foo_bar"))
+    done = stage.run(up)
+    assert [s.phase for s in done.steps] == ["broad", "connect", "tighten"]
+    assert [s.changed for s in done.steps] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("command", [up, lambda session, _confirm: plan(session)], ids=["up", "plan"])
+def test_a_trusted_role_that_cannot_be_read_opens_nothing(stage, command):
+    stage.aws.unreadable = {"bar"}
+    with pytest.raises(TfdriverError, match=r"role bar in account_b: it cannot be read: AccessDenied\. Nothing was op"):
+        stage.run(command)
+    assert stage.world.data["roles"] == {}
+    assert not (stage.project / "compositions").exists()
+
+
+def test_a_trusted_role_that_cannot_be_read_any_more_when_phase_1_begins(stage):
+    stage.progress.phase = lambda title: stage.aws.unreadable.update({"bar"} if "phase 1" in title else ())
+    with pytest.raises(TfdriverError, match="role bar in account_b: it cannot be read"):
+        stage.run(up)
+    assert stage.world.data["roles"] == {}
+
+
+def test_an_unreadable_role_stops_everything(stage):
+    stage.aws.unreadable = {"foo_bar"}
+    for command in (up, tighten, destroy):
+        with pytest.raises(TfdriverError, match="cannot be read: AccessDenied"):
+            stage.run(command)
+    assert not (stage.project / "compositions").exists()
+
+
+def test_the_wrong_account_stops_before_anything_is_written(stage):
+    stage.aws.callers = {"account_a": "222222222222", "account_b": "111111111111"}
+    with pytest.raises(TfdriverError, match="swapped"):
+        stage.run(up)
+    assert not (stage.project / "compositions").exists()
+    assert [c[0] for c in stage.world.calls()] == ["version"]
+
+
+def log_in_elsewhere_after(stage, composition):
+    """Under account_a's profile name, somebody logs in to another account once a composition is done."""
+
+    def ended(name, action, _changes, _seconds):
+        if name == composition and action in ("apply", "destroy"):
+            stage.aws.callers["account_a"] = "333333333333"
+
+    stage.progress.ended = ended
+
+
+def test_another_login_under_the_same_profile_stops_the_next_phase(stage):
+    log_in_elsewhere_after(stage, "account_b")
+    with pytest.raises(HalfWayError, match="profile account_a is in account 333333333333, not in 111111111111"):
+        stage.run(up)
+    assert trusted(stage).broad
+    assert stage.world.calls().count(["apply", "account_a"]) == 1
+
+
+def test_another_login_under_the_same_profile_stops_destroy(stage):
+    stage.run(up)
+    log_in_elsewhere_after(stage, "account_b")
+    with pytest.raises(TfdriverError, match=r"in account 333333333333, not in 111111111111.*nothing was changed there"):
+        stage.run(destroy)
+    assert ["destroy", "account_a"] not in stage.world.calls()
+    assert list(stage.world.data["roles"]) == ["arn:aws:iam::111111111111:role/foo_bar"]
+
+
+def test_destroy_leaves_nothing_and_may_be_repeated(stage):
+    stage.run(up)
+    done = stage.run(destroy)
+    assert [s.composition for s in done.steps] == ["account_b", "account_a"]
+    assert stage.world.data["roles"] == {}
+    assert not list((stage.project / "compositions").glob("*/*"))
+    assert stage.run(destroy).steps == ()
+
+
+def test_destroy_goes_on_after_a_failure_half_way(stage):
+    stage.run(up)
+    fail(stage, "destroy account_a")
+    with pytest.raises(TfdriverError):
+        stage.run(destroy)
+    assert list(stage.world.data["roles"]) == ["arn:aws:iam::111111111111:role/foo_bar"]
+    mend(stage)
+    stage.run(destroy)
+    assert stage.world.data["roles"] == {}
+
+
+def test_destroy_reports_its_steps_as_destroy(stage):
+    stage.run(up)
+    assert [(s.phase, s.composition) for s in stage.run(destroy).steps] == [
+        ("destroy", "account_b"),
+        ("destroy", "account_a"),
+    ]
+
+
+@pytest.mark.parametrize("tags", [{}, {"tfdriver:project": "foo-bar", "tfdriver:composition": "another"}])
+def test_destroy_of_a_strangers_role_is_refused(stage, tags):
+    stage.run(up)
+    forge(stage, FOREIGN)
+    stage.world.change(lambda w: [r.update(tags=tags) for r in w["roles"].values()])
+    with pytest.raises(TfdriverError, match="does not have this project's tags"):
+        stage.run(destroy)
+    assert len(stage.world.data["roles"]) == 2
+
+
+def test_plan_says_what_each_phase_would_change_and_changes_nothing(stage):
+    with stage.session("plan") as session:
+        planned = plan(session)
+    assert [(p.phase, p.composition, [c.action for c in p.changes]) for p in planned.phases] == [
+        ("broad", "account_a", ["create"]),
+        ("connect", "account_b", ["create"]),
+        ("tighten", "account_a", ["update"]),
+    ]
+    assert planned.differences
+    assert stage.world.data["roles"] == {}
+    stage.run(up)
+    with stage.session("plan") as session:
+        assert not plan(session).differences
+
+
+def planned(stage):
+    with stage.session("plan") as session:
+        return [(p.phase, p.composition, [c.action for c in p.changes]) for p in plan(session).phases]
+
+
+def test_plan_pins_nothing_that_starts_exact(stage):
+    stage.run(up)
+    stage.world.change(lambda w: w["roles"].pop("arn:aws:iam::111111111111:role/foo_bar"))
+    assert planned(stage) == [
+        ("broad", "account_a", ["create"]),
+        ("connect", "account_b", []),
+        ("tighten", "account_a", []),
+    ]
+
+
+def test_plan_pins_only_the_roles_that_are_not_exact(stage):
+    stage.run(up)
+    spec = stage.project / "tfdriver.yaml"
+    foo_bar = spec.read_text().partition("  foo_bar:")[2].partition("  bar:")[0]
+    other = "  other:\n    account: account_b\n    module: team_b_bar_app\n"
+    spec.write_text(f"{spec.read_text()}\n  second:{foo_bar.replace('[bar]', '[bar, other]')}\n{other}")
+    with stage.session("plan") as session:
+        pinned = [c.address for p in plan(session).phases if p.phase == "tighten" for c in p.changes]
+    assert pinned == ["trust policy of role second"]
+
+
+def test_plan_refuses_what_up_refuses(stage):
+    stage.run(up)
+    forge(stage, FOREIGN)
+    (stage.project / "compositions/account_a/terraform.tfvars.json").unlink()
+    stage.world.forget_calls()
+    with stage.session("plan") as session, pytest.raises(TfdriverError, match=r"tfdriver would write.*--overwrite"):
+        plan(session)
+    assert [c[0] for c in stage.world.calls()] == ["version"]
+    assert not (stage.project / "compositions/account_a/terraform.tfvars.json").exists()
+
+
+def test_plan_refuses_a_strangers_role(stage):
+    stage.run(up)
+    stage.world.change(lambda w: [r.update(tags={}) for r in w["roles"].values()])
+    (stage.project / "compositions/account_b/terraform.tfstate").unlink()
+    with stage.session("plan") as session, pytest.raises(TfdriverError, match="is not managed by this"):
+        plan(session)
+
+
+def test_a_plan_that_fails_leaves_no_values_of_phase_1(stage):
+    def killed(composition, action):
+        if action == "plan":
+            raise TfdriverError("stopped")
+
+    stage.progress.started = killed
+    with stage.session("plan") as session, pytest.raises(TfdriverError, match="stopped"):
+        plan(session)
+    assert not list(stage.project.rglob("phase-1.tfvars.json"))
+
+
+def test_people_are_asked_a_question_that_yes_answers(stage):
+    asked = []
+
+    def yes(view):
+        asked.append(view.question)
+
+    for command, more in (
+        (up, {"tighten": False}),
+        (tighten, {}),
+        (tighten, {"revoke_sessions": True}),
+        (destroy, {}),
+    ):
+        with stage.session() as session:
+            command(session, yes, **more)
+    assert asked == [
+        "Connect account_a and account_b as shown?",
+        "Tighten the trust in account_a?",
+        "Tighten the trust in account_a, and end all sessions handed out so far?",
+        "Destroy everything that these compositions made in account_a and account_b?",
+    ]
+
+
+def test_what_was_not_confirmed_is_not_done(stage):
+    def no(view):
+        assert [a.caller for a in view.accounts] == [
+            "arn:aws:iam::111111111111:user/admin",
+            "arn:aws:iam::222222222222:user/admin",
+        ]
+        raise TfdriverError("not confirmed")
+
+    with stage.session() as session, pytest.raises(TfdriverError, match="not confirmed"):
+        up(session, no)
+    assert not (stage.project / "compositions").exists()
+
+
+def test_an_interrupt_between_phases_is_half_way(stage):
+    stage.progress.phase = lambda title: stage.interrupts.request() if "phase 2" in title else None
+    with pytest.raises(HalfWayError, match=r"stopped by SIGINT.*In force now"):
+        stage.run(up)
+
+
+def test_an_interrupt_before_anything_changed_is_not(stage):
+    stage.progress.phase = lambda _title: stage.interrupts.request()
+    with pytest.raises(
+        InterruptedRunError, match=r"stopped by SIGINT\. No account is trusted as a whole\. What was done"
+    ):
+        stage.run(up)
+
+
+def test_an_interrupted_plan_says_that_nothing_was_changed(stage):
+    stage.progress.started = lambda _name, action: action == "plan" and stage.interrupts.request()
+    with stage.session("plan") as session, pytest.raises(InterruptedRunError, match="Nothing was changed in AWS"):
+        plan(session)
+
+
+@pytest.mark.parametrize("why", [InterruptedRunError("stopped by SIGINT"), TfdriverError("no credentials")])
+def test_what_keeps_verify_from_its_end_leaves_the_result_of_the_phases(stage, why):
+    def prove(_session):
+        raise why
+
+    done = stage.run(up, prove=prove)
+    assert (done.exit_code, done.in_force, done.not_verified) == (Exit.FAILED, "", str(why))
+    assert [r.trust for r in done.roles] == ["exact"]
+    assert trusted(stage) == EXACT
+
+
+def test_ctrl_c_from_the_first_phase_to_the_end_of_verify_is_counted_and_not_obeyed_at_once(stage):
+    def prove(session):
+        signal.raise_signal(signal.SIGINT)
+        session.tools.interrupts.check()
+
+    assert stage.run(up, prove=prove).not_verified == "stopped by SIGINT"
+
+
+def test_ctrl_c_while_the_end_is_looked_at_does_not_lose_the_result(stage):
+    class Interrupting(type(stage.aws)):
+        """AWS that is asked what came of it while somebody presses Ctrl-C."""
+
+        def look(self, account, name):
+            if ["destroy", "account_a"] in self.world.calls():
+                signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            return super().look(account, name)
+
+    stage.run(up)
+    stage.aws = Interrupting(stage.world)
+    assert stage.run(destroy).exit_code is Exit.DONE
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_before_the_work_begins_says_what_is_in_force(stage, name):
+    def stop(_view):
+        with obeyed():
+            signal.raise_signal(signal.Signals[name])
+
+    with pytest.raises(InterruptedRunError, match=rf"stopped by {name}\. No account"), stage.session() as session:
+        up(session, stop)
+    stage.run(up, tighten=False)
+    with pytest.raises(HalfWayError, match=rf"stopped by {name}\. In force now"), stage.session() as session:
+        up(session, stop)
+
+
+@pytest.mark.parametrize("first", ["up", "verify"])
+def test_a_second_run_at_once_is_refused_and_told_who_is_at_work(stage, first):
+    with stage.session(first), pytest.raises(TfdriverError) as caught:
+        stage.run(up)
+    who = rf"`{first}` since 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC \(process {os.getpid()} on "
+    assert re.match(f"another run is at work here: {who}", caught.value.what)
+
+
+def test_a_second_run_is_told_so_while_the_first_one_still_asks(stage):
+    said = []
+
+    def ask(_view):
+        with pytest.raises(TfdriverError) as caught:
+            stage.run(destroy)
+        said.append(caught.value.what)
+        raise TfdriverError("not confirmed")
+
+    with stage.session("up") as session, pytest.raises(TfdriverError, match="not confirmed"):
+        up(session, ask)
+    assert "another run is at work here: `up` since " in said[0]
+    assert not (stage.project / "compositions").exists()
+
+
+@pytest.mark.parametrize(("first", "second"), [(up, tighten), (tighten, up)])
+def test_tighten_and_up_at_once_are_one_after_the_other(stage, first, second):
+    stage.run(up, tighten=False)
+    said = []
+
+    def at_once(_title):
+        with pytest.raises(TfdriverError, match="another run is at work here") as caught:
+            stage.run(second)
+        said.append(caught.value.what)
+
+    stage.progress.phase = at_once
+    assert stage.run(first).exit_code is Exit.DONE
+    assert said
+    del stage.progress.phase
+    mend(stage)
+    assert stage.run(second).exit_code is Exit.DONE
+    assert trusted(stage) == EXACT
+
+
+def test_a_lock_is_held_though_something_deletes_what_says_who_holds_it(stage):
+    with stage.session("up"):
+        (stage.project / "compositions/.tfdriver/run.json").unlink()
+        with pytest.raises(TfdriverError, match="another run is at work here: it has not said which"):
+            stage.run(destroy)
+    assert stage.run(up).exit_code is Exit.DONE
+
+
+def test_the_values_are_those_last_applied(stage):
+    stage.run(up)
+    values = json.loads((stage.project / "compositions/account_a/terraform.tfvars.json").read_text())
+    assert values["trust_policies"] == {"foo_bar": trust.document(EXACT)}
+    assert values["account_id"] == "111111111111"
+
+
+def test_a_state_of_another_version_stops_before_anything(stage):
+    stage.run(up)
+    mend(stage)
+    (stage.project / "compositions/account_a/terraform.tfstate").write_text('{"version": 9}')
+    with pytest.raises(TfdriverError, match="version 9"):
+        stage.run(up)
+    assert [c[0] for c in stage.world.calls()] == ["version"]
+
+
+@pytest.mark.parametrize(("version", "good"), [("1.5.7", False), ("0.11.0", False), ("1.6.0", True), ("x", False)])
+def test_an_old_terraform_is_refused(stage, version, good):
+    stage.world.change(lambda w: w.update(version=version))
+    if good:
+        assert stage.run(up).exit_code is Exit.DONE
+    else:
+        with pytest.raises(TfdriverError, match="Install Terraform"):
+            stage.run(up)
+        assert not (stage.project / "compositions").exists()
+
+
+def test_a_dangerous_policy_stops_and_a_doubtful_one_is_told(stage):
+    spec = stage.project / "tfdriver.yaml"
+    spec.write_text(spec.read_text().replace("trusts: [bar]", "trusts: [bar]\n    guard: false"))
+    stage.run(up, tighten=False)
+    assert any("without a guard" in said for said in stage.progress.said)
+    module = stage.project / "modules/team_a_foo_ddb/main.tf"
+    module.write_text(module.read_text().replace('"dynamodb:PutItem"', '"*"'))
+    with pytest.raises(TfdriverError, match=r"modules/team_a_foo_ddb/main.tf.*allows every action"):
+        stage.run(up)
+
+
+def test_what_cannot_be_read_at_the_end_counts_as_open(stage):
+    class Blinded(type(stage.aws)):
+        """AWS that stops answering for the trusting role once the trusted one exists."""
+
+        def look(self, account, name):
+            if name == "foo_bar" and any(r["name"] == "bar" for r in self.world.data["roles"].values()):
+                self.unreadable = {"foo_bar"}
+            return super().look(account, name)
+
+    stage.aws = Blinded(stage.world)
+    done = stage.run(up, tighten=False)
+    assert done.exit_code is Exit.HALF_WAY
+    assert "may trust account 222222222222, only as role/bar, until" in done.in_force
+
+
+def edit_spec(stage: Stage, old: str, new: str) -> None:
+    spec = stage.project / "tfdriver.yaml"
+    assert old in spec.read_text()
+    spec.write_text(spec.read_text().replace(old, new))
+
+
+def test_a_trusted_role_that_was_renamed_is_let_in_by_up_overwrite_and_never_broadly(stage):
+    stage.run(up)
+    edit_spec(stage, "module: team_b_bar_app", "module: team_b_bar_app\n    name: bar2")
+    with pytest.raises(TfdriverError, match=r"the spec does not name.*`tfdriver up --overwrite`: it opens nothing"):
+        stage.run(up)
+    with pytest.raises(TfdriverError, match=r"does not exist\. Run `tfdriver up --overwrite`"):
+        stage.run(tighten, overwrite=True)
+    seen = []
+    stage.progress.phase = lambda _title: seen.append(trusted(stage))
+    assert stage.run(up, overwrite=True).exit_code is Exit.DONE
+    assert trusted(stage) == trust.Trust(frozenset({"arn:aws:iam::222222222222:role/bar2"}))
+    assert not any(found.broad for found in seen if found)
+
+
+def test_what_would_be_deleted_is_asked_about_before_anything_is_changed(stage):
+    stage.run(up)
+    edit_spec(stage, "module: team_b_bar_app", "module: team_b_bar_app\n    name: bar2")
+    asked = []
+
+    def give_up(losses):
+        asked.extend(losses)
+        raise TfdriverError("not confirmed")
+
+    before = stage.world.data["roles"]
+    with pytest.raises(TfdriverError, match="not confirmed"):
+        stage.run(up, overwrite=True, give_up=give_up)
+    assert asked == ["account_b: delete module.bar.aws_iam_role.this"]
+    assert stage.world.data["roles"] == before
+    stage.run(up, overwrite=True, give_up=asked.append)
+    assert "bar2" in {role["name"] for role in stage.world.data["roles"].values()}
+
+
+@pytest.mark.parametrize("command", [up, tighten])
+def test_nobody_is_asked_where_nothing_would_be_deleted(stage, command):
+    stage.run(up, tighten=False)
+    stage.run(command, give_up=pytest.fail)
+    assert trusted(stage) == EXACT
+
+
+def test_an_open_policy_that_nobody_here_wrote_and_that_cannot_be_read_any_more_is_loud(stage):
+    stage.run(up)
+    forge(stage, FOREIGN)
+    fail(stage, "apply account_a")
+
+    def started(name, action):
+        stage.aws.unreadable.update({"foo_bar"} if (name, action) == ("account_a", "apply") else ())
+
+    stage.progress.started = started
+    with pytest.raises(HalfWayError, match=r"AWS does not say .*: role foo_bar .* as it was: its trust"):
+        stage.run(tighten, overwrite=True)
+
+
+@pytest.mark.parametrize("composition", ["account_a", "account_b"])
+def test_a_run_that_stops_leaves_no_values_that_would_open_a_trust_again(stage, composition):
+    fail(stage, f"apply {composition}", after=0 if composition == "account_b" else 1)
+    with pytest.raises(TfdriverError):
+        stage.run(up)
+    values = json.loads((stage.project / "compositions/account_a/terraform.tfvars.json").read_text())
+    assert trust.read(values["trust_policies"]["foo_bar"]) == EXACT
+
+
+def test_a_broad_trust_that_became_foreign_is_loud(stage):
+    stage.run(up, tighten=False)
+    spec = stage.project / "tfdriver.yaml"
+    spec.write_text(spec.read_text().replace("trusts: [bar]", "trusts: [bar]\n    external_id: new-id"))
+    with pytest.raises(HalfWayError, match="In force now: role foo_bar in account_a trusts account 222222222222"):
+        stage.run(up)
+
+
+def test_a_state_that_the_spec_forgot_stops_the_run(stage):
+    stage.run(up)
+    compositions = stage.project / "compositions"
+    (compositions / "account_b").rename(compositions / "account_c")
+    with pytest.raises(TfdriverError, match=r"compositions/account_c: the spec has no such composition any more"):
+        stage.run(up)
+
+
+class OnlyIam(FakeAws):
+    """An AWS of which no other service answers."""
+
+    def call(self, account, service, ask):
+        if service != "iam":
+            raise AwsError(f"{service} does not answer", code="Throttling")
+        return super().call(account, service, ask)
+
+
+def test_verify_reads_a_state_elsewhere_with_the_users_own_cli_configuration(stage, tmp_path):
+    use_backend(stage)
+    stage.run(up)
+    stage.aws = OnlyIam(stage.world)
+    config = tmp_path / "own.rc"
+    config.write_text("")
+    program = Path(stage.environ["TFDRIVER_TERRAFORM"])
+    refusal = f'[ "$1" != state ] || [ "$TF_CLI_CONFIG_FILE" = {config} ] || {{ echo "not logged in" >&2; exit 1; }}\n'
+    program.write_text(program.read_text().replace("exec", f"{refusal}exec"))
+
+    def happened() -> str:
+        with stage.session("verify") as session:
+            return " ".join(check.happened for check in verify(session).checks)
+
+    assert "not logged in" in happened()
+    stage.environ["TF_CLI_CONFIG_FILE"] = str(config)
+    assert "not logged in" not in happened()
+
+
+def test_ctrl_c_at_the_second_question_is_obeyed_at_once(stage):
+    stage.run(up)
+    edit_spec(stage, "module: team_b_bar_app", "module: team_b_bar_app\n    name: bar2")
+    before = stage.world.data["roles"]
+
+    def ctrl_c(_losses):
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        raise TfdriverError("not confirmed")
+
+    with pytest.raises(TfdriverError, match="not confirmed"):
+        stage.run(up, overwrite=True, give_up=ctrl_c)
+    assert stage.world.data["roles"] == before

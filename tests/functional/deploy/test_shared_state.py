@@ -1,0 +1,202 @@
+"""States in a backend, in a fake world: what commands know and do does not depend on `.terraform`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from tests.fakes.world import Stage, use_backend
+from tests.functional.test_status import look, state_of
+from tfdriver.commands.verify import verify
+from tfdriver.deploy.destroy import destroy
+from tfdriver.deploy.render import render
+from tfdriver.deploy.tighten import tighten
+from tfdriver.deploy.up import up
+from tfdriver.deploy.verified import Verdict
+from tfdriver.errors import Exit, TfdriverError
+from tfdriver.pairs import PairState
+
+BAR = "arn:aws:iam::222222222222:role/bar"
+
+
+@pytest.fixture
+def shared(stage: Stage) -> Stage:
+    use_backend(stage)
+    return stage
+
+
+def test_a_fresh_clone_changes_nothing_and_can_destroy_everything(shared):
+    shared.run(up)
+    roles = shared.world.data["roles"]
+    shutil.rmtree(shared.project / "compositions")
+
+    assert shared.run(up).summary == "nothing to change"
+    assert shared.world.data["roles"] == roles
+    shutil.rmtree(shared.project / "compositions")
+    shared.run(destroy)
+    assert shared.world.data["roles"] == {}
+
+
+def test_status_reads_the_states_from_their_backend(shared):
+    shared.run(up)
+    shutil.rmtree(shared.project / "compositions")
+
+    found = look(shared)
+
+    assert [(c.applied, c.resources, c.last_apply, c.problem) for c in found.compositions] == [(True, 1, None, "")] * 2
+    assert (state_of(found), found.exit_code(detailed=True)) == (PairState.TIGHT, Exit.DONE)
+
+
+def test_status_without_terraform_says_that_the_states_cannot_be_read(shared):
+    shared.run(up)
+    shared.environ["TFDRIVER_TERRAFORM"] = "/nowhere/terraform"
+
+    found = look(shared)
+
+    assert {c.applied for c in found.compositions} == {None}
+    assert "/nowhere/terraform is not an executable file" in found.compositions[0].problem
+    assert found.exit_code(detailed=True) is not Exit.DONE
+
+
+@pytest.mark.parametrize("command", [up, tighten, destroy])
+def test_a_namesake_is_not_taken_for_the_role_that_was_deleted(shared, command):
+    shared.run(up)
+    namesake = {"id": "AROANAMESAKE", "tags": {}}
+    shared.world.change(lambda w: w["roles"][BAR].update(namesake))
+    roles = shared.world.data["roles"]
+
+    with pytest.raises(TfdriverError, match=r"role bar in account_b .*is not managed by this project"):
+        shared.run(command)
+
+    assert shared.world.data["roles"] == roles
+    assert state_of(look(shared)) is PairState.UNMANAGED
+
+
+def test_a_namesake_that_appears_between_the_phases_is_not_trusted(stage):
+    def phase(title: str) -> None:
+        if title.startswith("phase 3"):
+            stage.world.change(lambda w: w["roles"][BAR].update(id="AROANAMESAKE", tags={}))
+
+    stage.progress.phase = phase
+
+    with pytest.raises(TfdriverError, match=r"role bar in account_b .*is not managed by this project.*In force now"):
+        stage.run(up)
+
+    assert ":root" in json.dumps(stage.world.trust("foo_bar"))
+
+
+def test_a_local_state_that_was_not_migrated_stops_every_change(stage):
+    stage.run(up)
+    use_backend(stage)
+    roles = stage.world.data["roles"]
+
+    for command in (up, tighten, destroy):
+        with pytest.raises(
+            TfdriverError, match=r"compositions/account_a: its state is in terraform\.tfstate there.*migra"
+        ):
+            stage.run(command)
+
+    assert stage.world.data["roles"] == roles
+    render(stage.project, stage.time.now())
+    assert (stage.project / "compositions/account_a/backend.tf").exists()
+
+
+def test_a_state_without_outputs_is_of_a_run_that_was_interrupted_elsewhere(shared):
+    shared.run(up)
+    for state in shared.world.path.parent.glob("*.tfstate"):
+        body = json.loads(state.read_text())
+        state.write_text(json.dumps(body | {"outputs": {}}))
+    shutil.rmtree(shared.project / "compositions")
+
+    with shared.session() as session:
+        assert [session.driver.may_adopt(c) for c in session.workspace.compositions] == [True, True]
+
+
+def test_a_namesake_that_appears_while_destroy_asks_is_not_destroyed(stage):
+    stage.run(up)
+
+    def replaced(_view) -> None:
+        stage.world.change(lambda w: w["roles"][BAR].update(id="AROANAMESAKE", tags={}))
+
+    with stage.session("destroy") as session, pytest.raises(TfdriverError, match="is not managed by this project"):
+        destroy(session, replaced)
+
+    assert BAR in stage.world.data["roles"]
+
+
+def test_a_namesake_that_is_trusted_while_tighten_applies_is_reported(stage):
+    stage.run(up, tighten=False)
+
+    def started(composition: str, action: str) -> None:
+        if (composition, action) == ("account_a", "apply"):
+            stage.world.change(lambda w: w["roles"][BAR].update(id="AROANAMESAKE", tags={}))
+
+    stage.progress.started = started
+
+    with pytest.raises(TfdriverError, match=r"bar .*not managed.*A trust may name this role by now: delete it and run"):
+        stage.run(tighten)
+
+
+def test_a_trusting_and_a_trusted_role_renamed_at_once(stage):
+    stage.run(up)
+    spec = stage.project / "tfdriver.yaml"
+    text = spec.read_text().replace("module: team_a_foo_ddb", "name: foo2\n    module: team_a_foo_ddb")
+    spec.write_text(text.replace("module: team_b_bar_app", "name: bar2\n    module: team_b_bar_app"))
+
+    assert stage.run(up, overwrite=True).exit_code is Exit.DONE
+
+    assert {role["name"] for role in stage.world.data["roles"].values()} == {"foo2", "bar2"}
+
+
+def test_a_role_under_another_name_is_found_by_the_state(stage):
+    stage.run(up, tighten=False)
+    other = "arn:aws:iam::111111111111:role/x-foo_bar"
+
+    def rename(world: dict) -> None:
+        role = world["roles"].pop("arn:aws:iam::111111111111:role/foo_bar")
+        world["roles"][other] = role | {"name": "x-foo_bar"}
+        del world["roles"][BAR]
+
+    stage.world.change(rename)
+    state = stage.project / "compositions/account_a/terraform.tfstate"
+    state.write_text(state.read_text().replace("foo_bar", "x-foo_bar").replace("module.x-", "module."))
+    roles = stage.world.data["roles"]
+
+    for command in (up, tighten):
+        with pytest.raises(
+            TfdriverError, match=r"In force now: role x-foo_bar in account_a trusts account 222222222222"
+        ):
+            stage.run(command)
+
+    assert stage.world.data["roles"] == roles
+    assert "its module named the role x-foo_bar; guarded" in look(stage).pairs[0].words
+    with stage.session("verify") as session:
+        (check, *_) = verify(session).checks
+    assert (check.verdict, check.tried) == (Verdict.FAILED, "the trust policy of x-foo_bar, as IAM has it")
+
+
+@pytest.mark.parametrize("command", [up, destroy])
+def test_a_namesake_of_a_role_that_the_spec_has_renamed_is_not_deleted(stage, command):
+    stage.run(up)
+    stage.world.change(lambda w: w["roles"][BAR].update(id="AROANAMESAKE", tags={}))
+    spec = stage.project / "tfdriver.yaml"
+    spec.write_text(spec.read_text().replace("module: team_b_bar_app", "name: bar2\n    module: team_b_bar_app"))
+    roles = stage.world.data["roles"]
+
+    with pytest.raises(
+        TfdriverError, match=r"role bar in account_b .*which this project created was deleted.*state rm"
+    ):
+        stage.run(command, **({"overwrite": True} if command is up else {}))
+
+    assert stage.world.data["roles"] == roles
+
+
+def test_tighten_adopts_a_settled_role_if_asked(stage):
+    stage.run(up)
+    shutil.rmtree(stage.project / "compositions/account_a")
+
+    stage.run(tighten, adopt=True)
+
+    assert stage.run(up).summary == "nothing to change"

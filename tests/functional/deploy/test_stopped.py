@@ -1,0 +1,117 @@
+"""A command that stops before it begins: a broad trust in force is reported all the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fakes.world import Stage
+from tfdriver.deploy.tighten import tighten
+from tfdriver.deploy.up import up
+from tfdriver.errors import Exit, HalfWayError, TfdriverError
+from tfdriver.interrupts import InterruptedRunError
+
+OPEN = "In force now: role foo_bar in account_a trusts account 222222222222, only as role/bar"
+
+
+@pytest.fixture
+def opened(stage: Stage) -> Stage:
+    stage.run(up, tighten=False)
+    return stage
+
+
+def wrong_account_b(stage: Stage) -> None:
+    stage.aws.callers = {"account_b": "999999999999"}
+
+
+def no_terraform(stage: Stage) -> None:
+    stage.environ["TFDRIVER_TERRAFORM"] = "/nowhere/terraform"
+
+
+def edited_file(stage: Stage) -> None:
+    (stage.project / "compositions/account_a/z_override.tf").write_text("")
+
+
+@pytest.mark.parametrize("breaks", [wrong_account_b, no_terraform, edited_file])
+@pytest.mark.parametrize("command", ["up", "destroy", "plan", "verify"])
+def test_the_open_trust_is_reported(opened, breaks, command):
+    breaks(opened)
+    with pytest.raises(HalfWayError) as caught, opened.session(command):
+        pass
+    assert OPEN in caught.value.what
+    assert caught.value.hint.startswith("`tfdriver tighten` closes the trust")
+
+
+def test_the_lock_of_another_run(opened):
+    with (
+        opened.session(),
+        pytest.raises(HalfWayError, match=r"another run is at work here.*In force now"),
+        opened.session(),
+    ):
+        pass
+
+
+def test_a_bad_spec(opened):
+    (opened.project / "tfdriver.yaml").write_text("version: 7\n")
+    with pytest.raises(HalfWayError, match="was opened, and may still trust account 222222222222, only as role/bar"):
+        opened.run(up)
+
+
+def test_a_trusting_side_that_cannot_be_seen(opened):
+    opened.aws.callers = {"account_a": "999999999999"}
+    with pytest.raises(
+        HalfWayError, match="AWS does not show what is in force now: role foo_bar in account_a was open"
+    ):
+        opened.run(up)
+
+
+def test_nothing_is_reported_once_it_has_expired(opened):
+    no_terraform(opened)
+    opened.time.sleep(7200)
+    with pytest.raises(TfdriverError) as caught:
+        opened.run(up)
+    assert caught.value.exit_code is Exit.FAILED
+
+
+def test_what_aws_shows_counts_and_not_what_the_record_says(opened):
+    record = opened.project / "compositions/timeline.jsonl"
+    still_open = record.read_text()
+    opened.run(tighten)
+    record.write_text(still_open)
+    no_terraform(opened)
+    with pytest.raises(TfdriverError) as caught:
+        opened.run(up)
+    assert caught.value.exit_code is Exit.FAILED
+
+
+@pytest.mark.parametrize("unseen", ["account_b in another account", "iam:GetRole refused"])
+def test_tighten_needs_the_trusting_side_only(opened, unseen):
+    if unseen == "iam:GetRole refused":
+        opened.aws.unreadable.add("bar")
+    else:
+        wrong_account_b(opened)
+    assert opened.run(tighten).exit_code is Exit.DONE
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_a_trust_that_names_a_deleted_role_is_not_pinned_to_one_that_cannot_be_seen(opened, overwrite):
+    opened.run(tighten)
+    statement = {"Effect": "Allow", "Principal": {"AWS": "AROADEADDEADDEADDEAD"}, "Action": "sts:AssumeRole"}
+    condition = {"StringEquals": {"sts:ExternalId": "an old one"}} if overwrite else {}
+    policy = {"Statement": [statement | ({"Condition": condition} if condition else {})]}
+    opened.world.change(lambda w: next(r for r in w["roles"].values() if r["name"] == "foo_bar").update(trust=policy))
+    wrong_account_b(opened)
+
+    with pytest.raises(TfdriverError, match="foo_bar trusts a role that was deleted"):
+        opened.run(tighten, overwrite=overwrite)
+
+    assert opened.world.trust("foo_bar") == policy
+
+
+def test_an_interrupted_verify_reports_the_open_trust(opened):
+    with pytest.raises(HalfWayError, match="In force now"), opened.session("verify"):
+        raise InterruptedRunError("stopped by SIGINT")
+
+
+def test_an_unexpected_error_reports_it_too(opened):
+    with pytest.raises(HalfWayError, match=r"unexpected RuntimeError.*In force now"), opened.session("up"):
+        raise RuntimeError("a bug")

@@ -1,0 +1,165 @@
+"""Killed in the middle, on real Terraform: the next run ends where an undisturbed one would; nothing is made twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.conftest import TFDRIVER, World, make_world
+from tests.integration.deploy.test_story import BAR, left_over
+from tfdriver.project.timeline import read
+
+pytestmark = pytest.mark.integration
+
+EXACT = {"Effect": "Allow", "Principal": {"AWS": BAR}, "Action": "sts:AssumeRole"}
+UP = ("up", "--yes", "--no-verify")
+LONGEST = 120  # seconds; reached only by a test that fails
+
+
+@pytest.fixture
+def reached(tmp_path: Path) -> Path:
+    """The file that the sandbox makes when the fault is reached."""
+    return tmp_path / "reached"
+
+
+@pytest.fixture
+def world(project: Path, tmp_path: Path, reached: Path, request: pytest.FixtureRequest) -> Iterator[World]:
+    """A world in which the first call of `request.param` meets a fault."""
+    faults = tmp_path / "faults.json"
+    faults.write_text(json.dumps({"faults": [{**request.param, "nth": 1, "touch": str(reached)}]}))
+    yield from make_world(project, tmp_path, faults)
+
+
+def start(world: World, pids: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    """Start tfdriver with a Terraform that writes down its process ids."""
+    found = world.run(["sh", "-c", "command -v terraform"]).stdout.strip()
+    shim = pids.with_name("noting-terraform")
+    shim.write_text(f'#!/bin/sh\necho "$1 $$" >> "{pids}"\nexec "{found}" "$@"\n')
+    shim.chmod(0o755)
+    environ = world.environ | {"TFDRIVER_TERRAFORM": str(shim)}
+    argv = [str(TFDRIVER), "-C", str(world.project), *arguments]
+    return subprocess.Popen(
+        argv, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+
+
+def wait_for(path: Path) -> None:
+    deadline = time.monotonic() + LONGEST
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path.name} was not made"
+        time.sleep(0.02)
+
+
+def wait_for_role(world: World) -> None:
+    """Return once the trusting role exists: Terraform creates it beside the table."""
+    deadline = time.monotonic() + LONGEST
+    while not world.client("iam", "account_a").list_roles()["Roles"]:
+        assert time.monotonic() < deadline, "there is no trusting role"
+        time.sleep(0.1)
+
+
+def last_apply(pids: Path) -> int:
+    return [int(line.split()[1]) for line in pids.read_text().splitlines() if line.startswith("apply ")][-1]
+
+
+def up_whose_terraform_is_killed(world: World, reached: Path, pids: Path) -> str:
+    """Kill the Terraform of `tfdriver up` once the fault is reached; return what the run then said as it failed."""
+    run = start(world, pids, *UP)
+    wait_for(reached)
+    wait_for_role(world)
+    os.kill(last_apply(pids), signal.SIGKILL)
+    said: str = run.communicate(timeout=LONGEST)[1].decode()
+    assert run.returncode == 3, said
+    return said
+
+
+def created(world: World) -> list[str]:
+    """What was created, by action and name of its kind, sorted; an action that was done twice is there twice."""
+    calls: list[dict[str, Any]] = [c for c in world.calls() if c["action"].startswith(("Create", "Add", "PutTargets"))]
+    return sorted(c["action"] for c in calls if not c["error"])
+
+
+WHOLE = sorted(
+    [
+        *("CreateTable", "CreateRole", "CreatePolicy"),
+        *("CreateRole", "CreatePolicy", "CreateLogGroup", "CreateFunction", "AddPermission", "PutTargets"),
+    ]
+)
+
+
+def converged(world: World) -> bool:
+    statement = world.trust()
+    principal = statement["Principal"]["AWS"]
+    tight = statement | {"Principal": {"AWS": principal if isinstance(principal, str) else principal[0]}} == EXACT
+    plans = [world.terraform(c, "plan", "-detailed-exitcode").returncode for c in ("account_a", "account_b")]
+    return tight and plans == [0, 0] and not list(world.project.glob("compositions/*/imports.tf"))
+
+
+@pytest.mark.parametrize("world", [{"call": "dynamodb:CreateTable", "when": "after", "delay": 15}], indirect=True)
+def test_terraform_killed_right_after_it_created_the_table(world: World, reached: Path, tmp_path: Path):
+    assert "was killed by signal 9" in up_whose_terraform_is_killed(world, reached, tmp_path / "pids")
+
+    again = world.tfdriver(*UP)
+    assert again.returncode == 0, again.stderr
+    assert "takes over aws_dynamodb_table TestTable, which exists and is ours" in again.stderr
+    assert converged(world)
+    assert created(world) == WHOLE
+
+    for copy in (world.project / "compositions/account_a").rglob("terraform.tfstate*"):
+        copy.write_text("") if copy.is_file() else None
+    iam, policy = world.client("iam", "account_a"), "arn:aws:iam::aws:policy/ReadOnlyAccess"
+    iam.attach_role_policy(RoleName="foo_bar", PolicyArn=policy)
+    refused = world.tfdriver("destroy", "--yes")
+    assert refused.returncode == 1
+    assert f"somebody else gave it {policy}" in refused.stderr
+    iam.detach_role_policy(RoleName="foo_bar", PolicyArn=policy)
+    destroyed = world.tfdriver("destroy", "--yes")
+    assert destroyed.returncode == 0, destroyed.stderr
+    assert left_over(world) == []
+
+
+@pytest.mark.parametrize("world", [{"call": "lambda:CreateFunction", "delay": 4}], indirect=True)
+def test_the_driver_killed_in_the_middle_of_the_trusted_sides_apply(world: World, reached: Path, tmp_path: Path):
+    run = start(world, tmp_path / "pids", *UP)
+    wait_for(reached)
+    run.kill()
+    run.communicate(timeout=LONGEST)
+    at_once = world.tfdriver(*UP)
+    assert at_once.returncode == 3
+    assert "was killed, its Terraform is finishing" in at_once.stderr
+    assert "In force now: role foo_bar in account_a trusts account 222222222222" in at_once.stderr
+
+    again = world.tfdriver(*UP, "--lock-timeout", "2m")
+    assert again.returncode == 0, again.stderr
+    assert "account_b: apply done" in again.stderr
+    assert "takes over" not in again.stderr
+    assert converged(world)
+    assert created(world) == WHOLE
+
+
+@pytest.mark.parametrize("world", [{"call": "iam:CreateRole", "when": "after", "delay": 15}], indirect=True)
+def test_an_exposure_that_a_killed_terraform_told_nobody_of_is_recorded(world: World, reached: Path, tmp_path: Path):
+    up_whose_terraform_is_killed(world, reached, tmp_path / "pids")
+
+    def lines() -> list[tuple[str, bool]]:
+        return [(c.kind, c.seen) for c in read(world.project / "compositions/timeline.jsonl")]
+
+    assert lines() == [("broad", True)]
+    (window,) = json.loads(world.tfdriver("status", "--json").stdout)["result"]["exposures"]
+    role = world.client("iam", "account_a").get_role(RoleName="foo_bar")["Role"]
+    assert datetime.fromisoformat(window["opened"]) == role["CreateDate"]
+    assert (window["closed"], window["seen"]) == (None, True)
+
+    again = world.tfdriver(*UP)
+    assert again.returncode == 0, again.stderr
+    assert "as far as seen" in again.stdout
+    assert lines() == [("broad", True), ("exact", False)]

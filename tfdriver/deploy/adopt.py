@@ -1,0 +1,95 @@
+"""Takes over what exists already and is ours: what a run made that did not live to write it down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from tfdriver.aws.calls import Calls
+from tfdriver.deploy import survey
+from tfdriver.deploy.lookup import UNTAGGED
+from tfdriver.deploy.survey import Survey
+from tfdriver.project.orphans import Stray, clashes
+from tfdriver.project.workspace import Workspace
+from tfdriver.spec.compositions import Composition
+from tfdriver.terraform.failure import TerraformError
+from tfdriver.terraform.runner import Root
+
+
+class Notes(Protocol):
+    """Who is told what is taken over."""
+
+    def note(self, text: str) -> None:
+        """Say one sentence."""
+
+
+class Adopter:
+    """Finds what exists of a composition and no state lists, and hands it to Terraform to import.
+
+    root: gives Terraform in a composition; check: raises to stop between steps.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        aws: Calls,
+        notes: Notes,
+        root: Callable[[Composition], Root],
+        check: Callable[[], None],
+    ) -> None:
+        self._workspace = workspace
+        self._aws = aws
+        self._notes = notes
+        self._root = root
+        self._check = check
+
+    def before_apply(self, composition: Composition, shown: Mapping[str, Any], *, may_adopt: bool) -> None:
+        """Raise TfdriverError for what an apply would create and exists already, and may not be adopted.
+
+        shown: the plan of that apply, as `terraform show -json` shows it. What has no tags of its own is left out: what
+        it belongs to is looked at, and creating it again changes nothing.
+        """
+        tagged = [change for change in shown.get("resource_changes", ()) if change["type"] not in UNTAGGED]
+        found = survey.survey_once(composition, {"resource_changes": tagged}, self._aws)
+        survey.refuse_strangers(found, composition)
+        survey.refuse_moved(found, shown, composition)
+        if not may_adopt:
+            survey.refuse_unasked(found, composition)
+
+    def for_apply(
+        self, composition: Composition, values: Mapping[str, Any], clash: TerraformError | None = None
+    ) -> tuple[Stray, ...]:
+        """Return what the next apply is to import.
+
+        values: the composition's for now; clash: what an apply failed with because of such strays. Raises TfdriverError
+        for what exists and is not ours; the clash itself if nothing was found that explains it.
+        """
+        found = self._survey(composition, values)
+        clashing = clashes(clash.errors) if clash else frozenset()
+        survey.refuse_strangers(found, composition)
+        survey.refuse_unknown(found, clashing, composition)
+        if clash is not None and not clashing & {stray.address for stray in found.ours}:
+            raise clash
+        return found.ours
+
+    def for_destroy(self, composition: Composition, values: Mapping[str, Any]) -> None:
+        """Write down in the state what exists, is ours and is not in it; leave what is somebody else's alone."""
+        found = self._survey(composition, values)
+        self._workspace.write(composition, values)
+        for stray in found.ours:
+            self._check()
+            self._workspace.keep_state(composition)
+            self._root(composition).import_resource(stray.address, stray.import_id)
+
+    def _survey(self, composition: Composition, values: Mapping[str, Any]) -> Survey:
+        self._notes.note(f"  {composition.name}: looking for what an earlier run made and did not write down")
+
+        def plan(take_over: tuple[Stray, ...]) -> Mapping[str, Any]:
+            self._check()
+            self._workspace.write(composition, values, take_over)
+            return self._root(composition).planned()
+
+        found = survey.survey(composition, plan, self._aws)
+        for stray in found.ours:
+            self._notes.note(f"  {composition.name}: takes over {stray.type} {stray.name}, which exists and is ours")
+        return found

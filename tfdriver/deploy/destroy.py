@@ -1,0 +1,91 @@
+"""`tfdriver destroy`: the trusted side first, then the trusting side, then what is left on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from tfdriver.aws.role_creation import creator
+from tfdriver.deploy import attached_policies
+from tfdriver.deploy.overview import Overview
+from tfdriver.deploy.ownership import Owner, has_tags, owners, refuse_unmanaged, where
+from tfdriver.deploy.preflight import refuse
+from tfdriver.deploy.result import RunResult, finished
+from tfdriver.deploy.session import Session
+from tfdriver.deploy.up import refuse_unread_states
+from tfdriver.errors import TfdriverError
+from tfdriver.iam.trust_state import Kind, TrustState, Unreadable
+from tfdriver.spec.compositions import Composition, Side
+from tfdriver.terraform.state import State
+
+
+def destroy(session: Session, confirm: Callable[[Overview], None]) -> RunResult:
+    """Destroy everything in the compositions' states, and what an interrupted run left in none.
+
+    May be run again where it failed. Unmanaged roles are left alone. Raises TfdriverError for a role that this project
+    created and that is not its own any more, has policies that this project did not give it, or may not be adopted;
+    HalfWayError if it fails while a broad trust is in force.
+    """
+    refuse(session.seen.states, frozenset({Kind.UNREADABLE}), "Nothing was changed")
+    workspace, compositions = session.workspace, session.workspace.compositions
+    refuse_unread_states(session, compositions)
+    found = owners(compositions, session.seen, session.states)
+    _refuse_unmanaged(session, found)
+    trusted_first = sorted(compositions, key=lambda c: c.side is Side.TRUSTING)
+    to_adopt = [c for c in trusted_first if _is_to_adopt(session, c, found)]
+    todo = [c for c in trusted_first if _lists_resources(session, c) or c in to_adopt]
+    for composition in (c for c in todo if c not in to_adopt):
+        _refuse_guests(session, composition, session.states[composition.name])
+    if todo:
+        confirm(session.overview("destroy"))
+    with session.at_work() as driver:
+        driver.prepare(todo, to_destroy=True)
+        for composition in to_adopt:
+            driver.adopt(composition)
+        for composition in to_adopt:
+            _refuse_guests(session, composition, session.read_state(composition), imported=True)
+        steps = [driver.destroy(composition) for composition in todo]
+        for composition in compositions:
+            workspace.remove(composition)
+        return finished(driver, steps, session.seen)
+
+
+def _is_to_adopt(session: Session, composition: Composition, found: Mapping[str, Owner]) -> bool:
+    """Whether AWS may hold more of a composition than its state lists, which is to be destroyed as well."""
+    return session.driver.may_adopt(composition) or any(found.get(role.key) is Owner.TAGS for role in composition.roles)
+
+
+def _lists_resources(session: Session, composition: Composition) -> bool:
+    state = session.states[composition.name]
+    return isinstance(state, State) and bool(state.managed)
+
+
+def _refuse_guests(
+    session: Session, composition: Composition, state: State | Unreadable | None, *, imported: bool = False
+) -> None:
+    if isinstance(state, State):
+        attached_policies.refuse(composition, state, session.tools.aws, imported=imported)
+
+
+def _refuse_unmanaged(session: Session, found: Mapping[str, Owner]) -> None:
+    """Refuse what Terraform would destroy and this project does not manage. Other unmanaged roles are left alone."""
+    compositions, seen, states = session.workspace.compositions, session.seen, session.states
+    session.driver.refuse_replaced(states)
+    managed = [
+        replace(c, roles=tuple(r for r in c.roles if found.get(r.key) is not Owner.UNMANAGED)) for c in compositions
+    ]
+    refuse_unmanaged(managed, seen, states, session.driver.may_adopt, creator(session.tools.aws))
+    for composition in managed:
+        for role in composition.roles:
+            if role.key in seen.states:
+                _refuse_unmanaged_trust(seen.states[role.key], composition)
+
+
+def _refuse_unmanaged_trust(state: TrustState, composition: Composition) -> None:
+    if state.kind is not Kind.FOREIGN or state.live is None or has_tags(state.live.tags, composition):
+        return
+    raise TfdriverError(
+        f"its trust policy is not one that tfdriver wrote ({state.detail}), and it does not have this project's tags",
+        where=where(state.role),
+        hint="No changes made. If it is yours, remove it by hand",
+    )

@@ -1,0 +1,96 @@
+"""Who is who and what would happen: what a person is shown before being asked. Pure; no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from tfdriver.aws.calls import Caller
+from tfdriver.aws.observe import Observation
+from tfdriver.deploy.preflight import used_accounts
+from tfdriver.iam import trust, trust_state, wording
+from tfdriver.iam.trust_state import Kind
+from tfdriver.spec.compositions import Composition
+from tfdriver.spec.model import Role, Spec
+
+
+@dataclass(frozen=True)
+class AccountView:
+    """name, id, profile, region: as in the spec; caller: ARN of who we are there."""
+
+    name: str
+    id: str
+    profile: str
+    region: str
+    caller: str
+
+
+@dataclass(frozen=True)
+class RoleView:
+    """A trusting role: its state in words now, and whom it trusts in words after each phase it goes through."""
+
+    role: str
+    account: str
+    arn: str
+    now: str
+    phases: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What is shown before asking. accounts: those that are changed; compositions: their names, in order."""
+
+    project: str
+    action: str
+    terraform: str
+    endpoint: str
+    accounts: tuple[AccountView, ...]
+    roles: tuple[RoleView, ...]
+    compositions: tuple[str, ...]
+
+    @property
+    def question(self) -> str:
+        """What a person is asked: a sentence that "yes" answers."""
+        accounts = " and ".join(account.name for account in self.accounts)
+        match self.action:
+            case "up":
+                return f"Connect {accounts} as shown?"
+            case "destroy":
+                return f"Destroy everything that these compositions made in {accounts}?"
+            case tighten:
+                trusting = " and ".join(dict.fromkeys(role.account for role in self.roles))
+                return f"{tighten.replace('tighten', f'Tighten the trust in {trusting}', 1)}?"
+
+
+def overview(
+    action: str,
+    spec: Spec,
+    callers: Mapping[str, Caller],
+    seen: Observation,
+    compositions: Iterable[Composition],
+    now: datetime,
+    *,
+    terraform: str = "",
+    endpoint: str = "",
+) -> Overview:
+    """Return the overview of an action (`up`, `tighten`, `destroy`)."""
+    accounts = tuple(
+        AccountView(a.name, a.id, a.profile, a.region, callers[a.name].arn)
+        for a in used_accounts(spec)
+        if a.name in callers
+    )
+    roles = tuple(_role_view(action, spec, role, seen, now) for role in spec.trusting)
+    return Overview(spec.project, action, terraform, endpoint, accounts, roles, tuple(c.name for c in compositions))
+
+
+def _role_view(action: str, spec: Spec, role: Role, seen: Observation, now: datetime) -> RoleView:
+    state = seen.states[role.key]
+    wanted = spec.trusted_by(role)
+    phases: dict[str, str] = {}
+    if action == "up" and state.kind is Kind.ABSENT:
+        first = trust.read(trust_state.opening(state, wanted, seen.existing(), now))
+        phases["broad"] = wording.trusted(first) if first else ""
+    if action in ("up", "tighten"):
+        phases["tighten"] = wording.trusted(trust.exact(wanted, role.external_id))
+    return RoleView(role.name, role.account.name, role.arn, wording.state(state, now), phases)

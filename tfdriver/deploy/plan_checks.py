@@ -1,0 +1,63 @@
+"""Checks of a Terraform plan: what no apply may do. Pure; no I/O.
+
+Source of a plan's shape: Terraform's documentation, "JSON Output Format" (internals/json-format).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tfdriver.deploy.ownership import in_module
+from tfdriver.errors import TfdriverError
+from tfdriver.iam import trust
+from tfdriver.iam.trust import Trust
+from tfdriver.spec.compositions import Composition
+from tfdriver.spec.model import Role
+
+
+@dataclass(frozen=True)
+class PlannedRole:
+    """An IAM role as a plan leaves it. name: None if the plan does not know it; trust: as `trust.read` has it."""
+
+    name: str | None
+    path: str
+    trust: Trust | None
+
+
+def refuse_other_names(composition: Composition, shown: Mapping[str, Any], trusts: Mapping[str, Trust]) -> None:
+    """Raise TfdriverError for a plan that creates a role under another name or path than the spec's.
+
+    shown: the plan, as `terraform show -json` shows it, {} for one that creates nothing; trusts: the trust that the
+    plan gives each trusting role, by key: no other role of its module may have it.
+    """
+    for role in composition.roles:
+        planned = list(_roles(shown, role))
+        others = [found for found in planned if (found.name, found.path) != (role.name, role.path)]
+        if planned and len(others) == len(planned):
+            raise _refusal(role, others[0], "")
+        if role.key in trusts and (same := [found for found in others if found.trust == trusts[role.key]]):
+            raise _refusal(role, same[0], " with the trust policy of this role")
+
+
+def _roles(shown: Mapping[str, Any], role: Role) -> Iterator[PlannedRole]:
+    """Yield the IAM roles that a role's module has once the plan is applied."""
+    for resource in shown.get("resource_changes", ()):
+        after = resource["change"].get("after")
+        if resource["type"] != "aws_iam_role" or resource["mode"] != "managed" or after is None:
+            continue
+        if in_module(resource.get("module_address", ""), role):
+            policy = after.get("assume_role_policy")
+            yield PlannedRole(after.get("name"), after.get("path", ""), trust.read(policy) if policy else None)
+
+
+def _refusal(role: Role, planned: PlannedRole, more: str) -> TfdriverError:
+    unknown = "an IAM role whose name is known only after the apply (`name_prefix`, or no `name`)"
+    named = f"IAM role {planned.name} with path {planned.path}" if planned.name else unknown
+    return TfdriverError(
+        f"it creates {named}{more}; the spec says name {role.name}, path {role.path}",
+        where=f"module {role.module} of role {role.name} in {role.account.name}",
+        hint="No changes made. In the module's aws_iam_role, set `name = var.role_name` and `path = var.role_path`; "
+        "see modules/README.md",
+    )

@@ -1,0 +1,289 @@
+"""Opens a project for one command: everything that must hold before anything is written or applied.
+
+In this order, each stopping the command: a good spec (and no dangerous policy, where that is asked for), a Terraform
+that is new enough, a folder to write into, nobody else at work here, compositions on disk that are ours, with states of
+this place, each profile in the account the spec says, and what AWS shows of every role.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tfdriver.aws.account_access import SeenHalves, halves
+from tfdriver.aws.calls import Caller
+from tfdriver.aws.client import Aws, known_regions, profile_region, takes_keys_from_environment
+from tfdriver.aws.observe import Observation
+from tfdriver.clock import Clock
+from tfdriver.deploy.access_analyzer import analyze
+from tfdriver.deploy.driver import Asks, Driver, Scope
+from tfdriver.deploy.open_trust import STOPPED, loud, loud_if_refused
+from tfdriver.deploy.overview import Overview, overview
+from tfdriver.deploy.ownership import States, listed_elsewhere
+from tfdriver.deploy.preflight import check_identities, used_accounts
+from tfdriver.deploy.stopped import with_open_trusts
+from tfdriver.errors import TfdriverError
+from tfdriver.iam.lint import Finding, refuse_errors, warnings
+from tfdriver.iam.lint_modules import lint_project
+from tfdriver.interrupts import InterruptedRunError, Interrupts, stopped_by
+from tfdriver.patience import Patience
+from tfdriver.project import tracked
+from tfdriver.project.lock import locked
+from tfdriver.project.place import is_local
+from tfdriver.project.timeline import Timeline
+from tfdriver.project.workspace import Workspace
+from tfdriver.redact import environment_secrets
+from tfdriver.spec.compositions import Composition
+from tfdriver.spec.load import load_spec
+from tfdriver.spec.model import Account, Spec
+from tfdriver.terraform.environment import ignored, terraform_environment
+from tfdriver.terraform.mirror import cli_config
+from tfdriver.terraform.program import Program, check_version, find_program
+from tfdriver.terraform.progress import Progress
+from tfdriver.terraform.remote_state import Pull, pulling
+from tfdriver.terraform.runner import Settings
+from tfdriver.terraform.state import State
+
+_CHANGING = ("up", "tighten", "destroy")
+_ROOM_NEEDED = 20_000_000  # bytes: states, logs and rendered files of a run, with a wide margin
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user may set for a run. timeout: seconds per Terraform command; lock_timeout: seconds to wait.
+
+    lint: whether to look for dangerous policies and for states in git first; errors stop, warnings are told.
+    access_analyzer: whether to ask IAM Access Analyzer too; adopt: whether to take resources with this project's tags
+    into states that do not list them.
+    """
+
+    project: Path
+    timeout: float | None = None
+    lock_timeout: float = 0
+    lint: bool = False
+    access_analyzer: bool = False
+    adopt: bool = False
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The outside world, as the commands use it. hide: takes the credentials out of a text."""
+
+    environ: Mapping[str, str]
+    progress: Progress
+    interrupts: Interrupts
+    aws: Asks
+    clock: Clock
+    hide: Callable[[str], str] = str
+
+
+def real_tools(environ: Mapping[str, str], progress: Progress, interrupts: Interrupts) -> Tools:
+    """Return the tools that reach the real world."""
+    aws = Aws(environment_secrets(environ))
+    return Tools(environ, progress, interrupts, aws, Clock(), aws.hide)
+
+
+@dataclass(frozen=True)
+class Found:
+    """The Terraform of a run. environment: its whole environment; private: a folder of this run alone."""
+
+    program: Program
+    version: str
+    environment: Mapping[str, str]
+    private: Path
+
+    def settings(self, tools: Tools, options: Options, keep_open: tuple[int, ...] = ()) -> Settings:
+        """Return what the Terraform commands of this run share. keep_open: descriptors that they inherit."""
+        return Settings(
+            self.program,
+            self.environment,
+            tools.interrupts,
+            keep_open,
+            options.timeout,
+            options.lock_timeout,
+            tools.hide,
+        )
+
+
+@dataclass(frozen=True)
+class Session:
+    """An opened project.
+
+    settings: what its Terraform commands share; callers: who we are, by account name; seen, states: what AWS showed
+    and what the compositions' states listed when it was opened; pull: reads states from their backends.
+    """
+
+    spec: Spec
+    workspace: Workspace
+    driver: Driver
+    terraform: Found
+    settings: Settings
+    callers: Mapping[str, Caller]
+    seen: Observation
+    states: States
+    tools: Tools
+    pull: Pull
+
+    def read_state(self, composition: Composition) -> State | None:
+        """Return the state of a composition as it is now. Raises TfdriverError where it cannot be read."""
+        return self.workspace.state(composition, self.pull)
+
+    def overview(self, action: str) -> Overview:
+        """Return what a person is shown before `action` (`up`, `tighten`, `destroy`)."""
+        return overview(
+            action,
+            self.spec,
+            self.callers,
+            self.seen,
+            self.workspace.compositions,
+            self.driver.now(),
+            terraform=f"{self.terraform.version} ({self.terraform.program.name})",
+            endpoint=self.tools.environ.get("AWS_ENDPOINT_URL", ""),
+        )
+
+    @contextmanager
+    def at_work(self, stopped: str = STOPPED) -> Iterator[Driver]:
+        """Change things inside the `with` block: interrupted politely, loud when it fails half way.
+
+        stopped: what to say where it was interrupted and left nothing open.
+        """
+        with self.tools.interrupts.listening(), loud(self.driver, self.seen, stopped):
+            yield self.driver
+
+
+def read_spec(project: Path) -> Spec:
+    """Return the project's checked spec. Raises TfdriverError."""
+    return load_spec(project, regions=known_regions, profile_region=profile_region)
+
+
+@contextmanager
+def find_terraform(spec: Spec, tools: Tools) -> Iterator[Found]:
+    """Give Terraform inside the `with` block; say which variables it does not get.
+
+    Raises TfdriverError if there is none that is new enough.
+    """
+    with tempfile.TemporaryDirectory(prefix="tfdriver-") as private:
+        program = find_program(tools.environ)
+        config = cli_config(tools.environ, Path(private))
+        with_keys = any(takes_keys_from_environment(account.profile) for account in used_accounts(spec))
+        environment = terraform_environment(tools.environ, config, with_keys=with_keys)
+        dropped = ignored(tools.environ, environment)
+        if dropped:
+            tools.progress.note(f"warning: not passed on to Terraform: {', '.join(dropped)}")
+        yield Found(program, check_version(program, environment), environment, Path(private))
+
+
+@contextmanager
+def open_session(command: str, options: Options, tools: Tools) -> Iterator[Session]:
+    """Give the opened project inside the `with` block.
+
+    command: which it is; `tighten` needs the credentials of the trusting side only. Raises HalfWayError in place of any
+    TfdriverError while a broad trust is in force, be it raised inside the block.
+    """
+    with ExitStack() as stack:
+        spec: Spec | None = None
+        try:
+            spec = read_spec(options.project)
+            session = _opened(stack, command, spec, options, tools)
+        except (Exception, KeyboardInterrupt) as error:
+            stopped = _expected(error)
+            reported = with_open_trusts(stopped, options.project, spec, tools.aws, tools.clock.now())
+            if reported is stopped:
+                raise
+            raise reported from error
+        with loud_if_refused(session.driver, session.seen):
+            if options.access_analyzer:
+                _tell(tools, analyze(spec, session.seen, tools.aws, session.driver.now()))
+            yield session
+
+
+def _expected(error: BaseException) -> TfdriverError:
+    match error:
+        case TfdriverError():
+            return error
+        case KeyboardInterrupt():
+            return InterruptedRunError(stopped_by(error))
+    return TfdriverError(f"unexpected {type(error).__name__}: {error}")
+
+
+def _opened(stack: ExitStack, command: str, spec: Spec, options: Options, tools: Tools) -> Session:
+    """Open a project until the stack is closed."""
+    if options.lint:
+        _tell(tools, lint_project(spec))
+    found = stack.enter_context(find_terraform(spec, tools))
+    _check_folder(spec.root)
+    patience = Patience(options.lock_timeout, tools.progress.note)
+    descriptor = stack.enter_context(locked(spec.root, command, patience))
+    workspace = Workspace(spec, is_local(tools.environ))
+    workspace.wait_for_states(patience)
+    workspace.check()
+    workspace.check_migrated()
+    workspace.check_place()
+    if options.lint:
+        _tell_tracked(workspace, tools)
+    accounts = _needed(command, spec)
+    callers = check_identities(spec, tools.aws, accounts)
+    settings = found.settings(tools, options, (descriptor,))
+    looks = _looks(spec, callers, tools)
+    pull = pulling(settings, found.private, looks.halves)
+    states = workspace.states(pull)
+    workspace.check_place(states)
+    scope = Scope(
+        accounts=tuple(accounts),
+        looks=looks,
+        states=lambda compositions: workspace.states(pull, compositions),
+        interrupted=workspace.interrupted(states),
+        adopt=options.adopt,
+        others=listed_elsewhere(workspace.compositions, states),
+    )
+    arns = {name: caller.arn for name, caller in callers.items()}
+    timeline = Timeline(workspace.timeline, arns, tools.progress.note)
+    driver = Driver(workspace, tools.aws, settings, tools.progress, timeline, tools.clock, scope)
+    seen = driver.observe()
+    if command in _CHANGING:
+        driver.record(seen)
+    return Session(spec, workspace, driver, found, settings, callers, seen, states, tools, pull)
+
+
+def _needed(command: str, spec: Spec) -> list[Account]:
+    """Return the accounts whose credentials a command cannot do without."""
+    if command != "tighten":
+        return used_accounts(spec)
+    trusting = {role.account.name for role in spec.trusting}
+    return [account for account in used_accounts(spec) if account.name in trusting]
+
+
+def _looks(spec: Spec, callers: Mapping[str, Caller], tools: Tools) -> SeenHalves:
+    """Return how to look up roles: of accounts that cannot be seen, which a warning names, none is."""
+    found = halves(spec, tools.aws, callers)
+    for half in found.values():
+        if half.problem:
+            tools.progress.note(f"warning: {half.account} is not seen: {half.problem}")
+    return SeenHalves(tools.aws, found)
+
+
+def _tell(tools: Tools, findings: list[Finding]) -> None:
+    """Show findings that are warnings. Raises TfdriverError if others are errors."""
+    for finding in warnings(findings):
+        tools.progress.note(f"warning: {finding}")
+    refuse_errors(findings)
+
+
+def _tell_tracked(workspace: Workspace, tools: Tools) -> None:
+    said = tracked.warning(map(workspace.path, workspace.kept_here), workspace.spec.root, tools.environ)
+    if said:
+        tools.progress.note(f"warning: {said}")
+
+
+def _check_folder(root: Path) -> None:
+    for folder in (root, root / "compositions"):
+        if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
+            raise TfdriverError("the folder is not writable", where=str(folder), hint="Give yourself write permission")
+    if shutil.disk_usage(root).free < _ROOM_NEEDED:
+        hint = "Free at least 20 MB: Terraform must be able to save its state"
+        raise TfdriverError("the disk is full", where=str(root), hint=hint)
