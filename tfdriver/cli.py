@@ -29,7 +29,6 @@ from tfdriver.commands import report as report_command
 from tfdriver.commands import sandbox as sandbox_command
 from tfdriver.commands import schema as schema_command
 from tfdriver.commands import status as status_command
-from tfdriver.commands import verify as verify_command
 from tfdriver.console import Output
 from tfdriver.deploy import destroy as destroy_command
 from tfdriver.deploy import plan as plan_command
@@ -48,6 +47,7 @@ from tfdriver.redact import environment_secrets, hide
 from tfdriver.sandbox.faults import FORMAT
 from tfdriver.spec.model import Spec
 from tfdriver.terraform.progress import Progress
+from tfdriver.verify import verify as verify_command
 
 _LONGEST_ERROR = 100_000  # bytes
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}

@@ -17,7 +17,7 @@ from tfdriver.verify import judge, probes
 from tfdriver.verify.allowed import Writing, write_check
 from tfdriver.verify.function import Function
 from tfdriver.verify.intruder import Intruder
-from tfdriver.verify.live import live_policies
+from tfdriver.verify.live_policies import live_policies
 from tfdriver.verify.outcome import Outcome
 from tfdriver.verify.plan import IN_A_ROW, Check, function_round, intruder_round, untried
 from tfdriver.verify.policy_checks import permissions_check, trust_check

@@ -13,7 +13,6 @@ import pytest
 
 from tests.fakes.world import FakeAws, Stage, use_backend
 from tfdriver.aws.calls import AwsError
-from tfdriver.commands.verify import verify
 from tfdriver.deploy.destroy import destroy
 from tfdriver.deploy.plan import plan
 from tfdriver.deploy.tighten import tighten
@@ -21,6 +20,7 @@ from tfdriver.deploy.up import up
 from tfdriver.errors import Exit, HalfWayError, TfdriverError
 from tfdriver.iam import trust
 from tfdriver.interrupts import InterruptedRunError, obeyed
+from tfdriver.verify.verify import verify
 
 BAR = "arn:aws:iam::222222222222:role/bar"
 ROOT = "arn:aws:iam::222222222222:root"

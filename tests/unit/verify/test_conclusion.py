@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tfdriver.commands.verify import conclude
 from tfdriver.deploy.verified import CheckResult, Evidence, Pair, Verdict
 from tfdriver.errors import Exit
 from tfdriver.verify.judge import hinted
+from tfdriver.verify.verify import conclude
 
 PAIR = Pair("foo_bar", "bar")
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-SOURCE = Path(__file__).resolve().parents[2] / "modules/team_b_bar_app/lambda/handler.py"
+SOURCE = Path(__file__).resolve().parents[3] / "modules/team_b_bar_app/lambda/handler.py"
 TARGET = {
     "role_arn": "arn:aws:iam::111111111111:role/foo_bar",
     "external_id": None,
