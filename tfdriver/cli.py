@@ -22,13 +22,8 @@ from tfdriver.aws.client import Aws, known_regions
 from tfdriver.clean import clean
 from tfdriver.clock import Clock
 from tfdriver.commands import demo as demo_command
-from tfdriver.commands import explain as explain_command
-from tfdriver.commands import graph as graph_command
-from tfdriver.commands import policy as policy_command
-from tfdriver.commands import report as report_command
 from tfdriver.commands import sandbox as sandbox_command
 from tfdriver.commands import schema as schema_command
-from tfdriver.commands import status as status_command
 from tfdriver.console import Output
 from tfdriver.deploy import destroy as destroy_command
 from tfdriver.deploy import plan as plan_command
@@ -37,11 +32,16 @@ from tfdriver.deploy import tighten as tighten_command
 from tfdriver.deploy import up as up_command
 from tfdriver.deploy.overview import Overview
 from tfdriver.deploy.session import Options, Session, Tools, open_session, real_tools
-from tfdriver.drift import looking
 from tfdriver.errors import Exit, TfdriverError
-from tfdriver.exposure import Looker
+from tfdriver.inspect import explain as explain_command
+from tfdriver.inspect import policy as policy_command
+from tfdriver.inspect import status as status_command
+from tfdriver.inspect.drift import looking
+from tfdriver.inspect.exposure import Looker
+from tfdriver.inspect.graph import draw as graph_command
+from tfdriver.inspect.operator_policy.statements import Purpose
+from tfdriver.inspect.report import write as report_command
 from tfdriver.interrupts import Interrupts, stopped_by
-from tfdriver.operator_policy.statements import Purpose
 from tfdriver.project import init as init_command
 from tfdriver.redact import environment_secrets, hide
 from tfdriver.sandbox.faults import FORMAT

@@ -16,12 +16,7 @@ from rich.table import Table
 
 from tfdriver import __version__
 from tfdriver.commands.demo import Told
-from tfdriver.commands.explain import Explanation
-from tfdriver.commands.graph import Drawn
-from tfdriver.commands.policy import Policies
-from tfdriver.commands.report import Reported
 from tfdriver.commands.sandbox import Fired
-from tfdriver.commands.status import CompositionStatus, Status
 from tfdriver.deploy.overview import Overview
 from tfdriver.deploy.plan import Planned
 from tfdriver.deploy.render import Rendered
@@ -29,6 +24,11 @@ from tfdriver.deploy.result import RunResult
 from tfdriver.deploy.verified import Verdict, Verified
 from tfdriver.errors import Exit, HalfWayError, TfdriverError
 from tfdriver.iam import wording
+from tfdriver.inspect.explain import Explanation
+from tfdriver.inspect.graph.draw import Drawn
+from tfdriver.inspect.policy import Policies
+from tfdriver.inspect.report.write import Reported
+from tfdriver.inspect.status import CompositionStatus, Status
 from tfdriver.matrix import complaint, matrix
 from tfdriver.progress import LiveProgress, PlainProgress
 from tfdriver.project.init import InitResult

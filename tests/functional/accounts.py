@@ -11,8 +11,8 @@ import pytest
 from tests.fakes.world import Lines
 from tfdriver.aws.client import Aws, new_session
 from tfdriver.clock import Clock
-from tfdriver.commands.explain import Explanation, explain
 from tfdriver.deploy.session import Options, Tools, read_spec
+from tfdriver.inspect.explain import Explanation, explain
 from tfdriver.interrupts import Interrupts
 from tfdriver.project.init import init
 from tfdriver.sandbox.run import start

@@ -75,7 +75,7 @@ def test_decisions_call_themselves_pure():
         "spec/compositions.py",
         "deploy/overview.py",
         "iam/lint.py",
-        "graph/build.py",
+        "inspect/graph/build.py",
     }
     assert decisions <= {name_of(path) for path in PURE}
 

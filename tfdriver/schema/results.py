@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tfdriver.commands.demo import Told
-from tfdriver.commands.explain import Explanation
-from tfdriver.commands.graph import Drawn
-from tfdriver.commands.policy import Policies
-from tfdriver.commands.report import Reported
 from tfdriver.commands.sandbox import Fired
-from tfdriver.commands.status import Status
 from tfdriver.deploy.plan import Planned
 from tfdriver.deploy.render import Rendered
 from tfdriver.deploy.result import RunResult
 from tfdriver.deploy.verified import Verified
+from tfdriver.inspect.explain import Explanation
+from tfdriver.inspect.graph.draw import Drawn
+from tfdriver.inspect.policy import Policies
+from tfdriver.inspect.report.write import Reported
+from tfdriver.inspect.status import Status
 from tfdriver.project.init import InitResult
 
 RESULTS: Mapping[str, type] = {

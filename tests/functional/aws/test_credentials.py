@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.test_who import record
+from tests.functional.inspect.test_who import record
 from tests.unit.builders import A, B
 from tfdriver import cli
 from tfdriver.aws.client import Aws
-from tfdriver.commands.status import see, status
 from tfdriver.iam.trust_state import LiveRole
+from tfdriver.inspect.status import see, status
 
 GONE = {"aws_access_key_id": "AKIAGONE", "aws_secret_access_key": "gone"}
 

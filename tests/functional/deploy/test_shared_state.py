@@ -8,14 +8,14 @@ import shutil
 import pytest
 
 from tests.fakes.world import Stage, use_backend
-from tests.functional.test_status import look, state_of
+from tests.functional.inspect.test_status import look, state_of
 from tfdriver.deploy.destroy import destroy
 from tfdriver.deploy.render import render
 from tfdriver.deploy.tighten import tighten
 from tfdriver.deploy.up import up
 from tfdriver.deploy.verified import Verdict
 from tfdriver.errors import Exit, TfdriverError
-from tfdriver.pairs import PairState
+from tfdriver.inspect.pairs import PairState
 from tfdriver.verify.verify import verify
 
 BAR = "arn:aws:iam::222222222222:role/bar"

@@ -7,7 +7,7 @@ import pytest
 from tests.fakes.world import Stage
 from tfdriver.deploy.session import Options, Tools
 from tfdriver.deploy.up import up
-from tfdriver.drift import looking
+from tfdriver.inspect.drift import looking
 from tfdriver.terraform.failure import TerraformError
 from tfdriver.terraform.runner import Root
 

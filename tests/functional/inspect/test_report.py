@@ -1,0 +1,144 @@
+"""The report of a project in a fake world: what is read, what is masked, what is said where nothing can be read."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import jsonschema
+import pytest
+
+from tests.fakes.world import Stage
+from tests.unit.inspect.report.cases import checks
+from tfdriver.commands.schema import schema
+from tfdriver.console import Output
+from tfdriver.deploy.session import Options, Tools
+from tfdriver.deploy.up import up
+from tfdriver.deploy.verified import Verdict
+from tfdriver.errors import Exit, TfdriverError
+from tfdriver.iam import trust
+from tfdriver.inspect.report.write import Reported, report
+from tfdriver.inspect.status import see, status
+
+SECRET = "their-very-own-id"
+
+
+class Iam:
+    """IAM's answers about a role with one attached and one inline policy. It is a `policies.Calls`, and the client."""
+
+    def __init__(self, refuses: str = "") -> None:
+        self.refuses = refuses
+
+    def call(self, account: Any, service: str, ask: Any) -> Any:
+        assert service == "iam"
+        if account.name == self.refuses:
+            raise TfdriverError("ListAttachedRolePolicies was refused", where=account.name)
+        self.account = account
+        return ask(self)
+
+    def get_paginator(self, name: str) -> Any:
+        self.asked = name
+        return self
+
+    def paginate(self, **_: Any) -> Any:
+        if self.asked == "list_role_policies":
+            return [{"PolicyNames": ["by-hand"]}]
+        return [{"AttachedPolicies": [{"PolicyArn": "arn:aws:iam::1:policy/p"}]}]
+
+    def get_role(self, **_: Any) -> Any:
+        return {"Role": {"PermissionsBoundary": {"PermissionsBoundaryArn": "arn:aws:iam::1:policy/limit"}}}
+
+    def get_policy(self, **asked: Any) -> Any:
+        return {"Policy": {"PolicyName": asked["PolicyArn"].rpartition("/")[2], "DefaultVersionId": "v7"}}
+
+    def get_policy_version(self, **asked: Any) -> Any:
+        assert asked["VersionId"] == "v7"
+        return {"PolicyVersion": {"Document": {"Statement": [{"Sid": "Managed"}]}}}
+
+    def get_role_policy(self, **_: Any) -> Any:
+        return {"PolicyDocument": "%7B%22Statement%22%3A%5B%7B%22Sid%22%3A%22Inline%22%7D%5D%7D"}
+
+
+def write(stage: Stage, aws: Iam | None = None, verified=None, endpoint="") -> tuple[Reported, str]:
+    tools = Tools(stage.environ, stage.progress, stage.interrupts, stage.aws, stage.time.clock())
+    sight = see(Options(stage.project), tools)
+    file = stage.project.parent / "report.html"
+    written = report(sight, status(sight), aws or Iam(), file, verified, endpoint)
+    return written, file.read_text()
+
+
+def test_after_up_every_policy_is_on_it(stage):
+    stage.run(up)
+    written, text = write(stage)
+    assert (written.exit_code, written.verified, written.unseen) == (Exit.DONE, "", ())
+    for words in (
+        "Inline permissions policy: by-hand",
+        "Permissions policy: p",
+        "Permissions boundary: limit",
+        "tight",
+    ):
+        assert words in text
+    assert text.count("&#34;Managed&#34;") == 4
+    assert text.count("&#34;Inline&#34;") == 2
+    assert "This is not AWS itself" not in text
+
+
+def test_another_endpoint_is_said_without_its_password(stage):
+    _, text = write(stage, endpoint="http://me:password@127.0.0.1:5000/x")
+    assert "AWS_ENDPOINT_URL was set to <code>http://127.0.0.1:5000</code>" in text
+    assert "password" not in text
+
+
+def test_before_the_first_up_it_says_so(stage):
+    _, text = write(stage)
+    assert text.count("There is no such role.") == 2
+    assert "there is no role foo_bar. Run `tfdriver up`." in text
+
+
+def test_an_external_id_is_nowhere_on_it(stage):
+    stage.run(up)
+    theirs = trust.document(trust.Trust(frozenset({"arn:aws:iam::222222222222:role/bar"}), external_id=SECRET))
+    stage.world.change(lambda w: next(r for r in w["roles"].values() if r["name"] == "foo_bar").update(trust=theirs))
+    _, text = write(stage)
+    assert SECRET not in text
+    assert "foreign" in text
+    assert "sts:ExternalId" in text
+
+
+def test_a_side_that_cannot_be_seen_is_said(stage):
+    stage.run(up)
+    stage.aws.callers = {"account_b": "999999999999"}
+    written, text = write(stage)
+    assert written.unseen == ("account_b",)
+    assert "account_b is not seen." in text
+
+
+def test_policies_that_cannot_be_read_leave_the_trust(stage):
+    stage.run(up)
+    _, text = write(stage, Iam(refuses="account_a"))
+    assert "ListAttachedRolePolicies was refused." in text
+    assert "who may assume it" in text
+
+
+@pytest.mark.parametrize(("verdict", "code"), [(Verdict.PASSED, Exit.DONE), (Verdict.FAILED, Exit.FAILED)])
+def test_it_ends_as_verifying_does(stage, verdict, code):
+    written, text = write(stage, verified=checks(verdict))
+    assert (written.exit_code, written.verified) == (code, "1 checks")
+    assert "request-1" in text
+
+
+def test_where_it_cannot_be_written_is_said(stage):
+    tools = Tools(stage.environ, stage.progress, stage.interrupts, stage.aws, stage.time.clock())
+    sight = see(Options(stage.project), tools)
+    with pytest.raises(TfdriverError, match=r"none/report\.html: cannot write it"):
+        report(sight, status(sight), Iam(), stage.project / "none" / "report.html")
+
+
+def test_what_it_and_status_print_is_as_published(stage, capsys):
+    stage.run(up)
+    written, _ = write(stage)
+    tools = Tools(stage.environ, stage.progress, stage.interrupts, stage.aws, stage.time.clock())
+    for name, value in (("report", written), ("status", status(see(Options(stage.project), tools)))):
+        capsys.readouterr()
+        Output(as_json=True).result(name, value)
+        jsonschema.validate(json.loads(capsys.readouterr().out), schema(name))

@@ -1,0 +1,188 @@
+"""status in a fake world: what it says after each thing that can happen to a project, and that it only looks."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from tests.fakes.world import Stage
+from tfdriver.deploy.session import Options, Tools
+from tfdriver.deploy.tighten import tighten
+from tfdriver.deploy.up import up
+from tfdriver.errors import Exit, TfdriverError
+from tfdriver.iam import trust
+from tfdriver.inspect.drift import Drift
+from tfdriver.inspect.pairs import PairState
+from tfdriver.inspect.status import Status, see, status
+
+
+def look(stage: Stage, look_for_drift=None) -> Status:
+    tools = Tools(stage.environ, stage.progress, stage.interrupts, stage.aws, stage.time.clock())
+    return status(see(Options(stage.project), tools), look_for_drift)
+
+
+def state_of(found: Status) -> PairState:
+    (pair,) = found.pairs
+    return pair.state
+
+
+def codes(found: Status) -> tuple[int, int]:
+    return found.exit_code(detailed=False), found.exit_code(detailed=True)
+
+
+def files(stage: Stage) -> dict[str, bytes]:
+    return {str(p): p.read_bytes() for p in sorted(stage.project.rglob("*")) if p.is_file()}
+
+
+def test_a_project_before_its_first_up(stage):
+    before = files(stage)
+    found = look(stage)
+    assert state_of(found) is PairState.ABSENT
+    assert [c.applied for c in found.compositions] == [False, False]
+    assert codes(found) == (0, 2)
+    assert (files(stage), stage.world.calls()) == (before, [])
+
+
+def test_after_up_all_is_tight_and_nothing_was_run_or_written(stage):
+    stage.run(up)
+    stage.world.forget_calls()
+    before = files(stage)
+    found = look(stage)
+    assert (state_of(found), codes(found)) == (PairState.TIGHT, (0, 0))
+    assert [(h.account, h.caller) for h in found.accounts] == [
+        ("account_a", "arn:aws:iam::111111111111:user/admin"),
+        ("account_b", "arn:aws:iam::222222222222:user/admin"),
+    ]
+    assert (files(stage), stage.world.calls()) == (before, [])
+
+
+def test_half_way_says_until_when_and_then_that_it_is_over(stage):
+    stage.run(up, tighten=False)
+    found = look(stage)
+    assert state_of(found) is PairState.BROAD
+    assert "guarded: account 222222222222, only as role/bar, until 2026-01-02 01:00:0" in found.pairs[0].words
+    stage.time.sleep(7200)
+    assert state_of(look(stage)) is PairState.EXPIRED
+    assert codes(look(stage)) == (0, 2)
+
+
+def test_status_looks_while_another_run_holds_the_lock(stage):
+    stage.run(up)
+    with stage.session("up"):
+        assert state_of(look(stage)) is PairState.TIGHT
+
+
+def test_an_orphaned_trust_is_seen_and_tighten_heals_it(stage):
+    stage.run(up)
+    dead = trust.document(trust.Trust(frozenset({"AROADEADDEADDEADDEAD"})))
+    stage.world.change(lambda w: next(r for r in w["roles"].values() if r["name"] == "foo_bar").update(trust=dead))
+    found = look(stage)
+    assert (state_of(found), codes(found)) == (PairState.ORPHANED, (0, 2))
+    stage.run(tighten)
+    assert state_of(look(stage)) is PairState.TIGHT
+
+
+@pytest.mark.parametrize(("wrong", "state", "code"), [("account_b", "tight", 0), ("account_a", "unreadable", 1)])
+def test_a_profile_in_the_wrong_account_is_said_and_not_read(stage, wrong, state, code):
+    stage.run(up)
+    stage.aws.callers = {wrong: "999999999999"}
+    found = look(stage)
+    problems = {h.account: h.problem for h in found.accounts}
+    assert "is in account 999999999999, not in" in problems.pop(wrong)
+    assert set(problems.values()) == {""}
+    assert (str(state_of(found)), codes(found)) == (state, (code, code))
+    assert found.pairs[0].trusted_exists is (None if wrong == "account_b" else True)
+
+
+def test_without_any_account_it_fails_but_shows_what_is_on_disk(stage):
+    stage.run(up)
+    stage.aws.callers = {"account_a": "1" * 11 + "9", "account_b": "1" * 11 + "9"}
+    found = look(stage)
+    assert codes(found) == (Exit.FAILED, Exit.FAILED)
+    assert [c.applied for c in found.compositions] == [True, True]
+
+
+def test_drift_is_looked_for_only_where_something_is_applied(stage):
+    stage.run(up)
+    asked = []
+
+    def drifted(_folder, composition):
+        asked.append(composition.name)
+        return Drift(("aws_iam_role.this: inline_policy",)) if composition.name == "account_a" else Drift()
+
+    found = look(stage, drifted)
+    assert sorted(asked) == ["account_a", "account_b"]
+    assert (state_of(found), codes(found)) == (PairState.TIGHT, (0, 2))
+
+
+def test_drift_is_not_looked_for_where_an_account_is_not_seen(stage):
+    stage.run(up)
+    stage.aws.callers = {"account_b": "999999999999"}
+    found = look(stage, lambda _folder, composition: Drift() if composition.name == "account_a" else Drift(("x",)))
+    assert [c.drift.problem for c in found.compositions] == ["", "drift not looked for: account_b is not seen"]
+    assert codes(found) == (0, 1)
+
+
+def test_drift_that_could_not_be_looked_for_is_not_taken_for_none(stage):
+    stage.run(up)
+    found = look(stage, lambda *_: Drift(problem="found no Terraform"))
+    assert codes(found) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "stale"),
+    [
+        ("tfdriver.yaml", "read_capacity: 5", "read_capacity: 6", ["account_a", "account_b"]),
+        ("tfdriver.yaml", "project: foo-bar", "project: renamed", ["account_a", "account_b"]),
+        ("modules/team_b_bar_app/lambda/handler.py", "import json", "import json  # edited", ["account_b"]),
+        ("modules/team_a_foo_ddb/main.tf", "MyPrimaryKey", "AnotherKey", []),
+    ],
+)
+def test_what_was_edited_since_up_is_a_difference(stage, file, old, new, stale):
+    stage.run(up)
+    path = stage.project / file
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    before = files(stage)
+    found = look(stage)
+    assert [c.name for c in found.compositions if c.current is False] == stale
+    assert codes(found) == (0, 2 if stale else 0)
+    assert files(stage) == before
+
+
+def test_a_file_that_would_stop_up_is_said(stage):
+    stage.run(up)
+    (stage.project / "compositions/account_a/z.auto.tfvars").write_text("")
+    found = look(stage)
+    assert "Terraform would obey this file, which tfdriver did not write" in found.compositions[0].problem
+    assert found.compositions[0].current is None
+
+
+def test_the_exposure_is_shown(stage):
+    line = {
+        "at": "2026-01-01T23:00:00+00:00",
+        "role": "foo_bar",
+        "account": "account_a",
+        "kind": "broad",
+        "trusted": "account 222222222222",
+    }
+    (stage.project / "compositions").mkdir()
+    (stage.project / "compositions" / "timeline.jsonl").write_text(json.dumps(line) + "\n")
+    (exposure,) = look(stage).exposures
+    assert (exposure.seconds, exposure.closed) == (3600, None)
+
+
+def test_a_state_that_was_lost_is_reported(stage):
+    stage.run(up)
+    shutil.rmtree(stage.project / "compositions")
+    found = look(stage)
+    assert [(c.applied, "if the state was lost" in c.problem) for c in found.compositions] == [(False, True)] * 2
+    assert codes(found) == (0, 2)
+
+
+def test_a_bad_spec_is_the_one_thing_it_needs(stage):
+    (stage.project / "tfdriver.yaml").write_text("version: 7\n")
+    with pytest.raises(TfdriverError, match="version"):
+        look(stage)

@@ -1,0 +1,68 @@
+"""status --who in the sandbox: whoever used a role while it was open is found, from whatever region."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime, timedelta
+
+import boto3
+
+from tests.functional.accounts import BAR, FOO, trust
+from tfdriver.aws.client import Aws
+from tfdriver.inspect.exposure import Looker
+from tfdriver.inspect.status import Status, see, status
+
+REGIONS = {"us-west-2": "aws", "eu-north-1": "aws", "ap-south-1": "aws", "cn-north-1": "aws-cn"}
+
+
+def record(accounts, at: datetime, kind: str) -> None:
+    """Write a line as `up` does."""
+    line = {"at": at.isoformat(), "role": "foo_bar", "account": "account_a", "kind": kind, "trusted": "everybody"}
+    folder = accounts.options.project / "compositions"
+    folder.mkdir(exist_ok=True)
+    with (folder / "timeline.jsonl").open("a") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def look(accounts) -> Status:
+    def who(spec, halves):
+        return Looker(Aws(), spec, halves, REGIONS)
+
+    return status(see(accounts.options, accounts.tools()), who=who)
+
+
+def intrude(region: str) -> str:
+    """Assume the role as account B's administrator; return who that is."""
+    sts = boto3.Session(profile_name="account_b", region_name=region).client("sts")
+    sts.assume_role(RoleArn=FOO, RoleSessionName="intruder")
+    return str(sts.get_caller_identity()["UserId"])
+
+
+def test_a_stranger_from_another_region_and_only_while_it_was_open(accounts):
+    accounts.set_trust(trust("arn:aws:iam::222222222222:root"))
+    intrude("us-west-2")  # before: not asked for
+    opened = datetime.now(UTC) + timedelta(seconds=2)
+    record(accounts, opened, "broad")
+    time.sleep(2)  # CloudTrail knows seconds only
+    caller = intrude("eu-north-1")
+    accounts.set_trust(trust(BAR))
+    record(accounts, datetime.now(UTC), "exact")
+    (uses,) = look(accounts).uses
+    assert [(use.who, use.meant) for use in uses.calls] == [(f"{caller} of account 222222222222", False)]
+
+
+def test_without_who_nobody_looks_and_without_exposure_there_is_nothing_to_find(accounts):
+    assert look(accounts).uses == ()
+    assert status(see(accounts.options, accounts.tools())).uses is None
+
+
+def test_who_may_not_read_cloudtrail_is_told_so(accounts):
+    record(accounts, datetime.now(UTC), "broad")
+    deny = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "cloudtrail:*", "Resource": "*"}]}
+    accounts.a.put_user_policy(UserName="admin", PolicyName="no", PolicyDocument=json.dumps(deny))
+    found = look(accounts)
+    (uses,) = found.uses
+    assert uses.calls == ()
+    assert "us-west-2, eu-north-1, ap-south-1: CloudTrail cannot be read" in uses.problem
+    assert "who used it is not known" in str(uses)

@@ -1,0 +1,125 @@
+"""From spec and observation to boxes and edges."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from tests.unit.builders import BAR, FOO, B, role, spec
+from tests.unit.inspect.graph.cases import ALL, EXAMPLE, NOW, SEEN, observation
+from tfdriver.iam import trust
+from tfdriver.inspect.graph.build import build, duration, phases
+from tfdriver.inspect.graph.model import MEANING, Edge, EdgeState, printable
+from tfdriver.inspect.graph.style import STYLES
+
+
+def states(graph):
+    return {(edge.source, edge.target): edge.state for edge in graph.edges}
+
+
+def test_offline_every_pair_is_planned():
+    graph = build(EXAMPLE, None, NOW)
+    assert graph.edges == (Edge("bar", "foo_bar", EdgeState.PLANNED),)
+    assert [(b.account, b.account_id, [r.name for r in b.roles]) for b in graph.trusted] == [
+        ("account_b", "222222222222", ["bar"])
+    ]
+    assert [r.arn for b in graph.trusting for r in b.roles] == [FOO.arn]
+
+
+def test_every_state_that_aws_can_show():
+    graph = build(ALL, SEEN, NOW)
+    assert states(graph) == {
+        ("bar", "absent"): EdgeState.ABSENT,
+        ("account_b", "broad"): EdgeState.BROAD,
+        ("account_c", "broad"): EdgeState.BROAD,
+        ("baz", "broad"): EdgeState.ABSENT,  # not in the guard
+        ("account_b", "unguarded"): EdgeState.UNGUARDED,
+        ("account_c", "expired"): EdgeState.EXPIRED,
+        ("bar", "exact"): EdgeState.EXACT,
+        ("baz", "exact"): EdgeState.ABSENT,  # added to the spec since
+        ("bar", "orphaned"): EdgeState.ORPHANED,
+        ("bar", "foreign"): EdgeState.FOREIGN,
+        ("own", "unreadable"): EdgeState.UNREADABLE,
+    }
+    assert set(states(graph).values()) | {EdgeState.PLANNED} == set(EdgeState)
+
+
+def test_a_guarded_trust_says_until_when_and_for_whom():
+    edges = {(e.source, e.target): e for e in build(ALL, SEEN, NOW).edges}
+    assert edges["account_b", "broad"].detail == "until 2026-01-02 01:00:00 UTC, only bar"
+    assert edges["account_c", "expired"].detail == "since 2026-01-01 23:00:00 UTC"
+    assert "baz" in edges["bar", "foreign"].detail
+    assert edges["own", "unreadable"].detail == "no network"
+
+
+def test_a_box_is_open_while_its_account_is_trusted_the_worst_state_wins():
+    graph = build(ALL, SEEN, NOW)
+    assert {b.account: b.open for b in graph.trusted} == {
+        "account_a": None,
+        "account_b": EdgeState.UNGUARDED,
+        "account_c": EdgeState.BROAD,
+    }
+    assert {b.open for b in graph.trusting} == {None}
+    later = build(EXAMPLE, observation(EXAMPLE, {"foo_bar": trust.broad(FOO, [BAR], NOW)}), NOW + timedelta(hours=1))
+    assert [b.open for b in later.trusted] == [None]
+
+
+def test_roles_that_aws_does_not_have_do_not_exist():
+    seen = observation(EXAMPLE, {"foo_bar": None})
+    assert not build(EXAMPLE, seen, NOW).nodes["foo_bar"].exists
+    assert build(EXAMPLE, seen, NOW).nodes["bar"].exists
+    gone = type(seen)(seen.states, {"bar": None})
+    assert not build(EXAMPLE, gone, NOW).nodes["bar"].exists
+
+
+def test_three_phases_of_the_example():
+    broad, connect, tighten = phases(EXAMPLE)
+    assert broad.edges == (Edge("account_b", "foo_bar", EdgeState.BROAD, "for 1 h, only bar", whole=True),)
+    assert connect.edges == broad.edges
+    assert tighten.edges == (Edge("bar", "foo_bar", EdgeState.EXACT),)
+    assert [g.nodes["bar"].exists for g in (broad, connect, tighten)] == [False, True, True]
+    assert [g.trusted[0].open for g in (broad, connect, tighten)] == [EdgeState.BROAD, EdgeState.BROAD, None]
+
+
+def test_phases_without_a_guard_do_not_speak_of_one():
+    broad, _, _ = phases(spec(role("foo_bar", FOO.account, trusts=("bar",), guard=False), role("bar", B)))
+    assert [e.state for e in broad.edges] == [EdgeState.UNGUARDED]
+    assert "guard" not in broad.caption
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(3600, "1 h"), (5400, "1 h 30 min"), (45, "45 s"), (0, "0 s")])
+def test_durations(seconds, words):
+    assert duration(timedelta(seconds=seconds)) == words
+
+
+def test_what_is_not_shown_is_replaced():
+    assert printable("a\x1b[31m\u202eb\ud800\n") == "a�[31m�b��"
+
+
+def test_every_state_has_a_meaning_and_a_look_of_its_own():
+    assert set(MEANING) == set(STYLES) == set(EdgeState)
+    looks = {(style.dash, style.width) for style in STYLES.values()}
+    assert len(looks) == len(STYLES)  # told apart without colour
+
+
+def luminance(colour):
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one, other):
+    """As WCAG 2 defines it."""
+    dark, light = sorted([luminance(one), luminance(other)])
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("state", EdgeState)
+def test_colours_can_be_read(state):
+    style = STYLES[state]
+    assert contrast(style.light, "#ffffff") >= 4.5
+    assert contrast(style.light, "#f3f5f8") >= 4.5
+    assert contrast(style.dark, "#0d1117") >= 4.5
+    assert contrast(style.dark, "#171d26") >= 4.5
+    assert min(contrast(style.both, "#ffffff"), contrast(style.both, "#0d1117")) >= 3

@@ -1,0 +1,76 @@
+"""What the command returns and writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from tests.unit.inspect.graph.cases import ALL, EXAMPLE, NOW, SEEN
+from tfdriver.aws.calls import Caller
+from tfdriver.errors import TfdriverError
+from tfdriver.iam.trust_state import LiveRole, Unreadable
+from tfdriver.inspect.graph.draw import Drawn, Format, draw, graph, write
+from tfdriver.project.init import init
+from tfdriver.spec.model import Account
+
+
+@pytest.fixture
+def project(tmp_path):
+    """The example, scaffolded."""
+    init(tmp_path / "foo-bar")
+    return tmp_path / "foo-bar"
+
+
+@pytest.mark.parametrize("form", Format)
+def test_live_and_offline_and_phases_differ_and_end_with_a_newline(form):
+    drawn = [draw(ALL, form, NOW), draw(ALL, form, NOW, seen=SEEN), draw(ALL, form, NOW, three_phases=True)]
+    assert len(set(drawn)) == 3
+    assert all(text.endswith("\n") and not text.endswith("\n\n") for text in drawn)
+
+
+def test_svg_needs_nothing_from_elsewhere():
+    text = draw(ALL, Format.SVG, NOW, seen=SEEN)
+    without_namespace = text.replace("http://www.w3.org/2000/svg", "")
+    for word in ("http", "url(", "@import", "<script", "<image", "href", "@font-face"):
+        assert word not in without_namespace
+    assert 'role="img"' in text
+    assert "prefers-color-scheme:dark" in text
+
+
+def test_svg_tells_who_cannot_see_it_everything():
+    text = draw(EXAMPLE, Format.SVG, NOW, three_phases=True)
+    assert "foo_bar of account_a trusts account_b as a whole (broad, guarded: for 1 h, only bar)" in text
+    assert "foo_bar of account_a trusts bar of account_b (exact)" in text
+
+
+def test_a_project_is_drawn_without_asking_aws(project):
+    drawn = graph(project, Format.TREE, NOW)
+    assert drawn == Drawn(Format.TREE, draw(EXAMPLE, Format.TREE, NOW))
+
+
+@dataclass(frozen=True)
+class HalfSeen:
+    """AWS, of which only account_a's credentials are at hand, and in which nothing exists."""
+
+    def caller(self, account: Account) -> Caller:
+        if account.name == "account_b":
+            raise TfdriverError("no credentials")
+        return Caller(account.id, f"arn:aws:iam::{account.id}:user/me")
+
+    def look(self, account: Account, name: str) -> LiveRole | Unreadable | None:
+        assert (account.name, name) == ("account_a", "foo_bar"), "account_b was asked"
+        return None
+
+
+def test_a_live_graph_asks_only_where_it_may(project):
+    drawn = graph(project, Format.TREE, NOW, live=HalfSeen())
+    assert "foo_bar (does not exist) trusts\n    └── bar of account_b [absent]" in drawn.text
+
+
+def test_written_to_a_file(tmp_path):
+    drawn = Drawn(Format.SVG, "ö\n")
+    assert write(drawn, tmp_path / "graph.svg").file == str(tmp_path / "graph.svg")
+    assert (tmp_path / "graph.svg").read_text(encoding="utf-8") == "ö\n"
+    with pytest.raises(TfdriverError, match="cannot write"):
+        write(drawn, tmp_path / "missing" / "graph.svg")

@@ -1,0 +1,41 @@
+"""What is said on edges: who is let in where several arrive, nothing where there are too many."""
+
+from __future__ import annotations
+
+from tests.unit.builders import A, B, role, spec
+from tests.unit.inspect.graph.cases import ALL, EXAMPLE, NOW, SEEN, C
+from tfdriver.inspect.graph.build import build
+from tfdriver.inspect.graph.labels import labels
+from tfdriver.inspect.graph.svg import svg
+
+DENSE = spec(
+    *(role(f"a{n}", A, trusts=("b0", "b1", "b2", "b3")) for n in range(4)), *(role(f"b{n}", B) for n in range(4))
+)
+
+
+def lines(of, seen=None):
+    return {(edge.source, edge.target): label.lines for edge, label in labels(build(of, seen, NOW)).items()}
+
+
+def test_an_edge_that_arrives_alone_does_not_say_where_it_is_from():
+    assert lines(EXAMPLE) == {("bar", "foo_bar"): ()}
+
+
+def test_where_several_arrive_each_says_who_it_lets_in():
+    said = lines(ALL, SEEN)
+    assert (said["bar", "exact"], said["baz", "exact"]) == (("bar",), ("baz",))
+    assert said["account_b", "broad"][0] == "account_b"
+    assert said["bar", "absent"] == ()
+
+
+def test_roles_of_one_name_are_told_apart_by_their_accounts():
+    of = spec(role("a", A, trusts=("x", "y", "z")), role("x", B, name="n"), role("y", C, name="n"), role("z", C))
+    assert lines(of) == {("x", "a"): ("n", "of account_b"), ("y", "a"): ("n", "of account_c"), ("z", "a"): ("z",)}
+
+
+def test_too_many_edges_have_no_labels_but_titles_and_a_legend():
+    assert set(lines(DENSE).values()) == {None}
+    drawn = svg([build(DENSE, None, NOW)])
+    assert 'class="pill"' not in drawn
+    assert "<title>a3 of account_a trusts b2 of account_b (planned)</title>" in drawn
+    assert "planned: what the spec says" in drawn

@@ -1,0 +1,86 @@
+"""Names that stand in a module, worked out: right, or unknown, never guessed."""
+
+from __future__ import annotations
+
+import pytest
+
+from tfdriver.inspect.operator_policy.expressions import UNKNOWN, Scope, Text, text_of
+from tfdriver.spec.hcl_tokens import Token, tokens
+
+U = UNKNOWN
+
+
+def parsed(text: str) -> list[Token]:
+    return tokens(text)[:-1]
+
+
+SCOPE = Scope(
+    variables={"role_name": "bar.x", "path": "/team/", "none": None, "secret": U},
+    defaults={"days": parsed("14"), "nothing": parsed("null"), "list": parsed("[1]")},
+    locals={
+        "name": parsed('coalesce(var.nothing, replace(var.role_name, "/[^0-9A-Za-z_-]/", "-"))'),
+        "self": parsed('"x${local.self}"'),
+        "a": parsed('"${local.b}${local.b}"'),
+        "b": parsed('"${local.a}"'),
+        "long": parsed('"' + "x" * 3000 + '"'),
+    },
+    attribute=lambda kind, name, attribute: f"{kind}/{name}/{attribute}",
+)
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ('"plain"', "plain"),
+        ("7", "7"),
+        ("true", "true"),
+        ("null", None),
+        ("var.role_name", "bar.x"),
+        ("var.none", None),
+        ("var.nothing", None),
+        ("var.days", "14"),
+        ("local.name", "bar-x"),
+        ('"/aws/lambda/${local.name}"', "/aws/lambda/bar-x"),
+        ('"${var.role_name}_permissions"', "bar.x_permissions"),
+        ("aws_iam_role.this.arn", "aws_iam_role/this/arn"),
+        ('"a${aws_iam_role.this.name}"', "aaws_iam_role/this/name"),
+        ("coalesce(var.none, var.nothing, var.path)", "/team/"),
+        ('coalesce("", "x")', "x"),
+        ('replace("a.b", ".", "")', "ab"),
+        ('replace("a..b", "/[.]+/", "-")', "a-b"),
+        ('lower("Ab")', "ab"),
+        ('upper("${lower("Ab")}c")', "ABC"),
+        ('"$${x}"', U),
+        ('"%{if true}x%{endif}"', U),
+        ('"a\\"b"', U),
+        ('"x-${var.secret}-y"', f"x-{U}-y"),
+        ('"x-${var.none}"', f"x-{U}"),
+        ("var.unheard_of", U),
+        ("var.list", U),
+        ("local.unheard_of", U),
+        ("coalesce(var.secret, var.path)", U),
+        ("coalesce()", U),
+        ('replace("a", "/(a+)+$/", "b")', U),
+        ('replace("a", "/[z-a]/", "b")', U),
+        ('replace("a", "/[a]/", "$1")', U),
+        ('replace(var.secret, "a", "b")', U),
+        ("var.days > 7 ? 1 : 2", U),
+        ("lower(var.path) == upper(var.path)", U),
+        ("module.other.name", "module/other/name"),
+        ("data.aws_caller_identity.me.account_id", U),
+        ("var.list[0]", U),
+        ('format("%s", var.path)', U),
+        ("local.self", f"x{U}"),
+        ("local.a", U),
+        ("local.long", U),
+        ("coalesce(" * 50 + ")" * 50, U),
+    ],
+)
+def test_what_an_expression_stands_for(expression: str, expected: Text) -> None:
+    assert text_of(parsed(expression), Scope(**{**vars(SCOPE), "worked_out": {}})) == expected
+
+
+def test_what_doubles_itself_is_worked_out_once() -> None:
+    """Fifteen levels, each the one before sixteen times: as many characters as there are grains of sand on a beach."""
+    levels = {f"l{n}": parsed('"' + f"${{local.l{n + 1}}}" * 16 + '"') for n in range(15)}
+    assert text_of(parsed("local.l0"), Scope(locals={**levels, "l15": parsed('"ab"')})) == U

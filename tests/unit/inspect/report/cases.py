@@ -1,0 +1,71 @@
+"""A report in which everything has something to say, and all of it is hostile."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from tests.unit.builders import BAR, FOO, spec
+from tfdriver.aws.account_access import Half
+from tfdriver.aws.observe import Observation
+from tfdriver.deploy.verified import CheckResult, Evidence, Pair, Verdict, Verified
+from tfdriver.errors import Exit
+from tfdriver.iam import trust
+from tfdriver.iam.trust_state import LiveRole, classify
+from tfdriver.inspect.drift import Drift
+from tfdriver.inspect.exposure import Use, Uses
+from tfdriver.inspect.graph.build import build
+from tfdriver.inspect.graph.svg import svg
+from tfdriver.inspect.pairs import pairs
+from tfdriver.inspect.report.model import Document, Report, RoleDocuments
+from tfdriver.inspect.status import CompositionStatus, Status
+from tfdriver.project.timeline import Exposure
+from tfdriver.project.trust_changes import Change
+
+T0 = datetime(2026, 1, 2, tzinfo=UTC)
+NASTY = """<script>alert(1)</script><img src="//x.example/y">' " & {{ 7 * 7 }}"""
+PROJECT = spec(FOO, BAR)
+LIVE_BAR = LiveRole(BAR.arn, "AROABAR", {}, {})
+
+
+def observed(found: trust.Trust) -> Observation:
+    """What AWS shows if this is foo_bar's trust."""
+    live = LiveRole(FOO.arn, "AROAFOO", trust.document(found), {})
+    return Observation({"foo_bar": classify(FOO, [BAR], live, {BAR.arn: "AROABAR"})}, {"bar": LIVE_BAR})
+
+
+def checks(*verdicts: Verdict) -> Verified:
+    """One check of each verdict."""
+    evidence = Evidence("request-1", "item-1", NASTY)
+    found = tuple(CheckResult(Pair("foo_bar", "bar"), "n", NASTY, "allowed", NASTY, v, evidence, 1.5) for v in verdicts)
+    code = Exit.FAILED if Verdict.FAILED in verdicts else Exit.DONE
+    return Verified(code, f"{len(found)} checks", found, "Verifying changed nothing")
+
+
+def report(found: trust.Trust | None = None, verified: Verified | None = None) -> Report:
+    """A report on foo_bar's trust (exact by default), everything else as hostile as it gets."""
+    seen = observed(found or trust.exact([BAR]))
+    window = Exposure("foo_bar", "account_a", NASTY, True, T0, T0 + timedelta(seconds=9.4), 9.4)
+    uses = Uses("foo_bar", "account_a", T0, T0, (Use(T0, NASTY, NASTY, NASTY), Use(T0, "bar", meant=True)), NASTY)
+    status = Status(
+        NASTY,
+        T0,
+        (Half("account_a", "111111111111", NASTY), Half("account_b", "222222222222", problem=NASTY)),
+        pairs(PROJECT, seen, T0),
+        (
+            CompositionStatus(
+                "account_a", "account_a", "trusting", True, 4, T0, "1.11.4", "5.100.0", "", Drift((NASTY,))
+            ),
+            CompositionStatus("account_b", "account_b", "trusted", None, 0, None, "", "", NASTY),
+        ),
+        (window,),
+        (uses,),
+    )
+    change = Change(T0.isoformat(), "foo_bar", "account_a", NASTY, NASTY, by=NASTY)
+    documents = (Document("trust policy", NASTY, NASTY, NASTY),)
+    roles = (
+        RoleDocuments("foo_bar", "account_a", FOO.arn, "trusting", documents),
+        RoleDocuments("bar", "account_b", BAR.arn, "trusted", problem=NASTY),
+    )
+    picture = svg([build(replace(PROJECT, project=NASTY), seen, T0)])
+    return Report(status, picture, (change,), roles, verified, "0.0.0", NASTY)

@@ -1,0 +1,37 @@
+"""What to look at where AWS refused and both documents allow it by now."""
+
+from __future__ import annotations
+
+import pytest
+
+from tfdriver.aws.role_policies import NamedPolicy, RolePolicies
+from tfdriver.inspect.again import allowed_now
+from tfdriver.inspect.refusal import Cause, Refusal, meaning
+from tfdriver.inspect.verdict import Side, Verdict
+
+VERDICT = Verdict("foo_bar", "a", "bar", "b", Side(True, ""), Side(True, ""))
+FREE = RolePolicies(())
+BOUNDED = RolePolicies((), NamedPolicy("edge", "arn:edge", {}))
+
+
+def said(cause: Cause, *, policies: RolePolicies = FREE, explicit: bool = False, policy: str = "") -> str:
+    refusal = Refusal(action="sts:AssumeRole", cause=cause, explicit=explicit, policy=policy)
+    return allowed_now(refusal, meaning(refusal), VERDICT, policies)
+
+
+def test_a_boundary_is_named_if_there_is_one():
+    assert said(Cause.BOUNDARY, policies=BOUNDED).startswith("Look at the permissions boundary edge of role bar.")
+    assert said(Cause.BOUNDARY).startswith("Role bar has no permissions boundary now: try again")
+
+
+def test_a_policy_that_aws_named_is_named():
+    assert said(Cause.IDENTITY, explicit=True, policy="arn:no").startswith("Look at policy arn:no of role bar.")
+
+
+@pytest.mark.parametrize("cause", list(Cause))
+@pytest.mark.parametrize("explicit", [False, True])
+def test_external_ids_and_organizations_are_spoken_of_where_they_matter(cause, explicit):
+    found = said(cause, explicit=explicit)
+    assert ("external id" in found) is (cause in (Cause.TRUST, Cause.RESOURCE))
+    if cause is not Cause.UNSAID:
+        assert ("organization" in found) is (cause in (Cause.SCP, Cause.RCP))

@@ -1,0 +1,98 @@
+"""What status says of a pair: every state of the trust, with what was seen of the trusted role."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.unit.builders import BAR, FOO, A, B, role, spec
+from tfdriver.aws.observe import Observation
+from tfdriver.iam import trust
+from tfdriver.iam.trust import Trust
+from tfdriver.iam.trust_state import LiveRole, Unreadable, classify
+from tfdriver.inspect.pairs import PairState, pairs
+from tfdriver.spec.model import Spec
+
+T0 = datetime(2026, 1, 2, tzinfo=UTC)
+LIVE_BAR = LiveRole(BAR.arn, "AROABAR", {}, {})
+GUARDED = trust.broad(FOO, [BAR], T0)
+PLAIN = trust.broad(replace(FOO, guard=False), [BAR], T0)
+EXACT = trust.exact([BAR])
+DEAD = Trust(frozenset({"AROADEAD"}))
+
+
+def seen(project: Spec, found: Trust | dict | Unreadable | None, bar: LiveRole | Unreadable | None) -> Observation:
+    """What AWS shows of foo_bar and bar; every other trusted role does not exist."""
+    others = {r.key: bar if r.key == "bar" else None for r in project.trusted}
+    ids = {bar.arn: bar.role_id} if isinstance(bar, LiveRole) else {}
+    policy = trust.document(found) if isinstance(found, Trust) else found
+    live = LiveRole(FOO.arn, "AROAFOO", policy, {}) if isinstance(policy, dict) else policy
+    return Observation({"foo_bar": classify(project.roles["foo_bar"], project.trusted, live, ids)}, others)
+
+
+FOREIGN = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]}
+CASES = [
+    (None, LIVE_BAR, PairState.ABSENT, "there is no role foo_bar. Run `tfdriver up`"),
+    (GUARDED, LIVE_BAR, PairState.BROAD, "guarded: account 222222222222, only as role/bar, until 2026-01-02 01:00:00"),
+    (GUARDED, None, PairState.BROAD, "Run `tfdriver up`"),
+    (PLAIN, LIVE_BAR, PairState.BROAD, "without a guard: account 222222222222, any principal that account lets. Run"),
+    (EXACT, LIVE_BAR, PairState.TIGHT, "tight"),
+    (EXACT, Unreadable("no"), PairState.TIGHT, "tight"),
+    (EXACT, None, PairState.ORPHANED, "trusts 222222222222:role/bar, which does not exist. Run `tfdriver up`"),
+    (Trust(frozenset({"AROABAR"})), LIVE_BAR, PairState.TIGHT, "tight"),
+    (DEAD, LIVE_BAR, PairState.ORPHANED, "AROADEAD, the id of a role that was deleted. Run `tfdriver tighten`"),
+    (DEAD, None, PairState.ORPHANED, "deleted. Run `tfdriver up`"),
+    (DEAD, Unreadable("no"), PairState.ORPHANED, "deleted; whether bar exists could not be seen"),
+    (FOREIGN, LIVE_BAR, PairState.FOREIGN, 'parts that tfdriver never writes: [{"Action": "sts:AssumeRole"'),
+    (Unreadable("account_a is not seen"), LIVE_BAR, PairState.UNREADABLE, "account_a is not seen"),
+]
+
+
+@pytest.mark.parametrize(("found", "bar", "state", "words"), CASES)
+def test_each_state_has_its_words_and_what_to_run(found, bar, state, words):
+    project = spec(FOO, BAR)
+    (pair,) = pairs(project, seen(project, found, bar), T0)
+    assert pair.state is state
+    assert words in str(pair)
+    assert str(pair).startswith(f"foo_bar (account_a) <- bar (account_b): {state}")
+
+
+def test_a_deadline_that_passed_is_told_from_one_that_did_not():
+    project = spec(FOO, BAR)
+    at = [pairs(project, seen(project, GUARDED, None), T0 + timedelta(minutes=m))[0] for m in (59, 60)]
+    assert [p.state for p in at] == [PairState.BROAD, PairState.EXPIRED]
+    assert [(p.guarded, p.until) for p in at] == [(True, T0 + timedelta(hours=1))] * 2
+
+
+@pytest.mark.parametrize("found", [GUARDED, EXACT])
+def test_a_role_that_the_spec_added_is_not_let_in_yet(found):
+    project = spec(replace(FOO, trusts=("bar", "new")), BAR, role("new", B))
+    first, second = pairs(project, seen(project, found, LIVE_BAR), T0)
+    assert first.state in (PairState.BROAD, PairState.TIGHT)
+    assert (second.state, second.words, second.trusted_exists) == (PairState.ABSENT, "new is not let in yet", False)
+
+
+@pytest.mark.parametrize(
+    ("found", "state", "words"),
+    [
+        (EXACT, PairState.UNMANAGED, "role bar in account_b exists and is not managed by this project"),
+        (DEAD, PairState.UNMANAGED, "managed by this project; it trusts AROADEAD, the id of a role that was deleted"),
+        (None, PairState.UNMANAGED, "is not managed by this project; there is no role foo_bar"),
+        (GUARDED, PairState.BROAD, "not managed by this project; guarded: account 222222222222, only as role/bar"),
+    ],
+)
+def test_an_unmanaged_trusted_role_is_reported_and_nobody_is_told_to_tighten(found, state, words):
+    project = spec(FOO, BAR)
+    (pair,) = pairs(project, seen(project, found, LIVE_BAR), T0, {"bar"})
+    assert pair.state is state
+    assert words in pair.words
+    assert "tighten" not in pair.advice
+    assert ("`tfdriver destroy` closes the trust now" in pair.advice) is (state is PairState.BROAD)
+
+
+def test_what_could_not_be_seen_is_not_said_to_be_missing():
+    project = spec(FOO, BAR)
+    assert pairs(project, seen(project, EXACT, Unreadable("no")), T0)[0].trusted_exists is None
+    assert project.accounts == {A.name: A, B.name: B}

@@ -1,0 +1,161 @@
+"""Both documents of a pair, as a table: what each says, and the one thing to change."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.unit.builders import BAR, FOO
+from tfdriver.aws.role_policies import NamedPolicy, RolePolicies
+from tfdriver.iam import trust
+from tfdriver.iam.trust import Trust
+from tfdriver.iam.trust_state import LiveRole, Unreadable, classify
+from tfdriver.inspect.verdict import Sight, judge
+
+T0 = datetime(2026, 1, 2, tzinfo=UTC)
+OTHER = "arn:aws:iam::111111111111:role/other"
+LIVE_BAR = LiveRole(BAR.arn, "AROABAR", {}, {})
+EXACT = trust.document(trust.exact([BAR]))
+
+
+def policy(*statements, name="p"):
+    return NamedPolicy(name, "", {"Statement": list(statements)})
+
+
+def may(resource=FOO.arn, effect="Allow", **more):
+    return {"Effect": effect, "Action": "sts:AssumeRole", "Resource": resource} | more
+
+
+GOOD = RolePolicies((policy(may()),))
+
+
+def sight(*, found=EXACT, policies=GOOD, caller=LIVE_BAR, role=FOO) -> Sight:
+    """What was seen of foo_bar and bar; found: foo_bar's trust policy, Unreadable or None for no such role."""
+    live = LiveRole(FOO.arn, "AROAFOO", found, {}) if isinstance(found, dict) else found
+    ids = {BAR.arn: caller.role_id} if isinstance(caller, LiveRole) else {}
+    return Sight(classify(role, [BAR], live, ids), caller, policies)
+
+
+def document(found: Trust):
+    return trust.document(found)
+
+
+EXPIRED = document(Trust(frozenset({BAR.account.root_arn}), frozenset({BAR.arn}), T0 - timedelta(seconds=1)))
+DENY_BAR = {"Effect": "Deny", "Principal": {"AWS": BAR.arn}, "Action": "sts:AssumeRole"}
+SOURCE_IP = {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}
+
+PERMISSIONS = [
+    (sight(policies=RolePolicies(())), "none of its policies allows sts:AssumeRole", "Run `tfdriver up`"),
+    (
+        sight(policies=RolePolicies((policy(may(OTHER), name="bar_permissions"),))),
+        f"its policy bar_permissions lets it assume {OTHER} instead of {FOO.arn}",
+        "Run `tfdriver up`",
+    ),
+    (
+        sight(policies=RolePolicies((policy(may()), policy(may("*", "Deny"), name="no")))),
+        "policy no denies it",
+        "Remove that Deny from policy no of role bar",
+    ),
+    (
+        sight(policies=RolePolicies((policy(may(Condition=SOURCE_IP)),))),
+        "only under conditions",
+        "Look at the conditions in policy p of role bar",
+    ),
+    (
+        sight(policies=RolePolicies((policy(may()),), policy(may(OTHER), name="limit"))),
+        "the permissions boundary limit does not",
+        "in the permissions boundary limit",
+    ),
+    (sight(caller=None, policies=None), "there is no role bar", "Run `tfdriver up`"),
+]
+
+
+@pytest.mark.parametrize(("seen", "words", "change"), PERMISSIONS)
+def test_what_the_trusted_roles_permissions_say(seen, words, change):
+    found = judge(FOO, BAR, seen, T0)
+    assert found.permissions.allows is False
+    assert words in found.permissions.words
+    assert change in found.change
+    assert found.allowed is False
+
+
+TRUSTS = [
+    (sight(found=None), "there is no role foo_bar", "Run `tfdriver up`"),
+    (
+        sight(found=document(Trust(frozenset({"AROADEAD"})))),
+        "foo_bar trusts AROADEAD, the id of a role that was deleted",
+        "Run `tfdriver tighten`",
+    ),
+    (sight(found=EXPIRED), "the deadline has passed", "Run `tfdriver tighten`"),
+    (
+        sight(found=document(trust.exact([BAR], "secret-1"))),
+        "the external id differs: foo_bar wants secret-1, the spec says none",
+        "Put the right one into tfdriver.yaml",
+    ),
+    (
+        sight(found=EXACT | {"Statement": [*EXACT["Statement"], DENY_BAR]}),
+        "the trust policy of foo_bar denies bar",
+        "Remove that Deny",
+    ),
+    (
+        sight(found=document(Trust(frozenset({OTHER})))),
+        "foo_bar trusts 111111111111:role/other, not bar",
+        "tfdriver tighten --overwrite",
+    ),
+    (
+        sight(found={"Statement": [{"Effect": "Allow", "Principal": {"Service": "x"}, "Action": "sts:AssumeRole"}]}),
+        "has parts that tfdriver never writes",
+        "tfdriver tighten --overwrite",
+    ),
+]
+
+
+@pytest.mark.parametrize(("seen", "words", "change"), TRUSTS)
+def test_what_the_trust_policy_says(seen, words, change):
+    found = judge(FOO, BAR, seen, T0)
+    assert found.permissions.allows is True
+    assert found.trust.allows is False
+    assert words in found.trust.words
+    assert change in found.change
+
+
+ALLOWED = [
+    sight(),
+    sight(found=document(trust.broad(FOO, [BAR], T0))),
+    sight(found=document(trust.broad(replace(FOO, guard=False), [BAR], T0))),
+    sight(found=document(Trust(frozenset({"AROABAR"})))),
+    sight(policies=RolePolicies((policy(may("arn:aws:iam::*:role/foo_*")),), policy(may("*")))),
+]
+
+
+@pytest.mark.parametrize("seen", ALLOWED)
+def test_where_both_allow_there_is_nothing_to_change(seen):
+    found = judge(FOO, BAR, seen, T0)
+    assert (found.allowed, found.change) == (True, "")
+
+
+def test_the_external_id_of_the_spec_is_what_counts():
+    role = replace(FOO, external_id="right-1")
+    right, wrong = (sight(found=document(trust.exact([BAR], e)), role=role) for e in ("right-1", "wrong-1"))
+    assert judge(role, BAR, right, T0).allowed is True
+    assert "wants wrong-1, the spec says right-1" in judge(role, BAR, wrong, T0).trust.words
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        sight(found=Unreadable("account_a is not seen")),
+        sight(caller=Unreadable("account_b is not seen"), policies=Unreadable("account_b is not seen")),
+    ],
+)
+def test_what_was_not_seen_is_never_said_to_allow(seen):
+    found = judge(FOO, BAR, seen, T0)
+    assert (found.allowed, found.change) == (None, "")
+    assert "is not seen" in found.permissions.words + found.trust.words
+
+
+def test_one_side_that_refuses_is_enough_whatever_the_other_is():
+    found = judge(FOO, BAR, sight(found=EXPIRED, caller=Unreadable("x"), policies=Unreadable("x")), T0)
+    assert (found.allowed, found.change) == (False, "Run `tfdriver tighten`")

@@ -1,0 +1,1 @@
+"""Answers that change nothing: status, explain, graph, report, the operator's policy."""

@@ -1,0 +1,69 @@
+"""A graph in Graphviz's language. Pure; no I/O.
+
+Source: Graphviz's documentation, "DOT Language" (quoted strings) and "escString" (backslashes in labels).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tfdriver.inspect.graph.model import Box, Edge, Graph
+from tfdriver.inspect.graph.style import STYLES
+
+_HEAD = (
+    "digraph tfdriver {",
+    "  rankdir=LR; compound=true; labelloc=t; nodesep=0.4; ranksep=2.2;",
+    '  graph [fontname="sans-serif" bgcolor="transparent"];',
+    '  node [fontname="monospace" shape=box style="rounded,filled" fillcolor="white"];',
+    '  edge [fontname="sans-serif" fontsize=10];',
+)
+
+
+def dot(graphs: Sequence[Graph]) -> str:
+    """Return one directed graph; several graphs become clusters of it, from top to bottom."""
+    lines = list(_HEAD)
+    if len(graphs) == 1:
+        lines += [f"  label={quoted(graphs[0].title)};", *_graph(graphs[0], "")]
+    else:
+        # From left to right, Graphviz stacks what is not connected from below.
+        for number, graph in reversed(list(enumerate(graphs, 1))):
+            lines += [f"  subgraph cluster_p{number} {{", f"    label={quoted(graph.title)};"]
+            lines += ["  " + line for line in _graph(graph, f"p{number}_")] + ["  }"]
+    return "\n".join([*lines, "}"]) + "\n"
+
+
+def quoted(text: str) -> str:
+    """Return `text` as a quoted string that shows as it is: no escapes, no HTML entities."""
+    return '"' + text.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _graph(graph: Graph, prefix: str) -> list[str]:
+    ids: dict[str, str] = {}
+    lines: list[str] = []
+    for letter, boxes in (("t", graph.trusted), ("a", graph.trusting)):
+        for number, box in enumerate(boxes, 1):
+            lines += _box(box, f"{prefix}{letter}{number}", ids)
+    clusters = {box.key: f"{prefix}t{number}" for number, box in enumerate(graph.trusted, 1)}
+    return [*lines, *(_edge(edge, ids, clusters) for edge in graph.edges)]
+
+
+def _box(box: Box, name: str, ids: dict[str, str]) -> list[str]:
+    whole = ", trusted as a whole" if box.open else ""
+    style = "rounded,dashed,bold" if box.open else "rounded"
+    label = quoted(f"{box.account} ({box.account_id}){whole}")
+    lines = [f"  subgraph cluster_{name} {{", f'    label={label}; style="{style}";']
+    for number, role in enumerate(box.roles, 1):
+        ids[role.key] = f"{name}_r{number}"
+        missing = "" if role.exists else ' style="rounded,dashed"'
+        lines.append(f"    {name}_r{number} [label={quoted(role.name)} tooltip={quoted(role.arn)}{missing}];")
+    return [*lines, "  }"]
+
+
+def _edge(edge: Edge, ids: dict[str, str], clusters: dict[str, str]) -> str:
+    """An edge of a whole account starts at its first role, cut off at the account's border (`ltail`)."""
+    style = STYLES[edge.state]
+    look = f'style="{style.dot}" color="{style.light}" penwidth={style.width:g}'
+    if not edge.whole:
+        return f"  {ids[edge.source]} -> {ids[edge.target]} [label={quoted(edge.label)} {look}];"
+    name = clusters[edge.source]
+    return f"  {name}_r1 -> {ids[edge.target]} [label={quoted(edge.label)} ltail=cluster_{name} {look}];"

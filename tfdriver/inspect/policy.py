@@ -1,0 +1,75 @@
+"""`tfdriver policy`: the least that the operator must be allowed to do in each account. Asks AWS nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tfdriver.deploy.preflight import used_accounts
+from tfdriver.deploy.session import read_spec
+from tfdriver.errors import TfdriverError
+from tfdriver.inspect.operator_policy.arns import arn_of
+from tfdriver.inspect.operator_policy.documents import MAX_CHARACTERS, Document, documents, length
+from tfdriver.inspect.operator_policy.made import making
+from tfdriver.inspect.operator_policy.statements import Purpose, statements
+from tfdriver.spec.model import Account, Spec
+from tfdriver.spec.words import nearest
+
+_ATTACHABLE = 10  # managed policies on a user or role, by default. Source: IAM user guide, reference_iam-quotas
+
+
+@dataclass(frozen=True)
+class AccountPolicy:
+    """An account's policy. documents: each fits into one managed policy; characters: how long each is for IAM.
+
+    notes: sentences on what cannot be told from the spec and the modules.
+    """
+
+    account: str
+    account_id: str
+    documents: tuple[Document, ...]
+    characters: tuple[int, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Policies:
+    """What the operator needs. purpose: what is to be run; limit: characters of a managed policy."""
+
+    purpose: Purpose
+    accounts: tuple[AccountPolicy, ...]
+    limit: int = MAX_CHARACTERS
+
+
+def policy(project: Path, purpose: Purpose, account: str | None = None, *, access_analyzer: bool = False) -> Policies:
+    """Return the operator's policies in the accounts that have roles, or in one account.
+
+    access_analyzer: whether `plan` and `up` are to ask IAM Access Analyzer too. Raises TfdriverError for a bad spec, or
+    an account that is not in it or has no roles.
+    """
+    spec = read_spec(project)
+    used = used_accounts(spec)
+    if account is not None:
+        used = [_chosen(spec, used, account)]
+    return Policies(
+        purpose, tuple(_of_account(spec, found, purpose, access_analyzer=access_analyzer) for found in used)
+    )
+
+
+def _chosen(spec: Spec, used: list[Account], name: str) -> Account:
+    if name not in spec.accounts:
+        cure = nearest(name, spec.accounts) or f"There are: {', '.join(spec.accounts)}"
+        raise TfdriverError(f"there is no account {name!r} in the spec", where="--account", hint=cure)
+    for account in used:
+        if account.name == name:
+            return account
+    raise TfdriverError(f"no role is in account {name}", where="--account", hint="Its operator needs no permissions")
+
+
+def _of_account(spec: Spec, account: Account, purpose: Purpose, *, access_analyzer: bool) -> AccountPolicy:
+    makings = {role.key: making(role, spec.root, arn_of) for role in spec.roles.values()}
+    found, notes = statements(spec, account, makings, purpose, access_analyzer=access_analyzer)
+    cut = documents(found)
+    if len(cut) > _ATTACHABLE:
+        notes.append(f"these are {len(cut)} policies; a user or role takes {_ATTACHABLE}, unless AWS allows you more")
+    return AccountPolicy(account.name, account.id, tuple(cut), tuple(map(length, cut)), tuple(notes))

@@ -1,0 +1,81 @@
+"""Reads everything that the report shows. Changes nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
+
+from tfdriver import __version__
+from tfdriver.aws import role_policies
+from tfdriver.aws.calls import Calls
+from tfdriver.aws.observe import side_by_side
+from tfdriver.aws.role_policies import NamedPolicy
+from tfdriver.deploy.verified import Verified
+from tfdriver.errors import TfdriverError
+from tfdriver.iam.trust_state import LiveRole, Unreadable
+from tfdriver.inspect.graph.build import build
+from tfdriver.inspect.graph.svg import svg
+from tfdriver.inspect.report.mask import external_ids, masked
+from tfdriver.inspect.report.model import Document, Report, RoleDocuments
+from tfdriver.inspect.status import Sight, Status
+from tfdriver.project import timeline
+from tfdriver.spec.model import Role
+
+
+def collect(sight: Sight, status: Status, aws: Calls, verified: Verified | None, endpoint: str = "") -> Report:
+    """Return the report on what was seen. endpoint: AWS_ENDPOINT_URL, '' for AWS itself."""
+    spec = sight.spec
+    live = {**{key: state.live for key, state in sight.roles.states.items()}, **sight.roles.trusted}
+    secrets = external_ids(role.trust_policy for role in live.values() if isinstance(role, LiveRole))
+    secrets |= {role.external_id for role in spec.trusting if role.external_id}
+    roles = [(role, "trusting") for role in spec.trusting] + [(role, "trusted") for role in spec.trusted]
+    documents = side_by_side(lambda pair: _documents(aws, sight, pair[0], pair[1], live[pair[0].key]), roles)
+    report = Report(
+        status,
+        "",
+        tuple(timeline.read(sight.workspace.timeline)),
+        tuple(documents),
+        verified,
+        __version__,
+        _shown(endpoint),
+    )
+    states = {key: replace(s, detail=masked(s.detail, secrets)) for key, s in sight.roles.states.items()}
+    graph = svg([build(spec, replace(sight.roles, states=states), sight.now)])
+    return replace(masked(report, secrets), graph=graph)
+
+
+def _documents(aws: Calls, sight: Sight, role: Role, side: str, live: LiveRole | Unreadable | None) -> RoleDocuments:
+    empty = RoleDocuments(role.name, role.account.name, role.arn, side)
+    if sight.accounts[role.account.name].problem:
+        return replace(empty, problem=f"{role.account.name} is not seen")
+    if not isinstance(live, LiveRole):
+        return replace(empty, problem=live.reason if live else "There is no such role")
+    trust = Document("trust policy", "who may assume it", "", _pretty(live.trust_policy))
+    try:
+        return replace(empty, documents=(trust, *_permissions(role_policies.read(aws, role))))
+    except TfdriverError as error:
+        return replace(empty, documents=(trust,), problem=str(error).rstrip("."))
+
+
+def _permissions(found: role_policies.RolePolicies) -> Iterator[Document]:
+    for policy in found.policies:
+        yield _document("permissions policy" if policy.arn else "inline permissions policy", policy)
+    if found.boundary:
+        yield _document("permissions boundary", found.boundary)
+
+
+def _document(kind: str, policy: NamedPolicy) -> Document:
+    return Document(kind, policy.name, policy.arn, _pretty(policy.document))
+
+
+def _shown(url: str) -> str:
+    """Return a URL without what may be secret in it."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if url else ""
+
+
+def _pretty(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False)

@@ -1,0 +1,47 @@
+"""What the report shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tfdriver.deploy.verified import Verified
+from tfdriver.inspect.status import Status
+from tfdriver.project.trust_changes import Change
+
+
+@dataclass(frozen=True)
+class Document:
+    """A policy. kind: in words; text: its JSON, indented, external ids masked."""
+
+    kind: str
+    name: str
+    arn: str
+    text: str
+
+
+@dataclass(frozen=True)
+class RoleDocuments:
+    """A role's policies as IAM has them. side: `trusting` or `trusted`; problem: why they could not be read, or ''."""
+
+    name: str
+    account: str
+    arn: str
+    side: str
+    documents: tuple[Document, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """All of it. graph: an SVG document; verified: None if not asked for; endpoint: of an AWS that is not AWS's, or ''.
+
+    changes: of the trusts, oldest first.
+    """
+
+    status: Status
+    graph: str
+    changes: tuple[Change, ...]
+    roles: tuple[RoleDocuments, ...]
+    verified: Verified | None
+    tfdriver: str
+    endpoint: str = ""

@@ -1,0 +1,203 @@
+"""`tfdriver status`: what is deployed, who is trusted, what drifted. Changes nothing and takes no lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from tfdriver.aws.account_access import Half, SeenHalves, halves
+from tfdriver.aws.observe import Observation, observe, side_by_side
+from tfdriver.deploy.ownership import Owner, States, listed_elsewhere, owners
+from tfdriver.deploy.session import Options, Tools, find_terraform, read_spec
+from tfdriver.errors import Exit, TfdriverError
+from tfdriver.iam.trust_state import Unreadable
+from tfdriver.inspect.drift import Drift
+from tfdriver.inspect.exposure import Looker, Uses
+from tfdriver.inspect.pairs import Pair, PairState, pairs
+from tfdriver.project import timeline
+from tfdriver.project.timeline import Exposure
+from tfdriver.project.workspace import Workspace
+from tfdriver.spec.compositions import Composition
+from tfdriver.spec.model import Spec
+from tfdriver.terraform import applied
+from tfdriver.terraform.backend import Backend
+from tfdriver.terraform.remote_state import pulling
+
+
+@dataclass(frozen=True)
+class CompositionStatus:
+    """A composition. applied: None if it can't be told; last_apply: UTC, when its state was last written.
+
+    resources: how many it manages; problem: why something can't be told, or ''; drift: None if not looked for.
+    current: whether its files are what `render` makes now, None if that can't be told.
+    """
+
+    name: str
+    account: str
+    side: str
+    applied: bool | None
+    resources: int
+    last_apply: datetime | None
+    terraform: str
+    provider: str
+    problem: str = ""
+    drift: Drift | None = None
+    current: bool | None = None
+
+
+@dataclass(frozen=True)
+class Status:
+    """A project as it is. at: when it was looked at, UTC; exposures: when whole accounts were trusted, oldest first.
+
+    uses: who used each role in each of the exposures, None if not looked at.
+    """
+
+    project: str
+    at: datetime
+    accounts: tuple[Half, ...]
+    pairs: tuple[Pair, ...]
+    compositions: tuple[CompositionStatus, ...]
+    exposures: tuple[Exposure, ...] = ()
+    uses: tuple[Uses, ...] | None = None
+
+    @property
+    def unread(self) -> bool:
+        """Whether AWS did not show whom a role trusts."""
+        return any(pair.state is PairState.UNREADABLE for pair in self.pairs)
+
+    @property
+    def unseen(self) -> bool:
+        """Whether something asked for could not be seen."""
+        return self.unread or any(
+            c.applied is None or c.problem or (c.drift is not None and bool(c.drift.problem)) for c in self.compositions
+        )
+
+    @property
+    def differs(self) -> bool:
+        """Whether something that was seen is not as `up` leaves it."""
+        fine = (PairState.TIGHT, PairState.UNREADABLE)
+        return any(pair.state not in fine for pair in self.pairs) or any(
+            c.applied is False or c.current is False or (c.drift is not None and bool(c.drift.drifted))
+            for c in self.compositions
+        )
+
+    def exit_code(self, *, detailed: bool) -> Exit:
+        """Return the exit code.
+
+        1 if a trust could not be read. With detailed, as in `terraform plan`: 2 if something that was seen is not
+        tight, not applied, not as the spec says now or drifted; else 1 if something could not be seen; else 0.
+        """
+        if all(half.problem for half in self.accounts):
+            return Exit.FAILED
+        if not detailed:
+            return Exit.FAILED if self.unread else Exit.DONE
+        return Exit.DIFFERENCES if self.differs else Exit.FAILED if self.unseen else Exit.DONE
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What there is to see. accounts: by name; roles: what AWS shows of them; now: when it was looked, UTC.
+
+    states: of the compositions, by name.
+    """
+
+    spec: Spec
+    workspace: Workspace
+    accounts: Mapping[str, Half]
+    roles: Observation
+    states: States
+    now: datetime
+
+
+def see(options: Options, tools: Tools) -> Sight:
+    """Look at every role and every state with the credentials at hand. Raises TfdriverError for a bad spec only."""
+    spec = read_spec(options.project)
+    workspace, accounts = Workspace(spec), halves(spec, tools.aws)
+    states = _states(workspace, options, tools, accounts)
+    others = listed_elsewhere(workspace.compositions, states)
+    roles = observe(spec, SeenHalves(tools.aws, accounts), others)
+    return Sight(spec, workspace, accounts, roles, states, tools.clock.now())
+
+
+def _states(workspace: Workspace, options: Options, tools: Tools, accounts: Mapping[str, Half]) -> States:
+    """Return the states of all compositions. Only for those that a backend keeps, Terraform is started."""
+    if not any(backend.remote for backend in workspace.backends.values()):
+        return workspace.states(_no_backend)
+    try:
+        with find_terraform(workspace.spec, tools) as found:
+            return workspace.states(pulling(found.settings(tools, options), found.private, accounts))
+    except TfdriverError as error:
+        problem = Unreadable(f"the state cannot be read: {error}".rstrip("."))
+        return {composition.name: problem for composition in workspace.compositions}
+
+
+def _no_backend(composition: Composition, _backend: Backend) -> None:
+    raise AssertionError(f"no backend keeps the state of {composition.name}")
+
+
+def status(
+    sight: Sight,
+    look_for_drift: Callable[[Path, Composition], Drift] | None = None,
+    who: Callable[[Spec, Mapping[str, Half]], Looker] | None = None,
+) -> Status:
+    """Return the project's status, as far as it can be seen.
+
+    look_for_drift: called with folder and composition of each applied one; who: makes what looks into CloudTrail; None
+    for not looking.
+    """
+    spec, workspace, now = sight.spec, sight.workspace, sight.now
+    known = owners(workspace.compositions, sight.roles, sight.states)
+    found = [_composition(sight, composition, known) for composition in workspace.compositions]
+    if look_for_drift is not None:
+        unseen = {half.account for half in sight.accounts.values() if half.problem}
+        found = _with_drift(workspace, found, unseen, look_for_drift)
+    exposures = tuple(timeline.exposures(timeline.read(workspace.timeline), now))
+    uses = who(spec, sight.accounts).who_used(exposures, sight.roles.trusted, now) if who else None
+    accounts = tuple(sight.accounts.values())
+    unmanaged = {key for key, owner in known.items() if owner is Owner.UNMANAGED}
+    found_pairs = pairs(spec, sight.roles, now, unmanaged)
+    return Status(spec.project, now, accounts, found_pairs, tuple(found), exposures, uses)
+
+
+def _composition(sight: Sight, composition: Composition, known: Mapping[str, Owner]) -> CompositionStatus:
+    workspace, state = sight.workspace, sight.states[composition.name]
+    found = applied.describe(state, workspace.path(composition), workspace.state_file(composition))
+    current, problem = None, found.problem
+    if found.applied is not False:
+        try:
+            current = workspace.is_current(composition, sight.now)
+        except (TfdriverError, OSError) as error:
+            problem = problem or str(error).rstrip(".")
+    elif lost := ", ".join(role.name for role in composition.roles if known.get(role.key) is Owner.TAGS):
+        problem = f"but {lost} exists with this project's tags: if the state was lost, run `tfdriver up --adopt`"
+    return CompositionStatus(
+        composition.name,
+        composition.account.name,
+        str(composition.side),
+        found.applied,
+        found.resources,
+        found.at,
+        found.terraform,
+        found.provider,
+        problem,
+        current=current,
+    )
+
+
+def _with_drift(
+    workspace: Workspace,
+    found: Iterable[CompositionStatus],
+    unseen: Collection[str],
+    look: Callable[[Path, Composition], Drift],
+) -> list[CompositionStatus]:
+    def one(pair: tuple[Composition, CompositionStatus]) -> CompositionStatus:
+        composition, found = pair
+        if found.applied is False:
+            return found
+        if found.account in unseen:  # Terraform would try for a minute
+            return replace(found, drift=Drift(problem=f"drift not looked for: {found.account} is not seen"))
+        return replace(found, drift=look(workspace.path(composition), composition))
+
+    return side_by_side(one, zip(workspace.compositions, found, strict=True))
