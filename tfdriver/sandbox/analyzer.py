@@ -15,9 +15,9 @@ from typing import Any
 
 from tfdriver.iam.conditions import like
 from tfdriver.iam.policy_document import Document, statements
-from tfdriver.sandbox.answers import AwsError, json_result
 from tfdriver.sandbox.messages import Response
 from tfdriver.sandbox.parse import Call
+from tfdriver.sandbox.responses import AwsError, json_result
 
 _LEARN = "https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-reference-policy-checks.html"
 _KINDS = ("IDENTITY_POLICY", "RESOURCE_POLICY", "SERVICE_CONTROL_POLICY", "RESOURCE_CONTROL_POLICY")

@@ -15,10 +15,10 @@ from functools import cache
 from typing import Any
 
 from tfdriver.errors import TfdriverError
-from tfdriver.sandbox.answers import AwsError
 from tfdriver.sandbox.messages import Request, Response
-from tfdriver.sandbox.reading import function_of, role_of, user_of
+from tfdriver.sandbox.moto_models import function_of, role_of, user_of
 from tfdriver.sandbox.resources import Function, Role, Rule, User
+from tfdriver.sandbox.responses import AwsError
 from tfdriver.sandbox.wsgi import environ, is_hop
 from tfdriver.spec.model import Account
 

@@ -15,7 +15,7 @@ import yaml
 
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.conditions import like
-from tfdriver.sandbox.answers import AwsError
+from tfdriver.sandbox.responses import AwsError
 
 # What `tfdriver sandbox -h` says of the file.
 FORMAT = """\

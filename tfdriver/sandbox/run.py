@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tfdriver.errors import TfdriverError
-from tfdriver.sandbox.calllog import opened
+from tfdriver.sandbox.app import Layer
+from tfdriver.sandbox.call_log import opened
+from tfdriver.sandbox.dispatch import Parts
 from tfdriver.sandbox.faults import load
-from tfdriver.sandbox.functions import Functions
-from tfdriver.sandbox.layer import Layer
+from tfdriver.sandbox.lambda_runtime import Functions
 from tfdriver.sandbox.schedule import Fired
 from tfdriver.sandbox.server import listen, serving
 from tfdriver.sandbox.sessions import Sessions
 from tfdriver.sandbox.trusts import Trusts
-from tfdriver.sandbox.turn import Parts
 from tfdriver.spec.model import Account
 
 # Variables that would lead a client elsewhere. `command.child_environment` drops every other AWS_* too.

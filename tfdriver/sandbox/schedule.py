@@ -11,10 +11,10 @@ from typing import Any
 
 from tfdriver.iam.conditions import Context
 from tfdriver.iam.evaluator import Effect, Principal, Request, find_trust
-from tfdriver.sandbox.answers import AwsError
-from tfdriver.sandbox.callers import times
-from tfdriver.sandbox.functions import Functions
+from tfdriver.sandbox.authentication import times
+from tfdriver.sandbox.lambda_runtime import Functions
 from tfdriver.sandbox.resources import Function, Rule
+from tfdriver.sandbox.responses import AwsError
 
 SERVICE = "events.amazonaws.com"
 ACTION = "lambda:InvokeFunction"

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from tfdriver.iam.conditions import Context
 from tfdriver.iam.evaluator import Decision, Permissions, Principal, Request, assume_role
-from tfdriver.sandbox.answers import AwsError, sts_result
-from tfdriver.sandbox.callers import Caller, context
+from tfdriver.sandbox.authentication import Caller, context
 from tfdriver.sandbox.messages import Response
 from tfdriver.sandbox.parse import Call
 from tfdriver.sandbox.resources import Role
+from tfdriver.sandbox.responses import AwsError, sts_result
 from tfdriver.sandbox.sessions import RoleIdentity, Session, Sessions
 from tfdriver.sandbox.trusts import Trusts
 

@@ -10,11 +10,11 @@ from urllib.parse import parse_qsl, urlencode
 
 from tfdriver.iam.policy_document import Document, statements
 from tfdriver.iam.trust import MAX_CHARACTERS
-from tfdriver.sandbox.answers import AwsError
 from tfdriver.sandbox.messages import Request, Response
 from tfdriver.sandbox.parse import Call
 from tfdriver.sandbox.principals import InvalidPrincipalError, shown, stored
 from tfdriver.sandbox.resources import Role
+from tfdriver.sandbox.responses import AwsError
 
 if TYPE_CHECKING:
     from tfdriver.sandbox.backend import Backend

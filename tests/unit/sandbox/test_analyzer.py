@@ -7,8 +7,8 @@ import json
 import pytest
 
 from tfdriver.sandbox.analyzer import answer
-from tfdriver.sandbox.answers import AwsError
 from tfdriver.sandbox.parse import Call, Protocol
+from tfdriver.sandbox.responses import AwsError
 
 ROOT = "arn:aws:iam::222222222222:root"
 BAR = "arn:aws:iam::222222222222:role/bar"

@@ -37,7 +37,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tfdriver.errors import TfdriverError
-from tfdriver.sandbox.needs import Need
+from tfdriver.sandbox.required_actions import Need
 
 _REMEMBERED = 10_000  # entries
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tfdriver.sandbox.needs import Need, Place, needs
 from tfdriver.sandbox.parse import Call, Protocol
+from tfdriver.sandbox.required_actions import Need, Place, needs
 
 PLACE = Place("aws", "us-west-2", "111111111111")
 ROLE = "arn:aws:iam::111111111111:role/team/foo"

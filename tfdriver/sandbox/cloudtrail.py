@@ -15,10 +15,10 @@ from datetime import datetime
 from typing import Any
 
 from tfdriver.iam.policy_document import account_of
-from tfdriver.sandbox.answers import AwsError, json_result
-from tfdriver.sandbox.calllog import Entry
+from tfdriver.sandbox.call_log import Entry
 from tfdriver.sandbox.messages import Response
 from tfdriver.sandbox.parse import Call
+from tfdriver.sandbox.responses import AwsError, json_result
 from tfdriver.spec.model import global_region
 
 PAGE = 50

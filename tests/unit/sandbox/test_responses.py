@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from tfdriver.sandbox.answers import AwsError, error_code, error_message, refusal, sts_result, with_request_id
 from tfdriver.sandbox.messages import Response
 from tfdriver.sandbox.parse import Call, Protocol
+from tfdriver.sandbox.responses import AwsError, error_code, error_message, refusal, sts_result, with_request_id
 
 DENIED = AwsError("AccessDenied", 'User: <me> & "you"', 403)
 

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from urllib.parse import unquote
 
 from tfdriver.sandbox import schedule
-from tfdriver.sandbox.answers import AwsError, error_code, error_message, refusal, with_request_id
-from tfdriver.sandbox.calllog import CallLog, Entry
+from tfdriver.sandbox.call_log import CallLog, Entry
+from tfdriver.sandbox.dispatch import DroppedError, Parts, Turn
 from tfdriver.sandbox.messages import Request, Response
 from tfdriver.sandbox.parse import Call, Protocol, parse
 from tfdriver.sandbox.resources import Rule
-from tfdriver.sandbox.turn import DroppedError, Parts, Turn
+from tfdriver.sandbox.responses import AwsError, error_code, error_message, refusal, with_request_id
 
 FIRE = "/sandbox/fire/"
 

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 
 from tfdriver.iam.evaluator import Decision, Effect, Request, authorize, find_trust
 from tfdriver.iam.policy_document import account_of
-from tfdriver.sandbox import analyzer, sts, trail
-from tfdriver.sandbox import functions as lambdas
-from tfdriver.sandbox.answers import AwsError, refusal
-from tfdriver.sandbox.callers import Caller, context, identify
-from tfdriver.sandbox.calllog import CallLog, Entry
+from tfdriver.sandbox import analyzer, cloudtrail, sts
+from tfdriver.sandbox import lambda_runtime as lambdas
+from tfdriver.sandbox.authentication import Caller, context, identify
+from tfdriver.sandbox.call_log import CallLog, Entry
 from tfdriver.sandbox.faults import Fault, Faults
-from tfdriver.sandbox.functions import Functions
+from tfdriver.sandbox.lambda_runtime import Functions
 from tfdriver.sandbox.messages import Request as Message
 from tfdriver.sandbox.messages import Response
-from tfdriver.sandbox.needs import Need, Place, needs
 from tfdriver.sandbox.parse import Call
+from tfdriver.sandbox.required_actions import Need, Place, needs
+from tfdriver.sandbox.responses import AwsError, refusal
 from tfdriver.sandbox.sessions import FOREVER, Sessions
 from tfdriver.sandbox.trusts import PARAMETER, Trusts
 
@@ -89,7 +89,7 @@ class Turn:
             if call.service == "sts":
                 return self._sts(caller)
             if call.service == "cloudtrail" and call.operation == "LookupEvents":
-                return trail.lookup_events(call, caller.account, parts.log.latest())
+                return cloudtrail.lookup_events(call, caller.account, parts.log.latest())
             if call.service == "access-analyzer":
                 return analyzer.answer(call)
             if call.service == "iam" and call.operation in PARAMETER:

@@ -23,11 +23,11 @@ from typing import TYPE_CHECKING, Any
 
 from tfdriver.iam.evaluator import Request, authorize
 from tfdriver.sandbox import lambda_bootstrap
-from tfdriver.sandbox.answers import AwsError
-from tfdriver.sandbox.callers import Caller, context, session_caller, times
+from tfdriver.sandbox.authentication import Caller, context, session_caller, times
 from tfdriver.sandbox.messages import Response
 from tfdriver.sandbox.parse import Call, Protocol
 from tfdriver.sandbox.resources import Function, Role
+from tfdriver.sandbox.responses import AwsError
 from tfdriver.sandbox.sessions import Session, Sessions
 from tfdriver.sandbox.sts import identity_of, trusts_service
 from tfdriver.sandbox.trusts import Trusts

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from tfdriver.iam.conditions import Context
 from tfdriver.iam.evaluator import Permissions, Principal
-from tfdriver.sandbox.answers import AwsError
 from tfdriver.sandbox.parse import Call
 from tfdriver.sandbox.resources import Role
+from tfdriver.sandbox.responses import AwsError
 from tfdriver.sandbox.sessions import Session, Sessions
 
 if TYPE_CHECKING:
