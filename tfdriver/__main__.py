@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from tfdriver.cli.streams import open_missing
 from tfdriver.interrupts import obeyed, stopped_by
-from tfdriver.steady import open_missing
 
 
 def main() -> None:
@@ -13,7 +13,7 @@ def main() -> None:
     open_missing()
     with obeyed():
         try:
-            from tfdriver.cli import main as run
+            from tfdriver.cli.main import main as run
         except KeyboardInterrupt as interrupt:
             sys.exit(f"error: {stopped_by(interrupt)}")
         run()

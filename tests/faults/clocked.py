@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from tfdriver.aws.client import Aws
+from tfdriver.cli.progress_display import PlainProgress
 from tfdriver.clock import Clock
 from tfdriver.deploy.destroy import destroy
 from tfdriver.deploy.session import Options, Tools, open_session
@@ -19,7 +20,6 @@ from tfdriver.deploy.tighten import tighten
 from tfdriver.deploy.up import up
 from tfdriver.errors import TfdriverError
 from tfdriver.interrupts import Interrupts
-from tfdriver.progress import PlainProgress
 
 _COMMANDS = {"up": up, "tighten": tighten, "destroy": destroy}
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.builders import A
-from tfdriver import cli
 from tfdriver.aws.client import Aws, known_regions, profile_region, takes_keys_from_environment
+from tfdriver.cli import main
 from tfdriver.errors import TfdriverError
 from tfdriver.project.init import init
 
@@ -168,8 +168,8 @@ def test_what_asks_aws_nothing_does_not_read_it(files, tmp_path, capsys):
     files(config="[profile account_a\n")
     known_regions.cache_clear()
     init(tmp_path / "p")
-    assert cli.run(["-C", str(tmp_path / "p"), "render"]) == 0
-    assert cli.run(["-C", str(tmp_path / "p"), "policy"]) == 0
+    assert main.run(["-C", str(tmp_path / "p"), "render"]) == 0
+    assert main.run(["-C", str(tmp_path / "p"), "policy"]) == 0
 
 
 def test_a_region_that_is_to_come_from_it_cannot(files):

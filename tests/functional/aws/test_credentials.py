@@ -13,8 +13,8 @@ import pytest
 
 from tests.functional.inspect.test_who import record
 from tests.unit.builders import A, B
-from tfdriver import cli
 from tfdriver.aws.client import Aws
+from tfdriver.cli import main
 from tfdriver.iam.trust_state import LiveRole
 from tfdriver.inspect.status import see, status
 
@@ -87,7 +87,7 @@ def test_what_is_looked_at_is_asked_with_the_credentials_whose_account_was_check
     program.write_text("#!/bin/sh\ncat now\ncp later now\necho >> asked\n")
     program.chmod(0o700)
     log_in({"credential_process": str(program)}, profile)
-    assert cli.run(["-C", str(accounts.options.project), *command.split()]) == 0
+    assert main.run(["-C", str(accounts.options.project), *command.split()]) == 0
     assert (tmp_path / "asked").read_text() == "\n"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tfdriver import cli
+from tfdriver.cli import main
 from tfdriver.project.init import init
 
 
@@ -18,7 +18,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def run(project: Path, *arguments: str) -> int:
-    return cli.run(["-C", str(project), "policy", *arguments])
+    return main.run(["-C", str(project), "policy", *arguments])
 
 
 def test_an_accounts_document_is_all_there_is_on_stdout(project, capsys):

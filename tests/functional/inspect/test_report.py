@@ -10,8 +10,8 @@ import pytest
 
 from tests.fakes.world import Stage
 from tests.unit.inspect.report.cases import checks
-from tfdriver.commands.schema import schema
-from tfdriver.console import Output
+from tfdriver.cli.output import Output
+from tfdriver.cli.schema.published import schema
 from tfdriver.deploy.session import Options, Tools
 from tfdriver.deploy.up import up
 from tfdriver.deploy.verified import Verdict

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from tests.functional.sandbox.world import TRUSTED, World, allow, outcome, trust
-from tfdriver.commands.sandbox import fire
-from tfdriver.console import Output
+from tfdriver.cli.output import Output
+from tfdriver.cli.sandbox import fire
 from tfdriver.errors import TfdriverError
 
 pytestmark = pytest.mark.integration  # the sandbox's real time: too long for `make check`

@@ -19,7 +19,7 @@ from tests.integration.conftest import World, make_world
 from tests.integration.project.test_terraform_files import NASTY
 from tests.unit.test_clean import HIDDEN as PLANTED
 from tests.unit.test_clean import TELLING
-from tfdriver import cli
+from tfdriver.cli import main
 from tfdriver.project.init import init
 from tfdriver.terraform.environment import terraform_environment
 from tfdriver.terraform.mirror import cli_config
@@ -107,7 +107,7 @@ def test_any_string_in_any_place_of_a_spec_is_that_string_to_terraform(tmp_path:
     shutil.rmtree(tmp_path / "p", ignore_errors=True)
     deep = {"a": [{"b": [NASTY, {text: text for text in [*NASTY, *generated]}]}, generated]}
     write(tmp_path / "p", spec_with(deep))
-    assert cli.run(["-C", str(tmp_path / "p"), "render"]) == 0
+    assert main.run(["-C", str(tmp_path / "p"), "render"]) == 0
     found = outputs(tmp_path / "p/compositions/a", tmp_path)
     profile, region, account_id, tags, roles = found["told"]
     assert (profile, region, account_id) == (PROFILE, "us-west-2", "111111111111")
@@ -122,7 +122,7 @@ def test_any_string_in_any_place_of_a_spec_is_that_string_to_terraform(tmp_path:
 
 def test_terraform_reads_the_modules_source_as_it_was_meant(tmp_path: Path) -> None:
     write(tmp_path / "p", spec_with(None))
-    assert cli.run(["-C", str(tmp_path / "p"), "render"]) == 0
+    assert main.run(["-C", str(tmp_path / "p"), "render"]) == 0
     outputs(tmp_path / "p/compositions/a", tmp_path)
     known = json.loads((tmp_path / "p/compositions/a/.terraform/modules/modules.json").read_text())["Modules"]
     assert [m["Source"] for m in known if m["Key"] == "foo"] == [f"../.{SOURCE}"]

@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 
 from tests.integration.conftest import World, make_world
-from tfdriver.commands.schema import schema
+from tfdriver.cli.schema.published import schema
 
 pytestmark = pytest.mark.integration
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from tfdriver.cli.schema.envelope import envelope
+from tfdriver.cli.schema.results import RESULTS
 from tfdriver.errors import TfdriverError
-from tfdriver.schema.envelope import envelope
-from tfdriver.schema.results import RESULTS
 from tfdriver.spec.schema import spec_schema
 
 RUN = ("up", "tighten", "destroy")

@@ -13,9 +13,10 @@ from jsonschema import Draft202012Validator
 
 from tests.fakes.world import Stage
 from tests.unit.verify.test_judge import INTRUDER, judged
-from tfdriver import cli
-from tfdriver.commands.schema import NAMES, schema
-from tfdriver.console import Output
+from tfdriver.cli import main
+from tfdriver.cli.output import Output
+from tfdriver.cli.schema.published import NAMES, schema
+from tfdriver.cli.schema.results import RESULTS
 from tfdriver.deploy.destroy import destroy
 from tfdriver.deploy.plan import plan
 from tfdriver.deploy.tighten import tighten
@@ -23,7 +24,6 @@ from tfdriver.deploy.up import up
 from tfdriver.deploy.verified import Verified
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.project import assets
-from tfdriver.schema.results import RESULTS
 
 
 def printed(name: str, value, capsys, exit_code: int = 0) -> dict:
@@ -34,7 +34,7 @@ def printed(name: str, value, capsys, exit_code: int = 0) -> dict:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_schema_is_one_and_is_printed_alone(name, capsys):
-    assert cli.run(["schema", name]) == 0
+    assert main.run(["schema", name]) == 0
     found = json.loads(capsys.readouterr().out)
     Draft202012Validator.check_schema(found)
     assert found == json.loads(json.dumps(schema(name)))
@@ -43,14 +43,14 @@ def test_every_schema_is_one_and_is_printed_alone(name, capsys):
 def test_every_command_that_prints_json_has_a_schema():
     with_json = {
         name
-        for name, command in cli.cli.commands.items()
+        for name, command in main.cli.commands.items()
         if any(isinstance(p, click.Option) and "--json" in p.opts for p in command.params)
     }
     assert with_json == set(RESULTS)
 
 
 def test_an_unknown_name_is_refused_with_those_there_are(capsys):
-    assert cli.run(["schema", "nothing"]) == 1
+    assert main.run(["schema", "nothing"]) == 1
     said = capsys.readouterr().err
     assert "verify" in said
     assert "spec" in said
@@ -63,7 +63,7 @@ def test_runs_plans_and_rendering_validate(stage: Stage, capsys):
         done = printed(name, stage.run(command), capsys)
         jsonschema.validate(done, schema(name))
         jsonschema.validate(done, schema("run"))
-    assert cli.run(["-C", str(stage.project), "render", "--json"]) == 0
+    assert main.run(["-C", str(stage.project), "render", "--json"]) == 0
     jsonschema.validate(json.loads(capsys.readouterr().out), schema("render"))
 
 

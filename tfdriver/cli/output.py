@@ -15,8 +15,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from tfdriver import __version__
-from tfdriver.commands.demo import Told
-from tfdriver.commands.sandbox import Fired
+from tfdriver.cli.demo import Told
+from tfdriver.cli.matrix import complaint, matrix
+from tfdriver.cli.progress_display import LiveProgress, PlainProgress
+from tfdriver.cli.sandbox import Fired
+from tfdriver.cli.schema.envelope import FORMAT_VERSION
+from tfdriver.cli.streams import Steady
 from tfdriver.deploy.overview import Overview
 from tfdriver.deploy.plan import Planned
 from tfdriver.deploy.render import Rendered
@@ -29,11 +33,7 @@ from tfdriver.inspect.graph.draw import Drawn
 from tfdriver.inspect.policy import Policies
 from tfdriver.inspect.report.write import Reported
 from tfdriver.inspect.status import CompositionStatus, Status
-from tfdriver.matrix import complaint, matrix
-from tfdriver.progress import LiveProgress, PlainProgress
 from tfdriver.project.init import InitResult
-from tfdriver.schema.envelope import FORMAT_VERSION
-from tfdriver.steady import Steady
 
 _UNLIMITED = 1000  # columns: wider than any row of a table
 

@@ -20,11 +20,11 @@ from tfdriver.aws.account_access import Half
 from tfdriver.aws.calls import Calls
 from tfdriver.aws.client import Aws, known_regions
 from tfdriver.clean import clean
+from tfdriver.cli import demo as demo_command
+from tfdriver.cli import sandbox as sandbox_command
+from tfdriver.cli.output import Output
+from tfdriver.cli.schema import published as schema_command
 from tfdriver.clock import Clock
-from tfdriver.commands import demo as demo_command
-from tfdriver.commands import sandbox as sandbox_command
-from tfdriver.commands import schema as schema_command
-from tfdriver.console import Output
 from tfdriver.deploy import destroy as destroy_command
 from tfdriver.deploy import plan as plan_command
 from tfdriver.deploy import render as render_command

@@ -8,7 +8,7 @@ import json
 import pytest
 from rich.console import Console
 
-from tfdriver.progress import LiveProgress, PlainProgress
+from tfdriver.cli.progress_display import LiveProgress, PlainProgress
 from tfdriver.terraform.events import Event, parse_line
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tfdriver.commands.demo import Told
-from tfdriver.commands.sandbox import Fired
+from tfdriver.cli.demo import Told
+from tfdriver.cli.sandbox import Fired
 from tfdriver.deploy.plan import Planned
 from tfdriver.deploy.render import Rendered
 from tfdriver.deploy.result import RunResult

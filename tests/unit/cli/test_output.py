@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.unit.verify.test_judge import INTRUDER, judged
-from tfdriver.console import Output
+from tfdriver.cli.output import Output
 from tfdriver.deploy.result import RoleTrust, RunResult
 from tfdriver.deploy.verified import Verified
 from tfdriver.errors import Exit, TfdriverError

@@ -13,15 +13,15 @@ from pathlib import Path
 import click
 import pytest
 
-from tfdriver import cli
+from tfdriver.cli import main
 
-ROOT = Path(__file__).parents[2]
-COMMANDS = sorted(cli.cli.commands)
+ROOT = Path(__file__).parents[3]
+COMMANDS = sorted(main.cli.commands)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help_with_an_example_and_is_in_the_readme(name, capsys):
-    assert cli.run([name, "-h"]) == 0
+    assert main.run([name, "-h"]) == 0
     said = capsys.readouterr().out
     assert f" {name}" in said.partition("Example")[2]
     assert f"`tfdriver {name}" in (ROOT / "README.md").read_text()
@@ -30,7 +30,7 @@ def test_every_command_has_help_with_an_example_and_is_in_the_readme(name, capsy
 @pytest.mark.parametrize("piped", [b"", b" \n"])
 def test_explain_says_that_nothing_came_in(piped, capsys, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(piped)))
-    assert cli.run(["explain", "-"]) == 1
+    assert main.run(["explain", "-"]) == 1
     said = " ".join(capsys.readouterr().err.split())
     assert "nothing came in on standard input" in said
     assert "2>&1 | tfdriver explain -" in said
@@ -39,13 +39,13 @@ def test_explain_says_that_nothing_came_in(piped, capsys, monkeypatch):
 @pytest.mark.parametrize("name", ["", *COMMANDS])
 def test_help_fits_into_80_columns_and_nothing_is_cut(name, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    assert cli.run([*name.split(), "-h"]) == 0
+    assert main.run([*name.split(), "-h"]) == 0
     lines = capsys.readouterr().out.splitlines()[1:]  # the usage line has dots of its own
     assert [line for line in lines if len(line) > 80 or line.endswith("...")] == []
 
 
 def test_commands_are_listed_in_the_order_in_which_people_meet_them(capsys):
-    cli.run(["-h"])
+    main.run(["-h"])
     listed = re.findall(r"^  (\w+) ", capsys.readouterr().out.partition("Commands:")[2], re.MULTILINE)
     assert listed[:4] == ["init", "render", "plan", "up"]
     assert sorted(listed) == COMMANDS
@@ -53,7 +53,7 @@ def test_commands_are_listed_in_the_order_in_which_people_meet_them(capsys):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_says_what_it_is_for(name):
-    for parameter in cli.cli.commands[name].params:
+    for parameter in main.cli.commands[name].params:
         if isinstance(parameter, click.Option):
             assert parameter.help, parameter.name
 
@@ -95,7 +95,7 @@ def test_what_the_readme_says_make_does_is_what_ci_runs():
     ],
 )
 def test_bad_usage_is_exit_1_and_one_message(arguments, words, capsys):
-    assert cli.run(arguments) == 1
+    assert main.run(arguments) == 1
     captured = capsys.readouterr()
     assert captured.out == "" or "--json" in arguments
     assert words in captured.err
@@ -105,20 +105,20 @@ def test_bad_usage_is_exit_1_and_one_message(arguments, words, capsys):
 
 @pytest.mark.parametrize("command", ["up", "tighten", "destroy"])
 def test_without_a_terminal_and_without_yes_nothing_is_changed(command, stage, capsys):
-    assert cli.run(["-C", str(stage.project), command]) == 1
+    assert main.run(["-C", str(stage.project), command]) == 1
     assert "Give --yes" in capsys.readouterr().err
     assert not (stage.project / "compositions").exists()
 
 
 def test_a_missing_spec_says_where_it_looked(tmp_path, capsys):
-    assert cli.run(["-C", str(tmp_path), "render"]) == 1
+    assert main.run(["-C", str(tmp_path), "render"]) == 1
     said = capsys.readouterr().err
     assert str(tmp_path / "tfdriver.yaml") in said.replace("\n", "")
     assert "tfdriver init" in said
 
 
 def test_init_says_where_what_to_edit_and_what_to_run_and_lists_no_files(tmp_path, capsys):
-    assert cli.run(["init", str(tmp_path / "p")]) == 0
+    assert main.run(["init", str(tmp_path / "p")]) == 0
     said = capsys.readouterr().out
     for words in (
         f"project in {tmp_path / 'p'}\n",
@@ -133,22 +133,22 @@ def test_init_says_where_what_to_edit_and_what_to_run_and_lists_no_files(tmp_pat
 
 
 def test_below_a_project_the_project_is_named(tmp_path, capsys):
-    assert cli.run(["init", str(tmp_path / "p")]) == 0
-    assert cli.run(["-C", str(tmp_path / "p" / "modules"), "render"]) == 1
+    assert main.run(["init", str(tmp_path / "p")]) == 0
+    assert main.run(["-C", str(tmp_path / "p" / "modules"), "render"]) == 1
     assert f"There is one in {tmp_path / 'p'}: go there, or name it with -C" in capsys.readouterr().err
 
 
 def test_json_is_one_object_on_stdout_and_text_goes_to_stderr(tmp_path, capsys):
-    assert cli.run(["init", str(tmp_path / "p"), "--json"]) == 0
+    assert main.run(["init", str(tmp_path / "p"), "--json"]) == 0
     envelope = json.loads(capsys.readouterr().out)
     assert (envelope["format_version"], envelope["command"], envelope["exit_code"]) == ("1.0", "init", 0)
-    assert cli.run(["-C", str(tmp_path / "p"), "render", "--json"]) == 0
+    assert main.run(["-C", str(tmp_path / "p"), "render", "--json"]) == 0
     assert set(json.loads(capsys.readouterr().out)["result"]["files"]) == {"account_a", "account_b"}
 
 
 def test_a_folder_that_is_called_like_a_command_is_none(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert cli.run(["-C", "plan", "render", "--json"]) == 1
+    assert main.run(["-C", "plan", "render", "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["command"] == "render"
 
 
@@ -158,7 +158,7 @@ def test_a_signal_while_it_still_starts_is_one_line(name):
         import signal, sys, tfdriver.__main__
         class Interrupt:
             def find_spec(self, name, *_):
-                if name == "tfdriver.cli":
+                if name == "tfdriver.cli.main":
                     signal.raise_signal(signal.{name})
         sys.meta_path.insert(0, Interrupt())
         tfdriver.__main__.main()
@@ -177,7 +177,7 @@ def test_a_signal_before_a_run_is_at_work_is_told(stage, name):
 
 
 def test_a_failure_is_json_too_where_json_was_asked_for(tmp_path, capsys):
-    assert cli.run(["-C", str(tmp_path), "render", "--json"]) == 1
+    assert main.run(["-C", str(tmp_path), "render", "--json"]) == 1
     captured = capsys.readouterr()
     envelope = json.loads(captured.out)
     assert envelope["exit_code"] == 1
@@ -186,13 +186,13 @@ def test_a_failure_is_json_too_where_json_was_asked_for(tmp_path, capsys):
 
 
 def test_a_traceback_only_with_verbose(tmp_path, capsys):
-    assert cli.run(["-v", "-C", str(tmp_path), "render"]) == 1
+    assert main.run(["-v", "-C", str(tmp_path), "render"]) == 1
     assert "Traceback" in capsys.readouterr().err
 
 
 def test_a_pipe_gets_plain_text(tmp_path, capsys):
-    cli.run(["init", str(tmp_path / "p")])
-    cli.run(["upp"])
+    main.run(["init", str(tmp_path / "p")])
+    main.run(["upp"])
     captured = capsys.readouterr()
     assert "\x1b" not in captured.out + captured.err
 
@@ -203,14 +203,14 @@ def test_the_committed_compositions_are_what_render_writes(tmp_path, capsys):
     project = tmp_path / "repo"
     shutil.copytree(ROOT / "modules", project / "modules")
     shutil.copy(ROOT / "tfdriver.yaml", project)
-    assert cli.run(["-C", str(project), "render"]) == 0
+    assert main.run(["-C", str(project), "render"]) == 0
     for fresh in (project / "compositions").rglob("*"):
         if fresh.is_file() and ".tfdriver" not in fresh.parts:
             assert fresh.read_bytes() == (ROOT / fresh.relative_to(project)).read_bytes(), fresh.name
 
 
 def test_the_picture_in_the_readme_is_what_graph_draws(tmp_path):
-    assert cli.run(["-C", str(ROOT), "graph", "--format", "svg", "--phases", "-o", str(tmp_path / "g.svg")]) == 0
+    assert main.run(["-C", str(ROOT), "graph", "--format", "svg", "--phases", "-o", str(tmp_path / "g.svg")]) == 0
     assert (tmp_path / "g.svg").read_text() == (ROOT / "docs/phases.svg").read_text()
     assert "docs/phases.svg" in (ROOT / "README.md").read_text()
 

@@ -7,7 +7,7 @@ import os
 
 from rich.console import Console
 
-from tfdriver.steady import Steady
+from tfdriver.cli.streams import Steady
 
 
 def test_it_writes_as_the_stream_does():
