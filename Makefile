@@ -20,6 +20,7 @@ check: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict tfdriver
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/pytest -m "not integration and not faults" -n $(WORKERS) --dist worksteal
 
 test-faults: $(VENV)/ready

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tfdriver.aws.calls import Caller
+from tfdriver.aws.identity import Identifies, used_accounts
 from tfdriver.aws.observe import Looks, side_by_side
-from tfdriver.deploy.preflight import Identifies, used_accounts
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import LiveRole, Unreadable
 from tfdriver.spec.model import Account, Spec

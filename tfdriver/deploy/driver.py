@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from tfdriver.aws.calls import Calls
+from tfdriver.aws.identity import Identifies, check_identities
 from tfdriver.aws.observe import Looks, Observation, observe, side_by_side
 from tfdriver.aws.settle import Waiter, wait_for_roles, wait_until_settled
 from tfdriver.clock import Clock
@@ -25,7 +26,7 @@ from tfdriver.deploy.ownership import (
     refuse_to_open_again,
     refuse_unmanaged,
 )
-from tfdriver.deploy.preflight import Identifies, check_identities, refuse, refuse_unread, unwanted
+from tfdriver.deploy.preflight import refuse, refuse_unread, unwanted
 from tfdriver.deploy.revocation import Revocation
 from tfdriver.errors import TfdriverError
 from tfdriver.iam import trust

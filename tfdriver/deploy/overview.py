@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tfdriver.aws.calls import Caller
+from tfdriver.aws.identity import used_accounts
 from tfdriver.aws.observe import Observation
-from tfdriver.deploy.preflight import used_accounts
 from tfdriver.iam import trust, trust_state, wording
 from tfdriver.iam.trust_state import Kind
 from tfdriver.spec.compositions import Composition

@@ -19,13 +19,11 @@ from tfdriver.aws.settle import Waiter
 from tfdriver.errors import TfdriverError
 from tfdriver.iam import wording
 from tfdriver.iam.policy_document import Document, moment, parse, statements, strings
-from tfdriver.spec.compositions import REVOKE
 from tfdriver.spec.model import Role
 
 POLICY = "AWSRevokeOlderSessions"
 ADDRESS = "aws_iam_role_policy.revoke_older_sessions"  # as templates/optional/revoke.tf.j2 has it
 _HOUR = 3600  # IAM's default for a role's longest session, in seconds
-_LONGEST = timedelta(hours=12)  # what IAM lets that be at most
 
 
 @dataclass(frozen=True)
@@ -77,14 +75,6 @@ def look(roles: Iterable[Role], aws: Calls) -> dict[str, Revocation]:
 def in_force(revocations: Mapping[str, Revocation], now: datetime) -> dict[str, str]:
     """Return the moments, by role key, of those that have not served yet."""
     return {key: found.text for key, found in revocations.items() if now < found.until}
-
-
-def noted(values: Mapping[str, Any], now: datetime) -> dict[str, str]:
-    """Return the moments, by role key, that a composition's values have and that may not have served yet.
-
-    For those who do not ask AWS, and so do not know how long a session of the role may be. values: as last written.
-    """
-    return {key: text for key, text in values.get(REVOKE, {}).items() if now < moment(text) + _LONGEST}
 
 
 def wait_until_shown(roles: Iterable[Role], text: str, aws: Calls, waiter: Waiter) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from tfdriver.aws.account_access import SeenHalves, halves
 from tfdriver.aws.calls import Caller
 from tfdriver.aws.client import Aws, known_regions, profile_region, takes_keys_from_environment
+from tfdriver.aws.identity import check_identities, used_accounts
 from tfdriver.aws.observe import Observation
 from tfdriver.clock import Clock
 from tfdriver.deploy.access_analyzer import analyze
@@ -25,11 +26,11 @@ from tfdriver.deploy.driver import Asks, Driver, Scope
 from tfdriver.deploy.open_trust import STOPPED, loud, loud_if_refused
 from tfdriver.deploy.overview import Overview, overview
 from tfdriver.deploy.ownership import States, listed_elsewhere
-from tfdriver.deploy.preflight import check_identities, used_accounts
 from tfdriver.deploy.stopped import with_open_trusts
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.lint import Finding, refuse_errors, warnings
 from tfdriver.iam.lint_modules import lint_project
+from tfdriver.iam.phase_trusts import refuse_long_trusts
 from tfdriver.interrupts import InterruptedRunError, Interrupts, stopped_by
 from tfdriver.patience import Patience
 from tfdriver.project import tracked
@@ -158,7 +159,7 @@ class Session:
 
 def read_spec(project: Path) -> Spec:
     """Return the project's checked spec. Raises TfdriverError."""
-    return load_spec(project, regions=known_regions, profile_region=profile_region)
+    return load_spec(project, regions=known_regions, profile_region=profile_region, checks=(refuse_long_trusts,))
 
 
 @contextmanager

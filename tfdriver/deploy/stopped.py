@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Protocol
 
 from tfdriver.aws.account_access import SeenHalves, halves
+from tfdriver.aws.identity import Identifies
 from tfdriver.aws.observe import Looks, observe
 from tfdriver.deploy.ownership import listed_elsewhere
-from tfdriver.deploy.preflight import Identifies
 from tfdriver.errors import HalfWayError, TfdriverError
 from tfdriver.iam import wording
 from tfdriver.iam.trust_state import Kind, TrustState

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from tfdriver.iam import trust
 from tfdriver.iam.policy_document import Document
 from tfdriver.iam.trust import MAX_CHARACTERS
-from tfdriver.spec.model import Role
+from tfdriver.spec.model import Role, Spec
+from tfdriver.spec.problems import Problems
 
 _ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)  # every deadline takes as many characters
 
@@ -46,3 +47,18 @@ def lengths(role: Role, wanted: Collection[Role]) -> list[Length]:
     more = policies(role, (*wanted, replace(longest, name="~" * len(longest.name))))  # no role can be called so
     counted = {phase: trust.length(policy) for phase, policy in policies(role, wanted).items()}
     return [Length(phase, count, trust.length(more[phase]) - count) for phase, count in counted.items()]
+
+
+def refuse_long_trusts(spec: Spec, problems: Problems) -> None:
+    """Note the trusting roles whose trust policy would be longer than IAM allows. A check for `load_spec`."""
+    for role in spec.trusting:
+        _refuse_long_trust(spec, role, problems)
+
+
+def _refuse_long_trust(spec: Spec, role: Role, problems: Problems) -> None:
+    longest = max(lengths(role, spec.trusted_by(role)), key=lambda length: length.characters)
+    if longest.room < 0:
+        what = f"its trust policy would have {longest.characters} characters, and AWS allows {MAX_CHARACTERS}"
+        fewer = -(longest.room // longest.each)  # the longest policy names roles, so each takes some
+        hint = f"Trust fewer roles, by {fewer} at least, or give them shorter paths and names"
+        problems.add(("roles", role.key, "trusts"), what, f"{hint}; a second trusting role can take the others")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tfdriver.deploy.preflight import used_accounts
+from tfdriver.aws.identity import used_accounts
 from tfdriver.deploy.session import read_spec
 from tfdriver.errors import TfdriverError
 from tfdriver.inspect.operator_policy.arns import arn_of

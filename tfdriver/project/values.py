@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from tfdriver.aws.observe import Observation
 from tfdriver.iam import trust_state
-from tfdriver.spec.compositions import Composition, Side, roles_to_assume, trusted_values, trusting_values
+from tfdriver.iam.policy_document import moment
+from tfdriver.spec.compositions import REVOKE, Composition, Side, roles_to_assume, trusted_values, trusting_values
 from tfdriver.spec.model import Spec
+
+_LONGEST_SESSION = timedelta(hours=12)  # IAM user guide, id_roles_use_revoke-sessions
 
 
 def final(
@@ -45,3 +48,11 @@ def opening(
         for role in composition.roles
     }
     return trusting_values(composition, policies, revoke_before)
+
+
+def noted(values: Mapping[str, Any], now: datetime) -> dict[str, str]:
+    """Return the moments, by role key, that a composition's values have and that may not have served yet.
+
+    For those who do not ask AWS, and so do not know how long a session of the role may be. values: as last written.
+    """
+    return {key: text for key, text in values.get(REVOKE, {}).items() if now < moment(text) + _LONGEST_SESSION}

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from tfdriver.aws.observe import side_by_side
-from tfdriver.deploy import revocation
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import Unreadable
 from tfdriver.outside import read_json
@@ -204,7 +203,7 @@ class Workspace:
 
         What revokes sessions, by what was last written, stays for as long as those may live.
         """
-        return values.final(self.spec, composition, revoke_before=revocation.noted(self.written(composition), now))
+        return values.final(self.spec, composition, revoke_before=values.noted(self.written(composition), now))
 
     def written(self, composition: Composition) -> dict[str, Any]:
         """Return the values that a composition was last written with, {} if it was not. For one that was checked.

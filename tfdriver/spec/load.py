@@ -8,7 +8,7 @@ Nothing is written, and nothing outside this machine is asked.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,12 +33,17 @@ _EXTERNAL_IDS = uuid.UUID("6c1d2c53-4a2e-5f0e-9d6b-3f2f0d6f7a10")
 
 
 def load_spec(
-    root: Path, *, regions: Callable[[], Mapping[str, str]], profile_region: Callable[[str], str | None]
+    root: Path,
+    *,
+    regions: Callable[[], Mapping[str, str]],
+    profile_region: Callable[[str], str | None],
+    checks: Iterable[Callable[[Spec, Problems], None]] = (),
 ) -> Spec:
     """Return what the tfdriver.yaml in `root`, the project folder, says.
 
     regions: gives the partition of each AWS region there is; profile_region: gives the region that an AWS profile of
-    the local configuration sets, or None; it is called for accounts without `region:` only.
+    the local configuration sets, or None; it is called for accounts without `region:` only. checks: further checks of
+    a whole spec, each of which adds what it finds to the problems.
     Raises TfdriverError for the first problem, naming file, line and key, and what would be right.
     """
     real = check_root(root)
@@ -47,7 +52,8 @@ def load_spec(
     problems = Problems(document)
     spec = _resolve(real, shape, document, regions(), profile_region, problems)
     problems.raise_first()
-    check_sequels(spec, problems)
+    for check in (check_sequels, *checks):
+        check(spec, problems)
     problems.raise_first()
     return spec
 

@@ -1,9 +1,7 @@
-"""What follows from a whole spec and cannot be seen in one place of it: names that clash, documents too long."""
+"""What follows from a whole spec and cannot be seen in one place of it: names that clash."""
 
 from __future__ import annotations
 
-from tfdriver.iam.phase_trusts import lengths
-from tfdriver.iam.trust import MAX_CHARACTERS
 from tfdriver.spec.compositions import compositions
 from tfdriver.spec.model import Role, Spec
 from tfdriver.spec.problems import Problems
@@ -13,8 +11,6 @@ def check_sequels(spec: Spec, problems: Problems) -> None:
     """Note what AWS or the file system would refuse of a spec whose every part is good."""
     _refuse_same_role_name(spec, problems)
     _refuse_same_composition(spec, problems)
-    for role in spec.trusting:
-        _refuse_long_trust(spec, role, problems)
 
 
 def _refuse_same_role_name(spec: Spec, problems: Problems) -> None:
@@ -40,12 +36,3 @@ def _refuse_same_composition(spec: Spec, problems: Problems) -> None:
             what = f"accounts {other} and {account} would share the folder compositions/{composition.name}"
             hint = "Rename one (an account on both sides takes NAME_trusting and NAME_trusted; case does not count)"
             problems.add(("accounts", max(account, other, key=order.index)), what, hint)
-
-
-def _refuse_long_trust(spec: Spec, role: Role, problems: Problems) -> None:
-    longest = max(lengths(role, spec.trusted_by(role)), key=lambda length: length.characters)
-    if longest.room < 0:
-        what = f"its trust policy would have {longest.characters} characters, and AWS allows {MAX_CHARACTERS}"
-        fewer = -(longest.room // longest.each)  # the longest policy names roles, so each takes some
-        hint = f"Trust fewer roles, by {fewer} at least, or give them shorter paths and names"
-        problems.add(("roles", role.key, "trusts"), what, f"{hint}; a second trusting role can take the others")

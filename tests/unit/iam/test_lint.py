@@ -18,9 +18,9 @@ from tfdriver.errors import TfdriverError
 from tfdriver.iam import trust, trust_state
 from tfdriver.iam.lint import Finding, Severity, lint_permissions, lint_spec, lint_trust, refuse_errors, warnings
 from tfdriver.iam.lint_modules import lint_module, lint_modules, lint_project
+from tfdriver.iam.phase_trusts import refuse_long_trusts
 from tfdriver.iam.trust_state import Kind, TrustState
 from tfdriver.spec.model import Account
-from tfdriver.spec.sequels import check_sequels
 
 ERROR, WARNING = Severity.ERROR, Severity.WARNING
 C = Account("account_c", "333333333333", "account_c", "us-west-2", "aws")
@@ -150,7 +150,7 @@ def test_long_trust_policies_are_counted_and_what_fits_really_fits(count, guard,
         return lengths(many(roles, guard=guard, external_id=external_id))
 
     of, noted = many(count, guard=guard, external_id=external_id), Noted()
-    check_sequels(of, noted)
+    refuse_long_trusts(of, noted)
     longest = max(lengths_of(count))
     assert bool(noted.found) is (longest > 2048)
     for path, what, hint in noted.found:  # such a spec is refused, so that there is nothing to warn of
