@@ -17,7 +17,7 @@ class Exit(IntEnum):
     DONE = 0
     FAILED = 1
     DIFFERENCES = 2
-    HALF_WAY = 3
+    OPEN_TRUST = 3
 
 
 class TfdriverError(Exception):
@@ -43,7 +43,7 @@ class TfdriverError(Exception):
         return f"{text}{stop} {self.hint}" if self.hint else text
 
 
-class HalfWayError(TfdriverError):
+class OpenTrustError(TfdriverError):
     """A run stopped while a broad trust is in force."""
 
-    exit_code = Exit.HALF_WAY
+    exit_code = Exit.OPEN_TRUST

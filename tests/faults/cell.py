@@ -48,7 +48,7 @@ def play(point: Point, kind: Kind, starts: Mapping[str, Start], folder: Path) ->
 
 def ours_at_end(command: str, starts: Mapping[str, Start]) -> Contents:
     """Return what of ours is in AWS where an undisturbed run of the command ends."""
-    return {} if command == "destroy" else contents.ours(starts["tight"].contents)
+    return {} if command == "destroy" else contents.ours(starts["exact"].contents)
 
 
 def _is_there(scene: Scene, wanted: Contents) -> bool:

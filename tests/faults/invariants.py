@@ -55,14 +55,14 @@ def check_said(ended: Ended, now: Contents, *, blind: bool = False) -> None:
 def broad_now(now: Contents) -> bool:
     """Whether AWS shows a broad trust in force."""
     role = now.get((A, "role", "foo_bar"))
-    found = trust.read(role["trust"]) if role else None
+    found = trust.read_trust(role["trust"]) if role else None
     return found is not None and found.broad and not found.expired(datetime.now(UTC))
 
 
 def edited_by_hand(now: Contents) -> bool:
     """Whether the trusting role trusts its own account, which no run of tfdriver makes it do."""
     role = now.get((A, "role", "foo_bar"))
-    found = trust.read(role["trust"]) if role else None
+    found = trust.read_trust(role["trust"]) if role else None
     return found is not None and "arn:aws:iam::111111111111:root" in found.principals
 
 

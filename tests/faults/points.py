@@ -77,11 +77,11 @@ DURING_3 = Point("during phase 3", "connected", "tighten", "iam:UpdateAssumeRole
 DURING_3_DONE = Point(
     "during phase 3, the trust made", "connected", "tighten", "iam:UpdateAssumeRolePolicy", "account_a", when="after"
 )
-DESTROY_B = Point("during destroy of B", "tight", "destroy", "iam:DeleteRole", "account_b", when="after")
+DESTROY_B = Point("during destroy of B", "exact", "destroy", "iam:DeleteRole", "account_b", when="after")
 DESTROY_BETWEEN = Point(
-    "between the destroys", "tight", "destroy", "sts:GetCallerIdentity", "account_a", made="iam:DeleteRole account_b"
+    "between the destroys", "exact", "destroy", "sts:GetCallerIdentity", "account_a", made="iam:DeleteRole account_b"
 )
-DESTROY_A = Point("during destroy of A", "tight", "destroy", "iam:DeleteRole", "account_a", when="after")
+DESTROY_A = Point("during destroy of A", "exact", "destroy", "iam:DeleteRole", "account_a", when="after")
 
 POINTS = (
     BEFORE_1,

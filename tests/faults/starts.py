@@ -15,7 +15,7 @@ _KEPT = (".terraform", ".terraform.lock.hcl")  # with these, init has little to 
 
 
 def make_starts(folder: Path) -> Mapping[str, Start]:
-    """Run `up` once and return `new`, `broad` (after phase 1), `connected` (after phase 2) and `tight`."""
+    """Run `up` once and return `new`, `broad` (after phase 1), `connected` (after phase 2) and `exact`."""
     rules = []
     for name, point in (("broad", BETWEEN_1_2), ("connected", BETWEEN_2_3)):
         (main, made) = point.rules(folder, {"nth": 1, "wait_for": str(folder / f"go-{name}")})
@@ -33,11 +33,11 @@ def make_starts(folder: Path) -> Mapping[str, Start]:
             scene.file(f"go-{name}").touch()
         ended = run.wait()
         assert ended.code == 0, ended.text
-        starts["tight"] = _take(scene, "tight")
+        starts["exact"] = _take(scene, "exact")
         for composition in ("account_a", "account_b"):
             plan = scene.world.terraform(composition, "plan", "-detailed-exitcode")
             assert plan.returncode == 0, plan.stdout
-        return starts | {"new": Start(_new(starts["tight"].project, folder), nothing)}
+        return starts | {"new": Start(_new(starts["exact"].project, folder), nothing)}
 
 
 def _take(scene: Scene, name: str) -> Start:
@@ -46,10 +46,10 @@ def _take(scene: Scene, name: str) -> Start:
     return Start(copy, contents.read(scene.world))
 
 
-def _new(tight: Path, folder: Path) -> Path:
+def _new(exact: Path, folder: Path) -> Path:
     new = folder / "start-new"
     shutil.copytree(PROJECT, new)
-    for composition in (tight / "compositions").iterdir():
+    for composition in (exact / "compositions").iterdir():
         for name in _KEPT if composition.is_dir() else ():
             source, target = composition / name, new / "compositions" / composition.name / name
             if source.is_dir():

@@ -53,7 +53,7 @@ def after_half(stage: Stage) -> None:
 
 
 def after_up(stage: Stage) -> None:
-    """Begin where all is tight."""
+    """Begin where all is exact."""
     stage.run(up)
 
 
@@ -65,7 +65,7 @@ def states(stage: Stage) -> list[list[str]]:
 
 
 def trusts(stage: Stage) -> list[trust.Trust | None]:
-    return [trust.read(role["trust"]) for role in stage.world.data["roles"].values() if role["name"] == "foo_bar"]
+    return [trust.read_trust(role["trust"]) for role in stage.world.data["roles"].values() if role["name"] == "foo_bar"]
 
 
 def check(stage: Stage, command: Callable[..., Any]) -> None:

@@ -55,14 +55,14 @@ def _done(entry: Entry) -> bool:
 
 
 def _wider(before: dict[str, Any] | None, after: dict[str, Any], trusted: str) -> str:
-    new = trust.read(after)
+    new = trust.read_trust(after)
     if new is None:
         return "it is nothing that tfdriver would write"
     if _admits(new) - {trusted}:
         return f"it lets in {sorted(_admits(new) - {trusted})}"
     if before is None or not new.broad:
         return "" if not new.broad or new.until else "it has no deadline"
-    old = trust.read(before)
+    old = trust.read_trust(before)
     # An exact trust is pinned to the role's unique id, so a broad one is wider even if it names the same role.
     if old is None or not old.broad or not _admits(new) <= _admits(old):
         return "it lets in who was not let in before"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -76,3 +77,9 @@ def test_functions_are_mostly_small():
     assert len(lengths) > 100
     assert not large
     assert sum(length > 25 for length in lengths.values()) < len(lengths) / 15
+
+
+def test_no_class_name_exists_twice():
+    names = [node.name for path in FILES for node in nodes(path) if isinstance(node, ast.ClassDef)]
+    assert len(names) > 100
+    assert [name for name, count in Counter(names).items() if count > 1] == []

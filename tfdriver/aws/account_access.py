@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tfdriver.aws.calls import Caller
-from tfdriver.aws.identity import Identifies, used_accounts
-from tfdriver.aws.observe import Looks, side_by_side
+from tfdriver.aws.identity import IdentityReader, used_accounts
+from tfdriver.aws.observe import RoleReader, side_by_side
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import LiveRole, Unreadable
 from tfdriver.spec.model import Account, Spec
 
 
 @dataclass(frozen=True)
-class Half:
+class AccountAccess:
     """An account as its profile shows it. caller: ARN of who we are there; problem: why it can't be seen, or ''."""
 
     account: str
@@ -24,11 +24,11 @@ class Half:
 
 
 @dataclass(frozen=True)
-class SeenHalves:
-    """AWS, but accounts that can't be seen are not asked. It is an `observe.Looks`."""
+class ReachableAws:
+    """AWS, but accounts that can't be seen are not asked. It is an `observe.RoleReader`."""
 
-    aws: Looks
-    halves: Mapping[str, Half]
+    aws: RoleReader
+    halves: Mapping[str, AccountAccess]
 
     def look(self, account: Account, name: str) -> LiveRole | Unreadable | None:
         """Return a role as it is now, None if there is none."""
@@ -37,7 +37,9 @@ class SeenHalves:
         return self.aws.look(account, name)
 
 
-def halves(spec: Spec, aws: Identifies, known: Mapping[str, Caller] | None = None) -> Mapping[str, Half]:
+def account_access(
+    spec: Spec, aws: IdentityReader, known: Mapping[str, Caller] | None = None
+) -> Mapping[str, AccountAccess]:
     """Return each account that has a role, by name. Never raises for an account that can't be seen.
 
     known: who we are in accounts that were asked already, by name.
@@ -46,18 +48,18 @@ def halves(spec: Spec, aws: Identifies, known: Mapping[str, Caller] | None = Non
     about this project.
     """
     known = known or {}
-    here = {a.name: Half(a.name, a.id, known[a.name].arn) for a in used_accounts(spec) if a.name in known}
+    here = {a.name: AccountAccess(a.name, a.id, known[a.name].arn) for a in used_accounts(spec) if a.name in known}
     others = [account for account in used_accounts(spec) if account.name not in known]
     return here | {half.account: half for half in side_by_side(lambda account: _half(account, aws), others)}
 
 
-def _half(account: Account, aws: Identifies) -> Half:
+def _half(account: Account, aws: IdentityReader) -> AccountAccess:
     try:
         caller = aws.caller(account)
     except TfdriverError as error:
         problem = f"{error.what}. {error.hint}" if error.hint else error.what
-        return Half(account.name, account.id, problem=f"profile {account.profile}: {problem}")
+        return AccountAccess(account.name, account.id, problem=f"profile {account.profile}: {problem}")
     if caller.account_id != account.id:
         problem = f"profile {account.profile} is in account {caller.account_id}, not in {account.id}"
-        return Half(account.name, account.id, problem=problem)
-    return Half(account.name, account.id, caller.arn)
+        return AccountAccess(account.name, account.id, problem=problem)
+    return AccountAccess(account.name, account.id, caller.arn)

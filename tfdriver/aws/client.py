@@ -24,7 +24,7 @@ from botocore.parsers import ResponseParserError
 from tfdriver import redact
 from tfdriver.aws.calls import Answer, AwsError, Caller
 from tfdriver.errors import TfdriverError
-from tfdriver.iam.policy_document import parse
+from tfdriver.iam.policy_document import parse_policy
 from tfdriver.iam.trust_state import LiveRole, Unreadable
 from tfdriver.spec.model import Account
 
@@ -162,7 +162,7 @@ class Aws:
                 return None
             raise
         tags = {tag["Key"]: tag["Value"] for tag in role.get("Tags", [])}
-        policy = parse(role["AssumeRolePolicyDocument"])
+        policy = parse_policy(role["AssumeRolePolicyDocument"])
         return LiveRole(role["Arn"], role["RoleId"], policy, tags, role.get("CreateDate"))
 
     def look(self, account: Account, name: str) -> LiveRole | Unreadable | None:

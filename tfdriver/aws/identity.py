@@ -11,7 +11,7 @@ from tfdriver.errors import TfdriverError
 from tfdriver.spec.model import Account, Spec
 
 
-class Identifies(Protocol):
+class IdentityReader(Protocol):
     """What checking identities needs of AWS; `aws.Aws` is one."""
 
     def caller(self, account: Account) -> Caller:
@@ -24,7 +24,9 @@ def used_accounts(spec: Spec) -> list[Account]:
     return [account for account in spec.accounts.values() if account.name in used]
 
 
-def check_identities(spec: Spec, aws: Identifies, accounts: Iterable[Account] | None = None) -> Mapping[str, Caller]:
+def check_identities(
+    spec: Spec, aws: IdentityReader, accounts: Iterable[Account] | None = None
+) -> Mapping[str, Caller]:
     """Return who each profile is now, by account name; of all accounts that have a role, or only of `accounts`.
 
     Raises TfdriverError unless each is in the account the spec says.

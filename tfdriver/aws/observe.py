@@ -10,7 +10,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Protocol, TypeVar
 
-from tfdriver.iam.trust_state import Kind, LiveRole, TrustState, Unreadable, classify
+from tfdriver.iam.trust_state import LiveRole, TrustKind, TrustState, Unreadable, classify
 from tfdriver.spec.model import Account, Role, Spec
 
 A = TypeVar("A")
@@ -19,7 +19,7 @@ B = TypeVar("B")
 _AT_ONCE = 8
 
 
-class Looks(Protocol):
+class RoleReader(Protocol):
     """What observing needs of AWS; `aws.Aws` is one."""
 
     def look(self, account: Account, name: str) -> LiveRole | Unreadable | None:
@@ -41,19 +41,19 @@ class Observation:
         """The trust of a trusting role of the spec; where only one under another name exists and is broad, of that."""
         state = self.states[role.key]
         other = next((o for o in self.trusts if o.role.key == role.key and o.role != role), None)
-        return other if other is not None and state.kind is Kind.ABSENT else state
+        return other if other is not None and state.kind is TrustKind.ABSENT else state
 
     @property
     def trusts(self) -> tuple[TrustState, ...]:
         """The trusts of all trusting roles; of those under other names, the ones that tfdriver writes in phase 1."""
-        return (*self.states.values(), *(other for other in self.others if other.kind is Kind.BROAD))
+        return (*self.states.values(), *(other for other in self.others if other.kind is TrustKind.BROAD))
 
     def existing(self) -> frozenset[str]:
         """The ARNs of the trusted roles that exist."""
         return frozenset(role.arn for role in self.trusted.values() if isinstance(role, LiveRole))
 
 
-def observe(spec: Spec, aws: Looks, also: Iterable[Role] = ()) -> Observation:
+def observe(spec: Spec, aws: RoleReader, also: Iterable[Role] = ()) -> Observation:
     """Ask for every role of the spec, side by side.
 
     also: trusting roles under other names that they are known to have; those that exist become `others`.
@@ -67,7 +67,7 @@ def observe(spec: Spec, aws: Looks, also: Iterable[Role] = ()) -> Observation:
     return Observation(states, trusted, tuple(others))
 
 
-def _look(aws: Looks, role: Role) -> LiveRole | Unreadable | None:
+def _look(aws: RoleReader, role: Role) -> LiveRole | Unreadable | None:
     """Look again before believing that a role is absent: only an absent role may start broad, and IAM may lag."""
     return aws.look(role.account, role.name) or aws.look(role.account, role.name)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from tfdriver.aws.calls import Calls
 from tfdriver.iam.evaluator import Permissions
-from tfdriver.iam.policy_document import Document, parse
+from tfdriver.iam.policy_document import Document, parse_policy
 from tfdriver.spec.model import Role
 
 
@@ -34,7 +34,7 @@ class RolePolicies:
         return Permissions(tuple(policy.document for policy in self.policies), boundary)
 
 
-def read(aws: Calls, role: Role) -> RolePolicies:
+def read_role_policies(aws: Calls, role: Role) -> RolePolicies:
     """Return the policies of a role that exists. Raises TfdriverError (of `aws`) for what cannot be read."""
     return aws.call(role.account, "iam", lambda iam: _read(iam, role.name))
 
@@ -48,7 +48,7 @@ def attached(iam: Any, role_name: str) -> list[str]:
 def inline(iam: Any, role_name: str) -> dict[str, Document]:
     """Return the inline policies of a role, by name."""
     return {
-        name: parse(iam.get_role_policy(RoleName=role_name, PolicyName=name)["PolicyDocument"])
+        name: parse_policy(iam.get_role_policy(RoleName=role_name, PolicyName=name)["PolicyDocument"])
         for name in inline_names(iam, role_name)
     }
 
@@ -63,7 +63,7 @@ def managed(iam: Any, arn: str) -> NamedPolicy:
     """Return a managed policy as its default version has it."""
     policy = iam.get_policy(PolicyArn=arn)["Policy"]
     version = iam.get_policy_version(PolicyArn=arn, VersionId=policy["DefaultVersionId"])["PolicyVersion"]
-    return NamedPolicy(policy["PolicyName"], arn, parse(version["Document"]))
+    return NamedPolicy(policy["PolicyName"], arn, parse_policy(version["Document"]))
 
 
 def _read(iam: Any, name: str) -> RolePolicies:

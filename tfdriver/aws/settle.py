@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from tfdriver.aws.observe import Looks, side_by_side
+from tfdriver.aws.observe import RoleReader, side_by_side
 from tfdriver.clock import Clock
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import LiveRole, TrustState, Unreadable
@@ -44,7 +44,7 @@ class Waiter:
         raise problem or TfdriverError("AWS gave changing answers for 2 minutes", hint="Run the same command again")
 
 
-def wait_for_roles(roles: Iterable[Role], aws: Looks, waiter: Waiter) -> dict[str, LiveRole]:
+def wait_for_roles(roles: Iterable[Role], aws: RoleReader, waiter: Waiter) -> dict[str, LiveRole]:
     """Return the roles as AWS shows them, by key, once it has shown all of them twice in a row.
 
     Raises TfdriverError for a role not seen within 2 minutes, and at once for one with another ARN than the spec's.

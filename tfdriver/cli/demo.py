@@ -15,7 +15,7 @@ from tfdriver.aws.calls import AwsError
 from tfdriver.deploy.destroy import destroy
 from tfdriver.deploy.overview import Overview
 from tfdriver.deploy.session import Options, Session, Tools, open_session, read_spec
-from tfdriver.errors import HalfWayError, TfdriverError
+from tfdriver.errors import OpenTrustError, TfdriverError
 from tfdriver.iam import wording
 from tfdriver.interrupts import InterruptedRunError
 from tfdriver.project.init import init
@@ -75,7 +75,7 @@ def demo(project: Path, tools: Tools) -> Told:
     """
     try:
         return _tell(project, tools)
-    except (HalfWayError, InterruptedRunError) as error:
+    except (OpenTrustError, InterruptedRunError) as error:
         # Nothing stays open: what these say of it, and the commands they name, would lead nowhere.
         first = error.__cause__ if isinstance(error.__cause__, TfdriverError) else error
         raise TfdriverError(first.what, where=first.where, hint=_GONE) from error

@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from tfdriver import __version__
-from tfdriver.aws.account_access import Half
+from tfdriver.aws.account_access import AccountAccess
 from tfdriver.aws.calls import Calls
 from tfdriver.aws.client import Aws, known_regions
 from tfdriver.clean import clean
@@ -36,8 +36,8 @@ from tfdriver.errors import Exit, TfdriverError
 from tfdriver.inspect import explain as explain_command
 from tfdriver.inspect import policy as policy_command
 from tfdriver.inspect import status as status_command
-from tfdriver.inspect.drift import looking
-from tfdriver.inspect.exposure import Looker
+from tfdriver.inspect.drift import drift_reader
+from tfdriver.inspect.exposure import CloudTrailReader
 from tfdriver.inspect.graph import draw as graph_command
 from tfdriver.inspect.operator_policy.statements import Purpose
 from tfdriver.inspect.report import write as report_command
@@ -369,7 +369,7 @@ def destroy(
 @cli.command()
 @click.option("--drift", is_flag=True, help="Also let Terraform look for changes made outside it.")
 @click.option("--who", is_flag=True, help="Also look into CloudTrail for who used a role while it was open.")
-@click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if anything is not tight, not applied or drifted.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if anything is not exact, not applied or drifted.")
 @_JSON
 @_TIMEOUT
 @click.pass_obj
@@ -388,9 +388,9 @@ def status(
     output = Output(as_json=as_json)
     with output.progress() as progress:
         tools, settings = _tools(progress), Options(options.project, timeout)
-        with looking(settings, tools) if drift else nullcontext() as look_for_drift:
+        with drift_reader(settings, tools) if drift else nullcontext() as look_for_drift:
             looker = partial(_looker, tools.aws) if who else None
-            found = status_command.status(status_command.see(settings, tools), look_for_drift, looker)
+            found = status_command.status(status_command.view_project(settings, tools), look_for_drift, looker)
     code = found.exit_code(detailed=detailed_exitcode)
     output.result("status", found, code)
     return code
@@ -427,7 +427,7 @@ def report(options: _Global, file: Path, verify: bool, who: bool, as_json: bool)
         if verify:
             with open_session("report", chosen, tools) as session:
                 verified = verify_command.verify(session)
-        sight = status_command.see(chosen, tools)
+        sight = status_command.view_project(chosen, tools)
         found = status_command.status(sight, who=partial(_looker, tools.aws) if who else None)
         endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
         written = report_command.report(sight, found, tools.aws, file, verified, endpoint)
@@ -512,14 +512,14 @@ def graph(options: _Global, form: str, file: Path | None, phases: bool, live: bo
     """
     if phases and live:
         raise click.UsageError("--phases shows what `up` would do, --live what is there: give one of them")
-    drawn = graph_command.graph(
+    drawn = graph_command.draw_graph(
         options.project,
         graph_command.Format(form),
         Clock().now(),
         three_phases=phases,
         live=Aws(environment_secrets(os.environ)) if live else None,
     )
-    Output(as_json=as_json).result("graph", graph_command.write(drawn, file) if file else drawn)
+    Output(as_json=as_json).result("graph", graph_command.write_graph(drawn, file) if file else drawn)
 
 
 @cli.command(
@@ -600,8 +600,8 @@ def _tools(progress: Progress) -> Tools:
     return real_tools(os.environ, progress, Interrupts())
 
 
-def _looker(aws: Calls, spec: Spec, seen: Mapping[str, Half]) -> Looker:
-    return Looker(aws, spec, seen, known_regions())
+def _looker(aws: Calls, spec: Spec, seen: Mapping[str, AccountAccess]) -> CloudTrailReader:
+    return CloudTrailReader(aws, spec, seen, known_regions())
 
 
 def _confirmation(output: Output, yes: bool) -> Callable[[Overview], None]:

@@ -8,13 +8,13 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from tfdriver.deploy.verified import CheckResult, Verdict, Verified
+from tfdriver.deploy.verified import CheckResult, CheckStatus, Verified
 
 _MARKS = {
-    Verdict.PASSED: "[green]+ passed[/green]",
-    Verdict.FAILED: "[bold red]X FAILED[/bold red]",
-    Verdict.INCONCLUSIVE: "[bold yellow]? INCONCLUSIVE[/bold yellow]",
-    Verdict.NOT_PROBED: "[yellow]- not probed[/yellow]",
+    CheckStatus.PASSED: "[green]+ passed[/green]",
+    CheckStatus.FAILED: "[bold red]X FAILED[/bold red]",
+    CheckStatus.INCONCLUSIVE: "[bold yellow]? INCONCLUSIVE[/bold yellow]",
+    CheckStatus.NOT_PROBED: "[yellow]- not probed[/yellow]",
 }
 
 
@@ -33,7 +33,9 @@ def _list(verified: Verified) -> Table:
     for pair, checks in groupby(verified.checks, lambda check: check.pair):
         table.add_row("", f"[bold]{escape(str(pair))}[/bold]")
         for check in checks:
-            wanted = "" if check.verdict is Verdict.PASSED or not check.expected else f"expected {check.expected}, but "
+            wanted = (
+                "" if check.verdict is CheckStatus.PASSED or not check.expected else f"expected {check.expected}, but "
+            )
             table.add_row(_MARKS[check.verdict], escape(f"{check.tried}: {wanted}{check.happened}"))
     return table
 

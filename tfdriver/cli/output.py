@@ -18,19 +18,19 @@ from tfdriver import __version__
 from tfdriver.cli.demo import Told
 from tfdriver.cli.matrix import complaint, matrix
 from tfdriver.cli.progress_display import LiveProgress, PlainProgress
-from tfdriver.cli.sandbox import Fired
+from tfdriver.cli.sandbox import FiredRule
 from tfdriver.cli.schema.envelope import FORMAT_VERSION
-from tfdriver.cli.streams import Steady
+from tfdriver.cli.streams import ResilientStream
 from tfdriver.deploy.overview import Overview
 from tfdriver.deploy.plan import Planned
 from tfdriver.deploy.render import Rendered
 from tfdriver.deploy.result import RunResult
-from tfdriver.deploy.verified import Verdict, Verified
-from tfdriver.errors import Exit, HalfWayError, TfdriverError
+from tfdriver.deploy.verified import CheckStatus, Verified
+from tfdriver.errors import Exit, OpenTrustError, TfdriverError
 from tfdriver.iam import wording
 from tfdriver.inspect.explain import Explanation
 from tfdriver.inspect.graph.draw import Drawn
-from tfdriver.inspect.policy import Policies
+from tfdriver.inspect.policy import OperatorPolicies
 from tfdriver.inspect.report.write import Reported
 from tfdriver.inspect.status import CompositionStatus, Status
 from tfdriver.project.init import InitResult
@@ -43,9 +43,9 @@ class Output:
 
     def __init__(self, *, as_json: bool = False) -> None:
         self._as_json = as_json
-        self._stdout = Steady(sys.stdout)
+        self._stdout = ResilientStream(sys.stdout)
         self._out = _console(self._stdout)
-        self._err = _console(Steady(sys.stderr))
+        self._err = _console(ResilientStream(sys.stderr))
 
     def progress(self) -> PlainProgress:
         """Return who tells what happens: live on a terminal, plain lines elsewhere."""
@@ -70,7 +70,7 @@ class Output:
         if self._as_json:
             said = {"what": error.what, "where": error.where, "hint": error.hint}
             self._json({"command": command, "exit_code": int(error.exit_code), "error": said})
-        label = "stopped half way" if error.exit_code is Exit.HALF_WAY else "error"
+        label = "stopped half way" if error.exit_code is Exit.OPEN_TRUST else "error"
         self._err.print(f"[bold red]{label}:[/bold red] {escape(str(error))}")
 
     def overview(self, view: Overview) -> None:
@@ -89,7 +89,7 @@ class Output:
 
     def _check_written(self, exit_code: int) -> None:
         if self._stdout.failure:
-            kind = HalfWayError if exit_code == Exit.HALF_WAY else TfdriverError
+            kind = OpenTrustError if exit_code == Exit.OPEN_TRUST else TfdriverError
             said = f"the result could not be written: {self._stdout.failure.strerror}"
             raise kind(said, where="stdout", hint="What the command itself did is done")
 
@@ -132,7 +132,7 @@ class Output:
     @_text.register
     def _(self, value: Verified) -> None:
         self._out.print(matrix(value, self._out.width))
-        for check in value.those(Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.NOT_PROBED):
+        for check in value.those(CheckStatus.FAILED, CheckStatus.INCONCLUSIVE, CheckStatus.NOT_PROBED):
             self._out.print(complaint(check))
         self._out.print(escape(value.summary))
         self._out.print(f"{escape(value.changed)}.")
@@ -189,7 +189,7 @@ class Output:
         self._out.print(f"wrote {escape(value.file)}")
 
     @_text.register
-    def _(self, value: Policies) -> None:
+    def _(self, value: OperatorPolicies) -> None:
         for account in value.accounts:
             for number, document in enumerate(account.documents, start=1):
                 which = f" ({number} of {len(account.documents)})" if len(account.documents) > 1 else ""
@@ -222,7 +222,7 @@ class Output:
         self._out.print("To start a project of your own: `tfdriver init my-project`")
 
     @_text.register
-    def _(self, value: Fired) -> None:
+    def _(self, value: FiredRule) -> None:
         for target in value.targets:
             answer = f"answered {json.dumps(target.payload)}"
             done = f"failed: {target.error}" if target.ran else f"did not run: {target.error}"
@@ -239,7 +239,7 @@ class Output:
             self._out.print(f"  {number}. {escape(step)}")
 
 
-def _console(stream: Steady) -> Console:
+def _console(stream: ResilientStream) -> Console:
     """Return a console that breaks lines between words on a terminal, and nowhere else, nor the cells of tables."""
     width = None if stream.isatty() else _UNLIMITED
     return Console(file=cast(TextIO, stream), soft_wrap=not stream.isatty(), highlight=False, width=width)

@@ -73,7 +73,7 @@ def terraform_for_shells(environ: Mapping[str, str], folder: Path) -> dict[str, 
 
 
 @dataclass(frozen=True)
-class Target:
+class FiredTarget:
     """What became of one target of a rule. ran: whether its code was run; error: why not, or how it failed, or ''.
 
     target: its ARN; payload: what it answered, a JSON value.
@@ -87,14 +87,14 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Fired:
+class FiredRule:
     """What a rule that was fired set off."""
 
     exit_code: Exit
-    targets: tuple[Target, ...]
+    targets: tuple[FiredTarget, ...]
 
 
-def fire(rule: str, environ: Mapping[str, str]) -> Fired:
+def fire(rule: str, environ: Mapping[str, str]) -> FiredRule:
     """Fire the schedule of an event rule in the sandbox we are in; return what ran, as the sandbox tells it.
 
     Raises TfdriverError outside a sandbox, or if there is no such rule.
@@ -109,13 +109,13 @@ def fire(rule: str, environ: Mapping[str, str]) -> Fired:
     request = urllib.request.Request(f"{endpoint}/sandbox/fire/{quote(rule, safe='')}", method="POST")  # noqa: S310
     try:
         with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310
-            targets = tuple(Target(**target) for target in json.load(answer))
+            targets = tuple(FiredTarget(**target) for target in json.load(answer))
     except urllib.error.HTTPError as error:
         raise _no_such_rule(rule, json.load(error)["rules"] if error.code == 404 else []) from error
     except urllib.error.URLError as error:
         hint = "Has it ended? Open another with `tfdriver sandbox`"
         raise TfdriverError(f"the sandbox does not answer: {error.reason}", hint=hint) from error
-    return Fired(Exit.FAILED if any(t.error for t in targets) else Exit.DONE, targets)
+    return FiredRule(Exit.FAILED if any(t.error for t in targets) else Exit.DONE, targets)
 
 
 def _no_such_rule(rule: str, rules: Sequence[str]) -> TfdriverError:

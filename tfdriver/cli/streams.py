@@ -27,7 +27,7 @@ def open_missing() -> None:
             setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8", closefd=False))
 
 
-class Steady(io.TextIOBase):
+class ResilientStream(io.TextIOBase):
     """Writes to a stream until that fails, and from then on to nowhere.
 
     failure: why it failed, if not because its reader is gone: what is written is missed then. A full disk, say.

@@ -19,13 +19,13 @@ from tfdriver.errors import TfdriverError
 from tfdriver.iam import trust, trust_state
 from tfdriver.iam.lint import Finding, Severity
 from tfdriver.iam.policy_document import Document
-from tfdriver.iam.trust_state import Kind, TrustState
+from tfdriver.iam.trust_state import TrustKind, TrustState
 from tfdriver.spec.model import Role, Spec
 
 _SERVICE = "accessanalyzer"
 _DENIED = ("AccessDenied", "AccessDeniedException")
 # A foreign trust stops the run anyway; next to one that names dead ids only, which lets nobody in, all would be new.
-_COMPARED = (Kind.ABSENT, Kind.BROAD, Kind.EXACT)
+_COMPARED = (TrustKind.ABSENT, TrustKind.BROAD, TrustKind.EXACT)
 _GRANT = (
     "Allow `access-analyzer:ValidatePolicy` and `access-analyzer:CheckNoNewAccess` (`tfdriver policy "
     "--access-analyzer` prints a policy that does), or leave --access-analyzer out"
@@ -43,8 +43,10 @@ def analyze(spec: Spec, seen: Observation, aws: Calls, now: datetime) -> list[Fi
 
     def one(state: TrustState) -> list[Finding]:
         wanted = spec.trusted_by(state.role)
-        first = trust_state.opening(state, wanted, seen.existing(), now) if state.kind is Kind.ABSENT else None
-        last = trust_state.tightened(state.role, wanted)
+        first = (
+            trust_state.opening_trust(state, wanted, seen.existing(), now) if state.kind is TrustKind.ABSENT else None
+        )
+        last = trust_state.exact_trust(state.role, wanted)
         try:
             return [*_valid(aws, state.role, first, last), *_no_new(aws, state, first, last)]
         except AwsError as error:
@@ -84,7 +86,7 @@ def _no_new(aws: Calls, state: TrustState, first: Document | None, last: Documen
     before = first if first is not None else state.live.trust_policy if state.live else None
     if before is None or state.settled or state.kind not in _COMPARED:
         return
-    opened = trust.read(before)
+    opened = trust.read_trust(before)
     if opened and opened.broad:
         before = trust.document(replace(opened, guard=frozenset(), until=None))
     answer = aws.call(

@@ -9,7 +9,7 @@ from tfdriver.aws.calls import Calls
 from tfdriver.deploy import survey
 from tfdriver.deploy.lookup import UNTAGGED
 from tfdriver.deploy.survey import Survey
-from tfdriver.project.orphans import Stray, clashes
+from tfdriver.project.orphans import OrphanedResource, existing_addresses
 from tfdriver.project.workspace import Workspace
 from tfdriver.spec.compositions import Composition
 from tfdriver.terraform.failure import TerraformError
@@ -50,23 +50,23 @@ class Adopter:
         it belongs to is looked at, and creating it again changes nothing.
         """
         tagged = [change for change in shown.get("resource_changes", ()) if change["type"] not in UNTAGGED]
-        found = survey.survey_once(composition, {"resource_changes": tagged}, self._aws)
-        survey.refuse_strangers(found, composition)
+        found = survey.find_orphans_once(composition, {"resource_changes": tagged}, self._aws)
+        survey.refuse_unmanaged_resources(found, composition)
         survey.refuse_moved(found, shown, composition)
         if not may_adopt:
-            survey.refuse_unasked(found, composition)
+            survey.refuse_without_adopt(found, composition)
 
     def for_apply(
         self, composition: Composition, values: Mapping[str, Any], clash: TerraformError | None = None
-    ) -> tuple[Stray, ...]:
+    ) -> tuple[OrphanedResource, ...]:
         """Return what the next apply is to import.
 
         values: the composition's for now; clash: what an apply failed with because of such strays. Raises TfdriverError
         for what exists and is not ours; the clash itself if nothing was found that explains it.
         """
         found = self._survey(composition, values)
-        clashing = clashes(clash.errors) if clash else frozenset()
-        survey.refuse_strangers(found, composition)
+        clashing = existing_addresses(clash.errors) if clash else frozenset()
+        survey.refuse_unmanaged_resources(found, composition)
         survey.refuse_unknown(found, clashing, composition)
         if clash is not None and not clashing & {stray.address for stray in found.ours}:
             raise clash
@@ -84,12 +84,12 @@ class Adopter:
     def _survey(self, composition: Composition, values: Mapping[str, Any]) -> Survey:
         self._notes.note(f"  {composition.name}: looking for what an earlier run made and did not write down")
 
-        def plan(take_over: tuple[Stray, ...]) -> Mapping[str, Any]:
+        def plan(take_over: tuple[OrphanedResource, ...]) -> Mapping[str, Any]:
             self._check()
             self._workspace.write(composition, values, take_over)
             return self._root(composition).planned()
 
-        found = survey.survey(composition, plan, self._aws)
+        found = survey.find_orphans(composition, plan, self._aws)
         for stray in found.ours:
             self._notes.note(f"  {composition.name}: takes over {stray.type} {stray.name}, which exists and is ours")
         return found

@@ -18,7 +18,7 @@ from tfdriver.spec.model import Role
 from tfdriver.terraform.state import State
 
 
-def refuse(composition: Composition, state: State, aws: Calls, *, imported: bool = False) -> None:
+def refuse_unmanaged_policies(composition: Composition, state: State, aws: Calls, *, imported: bool = False) -> None:
     """Raise TfdriverError for a role with a policy that neither its module nor the role's own arguments gave it.
 
     state: of the composition, from the last apply; imported: whether roles may be in it by an import just now, which

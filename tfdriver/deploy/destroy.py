@@ -9,12 +9,12 @@ from tfdriver.aws.role_creation import creator
 from tfdriver.deploy import attached_policies
 from tfdriver.deploy.overview import Overview
 from tfdriver.deploy.ownership import Owner, has_tags, owners, refuse_unmanaged, where
-from tfdriver.deploy.preflight import refuse
-from tfdriver.deploy.result import RunResult, finished
+from tfdriver.deploy.preflight import refuse_trusts
+from tfdriver.deploy.result import RunResult, run_result
 from tfdriver.deploy.session import Session
 from tfdriver.deploy.up import refuse_unread_states
 from tfdriver.errors import TfdriverError
-from tfdriver.iam.trust_state import Kind, TrustState, Unreadable
+from tfdriver.iam.trust_state import TrustKind, TrustState, Unreadable
 from tfdriver.spec.compositions import Composition, Side
 from tfdriver.terraform.state import State
 
@@ -24,9 +24,9 @@ def destroy(session: Session, confirm: Callable[[Overview], None]) -> RunResult:
 
     May be run again where it failed. Unmanaged roles are left alone. Raises TfdriverError for a role that this project
     created and that is not its own any more, has policies that this project did not give it, or may not be adopted;
-    HalfWayError if it fails while a broad trust is in force.
+    OpenTrustError if it fails while a broad trust is in force.
     """
-    refuse(session.seen.states, frozenset({Kind.UNREADABLE}), "Nothing was changed")
+    refuse_trusts(session.seen.states, frozenset({TrustKind.UNREADABLE}), "Nothing was changed")
     workspace, compositions = session.workspace, session.workspace.compositions
     refuse_unread_states(session, compositions)
     found = owners(compositions, session.seen, session.states)
@@ -47,7 +47,7 @@ def destroy(session: Session, confirm: Callable[[Overview], None]) -> RunResult:
         steps = [driver.destroy(composition) for composition in todo]
         for composition in compositions:
             workspace.remove(composition)
-        return finished(driver, steps, session.seen)
+        return run_result(driver, steps, session.seen)
 
 
 def _is_to_adopt(session: Session, composition: Composition, found: Mapping[str, Owner]) -> bool:
@@ -64,7 +64,7 @@ def _refuse_guests(
     session: Session, composition: Composition, state: State | Unreadable | None, *, imported: bool = False
 ) -> None:
     if isinstance(state, State):
-        attached_policies.refuse(composition, state, session.tools.aws, imported=imported)
+        attached_policies.refuse_unmanaged_policies(composition, state, session.tools.aws, imported=imported)
 
 
 def _refuse_unmanaged(session: Session, found: Mapping[str, Owner]) -> None:
@@ -82,7 +82,7 @@ def _refuse_unmanaged(session: Session, found: Mapping[str, Owner]) -> None:
 
 
 def _refuse_unmanaged_trust(state: TrustState, composition: Composition) -> None:
-    if state.kind is not Kind.FOREIGN or state.live is None or has_tags(state.live.tags, composition):
+    if state.kind is not TrustKind.UNMANAGED or state.live is None or has_tags(state.live.tags, composition):
         return
     raise TfdriverError(
         f"its trust policy is not one that tfdriver wrote ({state.detail}), and it does not have this project's tags",

@@ -10,8 +10,8 @@ from functools import partial
 from typing import Any, Protocol
 
 from tfdriver.aws.calls import Calls
-from tfdriver.aws.identity import Identifies, check_identities
-from tfdriver.aws.observe import Looks, Observation, observe, side_by_side
+from tfdriver.aws.identity import IdentityReader, check_identities
+from tfdriver.aws.observe import Observation, RoleReader, observe, side_by_side
 from tfdriver.aws.settle import Waiter, wait_for_roles, wait_until_settled
 from tfdriver.clock import Clock
 from tfdriver.deploy import plan_checks, revocation
@@ -26,25 +26,25 @@ from tfdriver.deploy.ownership import (
     refuse_to_open_again,
     refuse_unmanaged,
 )
-from tfdriver.deploy.preflight import refuse, refuse_unread, unwanted
+from tfdriver.deploy.preflight import refuse_trusts, refuse_unreadable_roles, refused_kinds
 from tfdriver.deploy.revocation import Revocation
 from tfdriver.errors import TfdriverError
 from tfdriver.iam import trust
-from tfdriver.iam.trust_state import Kind, Phase
+from tfdriver.iam.trust_state import Phase, TrustKind
 from tfdriver.project import recover, values
-from tfdriver.project.orphans import clashes
+from tfdriver.project.orphans import existing_addresses
 from tfdriver.project.timeline import Exposure, Timeline, exposures
 from tfdriver.project.workspace import Workspace
 from tfdriver.spec.compositions import Composition, Side
 from tfdriver.spec.model import Account, Role, Spec
-from tfdriver.terraform.events import Changes, Event, Outcome
-from tfdriver.terraform.failure import TerraformError, together
+from tfdriver.terraform.events import Changes, Event, TerraformOutcome
+from tfdriver.terraform.failure import TerraformError, join_diagnostics
 from tfdriver.terraform.mirror import shares_cache
-from tfdriver.terraform.progress import Progress, tell
+from tfdriver.terraform.progress import Progress, report_work
 from tfdriver.terraform.runner import Root, Settings
 
 
-class Asks(Looks, Identifies, Calls, Protocol):
+class DriverAws(RoleReader, IdentityReader, Calls, Protocol):
     """What driving needs of AWS; `aws.Aws` is one."""
 
 
@@ -58,7 +58,7 @@ _UNSEEN_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
-class Scope:
+class RunScope:
     """What a run may rely on and do. accounts: those whose profiles are checked; looks: how roles are looked up.
 
     states: reads the compositions' states as they are now; interrupted: names of the compositions in which a run was
@@ -67,7 +67,7 @@ class Scope:
     """
 
     accounts: tuple[Account, ...]
-    looks: Looks
+    looks: RoleReader
     states: Callable[[Iterable[Composition]], States]
     interrupted: frozenset[str] = frozenset()
     adopt: bool = False
@@ -92,17 +92,17 @@ class Driver:
     def __init__(
         self,
         workspace: Workspace,
-        aws: Asks,
+        aws: DriverAws,
         terraform: Settings,
         progress: Progress,
         timeline: Timeline,
         clock: Clock,
-        scope: Scope,
+        scope: RunScope,
     ) -> None:
         self._scope = scope
         self._others = {role.arn: role for role in scope.others}
         self._to_adopt = {c.name for c in workspace.compositions if scope.adopt or c.name in scope.interrupted}
-        self._previews: dict[str, tuple[Outcome, float]] = {}
+        self._previews: dict[str, tuple[TerraformOutcome, float]] = {}
         self._unplanned: set[str] = set()
         self._timeline = timeline
         self._workspace = workspace
@@ -168,7 +168,7 @@ class Driver:
 
         overwrite: also where that is one that tfdriver did not write.
         """
-        absent = {key for key, state in seen.states.items() if state.kind is Kind.ABSENT}
+        absent = {key for key, state in seen.states.items() if state.kind is TrustKind.ABSENT}
         todo = [c for c in self._side(Side.TRUSTING) if any(role.key in absent for role in c.roles)]
         if not todo:
             return []
@@ -212,7 +212,7 @@ class Driver:
         wanted = {r.key: r for key in keys for r in self.spec.trusted_by(self.spec.roles[key])}
         wait_for_roles((r for r in wanted.values() if r.key not in unseen), self._scope.looks, self._waiter)
         seen = self.observe().states
-        refuse({key: seen[key] for key in keys}, unwanted(overwrite=overwrite), _EDITED)
+        refuse_trusts({key: seen[key] for key in keys}, refused_kinds(overwrite=overwrite), _EDITED)
         settings = self._limited(todo) if unseen else None
         steps = self._apply(Phase.TIGHTEN, todo, lambda c, *_: self._final(c), settings)
         wait_until_settled(keys, lambda: self.observe().states, self._waiter)
@@ -235,7 +235,7 @@ class Driver:
     def revocations(self, compositions: Iterable[Composition]) -> dict[str, Revocation]:
         """Return what AWS shows of revoked sessions, by role key, of the trusting compositions among these."""
         trusting = (c for c in compositions if c.side is Side.TRUSTING)
-        return revocation.look((role for c in trusting for role in c.roles), self._aws)
+        return revocation.read_revocations((role for c in trusting for role in c.roles), self._aws)
 
     def revoke(self, compositions: Iterable[Composition]) -> list[Step]:
         """Revoke the sessions of all roles of these compositions, which trust exactly the trusted roles, until now."""
@@ -260,7 +260,7 @@ class Driver:
         refuse_replaced([composition], states, self._scope.looks.look, "Completed changes are kept")
         return self._run("destroy", composition, "destroy", values.final(self.spec, composition))
 
-    def preview(self, composition: Composition, instead: Mapping[str, Any] | None = None) -> Outcome:
+    def preview(self, composition: Composition, instead: Mapping[str, Any] | None = None) -> TerraformOutcome:
         """Return what apply would do in a composition that was prepared, having refused what no apply may do.
 
         instead: values in place of those in the composition's folder, which stay as they are. Raises TfdriverError for
@@ -268,7 +268,7 @@ class Driver:
         """
         shown: Mapping[str, Any] = {}
 
-        def plan() -> Outcome:
+        def plan() -> TerraformOutcome:
             nonlocal shown
             outcome, shown = self._root(composition).preview(instead)
             return outcome
@@ -277,7 +277,7 @@ class Driver:
         outcome = self._tell(composition, "plan", plan)
         self._previews[composition.name] = outcome, self._clock.monotonic() - started
         policies = (instead or values.final(self.spec, composition)).get("trust_policies", {})
-        trusts = {key: found for key, policy in policies.items() if (found := trust.read(policy))}
+        trusts = {key: found for key, policy in policies.items() if (found := trust.read_trust(policy))}
         plan_checks.refuse_other_names(composition, shown, trusts)
         self._adopter.before_apply(composition, shown, may_adopt=self.may_adopt(composition))
         return outcome
@@ -317,7 +317,7 @@ class Driver:
         return values.final(self.spec, composition, revoke_before=self._revoked(composition))
 
     def _revoked(self, composition: Composition) -> dict[str, str]:
-        return revocation.in_force(self.revocations([composition]), self._clock.now())
+        return revocation.revocations_in_force(self.revocations([composition]), self._clock.now())
 
     def _root(
         self,
@@ -334,13 +334,13 @@ class Driver:
     def _init(self, composition: Composition) -> None:
         self._tell(composition, "init", self._root(composition).init)
 
-    def _tell(self, composition: Composition, action: str, do: Callable[[], Outcome]) -> Outcome:
-        def words(done: Outcome) -> str:
+    def _tell(self, composition: Composition, action: str, do: Callable[[], TerraformOutcome]) -> TerraformOutcome:
+        def words(done: TerraformOutcome) -> str:
             if done.changes is None:
                 return ""
             return done.changes.planned if action == "plan" else str(done.changes)
 
-        return tell(self._progress, self._clock, composition.name, action, do, words)
+        return report_work(self._progress, self._clock, composition.name, action, do, words)
 
     def _apply(
         self, phase: Phase, compositions: list[Composition], values_of: ValuesOf, settings: Settings | None = None
@@ -360,7 +360,7 @@ class Driver:
 
         done = side_by_side(apply, compositions)
         if errors := [found for found in done if isinstance(found, TerraformError)]:
-            raise together(errors)
+            raise join_diagnostics(errors)
         return [found for found in done if isinstance(found, Step)]
 
     def _checked(self, outcome: str = "Completed changes are kept") -> Observation:
@@ -412,7 +412,7 @@ class Driver:
         try:
             step = self._run(phase, composition, "apply", chosen, settings)
         except TerraformError as error:
-            if not clashes(error.errors):
+            if not existing_addresses(error.errors):
                 raise
             chosen = take_over(error)
             step = self._run(phase, composition, "apply", chosen, settings)
@@ -428,11 +428,11 @@ class Driver:
     ) -> dict[str, Any]:
         """Return the values of phase 1. seen: what AWS shows now; existing: names of roles that are known to exist."""
         states = {role.key: seen.states[role.key] for role in composition.roles}
-        refuse(states, unwanted(overwrite=overwrite), "It was not changed; run `tfdriver status`")
-        refuse_unread(self.spec, seen)
+        refuse_trusts(states, refused_kinds(overwrite=overwrite), "It was not changed; run `tfdriver status`")
+        refuse_unreadable_roles(self.spec, seen)
         refuse_to_open_again(self.spec, seen)
         for state in states.values():
-            if state.kind is Kind.ABSENT and state.role.name in existing:
+            if state.kind is TrustKind.ABSENT and state.role.name in existing:
                 where = f"role {state.role.name} in {state.role.account.name}"
                 raise TfdriverError("AWS shows it and then does not", where=where, hint="Run the same command again")
         return values.opening(self.spec, composition, seen, self._clock.now(), self._revoked(composition))
@@ -486,7 +486,7 @@ def _looks_up(error: TerraformError) -> bool:
     return bool(error.errors) and all(".data." in f".{found.address}" for found in error.errors)
 
 
-def _losses(composition: Composition, outcome: Outcome) -> list[str]:
+def _losses(composition: Composition, outcome: TerraformOutcome) -> list[str]:
     """Return what an apply would delete or replace. The policy that revoked sessions is left out: it has served."""
     return [
         f"{composition.name}: {event.action} {event.address}"

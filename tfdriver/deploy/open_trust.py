@@ -8,21 +8,21 @@ from datetime import datetime
 
 from tfdriver.aws.observe import Observation
 from tfdriver.deploy.driver import Driver
-from tfdriver.errors import HalfWayError, TfdriverError
+from tfdriver.errors import OpenTrustError, TfdriverError
 from tfdriver.iam import wording
 from tfdriver.iam.trust import broad
-from tfdriver.iam.trust_state import Kind, TrustState
+from tfdriver.iam.trust_state import TrustKind, TrustState
 from tfdriver.interrupts import InterruptedRunError, stopped_by
 from tfdriver.spec.model import Spec
 
 STOPPED = "No account is trusted as a whole. What was done stays done; run the same command again to go on"
 
-_MAY_BE_OPEN = frozenset({Kind.ABSENT, Kind.BROAD})
+_MAY_BE_OPEN = frozenset({TrustKind.ABSENT, TrustKind.BROAD})
 
 
 @contextmanager
-def loud(driver: Driver, before: Observation, stopped: str = STOPPED) -> Iterator[None]:
-    """Turn any error inside the `with` block into a HalfWayError if a broad trust is in force (or may be) after it.
+def reporting_open_trusts(driver: Driver, before: Observation, stopped: str = STOPPED) -> Iterator[None]:
+    """Turn any error inside the `with` block into a OpenTrustError if a broad trust is in force (or may be) after it.
 
     before: what AWS showed at the start; where it cannot be asked any more, a trust that was or could have become
     broad since counts as in force. stopped: what to say of a run that was asked to stop, and left nothing open.
@@ -35,49 +35,51 @@ def loud(driver: Driver, before: Observation, stopped: str = STOPPED) -> Iterato
         driver.record(after)
         in_force = wording.in_force(after.trusts, driver.now())
         if in_force:
-            raise HalfWayError(f"{what}. In force now: {in_force}", hint=_next(after, error, driver)) from error
-        unsaid = unknown(driver.spec, before.states, after.states, driver.now())
+            raise OpenTrustError(f"{what}. In force now: {in_force}", hint=_next(after, error, driver)) from error
+        unsaid = unreadable_trusts(driver.spec, before.states, after.states, driver.now())
         if unsaid:
             said = f"{what}. AWS does not say what is in force now: {unsaid}"
-            raise HalfWayError(said, hint=_next(after, error, driver)) from error
+            raise OpenTrustError(said, hint=_next(after, error, driver)) from error
         if isinstance(error, InterruptedRunError):
             raise InterruptedRunError(what, hint=stopped) from error
         raise
 
 
 @contextmanager
-def loud_if_refused(driver: Driver, before: Observation) -> Iterator[None]:
-    """As `loud`, for what is refused before any work begins; an error that `loud` has dealt with already passes.
+def reporting_open_trusts_if_refused(driver: Driver, before: Observation) -> Iterator[None]:
+    """As `reporting_open_trusts`, for what is refused before any change; an OpenTrustError passes unchanged.
 
     Ctrl-C is such a refusal: it gets here only from outside of the work, where it is not counted instead.
     """
     try:
         yield
-    except HalfWayError:
+    except OpenTrustError:
         raise
     except InterruptedRunError as error:
-        with loud(driver, before, error.hint):
+        with reporting_open_trusts(driver, before, error.hint):
             raise
     except KeyboardInterrupt as interrupt:
-        with loud(driver, before):
+        with reporting_open_trusts(driver, before):
             raise InterruptedRunError(stopped_by(interrupt)) from interrupt
     except Exception:
-        with loud(driver, before):
+        with reporting_open_trusts(driver, before):
             raise
 
 
-def unknown(spec: Spec, before: Mapping[str, TrustState], after: Mapping[str, TrustState], now: datetime) -> str:
+def unreadable_trusts(
+    spec: Spec, before: Mapping[str, TrustState], after: Mapping[str, TrustState], now: datetime
+) -> str:
     """Say which roles cannot be read any more though they were, or could have become, broad; '' if there is none.
 
     Also whom they trust then at most and until when: what a phase 1 that ended now would have written.
     """
-    unread = [before[key] for key, state in after.items() if state.kind is Kind.UNREADABLE]
+    unread = [before[key] for key, state in after.items() if state.kind is TrustKind.UNREADABLE]
     return "; ".join(_may_trust(spec, s, now) for s in unread if s.kind in _MAY_BE_OPEN or s.open_at(now))
 
 
 def _may_trust(spec: Spec, before: TrustState, now: datetime) -> str:
     role = before.role
-    if before.kind is Kind.FOREIGN and before.trust is None:
+    if before.kind is TrustKind.UNMANAGED and before.trust is None:
         return f"role {role.name} in {role.account.name} may still be as it was: {before.detail}"
     at_most = before.trust or broad(role, spec.trusted_by(role), now)
     latest = " at the latest" if at_most.until else ""
@@ -92,11 +94,11 @@ def _next(after: Observation, error: Exception, driver: Driver) -> str:
 
 def _command(after: Observation, driver: Driver) -> str:
     there = not any(role is None for role in after.trusted.values())
-    if any(state.kind is Kind.BROAD for state in after.others):
+    if any(state.kind is TrustKind.BROAD for state in after.others):
         return "Run `tfdriver destroy` to delete everything that this project created"
     if driver.unmanaged(after) & after.trusted.keys():
         return "Run `tfdriver up` once the unmanaged role is deleted, or run `tfdriver destroy` to close the trust now"
-    if any(state.kind is Kind.FOREIGN for state in after.states.values()):
+    if any(state.kind is TrustKind.UNMANAGED for state in after.states.values()):
         command = "tighten" if there else "up"
         return f"Run `tfdriver {command} --overwrite` to trust exactly the roles the spec names, or `tfdriver destroy`"
     close = "`tfdriver tighten` to close it at once, " if there else ""

@@ -10,7 +10,7 @@ from tfdriver.aws.calls import Caller
 from tfdriver.aws.identity import used_accounts
 from tfdriver.aws.observe import Observation
 from tfdriver.iam import trust, trust_state, wording
-from tfdriver.iam.trust_state import Kind
+from tfdriver.iam.trust_state import TrustKind
 from tfdriver.spec.compositions import Composition
 from tfdriver.spec.model import Role, Spec
 
@@ -88,8 +88,8 @@ def _role_view(action: str, spec: Spec, role: Role, seen: Observation, now: date
     state = seen.states[role.key]
     wanted = spec.trusted_by(role)
     phases: dict[str, str] = {}
-    if action == "up" and state.kind is Kind.ABSENT:
-        first = trust.read(trust_state.opening(state, wanted, seen.existing(), now))
+    if action == "up" and state.kind is TrustKind.ABSENT:
+        first = trust.read_trust(trust_state.opening_trust(state, wanted, seen.existing(), now))
         phases["broad"] = wording.trusted(first) if first else ""
     if action in ("up", "tighten"):
         phases["tighten"] = wording.trusted(trust.exact(wanted, role.external_id))

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from tfdriver.aws.observe import Observation
 from tfdriver.errors import TfdriverError
-from tfdriver.iam.trust_state import Kind, LiveRole, Unreadable
+from tfdriver.iam.trust_state import LiveRole, TrustKind, Unreadable
 from tfdriver.iam.wording import moment
 from tfdriver.spec.compositions import Composition, Side, owner_tags
 from tfdriver.spec.model import Account, Role, Spec
@@ -124,9 +124,11 @@ def refuse_to_open_again(spec: Spec, seen: Observation) -> None:
     """
     for key, state in seen.states.items():
         wanted = {role.arn for role in spec.trusted_by(state.role)}
-        if state.kind is not Kind.ABSENT or wanted & seen.existing():
+        if state.kind is not TrustKind.ABSENT or wanted & seen.existing():
             continue
-        for other in (o for o in seen.others if o.role.key == key and o.kind not in (Kind.FOREIGN, Kind.ABSENT)):
+        for other in (
+            o for o in seen.others if o.role.key == key and o.kind not in (TrustKind.UNMANAGED, TrustKind.ABSENT)
+        ):
             raise TfdriverError(
                 f"it does not exist, but the state lists role {other.role.name}, which its module created instead",
                 where=where(state.role),

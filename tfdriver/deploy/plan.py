@@ -8,15 +8,15 @@ from tfdriver.deploy.overview import Overview
 from tfdriver.deploy.session import Session
 from tfdriver.deploy.up import refuse_to_start
 from tfdriver.iam import trust_state
-from tfdriver.iam.trust_state import Kind, Phase
+from tfdriver.iam.trust_state import Phase, TrustKind
 from tfdriver.project import values
 from tfdriver.spec.compositions import Composition, Side
 from tfdriver.spec.model import Role
-from tfdriver.terraform.events import Outcome
+from tfdriver.terraform.events import TerraformOutcome
 
 
 @dataclass(frozen=True)
-class Change:
+class PlannedChange:
     """One planned change. action: `create`, `update`, `delete`..., as Terraform says; address: the resource's."""
 
     action: str
@@ -29,7 +29,7 @@ class PhasePlan:
 
     phase: str
     composition: str
-    changes: tuple[Change, ...]
+    changes: tuple[PlannedChange, ...]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def plan(session: Session, *, overwrite: bool = False) -> Planned:
     driver, workspace = session.driver, session.workspace
     with session.at_work(stopped="Nothing was changed in AWS"):
         driver.prepare(workspace.compositions)
-        absent = {key for key, state in session.seen.states.items() if state.kind is Kind.ABSENT}
+        absent = {key for key, state in session.seen.states.items() if state.kind is TrustKind.ABSENT}
         new = [c for c in workspace.compositions if any(role.key in absent for role in c.roles)]
         phases = [_opening(session, c) for c in new]
         for side, phase in ((Side.TRUSTED, Phase.CONNECT), (Side.TRUSTING, Phase.TIGHTEN)):
@@ -73,10 +73,10 @@ def _opening(session: Session, composition: Composition) -> PhasePlan:
     return PhasePlan(Phase.BROAD, composition.name, _changes(session.driver.preview(composition, opening)))
 
 
-def _pinning(session: Session, composition: Composition) -> tuple[Change, ...]:
+def _pinning(session: Session, composition: Composition) -> tuple[PlannedChange, ...]:
     """Say what phase 3 changes after a phase 1 that only exists as a plan yet: trust policies, nothing else."""
     return tuple(
-        Change("update", f"trust policy of role {role.name}")
+        PlannedChange("update", f"trust policy of role {role.name}")
         for role in composition.roles
         if not _exact_after_phase_1(session, role)
     )
@@ -84,11 +84,11 @@ def _pinning(session: Session, composition: Composition) -> tuple[Change, ...]:
 
 def _exact_after_phase_1(session: Session, role: Role) -> bool:
     state, wanted = session.seen.states[role.key], session.spec.trusted_by(role)
-    if state.kind is not Kind.ABSENT:
+    if state.kind is not TrustKind.ABSENT:
         return state.settled
-    opening = trust_state.opening(state, wanted, session.seen.existing(), session.driver.now())
-    return opening == trust_state.tightened(role, wanted)
+    opening = trust_state.opening_trust(state, wanted, session.seen.existing(), session.driver.now())
+    return opening == trust_state.exact_trust(role, wanted)
 
 
-def _changes(outcome: Outcome) -> tuple[Change, ...]:
-    return tuple(Change(event.action, event.address) for event in outcome.planned)
+def _changes(outcome: TerraformOutcome) -> tuple[PlannedChange, ...]:
+    return tuple(PlannedChange(event.action, event.address) for event in outcome.planned)

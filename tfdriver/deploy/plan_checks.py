@@ -19,7 +19,7 @@ from tfdriver.spec.model import Role
 
 @dataclass(frozen=True)
 class PlannedRole:
-    """An IAM role as a plan leaves it. name: None if the plan does not know it; trust: as `trust.read` has it."""
+    """An IAM role as a plan leaves it. name: None if the plan does not know it; trust: as `trust.read_trust` has it."""
 
     name: str | None
     path: str
@@ -49,7 +49,7 @@ def _roles(shown: Mapping[str, Any], role: Role) -> Iterator[PlannedRole]:
             continue
         if in_module(resource.get("module_address", ""), role):
             policy = after.get("assume_role_policy")
-            yield PlannedRole(after.get("name"), after.get("path", ""), trust.read(policy) if policy else None)
+            yield PlannedRole(after.get("name"), after.get("path", ""), trust.read_trust(policy) if policy else None)
 
 
 def _refusal(role: Role, planned: PlannedRole, more: str) -> TfdriverError:

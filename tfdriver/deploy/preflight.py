@@ -6,23 +6,23 @@ from collections.abc import Mapping
 
 from tfdriver.aws.observe import Observation
 from tfdriver.errors import TfdriverError
-from tfdriver.iam.trust_state import Kind, TrustState, Unreadable
+from tfdriver.iam.trust_state import TrustKind, TrustState, Unreadable
 from tfdriver.spec.model import Spec
 
 
-def unwanted(*, overwrite: bool) -> frozenset[Kind]:
+def refused_kinds(*, overwrite: bool) -> frozenset[TrustKind]:
     """Return the kinds of trust that stop a run. overwrite: whether it may replace a trust that is not ours."""
-    return frozenset({Kind.UNREADABLE} if overwrite else {Kind.UNREADABLE, Kind.FOREIGN})
+    return frozenset({TrustKind.UNREADABLE} if overwrite else {TrustKind.UNREADABLE, TrustKind.UNMANAGED})
 
 
-def refuse(states: Mapping[str, TrustState], kinds: frozenset[Kind], hint: str) -> None:
+def refuse_trusts(states: Mapping[str, TrustState], kinds: frozenset[TrustKind], hint: str) -> None:
     """Raise TfdriverError for the first role whose trust is of one of `kinds`."""
     for state in states.values():
         if state.kind in kinds:
             raise TfdriverError(_why(state), where=f"role {state.role.name} in {state.role.account.name}", hint=hint)
 
 
-def refuse_unread(spec: Spec, seen: Observation) -> None:
+def refuse_unreadable_roles(spec: Spec, seen: Observation) -> None:
     """Raise TfdriverError for a trusted role that AWS did not show: it may exist, and then nothing is to be broad."""
     for key, found in seen.trusted.items():
         if isinstance(found, Unreadable):
@@ -36,9 +36,9 @@ def refuse_unread(spec: Spec, seen: Observation) -> None:
 
 def _why(state: TrustState) -> str:
     match state.kind:
-        case Kind.UNREADABLE:
+        case TrustKind.UNREADABLE:
             return f"its trust policy cannot be read: {state.detail}"
-        case Kind.ABSENT:
+        case TrustKind.ABSENT:
             return "there is no such role"
         case _:
             return f"its trust policy is not one that tfdriver would write for this spec: {state.detail}"

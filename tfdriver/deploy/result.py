@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tfdriver.aws.observe import Observation
 from tfdriver.deploy.driver import Driver, Step
-from tfdriver.deploy.open_trust import unknown
+from tfdriver.deploy.open_trust import unreadable_trusts
 from tfdriver.deploy.revocation import Revocation
 from tfdriver.deploy.verified import Verified
 from tfdriver.errors import Exit
@@ -58,7 +58,7 @@ class RunResult:
     revocations: tuple[Revocation, ...] = ()
 
 
-def finished(driver: Driver, steps: Iterable[Step], before: Observation) -> RunResult:
+def run_result(driver: Driver, steps: Iterable[Step], before: Observation) -> RunResult:
     """Return the result of a run that ended well, from what AWS shows now.
 
     before: what it showed at the start; a role that cannot be read now and may have become broad counts as in force.
@@ -68,12 +68,12 @@ def finished(driver: Driver, steps: Iterable[Step], before: Observation) -> RunR
     seen = driver.observe()
     driver.record(seen)
     states = seen.states.values()
-    unsaid = unknown(driver.spec, before.states, seen.states, now)
+    unsaid = unreadable_trusts(driver.spec, before.states, seen.states, now)
     in_force = "; ".join(filter(None, (wording.in_force(seen.trusts, now), unsaid)))
     changed = [step for step in steps if not step.changes.none]
     summary = f"{len(changed)} of {len(steps)} applies changed something" if changed else "nothing to change"
     return RunResult(
-        Exit.HALF_WAY if in_force else Exit.DONE,
+        Exit.OPEN_TRUST if in_force else Exit.DONE,
         summary,
         tuple(_step_view(step) for step in steps),
         tuple(_role_trust(state, wording.state(state, now)) for state in states),

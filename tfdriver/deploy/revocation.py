@@ -18,7 +18,7 @@ from tfdriver.aws.observe import side_by_side
 from tfdriver.aws.settle import Waiter
 from tfdriver.errors import TfdriverError
 from tfdriver.iam import wording
-from tfdriver.iam.policy_document import Document, moment, parse, statements, strings
+from tfdriver.iam.policy_document import Document, moment, parse_policy, statements, strings
 from tfdriver.spec.model import Role
 
 POLICY = "AWSRevokeOlderSessions"
@@ -49,10 +49,10 @@ def stamp(now: datetime) -> str:
     return (now.astimezone(UTC).replace(microsecond=0) + timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def read(document: Document | str) -> str:
+def revoked_before(document: Document | str) -> str:
     """Return the moment in a policy that revokes older sessions, '' if it is no such policy."""
     try:
-        (statement,) = statements(parse(document))
+        (statement,) = statements(parse_policy(document))
         if statement["Effect"] != "Deny":
             return ""
         (text,) = strings(statement["Condition"]["DateLessThan"]["aws:TokenIssueTime"])
@@ -62,7 +62,7 @@ def read(document: Document | str) -> str:
     return text
 
 
-def look(roles: Iterable[Role], aws: Calls) -> dict[str, Revocation]:
+def read_revocations(roles: Iterable[Role], aws: Calls) -> dict[str, Revocation]:
     """Return what is revoked now, by role key; a role with no such policy, or that does not exist, is not there.
 
     Raises AwsError where AWS does not say.
@@ -72,7 +72,7 @@ def look(roles: Iterable[Role], aws: Calls) -> dict[str, Revocation]:
     return {role.key: revocation for role, revocation in zip(roles, found, strict=True) if revocation}
 
 
-def in_force(revocations: Mapping[str, Revocation], now: datetime) -> dict[str, str]:
+def revocations_in_force(revocations: Mapping[str, Revocation], now: datetime) -> dict[str, str]:
     """Return the moments, by role key, of those that have not served yet."""
     return {key: found.text for key, found in revocations.items() if now < found.until}
 
@@ -85,7 +85,7 @@ def wait_until_shown(roles: Iterable[Role], text: str, aws: Calls, waiter: Waite
     roles = list(roles)
 
     def problem() -> TfdriverError | None:
-        shown = look(roles, aws)
+        shown = read_revocations(roles, aws)
         unseen = [role.name for role in roles if role.key not in shown or shown[role.key].text != text]
         return _not_shown(unseen) if unseen else None
 
@@ -102,7 +102,7 @@ def _not_shown(names: Iterable[str]) -> TfdriverError:
 
 def _look(role: Role, aws: Calls) -> Revocation | None:
     def ask(iam: Any) -> tuple[str, int]:
-        text = read(iam.get_role_policy(RoleName=role.name, PolicyName=POLICY)["PolicyDocument"])
+        text = revoked_before(iam.get_role_policy(RoleName=role.name, PolicyName=POLICY)["PolicyDocument"])
         seconds = iam.get_role(RoleName=role.name)["Role"].get("MaxSessionDuration", _HOUR) if text else 0
         return text, int(seconds)
 

@@ -15,15 +15,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tfdriver.aws.account_access import SeenHalves, halves
+from tfdriver.aws.account_access import ReachableAws, account_access
 from tfdriver.aws.calls import Caller
 from tfdriver.aws.client import Aws, known_regions, profile_region, takes_keys_from_environment
 from tfdriver.aws.identity import check_identities, used_accounts
 from tfdriver.aws.observe import Observation
 from tfdriver.clock import Clock
 from tfdriver.deploy.access_analyzer import analyze
-from tfdriver.deploy.driver import Asks, Driver, Scope
-from tfdriver.deploy.open_trust import STOPPED, loud, loud_if_refused
+from tfdriver.deploy.driver import Driver, DriverAws, RunScope
+from tfdriver.deploy.open_trust import STOPPED, reporting_open_trusts, reporting_open_trusts_if_refused
 from tfdriver.deploy.overview import Overview, overview
 from tfdriver.deploy.ownership import States, listed_elsewhere
 from tfdriver.deploy.stopped import with_open_trusts
@@ -78,7 +78,7 @@ class Tools:
     environ: Mapping[str, str]
     progress: Progress
     interrupts: Interrupts
-    aws: Asks
+    aws: DriverAws
     clock: Clock
     hide: Callable[[str], str] = str
 
@@ -90,7 +90,7 @@ def real_tools(environ: Mapping[str, str], progress: Progress, interrupts: Inter
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundTerraform:
     """The Terraform of a run. environment: its whole environment; private: a folder of this run alone."""
 
     program: Program
@@ -122,7 +122,7 @@ class Session:
     spec: Spec
     workspace: Workspace
     driver: Driver
-    terraform: Found
+    terraform: FoundTerraform
     settings: Settings
     callers: Mapping[str, Caller]
     seen: Observation
@@ -153,7 +153,7 @@ class Session:
 
         stopped: what to say where it was interrupted and left nothing open.
         """
-        with self.tools.interrupts.listening(), loud(self.driver, self.seen, stopped):
+        with self.tools.interrupts.listening(), reporting_open_trusts(self.driver, self.seen, stopped):
             yield self.driver
 
 
@@ -163,7 +163,7 @@ def read_spec(project: Path) -> Spec:
 
 
 @contextmanager
-def find_terraform(spec: Spec, tools: Tools) -> Iterator[Found]:
+def find_terraform(spec: Spec, tools: Tools) -> Iterator[FoundTerraform]:
     """Give Terraform inside the `with` block; say which variables it does not get.
 
     Raises TfdriverError if there is none that is new enough.
@@ -176,15 +176,15 @@ def find_terraform(spec: Spec, tools: Tools) -> Iterator[Found]:
         dropped = ignored(tools.environ, environment)
         if dropped:
             tools.progress.note(f"warning: not passed on to Terraform: {', '.join(dropped)}")
-        yield Found(program, check_version(program, environment), environment, Path(private))
+        yield FoundTerraform(program, check_version(program, environment), environment, Path(private))
 
 
 @contextmanager
 def open_session(command: str, options: Options, tools: Tools) -> Iterator[Session]:
     """Give the opened project inside the `with` block.
 
-    command: which it is; `tighten` needs the credentials of the trusting side only. Raises HalfWayError in place of any
-    TfdriverError while a broad trust is in force, be it raised inside the block.
+    command: which it is; `tighten` needs the credentials of the trusting side only. Raises OpenTrustError in place of
+    any TfdriverError while a broad trust is in force, be it raised inside the block.
     """
     with ExitStack() as stack:
         spec: Spec | None = None
@@ -197,7 +197,7 @@ def open_session(command: str, options: Options, tools: Tools) -> Iterator[Sessi
             if reported is stopped:
                 raise
             raise reported from error
-        with loud_if_refused(session.driver, session.seen):
+        with reporting_open_trusts_if_refused(session.driver, session.seen):
             if options.access_analyzer:
                 _tell(tools, analyze(spec, session.seen, tools.aws, session.driver.now()))
             yield session
@@ -234,7 +234,7 @@ def _opened(stack: ExitStack, command: str, spec: Spec, options: Options, tools:
     pull = pulling(settings, found.private, looks.halves)
     states = workspace.states(pull)
     workspace.check_place(states)
-    scope = Scope(
+    scope = RunScope(
         accounts=tuple(accounts),
         looks=looks,
         states=lambda compositions: workspace.states(pull, compositions),
@@ -259,13 +259,13 @@ def _needed(command: str, spec: Spec) -> list[Account]:
     return [account for account in used_accounts(spec) if account.name in trusting]
 
 
-def _looks(spec: Spec, callers: Mapping[str, Caller], tools: Tools) -> SeenHalves:
+def _looks(spec: Spec, callers: Mapping[str, Caller], tools: Tools) -> ReachableAws:
     """Return how to look up roles: of accounts that cannot be seen, which a warning names, none is."""
-    found = halves(spec, tools.aws, callers)
+    found = account_access(spec, tools.aws, callers)
     for half in found.values():
         if half.problem:
             tools.progress.note(f"warning: {half.account} is not seen: {half.problem}")
-    return SeenHalves(tools.aws, found)
+    return ReachableAws(tools.aws, found)
 
 
 def _tell(tools: Tools, findings: list[Finding]) -> None:

@@ -7,13 +7,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from tfdriver.aws.account_access import SeenHalves, halves
-from tfdriver.aws.identity import Identifies
-from tfdriver.aws.observe import Looks, observe
+from tfdriver.aws.account_access import ReachableAws, account_access
+from tfdriver.aws.identity import IdentityReader
+from tfdriver.aws.observe import RoleReader, observe
 from tfdriver.deploy.ownership import listed_elsewhere
-from tfdriver.errors import HalfWayError, TfdriverError
+from tfdriver.errors import OpenTrustError, TfdriverError
 from tfdriver.iam import wording
-from tfdriver.iam.trust_state import Kind, TrustState
+from tfdriver.iam.trust_state import TrustKind, TrustState
 from tfdriver.project import timeline
 from tfdriver.project.timeline import Exposure
 from tfdriver.project.workspace import Workspace
@@ -22,39 +22,41 @@ from tfdriver.spec.model import Role, Spec
 _NEXT = "`tfdriver tighten` closes the trust; it needs the credentials of the trusting side only"
 
 
-class Asks(Looks, Identifies, Protocol):
+class RoleAndIdentityReader(RoleReader, IdentityReader, Protocol):
     """What is needed of AWS; `aws.Aws` is one."""
 
 
-def with_open_trusts(error: TfdriverError, project: Path, spec: Spec | None, aws: Asks, now: datetime) -> TfdriverError:
+def with_open_trusts(
+    error: TfdriverError, project: Path, spec: Spec | None, aws: RoleAndIdentityReader, now: datetime
+) -> TfdriverError:
     """Return what to report of a command that an error stopped: the error, with the broad trusts that are in force.
 
     spec: None if it cannot be read. AWS is asked with whatever credentials there are; of roles that it does not show,
     the timeline beside the compositions says whether they were left open. now: UTC.
     """
     try:
-        noted = timeline.exposures(timeline.read(project / "compositions" / timeline.FILE), now)
+        noted = timeline.exposures(timeline.read_timeline(project / "compositions" / timeline.FILE), now)
     except OSError:
         noted = []
     opened = [exposure for exposure in noted if exposure.closed is None]
     states = _trusts(spec, aws) if spec else ()
-    seen = {(s.role.account.name, s.role.name) for s in states if s.kind is not Kind.UNREADABLE}
+    seen = {(s.role.account.name, s.role.name) for s in states if s.kind is not TrustKind.UNREADABLE}
     in_force = wording.in_force(states, now)
     perhaps = "; ".join(_perhaps(e) for e in opened if (e.account, e.role) not in seen)
     if not in_force and not perhaps:
         return error
     stated = [f"In force now: {in_force}"] if in_force else []
     unknown = [f"AWS does not show what is in force now: {perhaps}"] if perhaps else []
-    return HalfWayError(". ".join([str(error).rstrip("."), *stated, *unknown]), hint=_NEXT)
+    return OpenTrustError(". ".join([str(error).rstrip("."), *stated, *unknown]), hint=_NEXT)
 
 
-def _trusts(spec: Spec, aws: Asks) -> tuple[TrustState, ...]:
+def _trusts(spec: Spec, aws: RoleAndIdentityReader) -> tuple[TrustState, ...]:
     """Return the trusts that AWS shows; under other names than the spec's, of roles that local states list."""
     others: tuple[Role, ...] = ()
     with suppress(TfdriverError):  # a template or a state may be what is wrong
         workspace = Workspace(spec)
         others = listed_elsewhere(workspace.kept_here, workspace.local_states())
-    return observe(spec, SeenHalves(aws, halves(spec, aws)), others).trusts
+    return observe(spec, ReachableAws(aws, account_access(spec, aws)), others).trusts
 
 
 def _perhaps(exposure: Exposure) -> str:

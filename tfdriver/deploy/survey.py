@@ -8,10 +8,10 @@ from typing import Any
 
 from tfdriver.aws.calls import Calls
 from tfdriver.aws.observe import side_by_side
-from tfdriver.deploy.lookup import KINDS, Ask, UnknownValueError, find
+from tfdriver.deploy.lookup import KINDS, Ask, UnknownValueError, find_resource
 from tfdriver.deploy.ownership import ADOPT, has_tags
 from tfdriver.errors import TfdriverError
-from tfdriver.project.orphans import Create, Stray, creates
+from tfdriver.project.orphans import OrphanedResource, PlannedCreate, planned_creates
 from tfdriver.spec.compositions import Composition
 from tfdriver.spec.model import Account
 
@@ -23,31 +23,33 @@ class Survey:
     creates: all that Terraform would create if ours were taken over.
     """
 
-    ours: tuple[Stray, ...]
-    strangers: tuple[Stray, ...]
-    creates: tuple[Create, ...]
+    ours: tuple[OrphanedResource, ...]
+    strangers: tuple[OrphanedResource, ...]
+    creates: tuple[PlannedCreate, ...]
 
 
-def survey(composition: Composition, plan: Callable[[tuple[Stray, ...]], Mapping[str, Any]], aws: Calls) -> Survey:
+def find_orphans(
+    composition: Composition, plan: Callable[[tuple[OrphanedResource, ...]], Mapping[str, Any]], aws: Calls
+) -> Survey:
     """Return what exists of that which Terraform would create in a composition.
 
     plan: gives the plan, as `terraform show -json` shows it, given what is to be imported. It is asked again as long as
     what was found may tell more: the ARN of a policy identifies its attachment. Raises AwsError if AWS cannot be asked.
     """
-    ours: tuple[Stray, ...] = ()
+    ours: tuple[OrphanedResource, ...] = ()
     while True:
-        found, more = _survey_once(composition, creates(plan(ours)), aws)
+        found, more = _survey_once(composition, planned_creates(plan(ours)), aws)
         ours += found.ours
         if not found.ours or not more:
             return replace(found, ours=ours)
 
 
-def survey_once(composition: Composition, shown: Mapping[str, Any], aws: Calls) -> Survey:
-    """As `survey`, of what one plan tells. shown: the plan, as `terraform show -json` shows it."""
-    return _survey_once(composition, creates(shown), aws)[0]
+def find_orphans_once(composition: Composition, shown: Mapping[str, Any], aws: Calls) -> Survey:
+    """As `find_orphans`, of what one plan tells. shown: the plan, as `terraform show -json` shows it."""
+    return _survey_once(composition, planned_creates(shown), aws)[0]
 
 
-def _survey_once(composition: Composition, planned: list[Create], aws: Calls) -> tuple[Survey, bool]:
+def _survey_once(composition: Composition, planned: list[PlannedCreate], aws: Calls) -> tuple[Survey, bool]:
     """Return what exists, and whether a plan that imports it can tell of more."""
     looks = side_by_side(lambda create: _look(create, composition.account, aws), planned)
     found = [look for look in looks if isinstance(look, tuple)]
@@ -57,7 +59,7 @@ def _survey_once(composition: Composition, planned: list[Create], aws: Calls) ->
     return Survey(ours, strangers, tuple(c for c in planned if c.address not in known)), _NOT_YET in looks
 
 
-def refuse_unasked(found: Survey, composition: Composition) -> None:
+def refuse_without_adopt(found: Survey, composition: Composition) -> None:
     """Raise TfdriverError for resources with this project's tags that no state lists, and that may not be adopted."""
     if not found.ours:
         return
@@ -88,7 +90,7 @@ def refuse_moved(found: Survey, shown: Mapping[str, Any], composition: Compositi
                 )
 
 
-def refuse_strangers(found: Survey, composition: Composition) -> None:
+def refuse_unmanaged_resources(found: Survey, composition: Composition) -> None:
     """Raise TfdriverError for the first resource that exists and is not ours, saying how to adopt or avoid it."""
     for stray in found.strangers:
         raise TfdriverError(
@@ -114,19 +116,19 @@ def refuse_unknown(found: Survey, clashing: Iterable[str], composition: Composit
 
 
 _NOT_YET = "not yet"  # what identifies it is known only once something else is there
-_Look = tuple[Stray, Mapping[str, str]] | str | None
+_Look = tuple[OrphanedResource, Mapping[str, str]] | str | None
 
 
-def _look(create: Create, account: Account, aws: Calls) -> _Look:
+def _look(create: PlannedCreate, account: Account, aws: Calls) -> _Look:
     if create.type not in KINDS:
         return None
     # From version 6 on, the provider has a region on each resource.
     there = replace(account, region=create.values.get("region") or account.region)
     try:
-        found = find(create.type, create.values, there, _asking(aws, there))
+        found = find_resource(create.type, create.values, there, _asking(aws, there))
     except UnknownValueError:
         return _NOT_YET
-    return (Stray(create.address, create.type, found.name, found.import_id), found.tags) if found else None
+    return (OrphanedResource(create.address, create.type, found.name, found.import_id), found.tags) if found else None
 
 
 def _asking(aws: Calls, account: Account) -> Ask:

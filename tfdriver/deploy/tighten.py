@@ -8,14 +8,14 @@ from dataclasses import replace
 from tfdriver.aws.role_creation import creator
 from tfdriver.deploy.overview import Overview
 from tfdriver.deploy.ownership import Owner, owners, refuse_unmanaged
-from tfdriver.deploy.preflight import refuse, unwanted
-from tfdriver.deploy.result import RunResult, finished
-from tfdriver.deploy.revocation import in_force
+from tfdriver.deploy.preflight import refuse_trusts, refused_kinds
+from tfdriver.deploy.result import RunResult, run_result
+from tfdriver.deploy.revocation import revocations_in_force
 from tfdriver.deploy.session import Session
 from tfdriver.deploy.up import check_plans, refuse_unread_states
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.policy_document import principals, statements
-from tfdriver.iam.trust_state import Kind, TrustState, Unreadable
+from tfdriver.iam.trust_state import TrustKind, TrustState, Unreadable
 from tfdriver.spec.compositions import Composition, Side
 from tfdriver.terraform.failure import TerraformError
 from tfdriver.terraform.state import State
@@ -45,14 +45,14 @@ def tighten(
     overwrite: also replace a trust policy that tfdriver did not write; revoke_sessions: then also end what sessions of
     the trusting roles there are; give_up: as for `up`. The policy of an earlier revocation goes once it has served.
 
-    Raises TfdriverError if a role to trust, or to trust it with, does not exist; HalfWayError if it fails while a broad
+    Raises TfdriverError if a trusting or a trusted role does not exist, and OpenTrustError if it fails while a broad
     trust is in force.
     """
     states = session.seen.states
     trusting = [c for c in session.workspace.compositions if c.side is Side.TRUSTING]
-    refuse(states, frozenset({Kind.ABSENT}), "There is nothing to tighten; run `tfdriver up` first")
+    refuse_trusts(states, frozenset({TrustKind.ABSENT}), "There is nothing to tighten; run `tfdriver up` first")
     _refuse_unmanaged(session, trusting)
-    refuse(states, unwanted(overwrite=overwrite), _FOREIGN)
+    refuse_trusts(states, refused_kinds(overwrite=overwrite), _FOREIGN)
     served = _with_served_revocation(trusting, session)
     known = owners(trusting, session.seen, session.states)
     todo = [
@@ -61,7 +61,7 @@ def tighten(
         if c in served or not all(states[r.key].settled and known[r.key] is Owner.STATE for r in c.roles)
     ]
     if not todo and not revoke_sessions:
-        return finished(session.driver, [], session.seen)
+        return run_result(session.driver, [], session.seen)
     unseen = _check_trusted(session, todo)
     action = "tighten, and end all sessions handed out so far" if revoke_sessions else "tighten"
     confirm(replace(session.overview("tighten"), action=action))
@@ -77,14 +77,14 @@ def tighten(
             raise _not_accepted(error, session, unseen) from error
         if revoke_sessions:
             steps += driver.revoke(trusting)
-        done = finished(driver, steps, session.seen)
+        done = run_result(driver, steps, session.seen)
         return replace(done, revocations=tuple(driver.revocations(trusting).values()))
 
 
 def _with_served_revocation(compositions: list[Composition], session: Session) -> list[Composition]:
     """Return the compositions that hold a policy for sessions which have all ended by now."""
     found = session.driver.revocations(compositions)
-    served = set(found) - set(in_force(found, session.driver.now()))
+    served = set(found) - set(revocations_in_force(found, session.driver.now()))
     return [c for c in compositions if served & {role.key for role in c.roles}]
 
 
@@ -118,7 +118,7 @@ def _check_trusted(session: Session, compositions: list[Composition]) -> frozens
                 f"{trusting.name} cannot be tightened to it: it does not exist",
                 where=where,
                 hint="Run `tfdriver up --overwrite`, which creates it and then replaces the trust"
-                if kind is Kind.FOREIGN
+                if kind is TrustKind.UNMANAGED
                 else "Run `tfdriver up`, which creates it",
             )
         if isinstance(found, Unreadable):

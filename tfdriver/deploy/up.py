@@ -8,12 +8,12 @@ from dataclasses import replace
 from tfdriver.aws.role_creation import creator
 from tfdriver.deploy.overview import Overview
 from tfdriver.deploy.ownership import refuse_to_open_again, refuse_unmanaged
-from tfdriver.deploy.preflight import refuse, refuse_unread, unwanted
-from tfdriver.deploy.result import RunResult, finished
+from tfdriver.deploy.preflight import refuse_trusts, refuse_unreadable_roles, refused_kinds
+from tfdriver.deploy.result import RunResult, run_result
 from tfdriver.deploy.session import Session
 from tfdriver.deploy.verified import Verified
 from tfdriver.errors import Exit, TfdriverError
-from tfdriver.iam.trust_state import Kind, Unreadable
+from tfdriver.iam.trust_state import TrustKind, Unreadable
 from tfdriver.interrupts import obeyed
 from tfdriver.spec.compositions import Composition
 
@@ -33,8 +33,8 @@ def refuse_to_start(session: Session, *, overwrite: bool = False) -> None:
     driver.refuse_replaced(session.states)
     refuse_unmanaged(session.workspace.compositions, seen, session.states, driver.may_adopt, creator(session.tools.aws))
     refuse_to_open_again(session.spec, seen)
-    refuse(seen.states, unwanted(overwrite=overwrite), _FOREIGN)
-    refuse_unread(session.spec, seen)
+    refuse_trusts(seen.states, refused_kinds(overwrite=overwrite), _FOREIGN)
+    refuse_unreadable_roles(session.spec, seen)
 
 
 def refuse_unread_states(session: Session, compositions: Iterable[Composition]) -> None:
@@ -56,7 +56,7 @@ def check_plans(
 
     give_up: shown what an apply would delete or replace, raises to stop; None: nobody is asked.
     """
-    absent = any(state.kind is Kind.ABSENT for state in session.seen.states.values())
+    absent = any(state.kind is TrustKind.ABSENT for state in session.seen.states.values())
     losses = session.driver.previews(compositions, before_phase_1=absent)
     if losses and give_up is not None:
         with obeyed():  # while a person is asked, no Terraform runs, and Ctrl-C is not to be counted
@@ -78,7 +78,7 @@ def up(
     not write; give_up: shown what would be deleted, raises to stop, None for not looking; prove: verifies it at the
     end, unless the trust is still broad then; if that is interrupted or fails, the result of the phases says so.
 
-    Raises HalfWayError if a phase fails while a broad trust is in force.
+    Raises OpenTrustError if a phase fails while a broad trust is in force.
     """
     refuse_to_start(session, overwrite=overwrite)
     compositions = session.workspace.compositions
@@ -90,7 +90,7 @@ def up(
             steps = [*driver.open(session.seen, overwrite=overwrite), *driver.connect()]
             if tighten:
                 steps += driver.tighten(overwrite=overwrite)
-            done = finished(driver, steps, session.seen)
+            done = run_result(driver, steps, session.seen)
         if prove is None or done.exit_code is not Exit.DONE:
             return done
         try:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from tfdriver.errors import Exit
 
 
-class Verdict(StrEnum):
+class CheckStatus(StrEnum):
     """What a check came to. Only PASSED says that something was proven."""
 
     PASSED = "passed"
@@ -18,7 +18,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True)
-class Pair:
+class CheckedRoles:
     """What a check is about: a pair of roles, by their keys in the spec, or only one of them, the other being ''."""
 
     trusting: str
@@ -41,12 +41,12 @@ class Evidence:
 class CheckResult:
     """One check. name: for programs; tried, expected, happened: for people; seconds: how long it took."""
 
-    pair: Pair
+    pair: CheckedRoles
     name: str
     tried: str
     expected: str
     happened: str
-    verdict: Verdict
+    verdict: CheckStatus
     evidence: Evidence = field(default_factory=Evidence)
     seconds: float = 0.0
 
@@ -65,6 +65,6 @@ class Verified:
     changed: str
     left_behind: tuple[str, ...] = ()
 
-    def those(self, *verdicts: Verdict) -> tuple[CheckResult, ...]:
+    def those(self, *verdicts: CheckStatus) -> tuple[CheckResult, ...]:
         """Return the checks that came to one of these verdicts."""
         return tuple(check for check in self.checks if check.verdict in verdicts)

@@ -30,7 +30,7 @@ class UnsupportedError(Exception):
 
 
 @dataclass(frozen=True)
-class Context:
+class RequestContext:
     """What a request's conditions are held against.
 
     facts: by lower-case key; a key that is missing was not part of the request. unknown: lower-case patterns (`*`) of
@@ -51,7 +51,7 @@ class Context:
         return None
 
 
-def holds(condition: Any, context: Context) -> bool | None:
+def conditions_match(condition: Any, context: RequestContext) -> bool | None:
     """Return whether all conditions of a statement hold; None if that cannot be told.
 
     condition: the value of a statement's `Condition`, or None for no condition.
@@ -82,7 +82,7 @@ def _regex(pattern: str) -> re.Pattern[str]:
     return re.compile("".join(parts.get(c) or re.escape(c) for c in pattern), re.DOTALL)
 
 
-def _holds(name: str, key: str, operand: Any, context: Context) -> bool | None:
+def _holds(name: str, key: str, operand: Any, context: RequestContext) -> bool | None:
     try:
         return _operator(name, _strings(operand), context.values(key))
     except (UnsupportedError, ValueError, OverflowError):

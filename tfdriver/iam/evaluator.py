@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any
 
-from tfdriver.iam.conditions import Context, holds, like
+from tfdriver.iam.conditions import RequestContext, conditions_match, like
 from tfdriver.iam.policy_document import Document, account_of, statements, strings
 
 
@@ -65,12 +65,12 @@ class Permissions:
 
 
 @dataclass(frozen=True)
-class Request:
+class AccessRequest:
     """An action (`service:Action`) on a resource (ARN, or `*` for none) and what its conditions are held against."""
 
     action: str
     resource: str
-    context: Context = field(default_factory=Context)
+    context: RequestContext = field(default_factory=RequestContext)
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Decision:
 
 
 @dataclass(frozen=True)
-class Finding:
+class StatementMatch:
     """What one kind of policy says, and the statement that says it. named: only of policies with principals."""
 
     effect: Effect
@@ -91,43 +91,46 @@ class Finding:
     named: Named = Named.NO
 
 
-def find(policies: Iterable[Document], request: Request) -> Finding:
+def match_identity_policies(policies: Iterable[Document], request: AccessRequest) -> StatementMatch:
     """Return what identity policies say of a request: an explicit Deny wins, then an Allow, then nothing."""
-    found = Finding(Effect.NOTHING)
+    found = StatementMatch(Effect.NOTHING)
     for statement in (s for policy in policies for s in statements(policy)):
         effect = _effect(statement, request, resource_counts=True)
         if effect is Effect.DENY:
-            return Finding(Effect.DENY, statement)
+            return StatementMatch(Effect.DENY, statement)
         if effect is Effect.ALLOW and found.statement is None:
-            found = Finding(Effect.ALLOW, statement)
+            found = StatementMatch(Effect.ALLOW, statement)
     return found
 
 
-def find_trust(policy: Document, caller: Principal, request: Request) -> Finding:
+def match_trust_policy(policy: Document, caller: Principal, request: AccessRequest) -> StatementMatch:
     """Return what a trust policy (or another resource policy) says of a caller's request.
 
     Of several statements that allow, the one that names the caller most closely is returned.
     """
-    found = Finding(Effect.NOTHING)
+    found = StatementMatch(Effect.NOTHING)
     for statement in statements(policy):
         named = _named(statement, caller)
         effect = _effect(statement, request, resource_counts=False)
         if named is Named.NO or effect is Effect.NOTHING:
             continue
         if effect is Effect.DENY:
-            return Finding(Effect.DENY, statement, named)
+            return StatementMatch(Effect.DENY, statement, named)
         if named > found.named:
-            found = Finding(Effect.ALLOW, statement, named)
+            found = StatementMatch(Effect.ALLOW, statement, named)
     return found
 
 
-def authorize(permissions: Permissions, request: Request) -> Decision:
+def authorize(permissions: Permissions, request: AccessRequest) -> Decision:
     """Decide a request within the caller's account by the caller's own policies."""
-    kinds = [("identity-based policy", find(permissions.identity, request)), *_limits(permissions, request)]
+    kinds = [
+        ("identity-based policy", match_identity_policies(permissions.identity, request)),
+        *_limits(permissions, request),
+    ]
     return _denied(kinds) or _not_allowed(kinds, request) or Decision(True, "", kinds[0][1].statement)
 
 
-def assume_role(caller: Principal, permissions: Permissions, trust: Document, request: Request) -> Decision:
+def assume_role(caller: Principal, permissions: Permissions, trust: Document, request: AccessRequest) -> Decision:
     """Decide sts:AssumeRole. request: its resource is the role's ARN.
 
     Across accounts the caller's own policies and the trust policy must both allow it. Within one account a trust policy
@@ -136,9 +139,9 @@ def assume_role(caller: Principal, permissions: Permissions, trust: Document, re
     Source: IAM user guide, reference_policies_evaluation-logic-cross-account and
     reference_policies_evaluation-logic_policy-eval-basics-single-account.
     """
-    own = ("identity-based policy", find(permissions.identity, request))
+    own = ("identity-based policy", match_identity_policies(permissions.identity, request))
     limits = _limits(permissions, request)
-    trusted = find_trust(trust, caller, request)
+    trusted = match_trust_policy(trust, caller, request)
     denied = _denied([own, *limits])
     if denied:
         return denied
@@ -154,12 +157,12 @@ def assume_role(caller: Principal, permissions: Permissions, trust: Document, re
     return Decision(True, "", trusted.statement)
 
 
-def _limits(permissions: Permissions, request: Request) -> list[tuple[str, Finding]]:
+def _limits(permissions: Permissions, request: AccessRequest) -> list[tuple[str, StatementMatch]]:
     limits = [("permissions boundary", permissions.boundary), ("session policy", permissions.session)]
-    return [(kind, find([policy], request)) for kind, policy in limits if policy is not None]
+    return [(kind, match_identity_policies([policy], request)) for kind, policy in limits if policy is not None]
 
 
-def _denied(kinds: Iterable[tuple[str, Finding]]) -> Decision | None:
+def _denied(kinds: Iterable[tuple[str, StatementMatch]]) -> Decision | None:
     for kind, finding in kinds:
         if finding.effect is Effect.DENY:
             article = "an" if kind[0] in "aeiou" else "a"
@@ -167,19 +170,19 @@ def _denied(kinds: Iterable[tuple[str, Finding]]) -> Decision | None:
     return None
 
 
-def _not_allowed(kinds: Iterable[tuple[str, Finding]], request: Request) -> Decision | None:
+def _not_allowed(kinds: Iterable[tuple[str, StatementMatch]], request: AccessRequest) -> Decision | None:
     for kind, finding in kinds:
         if finding.effect is Effect.NOTHING:
             return Decision(False, f"because no {kind} allows the {request.action} action")
     return None
 
 
-def _effect(statement: Document, request: Request, *, resource_counts: bool) -> Effect:
+def _effect(statement: Document, request: AccessRequest, *, resource_counts: bool) -> Effect:
     """Return the statement's effect if it applies to the request; unsupported parts count against the caller."""
     answers = [
         _covers(statement, "Action", request.action.lower(), str.lower),
         _covers(statement, "Resource", request.resource, str) if resource_counts else True,
-        holds(statement.get("Condition"), request.context),
+        conditions_match(statement.get("Condition"), request.context),
     ]
     if statement.get("Effect") == "Deny":
         return Effect.NOTHING if False in answers else Effect.DENY

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tfdriver.iam.policy_document import Document, parse, statements
+from tfdriver.iam.policy_document import Document, parse_policy, statements
 from tfdriver.spec.hcl_blocks import Body
 from tfdriver.spec.hcl_tokens import Token, TokenKind
 
@@ -96,7 +96,7 @@ def _statement(body: Body, values: Locals) -> dict[str, Any]:
 
 def _from_json(heredoc: str) -> list[Document]:
     try:
-        return statements(parse("\n".join(heredoc.splitlines()[1:-1])))
+        return statements(parse_policy("\n".join(heredoc.splitlines()[1:-1])))
     except ValueError:
         return []
 

@@ -15,7 +15,7 @@ from tfdriver.outside import read_json
 Document = Mapping[str, Any]
 
 
-def parse(policy: Document | str) -> Document:
+def parse_policy(policy: Document | str) -> Document:
     """Return a policy document as a mapping, given as one, as JSON or as URL-encoded JSON (as IAM's API sends it).
 
     Raises ValueError if it is neither.

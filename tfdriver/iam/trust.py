@@ -1,7 +1,7 @@
 """Trust policies: the one place that builds them, and the one that reads them. Pure; no I/O.
 
-A `Trust` says who may assume a role and under which conditions. `document` turns it into a trust policy, `read` turns
-a policy that IAM shows back into a `Trust`, or into None where tfdriver would never have written it. Comparing
+A `Trust` says who may assume a role and under which conditions. `document` turns it into a trust policy, `read_trust`
+turns a policy that IAM shows back into a `Trust`, or into None where tfdriver would never have written it. Comparing
 `Trust`s is comparing policies by meaning: order, string or list, a bare account id for its root make no difference.
 """
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tfdriver.iam.policy_document import Document, moment, parse, principals, statements
+from tfdriver.iam.policy_document import Document, moment, parse_policy, principals, statements
 from tfdriver.spec.model import Role
 
 # The default quota of a role trust policy, white space not counted (IAM user guide, reference_iam-quotas).
@@ -101,13 +101,13 @@ def length(policy: Document) -> int:
     return len(json.dumps(policy, separators=(",", ":"), ensure_ascii=False))
 
 
-def read(policy: Document | str) -> Trust | None:
+def read_trust(policy: Document | str) -> Trust | None:
     """Return the `Trust` that a trust policy says, or None if tfdriver would never write such a policy.
 
     None stands for everything foreign: a wildcard, a user or service, another action, a Deny, another condition.
     """
     try:
-        statement = _only_statement(parse(policy))
+        statement = _only_statement(parse_policy(policy))
         if set(statement) - {"Sid"} - {"Effect", "Principal", "Action", "Condition"}:
             return None
         if statement["Effect"] != "Allow" or _strings(statement["Action"]) != {"sts:AssumeRole"}:
@@ -122,7 +122,7 @@ def read(policy: Document | str) -> Trust | None:
 
 
 def may_be_broad(policy: Document) -> bool:
-    """Return whether a policy that `read` makes nothing of lets in an account as a whole, or everybody.
+    """Return whether a policy that `read_trust` makes nothing of lets in an account as a whole, or everybody.
 
     Its conditions are not looked at: they may let in nobody, but nobody should rely on it.
     """

@@ -18,7 +18,7 @@ from tfdriver.iam.policy_document import Document
 from tfdriver.iam.trust import Trust
 from tfdriver.spec.model import Role
 
-_SHOWN = 300  # characters of a foreign policy that a message shows
+_SHOWN = 300  # characters of a unmanaged policy that a message shows
 
 
 class Phase(StrEnum):
@@ -29,14 +29,14 @@ class Phase(StrEnum):
     TIGHTEN = "tighten"
 
 
-class Kind(StrEnum):
+class TrustKind(StrEnum):
     """What the trust of a trusting role is now."""
 
     ABSENT = "absent"  # no such role
     BROAD = "broad"  # a whole account, guarded or not, expired or not
     EXACT = "exact"  # only roles the spec names, all of them live
     ORPHANED = "orphaned"  # names the unique id of a role that was deleted
-    FOREIGN = "foreign"  # anything tfdriver would not write
+    UNMANAGED = "unmanaged"  # anything tfdriver would not write
     UNREADABLE = "unreadable"  # AWS did not say
 
 
@@ -63,11 +63,11 @@ class TrustState:
     """What is known of one trusting role. missing: trusted roles of the spec that an exact trust does not name yet.
 
     live: the role, if it exists and could be read; trust: its policy, if tfdriver could have written it.
-    detail: for FOREIGN the difference, for UNREADABLE the reason.
+    detail: for UNMANAGED the difference, for UNREADABLE the reason.
     """
 
     role: Role
-    kind: Kind
+    kind: TrustKind
     live: LiveRole | None = None
     trust: Trust | None = None
     missing: tuple[Role, ...] = ()
@@ -76,7 +76,7 @@ class TrustState:
     @property
     def settled(self) -> bool:
         """Whether the trust is what phase 3 would write."""
-        return self.kind is Kind.EXACT and not self.missing
+        return self.kind is TrustKind.EXACT and not self.missing
 
     def open_at(self, now: datetime) -> bool:
         """Whether a broad trust is in force, also one that tfdriver or the spec as it is now would not have written."""
@@ -98,25 +98,25 @@ def classify(
     """
     wanted = tuple(wanted)
     if seen is None:
-        return TrustState(role, Kind.ABSENT)
+        return TrustState(role, TrustKind.ABSENT)
     if isinstance(seen, Unreadable):
-        return TrustState(role, Kind.UNREADABLE, detail=seen.reason)
-    found = trust.read(seen.trust_policy)
+        return TrustState(role, TrustKind.UNREADABLE, detail=seen.reason)
+    found = trust.read_trust(seen.trust_policy)
     if found is None:
         shown = json.dumps(seen.trust_policy.get("Statement"), sort_keys=True)[:_SHOWN]
         return TrustState(
-            role, Kind.FOREIGN, seen, detail=f"its trust policy has parts that tfdriver never writes: {shown}"
+            role, TrustKind.UNMANAGED, seen, detail=f"its trust policy has parts that tfdriver never writes: {shown}"
         )
     difference = _difference(role, wanted, found)
     if difference:
-        return TrustState(role, Kind.FOREIGN, seen, found, detail=difference)
+        return TrustState(role, TrustKind.UNMANAGED, seen, found, detail=difference)
     if found.broad:
-        return TrustState(role, Kind.BROAD, seen, found)
+        return TrustState(role, TrustKind.BROAD, seen, found)
     arn_of = {role_id: arn for arn, role_id in trusted_ids.items()}
     arns = {arn_of.get(principal, principal) for principal in found.principals}
     missing = tuple(r for r in wanted if r.arn not in arns)
     dead = any(principal not in arn_of for principal in found.dead_ids)
-    return TrustState(role, Kind.ORPHANED if dead else Kind.EXACT, seen, found, missing)
+    return TrustState(role, TrustKind.ORPHANED if dead else TrustKind.EXACT, seen, found, missing)
 
 
 def _difference(role: Role, wanted: tuple[Role, ...], found: Trust) -> str:
@@ -146,7 +146,7 @@ def _differences(role: Role, wanted: tuple[Role, ...], found: Trust) -> Iterator
         yield f"its guard lets in {', '.join(outside)}, which the spec does not name"
 
 
-def opening(state: TrustState, wanted: Iterable[Role], existing: frozenset[str], now: datetime) -> dict[str, Any]:
+def opening_trust(state: TrustState, wanted: Iterable[Role], existing: frozenset[str], now: datetime) -> dict[str, Any]:
     """Return the trust policy of phase 1.
 
     A role that exists keeps what AWS shows. A new one trusts exactly those of `wanted` that exist already (`existing`:
@@ -160,6 +160,6 @@ def opening(state: TrustState, wanted: Iterable[Role], existing: frozenset[str],
     return trust.document(first)
 
 
-def tightened(role: Role, wanted: Iterable[Role]) -> dict[str, Any]:
+def exact_trust(role: Role, wanted: Iterable[Role]) -> dict[str, Any]:
     """Return the trust policy of phase 3: exactly the roles that the spec names."""
     return trust.document(trust.exact(wanted, role.external_id))

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tfdriver.iam.policy_document import Document, parse
+from tfdriver.iam.policy_document import Document, parse_policy
 
 State = Mapping[str, Any]
 
@@ -19,7 +19,7 @@ _NEW = "a policy that is still to be applied"  # and so has no ARN, or no name, 
 
 
 @dataclass(frozen=True)
-class Policies:
+class WantedPolicies:
     """A role's policies. trust: its trust policy; boundary: ARN of its permissions boundary, or ''.
 
     managed: document by ARN of each attached policy, None where it is not known; inline: document by name.
@@ -55,7 +55,7 @@ def outputs(state: State, name: str) -> Any:
     return state.get("outputs", {}).get(name, {}).get("value")
 
 
-def wanted_policies(state: State, role_name: str) -> Policies | None:
+def wanted_policies(state: State, role_name: str) -> WantedPolicies | None:
     """Return the policies that a role is to have, None if the state has no such role.
 
     state: version 4, as Terraform stores it, or as `as_state` has it. Raises ValueError for a policy that is no JSON.
@@ -70,7 +70,7 @@ def wanted_policies(state: State, role_name: str) -> Policies | None:
     named = {p.get("name", _NEW): _document(p, "policy") for p in inline}
     unknown = {arn for arn, document in managed.items() if arn in documents and document is None}
     trust = _document(role, "assume_role_policy")
-    return Policies(
+    return WantedPolicies(
         trust or {},
         role.get("permissions_boundary") or "",
         managed,
@@ -82,7 +82,7 @@ def wanted_policies(state: State, role_name: str) -> Policies | None:
 
 def _document(attributes: Mapping[str, Any], name: str) -> Document | None:
     """Return a policy of a resource, None if it is known only once it is applied."""
-    return parse(attributes[name]) if name in attributes else None
+    return parse_policy(attributes[name]) if name in attributes else None
 
 
 def _attributes(state: State, kind: str) -> Iterator[Mapping[str, Any]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from tfdriver.iam.trust import Trust
-from tfdriver.iam.trust_state import Kind, TrustState
+from tfdriver.iam.trust_state import TrustKind, TrustState
 
 
 def short(arn: str) -> str:
@@ -40,9 +40,9 @@ def trusted(trust: Trust) -> str:
 def state(found: TrustState, now: datetime) -> str:
     """Say what the trust of a role is now, in a few words."""
     match found.kind, found.trust:
-        case Kind.ABSENT, _:
+        case TrustKind.ABSENT, _:
             return "does not exist"
-        case Kind.UNREADABLE | Kind.FOREIGN, _:
+        case TrustKind.UNREADABLE | TrustKind.UNMANAGED, _:
             return f"{found.kind}: {found.detail}"
         case kind, Trust() as trust:
             expired = " (expired)" if trust.expired(now) else ""

@@ -17,7 +17,7 @@ from tfdriver.deploy.session import Options, Tools, find_terraform, read_spec
 from tfdriver.errors import TfdriverError
 from tfdriver.project.lock import locked
 from tfdriver.spec.compositions import Composition
-from tfdriver.terraform.progress import tell
+from tfdriver.terraform.progress import report_work
 from tfdriver.terraform.runner import Root
 
 # Counts what others do with a resource; who attached what shows in the roles themselves.
@@ -36,7 +36,7 @@ class Drift:
 
 
 @contextmanager
-def looking(options: Options, tools: Tools) -> Iterator[Callable[[Path, Composition], Drift]]:
+def drift_reader(options: Options, tools: Tools) -> Iterator[Callable[[Path, Composition], Drift]]:
     """Give, inside the `with` block, a function that looks for drift in a composition's folder.
 
     It changes nothing in AWS, and takes the project's lock only to init a composition. Raises TfdriverError for a bad
@@ -58,8 +58,8 @@ def looking(options: Options, tools: Tools) -> Iterator[Callable[[Path, Composit
                 with one_at_a_time:
                     if not root.initialised:
                         with locked(options.project, "status"):
-                            tell(tools.progress, tools.clock, composition.name, "init", root.init)
-                return Drift(differences(tell(tools.progress, tools.clock, composition.name, "plan", plan)))
+                            report_work(tools.progress, tools.clock, composition.name, "init", root.init)
+                return Drift(differences(report_work(tools.progress, tools.clock, composition.name, "plan", plan)))
             except TfdriverError as error:
                 return Drift(problem=f"drift not looked for: {error}".rstrip("."))
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from tfdriver.aws import role_policies
-from tfdriver.aws.account_access import SeenHalves, halves
+from tfdriver.aws.account_access import ReachableAws, account_access
 from tfdriver.aws.calls import Calls
 from tfdriver.aws.observe import Observation, observe, side_by_side
 from tfdriver.aws.role_policies import RolePolicies
@@ -14,9 +14,9 @@ from tfdriver.deploy.session import Options, Tools, read_spec
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import LiveRole, Unreadable
 from tfdriver.inspect.again import allowed_now
-from tfdriver.inspect.refusal import Cause, Meaning, Refusal, meaning, parse
+from tfdriver.inspect.refusal import Cause, Meaning, Refusal, parse_refusal, refusal_meaning
 from tfdriver.inspect.sent import old_external_id
-from tfdriver.inspect.verdict import ACTION, Sight, Verdict, judge
+from tfdriver.inspect.verdict import ACTION, PairView, Verdict, judge
 from tfdriver.spec.model import Role, Spec
 
 # Policies that cannot be read with the credentials of the two accounts: there AWS's word is all there is.
@@ -65,15 +65,15 @@ def explain(text: str, options: Options, tools: Tools) -> Explanation:
     Without credentials, or without a project, an error text is explained by itself. Raises TfdriverError if `text` is
     neither.
     """
-    refusal = parse(text)
+    refusal = parse_refusal(text)
     try:
         spec = read_spec(options.project)
     except TfdriverError as error:
         if refusal is None:
             raise
-        said = meaning(refusal)
+        said = refusal_meaning(refusal)
         return Explanation(refusal, (said.words,), (), (f"the project: {error}".rstrip("."),), said.change)
-    said = meaning(refusal) if refusal else Meaning("", "")
+    said = refusal_meaning(refusal) if refusal else Meaning("", "")
     question = _asked(spec, refusal, said) if refusal else _Question(_pairs_of(spec, text))
     seen = _look(spec, question.pairs, tools) if question.pairs else _Seen()
     old = tuple(filter(None, (old_external_id(spec, *pair) for pair in question.pairs)))
@@ -135,12 +135,14 @@ def _role(spec: Spec, arn: str) -> Role | None:
 
 
 def _look(spec: Spec, pairs: tuple[tuple[Role, Role], ...], tools: Tools) -> _Seen:
-    seen_accounts = halves(spec, tools.aws)
-    seen = observe(spec, SeenHalves(tools.aws, seen_accounts))
+    seen_accounts = account_access(spec, tools.aws)
+    seen = observe(spec, ReachableAws(tools.aws, seen_accounts))
     trusted = {role.key: role for _, role in pairs}
     found = dict(zip(trusted, side_by_side(lambda r: _policies(tools.aws, r, seen), trusted.values()), strict=True))
     now = tools.clock.now()
-    verdicts = tuple(judge(a, b, Sight(seen.states[a.key], seen.trusted[b.key], found[b.key]), now) for a, b in pairs)
+    verdicts = tuple(
+        judge(a, b, PairView(seen.states[a.key], seen.trusted[b.key], found[b.key]), now) for a, b in pairs
+    )
     used = {role.account.name for pair in pairs for role in pair}
     unseen = tuple(f"{h.account}: {h.problem}" for h in seen_accounts.values() if h.problem and h.account in used)
     return _Seen(verdicts, unseen, tuple(found[b.key] for _, b in pairs))
@@ -151,7 +153,7 @@ def _policies(aws: Calls, role: Role, seen: Observation) -> RolePolicies | Unrea
     if not isinstance(live, LiveRole):
         return live
     try:
-        return role_policies.read(aws, role)
+        return role_policies.read_role_policies(aws, role)
     except TfdriverError as error:
         return Unreadable(str(error).rstrip("."))
 

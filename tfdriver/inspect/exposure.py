@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tfdriver.aws.account_access import Half
+from tfdriver.aws.account_access import AccountAccess
 from tfdriver.aws.calls import AwsError, Calls
 from tfdriver.aws.observe import side_by_side
 from tfdriver.errors import TfdriverError
@@ -76,12 +76,12 @@ class Uses:
 
 
 @dataclass(frozen=True)
-class Looker:
+class CloudTrailReader:
     """Looks into CloudTrail. regions: partition by region, of all there are: a caller may use any STS endpoint."""
 
     aws: Calls
     spec: Spec
-    halves: Mapping[str, Half]
+    halves: Mapping[str, AccountAccess]
     regions: Mapping[str, str]
 
     def who_used(

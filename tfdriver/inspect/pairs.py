@@ -10,7 +10,7 @@ from enum import StrEnum
 from tfdriver.aws.observe import Observation
 from tfdriver.iam import wording
 from tfdriver.iam.trust import Trust
-from tfdriver.iam.trust_state import Kind, LiveRole, TrustState, Unreadable
+from tfdriver.iam.trust_state import LiveRole, TrustKind, TrustState, Unreadable
 from tfdriver.spec.model import Role, Spec
 
 
@@ -20,10 +20,9 @@ class PairState(StrEnum):
     ABSENT = "absent"  # the trusting role does not exist, or does not let this one in yet
     BROAD = "broad"  # the trusted role's whole account is trusted
     EXPIRED = "expired"  # it was, until a deadline that has passed
-    TIGHT = "tight"  # exactly this role is trusted
+    EXACT = "exact"  # exactly this role is trusted
     ORPHANED = "orphaned"  # the trust names the unique id of a role that was deleted
-    FOREIGN = "foreign"  # the trust policy is not one that tfdriver writes
-    UNMANAGED = "unmanaged"  # a role that exists and that this project does not manage has the name of one of the two
+    UNMANAGED = "unmanaged"  # tfdriver does not write such a trust policy, or does not manage one of the two roles
     UNREADABLE = "unreadable"  # AWS did not say
 
 
@@ -97,7 +96,7 @@ def _with_unmanaged(kind: PairState, words: str, unmanaged: Sequence[Role]) -> t
     """Return what is reported of a pair in which roles that exist are not managed by this project."""
     named = " and ".join(f"role {role.name} in {role.account.name}" for role in unmanaged)
     found = f"{named} {'exist and are' if len(unmanaged) > 1 else 'exists and is'} not managed by this project"
-    kept = (PairState.BROAD, PairState.EXPIRED, PairState.FOREIGN, PairState.UNREADABLE)
+    kept = (PairState.BROAD, PairState.EXPIRED, PairState.UNMANAGED, PairState.UNREADABLE)
     advice = "`tfdriver destroy` closes the trust now" if kind is PairState.BROAD else "`tfdriver plan` says what to do"
     return kind if kind in kept else PairState.UNMANAGED, f"{found}; {words}" if words else found, advice
 
@@ -107,27 +106,27 @@ def _between(
 ) -> tuple[PairState, str, str]:
     finish = _UP if other is None else _TIGHTEN
     match state.kind, state.trust:
-        case Kind.ABSENT, _:
+        case TrustKind.ABSENT, _:
             return PairState.ABSENT, f"there is no role {state.role.name}", _UP
-        case Kind.UNREADABLE, _:
+        case TrustKind.UNREADABLE, _:
             return PairState.UNREADABLE, state.detail, ""
-        case Kind.BROAD, Trust() as trust if _lets_in(trust, trusted):
+        case TrustKind.BROAD, Trust() as trust if _lets_in(trust, trusted):
             kind = PairState.EXPIRED if trust.expired(now) else PairState.BROAD
             guard = "guarded" if trust.guard else "without a guard"
             return kind, f"{guard}: {wording.trusted(trust)}", finish
-        case Kind.EXACT | Kind.ORPHANED, Trust() as trust:
+        case TrustKind.EXACT | TrustKind.ORPHANED, Trust() as trust:
             return _exact(trusted, state, trust, other, finish)
-        case Kind.BROAD, _:
+        case TrustKind.BROAD, _:
             return PairState.ABSENT, f"{trusted.name} is not let in yet", finish
         case _:
-            return PairState.FOREIGN, state.detail, _FOREIGN
+            return PairState.UNMANAGED, state.detail, _FOREIGN
 
 
 def _exact(
     trusted: Role, state: TrustState, trust: Trust, other: LiveRole | Unreadable | None, finish: str
 ) -> tuple[PairState, str, str]:
     missing = trusted in state.missing
-    if missing and state.kind is Kind.ORPHANED:
+    if missing and state.kind is TrustKind.ORPHANED:
         dead = ", ".join(sorted(trust.dead_ids))
         unsure = f"; whether {trusted.name} exists could not be seen" if isinstance(other, Unreadable) else ""
         return PairState.ORPHANED, f"it trusts {dead}, the id of a role that was deleted{unsure}", finish
@@ -135,7 +134,7 @@ def _exact(
         return PairState.ABSENT, f"{trusted.name} is not let in yet", finish
     if other is None:
         return PairState.ORPHANED, f"it trusts {wording.short(trusted.arn)}, which does not exist", _UP
-    return PairState.TIGHT, "", ""
+    return PairState.EXACT, "", ""
 
 
 def _lets_in(trust: Trust, trusted: Role) -> bool:

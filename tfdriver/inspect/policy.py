@@ -33,7 +33,7 @@ class AccountPolicy:
 
 
 @dataclass(frozen=True)
-class Policies:
+class OperatorPolicies:
     """What the operator needs. purpose: what is to be run; limit: characters of a managed policy."""
 
     purpose: Purpose
@@ -41,7 +41,9 @@ class Policies:
     limit: int = MAX_CHARACTERS
 
 
-def policy(project: Path, purpose: Purpose, account: str | None = None, *, access_analyzer: bool = False) -> Policies:
+def policy(
+    project: Path, purpose: Purpose, account: str | None = None, *, access_analyzer: bool = False
+) -> OperatorPolicies:
     """Return the operator's policies in the accounts that have roles, or in one account.
 
     access_analyzer: whether `plan` and `up` are to ask IAM Access Analyzer too. Raises TfdriverError for a bad spec, or
@@ -51,7 +53,7 @@ def policy(project: Path, purpose: Purpose, account: str | None = None, *, acces
     used = used_accounts(spec)
     if account is not None:
         used = [_chosen(spec, used, account)]
-    return Policies(
+    return OperatorPolicies(
         purpose, tuple(_of_account(spec, found, purpose, access_analyzer=access_analyzer) for found in used)
     )
 

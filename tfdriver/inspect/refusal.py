@@ -102,7 +102,7 @@ _EXPLICIT = re.compile(
 _CODE = re.compile(r"\((\w+)\) when calling|api error (\w+):|\b([A-Z]\w+): User: ")
 
 
-def parse(text: str) -> Refusal | None:
+def parse_refusal(text: str) -> Refusal | None:
     """Return what an error text of AWS says, in whatever it is wrapped (boto3, Terraform, the CLI); None if nothing."""
     shown = (char if char.isprintable() and char not in _FRAME else " " for char in text)
     text = " ".join("".join(shown).split())
@@ -203,7 +203,7 @@ _DENIED = {
 }
 
 
-def meaning(refusal: Refusal) -> Meaning:
+def refusal_meaning(refusal: Refusal) -> Meaning:
     """Return what a refusal means, from its text alone."""
     if refusal.other:
         return OTHERS[refusal.other]

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from tfdriver.aws.account_access import Half, SeenHalves, halves
+from tfdriver.aws.account_access import AccountAccess, ReachableAws, account_access
 from tfdriver.aws.observe import Observation, observe, side_by_side
 from tfdriver.deploy.ownership import Owner, States, listed_elsewhere, owners
 from tfdriver.deploy.session import Options, Tools, find_terraform, read_spec
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.iam.trust_state import Unreadable
 from tfdriver.inspect.drift import Drift
-from tfdriver.inspect.exposure import Looker, Uses
+from tfdriver.inspect.exposure import CloudTrailReader, Uses
 from tfdriver.inspect.pairs import Pair, PairState, pairs
 from tfdriver.project import timeline
 from tfdriver.project.timeline import Exposure
@@ -56,7 +56,7 @@ class Status:
 
     project: str
     at: datetime
-    accounts: tuple[Half, ...]
+    accounts: tuple[AccountAccess, ...]
     pairs: tuple[Pair, ...]
     compositions: tuple[CompositionStatus, ...]
     exposures: tuple[Exposure, ...] = ()
@@ -77,7 +77,7 @@ class Status:
     @property
     def differs(self) -> bool:
         """Whether something that was seen is not as `up` leaves it."""
-        fine = (PairState.TIGHT, PairState.UNREADABLE)
+        fine = (PairState.EXACT, PairState.UNREADABLE)
         return any(pair.state not in fine for pair in self.pairs) or any(
             c.applied is False or c.current is False or (c.drift is not None and bool(c.drift.drifted))
             for c in self.compositions
@@ -87,7 +87,7 @@ class Status:
         """Return the exit code.
 
         1 if a trust could not be read. With detailed, as in `terraform plan`: 2 if something that was seen is not
-        tight, not applied, not as the spec says now or drifted; else 1 if something could not be seen; else 0.
+        exact, not applied, not as the spec says now or drifted; else 1 if something could not be seen; else 0.
         """
         if all(half.problem for half in self.accounts):
             return Exit.FAILED
@@ -97,7 +97,7 @@ class Status:
 
 
 @dataclass(frozen=True)
-class Sight:
+class ProjectView:
     """What there is to see. accounts: by name; roles: what AWS shows of them; now: when it was looked, UTC.
 
     states: of the compositions, by name.
@@ -105,23 +105,23 @@ class Sight:
 
     spec: Spec
     workspace: Workspace
-    accounts: Mapping[str, Half]
+    accounts: Mapping[str, AccountAccess]
     roles: Observation
     states: States
     now: datetime
 
 
-def see(options: Options, tools: Tools) -> Sight:
+def view_project(options: Options, tools: Tools) -> ProjectView:
     """Look at every role and every state with the credentials at hand. Raises TfdriverError for a bad spec only."""
     spec = read_spec(options.project)
-    workspace, accounts = Workspace(spec), halves(spec, tools.aws)
+    workspace, accounts = Workspace(spec), account_access(spec, tools.aws)
     states = _states(workspace, options, tools, accounts)
     others = listed_elsewhere(workspace.compositions, states)
-    roles = observe(spec, SeenHalves(tools.aws, accounts), others)
-    return Sight(spec, workspace, accounts, roles, states, tools.clock.now())
+    roles = observe(spec, ReachableAws(tools.aws, accounts), others)
+    return ProjectView(spec, workspace, accounts, roles, states, tools.clock.now())
 
 
-def _states(workspace: Workspace, options: Options, tools: Tools, accounts: Mapping[str, Half]) -> States:
+def _states(workspace: Workspace, options: Options, tools: Tools, accounts: Mapping[str, AccountAccess]) -> States:
     """Return the states of all compositions. Only for those that a backend keeps, Terraform is started."""
     if not any(backend.remote for backend in workspace.backends.values()):
         return workspace.states(_no_backend)
@@ -138,9 +138,9 @@ def _no_backend(composition: Composition, _backend: Backend) -> None:
 
 
 def status(
-    sight: Sight,
+    sight: ProjectView,
     look_for_drift: Callable[[Path, Composition], Drift] | None = None,
-    who: Callable[[Spec, Mapping[str, Half]], Looker] | None = None,
+    who: Callable[[Spec, Mapping[str, AccountAccess]], CloudTrailReader] | None = None,
 ) -> Status:
     """Return the project's status, as far as it can be seen.
 
@@ -153,7 +153,7 @@ def status(
     if look_for_drift is not None:
         unseen = {half.account for half in sight.accounts.values() if half.problem}
         found = _with_drift(workspace, found, unseen, look_for_drift)
-    exposures = tuple(timeline.exposures(timeline.read(workspace.timeline), now))
+    exposures = tuple(timeline.exposures(timeline.read_timeline(workspace.timeline), now))
     uses = who(spec, sight.accounts).who_used(exposures, sight.roles.trusted, now) if who else None
     accounts = tuple(sight.accounts.values())
     unmanaged = {key for key, owner in known.items() if owner is Owner.UNMANAGED}
@@ -161,7 +161,7 @@ def status(
     return Status(spec.project, now, accounts, found_pairs, tuple(found), exposures, uses)
 
 
-def _composition(sight: Sight, composition: Composition, known: Mapping[str, Owner]) -> CompositionStatus:
+def _composition(sight: ProjectView, composition: Composition, known: Mapping[str, Owner]) -> CompositionStatus:
     workspace, state = sight.workspace, sight.states[composition.name]
     found = applied.describe(state, workspace.path(composition), workspace.state_file(composition))
     current, problem = None, found.problem

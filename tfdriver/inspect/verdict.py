@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 
 from tfdriver.aws.role_policies import NamedPolicy, RolePolicies
 from tfdriver.iam import wording
-from tfdriver.iam.conditions import Context, like
-from tfdriver.iam.evaluator import Effect, Principal, Request, find, find_trust
+from tfdriver.iam.conditions import RequestContext, like
+from tfdriver.iam.evaluator import AccessRequest, Effect, Principal, match_identity_policies, match_trust_policy
 from tfdriver.iam.policy_document import Document, statements, strings
-from tfdriver.iam.trust_state import Kind, LiveRole, TrustState, Unreadable
+from tfdriver.iam.trust_state import LiveRole, TrustKind, TrustState, Unreadable
 from tfdriver.spec.model import Role
 
 ACTION = "sts:AssumeRole"
@@ -22,7 +22,7 @@ _OVERWRITE = "If nobody meant that, run `tfdriver tighten --overwrite`"
 
 
 @dataclass(frozen=True)
-class Sight:
+class PairView:
     """What was seen of a pair. state: of the trusting role; caller, policies: of the trusted one."""
 
     state: TrustState
@@ -31,7 +31,7 @@ class Sight:
 
 
 @dataclass(frozen=True)
-class Side:
+class DocumentVerdict:
     """What one document says. allows: None if it can't be told; words, change: sentences without a full stop."""
 
     allows: bool | None
@@ -47,8 +47,8 @@ class Verdict:
     trusting_account: str
     trusted: str
     trusted_account: str
-    permissions: Side
-    trust: Side
+    permissions: DocumentVerdict
+    trust: DocumentVerdict
 
     @property
     def allowed(self) -> bool | None:
@@ -63,7 +63,7 @@ class Verdict:
         return refusing[0].change if refusing else ""
 
 
-def judge(trusting: Role, trusted: Role, sight: Sight, now: datetime) -> Verdict:
+def judge(trusting: Role, trusted: Role, sight: PairView, now: datetime) -> Verdict:
     """Return what both documents say of `trusted` assuming `trusting`, with the external id of the spec."""
     request = _request(trusting, trusted, now)
     return Verdict(
@@ -76,7 +76,7 @@ def judge(trusting: Role, trusted: Role, sight: Sight, now: datetime) -> Verdict
     )
 
 
-def _request(trusting: Role, trusted: Role, now: datetime) -> Request:
+def _request(trusting: Role, trusted: Role, now: datetime) -> AccessRequest:
     facts = {
         "aws:principalarn": trusted.arn,
         "aws:principalaccount": trusted.account.id,
@@ -88,41 +88,43 @@ def _request(trusting: Role, trusted: Role, now: datetime) -> Request:
     }
     if trusting.external_id is not None:
         facts["sts:externalid"] = trusting.external_id
-    return Request(ACTION, trusting.arn, Context(facts, _UNKNOWN))
+    return AccessRequest(ACTION, trusting.arn, RequestContext(facts, _UNKNOWN))
 
 
-def _permissions(trusting: Role, trusted: Role, sight: Sight, request: Request) -> Side:
+def _permissions(trusting: Role, trusted: Role, sight: PairView, request: AccessRequest) -> DocumentVerdict:
     policies = sight.policies
     if sight.caller is None:
-        return Side(False, f"there is no role {trusted.name}", _UP)
+        return DocumentVerdict(False, f"there is no role {trusted.name}", _UP)
     if policies is None or isinstance(policies, Unreadable):
-        return Side(None, policies.reason if policies else "not looked at")
+        return DocumentVerdict(None, policies.reason if policies else "not looked at")
     denying = _by(policies.policies, request, Effect.DENY)
     if denying:
         change = f"Remove that Deny from policy {denying.name} of role {trusted.name}, or except {trusting.arn} from it"
-        return Side(False, f"policy {denying.name} denies it", change)
+        return DocumentVerdict(False, f"policy {denying.name} denies it", change)
     allowing = _by(policies.policies, request, Effect.ALLOW)
     if allowing is None:
         return _not_allowed(trusting, trusted, policies)
     boundary = policies.boundary
-    if boundary and find([boundary.document], request).effect is not Effect.ALLOW:
+    if boundary and match_identity_policies([boundary.document], request).effect is not Effect.ALLOW:
         change = f"Allow {ACTION} on {trusting.arn} in the permissions boundary {boundary.name}"
-        return Side(
+        return DocumentVerdict(
             False, f"policy {allowing.name} allows it, the permissions boundary {boundary.name} does not", change
         )
-    return Side(True, f"policy {allowing.name} allows it")
+    return DocumentVerdict(True, f"policy {allowing.name} allows it")
 
 
-def _by(policies: Iterable[NamedPolicy], request: Request, effect: Effect) -> NamedPolicy | None:
-    return next((policy for policy in policies if find([policy.document], request).effect is effect), None)
+def _by(policies: Iterable[NamedPolicy], request: AccessRequest, effect: Effect) -> NamedPolicy | None:
+    return next(
+        (policy for policy in policies if match_identity_policies([policy.document], request).effect is effect), None
+    )
 
 
-def _not_allowed(trusting: Role, trusted: Role, policies: RolePolicies) -> Side:
+def _not_allowed(trusting: Role, trusted: Role, policies: RolePolicies) -> DocumentVerdict:
     """Say what the policies allow instead: other roles, this one under a condition, or nothing of the kind."""
     allowing = [(p.name, s) for p in policies.policies for s in _allowing(p.document)]
     fitting = [name for name, s in allowing if any(like(r, trusting.arn) for r in strings(s.get("Resource")))]
     if fitting:
-        return Side(
+        return DocumentVerdict(
             False,
             f"policy {fitting[0]} allows it only under conditions that do not hold, or that cannot be told from here",
             f"Look at the conditions in policy {fitting[0]} of role {trusted.name}",
@@ -130,8 +132,8 @@ def _not_allowed(trusting: Role, trusted: Role, policies: RolePolicies) -> Side:
     if allowing:
         named = ", ".join(sorted({r for _, s in allowing for r in strings(s.get("Resource"))})) or "something else"
         words = f"its policy {allowing[0][0]} lets it assume {named} instead of {trusting.arn}"
-        return Side(False, words, _UP)
-    return Side(False, f"none of its policies allows {ACTION}", _UP)
+        return DocumentVerdict(False, words, _UP)
+    return DocumentVerdict(False, f"none of its policies allows {ACTION}", _UP)
 
 
 def _allowing(document: Document) -> list[Document]:
@@ -143,43 +145,45 @@ def _allowing(document: Document) -> list[Document]:
     ]
 
 
-def _trust(trusting: Role, trusted: Role, sight: Sight, request: Request, now: datetime) -> Side:
+def _trust(trusting: Role, trusted: Role, sight: PairView, request: AccessRequest, now: datetime) -> DocumentVerdict:
     state = sight.state
-    if state.kind is Kind.ABSENT:
-        return Side(False, f"there is no role {trusting.name}", _UP)
+    if state.kind is TrustKind.ABSENT:
+        return DocumentVerdict(False, f"there is no role {trusting.name}", _UP)
     if state.live is None:
-        return Side(None, state.detail)
+        return DocumentVerdict(None, state.detail)
     role_id = sight.caller.role_id if isinstance(sight.caller, LiveRole) else ""
     session = f"arn:{trusted.account.partition}:sts::{trusted.account.id}:assumed-role/{trusted.name}/session"
     caller = Principal(session, trusted.account.id, role_id, trusted.arn)
-    effect = find_trust(state.live.trust_policy, caller, request).effect
+    effect = match_trust_policy(state.live.trust_policy, caller, request).effect
     if effect is Effect.DENY:
-        return Side(
+        return DocumentVerdict(
             False, f"the trust policy of {trusting.name} denies {trusted.name}", f"Remove that Deny. {_OVERWRITE}"
         )
     if effect is Effect.ALLOW:
-        return Side(True, f"{trusting.name} lets {trusted.name} in")
+        return DocumentVerdict(True, f"{trusting.name} lets {trusted.name} in")
     return _not_let_in(trusting, trusted, state, sight.caller, now)
 
 
 def _not_let_in(
     trusting: Role, trusted: Role, state: TrustState, caller: LiveRole | Unreadable | None, now: datetime
-) -> Side:
+) -> DocumentVerdict:
     """Say why a trust policy lets nobody of this name in."""
     finish = _UP if caller is None else _TIGHTEN
     trust = state.trust
     if trust is None:
         words = f"the trust policy of {trusting.name} does not let {trusted.name} in: {state.detail}"
-        return Side(False, words, _OVERWRITE)
+        return DocumentVerdict(False, words, _OVERWRITE)
     if trust.dead_ids:
         dead = ", ".join(sorted(trust.dead_ids))
-        return Side(False, f"{trusting.name} trusts {dead}, the id of a role that was deleted", finish)
+        return DocumentVerdict(False, f"{trusting.name} trusts {dead}, the id of a role that was deleted", finish)
     if trust.external_id != trusting.external_id:
         wanted, ours = trust.external_id or "none", trusting.external_id or "none"
         words = f"the external id differs: {trusting.name} wants {wanted}, the spec says {ours}"
-        return Side(False, words, f"Put the right one into tfdriver.yaml. {_OVERWRITE}")
+        return DocumentVerdict(False, words, f"Put the right one into tfdriver.yaml. {_OVERWRITE}")
     if trust.expired(now):
-        return Side(False, f"the deadline has passed: {trusting.name} trusted {wording.trusted(trust)}", finish)
-    foreign = state.kind is Kind.FOREIGN
+        return DocumentVerdict(
+            False, f"the deadline has passed: {trusting.name} trusted {wording.trusted(trust)}", finish
+        )
+    unmanaged = state.kind is TrustKind.UNMANAGED
     words = f"{trusting.name} trusts {wording.trusted(trust)}, not {trusted.name}"
-    return Side(False, words, _OVERWRITE if foreign else finish)
+    return DocumentVerdict(False, words, _OVERWRITE if unmanaged else finish)

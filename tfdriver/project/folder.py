@@ -24,7 +24,7 @@ _RUN_FOLDER = ".tfdriver"
 _WRITTEN_INTO = (_RUN_FOLDER, ".terraform", ".terraform/modules")
 
 
-def check(path: Path, expected_names: Collection[str]) -> None:
+def check_folder(path: Path, expected_names: Collection[str]) -> None:
     """Refuse a folder in which something would be lost or obeyed by mistake. Writes nothing.
 
     path: the composition's folder, which need not exist; expected_names: the files that will be written. Raises
@@ -69,14 +69,14 @@ def check_around(path: Path) -> None:
             )
 
 
-def write(path: Path, files: Mapping[str, str | bytes]) -> list[str]:
+def write_folder(path: Path, files: Mapping[str, str | bytes]) -> list[str]:
     """Make `path` hold exactly these generated files; return the names written or removed, sorted.
 
     files: content by file name. Only what differs is written, each file whole; generated files of an earlier run that
     are no longer wanted are removed. The folder is private, and so are files of values. Raises TfdriverError as
-    `check` does, or if something can't be written.
+    `check_folder` does, or if something can't be written.
     """
-    check(path, files.keys())
+    check_folder(path, files.keys())
     private_folder(path)
     stale = [e for e in _entries(path) if e.name not in files and _is_ours(e)]
     changed = [name for name, content in files.items() if _write_file(path / name, content)]
@@ -84,8 +84,8 @@ def write(path: Path, files: Mapping[str, str | bytes]) -> list[str]:
     return sorted([*changed, *(entry.name for entry in stale)])
 
 
-def holds(path: Path, files: Mapping[str, str | bytes]) -> bool:
-    """Whether `write` would have nothing to do. Raises TfdriverError for what can't be read."""
+def is_up_to_date(path: Path, files: Mapping[str, str | bytes]) -> bool:
+    """Whether `write_folder` would have nothing to do. Raises TfdriverError for what can't be read."""
     if any(entry.name not in files and _is_ours(entry) for entry in _entries(path)):
         return False
     return all((path / name).exists() and _read(path / name) == _data(content) for name, content in files.items())

@@ -32,7 +32,7 @@ _ADDRESS = re.compile(rf"{_PART}(?:\.{_PART})+")
 
 
 @dataclass(frozen=True)
-class Create:
+class PlannedCreate:
     """A resource that Terraform plans to create. address: Terraform's; values: those known before applying."""
 
     address: str
@@ -41,7 +41,7 @@ class Create:
 
 
 @dataclass(frozen=True)
-class Stray:
+class OrphanedResource:
     """A resource that exists, is ours, and is in no state. name: what AWS calls it; import_id: what Terraform takes."""
 
     address: str
@@ -50,19 +50,19 @@ class Stray:
     import_id: str
 
 
-def creates(shown: Mapping[str, Any]) -> list[Create]:
+def planned_creates(shown: Mapping[str, Any]) -> list[PlannedCreate]:
     """Return what a plan creates. shown: the plan, as `terraform show -json` shows it.
 
     Source of the shape: Terraform's documentation, "JSON Output Format" (internals/json-format), plan representation.
     """
     return [
-        Create(change["address"], change["type"], change["change"].get("after") or {})
+        PlannedCreate(change["address"], change["type"], change["change"].get("after") or {})
         for change in shown.get("resource_changes", ())
         if change["mode"] == "managed" and change["change"]["actions"] == ["create"]
     ]
 
 
-def clashes(errors: Iterable[Diagnostic]) -> frozenset[str]:
+def existing_addresses(errors: Iterable[Diagnostic]) -> frozenset[str]:
     """Return the addresses that could not be created because they exist; empty if anything else failed as well."""
     errors = list(errors)
     if not all(error.address and _says_exists(error) for error in errors):
@@ -70,7 +70,7 @@ def clashes(errors: Iterable[Diagnostic]) -> frozenset[str]:
     return frozenset(error.address for error in errors)
 
 
-def import_blocks(strays: Iterable[Stray]) -> str:
+def import_blocks(strays: Iterable[OrphanedResource]) -> str:
     """Return the text of `imports.tf`, by which the next apply takes these over. Raises as `importable`."""
     blocks = [
         f"\nimport {{\n  to = {importable(stray.address)}\n  id = {hcl.quoted(stray.import_id)}\n}}\n"

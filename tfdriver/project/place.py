@@ -28,7 +28,7 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True)
-class Place:
+class Location:
     """A region of an account of AWS, or of one of that id in a local AWS. account: 12 digits; region: '' if unknown."""
 
     account: str
@@ -38,15 +38,15 @@ class Place:
     def __str__(self) -> str:
         return f"account {self.account}{' of a sandbox' if self.local else ''}"
 
-    def is_elsewhere(self, here: Place) -> bool:
+    def is_elsewhere(self, here: Location) -> bool:
         """Whether what is in this place is not found from another, `here`."""
         same_region = self.region in ("", here.region)
         return (self.account, self.local) != (here.account, here.local) or not same_region
 
 
-def place_of(account: Account, *, local: bool) -> Place:
+def place_of(account: Account, *, local: bool) -> Location:
     """Return where an account's compositions are applied. local: as `is_local` says."""
-    return Place(account.id, local, account.region)
+    return Location(account.id, local, account.region)
 
 
 def is_local(environ: Mapping[str, str]) -> bool:
@@ -66,7 +66,7 @@ def _on_loopback(url: str) -> bool:
         return False
 
 
-def note(folder: Path, here: Place) -> None:
+def note_location(folder: Path, here: Location) -> None:
     """Write down in a composition's folder where it is about to be applied."""
     path = folder / RUN_FOLDER / FILE
     private_folder(path.parent)
@@ -74,7 +74,7 @@ def note(folder: Path, here: Place) -> None:
         write_whole(path, json.dumps(asdict(here)).encode(), mode=0o600)
 
 
-def check(compositions: Iterable[tuple[Composition, Path, State | None]], *, local: bool) -> None:
+def check_location(compositions: Iterable[tuple[Composition, Path, State | None]], *, local: bool) -> None:
     """Refuse compositions, given with their folders and states, whose states list what is elsewhere. Writes nothing.
 
     local: as `is_local` says. Raises TfdriverError.
@@ -88,7 +88,7 @@ def check(compositions: Iterable[tuple[Composition, Path, State | None]], *, loc
         raise _refusal(elsewhere, local=local, of=len(found))
 
 
-def _there(state: State | None, folder: Path, here: Place) -> Place | None:
+def _there(state: State | None, folder: Path, here: Location) -> Location | None:
     """Return where the resources of a state are, None if it has none or they may be here."""
     if not (state.managed if state else is_broken(folder)):
         return None
@@ -97,17 +97,17 @@ def _there(state: State | None, folder: Path, here: Place) -> Place | None:
         return noted
     roles = state.roles() if state else ()
     accounts = {account for role in roles for account in role.arn.split(":")[4:5]} - {here.account}
-    return Place(min(accounts), noted.local if noted else False) if accounts else None
+    return Location(min(accounts), noted.local if noted else False) if accounts else None
 
 
-def _noted(folder: Path) -> Place | None:
+def _noted(folder: Path) -> Location | None:
     try:
-        return Place(**read_json((folder / RUN_FOLDER / FILE).read_bytes()))
+        return Location(**read_json((folder / RUN_FOLDER / FILE).read_bytes()))
     except (OSError, ValueError, TypeError):
         return None
 
 
-def _refusal(elsewhere: list[tuple[Composition, Place]], *, local: bool, of: int) -> TfdriverError:
+def _refusal(elsewhere: list[tuple[Composition, Location]], *, local: bool, of: int) -> TfdriverError:
     """Return what to say: of the first, and of all others that the same is to be done about. of: how many there are."""
     first, there = elsewhere[0]
     here = place_of(first.account, local=local)
@@ -129,7 +129,7 @@ def _refusal(elsewhere: list[tuple[Composition, Place]], *, local: bool, of: int
     )
 
 
-def _words(place: Place, other: Place) -> str:
+def _words(place: Location, other: Location) -> str:
     """Return a place in words that tell it from the other."""
     same_account = (place.account, place.local) == (other.account, other.local)
     return f"{place}, {place.region}" if same_account else str(place)

@@ -14,19 +14,19 @@ from pathlib import Path
 
 from tfdriver.errors import TfdriverError
 from tfdriver.files import private_folder, write_whole
-from tfdriver.project.orphans import clashes
+from tfdriver.project.orphans import existing_addresses
 from tfdriver.terraform.events import outcome, parse_line
 from tfdriver.terraform.runner import APPLY_LOG, RUN_FOLDER
 from tfdriver.terraform.state import FILE as STATE
-from tfdriver.terraform.state import BrokenStateError, State, read, read_file
+from tfdriver.terraform.state import BrokenStateError, State, read_state, read_state_file
 
 ERRORED = "errored.tfstate"
 _KEPT = Path(RUN_FOLDER) / f"{STATE}.before"
 _COPIES = (_KEPT, Path(f"{STATE}.backup"))
 
 
-def check(folder: Path) -> None:
-    """Refuse a composition's folder whose state `repair` and `push_errored` cannot put right. Writes nothing.
+def check_state_file(folder: Path) -> None:
+    """Refuse a composition's folder whose state `repair_state` and `push_errored` cannot put right. Writes nothing.
 
     Raises TfdriverError for a state that is no plain file, cannot be read or written, is of a version that is not
     known or of another lineage than the last run's; and for an `errored.tfstate` that does not fit it.
@@ -44,25 +44,25 @@ def check(folder: Path) -> None:
 def is_broken(folder: Path) -> bool:
     """Whether the local state is empty or cut off. Raises TfdriverError for a version that is not known."""
     try:
-        read(folder)
+        read_state(folder)
     except BrokenStateError:
         return True
     return False
 
 
 def known_state(folder: Path) -> State | None:
-    """Return the local state of a composition, or the copy that `repair` would put in the place of a broken one.
+    """Return the local state of a composition, or the copy that `repair_state` would put in the place of a broken one.
 
     None if there is neither. Raises TfdriverError for a state that cannot be read.
     """
     try:
-        return read(folder)
+        return read_state(folder)
     except BrokenStateError:
         copy = _newest_copy(folder)
         return _good(folder / copy) if copy else None
 
 
-def repair(folder: Path, now: datetime) -> str:
+def repair_state(folder: Path, now: datetime) -> str:
     """Put the newest good copy in the place of a broken state; return what was done, in a sentence, or ''.
 
     now: UTC. The broken file is kept in the run folder. What was created since the copy is for the next apply to find,
@@ -87,7 +87,8 @@ def repair(folder: Path, now: datetime) -> str:
 def push_errored(folder: Path, push: Callable[[str], None], now: datetime) -> str:
     """Take up the state that Terraform could not save; return what was done, in a sentence, or ''.
 
-    push: does `terraform state push` of a file of that name. The file is kept in the run folder. Raises as `check`.
+    push: does `terraform state push` of a file of that name. The file is kept in the run folder. Raises as
+    `check_state_file`.
     """
     path = folder / ERRORED
     must_push = _must_push(folder)
@@ -113,7 +114,7 @@ def unfinished(folder: Path) -> bool:
     except FileNotFoundError:
         return False
     said = outcome((event for line in lines if (event := parse_line(line))), "apply")
-    return said.changes is None and not clashes(said.errors)
+    return said.changes is None and not existing_addresses(said.errors)
 
 
 def keep(folder: Path) -> None:
@@ -129,7 +130,7 @@ def keep(folder: Path) -> None:
 
 def _good(path: Path) -> State | None:
     try:
-        return read_file(path)
+        return read_state_file(path)
     except (BrokenStateError, TfdriverError):
         return None
 
@@ -159,7 +160,7 @@ def _must_push(folder: Path) -> bool | None:
         return None
     hint = f"Compare it with {STATE} (`terraform show`); keep the one that is right there, move the other away"
     try:
-        errored = read_file(path)
+        errored = read_state_file(path)
     except BrokenStateError as error:
         raise TfdriverError("Terraform left this state, and it is cut off", where=str(path), hint=hint) from error
     state = _good(folder / STATE)

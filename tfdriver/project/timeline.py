@@ -20,12 +20,12 @@ from pydantic import TypeAdapter
 
 from tfdriver.clean import clean
 from tfdriver.iam.trust_state import TrustState
-from tfdriver.project.trust_changes import BROAD, Change, news, told
+from tfdriver.project.trust_changes import BROAD, TrustChange, news, told
 from tfdriver.spec.compositions import Composition
 from tfdriver.terraform.events import Event
 
 FILE = "timeline.jsonl"
-_LINE = TypeAdapter(Change)
+_LINE = TypeAdapter(TrustChange)
 
 
 @dataclass(frozen=True)
@@ -96,15 +96,15 @@ class Timeline:
             if change is not None:
                 self._append(change)
 
-    def changes(self) -> list[Change]:
+    def changes(self) -> list[TrustChange]:
         """Return all recorded changes, oldest first; none if the file cannot be read."""
         try:
-            return read(self._path)
+            return read_timeline(self._path)
         except OSError as error:
             self._fails("read", error)
             return []
 
-    def _append(self, change: Change) -> None:
+    def _append(self, change: TrustChange) -> None:
         try:
             self._write(change)
         except OSError as error:
@@ -115,7 +115,7 @@ class Timeline:
             self._warned = True
             self._warn(f"warning: the timeline cannot be {what}: {error}. Who was trusted when is not recorded")
 
-    def _write(self, change: Change) -> None:
+    def _write(self, change: TrustChange) -> None:
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "r+b") as file:
             end = file.seek(0, os.SEEK_END)
@@ -125,7 +125,7 @@ class Timeline:
             os.fsync(descriptor)
 
 
-def read(path: Path) -> list[Change]:
+def read_timeline(path: Path) -> list[TrustChange]:
     """Return the changes recorded in a file, oldest first. What is no line of ours is skipped. Raises OSError."""
     try:
         lines = path.read_bytes().splitlines()
@@ -134,13 +134,13 @@ def read(path: Path) -> list[Change]:
     return [change for line in lines if (change := _parse(line))]
 
 
-def exposures(changes: Iterable[Change], now: datetime) -> list[Exposure]:
+def exposures(changes: Iterable[TrustChange], now: datetime) -> list[Exposure]:
     """Return each time in which a whole account was trusted, oldest first.
 
     A deadline ends it as a change does; nobody needs to have been there.
     """
     found: list[Exposure] = []
-    opened: dict[tuple[str, str], Change] = {}
+    opened: dict[tuple[str, str], TrustChange] = {}
     for change in changes:
         key = (change.account, change.role)
         before = opened.pop(key, None)
@@ -152,7 +152,7 @@ def exposures(changes: Iterable[Change], now: datetime) -> list[Exposure]:
     return sorted(found, key=lambda e: e.opened)
 
 
-def _exposure(change: Change, after: Change | None, now: datetime) -> Exposure:
+def _exposure(change: TrustChange, after: TrustChange | None, now: datetime) -> Exposure:
     opened, closed, seen = datetime.fromisoformat(change.at), None, change.seen
     if after is not None:
         closed, seen = datetime.fromisoformat(after.at), seen or after.seen
@@ -163,7 +163,7 @@ def _exposure(change: Change, after: Change | None, now: datetime) -> Exposure:
     return Exposure(change.role, change.account, change.trusted, change.guarded, opened, closed, seconds, seen)
 
 
-def _parse(line: bytes) -> Change | None:
+def _parse(line: bytes) -> TrustChange | None:
     """Return the change that a line tells of, None if it is no line of ours: anybody may have written into the file."""
     try:
         change = _LINE.validate_json(line, strict=True)

@@ -9,13 +9,13 @@ from typing import Any
 
 from tfdriver.iam import trust, wording
 from tfdriver.iam.trust import Trust
-from tfdriver.iam.trust_state import Kind, TrustState
+from tfdriver.iam.trust_state import TrustKind, TrustState
 
 BROAD, EXACT, GONE, OTHER = "broad", "exact", "gone", "other"
 
 
 @dataclass(frozen=True)
-class Change:
+class TrustChange:
     """One change of a trust. at: UTC, ISO 8601; kind: broad, exact, other or gone; trusted: in words; by: caller ARN.
 
     until: the deadline of a broad trust, UTC, ISO 8601, or ''; guarded: whether it has the `aws:PrincipalArn` guard.
@@ -33,16 +33,16 @@ class Change:
     seen: bool = False
 
 
-def told(at: str, role: str, account: str, policy: Mapping[str, Any] | None, by: str) -> Change:
+def told(at: str, role: str, account: str, policy: Mapping[str, Any] | None, by: str) -> TrustChange:
     """Return the line for what Terraform told. at: its time, ISO 8601; policy: as applied, None for a deleted role."""
     at = utc(datetime.fromisoformat(at)) if at else ""
-    found = None if policy is None else trust.read(policy)
+    found = None if policy is None else trust.read_trust(policy)
     if policy is not None and found is None:
-        return Change(at, role, account, OTHER, by=by)
+        return TrustChange(at, role, account, OTHER, by=by)
     return _line(at, role, account, found, by)
 
 
-def news(newest: Change | None, state: TrustState, now: datetime) -> Change | None:
+def news(newest: TrustChange | None, state: TrustState, now: datetime) -> TrustChange | None:
     """Return the line that is missing after `newest`, a role's newest, for AWS to show `state` now; None if none is.
 
     Nothing is said of a policy that cannot be read or understood, nor of a role without a line that is not open. A
@@ -50,7 +50,7 @@ def news(newest: Change | None, state: TrustState, now: datetime) -> Change | No
     another trust since; of anything else, and where that is not known, `at` is `now` (UTC).
     """
     found, role = state.trust, state.role
-    if found is None and state.kind is not Kind.ABSENT:
+    if found is None and state.kind is not TrustKind.ABSENT:
         return None
     broad = found is not None and found.broad
     if newest is None and not broad:
@@ -66,16 +66,16 @@ def utc(when: datetime) -> str:
     return when.astimezone(UTC).isoformat()
 
 
-def _since(newest: Change | None, state: TrustState, now: datetime) -> datetime:
+def _since(newest: TrustChange | None, state: TrustState, now: datetime) -> datetime:
     created = state.live.created if state.live else None
     if created is None or created > now or (newest is not None and created <= datetime.fromisoformat(newest.at)):
         return now
     return created
 
 
-def _line(at: str, role: str, account: str, found: Trust | None, by: str = "", *, seen: bool = False) -> Change:
+def _line(at: str, role: str, account: str, found: Trust | None, by: str = "", *, seen: bool = False) -> TrustChange:
     """Return the line for a role with this trust; None for a role that is gone."""
     if found is None:
-        return Change(at, role, account, GONE, by=by, seen=seen)
+        return TrustChange(at, role, account, GONE, by=by, seen=seen)
     kind, until = BROAD if found.broad else EXACT, utc(found.until) if found.until else ""
-    return Change(at, role, account, kind, wording.trusted(found), until, bool(found.guard), by, seen)
+    return TrustChange(at, role, account, kind, wording.trusted(found), until, bool(found.guard), by, seen)

@@ -29,7 +29,7 @@ def final(
     """
     arns = arns or {role.key: role.arn for role in spec.roles.values()}
     if composition.side is Side.TRUSTING:
-        policies = {role.key: trust_state.tightened(role, spec.trusted_by(role)) for role in composition.roles}
+        policies = {role.key: trust_state.exact_trust(role, spec.trusted_by(role)) for role in composition.roles}
         return trusting_values(composition, policies, revoke_before)
     return trusted_values(composition, {r.key: roles_to_assume(spec, r, arns) for r in composition.roles})
 
@@ -44,13 +44,13 @@ def opening(
     """Return the values of phase 1 for a trusting composition; see `decide.opening`."""
     existing = seen.existing()
     policies = {
-        role.key: trust_state.opening(seen.states[role.key], spec.trusted_by(role), existing, now)
+        role.key: trust_state.opening_trust(seen.states[role.key], spec.trusted_by(role), existing, now)
         for role in composition.roles
     }
     return trusting_values(composition, policies, revoke_before)
 
 
-def noted(values: Mapping[str, Any], now: datetime) -> dict[str, str]:
+def noted_revocations(values: Mapping[str, Any], now: datetime) -> dict[str, str]:
     """Return the moments, by role key, that a composition's values have and that may not have served yet.
 
     For those who do not ask AWS, and so do not know how long a session of the role may be. values: as last written.

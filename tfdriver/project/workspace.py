@@ -18,7 +18,7 @@ from tfdriver.patience import Patience
 from tfdriver.project import assets, folder, place, recover, timeline, values
 from tfdriver.project.lambda_zip import zip_folder
 from tfdriver.project.orphans import FILE as IMPORTS
-from tfdriver.project.orphans import Stray, import_blocks
+from tfdriver.project.orphans import OrphanedResource, import_blocks
 from tfdriver.project.render import render, tfvars
 from tfdriver.spec.compositions import REVOKE, Composition, compositions
 from tfdriver.spec.model import Spec
@@ -81,7 +81,7 @@ class Workspace:
         if backend.beside:
             return recover.known_state(path)
         try:
-            return state.read_file(path / backend.path)
+            return state.read_state_file(path / backend.path)
         except state.BrokenStateError as error:
             raise TfdriverError("the state cannot be read", where=str(path / backend.path)) from error
 
@@ -128,9 +128,9 @@ class Workspace:
         self._check_unnamed()
         for composition in self.compositions:
             path = self.path(composition)
-            folder.check(path, self.files(composition, values.final(self.spec, composition)).keys())
+            folder.check_folder(path, self.files(composition, values.final(self.spec, composition)).keys())
             if composition in self.kept_here:
-                recover.check(path)
+                recover.check_state_file(path)
 
     def check_migrated(self) -> None:
         """Refuse a local state that lists resources where the templates keep the state in a backend.
@@ -156,7 +156,7 @@ class Workspace:
         states = self.local_states() if states is None else states
         known = ((c, self.path(c), states[c.name]) for c in self.compositions if c.name in states)
         readable = ((c, path, found) for c, path, found in known if not isinstance(found, Unreadable))
-        place.check(readable, local=self.local)
+        place.check_location(readable, local=self.local)
 
     def _check_unnamed(self) -> None:
         """Refuse while a state that no composition of the spec names still lists resources: they would be forgotten."""
@@ -174,7 +174,7 @@ class Workspace:
         self,
         composition: Composition,
         composition_values: Mapping[str, Any] | None = None,
-        take_over: Iterable[Stray] = (),
+        take_over: Iterable[OrphanedResource] = (),
     ) -> list[str]:
         """Write a composition, by default with the values of the end state; return the names of what changed.
 
@@ -184,7 +184,7 @@ class Workspace:
         files = self.files(composition, chosen)
         if strays := list(take_over):
             files[IMPORTS] = import_blocks(strays)
-        return folder.write(self.path(composition), files)
+        return folder.write_folder(self.path(composition), files)
 
     def is_current(self, composition: Composition, now: datetime) -> bool | None:
         """Whether what lies on disk is what the spec, templates and modules make now; None where nothing does.
@@ -195,15 +195,17 @@ class Workspace:
         if not (path / VALUES).exists():
             return None
         files = self.files(composition, self.final(composition, now))
-        folder.check(path, files.keys())
-        return folder.holds(path, files)
+        folder.check_folder(path, files.keys())
+        return folder.is_up_to_date(path, files)
 
     def final(self, composition: Composition, now: datetime) -> dict[str, Any]:
         """Return the values of the end state, without asking AWS. now: UTC. Raises TfdriverError as `written` does.
 
         What revokes sessions, by what was last written, stays for as long as those may live.
         """
-        return values.final(self.spec, composition, revoke_before=values.noted(self.written(composition), now))
+        return values.final(
+            self.spec, composition, revoke_before=values.noted_revocations(self.written(composition), now)
+        )
 
     def written(self, composition: Composition) -> dict[str, Any]:
         """Return the values that a composition was last written with, {} if it was not. For one that was checked.
@@ -219,7 +221,7 @@ class Workspace:
     def keep_state(self, composition: Composition) -> None:
         """Note where a run is about to change things, and keep the state as it is before: it is rewritten in place."""
         recover.keep(self.path(composition))
-        place.note(self.path(composition), place.place_of(composition.account, local=self.local))
+        place.note_location(self.path(composition), place.place_of(composition.account, local=self.local))
 
     def interrupted(self, states: Mapping[str, State | Unreadable | None]) -> frozenset[str]:
         """Return the names of the compositions of which AWS may hold more than the state lists.
@@ -242,7 +244,7 @@ class Workspace:
 
     def repair(self, composition: Composition, now: datetime) -> str:
         """Put the newest good copy in the place of a broken local state; return what was done, or ''. now: UTC."""
-        return recover.repair(self.path(composition), now) if composition in self.kept_here else ""
+        return recover.repair_state(self.path(composition), now) if composition in self.kept_here else ""
 
     def remove(self, composition: Composition) -> None:
         """Remove everything that tfdriver and Terraform left in a composition that was destroyed."""
@@ -251,7 +253,7 @@ class Workspace:
 
 def _lists_resources(path: Path) -> bool:
     try:
-        found = state.read(path)
+        found = state.read_state(path)
     except (state.BrokenStateError, TfdriverError):
         return False
     return found is not None and bool(found.managed)

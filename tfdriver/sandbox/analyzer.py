@@ -15,16 +15,16 @@ from typing import Any
 
 from tfdriver.iam.conditions import like
 from tfdriver.iam.policy_document import Document, statements
-from tfdriver.sandbox.messages import Response
+from tfdriver.sandbox.messages import HttpResponse
 from tfdriver.sandbox.parse import Call
-from tfdriver.sandbox.responses import AwsError, json_result
+from tfdriver.sandbox.responses import ResponseError, json_result
 
 _LEARN = "https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-reference-policy-checks.html"
 _KINDS = ("IDENTITY_POLICY", "RESOURCE_POLICY", "SERVICE_CONTROL_POLICY", "RESOURCE_CONTROL_POLICY")
 _NOT = ("NotPrincipal", "NotAction", "NotResource")
 
 
-def answer(call: Call) -> Response:
+def answer(call: Call) -> HttpResponse:
     """Answer a call of Access Analyzer. Raises AwsError for bad parameters and for calls that are not modelled."""
     match call.operation:
         case "ValidatePolicy":
@@ -35,20 +35,20 @@ def answer(call: Call) -> Response:
             _kind(call, _KINDS[:2])
             old, new = (_statements(call, f"{which}PolicyDocument") for which in ("existing", "new"))
             return json_result(_compared(old, new))
-    raise AwsError("NotImplemented", f"the sandbox cannot do access-analyzer:{call.operation}")
+    raise ResponseError("NotImplemented", f"the sandbox cannot do access-analyzer:{call.operation}")
 
 
 def _kind(call: Call, kinds: tuple[str, ...]) -> str:
     kind = call.text("policyType")
     if kind not in kinds:
-        raise AwsError("ValidationException", f"policyType must be one of {', '.join(kinds)}")
+        raise ResponseError("ValidationException", f"policyType must be one of {', '.join(kinds)}")
     return kind
 
 
 def _statements(call: Call, parameter: str) -> list[Document]:
     document = _document(call.text(parameter))
     if document is None or "Statement" not in document:
-        raise AwsError("InvalidParameterException", f"{parameter} is not a policy document")
+        raise ResponseError("InvalidParameterException", f"{parameter} is not a policy document")
     return statements(document)
 
 

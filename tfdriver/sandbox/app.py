@@ -10,53 +10,53 @@ from urllib.parse import unquote
 
 from tfdriver.sandbox import schedule
 from tfdriver.sandbox.call_log import CallLog, Entry
-from tfdriver.sandbox.dispatch import DroppedError, Parts, Turn
-from tfdriver.sandbox.messages import Request, Response
-from tfdriver.sandbox.parse import Call, Protocol, parse
+from tfdriver.sandbox.dispatch import Dispatch, DroppedError, Parts
+from tfdriver.sandbox.messages import HttpRequest, HttpResponse
+from tfdriver.sandbox.parse import Call, Protocol, parse_call
 from tfdriver.sandbox.resources import Rule
-from tfdriver.sandbox.responses import AwsError, error_code, error_message, refusal, with_request_id
+from tfdriver.sandbox.responses import ResponseError, error_code, error_message, refusal, with_request_id
 
 FIRE = "/sandbox/fire/"
 
 
 @dataclass(frozen=True)
-class Layer:
+class App:
     """Answers requests with the help of the parts, and keeps the log."""
 
     parts: Parts
     log: CallLog
 
-    def handle(self, request: Request) -> Response | None:
+    def handle(self, request: HttpRequest) -> HttpResponse | None:
         """Answer a request; None if a fault drops the connection."""
         if request.path.startswith(FIRE):
             return self._fire(request)
         now = datetime.now(UTC)
-        call = parse(request)
-        turn = Turn(self.parts, call, request, now, _entry(call, now))
+        call = parse_call(request)
+        turn = Dispatch(self.parts, call, request, now, _entry(call, now))
         try:
             response = turn.response()
         except DroppedError:
             self.log.write(turn.entry)
             return None
         except Exception as error:  # a bug of ours; a client must not wait for an answer that never comes
-            response = refusal(call, AwsError("SandboxFailure", f"{type(error).__name__}: {error}"))
+            response = refusal(call, ResponseError("SandboxFailure", f"{type(error).__name__}: {error}"))
         response = with_request_id(response, turn.entry.request_id)
         code, message = error_code(response), error_message(response)
         self.log.write(replace(turn.entry, status=response.status, error=code, message=message))
         return response
 
-    def fire(self, rule: str) -> list[schedule.Fired]:
+    def fire(self, rule: str) -> list[schedule.TargetRun]:
         """Fire a rule's schedule and wait for what it runs; an empty list if there is no such rule."""
         return schedule.fire(self.parts.functions, rule, self._record)
 
-    def _fire(self, request: Request) -> Response:
+    def _fire(self, request: HttpRequest) -> HttpResponse:
         headers = {"Content-Type": "application/json"}
         if request.method != "POST":
-            return Response(405, b'{"message": "POST only"}', headers | {"Allow": "POST"})
+            return HttpResponse(405, b'{"message": "POST only"}', headers | {"Allow": "POST"})
         fired = self.fire(unquote(request.path.removeprefix(FIRE)))
         if not fired:
-            return Response(404, json.dumps({"rules": schedule.names(self.parts.functions)}).encode(), headers)
-        return Response(200, schedule.as_json(fired), headers)
+            return HttpResponse(404, json.dumps({"rules": schedule.names(self.parts.functions)}).encode(), headers)
+        return HttpResponse(200, schedule.as_json(fired), headers)
 
     def _record(self, rule: Rule, target: str, allowed: bool, reason: str) -> None:
         call = Call("lambda", "Invoke", Protocol.REST_JSON, rule.region)

@@ -7,22 +7,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from tfdriver.iam.conditions import Context
+from tfdriver.iam.conditions import RequestContext
 from tfdriver.iam.evaluator import Permissions, Principal
 from tfdriver.sandbox.parse import Call
-from tfdriver.sandbox.resources import Role
-from tfdriver.sandbox.responses import AwsError
-from tfdriver.sandbox.sessions import Session, Sessions
+from tfdriver.sandbox.resources import IamRole
+from tfdriver.sandbox.responses import ResponseError
+from tfdriver.sandbox.sessions import RoleSession, RoleSessions
 
 if TYPE_CHECKING:
-    from tfdriver.sandbox.backend import Backend
+    from tfdriver.sandbox.backend import MotoBackend
 
 # Facts that AWS has and the sandbox doesn't: a condition on one of them never lets anybody in.
 UNKNOWN = ("aws:requesttag/*", "aws:resourcetag/*", "aws:principaltag/*", "aws:tagkeys", "*:resourcetag/*")
 
 
 @dataclass(frozen=True)
-class Caller:
+class AuthenticatedCaller:
     """An authenticated caller. name: a user's name, '' for a session; id: what GetCallerIdentity shows as UserId."""
 
     principal: Principal
@@ -30,7 +30,7 @@ class Caller:
     id: str
     partition: str
     name: str = ""
-    session: Session | None = None
+    session: RoleSession | None = None
 
     @property
     def account(self) -> str:
@@ -38,34 +38,36 @@ class Caller:
         return self.principal.account
 
 
-def identify(call: Call, backend: Backend, sessions: Sessions, now: datetime) -> Caller:
+def identify(call: Call, backend: MotoBackend, sessions: RoleSessions, now: datetime) -> AuthenticatedCaller:
     """Return who signed a call. Raises AwsError in AWS's words: no key, unknown key, wrong token, expired."""
     if not call.access_key:
-        raise AwsError("MissingAuthenticationToken", "Request is missing Authentication Token", 403)
+        raise ResponseError("MissingAuthenticationToken", "Request is missing Authentication Token", 403)
     session = sessions.find(call.access_key)
-    caller: Caller | None = None
+    caller: AuthenticatedCaller | None = None
     if session:
         role = backend.role_by_id(session.role_id)
         caller = session_caller(session, role) if role else None
     elif user := backend.user_of_key(call.access_key):
         principal = Principal(user.arn, user.account, user.id)
-        caller = Caller(principal, user.permissions, user.id, user.partition, user.name)
+        caller = AuthenticatedCaller(principal, user.permissions, user.id, user.partition, user.name)
     if caller is None or call.session_token != (session.token if session else ""):
-        raise AwsError("InvalidClientTokenId", "The security token included in the request is invalid.", 403)
+        raise ResponseError("InvalidClientTokenId", "The security token included in the request is invalid.", 403)
     if sessions.expired(call.access_key, now):
-        raise AwsError("ExpiredToken", "The security token included in the request is expired", 403)
+        raise ResponseError("ExpiredToken", "The security token included in the request is expired", 403)
     return caller
 
 
-def session_caller(session: Session, role: Role) -> Caller:
+def session_caller(session: RoleSession, role: IamRole) -> AuthenticatedCaller:
     """Return a session of a role as a caller."""
     principal = Principal(session.arn, session.account, session.role_id, role.arn)
     own = role.permissions
     permissions = Permissions(own.identity, own.boundary, session.policy)
-    return Caller(principal, permissions, session.id, session.partition, session=session)
+    return AuthenticatedCaller(principal, permissions, session.id, session.partition, session=session)
 
 
-def context(caller: Caller, call: Call, now: datetime, more: Mapping[str, str] | None = None) -> Context:
+def context(
+    caller: AuthenticatedCaller, call: Call, now: datetime, more: Mapping[str, str] | None = None
+) -> RequestContext:
     """Return the facts of a call. more: those of its action, by lower-case key.
 
     Source: IAM user guide, reference_policies_condition-keys.
@@ -87,7 +89,7 @@ def context(caller: Caller, call: Call, now: datetime, more: Mapping[str, str] |
         facts["aws:username"] = caller.name
     if caller.session:
         facts["aws:tokenissuetime"] = caller.session.issued.isoformat()
-    return Context({**facts, **(more or {})}, UNKNOWN)
+    return RequestContext({**facts, **(more or {})}, UNKNOWN)
 
 
 def times(now: datetime) -> dict[str, str]:

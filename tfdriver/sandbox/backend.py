@@ -15,10 +15,10 @@ from functools import cache
 from typing import Any
 
 from tfdriver.errors import TfdriverError
-from tfdriver.sandbox.messages import Request, Response
+from tfdriver.sandbox.messages import HttpRequest, HttpResponse
 from tfdriver.sandbox.moto_models import function_of, role_of, user_of
-from tfdriver.sandbox.resources import Function, Role, Rule, User
-from tfdriver.sandbox.responses import AwsError
+from tfdriver.sandbox.resources import IamRole, IamUser, LambdaFunction, Rule
+from tfdriver.sandbox.responses import ResponseError
 from tfdriver.sandbox.wsgi import environ, is_hop
 from tfdriver.spec.model import Account
 
@@ -49,7 +49,7 @@ _lock = threading.RLock()
 _app = DomainDispatcherApplication(create_backend_app)
 
 
-class Backend:
+class MotoBackend:
     """moto, for some accounts. Use it with `with`, so that its state is dropped at the end.
 
     While it is open, the process's environment lacks the variables that would mislead moto.
@@ -60,7 +60,7 @@ class Backend:
         self.lock = _lock
         self._removed: dict[str, str] = {}
 
-    def __enter__(self) -> Backend:
+    def __enter__(self) -> MotoBackend:
         taken = sorted(_accounts_in_use & set(self.accounts))
         if taken:
             raise TfdriverError(f"account {taken[0]} is already in another sandbox of this process")
@@ -90,7 +90,7 @@ class Backend:
         key = iam.create_access_key("admin")
         return key.access_key_id, key.secret_access_key
 
-    def handle(self, request: Request, account: str) -> Response:
+    def handle(self, request: HttpRequest, account: str) -> HttpResponse:
         """Let moto answer a request on behalf of an account.
 
         Raises AwsError for what moto cannot do: with status 400, since clients would try again after a 500.
@@ -106,13 +106,13 @@ class Backend:
                 chunks = _app(environ(request, account), start_response)
                 body = b"".join(chunks)
             except NotImplementedError as error:
-                raise AwsError("NotImplemented", f"the sandbox cannot do this: {error}") from error
+                raise ResponseError("NotImplemented", f"the sandbox cannot do this: {error}") from error
             except Exception as error:  # moto's own bugs, which its server would print as a traceback
-                raise AwsError("SandboxFailure", f"moto: {type(error).__name__}: {error}") from error
+                raise ResponseError("SandboxFailure", f"moto: {type(error).__name__}: {error}") from error
         headers = {k: v for k, v in started["headers"].items() if not is_hop(k, request.method)}
-        return Response(started["status"], body, headers)
+        return HttpResponse(started["status"], body, headers)
 
-    def user_of_key(self, access_key: str) -> User | None:
+    def user_of_key(self, access_key: str) -> IamUser | None:
         """Return the user of an active access key."""
         with self.lock:
             for account in self.accounts.values():
@@ -122,42 +122,42 @@ class Backend:
                     return user_of(user, account, iam)
         return None
 
-    def users(self, accounts: Iterable[str]) -> list[User]:
+    def users(self, accounts: Iterable[str]) -> list[IamUser]:
         """Return the users of these accounts."""
         with self.lock:
             return [
                 user_of(user, account, iam) for account, iam in self._iam(accounts) for user in list(iam.users.values())
             ]
 
-    def user(self, arn: str) -> User | None:
+    def user(self, arn: str) -> IamUser | None:
         """Return the user of an ARN."""
         return next((u for u in self.users(arn.split(":")[4:5]) if u.arn == arn), None)
 
-    def user_by_id(self, unique_id: str) -> User | None:
+    def user_by_id(self, unique_id: str) -> IamUser | None:
         """Return the user of a unique id."""
         return next((u for u in self.users(self.accounts) if u.id == unique_id), None)
 
-    def role(self, arn: str) -> Role | None:
+    def role(self, arn: str) -> IamRole | None:
         """Return the role of an ARN (with its path)."""
         return next((r for r in self.roles(arn.split(":")[4:5]) if r.arn == arn), None)
 
-    def role_by_id(self, unique_id: str) -> Role | None:
+    def role_by_id(self, unique_id: str) -> IamRole | None:
         """Return the role of a unique id."""
         return next((r for r in self.roles(self.accounts) if r.id == unique_id), None)
 
-    def roles(self, accounts: Iterable[str]) -> list[Role]:
+    def roles(self, accounts: Iterable[str]) -> list[IamRole]:
         """Return the roles of these accounts."""
         with self.lock:
             return [
                 role_of(role, account, iam) for account, iam in self._iam(accounts) for role in list(iam.roles.values())
             ]
 
-    def show_trust(self, role: Role, text: str) -> None:
+    def show_trust(self, role: IamRole, text: str) -> None:
         """Make a role's trust policy read as `text` from now on."""
         with self.lock:
             iam_backends[role.account][role.partition].roles[role.id].assume_role_policy_document = text
 
-    def function(self, account: str, region: str, name: str, qualifier: str | None = None) -> Function | None:
+    def function(self, account: str, region: str, name: str, qualifier: str | None = None) -> LambdaFunction | None:
         """Return a Lambda function by name or ARN, which may carry a version or alias; None if there is none."""
         name, qualifier = _name_and_qualifier(name, qualifier)
         if account not in self.accounts:

@@ -37,7 +37,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tfdriver.errors import TfdriverError
-from tfdriver.sandbox.required_actions import Need
+from tfdriver.sandbox.required_actions import RequiredAction
 
 _REMEMBERED = 10_000  # entries
 
@@ -54,7 +54,7 @@ class Entry:
     service: str = ""
     action: str = ""
     resource: str = "*"
-    needs: tuple[Need, ...] = ()
+    needs: tuple[RequiredAction, ...] = ()
     region: str = ""
     source: str = "127.0.0.1"
     user_agent: str = ""

@@ -16,9 +16,9 @@ from typing import Any
 
 from tfdriver.iam.policy_document import account_of
 from tfdriver.sandbox.call_log import Entry
-from tfdriver.sandbox.messages import Response
+from tfdriver.sandbox.messages import HttpResponse
 from tfdriver.sandbox.parse import Call
-from tfdriver.sandbox.responses import AwsError, json_result
+from tfdriver.sandbox.responses import ResponseError, json_result
 from tfdriver.spec.model import global_region
 
 PAGE = 50
@@ -30,11 +30,11 @@ _DATA_EVENTS = frozenset(
 _ATTRIBUTES = {"EventId": "EventId", "EventName": "EventName", "EventSource": "EventSource", "Username": "Username"}
 
 
-def lookup_events(call: Call, account: str, entries: Iterable[Entry]) -> Response:
+def lookup_events(call: Call, account: str, entries: Iterable[Entry]) -> HttpResponse:
     """Answer LookupEvents of an account. entries: the log, oldest first. Raises AwsError for bad parameters."""
     size, start = call.parameters.get("MaxResults", PAGE), call.text("NextToken") or "0"
     if not isinstance(size, int) or not 1 <= size <= PAGE or not start.isdigit():
-        raise AwsError("InvalidMaxResultsException", f"MaxResults must be between 1 and {PAGE}.")
+        raise ResponseError("InvalidMaxResultsException", f"MaxResults must be between 1 and {PAGE}.")
     wanted = _attribute(call)
     seen = [event for entry in entries if _region(entry) == call.region and (event := _event(entry, account))]
     found = [event for event in reversed(seen) if _within(event, call) and _matches(event, wanted)]
@@ -48,9 +48,9 @@ def _attribute(call: Call) -> tuple[str, str]:
     try:
         ((name, value),) = [(a["AttributeKey"], a["AttributeValue"]) for a in attributes] or [("", "")]
     except (ValueError, KeyError, TypeError) as error:
-        raise AwsError("InvalidLookupAttributesException", "Exactly one lookup attribute can be given.") from error
+        raise ResponseError("InvalidLookupAttributesException", "Exactly one lookup attribute can be given.") from error
     if name not in (*_ATTRIBUTES, "ResourceName", ""):
-        raise AwsError("InvalidLookupAttributesException", f"the sandbox cannot look up by {name}")
+        raise ResponseError("InvalidLookupAttributesException", f"the sandbox cannot look up by {name}")
     return str(name), str(value)
 
 

@@ -8,24 +8,24 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tfdriver.iam.evaluator import Decision, Effect, Request, authorize, find_trust
+from tfdriver.iam.evaluator import AccessRequest, Decision, Effect, authorize, match_trust_policy
 from tfdriver.iam.policy_document import account_of
 from tfdriver.sandbox import analyzer, cloudtrail, sts
 from tfdriver.sandbox import lambda_runtime as lambdas
-from tfdriver.sandbox.authentication import Caller, context, identify
+from tfdriver.sandbox.authentication import AuthenticatedCaller, context, identify
 from tfdriver.sandbox.call_log import CallLog, Entry
 from tfdriver.sandbox.faults import Fault, Faults
 from tfdriver.sandbox.lambda_runtime import Functions
-from tfdriver.sandbox.messages import Request as Message
-from tfdriver.sandbox.messages import Response
+from tfdriver.sandbox.messages import HttpRequest as Message
+from tfdriver.sandbox.messages import HttpResponse
 from tfdriver.sandbox.parse import Call
-from tfdriver.sandbox.required_actions import Need, Place, needs
-from tfdriver.sandbox.responses import AwsError, refusal
-from tfdriver.sandbox.sessions import FOREVER, Sessions
+from tfdriver.sandbox.required_actions import CallLocation, RequiredAction, required_actions
+from tfdriver.sandbox.responses import ResponseError, refusal
+from tfdriver.sandbox.sessions import FOREVER, RoleSessions
 from tfdriver.sandbox.trusts import PARAMETER, Trusts
 
 if TYPE_CHECKING:
-    from tfdriver.sandbox.backend import Backend
+    from tfdriver.sandbox.backend import MotoBackend
 
 
 class DroppedError(Exception):
@@ -36,16 +36,16 @@ class DroppedError(Exception):
 class Parts:
     """Everything a call may meet. log: of all calls; stopping: set when the sandbox ends, so that waiting ends."""
 
-    backend: Backend
+    backend: MotoBackend
     trusts: Trusts
-    sessions: Sessions
+    sessions: RoleSessions
     functions: Functions
     faults: Faults
     log: CallLog = field(default_factory=CallLog)
     stopping: threading.Event = field(default_factory=threading.Event)
 
 
-class Turn:
+class Dispatch:
     """One call on its way. entry: its line in the log, as far as it is known."""
 
     def __init__(self, parts: Parts, call: Call, message: Message, now: datetime, entry: Entry) -> None:
@@ -55,11 +55,11 @@ class Turn:
         self.now = now
         self.entry = entry
 
-    def response(self) -> Response:
+    def response(self) -> HttpResponse:
         """Return the answer, a refusal included. Raises DroppedError."""
         try:
             caller = identify(self.call, self.parts.backend, self.parts.sessions, self.now)
-        except AwsError as error:
+        except ResponseError as error:
             self.entry = replace(self.entry, allowed=False, reason=error.message)
             return refusal(self.call, error)
         self.entry = replace(self.entry, caller=caller.principal.arn, account=caller.account, caller_id=caller.id)
@@ -70,18 +70,18 @@ class Turn:
         try:
             self._happen(due.get("before"))
             response = self._do(caller)
-        except AwsError as error:
+        except ResponseError as error:
             response = refusal(self.call, error)
         try:
             self._happen(due.get("after"))
-        except AwsError as error:
+        except ResponseError as error:
             response = refusal(self.call, error)
         return response
 
-    def _do(self, caller: Caller) -> Response:
+    def _do(self, caller: AuthenticatedCaller) -> HttpResponse:
         call, parts = self.call, self.parts
         if not call.operation:
-            raise AwsError("UnknownOperationException", f"no operation of {call.service} has this request", 404)
+            raise ResponseError("UnknownOperationException", f"no operation of {call.service} has this request", 404)
         if call.service == "lambda" and call.operation == "Invoke":
             return self._invoke(caller)  # without the lock: the code calls back
         with parts.backend.lock:
@@ -101,46 +101,46 @@ class Turn:
                 parts.trusts.refresh()
             return response
 
-    def _sts(self, caller: Caller) -> Response:
+    def _sts(self, caller: AuthenticatedCaller) -> HttpResponse:
         match self.call.operation:
             case "GetCallerIdentity":
                 return sts.get_caller_identity(caller)
             case "AssumeRole":
                 return sts.give_session(self.call, caller, self.parts.backend, self.parts.sessions)
-        raise AwsError("NotImplemented", f"the sandbox cannot do sts:{self.call.operation}")
+        raise ResponseError("NotImplemented", f"the sandbox cannot do sts:{self.call.operation}")
 
-    def _authorize(self, caller: Caller) -> None:
+    def _authorize(self, caller: AuthenticatedCaller) -> None:
         """Raise AwsError if anything the call needs is refused."""
-        place = Place(caller.partition, self.call.region, caller.account)
-        needed = needs(self.call, place, self._lookup)
+        place = CallLocation(caller.partition, self.call.region, caller.account)
+        needed = required_actions(self.call, place, self._lookup)
         if needed:
             self.entry = replace(self.entry, resource=needed[0].resource, needs=needed)
         if self.call.service == "sts" and self.call.operation == "AssumeRole":
-            sts.check(self.call)
+            sts.check_parameters(self.call)
             decision = sts.decide(self.call, caller, self.parts.backend, self.parts.trusts, self.now)
             self._refuse_unless(decision, caller, needed[0])
             return
         for need in needed:
-            request = Request(need.action, need.resource, context(caller, self.call, self.now, need.facts))
+            request = AccessRequest(need.action, need.resource, context(caller, self.call, self.now, need.facts))
             self._refuse_unless(self._decide(caller, request), caller, need)
 
-    def _decide(self, caller: Caller, request: Request) -> Decision:
+    def _decide(self, caller: AuthenticatedCaller, request: AccessRequest) -> Decision:
         """Decide by the caller's policies; another account's resource also needs its own policy's consent."""
         decision = authorize(caller.permissions, request)
         owner = account_of(request.resource)
         if not decision.allowed or owner in ("", "aws", caller.account):
             return decision
         function = self.parts.backend.function(owner, self.call.region, request.resource)
-        if function and find_trust(function.policy, caller.principal, request).effect is Effect.ALLOW:
+        if function and match_trust_policy(function.policy, caller.principal, request).effect is Effect.ALLOW:
             return decision
         return Decision(False, f"because no resource-based policy allows the {request.action} action")
 
-    def _refuse_unless(self, decision: Decision, caller: Caller, need: Need) -> None:
+    def _refuse_unless(self, decision: Decision, caller: AuthenticatedCaller, need: RequiredAction) -> None:
         if decision.allowed:
             return
         self.entry = replace(self.entry, allowed=False, reason=decision.reason or "not authorized")
         who = f"User: {caller.principal.arn} is not authorized to perform: {need.action}"
-        raise AwsError("AccessDenied", f"{who} on resource: {need.resource} {decision.reason}".rstrip(), 403)
+        raise ResponseError("AccessDenied", f"{who} on resource: {need.resource} {decision.reason}".rstrip(), 403)
 
     def _lookup(self, kind: str, name: str) -> str | None:
         """Return the ARN, with its path, of an existing role or user of the caller's account."""
@@ -151,21 +151,21 @@ class Turn:
         }
         return there[kind]().get(name) if kind in there else None
 
-    def _invoke(self, caller: Caller) -> Response:
+    def _invoke(self, caller: AuthenticatedCaller) -> HttpResponse:
         call, parts = self.call, self.parts
         self._authorize(caller)
         name, qualifier = call.text("FunctionName"), call.text("Qualifier") or None
         owner = account_of(self.entry.resource)
         function = parts.backend.function(owner, call.region, name, qualifier)
         if function is None:
-            raise AwsError("ResourceNotFoundException", f"Function not found: {self.entry.resource}", 404)
+            raise ResponseError("ResourceNotFoundException", f"Function not found: {self.entry.resource}", 404)
         event = lambdas.checked_event(self.message.body)
         match self.message.headers.get("x-amz-invocation-type", "RequestResponse"):
             case "DryRun":
-                return Response(204)
+                return HttpResponse(204)
             case "Event":
                 threading.Thread(target=parts.functions.run_unheard, args=(function, event), daemon=True).start()
-                return Response(202)
+                return HttpResponse(202)
         tail = self.message.headers.get("x-amz-log-type") == "Tail"
         return lambdas.response(function, parts.functions.run(function, event), tail=tail)
 
@@ -193,4 +193,4 @@ class Turn:
                 until = FOREVER if fault.value is True else self.now + timedelta(seconds=fault.value)
                 self.parts.sessions.expire(self.call.access_key, until)
                 if fault.when == "before":
-                    raise AwsError("ExpiredToken", "The security token included in the request is expired", 403)
+                    raise ResponseError("ExpiredToken", "The security token included in the request is expired", 403)

@@ -15,7 +15,7 @@ import yaml
 
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.conditions import like
-from tfdriver.sandbox.responses import AwsError
+from tfdriver.sandbox.responses import ResponseError
 
 # What `tfdriver sandbox -h` says of the file.
 FORMAT = """\
@@ -70,9 +70,9 @@ class Fault:
         return f"{self.kind} {self.when}"
 
     @property
-    def error(self) -> AwsError:
+    def error(self) -> ResponseError:
         """Return the error of an `error` rule."""
-        return AwsError(self.value["code"], self.value.get("message", self.value["code"]), self.value["status"])
+        return ResponseError(self.value["code"], self.value.get("message", self.value["code"]), self.value["status"])
 
     def matches(self, call: str, account: str, agent: str) -> bool:
         """Return whether the rule is about such a call: `service:operation`, the caller's account and user agent."""

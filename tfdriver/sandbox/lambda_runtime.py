@@ -21,19 +21,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfdriver.iam.evaluator import Request, authorize
+from tfdriver.iam.evaluator import AccessRequest, authorize
 from tfdriver.sandbox import lambda_bootstrap
-from tfdriver.sandbox.authentication import Caller, context, session_caller, times
-from tfdriver.sandbox.messages import Response
+from tfdriver.sandbox.authentication import AuthenticatedCaller, context, session_caller, times
+from tfdriver.sandbox.messages import HttpResponse
 from tfdriver.sandbox.parse import Call, Protocol
-from tfdriver.sandbox.resources import Function, Role
-from tfdriver.sandbox.responses import AwsError
-from tfdriver.sandbox.sessions import Session, Sessions
+from tfdriver.sandbox.resources import IamRole, LambdaFunction
+from tfdriver.sandbox.responses import ResponseError
+from tfdriver.sandbox.sessions import RoleSession, RoleSessions
 from tfdriver.sandbox.sts import identity_of, trusts_service
 from tfdriver.sandbox.trusts import Trusts
 
 if TYPE_CHECKING:
-    from tfdriver.sandbox.backend import Backend
+    from tfdriver.sandbox.backend import MotoBackend
 
 SERVICE = "lambda.amazonaws.com"
 CANNOT_ASSUME = "The role defined for the function cannot be assumed by Lambda."
@@ -55,9 +55,9 @@ class Invocation:
 class Functions:
     """Runs functions. endpoint: where their code finds AWS; running: the processes at work."""
 
-    backend: Backend
+    backend: MotoBackend
     trusts: Trusts
-    sessions: Sessions
+    sessions: RoleSessions
     endpoint: str
     running: set[subprocess.Popen[bytes]] = field(default_factory=set)
 
@@ -66,7 +66,7 @@ class Functions:
         for process in tuple(self.running):
             _kill_group(process)
 
-    def assumable(self, role: Role, function_arn: str, account: str) -> bool:
+    def assumable(self, role: IamRole, function_arn: str, account: str) -> bool:
         """Return whether Lambda may assume a role for a function."""
         facts = {"aws:sourcearn": function_arn, "aws:sourceaccount": account, **times(datetime.now(UTC))}
         return trusts_service(role, self.trusts, SERVICE, facts)
@@ -75,15 +75,15 @@ class Functions:
         """Raise AwsError if Lambda could not assume the role that a function is to be given."""
         role = self.backend.role(role_arn)
         if role is None or not self.assumable(role, function_arn, account):
-            raise AwsError("InvalidParameterValueException", CANNOT_ASSUME)
+            raise ResponseError("InvalidParameterValueException", CANNOT_ASSUME)
 
-    def run(self, function: Function, event: bytes) -> Invocation:
+    def run(self, function: LambdaFunction, event: bytes) -> Invocation:
         """Run a function on an event (JSON) and wait for it. Raises AwsError if it can't even start."""
         role = self.backend.role(function.role)
         if role is None or not self.assumable(role, function.arn, function.account):
-            raise AwsError("AccessDenied", CANNOT_ASSUME, 403)
+            raise ResponseError("AccessDenied", CANNOT_ASSUME, 403)
         if not function.runtime.startswith("python"):
-            raise AwsError("NotImplemented", f"the sandbox runs Python only, not {function.runtime}")
+            raise ResponseError("NotImplemented", f"the sandbox runs Python only, not {function.runtime}")
         session = self.sessions.issue(identity_of(role), function.name[:64], timedelta(hours=12))
         settings = _settings(function)
         with tempfile.TemporaryDirectory(prefix="tfdriver-lambda-") as folder:
@@ -92,12 +92,14 @@ class Functions:
         self._keep_log(function, session_caller(session, role), settings, invocation.log)
         return invocation
 
-    def run_unheard(self, function: Function, event: bytes) -> None:
+    def run_unheard(self, function: LambdaFunction, event: bytes) -> None:
         """Run a function whose result nobody waits for."""
-        with suppress(AwsError):
+        with suppress(ResponseError):
             self.run(function, event)
 
-    def _environment(self, function: Function, session: Session, settings: Mapping[str, Any]) -> dict[str, str]:
+    def _environment(
+        self, function: LambdaFunction, session: RoleSession, settings: Mapping[str, Any]
+    ) -> dict[str, str]:
         """Return what a function's process sees; nothing of the host's environment but PATH."""
         return {
             **function.environment,
@@ -123,7 +125,9 @@ class Functions:
             "AWS_LAMBDA_LOG_STREAM_NAME": settings["log_stream"],
         }
 
-    def _keep_log(self, function: Function, caller: Caller, settings: Mapping[str, Any], log: str) -> None:
+    def _keep_log(
+        self, function: LambdaFunction, caller: AuthenticatedCaller, settings: Mapping[str, Any], log: str
+    ) -> None:
         """Write the log to its log group, if the execution role may and the group is there."""
         group, stream = settings["log_group"], settings["log_stream"]
         place = f"log-group:{group}:log-stream:{stream}"
@@ -131,20 +135,20 @@ class Functions:
         call = Call("logs", "PutLogEvents", Protocol.JSON, function.region)
         facts = context(caller, call, datetime.now(UTC))
         actions = ("logs:CreateLogStream", "logs:PutLogEvents")
-        if all(authorize(caller.permissions, Request(action, resource, facts)).allowed for action in actions):
+        if all(authorize(caller.permissions, AccessRequest(action, resource, facts)).allowed for action in actions):
             now = int(time.time() * 1000)
             lines = [(now, line) for line in log.splitlines()]
             self.backend.write_log(function.account, function.region, group, stream, lines)
 
 
-def response(function: Function, invocation: Invocation, *, tail: bool) -> Response:
+def response(function: LambdaFunction, invocation: Invocation, *, tail: bool) -> HttpResponse:
     """Return the answer to a synchronous Invoke. tail: whether the end of the log was asked for."""
     headers = {"Content-Type": "application/json", "X-Amz-Executed-Version": function.version}
     if invocation.error:
         headers["X-Amz-Function-Error"] = invocation.error
     if tail:
         headers["X-Amz-Log-Result"] = base64.b64encode(invocation.log.encode()[-LOG_TAIL:]).decode()
-    return Response(200, invocation.payload, headers)
+    return HttpResponse(200, invocation.payload, headers)
 
 
 def checked_event(body: bytes) -> bytes:
@@ -153,11 +157,11 @@ def checked_event(body: bytes) -> bytes:
         json.loads(body or b"{}")
     except ValueError as error:
         message = f"Could not parse request body into json: {error}"
-        raise AwsError("InvalidRequestContentException", message) from error
+        raise ResponseError("InvalidRequestContentException", message) from error
     return body or b"{}"
 
 
-def _settings(function: Function) -> dict[str, Any]:
+def _settings(function: LambdaFunction) -> dict[str, Any]:
     request_id = str(uuid.uuid4())
     return {
         "function_name": function.name,
@@ -173,7 +177,7 @@ def _settings(function: Function) -> dict[str, Any]:
 
 
 def _run(
-    function: Function,
+    function: LambdaFunction,
     settings: Mapping[str, Any],
     event: bytes,
     folder: Path,
@@ -227,7 +231,7 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _outcome(returncode: int, result_file: Path, function: Function, request_id: str) -> tuple[bytes, str]:
+def _outcome(returncode: int, result_file: Path, function: LambdaFunction, request_id: str) -> tuple[bytes, str]:
     if result_file.exists():
         result = json.loads(result_file.read_text(encoding="utf-8"))
         return result["payload"].encode(), "Unhandled" if result.get("error") else ""

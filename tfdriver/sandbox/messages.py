@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
-class Request:
+class HttpRequest:
     """A request. path: percent-encoded, as sent; query: without the `?`; headers: names in lower case."""
 
     method: str
@@ -18,7 +18,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Response:
+class HttpResponse:
     """A response. headers: without Content-Length, which the server adds."""
 
     status: int

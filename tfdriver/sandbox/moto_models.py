@@ -9,22 +9,22 @@ from typing import Any
 
 from tfdriver.iam.evaluator import Permissions
 from tfdriver.iam.policy_document import Document
-from tfdriver.sandbox.resources import Function, Role, User
+from tfdriver.sandbox.resources import IamRole, IamUser, LambdaFunction
 from tfdriver.spec.model import Account
 
 
-def user_of(user: Any, account: Account, iam: Any) -> User:
+def user_of(user: Any, account: Account, iam: Any) -> IamUser:
     """Return a user of moto's, with its groups' policies. iam: moto's IAM of the account."""
     groups = [group for group in iam.groups.values() if user in group.users]
     holders = [user, *groups]
     boundary = getattr(user, "permissions_boundary_arn", None)
     permissions = _permissions(holders, boundary, iam)
-    return User(user.arn, user.id, user.name, account.id, account.partition, permissions)
+    return IamUser(user.arn, user.id, user.name, account.id, account.partition, permissions)
 
 
-def role_of(role: Any, account: Account, iam: Any) -> Role:
+def role_of(role: Any, account: Account, iam: Any) -> IamRole:
     """Return a role of moto's. iam: moto's IAM of the account."""
-    return Role(
+    return IamRole(
         arn=role.arn,
         id=role.id,
         name=role.name,
@@ -61,9 +61,9 @@ def _document(text: str) -> Document:
     return document if isinstance(document, Mapping) else {}
 
 
-def function_of(found: Any) -> Function:
+def function_of(found: Any) -> LambdaFunction:
     """Return a Lambda function of moto's."""
-    return Function(
+    return LambdaFunction(
         arn=found.function_arn,
         name=found.function_name,
         version=str(found.version),

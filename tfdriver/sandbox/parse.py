@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from tfdriver.sandbox.messages import Request
+from tfdriver.sandbox.messages import HttpRequest
 
 
 class Protocol(StrEnum):
@@ -65,7 +65,7 @@ class Route:
     headers: frozenset[str]
     raw_body: bool
 
-    def matches(self, request: Request, query: Mapping[str, str]) -> re.Match[str] | None:
+    def matches(self, request: HttpRequest, query: Mapping[str, str]) -> re.Match[str] | None:
         """Return the match of the path if a request is this operation's."""
         if self.method != request.method or not self.headers <= request.headers.keys():
             return None
@@ -79,7 +79,7 @@ _PREFIXES = {"monitoring": "cloudwatch", "tagging": "tag", "email": "ses"}
 _REST_XML = {"s3", "cloudfront", "route53"}
 
 
-def parse(request: Request) -> Call:
+def parse_call(request: HttpRequest) -> Call:
     """Return the call a request makes. An unsigned one has no access key; an unknown operation is ''."""
     key, region, signed = _scope(request)
     query = dict(parse_qsl(request.query, keep_blank_values=True))
@@ -111,7 +111,7 @@ def parse(request: Request) -> Call:
     )
 
 
-def _scope(request: Request) -> tuple[str, str, str]:
+def _scope(request: HttpRequest) -> tuple[str, str, str]:
     """Return access key, region and signing name from the signature (version 4), in a header or a presigned URL."""
     header = re.search(r"Credential=([^,\s]+)", request.headers.get("authorization", ""))
     presigned = dict(parse_qsl(request.query)).get("X-Amz-Credential", "")
@@ -119,7 +119,7 @@ def _scope(request: Request) -> tuple[str, str, str]:
     return (parts[0], parts[2], parts[3].lower()) if len(parts) == 5 else ("", "", "")
 
 
-def _form(request: Request) -> dict[str, str]:
+def _form(request: HttpRequest) -> dict[str, str]:
     if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         return {}
     return dict(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True))
@@ -133,7 +133,7 @@ def _json(body: bytes) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _rest(service: str, request: Request, query: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
+def _rest(service: str, request: HttpRequest, query: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
     for route in _routes(service):
         match = route.matches(request, query)
         if match:

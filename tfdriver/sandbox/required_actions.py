@@ -19,7 +19,7 @@ Lookup = Callable[[str, str], str | None]
 
 
 @dataclass(frozen=True)
-class Need:
+class RequiredAction:
     """An action on a resource. facts: what conditions on it may ask for, by lower-case key."""
 
     action: str
@@ -28,7 +28,7 @@ class Need:
 
 
 @dataclass(frozen=True)
-class Place:
+class CallLocation:
     """Where names in a call live: the caller's partition and account, the call's region."""
 
     partition: str
@@ -80,7 +80,7 @@ _IAM_PARAMETERS = (
 _ARN_PARAMETERS = ("ResourceArn", "ResourceARN", "resourceArn", "Resource", "TopicArn", "Arn", "ARN", "RoleArn")
 
 
-def needs(call: Call, place: Place, lookup: Lookup) -> tuple[Need, ...]:
+def required_actions(call: Call, place: CallLocation, lookup: Lookup) -> tuple[RequiredAction, ...]:
     """Return all that a call needs; every one of them must be allowed. The first one is the call itself."""
     own = f"{call.service}:{call.operation}"
     if own in _FREE:
@@ -99,10 +99,10 @@ def needs(call: Call, place: Place, lookup: Lookup) -> tuple[Need, ...]:
     }.get(call.service)
     if special:
         return special(call, place, action)
-    return (Need(action, call.text(*_ARN_PARAMETERS) or "*"),)
+    return (RequiredAction(action, call.text(*_ARN_PARAMETERS) or "*"),)
 
 
-def _iam(call: Call, place: Place, lookup: Lookup, action: str) -> tuple[Need, ...]:
+def _iam(call: Call, place: CallLocation, lookup: Lookup, action: str) -> tuple[RequiredAction, ...]:
     resource = call.text("PolicyArn") if "Policy" in call.operation else ""
     holder = next(((call.text(p), kind) for p, kind in _IAM_PARAMETERS if call.text(p)), None)
     facts = {}
@@ -114,104 +114,104 @@ def _iam(call: Call, place: Place, lookup: Lookup, action: str) -> tuple[Need, .
         name, kind = holder
         path = call.text("Path") or "/"
         resource = lookup(kind, name) or place.iam(f"{kind}{path}{name}")
-    own = Need(action, resource or "*", facts)
+    own = RequiredAction(action, resource or "*", facts)
     if call.operation.startswith("Create") and "Tags.member.1.Key" in call.parameters:
-        return own, Need(f"iam:Tag{call.operation.removeprefix('Create')}", own.resource)
+        return own, RequiredAction(f"iam:Tag{call.operation.removeprefix('Create')}", own.resource)
     return (own,)
 
 
-def _lambda(call: Call, place: Place, action: str) -> tuple[Need, ...]:
+def _lambda(call: Call, place: CallLocation, action: str) -> tuple[RequiredAction, ...]:
     name = call.text("FunctionName", "Resource")
-    own = Need(action, _function_arn(name, place) if name else "*")
+    own = RequiredAction(action, _function_arn(name, place) if name else "*")
     more = []
     if call.text("Role"):
         more.append(_pass_role(call.text("Role"), "lambda.amazonaws.com"))
     if call.operation == "CreateFunction" and call.parameters.get("Tags"):
-        more.append(Need("lambda:TagResource", own.resource))
+        more.append(RequiredAction("lambda:TagResource", own.resource))
     return own, *more
 
 
-def _function_arn(name: str, place: Place) -> str:
+def _function_arn(name: str, place: CallLocation) -> str:
     if name.startswith("arn:"):
         return name
     return place.arn("lambda", f"function:{re.sub(r'^[0-9]{12}:function:', '', name)}")
 
 
-def _dynamodb(call: Call, place: Place, action: str) -> tuple[Need, ...]:
+def _dynamodb(call: Call, place: CallLocation, action: str) -> tuple[RequiredAction, ...]:
     def table(name: str) -> str:
         return name if name.startswith("arn:") else place.arn("dynamodb", f"table/{name}")
 
     if call.operation in ("BatchGetItem", "BatchWriteItem"):
         tables = call.parameters.get("RequestItems")
-        return tuple(Need(action, table(name)) for name in tables or ()) or (Need(action),)
+        return tuple(RequiredAction(action, table(name)) for name in tables or ()) or (RequiredAction(action),)
     if call.operation in ("TransactWriteItems", "TransactGetItems"):
-        return _transaction(call, table) or (Need(action),)
+        return _transaction(call, table) or (RequiredAction(action),)
     name, index = call.text("TableName"), call.text("IndexName")
     resource = table(name) + (f"/index/{index}" if index else "") if name else call.text("ResourceArn", "TableArn")
-    own = Need(action, resource or "*")
+    own = RequiredAction(action, resource or "*")
     tagged = call.operation == "CreateTable" and call.parameters.get("Tags")
-    return (own, Need("dynamodb:TagResource", own.resource)) if tagged else (own,)
+    return (own, RequiredAction("dynamodb:TagResource", own.resource)) if tagged else (own,)
 
 
-def _transaction(call: Call, table: Callable[[str], str]) -> tuple[Need, ...]:
+def _transaction(call: Call, table: Callable[[str], str]) -> tuple[RequiredAction, ...]:
     actions = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "Get": "GetItem"}
     items = call.parameters.get("TransactItems")
     return tuple(
-        Need(f"dynamodb:{actions.get(kind, 'ConditionCheckItem')}", table(str(part.get("TableName", "*"))))
+        RequiredAction(f"dynamodb:{actions.get(kind, 'ConditionCheckItem')}", table(str(part.get("TableName", "*"))))
         for item in (items if isinstance(items, list) else [])
         for kind, part in item.items()
     )
 
 
-def _events(call: Call, place: Place, action: str) -> tuple[Need, ...]:
+def _events(call: Call, place: CallLocation, action: str) -> tuple[RequiredAction, ...]:
     bus = call.text("EventBusName").rpartition("/")[2]
     rule = call.text("Rule") or (call.text("Name") if "Rule" in call.operation else "")
     path = f"rule/{'' if bus in ('', 'default') else bus + '/'}{rule}"
     arn = place.arn("events", path) if rule else call.text("ResourceARN")
-    own = Need(action, arn or "*")
+    own = RequiredAction(action, arn or "*")
     tagged = call.operation == "PutRule" and call.parameters.get("Tags")
-    more = [Need("events:TagResource", own.resource)] if tagged else []
+    more = [RequiredAction("events:TagResource", own.resource)] if tagged else []
     targets = call.parameters.get("Targets")
     roles = {t.get("RoleArn") for t in targets if isinstance(t, Mapping)} if isinstance(targets, list) else set()
     passed = {call.text("RoleArn"), *roles} - {"", None}
     return own, *more, *(_pass_role(str(role), "events.amazonaws.com") for role in sorted(map(str, passed)))
 
 
-def _logs(call: Call, place: Place, action: str) -> tuple[Need, ...]:
+def _logs(call: Call, place: CallLocation, action: str) -> tuple[RequiredAction, ...]:
     """Log groups are meant as `...:log-group:NAME:*`, but for the calls about tags, which leave `:*` out.
 
     Source: CloudWatch Logs user guide, iam-access-control-overview-cwl; that DescribeLogGroups is about no group in
     particular, whatever prefix it asks for: hashicorp/terraform-provider-aws#8804.
     """
     if call.text("resourceArn"):
-        return (Need(action, call.text("resourceArn")),)
+        return (RequiredAction(action, call.text("resourceArn")),)
     group = call.text("logGroupName", "logGroupIdentifier")
     group = group if group.startswith("arn:") else place.arn("logs", f"log-group:{group}")
-    own = Need(action, f"{group.removesuffix(':*')}:log-stream:{call.text('logStreamName')}")
+    own = RequiredAction(action, f"{group.removesuffix(':*')}:log-stream:{call.text('logStreamName')}")
     if call.operation == "CreateLogGroup" and call.parameters.get("tags"):
-        return own, Need("logs:TagResource", group)
+        return own, RequiredAction("logs:TagResource", group)
     return (own,)
 
 
-def _s3(call: Call, place: Place, action: str) -> tuple[Need, ...]:
+def _s3(call: Call, place: CallLocation, action: str) -> tuple[RequiredAction, ...]:
     bucket, key = call.text("Bucket"), call.text("Key")
     arn = f"arn:{place.partition}:s3:::{bucket}" + (f"/{key}" if key else "")
-    return (Need(action, arn if bucket else "*"),)
+    return (RequiredAction(action, arn if bucket else "*"),)
 
 
-def _sns(call: Call, place: Place, action: str) -> tuple[Need, ...]:
+def _sns(call: Call, place: CallLocation, action: str) -> tuple[RequiredAction, ...]:
     arn = call.text("TopicArn", "ResourceArn") or (place.arn("sns", call.text("Name")) if call.text("Name") else "*")
-    own = Need(action, arn)
+    own = RequiredAction(action, arn)
     tagged = call.operation == "CreateTopic" and "Tags.member.1.Key" in call.parameters
-    return (own, Need("sns:TagResource", arn)) if tagged else (own,)
+    return (own, RequiredAction("sns:TagResource", arn)) if tagged else (own,)
 
 
-def _sqs(call: Call, place: Place, action: str) -> tuple[Need, ...]:
+def _sqs(call: Call, place: CallLocation, action: str) -> tuple[RequiredAction, ...]:
     name = call.text("QueueName") or call.text("QueueUrl").rpartition("/")[2]
-    own = Need(action, place.arn("sqs", name) if name else "*")
+    own = RequiredAction(action, place.arn("sqs", name) if name else "*")
     tagged = call.operation == "CreateQueue" and call.parameters.get("tags")
-    return (own, Need("sqs:TagQueue", own.resource)) if tagged else (own,)
+    return (own, RequiredAction("sqs:TagQueue", own.resource)) if tagged else (own,)
 
 
-def _pass_role(arn: str, service: str) -> Need:
-    return Need("iam:PassRole", arn, {"iam:passedtoservice": service})
+def _pass_role(arn: str, service: str) -> RequiredAction:
+    return RequiredAction("iam:PassRole", arn, {"iam:passedtoservice": service})

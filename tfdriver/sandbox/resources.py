@@ -11,7 +11,7 @@ from tfdriver.iam.policy_document import Document
 
 
 @dataclass(frozen=True)
-class User:
+class IamUser:
     """An IAM user. id: its unique id (`AIDA...`); permissions: its own and its groups' policies."""
 
     arn: str
@@ -23,7 +23,7 @@ class User:
 
 
 @dataclass(frozen=True)
-class Role:
+class IamRole:
     """An IAM role. id: its unique id (`AROA...`); trust: its trust policy as moto has it, principals as ARNs."""
 
     arn: str
@@ -37,7 +37,7 @@ class Role:
 
 
 @dataclass(frozen=True)
-class Function:
+class LambdaFunction:
     """A Lambda function. timeout: seconds; memory: MB; code: the zip; policy: its resource policy."""
 
     arn: str

@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from xml.sax.saxutils import escape
 
-from tfdriver.sandbox.messages import Response
+from tfdriver.sandbox.messages import HttpResponse
 from tfdriver.sandbox.parse import Call, Protocol
 
 STS_NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 _JSON_LIKE = (Protocol.JSON, Protocol.CBOR, Protocol.REST_JSON)
 
 
-class AwsError(Exception):
+class ResponseError(Exception):
     """A call that AWS would refuse: code (of the query protocol, see `CODES`), message, HTTP status."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
@@ -39,7 +39,7 @@ _S3_CODES = {"InvalidClientTokenId": "InvalidAccessKeyId"}
 _EC2_CODES = {"AccessDenied": "UnauthorizedOperation", "InvalidClientTokenId": "AuthFailure"}
 
 
-def refusal(call: Call, error: AwsError) -> Response:
+def refusal(call: Call, error: ResponseError) -> HttpResponse:
     """Return an error in the shape of the call's protocol."""
     match call.protocol:
         case Protocol.JSON | Protocol.CBOR:
@@ -62,19 +62,19 @@ def refusal(call: Call, error: AwsError) -> Response:
             return _xml(error.status, f"<ErrorResponse>{inner}</ErrorResponse>")
 
 
-def sts_result(operation: str, result: Mapping[str, object]) -> Response:
+def sts_result(operation: str, result: Mapping[str, object]) -> HttpResponse:
     """Return a result of STS. result: element name -> text, or a mapping of such."""
     inner = f"<{operation}Result>{_elements(result)}</{operation}Result>"
     metadata = "<ResponseMetadata><RequestId></RequestId></ResponseMetadata>"
     return _xml(200, f'<{operation}Response xmlns="{STS_NAMESPACE}">{inner}{metadata}</{operation}Response>')
 
 
-def json_result(result: Mapping[str, object]) -> Response:
+def json_result(result: Mapping[str, object]) -> HttpResponse:
     """Return a result of a service that speaks JSON."""
-    return Response(200, json.dumps(result).encode(), {"Content-Type": "application/x-amz-json-1.1"})
+    return HttpResponse(200, json.dumps(result).encode(), {"Content-Type": "application/x-amz-json-1.1"})
 
 
-def with_request_id(response: Response, request_id: str) -> Response:
+def with_request_id(response: HttpResponse, request_id: str) -> HttpResponse:
     """Return the response with its request id where clients look for it: headers, and the XML of the query protocol."""
     own = {"x-amzn-requestid", "x-amz-request-id"}
     headers = {name: value for name, value in response.headers.items() if name.lower() not in own}
@@ -85,7 +85,7 @@ def with_request_id(response: Response, request_id: str) -> Response:
     return replace(response, headers=headers, body=body)
 
 
-def error_code(response: Response) -> str:
+def error_code(response: HttpResponse) -> str:
     """Return the error code in a response, '' if it is none."""
     if response.status < 400:
         return ""
@@ -96,7 +96,7 @@ def error_code(response: Response) -> str:
     return (found[1] or found[2]).decode() if found else str(response.status)
 
 
-def error_message(response: Response) -> str:
+def error_message(response: HttpResponse) -> str:
     """Return the error message in a response, '' if there is none."""
     found = re.search(rb'<Message>([^<]*)</Message>|"[mM]essage":\s*("(?:[^"\\]|\\.)*")', response.body)
     if not found or response.status < 400:
@@ -104,13 +104,13 @@ def error_message(response: Response) -> str:
     return found[1].decode() if found[1] is not None else str(json.loads(found[2]))
 
 
-def _json(status: int, code: str, body: Mapping[str, str], content_type: str) -> Response:
+def _json(status: int, code: str, body: Mapping[str, str], content_type: str) -> HttpResponse:
     headers = {"Content-Type": content_type, "x-amzn-ErrorType": code}
-    return Response(status, json.dumps(body).encode(), headers)
+    return HttpResponse(status, json.dumps(body).encode(), headers)
 
 
-def _xml(status: int, body: str) -> Response:
-    return Response(status, body.encode(), {"Content-Type": "text/xml"})
+def _xml(status: int, body: str) -> HttpResponse:
+    return HttpResponse(status, body.encode(), {"Content-Type": "text/xml"})
 
 
 def _code(code: str, message: str) -> str:

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tfdriver.errors import TfdriverError
-from tfdriver.sandbox.app import Layer
+from tfdriver.sandbox.app import App
 from tfdriver.sandbox.call_log import opened
 from tfdriver.sandbox.dispatch import Parts
 from tfdriver.sandbox.faults import load
 from tfdriver.sandbox.lambda_runtime import Functions
-from tfdriver.sandbox.schedule import Fired
+from tfdriver.sandbox.schedule import TargetRun
 from tfdriver.sandbox.server import listen, serving
-from tfdriver.sandbox.sessions import Sessions
+from tfdriver.sandbox.sessions import RoleSessions
 from tfdriver.sandbox.trusts import Trusts
 from tfdriver.spec.model import Account
 
@@ -61,9 +61,9 @@ class Sandbox:
     endpoint: str
     environment: Mapping[str, str]
     unset: tuple[str, ...]
-    layer: Layer = field(repr=False)
+    layer: App = field(repr=False)
 
-    def fire(self, rule: str) -> list[Fired]:
+    def fire(self, rule: str) -> list[TargetRun]:
         """Fire the schedule of all enabled rules of that name and wait for what they run."""
         return self.layer.fire(rule)
 
@@ -78,19 +78,19 @@ def start(
     faults: file with faults (`faults`); port: 0 for a free one.
     Raises TfdriverError if moto is not installed, or a file or the port can't be used.
     """
-    from tfdriver.sandbox.backend import Backend
+    from tfdriver.sandbox.backend import MotoBackend
 
     rules = load(faults)
     with ExitStack() as stack:
         call_log = stack.enter_context(opened(log))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tfdriver-sandbox-")))
-        backend = stack.enter_context(Backend(accounts))
+        backend = stack.enter_context(MotoBackend(accounts))
         listener = stack.enter_context(_listening(port))
         endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        sessions, trusts = Sessions(), Trusts(backend)
+        sessions, trusts = RoleSessions(), Trusts(backend)
         functions = Functions(backend, trusts, sessions, endpoint)
         parts = Parts(backend, trusts, sessions, functions, rules, call_log)
-        layer = Layer(parts, call_log)
+        layer = App(parts, call_log)
         keys = {account.name: backend.create_admin(account) for account in accounts}
         stack.enter_context(serving(listener, layer.handle))
         stack.callback(functions.stop)

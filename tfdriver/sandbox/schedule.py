@@ -9,19 +9,19 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from tfdriver.iam.conditions import Context
-from tfdriver.iam.evaluator import Effect, Principal, Request, find_trust
+from tfdriver.iam.conditions import RequestContext
+from tfdriver.iam.evaluator import AccessRequest, Effect, Principal, match_trust_policy
 from tfdriver.sandbox.authentication import times
 from tfdriver.sandbox.lambda_runtime import Functions
-from tfdriver.sandbox.resources import Function, Rule
-from tfdriver.sandbox.responses import AwsError
+from tfdriver.sandbox.resources import LambdaFunction, Rule
+from tfdriver.sandbox.responses import ResponseError
 
 SERVICE = "events.amazonaws.com"
 ACTION = "lambda:InvokeFunction"
 
 
 @dataclass(frozen=True)
-class Fired:
+class TargetRun:
     """What became of one target.
 
     ran: whether its code was run; error: why not, or how it failed; payload: its answer (JSON value).
@@ -43,7 +43,7 @@ def names(functions: Functions) -> list[str]:
     return sorted({rule.name for rule in functions.backend.scheduled_rules()})
 
 
-def fire(functions: Functions, name: str, record: Record) -> list[Fired]:
+def fire(functions: Functions, name: str, record: Record) -> list[TargetRun]:
     """Fire all enabled scheduled rules of a name, in any account, and wait for their targets.
 
     A function runs only if its policy lets events.amazonaws.com invoke it with the rule as source.
@@ -56,33 +56,33 @@ def fire(functions: Functions, name: str, record: Record) -> list[Fired]:
     ]
 
 
-def as_json(fired: list[Fired]) -> bytes:
+def as_json(fired: list[TargetRun]) -> bytes:
     """Return what ran as a JSON list."""
     return json.dumps([asdict(one) for one in fired]).encode()
 
 
-def _run(functions: Functions, rule: Rule, target: Mapping[str, Any], record: Record) -> Fired:
+def _run(functions: Functions, rule: Rule, target: Mapping[str, Any], record: Record) -> TargetRun:
     arn = str(target["Arn"])
     function = functions.backend.function(rule.account, rule.region, arn) if ":lambda:" in arn else None
     if function is None:
-        return Fired(rule.arn, arn, ran=False, error="no such Lambda function; the sandbox fires nothing else")
+        return TargetRun(rule.arn, arn, ran=False, error="no such Lambda function; the sandbox fires nothing else")
     allowed = _allowed(function, rule)
     reason = "" if allowed else f"because no resource-based policy allows the {ACTION} action"
     record(rule, arn, allowed, reason)
     if not allowed:
-        return Fired(rule.arn, arn, ran=False, error=f"{SERVICE} is not authorized to perform: {ACTION} {reason}")
+        return TargetRun(rule.arn, arn, ran=False, error=f"{SERVICE} is not authorized to perform: {ACTION} {reason}")
     try:
         invocation = functions.run(function, _event(rule, target))
-    except AwsError as error:
-        return Fired(rule.arn, arn, ran=False, error=error.message)
-    return Fired(rule.arn, arn, ran=True, error=invocation.error, payload=json.loads(invocation.payload))
+    except ResponseError as error:
+        return TargetRun(rule.arn, arn, ran=False, error=error.message)
+    return TargetRun(rule.arn, arn, ran=True, error=invocation.error, payload=json.loads(invocation.payload))
 
 
-def _allowed(function: Function, rule: Rule) -> bool:
+def _allowed(function: LambdaFunction, rule: Rule) -> bool:
     now = times(datetime.now(UTC))
     facts = {"aws:sourcearn": rule.arn, "aws:sourceaccount": rule.account, **now}
-    request = Request(ACTION, function.arn, Context(facts))
-    return find_trust(function.policy, Principal(service=SERVICE), request).effect is Effect.ALLOW
+    request = AccessRequest(ACTION, function.arn, RequestContext(facts))
+    return match_trust_policy(function.policy, Principal(service=SERVICE), request).effect is Effect.ALLOW
 
 
 def _event(rule: Rule, target: Mapping[str, Any]) -> bytes:

@@ -12,10 +12,10 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tfdriver.sandbox.messages import Request, Response
+from tfdriver.sandbox.messages import HttpRequest, HttpResponse
 
 # Answers a request; None drops the connection without an answer.
-Handle = Callable[[Request], Response | None]
+Handle = Callable[[HttpRequest], HttpResponse | None]
 
 
 def listen(port: int = 0) -> socket.socket:
@@ -80,7 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         path, _, query = self.path.partition("?")
         headers = {name.lower(): value for name, value in self.headers.items()}
-        response = self.server.handle_message(Request(self.command, path, query, headers, self._body()))
+        response = self.server.handle_message(HttpRequest(self.command, path, query, headers, self._body()))
         if response is None:
             self.close_connection = True
             return

@@ -18,7 +18,7 @@ _KEY_CHARACTERS = string.ascii_uppercase + "234567"
 
 
 @dataclass(frozen=True)
-class Session:
+class RoleSession:
     """A role session. policy: a session policy document, if one was given; issued, expires: UTC."""
 
     access_key: str
@@ -57,18 +57,18 @@ class RoleIdentity:
     role_name: str
 
 
-class Sessions:
+class RoleSessions:
     """The sessions handed out so far. Safe to use from several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._by_key: dict[str, Session] = {}
+        self._by_key: dict[str, RoleSession] = {}
         self._expired_until: dict[str, datetime] = {}
 
-    def issue(self, role: RoleIdentity, name: str, duration: timedelta, policy: Any = None) -> Session:
+    def issue(self, role: RoleIdentity, name: str, duration: timedelta, policy: Any = None) -> RoleSession:
         """Hand out credentials of a role. name: the session's; duration: from now."""
         now = datetime.now(UTC)
-        session = Session(
+        session = RoleSession(
             access_key="ASIA" + "".join(secrets.choice(_KEY_CHARACTERS) for _ in range(16)),
             secret_key=secrets.token_urlsafe(30),
             token=secrets.token_urlsafe(96),
@@ -85,7 +85,7 @@ class Sessions:
             self._by_key[session.access_key] = session
         return session
 
-    def find(self, access_key: str) -> Session | None:
+    def find(self, access_key: str) -> RoleSession | None:
         """Return the session of an access key, expired or not."""
         with self._lock:
             return self._by_key.get(access_key)

@@ -8,18 +8,18 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tfdriver.iam.conditions import Context
-from tfdriver.iam.evaluator import Decision, Permissions, Principal, Request, assume_role
-from tfdriver.sandbox.authentication import Caller, context
-from tfdriver.sandbox.messages import Response
+from tfdriver.iam.conditions import RequestContext
+from tfdriver.iam.evaluator import AccessRequest, Decision, Permissions, Principal, assume_role
+from tfdriver.sandbox.authentication import AuthenticatedCaller, context
+from tfdriver.sandbox.messages import HttpResponse
 from tfdriver.sandbox.parse import Call
-from tfdriver.sandbox.resources import Role
-from tfdriver.sandbox.responses import AwsError, sts_result
-from tfdriver.sandbox.sessions import RoleIdentity, Session, Sessions
+from tfdriver.sandbox.resources import IamRole
+from tfdriver.sandbox.responses import ResponseError, sts_result
+from tfdriver.sandbox.sessions import RoleIdentity, RoleSession, RoleSessions
 from tfdriver.sandbox.trusts import Trusts
 
 if TYPE_CHECKING:
-    from tfdriver.sandbox.backend import Backend
+    from tfdriver.sandbox.backend import MotoBackend
 
 # A session that assumes a role (role chaining) gets an hour at most.
 # Source: IAM user guide, id_roles_terms-and-concepts.
@@ -28,13 +28,13 @@ _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 
 
-def get_caller_identity(caller: Caller) -> Response:
+def get_caller_identity(caller: AuthenticatedCaller) -> HttpResponse:
     """Answer GetCallerIdentity."""
     identity = {"Arn": caller.principal.arn, "UserId": caller.id, "Account": caller.account}
     return sts_result("GetCallerIdentity", identity)
 
 
-def decide(call: Call, caller: Caller, backend: Backend, trusts: Trusts, now: datetime) -> Decision:
+def decide(call: Call, caller: AuthenticatedCaller, backend: MotoBackend, trusts: Trusts, now: datetime) -> Decision:
     """Decide AssumeRole by the caller's policies and the role's trust policy."""
     role = backend.role(call.text("RoleArn"))
     if role is None:
@@ -42,17 +42,17 @@ def decide(call: Call, caller: Caller, backend: Backend, trusts: Trusts, now: da
     facts = {"sts:rolesessionname": call.text("RoleSessionName")}
     if "ExternalId" in call.parameters:
         facts["sts:externalid"] = call.text("ExternalId")
-    request = Request("sts:AssumeRole", role.arn, context(caller, call, now, facts))
+    request = AccessRequest("sts:AssumeRole", role.arn, context(caller, call, now, facts))
     return assume_role(caller.principal, caller.permissions, trusts.of(role), request)
 
 
-def trusts_service(role: Role, trusts: Trusts, service: str, facts: Mapping[str, str]) -> bool:
+def trusts_service(role: IamRole, trusts: Trusts, service: str, facts: Mapping[str, str]) -> bool:
     """Return whether a role lets a service, e.g. `lambda.amazonaws.com`, assume it."""
-    request = Request("sts:AssumeRole", role.arn, Context(facts))
+    request = AccessRequest("sts:AssumeRole", role.arn, RequestContext(facts))
     return assume_role(Principal(service=service), Permissions(), trusts.of(role), request).allowed
 
 
-def check(call: Call) -> None:
+def check_parameters(call: Call) -> None:
     """Raise AwsError for parameters that AssumeRole would not take."""
     name = call.text("RoleSessionName")
     if not _SESSION_NAME.fullmatch(name):
@@ -61,24 +61,24 @@ def check(call: Call) -> None:
     if external_id is not None and not _EXTERNAL_ID.fullmatch(external_id):
         raise _invalid(external_id, "externalId", "Member must satisfy regular expression pattern: [\\w+=,.@:\\/-]*")
     if not re.fullmatch(r"arn:[\w-]+:iam::\d{12}:role/\S+", call.text("RoleArn")):
-        raise AwsError("ValidationError", f"{call.text('RoleArn')} is invalid")
+        raise ResponseError("ValidationError", f"{call.text('RoleArn')} is invalid")
     seconds = call.parameters.get("DurationSeconds", "3600")
     if not re.fullmatch(r"\d{1,6}", seconds) or not 900 <= int(seconds) <= 43200:
         raise _invalid(seconds, "durationSeconds", "Member must have value between 900 and 43200")
 
 
-def give_session(call: Call, caller: Caller, backend: Backend, sessions: Sessions) -> Response:
+def give_session(call: Call, caller: AuthenticatedCaller, backend: MotoBackend, sessions: RoleSessions) -> HttpResponse:
     """Answer an AssumeRole that was allowed. Raises AwsError for a duration or session policy out of bounds."""
     role = backend.role(call.text("RoleArn"))
     if role is None:
-        raise AwsError("AccessDenied", "the role is gone", 403)
+        raise ResponseError("AccessDenied", "the role is gone", 403)
     seconds = int(call.parameters.get("DurationSeconds", 3600))
     if seconds > role.max_session:
-        raise AwsError(
+        raise ResponseError(
             "ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
         )
     if caller.session and seconds > CHAINED_SECONDS:
-        raise AwsError(
+        raise ResponseError(
             "ValidationError",
             "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.",
         )
@@ -87,12 +87,12 @@ def give_session(call: Call, caller: Caller, backend: Backend, sessions: Session
     return sts_result("AssumeRole", _credentials(session))
 
 
-def identity_of(role: Role) -> RoleIdentity:
+def identity_of(role: IamRole) -> RoleIdentity:
     """Return what a session takes over from its role."""
     return RoleIdentity(role.account, role.partition, role.id, role.name)
 
 
-def _credentials(session: Session) -> dict[str, Any]:
+def _credentials(session: RoleSession) -> dict[str, Any]:
     return {
         "Credentials": {
             "AccessKeyId": session.access_key,
@@ -107,7 +107,7 @@ def _credentials(session: Session) -> dict[str, Any]:
 def _session_policy(call: Call) -> Any:
     """Return the session policy; one that the sandbox cannot honour is refused rather than ignored."""
     if "PolicyArns.member.1.arn" in call.parameters:
-        raise AwsError("NotImplemented", "the sandbox does not support PolicyArns of AssumeRole")
+        raise ResponseError("NotImplemented", "the sandbox does not support PolicyArns of AssumeRole")
     if "Policy" not in call.parameters:
         return None
     try:
@@ -115,12 +115,12 @@ def _session_policy(call: Call) -> Any:
     except ValueError:
         policy = None
     if not isinstance(policy, dict) or "Statement" not in policy:
-        raise AwsError("MalformedPolicyDocument", "The policy is not in the valid JSON format.")
+        raise ResponseError("MalformedPolicyDocument", "The policy is not in the valid JSON format.")
     return policy
 
 
-def _invalid(value: str, name: str, constraint: str) -> AwsError:
-    return AwsError(
+def _invalid(value: str, name: str, constraint: str) -> ResponseError:
+    return ResponseError(
         "ValidationError",
         f"1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint: {constraint}",
     )

@@ -10,14 +10,14 @@ from urllib.parse import parse_qsl, urlencode
 
 from tfdriver.iam.policy_document import Document, statements
 from tfdriver.iam.trust import MAX_CHARACTERS
-from tfdriver.sandbox.messages import Request, Response
+from tfdriver.sandbox.messages import HttpRequest, HttpResponse
 from tfdriver.sandbox.parse import Call
 from tfdriver.sandbox.principals import InvalidPrincipalError, shown, stored
-from tfdriver.sandbox.resources import Role
-from tfdriver.sandbox.responses import AwsError
+from tfdriver.sandbox.resources import IamRole
+from tfdriver.sandbox.responses import ResponseError
 
 if TYPE_CHECKING:
-    from tfdriver.sandbox.backend import Backend
+    from tfdriver.sandbox.backend import MotoBackend
 
 PARAMETER = {"CreateRole": "AssumeRolePolicyDocument", "UpdateAssumeRolePolicy": "PolicyDocument"}
 
@@ -25,15 +25,15 @@ PARAMETER = {"CreateRole": "AssumeRolePolicyDocument", "UpdateAssumeRolePolicy":
 class Trusts:
     """Keeps the trust policies. Callers hold the backend's lock."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: MotoBackend) -> None:
         self._backend = backend
         self._kept: dict[str, dict[str, Any]] = {}  # by the role's unique id
 
-    def of(self, role: Role) -> Document:
+    def of(self, role: IamRole) -> Document:
         """Return a role's trust policy with unique ids for users and roles."""
         return self._kept.get(role.id, role.trust)
 
-    def save(self, call: Call, request: Request, account: str) -> Response:
+    def save(self, call: Call, request: HttpRequest, account: str) -> HttpResponse:
         """Do CreateRole or UpdateAssumeRolePolicy. Raises AwsError for a policy that IAM would not take."""
         from tfdriver.sandbox.backend import trust_policy_error
 
@@ -42,14 +42,14 @@ class Trusts:
         text = call.text(parameter)
         problem = trust_policy_error(text) or _shape_error(text)
         if problem:
-            raise AwsError("MalformedPolicyDocument", problem)
+            raise ResponseError("MalformedPolicyDocument", problem)
         if len("".join(text.split())) > MAX_CHARACTERS:
-            raise AwsError("LimitExceeded", f"Cannot exceed quota for ACLSizePerRole: {MAX_CHARACTERS}", 409)
+            raise ResponseError("LimitExceeded", f"Cannot exceed quota for ACLSizePerRole: {MAX_CHARACTERS}", 409)
         try:
             kept = stored(json.loads(text), self._backend.accounts[account].partition, self._id_of)
         except InvalidPrincipalError as error:
             message = f'Invalid principal in policy: "AWS":"{error.principal}"'
-            raise AwsError("MalformedPolicyDocument", message) from error
+            raise ResponseError("MalformedPolicyDocument", message) from error
         response = self._backend.handle(_with(request, parameter, self._text(kept)), account)
         role = next((r for r in self._backend.roles([account]) if r.name == name), None)
         if response.status == 200 and role:
@@ -67,7 +67,7 @@ class Trusts:
         name = call.text("RoleName")
         names = {r.name for r in self._backend.roles([account])} if call.operation == "CreateRole" else set()
         if name not in names and name.lower() in {n.lower() for n in names}:
-            raise AwsError("EntityAlreadyExists", f"Role with name {name} already exists.", 409)
+            raise ResponseError("EntityAlreadyExists", f"Role with name {name} already exists.", 409)
 
     def _text(self, kept: Document) -> str:
         return json.dumps(shown(kept, self._arn_of), separators=(",", ":"))
@@ -115,7 +115,7 @@ def _is_principal(principal: Any) -> bool:
     )
 
 
-def _with(request: Request, parameter: str, value: str) -> Request:
+def _with(request: HttpRequest, parameter: str, value: str) -> HttpRequest:
     """Return the request with another value of a parameter, in its form or its query."""
 
     def change(encoded: str) -> str:

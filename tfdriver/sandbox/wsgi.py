@@ -6,10 +6,10 @@ import io
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from tfdriver.sandbox.messages import Request
+from tfdriver.sandbox.messages import HttpRequest
 
 
-def environ(request: Request, account: str) -> dict[str, Any]:
+def environ(request: HttpRequest, account: str) -> dict[str, Any]:
     """Return the WSGI environment of a request, with the header that tells moto whose account it is for."""
     headers = {
         f"HTTP_{name.upper().replace('-', '_')}": value

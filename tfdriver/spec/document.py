@@ -1,4 +1,4 @@
-"""The bytes of a YAML file to a `Document`: plain values that know their lines. Pure; no I/O."""
+"""The bytes of a YAML file to a `SpecDocument`: plain values that know their lines. Pure; no I/O."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ODD_BREAK = re.compile("[\x85\u2028\u2029]")
 
 
 @dataclass(frozen=True)
-class Document:
+class SpecDocument:
     """A file's values. name: the file as users know it; data: plain values; lines: line (from 1) by path."""
 
     name: str
@@ -37,7 +37,7 @@ class Document:
         return TfdriverError(what, where=f"{self.name}:{self.line(path)}" + (f": {key}" if key else ""), hint=hint)
 
 
-def read_document(name: str, content: bytes) -> Document:
+def read_document(name: str, content: bytes) -> SpecDocument:
     """Return the one YAML document of a file. name: the file in messages.
 
     Raises TfdriverError, with line and column, for whatever is not exactly one document of plain values.
@@ -51,7 +51,7 @@ def read_document(name: str, content: bytes) -> Document:
         line = text.count("\n", 0, error.position) + 1
         what = f"character U+{_code(error.character):04X} cannot stand in YAML"
         raise TfdriverError(what, where=f"{name}:{line}", hint="Delete it, or escape it in double quotes") from error
-    return Document(name, data, lines)
+    return SpecDocument(name, data, lines)
 
 
 def _code(character: int | str | bytes) -> int:

@@ -15,7 +15,7 @@ from pathlib import Path
 from tfdriver.errors import TfdriverError
 from tfdriver.spec import names
 from tfdriver.spec.accounts import ProfileRegion, resolve_accounts
-from tfdriver.spec.document import Document, read_document
+from tfdriver.spec.document import SpecDocument, read_document
 from tfdriver.spec.duration import parse_open_for
 from tfdriver.spec.file import FILE_NAME, check_root, read_spec_file
 from tfdriver.spec.model import Account, Role, Spec
@@ -61,7 +61,7 @@ def load_spec(
 def _resolve(
     root: Path,
     shape: SpecShape,
-    document: Document,
+    document: SpecDocument,
     regions: Mapping[str, str],
     profile_region: ProfileRegion,
     problems: Problems,
@@ -85,7 +85,7 @@ def _resolve(
     return Spec(root, project, accounts, roles)
 
 
-def _project_of(root: Path, document: Document) -> str:
+def _project_of(root: Path, document: SpecDocument) -> str:
     if reason := names.tag_value(root.name):
         what = f"the folder's name cannot be the project's: {reason.what}"
         raise document.error((), what, "Add `project:` with a name")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tfdriver.errors import TfdriverError
-from tfdriver.spec.document import Document
+from tfdriver.spec.document import SpecDocument
 from tfdriver.spec.names import Reason
 from tfdriver.spec.yaml_reader import Path
 
@@ -11,7 +11,7 @@ from tfdriver.spec.yaml_reader import Path
 class Problems:
     """Collects problems in any order, so that the first one in the file can be told."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: SpecDocument) -> None:
         self._document = document
         self._found: list[tuple[int, TfdriverError]] = []
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from tfdriver.spec.document import Document
+from tfdriver.spec.document import SpecDocument
 from tfdriver.spec.names import Reason
 from tfdriver.spec.problems import Problems
 from tfdriver.spec.shape import SpecShape, shape_at
@@ -28,7 +28,7 @@ _EXAMPLES = {
 }
 
 
-def read_shape(document: Document) -> SpecShape:
+def read_shape(document: SpecDocument) -> SpecShape:
     """Return a document's data as a SpecShape. Raises TfdriverError for what comes first in the file."""
     try:
         return SpecShape.model_validate(document.data)

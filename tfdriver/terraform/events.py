@@ -72,7 +72,7 @@ class Diagnostic:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TerraformOutcome:
     """What a Terraform command said. changes: None if it never came to its final summary; planned: without reads."""
 
     changes: Changes | None
@@ -116,7 +116,7 @@ def parse_line(line: str) -> Event | None:
         return None
 
 
-def outcome(events: Iterable[Event], operation: str) -> Outcome:
+def outcome(events: Iterable[Event], operation: str) -> TerraformOutcome:
     """Return what the events of a command add up to.
 
     operation: `plan`, `apply` or `destroy`, whose summary counts; TEXT for a command that has none.
@@ -133,7 +133,7 @@ def outcome(events: Iterable[Event], operation: str) -> Outcome:
                 diagnostics.append(_diagnostic(event.body["diagnostic"]))
             case "planned_change" if event.action not in ("noop", "read"):
                 planned.append(event)
-    return Outcome(changes, outputs, tuple(diagnostics), tuple(planned))
+    return TerraformOutcome(changes, outputs, tuple(diagnostics), tuple(planned))
 
 
 def _diagnostic(body: Mapping[str, Any]) -> Diagnostic:

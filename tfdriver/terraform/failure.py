@@ -8,7 +8,7 @@ from pathlib import Path
 from tfdriver.errors import TfdriverError
 from tfdriver.interrupts import InterruptedRunError
 from tfdriver.terraform import state_lock
-from tfdriver.terraform.events import TEXT, Diagnostic, Outcome
+from tfdriver.terraform.events import TEXT, Diagnostic, TerraformOutcome
 from tfdriver.terraform.process import Finished
 
 _TOLD = 3  # errors that a message tells; the log beside the composition has them all
@@ -23,7 +23,7 @@ class TerraformError(TfdriverError):
         self.errors = errors
 
 
-def together(errors: Sequence[TerraformError]) -> TerraformError:
+def join_diagnostics(errors: Sequence[TerraformError]) -> TerraformError:
     """Return one error that tells of all these, of Terraforms that were at work side by side."""
     if len(errors) == 1:
         return errors[0]
@@ -33,7 +33,7 @@ def together(errors: Sequence[TerraformError]) -> TerraformError:
 
 
 def refuse_failed(
-    name: str, folder: Path, finished: Finished, result: Outcome, operation: str, timeout: float | None
+    name: str, folder: Path, finished: Finished, result: TerraformOutcome, operation: str, timeout: float | None
 ) -> None:
     """Raise unless a command succeeded: exit 0, a final summary where it has one, and no error diagnostic.
 
@@ -43,7 +43,7 @@ def refuse_failed(
     complete = operation == TEXT or result.changes is not None
     if finished.code == 0 and complete and not result.errors:
         return
-    where = place(name, folder)
+    where = diagnostic_place(name, folder)
     if finished.timed_out:
         raise TerraformError(f"took longer than {timeout:g} s and was interrupted", where=where)
     if finished.interrupted:
@@ -58,13 +58,13 @@ def refuse_failed(
     raise TerraformError(f"ended with {ending}{': ' + said if said else ''}", where=where)
 
 
-def place(name: str, folder: Path) -> str:
+def diagnostic_place(name: str, folder: Path) -> str:
     """Return how to name a command in a composition's folder."""
     return f"terraform {name} in {folder.parent.name}/{folder.name}"
 
 
 def _told(texts: Sequence[str], errors: tuple[Diagnostic, ...], where: str, folder: Path) -> TerraformError:
-    lock = state_lock.parse(texts[0])
+    lock = state_lock.parse_lock(texts[0])
     if lock:
         return TerraformError(str(lock), where=where, hint=state_lock.advice(lock, folder), errors=errors)
     more = f". And {len(texts) - _TOLD} more errors" if len(texts) > _TOLD else ""

@@ -47,7 +47,7 @@ class Job:
     timeout: float | None = None
 
 
-def run(
+def run_program(
     job: Job,
     on_line: Callable[[str], None],
     interrupts: Interrupts,

@@ -33,7 +33,7 @@ class Progress(Protocol):
         """Say one sentence."""
 
 
-def tell(
+def report_work(
     progress: Progress,
     clock: Clock,
     name: str,

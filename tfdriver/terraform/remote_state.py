@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tfdriver.aws.account_access import Half
+from tfdriver.aws.account_access import AccountAccess
 from tfdriver.errors import TfdriverError
 from tfdriver.files import private_folder
 from tfdriver.spec.compositions import Composition
 from tfdriver.terraform.backend import Backend
 from tfdriver.terraform.runner import Root, Settings
-from tfdriver.terraform.state import BrokenStateError, State, parse
+from tfdriver.terraform.state import BrokenStateError, State, parse_state
 
 # Returns the state that a backend keeps of a composition, None if there is none. Raises TfdriverError.
 Pull = Callable[[Composition, Backend], State | None]
 
 
-def pulling(settings: Settings, private: Path, accounts: Mapping[str, Half]) -> Pull:
+def pulling(settings: Settings, private: Path, accounts: Mapping[str, AccountAccess]) -> Pull:
     """Return how to read states from backends.
 
     private: a folder of this run alone, in which that is done; accounts: by name; those that cannot be seen are not
@@ -40,7 +40,7 @@ def pulling(settings: Settings, private: Path, accounts: Mapping[str, Half]) -> 
                 (folder / "backend.tf").write_text(backend.configuration, encoding="utf-8")
                 root.init_backend()
             text = root.pull_state()
-            return parse(text, where) if text.strip() else None
+            return parse_state(text, where) if text.strip() else None
         except BrokenStateError as error:
             raise TfdriverError("is not a state that Terraform can read", where=where) from error
         except TfdriverError as error:

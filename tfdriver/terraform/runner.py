@@ -22,8 +22,8 @@ from tfdriver.interrupts import Interrupts
 from tfdriver.outside import read_json
 from tfdriver.redact import hide_in_file, hide_in_line
 from tfdriver.terraform import process
-from tfdriver.terraform.events import STOPPING, TEXT, Event, Outcome, follow, outcome, parse_line
-from tfdriver.terraform.failure import TerraformError, place, refuse_failed
+from tfdriver.terraform.events import STOPPING, TEXT, Event, TerraformOutcome, follow, outcome, parse_line
+from tfdriver.terraform.failure import TerraformError, diagnostic_place, refuse_failed
 from tfdriver.terraform.program import Program
 
 RUN_FOLDER = ".tfdriver"
@@ -78,7 +78,7 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         """Whether `init` was run here before."""
         return (Path(self.working_dir) / ".terraform").is_dir()
 
-    def init(self) -> Outcome:
+    def init(self) -> TerraformOutcome:
         """Install provider and modules. Raises TerraformError. (`-json` came to init only after 1.6.)"""
         return self._run("init", self.argv("init"), operation=TEXT)
 
@@ -86,15 +86,15 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         """Set up the backend in a folder that has nothing else: no provider, no module. Raises TerraformError."""
         self._answer("cannot set up the backend", "init", "-input=false", "-no-color")
 
-    def apply(self) -> Outcome:
+    def apply(self) -> TerraformOutcome:
         """Apply without asking, always refreshing first. Raises TerraformError."""
         return self._changed("apply")
 
-    def destroy(self) -> Outcome:
+    def destroy(self) -> TerraformOutcome:
         """Destroy everything in the state, without asking. Raises TerraformError."""
         return self._changed("destroy")
 
-    def preview(self, instead: Mapping[str, Any] | None = None) -> tuple[Outcome, Mapping[str, Any]]:
+    def preview(self, instead: Mapping[str, Any] | None = None) -> tuple[TerraformOutcome, Mapping[str, Any]]:
         """Return what apply would do: what a plan said and, if it creates anything, the plan as shown, else {}.
 
         instead: values in place of those in `terraform.tfvars.json`, by variable. The plan is shown as by
@@ -150,7 +150,7 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         """
         return self._answer("cannot pull the state", "state", "pull")
 
-    def _changed(self, command: str) -> Outcome:
+    def _changed(self, command: str) -> TerraformOutcome:
         argv = self.argv(command, json=IsFlagged, auto_approve=True, lock_timeout=self._patience)
         return self._run(command, argv, operation=command)
 
@@ -159,8 +159,8 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         return self._planned(name, saved, lambda _: True, **options)[1]
 
     def _planned(
-        self, name: str, saved: Path, worth_showing: Callable[[Outcome], bool], **options: Any
-    ) -> tuple[Outcome, Mapping[str, Any]]:
+        self, name: str, saved: Path, worth_showing: Callable[[TerraformOutcome], bool], **options: Any
+    ) -> tuple[TerraformOutcome, Mapping[str, Any]]:
         """As `_shown`, with what the plan said; {} in place of what is not worth the time that showing takes."""
         try:
             outcome = self._run(name, self.argv("plan", json=IsFlagged, out=str(saved), **options), operation="plan")
@@ -175,7 +175,7 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
     def _answer(self, failure: str, *command: str) -> str:
         """Return what a command that is quick and changes nothing prints. failure: what to say if it fails."""
         settings = self._settings
-        where = place(" ".join(word for word in command[:2] if word[0] != "-"), Path(self.working_dir))
+        where = diagnostic_place(" ".join(word for word in command[:2] if word[0] != "-"), Path(self.working_dir))
         seconds = settings.timeout or _ASK_SECONDS
         try:
             done = subprocess.run(
@@ -199,7 +199,7 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
             raise TerraformError(f"{failure}: {said}", where=where)
         return done.stdout
 
-    def _run(self, name: str, argv: list[str], operation: str) -> Outcome:
+    def _run(self, name: str, argv: list[str], operation: str) -> TerraformOutcome:
         folder = Path(self.working_dir)
         settings = self._settings
         heard = _Heard(settings.hide, self._on_event)
@@ -208,14 +208,16 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         private_folder(log.parent)
         try:
             try:
-                finished = process.run(
+                finished = process.run_program(
                     job, heard.line, settings.interrupts, lambda: bool(heard.in_flight), heard.stopping
                 )
             finally:
                 for written in (log, log.with_suffix(".err")):
                     hide_in_file(written, settings.hide)
         except OSError as error:
-            raise TerraformError(f"cannot run {settings.program.name}: {error}", where=place(name, folder)) from error
+            raise TerraformError(
+                f"cannot run {settings.program.name}: {error}", where=diagnostic_place(name, folder)
+            ) from error
         finished = replace(finished, stderr=settings.hide(finished.stderr))
         result = outcome(heard.events, operation)
         refuse_failed(name, folder, finished, result, operation, settings.timeout)
@@ -223,7 +225,7 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         return result
 
 
-def _creates(plan: Outcome) -> bool:
+def _creates(plan: TerraformOutcome) -> bool:
     return any(event.action in ("create", "replace") for event in plan.planned)
 
 

@@ -78,7 +78,7 @@ def _address(resource: Mapping[str, Any], instance: Mapping[str, Any]) -> str:
     return ".".join(filter(None, parts)) + ("" if key is None else f"[{json.dumps(key)}]")
 
 
-def parse(data: bytes | str, where: str) -> State:
+def parse_state(data: bytes | str, where: str) -> State:
     """Return the state in a file's content. Raises BrokenStateError, or TfdriverError for a version that is not known.
 
     where: what to call the file.
@@ -101,17 +101,17 @@ def parse(data: bytes | str, where: str) -> State:
     return state
 
 
-def read_file(path: Path) -> State | None:
-    """Return the state in a file, None if there is none. Raises as `parse`, and TfdriverError if it can't be read."""
+def read_state_file(path: Path) -> State | None:
+    """Return the state in a file, None if there is none. Raises as `parse_state`, or TfdriverError if unreadable."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:
         return None
     except OSError as error:
         raise TfdriverError(f"cannot read it: {error.strerror}", where=str(path)) from error
-    return parse(data, str(path))
+    return parse_state(data, str(path))
 
 
-def read(folder: Path) -> State | None:
-    """Return the local state of a composition's folder, which need not exist. Returns and raises as `read_file`."""
-    return read_file(folder / FILE)
+def read_state(folder: Path) -> State | None:
+    """Return the local state in a composition's folder, None if there is none. Raises as `read_state_file`."""
+    return read_state_file(folder / FILE)

@@ -51,7 +51,7 @@ class StateLock:
         return f"the state is locked by {self.who} since {moment(self.since)} ({self.operation})"
 
 
-def parse(text: str) -> StateLock | None:
+def parse_lock(text: str) -> StateLock | None:
     """Return the lock that an error of Terraform tells of, None if it tells of none."""
     found = _INFO.search(" ".join(text.split())) if SUMMARY in text else None
     if found is None:

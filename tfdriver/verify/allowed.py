@@ -14,8 +14,8 @@ from tfdriver.aws.calls import AwsError, Calls
 from tfdriver.spec.model import Account, Role
 from tfdriver.verify import outcome
 from tfdriver.verify.calls import request_id
-from tfdriver.verify.function import Function
-from tfdriver.verify.outcome import Kind, Outcome
+from tfdriver.verify.function import ProbeFunction
+from tfdriver.verify.outcome import CallOutcome, OutcomeKind
 from tfdriver.verify.plan import WRITE, Attempt, Check
 from tfdriver.verify.probes import TableProbe
 
@@ -23,7 +23,7 @@ from tfdriver.verify.probes import TableProbe
 def write_check(trusting: Role, trusted: Role, table: TableProbe) -> Check:
     """Return the check that the whole path works."""
     tried = f"{trusted.name} writes an item to {table.table_name} through {trusting.name}"
-    return Check(WRITE, tried, Kind.ALLOWED, Attempt(table.granted[0] if table.granted else ""))
+    return Check(WRITE, tried, OutcomeKind.ALLOWED, Attempt(table.granted[0] if table.granted else ""))
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Writing:
     """
 
     aws: Calls
-    function: Function
+    function: ProbeFunction
     trusting: Role
     table: TableProbe
     keep: bool = False
@@ -42,20 +42,22 @@ class Writing:
     mark: str = field(default_factory=lambda: f"tfdriver-verify-{uuid.uuid4()}")
     perhaps: str = ""
 
-    def __call__(self, checks: Iterable[Check]) -> dict[str, Outcome]:
+    def __call__(self, checks: Iterable[Check]) -> dict[str, CallOutcome]:
         """Return the outcome by the check's name."""
         return {check.name: self._write() for check in checks}
 
-    def _write(self) -> Outcome:
+    def _write(self) -> CallOutcome:
         written, failure = self.function.write(self.mark)
-        if failure.kind is not Kind.ALLOWED:
+        if failure.kind is not OutcomeKind.ALLOWED:
             if failure.perhaps_done:
                 self.perhaps = f"an item that holds {self.mark!r} may be in {self.table.table_name}"
             return failure
         ours = [entry for entry in written if entry.get("table_name") == self.table.table_name]
         if len(ours) != 1 or len(written) != 1:
             self.kept += tuple(f"{entry.get('table_name')}/{entry.get('key')}" for entry in written)
-            return Outcome(Kind.BROKEN, f"it says it wrote {len(written)} items, {len(ours)} of them to this table")
+            return CallOutcome(
+                OutcomeKind.BROKEN, f"it says it wrote {len(written)} items, {len(ours)} of them to this table"
+            )
         key = str(ours[0].get("key", ""))
         try:
             found = self._find(key, ours[0].get("item"))
@@ -63,18 +65,18 @@ class Writing:
             self._remove(key)
         return found
 
-    def _find(self, key: str, item: Any) -> Outcome:
+    def _find(self, key: str, item: Any) -> CallOutcome:
         try:
             answer = self._call("get_item", Key=self._key(key), ConsistentRead=True)
         except AwsError as error:
             found = outcome.from_answer(error.answer, error.what)
             # That we may not read says nothing about what the trusted role may write.
-            return replace(found, kind=Kind.UNKNOWN, said=f"reading it back: {found.said}", item_key=key)
+            return replace(found, kind=OutcomeKind.UNKNOWN, said=f"reading it back: {found.said}", item_key=key)
         there = {name: value.get("S") for name, value in answer.get("Item", {}).items()}
         good = isinstance(item, Mapping) and there == dict(item) and self.mark in there.values()
         if not good:
-            return Outcome(
-                Kind.BROKEN, f"it says it wrote {item}, the table has {there or 'no such item'}", item_key=key
+            return CallOutcome(
+                OutcomeKind.BROKEN, f"it says it wrote {item}, the table has {there or 'no such item'}", item_key=key
             )
         return replace(outcome.allowed(request_id(answer)), item_key=key)
 

@@ -8,10 +8,10 @@ from typing import Any
 from tfdriver.aws.calls import AwsError, Calls
 from tfdriver.spec.model import Account
 from tfdriver.verify import outcome
-from tfdriver.verify.outcome import Outcome
+from tfdriver.verify.outcome import CallOutcome
 
 
-def outcome_of(aws: Calls, account: Account, service: str, ask: Callable[[Any], Any]) -> Outcome:
+def outcome_of(aws: Calls, account: Account, service: str, ask: Callable[[Any], Any]) -> CallOutcome:
     """Return what comes of a call. ask: returns AWS's answer when given a client of the service."""
     try:
         answer = aws.call(account, service, ask)

@@ -11,14 +11,14 @@ from tfdriver.aws.calls import Answer, AwsError, Calls
 from tfdriver.spec.model import Account, Role
 from tfdriver.verify import outcome
 from tfdriver.verify.calls import request_id
-from tfdriver.verify.outcome import Kind, Outcome
+from tfdriver.verify.outcome import CallOutcome, OutcomeKind
 from tfdriver.verify.plan import Check
 from tfdriver.verify.probes import FunctionProbe
 
 _UNTRIED = "NotTried"
 
 
-class Function:
+class ProbeFunction:
     """A function that answers probes; see modules/README.md. account: where it lives."""
 
     def __init__(self, aws: Calls, account: Account, probe: FunctionProbe, trusting: Role) -> None:
@@ -27,7 +27,7 @@ class Function:
         self._name = probe.function_name
         self._role_arn = trusting.arn
 
-    def __call__(self, checks: Sequence[Check]) -> dict[str, Outcome]:
+    def __call__(self, checks: Sequence[Check]) -> dict[str, CallOutcome]:
         """Return the outcome of each check of a round, by name, all tried in one invocation."""
         attempts = [
             {
@@ -44,12 +44,14 @@ class Function:
                 outcomes = [_outcome(check, told) for check, told in zip(checks, answer["outcomes"], strict=True)]
                 return dict(zip([check.name for check in checks], outcomes, strict=True))
             except (KeyError, TypeError, ValueError) as error:
-                failure = Outcome(Kind.BROKEN, f"{self._name} does not answer as modules/README.md says: {error!r}")
+                failure = CallOutcome(
+                    OutcomeKind.BROKEN, f"{self._name} does not answer as modules/README.md says: {error!r}"
+                )
         # The function did not get as far as trying: that says nothing about any of the calls.
-        silent = replace(failure, kind=Kind.UNKNOWN, said=f"{self._name} did not try it: {failure.said}")
+        silent = replace(failure, kind=OutcomeKind.UNKNOWN, said=f"{self._name} did not try it: {failure.said}")
         return {check.name: silent for check in checks}
 
-    def write(self, text: str) -> tuple[list[dict[str, Any]], Outcome]:
+    def write(self, text: str) -> tuple[list[dict[str, Any]], CallOutcome]:
         """Let the function do what it always does, for this one role; return what it says it wrote, and the outcome."""
         answer, failure = self._invoke({"probe": text, "role_arn": self._role_arn})
         if failure is not None:
@@ -57,10 +59,10 @@ class Function:
         written = answer.get("written") if isinstance(answer, dict) else None
         if not isinstance(written, list) or not all(isinstance(entry, dict) for entry in written):
             said = f"{self._name} does not say what it wrote, as modules/README.md asks"
-            return [], Outcome(Kind.BROKEN, said, perhaps_done=True)
+            return [], CallOutcome(OutcomeKind.BROKEN, said, perhaps_done=True)
         return written, outcome.allowed()
 
-    def _invoke(self, event: dict[str, Any]) -> tuple[Any, Outcome | None]:
+    def _invoke(self, event: dict[str, Any]) -> tuple[Any, CallOutcome | None]:
         """Return the function's answer, and None; or the outcome of its failure, or of the invocation's."""
         payload = json.dumps(event).encode()
 
@@ -78,24 +80,24 @@ class Function:
         return None, replace(failure, request_id=request_id(answer))
 
 
-def _not_invoked(answer: Answer, otherwise: str) -> Outcome:
+def _not_invoked(answer: Answer, otherwise: str) -> CallOutcome:
     """Return the outcome where the function did not run: that we may not invoke it says nothing about its role."""
     found = outcome.from_answer(answer, otherwise)
-    kind = Kind.UNKNOWN if found.kind is Kind.DENIED else found.kind
+    kind = OutcomeKind.UNKNOWN if found.kind is OutcomeKind.DENIED else found.kind
     return replace(found, kind=kind, said=f"lambda:InvokeFunction: {found.said}")
 
 
-def _outcome(check: Check, told: dict[str, Any]) -> Outcome:
+def _outcome(check: Check, told: dict[str, Any]) -> CallOutcome:
     if told["ok"]:
         return outcome.allowed(str(told["request_id"]))
     answer = Answer(str(told["code"]), str(told["message"]), int(told["status"]), str(told["request_id"]))
     if answer.code == _UNTRIED:
-        return Outcome(Kind.UNTRIED, answer.message)
+        return CallOutcome(OutcomeKind.UNTRIED, answer.message)
     found = outcome.from_answer(answer, answer.message)
-    if found.kind is Kind.DENIED and not answer.request_id:
+    if found.kind is OutcomeKind.DENIED and not answer.request_id:
         # Every answer of AWS has one, so these words are the function's own: no refusal that anybody could look up.
-        found = replace(found, kind=Kind.UNKNOWN, said=f"no request id of AWS came with it: {found.said}")
+        found = replace(found, kind=OutcomeKind.UNKNOWN, said=f"no request id of AWS came with it: {found.said}")
     if told["call"] == check.attempt.call:
         return found
     # Another call came first and failed (the role could not be assumed): that says nothing about this one.
-    return replace(found, kind=Kind.UNKNOWN, said=f"{told['call']} came first: {found.said}")
+    return replace(found, kind=OutcomeKind.UNKNOWN, said=f"{told['call']} came first: {found.said}")

@@ -13,7 +13,7 @@ from tfdriver.aws.calls import AwsError, Calls
 from tfdriver.spec.model import Account, Role
 from tfdriver.verify import outcome
 from tfdriver.verify.calls import outcome_of
-from tfdriver.verify.outcome import Kind, Outcome
+from tfdriver.verify.outcome import CallOutcome, OutcomeKind
 from tfdriver.verify.plan import PERMITTED, Attempt, Check
 
 _SESSION_NAME = "tfdriver-verify"
@@ -28,15 +28,15 @@ class Intruder:
         self._account = account
         self._caller = caller
         self._trusting = trusting
-        self._simulated: Outcome | None = None
+        self._simulated: CallOutcome | None = None
 
-    def __call__(self, checks: Sequence[Check]) -> dict[str, Outcome]:
+    def __call__(self, checks: Sequence[Check]) -> dict[str, CallOutcome]:
         """Return the outcome of each check, by name, and that of the control PERMITTED."""
         outcomes = {check.name: self._try(check.attempt) for check in checks if check.name != PERMITTED}
         tried = [outcomes[check.name] for check in checks if check.attempt.call == "sts:AssumeRole"]
         return outcomes | {PERMITTED: self._permitted(tried)}
 
-    def _try(self, attempt: Attempt) -> Outcome:
+    def _try(self, attempt: Attempt) -> CallOutcome:
         if attempt.call == "sts:GetCallerIdentity":
             return outcome_of(self._aws, self._account, "sts", lambda sts: sts.get_caller_identity())
         request = {"RoleArn": self._trusting.arn, "RoleSessionName": _SESSION_NAME}
@@ -44,27 +44,29 @@ class Intruder:
             request["ExternalId"] = attempt.external_id
         return outcome_of(self._aws, self._account, "sts", lambda sts: sts.assume_role(**request))
 
-    def _permitted(self, tried: Iterable[Outcome]) -> Outcome:
+    def _permitted(self, tried: Iterable[CallOutcome]) -> CallOutcome:
         """Return whether our own permissions would allow it, so that only the trust policy refuses.
 
         AWS's words say which kind of policy refused, but not always; where they don't, the policy simulator knows our
         own policies (it can't know another account's trust policy, which is what we want here).
         """
         for found in tried:
-            if found.kind is Kind.DENIED:
+            if found.kind is OutcomeKind.DENIED:
                 by = outcome.decider(found.said)
                 if by and by != _TRUST:
-                    return Outcome(Kind.BROKEN, f"AWS says that the {by} decided, so the trust was not tried")
+                    return CallOutcome(
+                        OutcomeKind.BROKEN, f"AWS says that the {by} decided, so the trust was not tried"
+                    )
                 if not by:
                     return self._simulate()
         return outcome.allowed()
 
-    def _simulate(self) -> Outcome:
-        if self._simulated is None or self._simulated.kind is Kind.UNKNOWN:
+    def _simulate(self) -> CallOutcome:
+        if self._simulated is None or self._simulated.kind is OutcomeKind.UNKNOWN:
             self._simulated = self._ask_simulator()
         return self._simulated
 
-    def _ask_simulator(self) -> Outcome:
+    def _ask_simulator(self) -> CallOutcome:
         def ask(iam: Any) -> Any:
             return iam.simulate_principal_policy(
                 PolicySourceArn=_source_arn(iam, self._caller),
@@ -77,13 +79,16 @@ class Intruder:
         except AwsError as error:
             found = outcome.from_answer(error.answer, error.what)
             words = "AWS does not say which policy refuses it, and iam:SimulatePrincipalPolicy does not answer"
-            return Outcome(
-                Kind.BROKEN if found.kind is Kind.DENIED else found.kind, f"{words}: {found.said}", found.code
+            return CallOutcome(
+                OutcomeKind.BROKEN if found.kind is OutcomeKind.DENIED else found.kind,
+                f"{words}: {found.said}",
+                found.code,
             )
         if result["EvalDecision"] == "allowed":
             return outcome.allowed()
-        return Outcome(
-            Kind.BROKEN, f"our own permissions do not allow it ({result['EvalDecision']}), so the trust was not tried"
+        return CallOutcome(
+            OutcomeKind.BROKEN,
+            f"our own permissions do not allow it ({result['EvalDecision']}), so the trust was not tried",
         )
 
 

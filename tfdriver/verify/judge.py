@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from tfdriver.deploy.verified import CheckResult, Evidence, Pair, Verdict
-from tfdriver.verify.outcome import Kind, Outcome
+from tfdriver.deploy.verified import CheckedRoles, CheckResult, CheckStatus, Evidence
+from tfdriver.verify.outcome import CallOutcome, OutcomeKind
 from tfdriver.verify.plan import WRITE, Check
 from tfdriver.verify.polling import Held, Look
 
-Outcomes = Mapping[str, Outcome]
+Outcomes = Mapping[str, CallOutcome]
 
 
-def look(check: Check, controls: Mapping[str, Check], outcomes: Outcomes, *, patient: bool) -> Look:
+def judge_look(check: Check, controls: Mapping[str, Check], outcomes: Outcomes, *, patient: bool) -> Look:
     """Return whether a check came out as expected, its controls included.
 
     patient: whether IAM shows the policies that it should, so that what is seen may only lag behind them.
@@ -29,11 +29,11 @@ def look(check: Check, controls: Mapping[str, Check], outcomes: Outcomes, *, pat
 
 def failed_control(check: Check, controls: Mapping[str, Check], outcomes: Outcomes) -> Check | None:
     """Return the first control of a check that was not seen allowed, be it untried; None if there is none."""
-    return next((controls[name] for name in check.controls if outcomes[name].kind is not Kind.ALLOWED), None)
+    return next((controls[name] for name in check.controls if outcomes[name].kind is not OutcomeKind.ALLOWED), None)
 
 
 def result(
-    pair: Pair, check: Check, controls: Mapping[str, Check], outcomes: Outcomes, held: Held, in_a_row: int
+    pair: CheckedRoles, check: Check, controls: Mapping[str, Check], outcomes: Outcomes, held: Held, in_a_row: int
 ) -> CheckResult:
     """Return the verdict on a check from its last outcomes and from how often in a row they were as expected."""
     own = outcomes[check.name]
@@ -45,12 +45,12 @@ def result(
 
 def hinted(checks: Sequence[CheckResult]) -> list[CheckResult]:
     """Return the checks of a spec, with a hint on a process that is refused what its role is allowed."""
-    may_assume = {check.pair for check in checks if check.name == "assume" and check.verdict is Verdict.PASSED}
+    may_assume = {check.pair for check in checks if check.name == "assume" and check.verdict is CheckStatus.PASSED}
     return [_hinted(check) if check.name == WRITE and check.pair in may_assume else check for check in checks]
 
 
 def _hinted(check: CheckResult) -> CheckResult:
-    if check.verdict is not Verdict.FAILED or not check.evidence.said.startswith("AssumeRole: AccessDenied"):
+    if check.verdict is not CheckStatus.FAILED or not check.evidence.said.startswith("AssumeRole: AccessDenied"):
         return check
     hint = (
         "asked to do as the spec says, it gets in: so the function sends another external id than the spec's, or none"
@@ -59,28 +59,30 @@ def _hinted(check: CheckResult) -> CheckResult:
 
 
 def _verdict(
-    check: Check, own: Outcome, failed: Check | None, outcomes: Outcomes, held: Held, in_a_row: int
-) -> tuple[Verdict, str]:
-    if own.kind is Kind.UNTRIED:
-        return Verdict.NOT_PROBED, own.said
+    check: Check, own: CallOutcome, failed: Check | None, outcomes: Outcomes, held: Held, in_a_row: int
+) -> tuple[CheckStatus, str]:
+    if own.kind is OutcomeKind.UNTRIED:
+        return CheckStatus.NOT_PROBED, own.said
     if own.kind is not check.expected:
-        definite = own.kind is Kind.ALLOWED or (check.expected is Kind.ALLOWED and own.kind is not Kind.UNKNOWN)
-        return (Verdict.FAILED if definite else Verdict.INCONCLUSIVE), _unexpected(own)
+        definite = own.kind is OutcomeKind.ALLOWED or (
+            check.expected is OutcomeKind.ALLOWED and own.kind is not OutcomeKind.UNKNOWN
+        )
+        return (CheckStatus.FAILED if definite else CheckStatus.INCONCLUSIVE), _unexpected(own)
     if failed is not None:
         control = outcomes[failed.name]
-        verdict = Verdict.NOT_PROBED if control.kind is Kind.UNTRIED else Verdict.INCONCLUSIVE
+        verdict = CheckStatus.NOT_PROBED if control.kind is OutcomeKind.UNTRIED else CheckStatus.INCONCLUSIVE
         return verdict, f"says nothing, because of the control: {failed.tried}: {control.said}"
     often = f"{held.streak} times in a row" + (f" within {held.last - held.first:.1f} s" if check.span else "")
     if not held.enough(in_a_row, check.span):
-        return Verdict.INCONCLUSIVE, f"{own.kind}, but only {often}"
+        return CheckStatus.INCONCLUSIVE, f"{own.kind}, but only {often}"
     found = f", and the item {own.item_key} was found" if own.item_key else ""
     after = f", from {held.first:.1f} s on" if held.waited else ""
-    return Verdict.PASSED, f"{own.kind}{f', {often}' if in_a_row > 1 else ''}{found}{after}"
+    return CheckStatus.PASSED, f"{own.kind}{f', {often}' if in_a_row > 1 else ''}{found}{after}"
 
 
-def _unexpected(own: Outcome) -> str:
+def _unexpected(own: CallOutcome) -> str:
     """Say what came instead of what was expected."""
-    if own.kind is Kind.ALLOWED:
+    if own.kind is OutcomeKind.ALLOWED:
         # A probe's write carries a condition that cannot hold, which AWS looks at only once it has let somebody in.
         return "allowed (AWS let it in; only the condition failed)" if own.said else "allowed"
     return own.said or str(own.kind)

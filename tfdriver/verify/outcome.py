@@ -13,7 +13,7 @@ from enum import StrEnum
 from tfdriver.aws.calls import Answer
 
 
-class Kind(StrEnum):
+class OutcomeKind(StrEnum):
     """What a call says about access."""
 
     ALLOWED = "allowed"
@@ -24,13 +24,13 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CallOutcome:
     """What came of a call. said: AWS's words, '' if it went through; item_key: of an item that it wrote.
 
     perhaps_done: whether it failed in a way that leaves open whether what was asked for was done.
     """
 
-    kind: Kind
+    kind: OutcomeKind
     said: str = ""
     code: str = ""
     request_id: str = ""
@@ -40,12 +40,12 @@ class Outcome:
     @property
     def may_change(self) -> bool:
         """Whether asking again may help: permissions spread slowly, and who was throttled waits."""
-        return self.kind in (Kind.ALLOWED, Kind.DENIED, Kind.UNKNOWN) and self.code not in _EXPIRED
+        return self.kind in (OutcomeKind.ALLOWED, OutcomeKind.DENIED, OutcomeKind.UNKNOWN) and self.code not in _EXPIRED
 
     @property
     def transient(self) -> bool:
         """Whether asking again may help even where permissions stay as they are: no answer yet, throttling."""
-        return self.kind is Kind.UNKNOWN and self.code not in _EXPIRED | _DENIED
+        return self.kind is OutcomeKind.UNKNOWN and self.code not in _EXPIRED | _DENIED
 
 
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
@@ -82,26 +82,26 @@ _CLIENT_ERROR = re.compile(
 )
 
 
-def allowed(request_id: str = "") -> Outcome:
+def allowed(request_id: str = "") -> CallOutcome:
     """Return the outcome of a call that went through."""
-    return Outcome(Kind.ALLOWED, request_id=request_id)
+    return CallOutcome(OutcomeKind.ALLOWED, request_id=request_id)
 
 
-def from_answer(answer: Answer, otherwise: str = "") -> Outcome:
+def from_answer(answer: Answer, otherwise: str = "") -> CallOutcome:
     """Return the outcome of a call that failed. otherwise: what to say where no answer came."""
     said = f"{answer.code}: {answer.message}" if answer.code else otherwise or "no answer"
     perhaps_done = not answer.code or answer.status >= 500 or answer.code in _FAILED
-    return Outcome(_kind(answer), said, answer.code, answer.request_id, perhaps_done=perhaps_done)
+    return CallOutcome(_kind(answer), said, answer.code, answer.request_id, perhaps_done=perhaps_done)
 
 
-def from_text(error_type: str, message: str) -> Outcome:
+def from_text(error_type: str, message: str) -> CallOutcome:
     """Return the outcome that the error of a process tells. error_type: its class's name; message: its text."""
     match = _CLIENT_ERROR.fullmatch(message.strip())
     if match is None:
         # Whatever ended the process may have done so after its work: a timeout, a bug.
-        return Outcome(_kind(Answer(error_type)), f"{error_type}: {message}", error_type, perhaps_done=True)
+        return CallOutcome(_kind(Answer(error_type)), f"{error_type}: {message}", error_type, perhaps_done=True)
     code, operation, words = match.groups()
-    return Outcome(_kind(Answer(code)), f"{operation}: {code}: {words}", code, perhaps_done=code in _FAILED)
+    return CallOutcome(_kind(Answer(code)), f"{operation}: {code}: {words}", code, perhaps_done=code in _FAILED)
 
 
 def decider(said: str) -> str:
@@ -110,11 +110,11 @@ def decider(said: str) -> str:
     return (match[1] or match[2]).strip() if match else ""
 
 
-def _kind(answer: Answer) -> Kind:
+def _kind(answer: Answer) -> OutcomeKind:
     if not answer.code or answer.status >= 500 or answer.status == 429:
-        return Kind.UNKNOWN
+        return OutcomeKind.UNKNOWN
     if answer.code in _DENIED:
-        return Kind.DENIED
+        return OutcomeKind.DENIED
     if answer.code in _LET_IN:
-        return Kind.ALLOWED
-    return Kind.UNKNOWN if answer.code in _THROTTLED | _FAILED | _NOT_US | _EXPIRED else Kind.BROKEN
+        return OutcomeKind.ALLOWED
+    return OutcomeKind.UNKNOWN if answer.code in _THROTTLED | _FAILED | _NOT_US | _EXPIRED else OutcomeKind.BROKEN

@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass, replace
 
 from tfdriver.spec.model import Role
-from tfdriver.verify.outcome import Kind
+from tfdriver.verify.outcome import OutcomeKind
 from tfdriver.verify.probes import TableProbe
 
 # Refusals and permissions spread slowly in IAM: only what is seen so often in a row counts, and of refusals only what
@@ -41,7 +41,7 @@ class Check:
 
     name: str
     tried: str
-    expected: Kind
+    expected: OutcomeKind
     attempt: Attempt
     controls: tuple[str, ...] = ()
     control: bool = False
@@ -49,7 +49,7 @@ class Check:
     @property
     def span(self) -> float:
         """How many seconds its outcome must be seen for."""
-        return REFUSED_FOR if self.expected is Kind.DENIED else 0.0
+        return REFUSED_FOR if self.expected is OutcomeKind.DENIED else 0.0
 
 
 def intruder_round(trusting: Role, trusted: Role) -> tuple[Check, ...]:
@@ -62,14 +62,16 @@ def intruder_round(trusting: Role, trusted: Role) -> tuple[Check, ...]:
         Check(
             f"intruder{suffix}",
             f"{who} assumes {trusting.name}{words}",
-            Kind.DENIED,
+            OutcomeKind.DENIED,
             Attempt("sts:AssumeRole", external_id),
             (WHO, PERMITTED, WHO_AGAIN),
         )
         for suffix, words, external_id in _external_ids(trusting)
     ]
     simulation = Attempt("iam:SimulatePrincipalPolicy")
-    permitted = Check(PERMITTED, f"the permissions of {who} would allow it", Kind.ALLOWED, simulation, control=True)
+    permitted = Check(
+        PERMITTED, f"the permissions of {who} would allow it", OutcomeKind.ALLOWED, simulation, control=True
+    )
     return (_identity(WHO, who), *tries, permitted, _identity(WHO_AGAIN, who))
 
 
@@ -80,7 +82,7 @@ def function_round(trusting: Role, trusted: Role, table: TableProbe | None) -> t
         Check(
             f"assume{suffix}",
             f"{who} assumes {trusting.name}{words}",
-            Kind.DENIED if suffix else Kind.ALLOWED,
+            OutcomeKind.DENIED if suffix else OutcomeKind.ALLOWED,
             Attempt("sts:AssumeRole", external_id),
             ("assume", WHO, WHO_AGAIN) if suffix else (),
         )
@@ -98,7 +100,7 @@ def _table_checks(trusting: Role, trusted: Role, table: TableProbe) -> tuple[Che
     same_kind = tuple(check.name for check in granted)
     kept_out, by_itself = (WHO_AS_ROLE, *same_kind, WHO_AGAIN), (WHO, *same_kind, WHO_AGAIN)
     return (
-        Check(WHO_AS_ROLE, f"{as_role} calls sts:GetCallerIdentity", Kind.ALLOWED, identity, control=True),
+        Check(WHO_AS_ROLE, f"{as_role} calls sts:GetCallerIdentity", OutcomeKind.ALLOWED, identity, control=True),
         *granted,
         *(
             replace(_table_check("not-granted", as_role, action, table, trusting), controls=kept_out)
@@ -129,7 +131,7 @@ def _table_check(name: str, who: str, action: str, table: TableProbe, role: Role
     return Check(
         f"{name} {action}",
         f"{who} calls {action} on {table.table_name}",
-        Kind.ALLOWED if name == "granted" else Kind.DENIED,
+        OutcomeKind.ALLOWED if name == "granted" else OutcomeKind.DENIED,
         Attempt(action, role.external_id if role else None, as_role=role is not None),
     )
 
@@ -147,5 +149,5 @@ def _external_ids(trusting: Role) -> list[tuple[str, str, str | None]]:
 
 def _identity(name: str, who: str) -> Check:
     return Check(
-        name, f"{who} calls sts:GetCallerIdentity", Kind.ALLOWED, Attempt("sts:GetCallerIdentity"), control=True
+        name, f"{who} calls sts:GetCallerIdentity", OutcomeKind.ALLOWED, Attempt("sts:GetCallerIdentity"), control=True
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from tfdriver.deploy.verified import CheckResult, Evidence, Pair, Verdict
+from tfdriver.deploy.verified import CheckedRoles, CheckResult, CheckStatus, Evidence
 from tfdriver.iam import documents, trust, wording
-from tfdriver.iam.trust_state import Kind as TrustKind
+from tfdriver.iam.trust_state import TrustKind as TrustKind
 from tfdriver.iam.trust_state import TrustState
-from tfdriver.iam.wanted_policies import Policies
+from tfdriver.iam.wanted_policies import WantedPolicies
 from tfdriver.spec.model import Role
 
 
@@ -17,12 +17,12 @@ def trust_check(state: TrustState, wanted: tuple[Role, ...], now: datetime) -> C
     """Return whether a trusting role trusts exactly the live roles that the spec names."""
     role = state.role
     expected = wording.trusted(trust.exact(wanted, role.external_id))
-    verdict = Verdict.PASSED if state.settled else Verdict.FAILED
+    verdict = CheckStatus.PASSED if state.settled else CheckStatus.FAILED
     if state.kind is TrustKind.UNREADABLE:
-        verdict = Verdict.INCONCLUSIVE
+        verdict = CheckStatus.INCONCLUSIVE
     said = documents.words(state.live.trust_policy) if state.live else ""
     return CheckResult(
-        Pair(role.key, ""),
+        CheckedRoles(role.key, ""),
         "trust-policy",
         f"the trust policy of {role.name}, as IAM has it",
         f"trusts {expected}",
@@ -32,14 +32,16 @@ def trust_check(state: TrustState, wanted: tuple[Role, ...], now: datetime) -> C
     )
 
 
-def permissions_check(role: Role, pair: Pair, wanted: Policies, live: Policies, *, trusting: bool) -> CheckResult:
+def permissions_check(
+    role: Role, pair: CheckedRoles, wanted: WantedPolicies, live: WantedPolicies, *, trusting: bool
+) -> CheckResult:
     """Return whether a role's policies are what was rendered.
 
     trusting: its trust policy has a check of its own.
     """
     differences = list(_differences(wanted, live, with_trust=not trusting))
     only_unsure = differences and all(unsure for unsure, _ in differences)
-    verdict = Verdict.INCONCLUSIVE if only_unsure else Verdict.FAILED if differences else Verdict.PASSED
+    verdict = CheckStatus.INCONCLUSIVE if only_unsure else CheckStatus.FAILED if differences else CheckStatus.PASSED
     count = len(live.managed) + len(live.inline)
     return CheckResult(
         pair,
@@ -52,7 +54,7 @@ def permissions_check(role: Role, pair: Pair, wanted: Policies, live: Policies, 
     )
 
 
-def _differences(wanted: Policies, live: Policies, *, with_trust: bool) -> Iterator[tuple[bool, str]]:
+def _differences(wanted: WantedPolicies, live: WantedPolicies, *, with_trust: bool) -> Iterator[tuple[bool, str]]:
     """Yield each difference, and whether it is one that nobody can be sure of."""
     for arn in sorted(set(live.managed) - set(wanted.managed)):
         yield arn in wanted.unsure, f"{arn} is attached, by no resource of the composition"

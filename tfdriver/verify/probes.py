@@ -44,7 +44,7 @@ _ADAPTER: TypeAdapter[TableProbe | FunctionProbe] = TypeAdapter(
 )
 
 
-def parse(value: Any, module: str) -> Probe:
+def parse_probes(value: Any, module: str) -> Probe:
     """Return what a module's output `probe` says. value: JSON, None for no such output; module: for the reason."""
     if value is None:
         return NoProbe(reason=f"module {module} puts out no probe")

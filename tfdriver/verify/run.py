@@ -8,23 +8,23 @@ from datetime import datetime
 
 from tfdriver.aws.calls import AwsError, Calls
 from tfdriver.aws.observe import Observation, side_by_side
-from tfdriver.deploy.verified import CheckResult, Pair, Verdict
+from tfdriver.deploy.verified import CheckedRoles, CheckResult, CheckStatus
 from tfdriver.iam import wanted_policies
-from tfdriver.iam.trust_state import Kind as TrustKind
+from tfdriver.iam.trust_state import TrustKind as TrustKind
 from tfdriver.iam.wanted_policies import State
 from tfdriver.spec.model import Role, Spec
 from tfdriver.verify import judge, probes
 from tfdriver.verify.allowed import Writing, write_check
-from tfdriver.verify.function import Function
+from tfdriver.verify.function import ProbeFunction
 from tfdriver.verify.intruder import Intruder
 from tfdriver.verify.live_policies import live_policies
-from tfdriver.verify.outcome import Outcome
+from tfdriver.verify.outcome import CallOutcome
 from tfdriver.verify.plan import IN_A_ROW, Check, function_round, intruder_round, untried
 from tfdriver.verify.policy_checks import permissions_check, trust_check
 from tfdriver.verify.polling import Look, Waiting, poll
 from tfdriver.verify.probes import FunctionProbe, NoProbe, TableProbe
 
-Make = Callable[[Sequence[Check]], Mapping[str, Outcome]]
+Make = Callable[[Sequence[Check]], Mapping[str, CallOutcome]]
 Job = Callable[[], list[CheckResult]]
 # Does a job that takes its time, given whom and what it is about, and tells people meanwhile.
 Teller = Callable[[str, str, Job], list[CheckResult]]
@@ -55,12 +55,12 @@ class Scene:
     wanted: Mapping[str, State | str] = field(default_factory=dict)
 
 
-def run(scene: Scene) -> tuple[list[CheckResult], tuple[str, ...], tuple[str, ...]]:
+def run_checks(scene: Scene) -> tuple[list[CheckResult], tuple[str, ...], tuple[str, ...]]:
     """Return the results of all checks, what the probes left behind, as `table/key`, and what they may have left."""
     spec = scene.spec
     roles = [*spec.trusting, *spec.trusted]
     of_roles = dict(zip([r.key for r in roles], side_by_side(lambda r: _role_checks(scene, r), roles), strict=True))
-    right = frozenset(key for key, found in of_roles.items() if all(c.verdict is Verdict.PASSED for c in found))
+    right = frozenset(key for key, found in of_roles.items() if all(c.verdict is CheckStatus.PASSED for c in found))
     writings: list[Writing] = []
     jobs = [
         job
@@ -79,31 +79,31 @@ def _role_checks(scene: Scene, role: Role) -> list[CheckResult]:
     found = [trust_check(state, scene.spec.trusted_by(role), scene.now)] if state else []
     if state and state.kind is TrustKind.ABSENT:
         return found
-    pair = Pair(role.key, "") if state else Pair("", role.key)
+    pair = CheckedRoles(role.key, "") if state else CheckedRoles("", role.key)
     return [*found, _permissions(scene, role, pair, trusting=state is not None)]
 
 
-def _permissions(scene: Scene, role: Role, pair: Pair, *, trusting: bool) -> CheckResult:
+def _permissions(scene: Scene, role: Role, pair: CheckedRoles, *, trusting: bool) -> CheckResult:
     if role.key in scene.seen.trusted and scene.seen.trusted[role.key] is None:
         reason = f"there is no role {role.name}"
-        return _without(pair, "permissions", f"the permissions of {role.name}", Verdict.FAILED, reason)
+        return _without(pair, "permissions", f"the permissions of {role.name}", CheckStatus.FAILED, reason)
     state = scene.wanted.get(role.key, scene.states[role.key])
     wanted = None if isinstance(state, str) else wanted_policies.wanted_policies(state, role.name)
     if wanted is None:
         reason = state if isinstance(state, str) else "Terraform knows of no such role here: it was not applied"
-        return _without(pair, "permissions", f"the permissions of {role.name}", Verdict.INCONCLUSIVE, reason)
+        return _without(pair, "permissions", f"the permissions of {role.name}", CheckStatus.INCONCLUSIVE, reason)
     known = [arn for arn, document in wanted.managed.items() if document is not None]
     try:
         live = live_policies(scene.aws, role, known)
     except AwsError as error:
-        verdict = Verdict.FAILED if error.missing else Verdict.INCONCLUSIVE
+        verdict = CheckStatus.FAILED if error.missing else CheckStatus.INCONCLUSIVE
         return _without(pair, "permissions", f"the permissions of {role.name}", verdict, error.what)
     return permissions_check(role, pair, wanted, live, trusting=trusting)
 
 
 def _jobs(scene: Scene, trusting: Role, trusted: Role, writings: list[Writing], *, patient: bool) -> Iterable[Job]:
     """Yield what to do for a pair, each independent of the others."""
-    pair = Pair(trusting.key, trusted.key)
+    pair = CheckedRoles(trusting.key, trusted.key)
     if scene.seen.states[trusting.key].kind is TrustKind.ABSENT:
         yield _not_probed(pair, "calls", f"{trusted.name} assumes {trusting.name}", f"there is no role {trusting.name}")
         return
@@ -114,7 +114,7 @@ def _jobs(scene: Scene, trusting: Role, trusted: Role, writings: list[Writing], 
         reason = process.reason if isinstance(process, NoProbe) else "its module's probe is nothing that can be run"
         yield _not_probed(pair, "write", f"{trusted.name} does its work through {trusting.name}", reason)
         return
-    function = Function(scene.aws, trusted.account, process, trusting)
+    function = ProbeFunction(scene.aws, trusted.account, process, trusting)
     if isinstance(table, TableProbe):
         writing = Writing(scene.aws, function, trusting, table, scene.keep)
         writings.append(writing)
@@ -139,19 +139,19 @@ def _probe(scene: Scene, role: Role) -> TableProbe | FunctionProbe | NoProbe:
     found = wanted_policies.outputs(state, "probes")
     if not isinstance(found, Mapping) or role.key not in found:
         return NoProbe(reason=f"Terraform's state has no probe of {role.name}: it was not applied here")
-    return probes.parse(found[role.key], role.module)
+    return probes.parse_probes(found[role.key], role.module)
 
 
-def _round(scene: Scene, pair: Pair, checks: Sequence[Check], make: Make, in_a_row: int, patient: bool) -> Job:
+def _round(scene: Scene, pair: CheckedRoles, checks: Sequence[Check], make: Make, in_a_row: int, patient: bool) -> Job:
     by_name = {check.name: check for check in checks}
     reported = [check for check in checks if not check.control]
 
     def job() -> list[CheckResult]:
-        outcomes: dict[str, Outcome] = {}
+        outcomes: dict[str, CallOutcome] = {}
 
         def look() -> dict[str, Look]:
             outcomes.update(make(checks))
-            return {check.name: judge.look(check, by_name, outcomes, patient=patient) for check in reported}
+            return {check.name: judge.judge_look(check, by_name, outcomes, patient=patient) for check in reported}
 
         held = poll(look, scene.waiting, in_a_row)
         return [judge.result(pair, c, by_name, outcomes, held[c.name], in_a_row) for c in reported]
@@ -160,9 +160,9 @@ def _round(scene: Scene, pair: Pair, checks: Sequence[Check], make: Make, in_a_r
     return lambda: scene.tell(str(pair), tried, job)
 
 
-def _not_probed(pair: Pair, name: str, tried: str, reason: str) -> Job:
-    return lambda: [_without(pair, name, tried, Verdict.NOT_PROBED, reason)]
+def _not_probed(pair: CheckedRoles, name: str, tried: str, reason: str) -> Job:
+    return lambda: [_without(pair, name, tried, CheckStatus.NOT_PROBED, reason)]
 
 
-def _without(pair: Pair, name: str, tried: str, verdict: Verdict, reason: str) -> CheckResult:
+def _without(pair: CheckedRoles, name: str, tried: str, verdict: CheckStatus, reason: str) -> CheckResult:
     return CheckResult(pair, name, tried, "", reason, verdict)

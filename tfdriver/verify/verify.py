@@ -8,18 +8,18 @@ from functools import partial
 
 from tfdriver.aws.settle import LIMIT
 from tfdriver.deploy.session import Session
-from tfdriver.deploy.verified import CheckResult, Verdict, Verified
+from tfdriver.deploy.verified import CheckResult, CheckStatus, Verified
 from tfdriver.errors import Exit
 from tfdriver.iam.trust_state import Unreadable
 from tfdriver.iam.wanted_policies import State
 from tfdriver.interrupts import InterruptedRunError
-from tfdriver.terraform.progress import tell
+from tfdriver.terraform.progress import report_work
 from tfdriver.terraform.runner import Root
 from tfdriver.verify.polling import Waiting
 from tfdriver.verify.rendered import rendered
-from tfdriver.verify.run import Scene, run
+from tfdriver.verify.run import Scene, run_checks
 
-_BAD = frozenset({Verdict.FAILED, Verdict.INCONCLUSIVE})
+_BAD = frozenset({CheckStatus.FAILED, CheckStatus.INCONCLUSIVE})
 
 
 def verify_applied(session: Session) -> Verified:
@@ -48,7 +48,7 @@ def verify(
     )
     with interrupts.listening():
         try:
-            checks, left_behind, perhaps = run(
+            checks, left_behind, perhaps = run_checks(
                 _scene(session, Waiting(timeout, clock, interrupts.check), keep_items, applied)
             )
         except InterruptedRunError as error:
@@ -67,13 +67,13 @@ def _scene(session: Session, waiting: Waiting, keep_items: bool, applied: bool) 
         waiting,
         waiting.clock.now(),
         keep_items,
-        partial(tell, session.tools.progress, waiting.clock, result=_result),
+        partial(report_work, session.tools.progress, waiting.clock, result=_result),
         {} if applied else _wanted(session, states),
     )
 
 
 def _result(checks: list[CheckResult]) -> str:
-    others = sum(check.verdict is not Verdict.PASSED for check in checks)
+    others = sum(check.verdict is not CheckStatus.PASSED for check in checks)
     return f"{others} of {len(checks)} not as expected" if others else "as expected"
 
 
@@ -84,7 +84,7 @@ def conclude(
 
     left_behind: items that are still there, as `table/key`; perhaps: sentences on items that may be there.
     """
-    bad = _BAD | {Verdict.NOT_PROBED} if strict else _BAD
+    bad = _BAD | {CheckStatus.NOT_PROBED} if strict else _BAD
     failed = any(check.verdict in bad for check in checks)
     return Verified(
         Exit.FAILED if failed else Exit.DONE,
@@ -114,7 +114,9 @@ def _wanted(session: Session, states: Mapping[str, State | str]) -> dict[str, St
         if not workspace.path(composition).exists():  # in a clone whose compositions are not in version control
             workspace.write(composition, workspace.final(composition, tools.clock.now()))
     found = rendered(
-        there, lambda c: Root(session.workspace.path(c), session.settings), partial(tell, tools.progress, tools.clock)
+        there,
+        lambda c: Root(session.workspace.path(c), session.settings),
+        partial(report_work, tools.progress, tools.clock),
     )
     return {role.key: found[c.name] for c in there for role in c.roles}
 
@@ -125,7 +127,7 @@ def _has_resources(state: State | str) -> bool:
 
 def _summary(checks: Iterable[CheckResult]) -> str:
     counts = Counter(check.verdict for check in checks)
-    parts = [f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict]]
+    parts = [f"{counts[verdict]} {verdict}" for verdict in CheckStatus if counts[verdict]]
     return f"{counts.total()} checks: {', '.join(parts)}"
 
 

@@ -16,7 +16,7 @@ from tests.unit.builders import A, B
 from tfdriver.aws.client import Aws
 from tfdriver.cli import main
 from tfdriver.iam.trust_state import LiveRole
-from tfdriver.inspect.status import see, status
+from tfdriver.inspect.status import status, view_project
 
 GONE = {"aws_access_key_id": "AKIAGONE", "aws_secret_access_key": "gone"}
 
@@ -94,7 +94,7 @@ def test_what_is_looked_at_is_asked_with_the_credentials_whose_account_was_check
 @pytest.mark.parametrize("process", ["/nowhere/log-in", "echo Please log in first"])
 def test_status_shows_one_side_where_the_program_of_the_other_profile_fails(accounts, log_in, process):
     log_in({"credential_process": process})
-    found = status(see(accounts.options, accounts.tools()))
+    found = status(view_project(accounts.options, accounts.tools()))
     (problem, nothing) = (half.problem for half in found.accounts)
     assert "Check the profile's credential_process" in problem
     assert (nothing, found.pairs[0].trusted_exists) == ("", True)

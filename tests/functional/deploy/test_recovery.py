@@ -18,7 +18,7 @@ from tfdriver.deploy.up import up
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.iam import trust
 from tfdriver.project import orphans, stamp
-from tfdriver.project.orphans import Stray
+from tfdriver.project.orphans import OrphanedResource
 
 FOO = "arn:aws:iam::111111111111:role/foo_bar"
 BAR = "arn:aws:iam::222222222222:role/bar"
@@ -62,7 +62,7 @@ def change_role(stage: Stage, arn: str, **fields) -> None:
 
 def done(stage: Stage) -> bool:
     return (
-        trust.read(stage.world.trust("foo_bar")) == EXACT
+        trust.read_trust(stage.world.trust("foo_bar")) == EXACT
         and listed(stage) == [FOO]
         and listed(stage, "account_b") == [BAR]
         and not list(stage.project.glob("compositions/*/imports.tf"))
@@ -135,7 +135,7 @@ def test_a_clash_does_not_count_as_an_interrupted_run(stage):
         stage.run(up)
 
 
-@pytest.mark.parametrize("policy", [trust.document(EXACT), {"Statement": []}], ids=["like ours", "foreign"])
+@pytest.mark.parametrize("policy", [trust.document(EXACT), {"Statement": []}], ids=["like ours", "unmanaged"])
 def test_a_strangers_role_is_refused_before_anything(stage, policy):
     stage.run(up)
     change_role(stage, FOO, tags={"team": "other"}, trust=policy)
@@ -309,7 +309,7 @@ def test_a_state_that_does_not_fit_is_explained(stage, change, words):
 
 def test_import_blocks_that_a_killed_run_left_are_dropped(stage):
     stage.run(up)
-    left = orphans.import_blocks([Stray("aws_iam_role.foo_bar", "aws_iam_role", "foo_bar", "foo_bar")])
+    left = orphans.import_blocks([OrphanedResource("aws_iam_role.foo_bar", "aws_iam_role", "foo_bar", "foo_bar")])
     (folder(stage) / "imports.tf").write_text(left)
     stage.run(up)
     assert done(stage)

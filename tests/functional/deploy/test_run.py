@@ -17,7 +17,7 @@ from tfdriver.deploy.destroy import destroy
 from tfdriver.deploy.plan import plan
 from tfdriver.deploy.tighten import tighten
 from tfdriver.deploy.up import up
-from tfdriver.errors import Exit, HalfWayError, TfdriverError
+from tfdriver.errors import Exit, OpenTrustError, TfdriverError
 from tfdriver.iam import trust
 from tfdriver.interrupts import InterruptedRunError, obeyed
 from tfdriver.verify.verify import verify
@@ -28,7 +28,7 @@ EXACT = trust.Trust(frozenset({BAR}))
 
 
 def trusted(stage: Stage) -> trust.Trust | None:
-    return trust.read(stage.world.trust("foo_bar"))
+    return trust.read_trust(stage.world.trust("foo_bar"))
 
 
 def fail(stage: Stage, what: str, after: int = 0, error: str = "AccessDenied: no") -> None:
@@ -116,7 +116,7 @@ def test_a_second_up_changes_nothing(stage):
 
 def test_no_tighten_is_half_way_and_tighten_finishes(stage):
     done = stage.run(up, tighten=False)
-    assert done.exit_code is Exit.HALF_WAY
+    assert done.exit_code is Exit.OPEN_TRUST
     assert "account 222222222222, only as role/bar, until 2026-01-02 01:00:0" in done.in_force
     mend(stage)
     done = stage.run(tighten)
@@ -126,7 +126,7 @@ def test_no_tighten_is_half_way_and_tighten_finishes(stage):
 
 def test_failing_in_phase_2_is_loud_and_up_goes_on_from_there(stage):
     fail(stage, "apply account_b")
-    with pytest.raises(HalfWayError) as caught:
+    with pytest.raises(OpenTrustError) as caught:
         stage.run(up)
     said = str(caught.value)
     assert "AccessDenied: no" in said
@@ -145,7 +145,7 @@ def test_failing_in_phase_2_is_loud_and_up_goes_on_from_there(stage):
 def test_failing_in_phase_3_says_tighten(stage):
     stage.run(up, tighten=False)
     fail(stage, "apply account_a")
-    with pytest.raises(HalfWayError, match="`tfdriver tighten` to close it at once"):
+    with pytest.raises(OpenTrustError, match="`tfdriver tighten` to close it at once"):
         stage.run(tighten)
 
 
@@ -185,19 +185,19 @@ def test_a_failure_while_aws_cannot_be_asked_counts_as_open(stage):
         stage.aws.unreadable = {"foo_bar"}
 
     at_most = r"may trust account 222222222222, only as role/bar, until .* UTC at the latest"
-    with stage.session() as session, pytest.raises(HalfWayError, match=at_most):
+    with stage.session() as session, pytest.raises(OpenTrustError, match=at_most):
         up(session, blind)
 
 
 def test_an_expired_window_is_never_opened_again(stage):
     fail(stage, "apply account_b")
-    with pytest.raises(HalfWayError):
+    with pytest.raises(OpenTrustError):
         stage.run(up)
     opened = trusted(stage)
     stage.time.sleep(7200)
     with pytest.raises(TfdriverError) as caught:
         stage.run(up)
-    assert not isinstance(caught.value, HalfWayError)
+    assert not isinstance(caught.value, OpenTrustError)
     assert trusted(stage) == opened
 
 
@@ -209,10 +209,10 @@ def test_tighten_before_up_says_so_at_once(stage):
 
 def test_tighten_without_the_trusted_role_says_so_at_once(stage):
     fail(stage, "apply account_b")
-    with pytest.raises(HalfWayError):
+    with pytest.raises(OpenTrustError):
         stage.run(up)
     mend(stage)
-    with pytest.raises(HalfWayError, match=r"role bar in account_b: .*does not exist.*In force now: role foo_bar"):
+    with pytest.raises(OpenTrustError, match=r"role bar in account_b: .*does not exist.*In force now: role foo_bar"):
         stage.run(tighten)
     assert [c[0] for c in stage.world.calls()] == ["version"]
 
@@ -224,16 +224,16 @@ def test_tighten_of_what_is_tight_starts_no_terraform(stage):
     assert [c[0] for c in stage.world.calls()] == ["version"]
 
 
-FOREIGN = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]}
+UNMANAGED = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]}
 
 
 def test_a_foreign_trust_stops_up_and_tighten_until_overwritten(stage):
     stage.run(up)
-    forge(stage, FOREIGN)
+    forge(stage, UNMANAGED)
     for command in (up, tighten):
         with pytest.raises(TfdriverError, match=r"not one that tfdriver would write.*--overwrite"):
             stage.run(command)
-    assert stage.world.trust("foo_bar") == FOREIGN
+    assert stage.world.trust("foo_bar") == UNMANAGED
     assert stage.run(tighten, overwrite=True).exit_code is Exit.DONE
     assert trusted(stage) == EXACT
 
@@ -249,18 +249,22 @@ def edit_after(stage: Stage, composition: str, document: dict) -> None:
 
 
 def test_a_trust_edited_while_phase_2_runs_stops_up_as_any_foreign_one(stage):
-    edit_after(stage, "account_b", FOREIGN)
-    with pytest.raises(HalfWayError, match=r"not one that tfdriver would write.*may let in a whole account") as caught:
+    edit_after(stage, "account_b", UNMANAGED)
+    with pytest.raises(
+        OpenTrustError, match=r"not one that tfdriver would write.*may let in a whole account"
+    ) as caught:
         stage.run(up)
     assert "tighten --overwrite" in caught.value.hint
-    assert stage.world.trust("foo_bar") == FOREIGN
+    assert stage.world.trust("foo_bar") == UNMANAGED
     assert stage.run(tighten, overwrite=True).exit_code is Exit.DONE
     assert trusted(stage) == EXACT
 
 
 def test_an_account_let_in_by_hand_while_phase_2_runs_is_loud_and_says_what_up_cannot_do(stage):
     edit_after(stage, "account_b", trust.document(trust.Trust(frozenset({"arn:aws:iam::111111111111:root"}))))
-    with pytest.raises(HalfWayError, match="In force now: role foo_bar in account_a trusts account 111111111111") as e:
+    with pytest.raises(
+        OpenTrustError, match="In force now: role foo_bar in account_a trusts account 111111111111"
+    ) as e:
         stage.run(up)
     assert e.value.hint.startswith("Then run `tfdriver tighten --overwrite`")
 
@@ -327,7 +331,7 @@ def log_in_elsewhere_after(stage, composition):
 
 def test_another_login_under_the_same_profile_stops_the_next_phase(stage):
     log_in_elsewhere_after(stage, "account_b")
-    with pytest.raises(HalfWayError, match="profile account_a is in account 333333333333, not in 111111111111"):
+    with pytest.raises(OpenTrustError, match="profile account_a is in account 333333333333, not in 111111111111"):
         stage.run(up)
     assert trusted(stage).broad
     assert stage.world.calls().count(["apply", "account_a"]) == 1
@@ -373,7 +377,7 @@ def test_destroy_reports_its_steps_as_destroy(stage):
 @pytest.mark.parametrize("tags", [{}, {"tfdriver:project": "foo-bar", "tfdriver:composition": "another"}])
 def test_destroy_of_a_strangers_role_is_refused(stage, tags):
     stage.run(up)
-    forge(stage, FOREIGN)
+    forge(stage, UNMANAGED)
     stage.world.change(lambda w: [r.update(tags=tags) for r in w["roles"].values()])
     with pytest.raises(TfdriverError, match="does not have this project's tags"):
         stage.run(destroy)
@@ -423,7 +427,7 @@ def test_plan_pins_only_the_roles_that_are_not_exact(stage):
 
 def test_plan_refuses_what_up_refuses(stage):
     stage.run(up)
-    forge(stage, FOREIGN)
+    forge(stage, UNMANAGED)
     (stage.project / "compositions/account_a/terraform.tfvars.json").unlink()
     stage.world.forget_calls()
     with stage.session("plan") as session, pytest.raises(TfdriverError, match=r"tfdriver would write.*--overwrite"):
@@ -488,7 +492,7 @@ def test_what_was_not_confirmed_is_not_done(stage):
 
 def test_an_interrupt_between_phases_is_half_way(stage):
     stage.progress.phase = lambda title: stage.interrupts.request() if "phase 2" in title else None
-    with pytest.raises(HalfWayError, match=r"stopped by SIGINT.*In force now"):
+    with pytest.raises(OpenTrustError, match=r"stopped by SIGINT.*In force now"):
         stage.run(up)
 
 
@@ -548,7 +552,7 @@ def test_a_signal_before_the_work_begins_says_what_is_in_force(stage, name):
     with pytest.raises(InterruptedRunError, match=rf"stopped by {name}\. No account"), stage.session() as session:
         up(session, stop)
     stage.run(up, tighten=False)
-    with pytest.raises(HalfWayError, match=rf"stopped by {name}\. In force now"), stage.session() as session:
+    with pytest.raises(OpenTrustError, match=rf"stopped by {name}\. In force now"), stage.session() as session:
         up(session, stop)
 
 
@@ -651,7 +655,7 @@ def test_what_cannot_be_read_at_the_end_counts_as_open(stage):
 
     stage.aws = Blinded(stage.world)
     done = stage.run(up, tighten=False)
-    assert done.exit_code is Exit.HALF_WAY
+    assert done.exit_code is Exit.OPEN_TRUST
     assert "may trust account 222222222222, only as role/bar, until" in done.in_force
 
 
@@ -702,14 +706,14 @@ def test_nobody_is_asked_where_nothing_would_be_deleted(stage, command):
 
 def test_an_open_policy_that_nobody_here_wrote_and_that_cannot_be_read_any_more_is_loud(stage):
     stage.run(up)
-    forge(stage, FOREIGN)
+    forge(stage, UNMANAGED)
     fail(stage, "apply account_a")
 
     def started(name, action):
         stage.aws.unreadable.update({"foo_bar"} if (name, action) == ("account_a", "apply") else ())
 
     stage.progress.started = started
-    with pytest.raises(HalfWayError, match=r"AWS does not say .*: role foo_bar .* as it was: its trust"):
+    with pytest.raises(OpenTrustError, match=r"AWS does not say .*: role foo_bar .* as it was: its trust"):
         stage.run(tighten, overwrite=True)
 
 
@@ -719,14 +723,14 @@ def test_a_run_that_stops_leaves_no_values_that_would_open_a_trust_again(stage, 
     with pytest.raises(TfdriverError):
         stage.run(up)
     values = json.loads((stage.project / "compositions/account_a/terraform.tfvars.json").read_text())
-    assert trust.read(values["trust_policies"]["foo_bar"]) == EXACT
+    assert trust.read_trust(values["trust_policies"]["foo_bar"]) == EXACT
 
 
 def test_a_broad_trust_that_became_foreign_is_loud(stage):
     stage.run(up, tighten=False)
     spec = stage.project / "tfdriver.yaml"
     spec.write_text(spec.read_text().replace("trusts: [bar]", "trusts: [bar]\n    external_id: new-id"))
-    with pytest.raises(HalfWayError, match="In force now: role foo_bar in account_a trusts account 222222222222"):
+    with pytest.raises(OpenTrustError, match="In force now: role foo_bar in account_a trusts account 222222222222"):
         stage.run(up)
 
 

@@ -13,7 +13,7 @@ from tfdriver.deploy.destroy import destroy
 from tfdriver.deploy.render import render
 from tfdriver.deploy.tighten import tighten
 from tfdriver.deploy.up import up
-from tfdriver.deploy.verified import Verdict
+from tfdriver.deploy.verified import CheckStatus
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.inspect.pairs import PairState
 from tfdriver.verify.verify import verify
@@ -46,7 +46,7 @@ def test_status_reads_the_states_from_their_backend(shared):
     found = look(shared)
 
     assert [(c.applied, c.resources, c.last_apply, c.problem) for c in found.compositions] == [(True, 1, None, "")] * 2
-    assert (state_of(found), found.exit_code(detailed=True)) == (PairState.TIGHT, Exit.DONE)
+    assert (state_of(found), found.exit_code(detailed=True)) == (PairState.EXACT, Exit.DONE)
 
 
 def test_status_without_terraform_says_that_the_states_cannot_be_read(shared):
@@ -174,7 +174,7 @@ def test_a_role_under_another_name_is_found_by_the_state(stage):
     assert "its module named the role x-foo_bar; guarded" in look(stage).pairs[0].words
     with stage.session("verify") as session:
         (check, *_) = verify(session).checks
-    assert (check.verdict, check.tried) == (Verdict.FAILED, "the trust policy of x-foo_bar, as IAM has it")
+    assert (check.verdict, check.tried) == (CheckStatus.FAILED, "the trust policy of x-foo_bar, as IAM has it")
 
 
 @pytest.mark.parametrize("command", [up, destroy])

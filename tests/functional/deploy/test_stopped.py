@@ -7,7 +7,7 @@ import pytest
 from tests.fakes.world import Stage
 from tfdriver.deploy.tighten import tighten
 from tfdriver.deploy.up import up
-from tfdriver.errors import Exit, HalfWayError, TfdriverError
+from tfdriver.errors import Exit, OpenTrustError, TfdriverError
 from tfdriver.interrupts import InterruptedRunError
 
 OPEN = "In force now: role foo_bar in account_a trusts account 222222222222, only as role/bar"
@@ -35,7 +35,7 @@ def edited_file(stage: Stage) -> None:
 @pytest.mark.parametrize("command", ["up", "destroy", "plan", "verify"])
 def test_the_open_trust_is_reported(opened, breaks, command):
     breaks(opened)
-    with pytest.raises(HalfWayError) as caught, opened.session(command):
+    with pytest.raises(OpenTrustError) as caught, opened.session(command):
         pass
     assert OPEN in caught.value.what
     assert caught.value.hint.startswith("`tfdriver tighten` closes the trust")
@@ -44,7 +44,7 @@ def test_the_open_trust_is_reported(opened, breaks, command):
 def test_the_lock_of_another_run(opened):
     with (
         opened.session(),
-        pytest.raises(HalfWayError, match=r"another run is at work here.*In force now"),
+        pytest.raises(OpenTrustError, match=r"another run is at work here.*In force now"),
         opened.session(),
     ):
         pass
@@ -52,14 +52,14 @@ def test_the_lock_of_another_run(opened):
 
 def test_a_bad_spec(opened):
     (opened.project / "tfdriver.yaml").write_text("version: 7\n")
-    with pytest.raises(HalfWayError, match="was opened, and may still trust account 222222222222, only as role/bar"):
+    with pytest.raises(OpenTrustError, match="was opened, and may still trust account 222222222222, only as role/bar"):
         opened.run(up)
 
 
 def test_a_trusting_side_that_cannot_be_seen(opened):
     opened.aws.callers = {"account_a": "999999999999"}
     with pytest.raises(
-        HalfWayError, match="AWS does not show what is in force now: role foo_bar in account_a was open"
+        OpenTrustError, match="AWS does not show what is in force now: role foo_bar in account_a was open"
     ):
         opened.run(up)
 
@@ -108,10 +108,10 @@ def test_a_trust_that_names_a_deleted_role_is_not_pinned_to_one_that_cannot_be_s
 
 
 def test_an_interrupted_verify_reports_the_open_trust(opened):
-    with pytest.raises(HalfWayError, match="In force now"), opened.session("verify"):
+    with pytest.raises(OpenTrustError, match="In force now"), opened.session("verify"):
         raise InterruptedRunError("stopped by SIGINT")
 
 
 def test_an_unexpected_error_reports_it_too(opened):
-    with pytest.raises(HalfWayError, match=r"unexpected RuntimeError.*In force now"), opened.session("up"):
+    with pytest.raises(OpenTrustError, match=r"unexpected RuntimeError.*In force now"), opened.session("up"):
         raise RuntimeError("a bug")

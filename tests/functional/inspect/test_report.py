@@ -14,11 +14,11 @@ from tfdriver.cli.output import Output
 from tfdriver.cli.schema.published import schema
 from tfdriver.deploy.session import Options, Tools
 from tfdriver.deploy.up import up
-from tfdriver.deploy.verified import Verdict
+from tfdriver.deploy.verified import CheckStatus
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.iam import trust
 from tfdriver.inspect.report.write import Reported, report
-from tfdriver.inspect.status import see, status
+from tfdriver.inspect.status import status, view_project
 
 SECRET = "their-very-own-id"
 
@@ -61,7 +61,7 @@ class Iam:
 
 def write(stage: Stage, aws: Iam | None = None, verified=None, endpoint="") -> tuple[Reported, str]:
     tools = Tools(stage.environ, stage.progress, stage.interrupts, stage.aws, stage.time.clock())
-    sight = see(Options(stage.project), tools)
+    sight = view_project(Options(stage.project), tools)
     file = stage.project.parent / "report.html"
     written = report(sight, status(sight), aws or Iam(), file, verified, endpoint)
     return written, file.read_text()
@@ -75,7 +75,7 @@ def test_after_up_every_policy_is_on_it(stage):
         "Inline permissions policy: by-hand",
         "Permissions policy: p",
         "Permissions boundary: limit",
-        "tight",
+        "exact",
     ):
         assert words in text
     assert text.count("&#34;Managed&#34;") == 4
@@ -101,7 +101,7 @@ def test_an_external_id_is_nowhere_on_it(stage):
     stage.world.change(lambda w: next(r for r in w["roles"].values() if r["name"] == "foo_bar").update(trust=theirs))
     _, text = write(stage)
     assert SECRET not in text
-    assert "foreign" in text
+    assert "unmanaged" in text
     assert "sts:ExternalId" in text
 
 
@@ -120,7 +120,7 @@ def test_policies_that_cannot_be_read_leave_the_trust(stage):
     assert "who may assume it" in text
 
 
-@pytest.mark.parametrize(("verdict", "code"), [(Verdict.PASSED, Exit.DONE), (Verdict.FAILED, Exit.FAILED)])
+@pytest.mark.parametrize(("verdict", "code"), [(CheckStatus.PASSED, Exit.DONE), (CheckStatus.FAILED, Exit.FAILED)])
 def test_it_ends_as_verifying_does(stage, verdict, code):
     written, text = write(stage, verified=checks(verdict))
     assert (written.exit_code, written.verified) == (code, "1 checks")
@@ -129,7 +129,7 @@ def test_it_ends_as_verifying_does(stage, verdict, code):
 
 def test_where_it_cannot_be_written_is_said(stage):
     tools = Tools(stage.environ, stage.progress, stage.interrupts, stage.aws, stage.time.clock())
-    sight = see(Options(stage.project), tools)
+    sight = view_project(Options(stage.project), tools)
     with pytest.raises(TfdriverError, match=r"none/report\.html: cannot write it"):
         report(sight, status(sight), Iam(), stage.project / "none" / "report.html")
 
@@ -138,7 +138,7 @@ def test_what_it_and_status_print_is_as_published(stage, capsys):
     stage.run(up)
     written, _ = write(stage)
     tools = Tools(stage.environ, stage.progress, stage.interrupts, stage.aws, stage.time.clock())
-    for name, value in (("report", written), ("status", status(see(Options(stage.project), tools)))):
+    for name, value in (("report", written), ("status", status(view_project(Options(stage.project), tools)))):
         capsys.readouterr()
         Output(as_json=True).result(name, value)
         jsonschema.validate(json.loads(capsys.readouterr().out), schema(name))

@@ -15,12 +15,12 @@ from tfdriver.errors import Exit, TfdriverError
 from tfdriver.iam import trust
 from tfdriver.inspect.drift import Drift
 from tfdriver.inspect.pairs import PairState
-from tfdriver.inspect.status import Status, see, status
+from tfdriver.inspect.status import Status, status, view_project
 
 
 def look(stage: Stage, look_for_drift=None) -> Status:
     tools = Tools(stage.environ, stage.progress, stage.interrupts, stage.aws, stage.time.clock())
-    return status(see(Options(stage.project), tools), look_for_drift)
+    return status(view_project(Options(stage.project), tools), look_for_drift)
 
 
 def state_of(found: Status) -> PairState:
@@ -50,7 +50,7 @@ def test_after_up_all_is_tight_and_nothing_was_run_or_written(stage):
     stage.world.forget_calls()
     before = files(stage)
     found = look(stage)
-    assert (state_of(found), codes(found)) == (PairState.TIGHT, (0, 0))
+    assert (state_of(found), codes(found)) == (PairState.EXACT, (0, 0))
     assert [(h.account, h.caller) for h in found.accounts] == [
         ("account_a", "arn:aws:iam::111111111111:user/admin"),
         ("account_b", "arn:aws:iam::222222222222:user/admin"),
@@ -71,7 +71,7 @@ def test_half_way_says_until_when_and_then_that_it_is_over(stage):
 def test_status_looks_while_another_run_holds_the_lock(stage):
     stage.run(up)
     with stage.session("up"):
-        assert state_of(look(stage)) is PairState.TIGHT
+        assert state_of(look(stage)) is PairState.EXACT
 
 
 def test_an_orphaned_trust_is_seen_and_tighten_heals_it(stage):
@@ -81,10 +81,10 @@ def test_an_orphaned_trust_is_seen_and_tighten_heals_it(stage):
     found = look(stage)
     assert (state_of(found), codes(found)) == (PairState.ORPHANED, (0, 2))
     stage.run(tighten)
-    assert state_of(look(stage)) is PairState.TIGHT
+    assert state_of(look(stage)) is PairState.EXACT
 
 
-@pytest.mark.parametrize(("wrong", "state", "code"), [("account_b", "tight", 0), ("account_a", "unreadable", 1)])
+@pytest.mark.parametrize(("wrong", "state", "code"), [("account_b", "exact", 0), ("account_a", "unreadable", 1)])
 def test_a_profile_in_the_wrong_account_is_said_and_not_read(stage, wrong, state, code):
     stage.run(up)
     stage.aws.callers = {wrong: "999999999999"}
@@ -114,7 +114,7 @@ def test_drift_is_looked_for_only_where_something_is_applied(stage):
 
     found = look(stage, drifted)
     assert sorted(asked) == ["account_a", "account_b"]
-    assert (state_of(found), codes(found)) == (PairState.TIGHT, (0, 2))
+    assert (state_of(found), codes(found)) == (PairState.EXACT, (0, 2))
 
 
 def test_drift_is_not_looked_for_where_an_account_is_not_seen(stage):

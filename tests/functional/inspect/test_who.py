@@ -10,8 +10,8 @@ import boto3
 
 from tests.functional.accounts import BAR, FOO, trust
 from tfdriver.aws.client import Aws
-from tfdriver.inspect.exposure import Looker
-from tfdriver.inspect.status import Status, see, status
+from tfdriver.inspect.exposure import CloudTrailReader
+from tfdriver.inspect.status import Status, status, view_project
 
 REGIONS = {"us-west-2": "aws", "eu-north-1": "aws", "ap-south-1": "aws", "cn-north-1": "aws-cn"}
 
@@ -27,9 +27,9 @@ def record(accounts, at: datetime, kind: str) -> None:
 
 def look(accounts) -> Status:
     def who(spec, halves):
-        return Looker(Aws(), spec, halves, REGIONS)
+        return CloudTrailReader(Aws(), spec, halves, REGIONS)
 
-    return status(see(accounts.options, accounts.tools()), who=who)
+    return status(view_project(accounts.options, accounts.tools()), who=who)
 
 
 def intrude(region: str) -> str:
@@ -54,7 +54,7 @@ def test_a_stranger_from_another_region_and_only_while_it_was_open(accounts):
 
 def test_without_who_nobody_looks_and_without_exposure_there_is_nothing_to_find(accounts):
     assert look(accounts).uses == ()
-    assert status(see(accounts.options, accounts.tools())).uses is None
+    assert status(view_project(accounts.options, accounts.tools())).uses is None
 
 
 def test_who_may_not_read_cloudtrail_is_told_so(accounts):

@@ -11,7 +11,7 @@ from tests.functional.deploy.test_recovery import CUT, FOO, change_role, die, me
 from tfdriver.deploy.destroy import destroy
 from tfdriver.deploy.tighten import tighten
 from tfdriver.deploy.up import up
-from tfdriver.errors import Exit, HalfWayError, TfdriverError
+from tfdriver.errors import Exit, OpenTrustError, TfdriverError
 from tfdriver.project import timeline
 
 
@@ -20,7 +20,7 @@ def path(stage: Stage):
 
 
 def kinds(stage: Stage) -> list[tuple[str, bool]]:
-    return [(change.kind, change.seen) for change in timeline.read(path(stage))]
+    return [(change.kind, change.seen) for change in timeline.read_timeline(path(stage))]
 
 
 @pytest.fixture
@@ -36,10 +36,10 @@ def refuse(_view):
 
 def test_what_a_killed_terraform_made_is_recorded_and_closed_by_the_next_run(stage):
     die(stage, "apply account_a", CUT)
-    with pytest.raises(HalfWayError, match="In force now"):
+    with pytest.raises(OpenTrustError, match="In force now"):
         stage.run(up)
     assert kinds(stage) == [("broad", True)]
-    (window,) = timeline.exposures(timeline.read(path(stage)), stage.time.now())
+    (window,) = timeline.exposures(timeline.read_timeline(path(stage)), stage.time.now())
     assert (window.seconds, window.closed) == (60, None)
     mend(stage)
     stage.run(up)

@@ -7,7 +7,7 @@ import pytest
 from tests.fakes.world import Stage
 from tfdriver.deploy.session import Options, Tools
 from tfdriver.deploy.up import up
-from tfdriver.inspect.drift import looking
+from tfdriver.inspect.drift import drift_reader
 from tfdriver.terraform.failure import TerraformError
 from tfdriver.terraform.runner import Root
 
@@ -56,7 +56,7 @@ def test_drift_in_a_folder_that_cannot_be_written_is_a_problem_of_that_folder(st
     (folder / ".terraform").mkdir(exist_ok=True)
     (folder / ".tfdriver").rename(folder / "elsewhere")
     spoil(folder / ".tfdriver")
-    with looking(Options(stage.project), tools) as look:
+    with drift_reader(Options(stage.project), tools) as look:
         assert (
             "drift not looked for: terraform drift in compositions/account_a: cannot run"
             in look(folder, composition).problem

@@ -17,14 +17,14 @@ from tests.unit.builders import BAR, FOO, A, B, spec
 from tfdriver.aws.client import Aws
 from tfdriver.aws.observe import observe
 from tfdriver.clock import Clock
-from tfdriver.deploy.verified import CheckResult, Verdict
+from tfdriver.deploy.verified import CheckResult, CheckStatus
 from tfdriver.iam import trust
 from tfdriver.project import assets
 from tfdriver.project.lambda_zip import zip_folder
 from tfdriver.sandbox.run import Sandbox, start
 from tfdriver.spec.model import Role, Spec
 from tfdriver.verify.polling import Waiting
-from tfdriver.verify.run import Job, Scene, run
+from tfdriver.verify.run import Job, Scene, run_checks
 
 EXTERNAL_ID = "the-external-id"
 TABLE = "TestTable"
@@ -132,7 +132,7 @@ class Setup:
         # Refusals must last some seconds; here the seconds are short.
         seen, clock = observe(self.spec, aws), Clock(monotonic=lambda: 4 * monotonic(), sleep=lambda s: sleep(s / 4))
         waiting = Waiting(limit, clock, lambda: None)
-        return run(Scene(self.spec, aws, callers, seen, self.states, waiting, clock.now(), keep, self._tell))[:2]
+        return run_checks(Scene(self.spec, aws, callers, seen, self.states, waiting, clock.now(), keep, self._tell))[:2]
 
     def _tell(self, name: str, tried: str, job: Job) -> list[CheckResult]:
         self.told.append(f"{name}: {tried}")
@@ -179,9 +179,9 @@ def _state(role: Role) -> dict[str, Any]:
 
 def failed(checks: Iterable[CheckResult]) -> dict[str, str]:
     """Return what happened, by name, of the checks that failed."""
-    return {f"{c.pair}: {c.name}": c.happened for c in checks if c.verdict is Verdict.FAILED}
+    return {f"{c.pair}: {c.name}": c.happened for c in checks if c.verdict is CheckStatus.FAILED}
 
 
-def verdicts(checks: Iterable[CheckResult]) -> dict[str, Verdict]:
+def verdicts(checks: Iterable[CheckResult]) -> dict[str, CheckStatus]:
     """Return the verdicts of the checks of the pair, by name."""
     return {c.name: c.verdict for c in checks if c.pair.trusting and c.pair.trusted}

@@ -23,7 +23,7 @@ from tests.functional.verify.scene import (
     verdicts,
 )
 from tests.unit.builders import BAR, FOO, B
-from tfdriver.deploy.verified import Verdict
+from tfdriver.deploy.verified import CheckStatus
 from tfdriver.iam import trust
 from tfdriver.verify.probes import FunctionProbe
 
@@ -38,7 +38,7 @@ def running() -> Iterator[Setup]:
 
 def test_all_is_well(running: Setup):
     checks, left = running.verify()
-    assert {c.verdict for c in checks} == {Verdict.PASSED}, failed(checks)
+    assert {c.verdict for c in checks} == {CheckStatus.PASSED}, failed(checks)
     assert set(verdicts(checks)) == {
         "intruder",
         "intruder-without-external-id",
@@ -134,7 +134,7 @@ def test_a_trusted_role_that_was_deleted_and_made_again(running: Setup):
     found = failed(checks)
     assert "orphaned: trusts the deleted role AROA" in found["foo_bar: trust-policy"]
     assert "no role trust policy allows" in found["bar -> foo_bar: write"]
-    assert verdicts(checks)["not-granted dynamodb:Scan"] is Verdict.INCONCLUSIVE
+    assert verdicts(checks)["not-granted dynamodb:Scan"] is CheckStatus.INCONCLUSIVE
 
 
 def test_a_trusted_role_that_was_deleted(running: Setup):
@@ -174,8 +174,8 @@ def test_a_table_that_is_gone(running: Setup):
     found = failed(checks)
     assert "ResourceNotFoundException" in found["bar -> foo_bar: write"]
     assert set(found) == {"bar -> foo_bar: write", "bar -> foo_bar: granted dynamodb:PutItem"}
-    assert verdicts(checks)["not-granted dynamodb:Scan"] is Verdict.INCONCLUSIVE
-    assert verdicts(checks)["intruder"] is Verdict.PASSED
+    assert verdicts(checks)["not-granted dynamodb:Scan"] is CheckStatus.INCONCLUSIVE
+    assert verdicts(checks)["intruder"] is CheckStatus.PASSED
 
 
 def test_a_trusted_role_that_was_given_more_is_found_in_its_permissions(running: Setup):
@@ -197,9 +197,9 @@ def test_without_probes_nothing_is_passed_for_them(running: Setup):
     finally:
         running.states = states
     assert failed(checks) == {}
-    (unprobed,) = [c for c in checks if c.verdict is Verdict.NOT_PROBED]
+    (unprobed,) = [c for c in checks if c.verdict is CheckStatus.NOT_PROBED]
     assert (unprobed.name, unprobed.happened) == ("write", "module m puts out no probe")
-    assert verdicts(checks)["intruder"] is Verdict.PASSED
+    assert verdicts(checks)["intruder"] is CheckStatus.PASSED
 
 
 def test_a_function_that_answers_no_attempts_is_not_asked(running: Setup):
@@ -209,8 +209,8 @@ def test_a_function_that_answers_no_attempts_is_not_asked(running: Setup):
         checks, _ = running.verify()
     finally:
         running.states = states
-    assert verdicts(checks)["write"] is Verdict.PASSED
-    assert verdicts(checks)["attempts"] is Verdict.NOT_PROBED
+    assert verdicts(checks)["write"] is CheckStatus.PASSED
+    assert verdicts(checks)["attempts"] is CheckStatus.NOT_PROBED
 
 
 def test_a_probe_that_names_nothing_that_is_not_granted_is_not_passed_for_it(running: Setup):
@@ -221,8 +221,8 @@ def test_a_probe_that_names_nothing_that_is_not_granted_is_not_passed_for_it(run
         checks, _ = running.verify()
     finally:
         running.states = states
-    (unprobed,) = [c for c in checks if c.verdict is not Verdict.PASSED]
-    assert (unprobed.name, unprobed.verdict) == ("not-granted", Verdict.NOT_PROBED)
+    (unprobed,) = [c for c in checks if c.verdict is not CheckStatus.PASSED]
+    assert (unprobed.name, unprobed.verdict) == ("not-granted", CheckStatus.NOT_PROBED)
 
 
 def test_without_a_state_permissions_are_inconclusive(running: Setup):
@@ -233,7 +233,7 @@ def test_without_a_state_permissions_are_inconclusive(running: Setup):
         running.states = states
     permissions = [c for c in checks if c.name == "permissions"]
     assert {(c.verdict, c.happened) for c in permissions} == {
-        (Verdict.INCONCLUSIVE, "no backend: cannot pull the state")
+        (CheckStatus.INCONCLUSIVE, "no backend: cannot pull the state")
     }
 
 
@@ -248,4 +248,4 @@ def test_a_trusting_role_that_does_not_exist(running: Setup):
         iam.create_role(RoleName="foo_bar", AssumeRolePolicyDocument=document)
         running.permit(FOO, PERMISSIONS["foo_bar"])
     assert failed(checks) == {"foo_bar: trust-policy": "does not exist"}
-    assert verdicts(checks) == {"calls": Verdict.NOT_PROBED}
+    assert verdicts(checks) == {"calls": CheckStatus.NOT_PROBED}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.functional.verify.scene import setup, verdicts
-from tfdriver.deploy.verified import Verdict
+from tfdriver.deploy.verified import CheckStatus
 
 pytestmark = pytest.mark.integration  # the sandbox's real time: too long for `make check`
 
@@ -38,10 +38,10 @@ def test_the_intruders_call_never_counts_as_refused(monkeypatch, tmp_path: Path,
         made.states["bar"]["outputs"] = {"probes": {"value": {"bar": None}}}
         checks, _ = made.verify(limit=1)
     intruder = next(c for c in checks if c.name == "intruder")
-    assert intruder.verdict is Verdict.INCONCLUSIVE
+    assert intruder.verdict is CheckStatus.INCONCLUSIVE
     assert "refused" not in repr(intruder)
     assert "AccessDenied" not in intruder.happened
-    assert set(verdicts(checks).values()) == {Verdict.INCONCLUSIVE, Verdict.NOT_PROBED}
+    assert set(verdicts(checks).values()) == {CheckStatus.INCONCLUSIVE, CheckStatus.NOT_PROBED}
 
 
 def test_throttling_that_passes_is_waited_for(monkeypatch, tmp_path: Path):
@@ -51,7 +51,7 @@ def test_throttling_that_passes_is_waited_for(monkeypatch, tmp_path: Path):
         made.states["bar"]["outputs"] = {"probes": {"value": {"bar": None}}}
         checks, _ = made.verify(limit=30)
     intruder = next(c for c in checks if c.name == "intruder")
-    assert intruder.verdict is Verdict.PASSED
+    assert intruder.verdict is CheckStatus.PASSED
     assert re.search(r"\d times in a row within \d\.\d s, from", intruder.happened)
 
 
@@ -65,5 +65,5 @@ def test_credentials_that_expire_between_the_controls_prove_nothing(monkeypatch,
         made.states["bar"]["outputs"] = {"probes": {"value": {"bar": None}}}
         checks, _ = made.verify(limit=1)
     intruder = next(c for c in checks if c.name == "intruder")
-    assert intruder.verdict is Verdict.INCONCLUSIVE
+    assert intruder.verdict is CheckStatus.INCONCLUSIVE
     assert "because of the control" in intruder.happened

@@ -16,7 +16,7 @@ import pytest
 
 from tests.integration.conftest import TFDRIVER, World, make_world
 from tests.integration.deploy.test_story import BAR, left_over
-from tfdriver.project.timeline import read
+from tfdriver.project.timeline import read_timeline
 
 pytestmark = pytest.mark.integration
 
@@ -99,9 +99,9 @@ WHOLE = sorted(
 def converged(world: World) -> bool:
     statement = world.trust()
     principal = statement["Principal"]["AWS"]
-    tight = statement | {"Principal": {"AWS": principal if isinstance(principal, str) else principal[0]}} == EXACT
+    exact = statement | {"Principal": {"AWS": principal if isinstance(principal, str) else principal[0]}} == EXACT
     plans = [world.terraform(c, "plan", "-detailed-exitcode").returncode for c in ("account_a", "account_b")]
-    return tight and plans == [0, 0] and not list(world.project.glob("compositions/*/imports.tf"))
+    return exact and plans == [0, 0] and not list(world.project.glob("compositions/*/imports.tf"))
 
 
 @pytest.mark.parametrize("world", [{"call": "dynamodb:CreateTable", "when": "after", "delay": 15}], indirect=True)
@@ -151,7 +151,7 @@ def test_an_exposure_that_a_killed_terraform_told_nobody_of_is_recorded(world: W
     up_whose_terraform_is_killed(world, reached, tmp_path / "pids")
 
     def lines() -> list[tuple[str, bool]]:
-        return [(c.kind, c.seen) for c in read(world.project / "compositions/timeline.jsonl")]
+        return [(c.kind, c.seen) for c in read_timeline(world.project / "compositions/timeline.jsonl")]
 
     assert lines() == [("broad", True)]
     (window,) = json.loads(world.tfdriver("status", "--json").stdout)["result"]["exposures"]

@@ -40,7 +40,7 @@ def test_a_fresh_clone_reports_and_does_what_the_old_one_does(small_world: World
 
     code, found = status(world, world.project)
     assert (code, [c["resources"] for c in found["compositions"]]) == (0, [3, 2])
-    assert found["pairs"][0]["state"] == "tight"
+    assert found["pairs"][0]["state"] == "exact"
     assert status(world, clone) == (code, found)
     verified = json.loads(in_folder(world, bare, "verify", "--json").stdout)["result"]
     assert {check["verdict"] for check in verified["checks"] if check["name"] == "permissions"} == {"passed"}

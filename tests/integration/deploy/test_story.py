@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.integration.conftest import TFDRIVER, World, make_world
-from tfdriver.project.timeline import exposures, read
+from tfdriver.project.timeline import exposures, read_timeline
 
 pytestmark = pytest.mark.integration
 
@@ -106,14 +106,14 @@ def test_the_whole_story(world: World, tmp_path: Path):
     assert left_over(world) == []
     compositions = world.project / "compositions"
     assert [p.name for p in compositions.rglob("*") if p.is_file()] == ["timeline.jsonl"]
-    assert [c.kind for c in read(compositions / "timeline.jsonl")] == ["broad", "exact", "gone"]
+    assert [c.kind for c in read_timeline(compositions / "timeline.jsonl")] == ["broad", "exact", "gone"]
     assert world.tfdriver("destroy", "--yes").returncode == 0
 
 
 def test_a_role_that_was_open_is_not_any_more_once_it_was_destroyed(world: World):
     assert world.tfdriver("up", "--yes", "--no-tighten", "--no-verify").returncode == 3
     assert world.tfdriver("destroy", "--yes").returncode == 0
-    changes = read(world.project / "compositions/timeline.jsonl")
+    changes = read_timeline(world.project / "compositions/timeline.jsonl")
     assert [(c.kind, c.role, bool(c.by)) for c in changes] == [("broad", "foo_bar", True), ("gone", "foo_bar", True)]
     (window,) = exposures(changes, datetime.now(UTC))
     assert window.closed == datetime.fromisoformat(changes[1].at)

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from tests.integration.conftest import World, make_world
-from tfdriver.iam.conditions import Context
-from tfdriver.iam.evaluator import Permissions, Request, authorize
+from tfdriver.iam.conditions import RequestContext
+from tfdriver.iam.evaluator import AccessRequest, Permissions, authorize
 from tfdriver.project.init import init
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("operators")]  # one story for all tests here
@@ -225,5 +225,5 @@ def refuses(story: Story, account: str, document: Document) -> bool:
 def decides(documents: Mapping[str, Document], call: Mapping[str, Any], need: Mapping[str, Any]) -> bool:
     """Whether the documents allow the operator of the call's account what it needs."""
     (account,) = (name for name, number in ACCOUNTS.items() if number == call["account"])
-    request = Request(need["action"], need["resource"], Context(need["facts"]))
+    request = AccessRequest(need["action"], need["resource"], RequestContext(need["facts"]))
     return authorize(Permissions((documents[account],)), request).allowed

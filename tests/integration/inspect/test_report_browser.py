@@ -20,7 +20,7 @@ import pytest
 
 from tests.unit.builders import BAR, FOO
 from tests.unit.inspect.report.cases import T0, checks, report
-from tfdriver.deploy.verified import Verdict
+from tfdriver.deploy.verified import CheckStatus
 from tfdriver.iam import trust
 from tfdriver.inspect.report import page as report_page
 
@@ -68,7 +68,7 @@ def run(browser: str, folder: Path, page: str, *flags: str) -> str:
 
 
 def everything() -> str:
-    return report_page.html(report(trust.broad(FOO, [BAR], T0), checks(*Verdict)))
+    return report_page.html(report(trust.broad(FOO, [BAR], T0), checks(*CheckStatus)))
 
 
 def measured(browser: str, folder: Path, page: str, width: int, scheme: str) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def test_it_fits_and_can_be_read(browser, tmp_path, width, scheme):
 @pytest.mark.parametrize("width", [400, 790])
 @pytest.mark.parametrize("name", ["b" * 64, "role_" * 12 + "last"])
 def test_the_longest_names_widen_nothing(browser, tmp_path, width, name):
-    told = report(verified=checks(Verdict.PASSED))
+    told = report(verified=checks(CheckStatus.PASSED))
     window = replace(told.status.exposures[0], role=name, trusted=f"account_b, only {name}")
     pairs = tuple(replace(pair, trusted_arn=f"{BAR.arn}{name}") for pair in told.status.pairs)
     changes = (replace(told.changes[0], role=name),)

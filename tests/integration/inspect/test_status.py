@@ -67,7 +67,7 @@ def trust_writes(world: World, since: int) -> list[str]:
 
 def test_a_role_created_again_by_hand_is_trusted_again_by_tighten_and_by_up_if_asked(world: World):
     code, found = look(world, "--drift")
-    assert (code, state(found)) == (0, "tight")
+    assert (code, state(found)) == (0, "exact")
     assert [c["drift"] for c in found["compositions"]] == [{"drifted": [], "problem": ""}] * 2
 
     recreate(world)
@@ -107,7 +107,7 @@ def test_what_was_changed_by_hand_is_drift_and_looking_for_it_changes_nothing(wo
     world.client("lambda", "account_b").update_function_configuration(FunctionName="bar", Timeout=99)
     since = len(world.calls())
     code, found = look(world, "--drift")
-    assert (code, state(found)) == (2, "tight")
+    assert (code, state(found)) == (2, "exact")
     assert {c["name"]: c["drift"]["drifted"] for c in found["compositions"]} == {
         "account_a": ["module.foo_bar.aws_iam_role.this: inline_policy"],
         "account_b": ["module.bar.aws_lambda_function.this: timeout"],
@@ -134,4 +134,4 @@ def test_one_sides_credentials_and_no_terraform_are_enough(world: World, tmp_pat
         assert done.returncode == (0 if name == "account_a" else 1), done.stderr
         found = json.loads(done.stdout)["result"]
         seen[name] = (state(found), [a["account"] for a in found["accounts"] if a["caller"]])
-    assert seen == {"account_a": ("tight", ["account_a"]), "account_b": ("unreadable", ["account_b"])}
+    assert seen == {"account_a": ("exact", ["account_a"]), "account_b": ("unreadable", ["account_b"])}

@@ -79,7 +79,7 @@ def test_terraform_and_aws_keep_their_contract(parts: Parts):
     assert parts.aws.caller(a.account).account_id == a.account.id
     assert parts.aws.look(a.account, foo.name) is None
 
-    opening = trust_state.opening(trust_state.classify(foo, (bar,), None, {}), (bar,), frozenset(), NOW)
+    opening = trust_state.opening_trust(trust_state.classify(foo, (bar,), None, {}), (bar,), frozenset(), NOW)
     parts.write(a, foo_bar=opening)
     parts.root(a).init()
     planned, shown = parts.root(a).preview()
@@ -100,7 +100,7 @@ def test_terraform_and_aws_keep_their_contract(parts: Parts):
         "foo-bar",
         "account_a",
     )
-    assert trust.read(live.trust_policy) == trust.read(opening)
+    assert trust.read_trust(live.trust_policy) == trust.read_trust(opening)
     again = parts.root(a).apply().changes
     assert again is not None
     assert again.none
@@ -119,7 +119,7 @@ def test_terraform_and_aws_keep_their_contract(parts: Parts):
     assert removed.removed > 0
     orphan = parts.aws.look(a.account, foo.name)
     assert isinstance(orphan, LiveRole)
-    orphaned = trust.read(orphan.trust_policy)
+    orphaned = trust.read_trust(orphan.trust_policy)
     assert orphaned is not None
     assert orphaned.dead_ids
     parts.root(a).destroy()

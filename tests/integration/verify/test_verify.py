@@ -48,9 +48,9 @@ def test_broad_without_a_guard_is_failed_by_name_and_tight_is_passed(world: Worl
 
     assert world.tfdriver("tighten", "--yes").returncode == 0
     items, before = table(world), len(world.calls())
-    tight = world.tfdriver("verify", "--json", "--strict")
-    assert tight.returncode == 0, tight.stdout
-    assert not_passed(tight) == {}
+    exact = world.tfdriver("verify", "--json", "--strict")
+    assert exact.returncode == 0, exact.stdout
+    assert not_passed(exact) == {}
     # The function writes its item with the trusting role's credentials; removing it is all that we do ourselves.
     writes = [(c["account"], c["action"]) for c in world.calls(before) if c["caller"].endswith(":user/admin")]
     reading = ("Get", "List", "Describe", "AssumeRole", "Invoke")

@@ -69,23 +69,23 @@ def state(**role: Any) -> State:
     ids=["as applied", "less than that", "no role", "given by the role's arguments", "inline by its arguments"],
 )
 def test_what_goes_without_a_word(iam: Iam, role: dict[str, Any]):
-    attached_policies.refuse(COMPOSITION, state(**role), iam)
+    attached_policies.refuse_unmanaged_policies(COMPOSITION, state(**role), iam)
 
 
 @pytest.mark.parametrize(("iam", "name"), [(Iam([OURS, THEIRS]), THEIRS), (Iam([OURS], ("by-hand",)), "by-hand")])
 def test_what_somebody_else_gave_it(iam: Iam, name: str):
     with pytest.raises(TfdriverError, match=f"role foo_bar in account_a: somebody else gave it {name}, .* destroyed"):
-        attached_policies.refuse(COMPOSITION, state(), iam)
+        attached_policies.refuse_unmanaged_policies(COMPOSITION, state(), iam)
 
 
 def test_an_imported_roles_own_arguments_say_nothing():
     iam, kept = Iam([OURS, THEIRS]), state(managed_policy_arns=[OURS, THEIRS])
     with pytest.raises(TfdriverError, match=f"somebody else gave it {THEIRS}, which"):
-        attached_policies.refuse(COMPOSITION, kept, iam, imported=True)
+        attached_policies.refuse_unmanaged_policies(COMPOSITION, kept, iam, imported=True)
 
 
 def test_a_state_that_does_not_list_the_role_says_nothing_of_it():
-    attached_policies.refuse(COMPOSITION, State("lineage", 1, (), {"resources": []}), Iam([THEIRS]))
+    attached_policies.refuse_unmanaged_policies(COMPOSITION, State("lineage", 1, (), {"resources": []}), Iam([THEIRS]))
 
 
 def test_where_aws_does_not_say_nothing_is_destroyed():
@@ -94,4 +94,4 @@ def test_where_aws_does_not_say_nothing_is_destroyed():
             raise AwsError("ListAttachedRolePolicies was refused", code="AccessDenied")
 
     with pytest.raises(AwsError):
-        attached_policies.refuse(COMPOSITION, state(), Denied())
+        attached_policies.refuse_unmanaged_policies(COMPOSITION, state(), Denied())

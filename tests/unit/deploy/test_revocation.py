@@ -47,20 +47,20 @@ def test_tokens_of_the_running_second_are_revoked_too():
     ],
 )
 def test_reading_it(policy, text):
-    assert revocation.read(policy) == text
+    assert revocation.revoked_before(policy) == text
 
 
 def looked(role: dict | None = None, **replies):
     aws = Calls(**{"get_role_policy": {"PolicyDocument": document()}, "get_role": {"Role": role or {}}} | replies)
-    return revocation.look([FOO], aws)
+    return revocation.read_revocations([FOO], aws)
 
 
 def test_it_serves_for_as_long_as_the_roles_sessions_may_live():
     hour, day = looked()["foo_bar"], looked({"MaxSessionDuration": 43200})["foo_bar"]
     assert hour.before == datetime(2026, 1, 2, 3, 4, 6, tzinfo=UTC)
     assert (hour.until - hour.before, day.until - day.before) == (timedelta(hours=1), timedelta(hours=12))
-    assert revocation.in_force({"foo_bar": hour}, hour.until - timedelta(seconds=1)) == {"foo_bar": TEXT}
-    assert revocation.in_force({"foo_bar": hour}, hour.until) == {}
+    assert revocation.revocations_in_force({"foo_bar": hour}, hour.until - timedelta(seconds=1)) == {"foo_bar": TEXT}
+    assert revocation.revocations_in_force({"foo_bar": hour}, hour.until) == {}
 
 
 def test_without_the_policy_nothing_is_revoked():

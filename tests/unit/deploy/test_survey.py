@@ -6,9 +6,9 @@ import pytest
 
 from tests.unit.builders import FOO, A
 from tfdriver.aws.calls import AwsError
-from tfdriver.deploy.survey import Survey, refuse_moved, refuse_strangers, refuse_unknown, survey
+from tfdriver.deploy.survey import Survey, find_orphans, refuse_moved, refuse_unknown, refuse_unmanaged_resources
 from tfdriver.errors import TfdriverError
-from tfdriver.project.orphans import Create, Stray
+from tfdriver.project.orphans import OrphanedResource, PlannedCreate
 from tfdriver.spec.compositions import Composition, Side, owner_tags
 
 COMPOSITION = Composition("account_a", "foo-bar", A, Side.TRUSTING, (FOO,))
@@ -60,14 +60,14 @@ def look(iam: Iam, *plans: list[dict]) -> tuple[Survey, list[tuple[str, ...]]]:
         asked.append(tuple(stray.name for stray in take_over))
         return {"resource_changes": next(answers)}
 
-    return survey(COMPOSITION, plan, iam), asked
+    return find_orphans(COMPOSITION, plan, iam), asked
 
 
 def test_ours_strangers_and_what_does_not_exist():
     iam = Iam(r=OURS, p={"tfdriver:project": "foo-bar", "tfdriver:composition": "other"})
     found, asked = look(iam, [ROLE, POLICY_PLANNED, create("aws_iam_role", name="absent"), create("null_resource")])
-    assert found.ours == (Stray("aws_iam_role.x", "aws_iam_role", "r", "r"),)
-    assert found.strangers == (Stray("aws_iam_policy.x", "aws_iam_policy", "p", POLICY),)
+    assert found.ours == (OrphanedResource("aws_iam_role.x", "aws_iam_role", "r", "r"),)
+    assert found.strangers == (OrphanedResource("aws_iam_policy.x", "aws_iam_policy", "p", POLICY),)
     assert asked == [()]
 
 
@@ -96,19 +96,21 @@ def test_a_refusal_of_aws_is_no_absence():
 
 
 def test_a_stranger_is_named_with_what_to_do():
-    found = Survey((), (Stray("module.foo_bar.aws_iam_role.this", "aws_iam_role", "foo_bar", "foo_bar"),), ())
+    found = Survey(
+        (), (OrphanedResource("module.foo_bar.aws_iam_role.this", "aws_iam_role", "foo_bar", "foo_bar"),), ()
+    )
     with pytest.raises(TfdriverError) as caught:
-        refuse_strangers(found, COMPOSITION)
+        refuse_unmanaged_resources(found, COMPOSITION)
     assert str(caught.value) == (
         "module.foo_bar.aws_iam_role.this: aws_iam_role foo_bar exists in account 111111111111, not managed by "
         "this project: it does not have its tags. No changes made to it. Rename yours in tfdriver.yaml; or, to "
         "adopt it, run `terraform import 'module.foo_bar.aws_iam_role.this' 'foo_bar'` in compositions/account_a"
     )
-    refuse_strangers(Survey(found.strangers, (), ()), COMPOSITION)
+    refuse_unmanaged_resources(Survey(found.strangers, (), ()), COMPOSITION)
 
 
 def test_a_resource_that_the_plan_moves_to_another_address_is_not_adopted():
-    found = Survey((Stray("module.b.aws_dynamodb_table.t", "aws_dynamodb_table", "T", "T"),), (), ())
+    found = Survey((OrphanedResource("module.b.aws_dynamodb_table.t", "aws_dynamodb_table", "T", "T"),), (), ())
     deleted = {"actions": ["delete"], "before": {"id": "T", "name": "T"}}
     change = {"address": "module.a.aws_dynamodb_table.t", "type": "aws_dynamodb_table", "change": deleted}
     with pytest.raises(TfdriverError, match=r"is in the state as module\.a\..*`terraform state mv 'module\.a"):
@@ -119,7 +121,9 @@ def test_a_resource_that_the_plan_moves_to_another_address_is_not_adopted():
 
 def test_a_clash_of_a_type_that_is_not_known_is_explained():
     found = Survey(
-        (), (), (Create("aws_kms_alias.x", "aws_kms_alias", {}), Create("aws_iam_role.x", "aws_iam_role", {}))
+        (),
+        (),
+        (PlannedCreate("aws_kms_alias.x", "aws_kms_alias", {}), PlannedCreate("aws_iam_role.x", "aws_iam_role", {})),
     )
     with pytest.raises(TfdriverError, match=r"aws_kms_alias\.x: this aws_kms_alias exists.*terraform import"):
         refuse_unknown(found, {"aws_kms_alias.x"}, COMPOSITION)

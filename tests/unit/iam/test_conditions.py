@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from tfdriver.iam.conditions import Context, holds, like
+from tfdriver.iam.conditions import RequestContext, conditions_match, like
 
-CONTEXT = Context(
+CONTEXT = RequestContext(
     {
         "aws:principalarn": "arn:aws:iam::222222222222:role/team/bar",
         "aws:principalaccount": "222222222222",
@@ -77,7 +77,7 @@ CONTEXT = Context(
     ],
 )
 def test_one_condition(operator: str, key: str, operand: Any, expected: bool | None) -> None:
-    assert holds({operator: {key: operand}}, CONTEXT) is expected
+    assert conditions_match({operator: {key: operand}}, CONTEXT) is expected
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_one_condition(operator: str, key: str, operand: Any, expected: bool | N
     ],
 )
 def test_conditions_together(condition: Any, expected: bool | None) -> None:
-    assert holds(condition, CONTEXT) is expected
+    assert conditions_match(condition, CONTEXT) is expected
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfdriver.iam.conditions import Context
-from tfdriver.iam.evaluator import Permissions, Principal, Request, assume_role, authorize, find_trust
+from tfdriver.iam.conditions import RequestContext
+from tfdriver.iam.evaluator import AccessRequest, Permissions, Principal, assume_role, authorize, match_trust_policy
 
 A, B = "111111111111", "222222222222"
 FOO = f"arn:aws:iam::{A}:role/foo_bar"
@@ -35,8 +35,8 @@ def both(*documents: dict[str, Any]) -> dict[str, Any]:
 
 def assume(caller: Principal, policy: dict[str, Any], *own: dict[str, Any], **facts: str) -> str:
     """Return '' if allowed, else the reason."""
-    context = Context({key.replace("__", ":").lower(): value for key, value in facts.items()})
-    decision = assume_role(caller, Permissions(own), policy, Request("sts:AssumeRole", FOO, context))
+    context = RequestContext({key.replace("__", ":").lower(): value for key, value in facts.items()})
+    decision = assume_role(caller, Permissions(own), policy, AccessRequest("sts:AssumeRole", FOO, context))
     assert decision.allowed == (decision.reason == "")
     return decision.reason
 
@@ -110,7 +110,7 @@ def test_external_id_right_wrong_and_missing(given_id: str | None, allowed: bool
 
 def test_the_statement_that_decided_is_named() -> None:
     policy = both(trust(BAR), trust(B, Effect="Deny", Sid="NotThem"))
-    decision = assume_role(USER, Permissions((ADMIN,)), policy, Request("sts:AssumeRole", FOO))
+    decision = assume_role(USER, Permissions((ADMIN,)), policy, AccessRequest("sts:AssumeRole", FOO))
     assert decision.statement is not None
     assert decision.statement["Sid"] == "NotThem"
 
@@ -137,12 +137,12 @@ def test_the_statement_that_decided_is_named() -> None:
     ],
 )
 def test_identity_policies(policy: dict[str, Any], action: str, resource: str, allowed: bool) -> None:
-    assert authorize(Permissions((policy,)), Request(action, resource)).allowed is allowed
+    assert authorize(Permissions((policy,)), AccessRequest(action, resource)).allowed is allowed
 
 
 def test_a_policy_variable_in_a_deny_denies() -> None:
     deny = identity(Effect="Deny", Resource="arn:aws:s3:::b/${aws:username}/*")
-    assert not authorize(Permissions((ADMIN, deny)), Request("s3:GetObject", "arn:aws:s3:::other")).allowed
+    assert not authorize(Permissions((ADMIN, deny)), AccessRequest("s3:GetObject", "arn:aws:s3:::other")).allowed
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_a_policy_variable_in_a_deny_denies() -> None:
     ],
 )
 def test_boundaries_and_session_policies_only_take_away(permissions: Permissions, reason: str) -> None:
-    assert authorize(permissions, Request("s3:GetObject", "arn:aws:s3:::b/k")).reason == reason
+    assert authorize(permissions, AccessRequest("s3:GetObject", "arn:aws:s3:::b/k")).reason == reason
 
 
 statements = st.fixed_dictionaries(
@@ -167,7 +167,7 @@ statements = st.fixed_dictionaries(
         "Resource": st.sampled_from(["*", "arn:aws:s3:::b/*", "arn:aws:s3:::other/*"]),
     }
 )
-REQUEST = Request("s3:GetObject", "arn:aws:s3:::b/k", Context({"aws:username": "ann"}))
+REQUEST = AccessRequest("s3:GetObject", "arn:aws:s3:::b/k", RequestContext({"aws:username": "ann"}))
 
 
 @given(st.lists(statements, max_size=6))
@@ -199,5 +199,5 @@ def test_an_unknown_operator_never_grants_and_always_denies(name: str, before: s
 
 @given(st.text(max_size=12), st.text(max_size=12))
 def test_only_the_trusted_unique_id_gets_in(trusted: str, other: str) -> None:
-    finding = find_trust(trust(f"AROA{trusted}"), SESSION, Request("sts:AssumeRole", FOO))
+    finding = match_trust_policy(trust(f"AROA{trusted}"), SESSION, AccessRequest("sts:AssumeRole", FOO))
     assert (finding.statement is not None) == (f"AROA{trusted}" == SESSION.unique_id or trusted == "BAR:run")

@@ -19,7 +19,7 @@ from tfdriver.iam import trust, trust_state
 from tfdriver.iam.lint import Finding, Severity, lint_permissions, lint_spec, lint_trust, refuse_errors, warnings
 from tfdriver.iam.lint_modules import lint_module, lint_modules, lint_project
 from tfdriver.iam.phase_trusts import refuse_long_trusts
-from tfdriver.iam.trust_state import Kind, TrustState
+from tfdriver.iam.trust_state import TrustKind, TrustState
 from tfdriver.spec.model import Account
 
 ERROR, WARNING = Severity.ERROR, Severity.WARNING
@@ -123,10 +123,10 @@ def many(count, **fields):
 def lengths(of):
     (trusting_role,) = of.trusting
     wanted = of.trusted_by(trusting_role)
-    first = trust_state.opening(
-        TrustState(trusting_role, Kind.ABSENT), wanted, frozenset(), datetime(2026, 1, 2, tzinfo=UTC)
+    first = trust_state.opening_trust(
+        TrustState(trusting_role, TrustKind.ABSENT), wanted, frozenset(), datetime(2026, 1, 2, tzinfo=UTC)
     )
-    return [trust.length(first), trust.length(trust_state.tightened(trusting_role, wanted))]
+    return [trust.length(first), trust.length(trust_state.exact_trust(trusting_role, wanted))]
 
 
 class Noted:

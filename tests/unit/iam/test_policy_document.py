@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tfdriver.iam.policy_document import account_of, moment, parse, statements, strings
+from tfdriver.iam.policy_document import account_of, moment, parse_policy, statements, strings
 
 ALLOW, DENY = {"Effect": "Allow"}, {"Effect": "Deny"}
 
@@ -52,10 +52,10 @@ def test_a_moment_is_utc_unless_it_says_otherwise(text):
 def test_a_document_is_json_url_encoded_or_read_already():
     document = {"Statement": [ALLOW]}
     text = json.dumps(document)
-    assert parse(document) == parse(text) == parse(quote(text)) == document
+    assert parse_policy(document) == parse_policy(text) == parse_policy(quote(text)) == document
 
 
 @pytest.mark.parametrize("text", ["", "[]", "x", "%7B"])
 def test_what_is_no_json_object_is_no_document(text):
     with pytest.raises(ValueError, match=r".+"):
-        parse(text)
+        parse_policy(text)

@@ -36,8 +36,8 @@ def test_what_is_written_is_read_back(wanted, external_id, guard, open_for):
     trusting = role("foo", A, trusts=("x",), external_id=external_id, guard=guard, open_for=open_for)
     for written in (trust.exact(wanted, external_id), trust.broad(trusting, wanted, NOW)):
         document = trust.document(written)
-        assert trust.read(document) == written
-        assert trust.read(quote(json.dumps(document))) == written
+        assert trust.read_trust(document) == written
+        assert trust.read_trust(quote(json.dumps(document))) == written
 
 
 def test_the_broad_trust_is_guarded_and_ends():
@@ -83,7 +83,7 @@ def statement(**changes):
     ],
 )
 def test_the_same_meaning_in_other_words(policy, meaning):
-    assert trust.read(policy) == meaning
+    assert trust.read_trust(policy) == meaning
 
 
 @pytest.mark.parametrize(
@@ -110,12 +110,12 @@ def test_the_same_meaning_in_other_words(policy, meaning):
     ],
 )
 def test_what_tfdriver_would_never_write_is_foreign(policy):
-    assert trust.read(policy) is None
+    assert trust.read_trust(policy) is None
 
 
 @given(st.recursive(st.none() | st.booleans() | st.text(), lambda v: st.lists(v) | st.dictionaries(st.text(), v)))
 def test_any_json_is_read_without_an_exception(value):
-    assert trust.read({"Statement": value}) is None
+    assert trust.read_trust({"Statement": value}) is None
 
 
 def test_length_counts_as_iam_does_without_white_space():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.unit.builders import BAR, FOO, B, role
 from tfdriver.iam import trust, trust_state
-from tfdriver.iam.trust_state import Kind, LiveRole, Unreadable
+from tfdriver.iam.trust_state import LiveRole, TrustKind, Unreadable
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 BAZ = role("baz", B)
@@ -35,35 +35,35 @@ EXACT = trust.exact([BAR])
 @pytest.mark.parametrize(
     ("name", "state", "kind"),
     [
-        ("no role", seen(None), Kind.ABSENT),
-        ("guarded", seen(BROAD), Kind.BROAD),
-        ("not guarded", seen(trust.Trust(frozenset({B.root_arn}))), Kind.BROAD),
-        ("expired", seen(replace(BROAD, until=NOW - timedelta(hours=1))), Kind.BROAD),
-        ("exact by ARN", seen(EXACT), Kind.EXACT),
-        ("exact by the live role's id", seen(trust.Trust(frozenset({ID}))), Kind.EXACT),
-        ("a dead id", seen(trust.Trust(frozenset({DEAD}))), Kind.ORPHANED),
-        ("a dead id, no new role", seen(trust.Trust(frozenset({DEAD})), ids={}), Kind.ORPHANED),
-        ("one live, one dead", seen(trust.Trust(frozenset({BAR.arn, DEAD}))), Kind.ORPHANED),
-        ("another role", seen(trust.exact([BAZ])), Kind.FOREIGN),
-        ("another account", seen(trust.Trust(frozenset({"arn:aws:iam::333333333333:root"}))), Kind.FOREIGN),
-        ("another guard", seen(replace(BROAD, guard=frozenset({BAZ.arn}))), Kind.FOREIGN),
-        ("deadline, no guard", seen(replace(BROAD, guard=frozenset())), Kind.FOREIGN),
-        ("exact with a deadline", seen(replace(EXACT, until=NOW)), Kind.FOREIGN),
-        ("another external id", seen(replace(EXACT, external_id="x1")), Kind.FOREIGN),
-        ("a wildcard", seen(live({"Statement": [{"Effect": "Allow", "Principal": "*"}]})), Kind.FOREIGN),
-        ("unreadable", seen(Unreadable("no network")), Kind.UNREADABLE),
+        ("no role", seen(None), TrustKind.ABSENT),
+        ("guarded", seen(BROAD), TrustKind.BROAD),
+        ("not guarded", seen(trust.Trust(frozenset({B.root_arn}))), TrustKind.BROAD),
+        ("expired", seen(replace(BROAD, until=NOW - timedelta(hours=1))), TrustKind.BROAD),
+        ("exact by ARN", seen(EXACT), TrustKind.EXACT),
+        ("exact by the live role's id", seen(trust.Trust(frozenset({ID}))), TrustKind.EXACT),
+        ("a dead id", seen(trust.Trust(frozenset({DEAD}))), TrustKind.ORPHANED),
+        ("a dead id, no new role", seen(trust.Trust(frozenset({DEAD})), ids={}), TrustKind.ORPHANED),
+        ("one live, one dead", seen(trust.Trust(frozenset({BAR.arn, DEAD}))), TrustKind.ORPHANED),
+        ("another role", seen(trust.exact([BAZ])), TrustKind.UNMANAGED),
+        ("another account", seen(trust.Trust(frozenset({"arn:aws:iam::333333333333:root"}))), TrustKind.UNMANAGED),
+        ("another guard", seen(replace(BROAD, guard=frozenset({BAZ.arn}))), TrustKind.UNMANAGED),
+        ("deadline, no guard", seen(replace(BROAD, guard=frozenset())), TrustKind.UNMANAGED),
+        ("exact with a deadline", seen(replace(EXACT, until=NOW)), TrustKind.UNMANAGED),
+        ("another external id", seen(replace(EXACT, external_id="x1")), TrustKind.UNMANAGED),
+        ("a wildcard", seen(live({"Statement": [{"Effect": "Allow", "Principal": "*"}]})), TrustKind.UNMANAGED),
+        ("unreadable", seen(Unreadable("no network")), TrustKind.UNREADABLE),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_is_seen(name, state, kind):
     assert state.kind is kind
-    assert state.settled == (kind is Kind.EXACT)
-    assert bool(state.detail) == (kind in (Kind.FOREIGN, Kind.UNREADABLE))
+    assert state.settled == (kind is TrustKind.EXACT)
+    assert bool(state.detail) == (kind in (TrustKind.UNMANAGED, TrustKind.UNREADABLE))
 
 
 def test_an_exact_trust_may_lack_a_role_that_the_spec_added():
     state = seen(EXACT, wanted=(BAR, BAZ))
-    assert (state.kind, state.missing, state.settled) == (Kind.EXACT, (BAZ,), False)
+    assert (state.kind, state.missing, state.settled) == (TrustKind.EXACT, (BAZ,), False)
 
 
 def test_an_expired_broad_trust_is_not_in_force():
@@ -94,19 +94,21 @@ def allow(principal, **more):
 )
 def test_a_policy_that_nobody_here_wrote_may_be_open(statements, is_open):
     state = seen(live({"Statement": statements}))
-    assert state.kind is Kind.FOREIGN
+    assert state.kind is TrustKind.UNMANAGED
     assert state.open_at(NOW) == is_open
 
 
 def test_a_new_role_starts_broad_only_if_nobody_it_trusts_exists():
     absent = seen(None)
-    assert trust.read(trust_state.opening(absent, [BAR], frozenset(), NOW)) == BROAD
-    assert trust.read(trust_state.opening(absent, [BAR], frozenset({BAR.arn}), NOW)) == EXACT
-    assert trust.read(trust_state.opening(absent, [BAR, BAZ], frozenset({BAZ.arn}), NOW)) == trust.exact([BAZ])
+    assert trust.read_trust(trust_state.opening_trust(absent, [BAR], frozenset(), NOW)) == BROAD
+    assert trust.read_trust(trust_state.opening_trust(absent, [BAR], frozenset({BAR.arn}), NOW)) == EXACT
+    assert trust.read_trust(trust_state.opening_trust(absent, [BAR, BAZ], frozenset({BAZ.arn}), NOW)) == trust.exact(
+        [BAZ]
+    )
 
 
 def test_tightened_is_exactly_the_spec():
-    assert trust.read(trust_state.tightened(FOO, [BAR, BAZ])) == trust.exact([BAR, BAZ])
+    assert trust.read_trust(trust_state.exact_trust(FOO, [BAR, BAZ])) == trust.exact([BAR, BAZ])
 
 
 def lets_in(found: trust.Trust, caller: str, now: datetime) -> bool:
@@ -132,8 +134,8 @@ def test_never_loosen_a_role_that_exists(now_trusted, wanted, existing, seconds)
     now = NOW + timedelta(seconds=seconds)
     state = seen(now_trusted, wanted=wanted)
     assert state.live is not None
-    assert trust_state.opening(state, wanted, frozenset(existing), now) == state.live.trust_policy
-    after = trust.read(trust_state.tightened(FOO, wanted))
+    assert trust_state.opening_trust(state, wanted, frozenset(existing), now) == state.live.trust_policy
+    after = trust.read_trust(trust_state.exact_trust(FOO, wanted))
     assert after is not None
     assert {c for c in callers if lets_in(after, c, now)} == {r.arn for r in wanted}
     assert not after.broad
@@ -142,7 +144,7 @@ def test_never_loosen_a_role_that_exists(now_trusted, wanted, existing, seconds)
 @given(wanted_roles, st.sets(st.sampled_from([BAR.arn, BAZ.arn])), st.booleans())
 def test_a_new_role_lets_in_only_roles_of_the_spec_while_guarded(wanted, existing, guard):
     state = trust_state.classify(replace(FOO, guard=guard), wanted, None, {})
-    first = trust.read(trust_state.opening(state, wanted, frozenset(existing), NOW))
+    first = trust.read_trust(trust_state.opening_trust(state, wanted, frozenset(existing), NOW))
     assert first is not None
     let_in = {c for c in callers if lets_in(first, c, NOW)}
     if guard or existing & {r.arn for r in wanted}:

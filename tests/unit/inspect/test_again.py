@@ -6,17 +6,17 @@ import pytest
 
 from tfdriver.aws.role_policies import NamedPolicy, RolePolicies
 from tfdriver.inspect.again import allowed_now
-from tfdriver.inspect.refusal import Cause, Refusal, meaning
-from tfdriver.inspect.verdict import Side, Verdict
+from tfdriver.inspect.refusal import Cause, Refusal, refusal_meaning
+from tfdriver.inspect.verdict import DocumentVerdict, Verdict
 
-VERDICT = Verdict("foo_bar", "a", "bar", "b", Side(True, ""), Side(True, ""))
+VERDICT = Verdict("foo_bar", "a", "bar", "b", DocumentVerdict(True, ""), DocumentVerdict(True, ""))
 FREE = RolePolicies(())
 BOUNDED = RolePolicies((), NamedPolicy("edge", "arn:edge", {}))
 
 
 def said(cause: Cause, *, policies: RolePolicies = FREE, explicit: bool = False, policy: str = "") -> str:
     refusal = Refusal(action="sts:AssumeRole", cause=cause, explicit=explicit, policy=policy)
-    return allowed_now(refusal, meaning(refusal), VERDICT, policies)
+    return allowed_now(refusal, refusal_meaning(refusal), VERDICT, policies)
 
 
 def test_a_boundary_is_named_if_there_is_one():

@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 
 from tests.unit.builders import BAR, FOO, A, B, role, spec
-from tfdriver.aws.account_access import Half
+from tfdriver.aws.account_access import AccountAccess
 from tfdriver.aws.calls import AwsError
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import LiveRole
-from tfdriver.inspect.exposure import Looker
+from tfdriver.inspect.exposure import CloudTrailReader
 from tfdriver.project.timeline import Exposure
 
 T0 = datetime(2026, 1, 2, 12, 0, 0, 500_000, tzinfo=UTC)
 NOW = T0 + timedelta(hours=1)
 WINDOW = Exposure("foo_bar", "account_a", "account 222222222222", False, T0, T0 + timedelta(seconds=9), 9.0)
-HALVES = {name: Half(name, "1" * 12, "arn:caller") for name in ("account_a", "account_b")}
+HALVES = {name: AccountAccess(name, "1" * 12, "arn:caller") for name in ("account_a", "account_b")}
 REGIONS = {"us-west-2": "aws", "us-east-1": "aws", "cn-north-1": "aws-cn"}
 
 
@@ -76,7 +76,7 @@ TRUSTED = {key: LiveRole(f"arn-{key}", f"AROA{key.upper()}", {}, {}) for key in 
 
 
 def uses(trail: Trail, window=WINDOW, now=NOW, halves=HALVES):
-    (found,) = Looker(trail, ROLES, halves, REGIONS).who_used([window], TRUSTED, now)
+    (found,) = CloudTrailReader(trail, ROLES, halves, REGIONS).who_used([window], TRUSTED, now)
     return found
 
 
@@ -196,7 +196,7 @@ def test_more_events_than_are_read_are_said():
     ("window", "halves", "now", "words"),
     [
         (replace(WINDOW, role="gone"), HALVES, NOW, "The spec no longer has this role"),
-        (WINDOW, HALVES | {"account_a": Half("account_a", "1", problem="x")}, NOW, "account_a is not seen"),
+        (WINDOW, HALVES | {"account_a": AccountAccess("account_a", "1", problem="x")}, NOW, "account_a is not seen"),
         (WINDOW, HALVES, NOW + timedelta(days=91), "holds 90 days"),
         (WINDOW, HALVES, T0 + timedelta(minutes=14), "may show a call up to 15 minutes late"),
         (replace(WINDOW, closed=None), HALVES, NOW, "may show a call up to 15 minutes late"),

@@ -32,20 +32,20 @@ def seen(project: Spec, found: Trust | dict | Unreadable | None, bar: LiveRole |
     return Observation({"foo_bar": classify(project.roles["foo_bar"], project.trusted, live, ids)}, others)
 
 
-FOREIGN = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]}
+UNMANAGED = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]}
 CASES = [
     (None, LIVE_BAR, PairState.ABSENT, "there is no role foo_bar. Run `tfdriver up`"),
     (GUARDED, LIVE_BAR, PairState.BROAD, "guarded: account 222222222222, only as role/bar, until 2026-01-02 01:00:00"),
     (GUARDED, None, PairState.BROAD, "Run `tfdriver up`"),
     (PLAIN, LIVE_BAR, PairState.BROAD, "without a guard: account 222222222222, any principal that account lets. Run"),
-    (EXACT, LIVE_BAR, PairState.TIGHT, "tight"),
-    (EXACT, Unreadable("no"), PairState.TIGHT, "tight"),
+    (EXACT, LIVE_BAR, PairState.EXACT, "exact"),
+    (EXACT, Unreadable("no"), PairState.EXACT, "exact"),
     (EXACT, None, PairState.ORPHANED, "trusts 222222222222:role/bar, which does not exist. Run `tfdriver up`"),
-    (Trust(frozenset({"AROABAR"})), LIVE_BAR, PairState.TIGHT, "tight"),
+    (Trust(frozenset({"AROABAR"})), LIVE_BAR, PairState.EXACT, "exact"),
     (DEAD, LIVE_BAR, PairState.ORPHANED, "AROADEAD, the id of a role that was deleted. Run `tfdriver tighten`"),
     (DEAD, None, PairState.ORPHANED, "deleted. Run `tfdriver up`"),
     (DEAD, Unreadable("no"), PairState.ORPHANED, "deleted; whether bar exists could not be seen"),
-    (FOREIGN, LIVE_BAR, PairState.FOREIGN, 'parts that tfdriver never writes: [{"Action": "sts:AssumeRole"'),
+    (UNMANAGED, LIVE_BAR, PairState.UNMANAGED, 'parts that tfdriver never writes: [{"Action": "sts:AssumeRole"'),
     (Unreadable("account_a is not seen"), LIVE_BAR, PairState.UNREADABLE, "account_a is not seen"),
 ]
 
@@ -70,7 +70,7 @@ def test_a_deadline_that_passed_is_told_from_one_that_did_not():
 def test_a_role_that_the_spec_added_is_not_let_in_yet(found):
     project = spec(replace(FOO, trusts=("bar", "new")), BAR, role("new", B))
     first, second = pairs(project, seen(project, found, LIVE_BAR), T0)
-    assert first.state in (PairState.BROAD, PairState.TIGHT)
+    assert first.state in (PairState.BROAD, PairState.EXACT)
     assert (second.state, second.words, second.trusted_exists) == (PairState.ABSENT, "new is not let in yet", False)
 
 

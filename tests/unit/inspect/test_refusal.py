@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tfdriver.inspect.refusal import OTHERS, Cause, Refusal, meaning, parse
+from tfdriver.inspect.refusal import OTHERS, Cause, Refusal, parse_refusal, refusal_meaning
 
 BAR = "arn:aws:sts::222222222222:assumed-role/bar/session"
 FOO = "arn:aws:iam::111111111111:role/foo_bar"
@@ -37,10 +37,10 @@ EXPLICIT = [
     ("phrase", "cause", "change", "explicit"), [(*c, False) for c in IMPLICIT] + [(*c, True) for c in EXPLICIT]
 )
 def test_each_reason_phrase_of_aws(phrase, cause, change, explicit):
-    found = parse(f"An error occurred (AccessDenied) when calling the AssumeRole operation: {SAID} {phrase}")
+    found = parse_refusal(f"An error occurred (AccessDenied) when calling the AssumeRole operation: {SAID} {phrase}")
     assert found == Refusal("AccessDenied", BAR, "sts:AssumeRole", FOO, cause, explicit)
-    assert change in meaning(found).change
-    assert "{" not in meaning(found).words + meaning(found).change
+    assert change in refusal_meaning(found).change
+    assert "{" not in refusal_meaning(found).words + refusal_meaning(found).change
 
 
 WRAPPED = [
@@ -55,28 +55,28 @@ WRAPPED = [
 
 @pytest.mark.parametrize(("text", "resource"), WRAPPED)
 def test_whatever_it_is_wrapped_in(text, resource):
-    found = parse(text)
+    found = parse_refusal(text)
     assert found
     assert (found.caller, found.action, found.resource, found.cause) == (BAR, "sts:AssumeRole", resource, Cause.UNSAID)
 
 
 def test_a_phrase_over_several_lines():
-    found = parse(f"{SAID} because no\n   identity-based\n policy allows the sts:AssumeRole\n action")
+    found = parse_refusal(f"{SAID} because no\n   identity-based\n policy allows the sts:AssumeRole\n action")
     assert found
     assert found.cause is Cause.IDENTITY
 
 
 def test_the_policy_that_aws_names():
     arn = "arn:aws:organizations::333333333333:policy/o-abc/service_control_policy/p-xyz"
-    found = parse(f"{SAID} with an explicit deny in a service control policy: {arn}. Encoded message: abc")
+    found = parse_refusal(f"{SAID} with an explicit deny in a service control policy: {arn}. Encoded message: abc")
     assert found
     assert (found.cause, found.policy) == (Cause.SCP, arn)
-    assert f"({arn})" in meaning(found).words
+    assert f"({arn})" in refusal_meaning(found).words
 
 
 def test_other_partitions_and_users():
     user, role = "arn:aws-cn:iam::222222222222:user/a/b", "arn:aws-cn:iam::111111111111:role/p/x"
-    found = parse(f"User: {user} is not authorized to perform: sts:AssumeRole on resource: {role}")
+    found = parse_refusal(f"User: {user} is not authorized to perform: sts:AssumeRole on resource: {role}")
     assert found
     assert (found.caller, found.resource) == (user, role)
 
@@ -99,12 +99,12 @@ OTHER = [
 
 @pytest.mark.parametrize(("text", "words"), OTHER)
 def test_errors_that_are_about_something_else(text, words):
-    found = parse(text)
+    found = parse_refusal(text)
     assert found
     assert found.other in OTHERS
-    assert words in meaning(found).words
+    assert words in refusal_meaning(found).words
 
 
 @pytest.mark.parametrize("text", ["", "foo_bar", "no route to host", "x" * 10_000, "User: a is", "\0"])
 def test_what_is_no_error_of_aws(text):
-    assert parse(text) is None
+    assert parse_refusal(text) is None

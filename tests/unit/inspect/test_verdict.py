@@ -12,7 +12,7 @@ from tfdriver.aws.role_policies import NamedPolicy, RolePolicies
 from tfdriver.iam import trust
 from tfdriver.iam.trust import Trust
 from tfdriver.iam.trust_state import LiveRole, Unreadable, classify
-from tfdriver.inspect.verdict import Sight, judge
+from tfdriver.inspect.verdict import PairView, judge
 
 T0 = datetime(2026, 1, 2, tzinfo=UTC)
 OTHER = "arn:aws:iam::111111111111:role/other"
@@ -31,11 +31,11 @@ def may(resource=FOO.arn, effect="Allow", **more):
 GOOD = RolePolicies((policy(may()),))
 
 
-def sight(*, found=EXACT, policies=GOOD, caller=LIVE_BAR, role=FOO) -> Sight:
+def sight(*, found=EXACT, policies=GOOD, caller=LIVE_BAR, role=FOO) -> PairView:
     """What was seen of foo_bar and bar; found: foo_bar's trust policy, Unreadable or None for no such role."""
     live = LiveRole(FOO.arn, "AROAFOO", found, {}) if isinstance(found, dict) else found
     ids = {BAR.arn: caller.role_id} if isinstance(caller, LiveRole) else {}
-    return Sight(classify(role, [BAR], live, ids), caller, policies)
+    return PairView(classify(role, [BAR], live, ids), caller, policies)
 
 
 def document(found: Trust):

@@ -28,7 +28,7 @@ def files(tmp_path: Path) -> dict[str, str | bytes]:
 def path(tmp_path: Path, files: dict[str, str | bytes]) -> Path:
     """A composition that was written."""
     composition = tmp_path / "compositions" / "account_b"
-    folder.write(composition, files)
+    folder.write_folder(composition, files)
     return composition
 
 
@@ -48,28 +48,30 @@ def test_writing_gives_exactly_the_files(path: Path, files: dict[str, str | byte
 
 def test_only_what_changed_is_written(path: Path, files: dict[str, str | bytes]) -> None:
     untouched = (path / "main.tf").stat().st_ino
-    assert folder.write(path, files) == []
-    assert folder.write(path, {**files, "terraform.tfvars.json": tfvars({"region": "y"})}) == ["terraform.tfvars.json"]
+    assert folder.write_folder(path, files) == []
+    assert folder.write_folder(path, {**files, "terraform.tfvars.json": tfvars({"region": "y"})}) == [
+        "terraform.tfvars.json"
+    ]
     assert (path / "main.tf").stat().st_ino == untouched
 
 
 def test_a_checkouts_open_modes_are_closed(path: Path, files: dict[str, str | bytes]) -> None:
     path.chmod(0o755)
     (path / "terraform.tfvars.json").chmod(0o644)
-    assert folder.write(path, files) == []
+    assert folder.write_folder(path, files) == []
     assert (mode(path), mode(path / "terraform.tfvars.json")) == (0o700, 0o600)
 
 
 def test_generated_files_no_longer_wanted_are_removed(path: Path, files: dict[str, str | bytes]) -> None:
     wanted = {name: content for name, content in files.items() if name not in ("output.tf", "bar.zip")}
-    assert folder.write(path, wanted) == ["bar.zip", "output.tf"]
+    assert folder.write_folder(path, wanted) == ["bar.zip", "output.tf"]
     assert set(contents(path)) == set(wanted)
 
 
 def test_a_crashs_unfinished_file_is_no_obstacle(path: Path, files: dict[str, str | bytes]) -> None:
     (path / ".main.tf.new").write_text("half")
     (path / "main.tf").unlink()
-    assert folder.write(path, files) == ["main.tf"]
+    assert folder.write_folder(path, files) == ["main.tf"]
     assert (path / "main.tf").read_text() == files["main.tf"]
 
 
@@ -120,23 +122,23 @@ def test_what_is_not_ours_stops_before_anything_is_written(
     spoil(path)
     before = contents(path)
     with pytest.raises(TfdriverError) as caught:
-        folder.check(path, files.keys())
+        folder.check_folder(path, files.keys())
     assert said in str(caught.value)
     with pytest.raises(TfdriverError):
-        folder.write(path, {**files, "provider.tf": "other"})
+        folder.write_folder(path, {**files, "provider.tf": "other"})
     assert contents(path) == before
 
 
 def test_notes_and_terraforms_own_files_are_left_alone(path: Path, files: dict[str, str | bytes]) -> None:
     for name in ("README.md", "override-notes.txt", ".terraform.lock.hcl", "terraform.tfstate", "other.zip"):
         (path / name).write_text("x")
-    folder.check(path, files.keys())
-    assert folder.write(path, files) == []
+    folder.check_folder(path, files.keys())
+    assert folder.write_folder(path, files) == []
     assert (path / "README.md").read_text() == "x"
 
 
 def test_a_folder_that_does_not_exist_is_fine_to_check(tmp_path: Path) -> None:
-    folder.check(tmp_path / "compositions" / "none", ["main.tf"])
+    folder.check_folder(tmp_path / "compositions" / "none", ["main.tf"])
     assert not (tmp_path / "compositions").exists()
 
 
@@ -148,7 +150,7 @@ def test_a_linked_folder_is_not_followed(tmp_path: Path, files: dict[str, str | 
     (tmp_path / linked).parent.mkdir(exist_ok=True)
     (tmp_path / linked).symlink_to(outside if linked == "compositions" else outside / "account_b")
     composition = tmp_path / "compositions" / "account_b"
-    for act in (lambda: folder.write(composition, files), lambda: folder.remove(composition)):
+    for act in (lambda: folder.write_folder(composition, files), lambda: folder.remove(composition)):
         with pytest.raises(TfdriverError, match="is not a plain folder"):
             act()
     assert [p.name for p in (outside / "account_b").iterdir()] == ["terraform.tfstate"]
@@ -203,20 +205,20 @@ def test_what_is_written_into_by_name_is_no_way_out(path: Path, files: dict[str,
     (path / inner).parent.mkdir(parents=True)
     (path / inner).symlink_to(outside)
     with pytest.raises(TfdriverError, match=f"{inner}: there may be no symlinks here"):
-        folder.check(path, files.keys())
+        folder.check_folder(path, files.keys())
 
 
 def test_a_provider_may_be_a_link_into_a_mirror(path: Path, files: dict[str, str | bytes]) -> None:
     provider = path / ".terraform/providers/registry.terraform.io/hashicorp/aws/5.100.0/linux_amd64"
     provider.parent.mkdir(parents=True)
     provider.symlink_to(path.parents[1])
-    folder.check(path, files.keys())
+    folder.check_folder(path, files.keys())
 
 
 def test_a_pipe_in_the_place_of_a_file_is_refused(path: Path, files: dict[str, str | bytes]) -> None:
     os.mkfifo(path / "terraform.tfstate")
     with pytest.raises(TfdriverError, match="is neither a file nor a folder"):
-        folder.check(path, files.keys())
+        folder.check_folder(path, files.keys())
 
 
 def test_compositions_that_anybody_may_write_into_are_refused(path: Path) -> None:

@@ -6,7 +6,14 @@ import pytest
 
 from tfdriver.errors import TfdriverError
 from tfdriver.project import stamp
-from tfdriver.project.orphans import Create, Stray, clashes, creates, import_blocks, importable
+from tfdriver.project.orphans import (
+    OrphanedResource,
+    PlannedCreate,
+    existing_addresses,
+    import_blocks,
+    importable,
+    planned_creates,
+)
 from tfdriver.terraform.events import Diagnostic
 
 ROLE = "module.bar.aws_iam_role.this"
@@ -28,8 +35,8 @@ def test_only_what_is_created_counts():
             planned("data.aws_iam_policy_document.d", "read", mode="data"),
         ]
     }
-    assert creates(shown) == [Create(ROLE, "aws_iam_role", {"name": "bar"})]
-    assert creates({}) == []
+    assert planned_creates(shown) == [PlannedCreate(ROLE, "aws_iam_role", {"name": "bar"})]
+    assert planned_creates({}) == []
 
 
 @pytest.mark.parametrize(
@@ -43,19 +50,24 @@ def test_only_what_is_created_counts():
     ],
 )
 def test_these_errors_say_that_it_exists(said):
-    assert clashes([Diagnostic("error", said, address=ROLE)]) == {ROLE}
+    assert existing_addresses([Diagnostic("error", said, address=ROLE)]) == {ROLE}
 
 
 def test_one_other_error_and_it_is_no_clash():
     clash = Diagnostic("error", "EntityAlreadyExists", address=ROLE)
-    assert clashes([clash, Diagnostic("error", "ResourceInUseException", address=TABLE)]) == {ROLE, TABLE}
-    assert not clashes([clash, Diagnostic("error", "AccessDenied", address=TABLE)])
-    assert not clashes([clash, Diagnostic("error", "EntityAlreadyExists")])
-    assert not clashes([])
+    assert existing_addresses([clash, Diagnostic("error", "ResourceInUseException", address=TABLE)]) == {ROLE, TABLE}
+    assert not existing_addresses([clash, Diagnostic("error", "AccessDenied", address=TABLE)])
+    assert not existing_addresses([clash, Diagnostic("error", "EntityAlreadyExists")])
+    assert not existing_addresses([])
 
 
 def test_import_blocks_are_stamped_sorted_and_quoted():
-    text = import_blocks([Stray(TABLE, "aws_dynamodb_table", "T", 'T"\n${x}'), Stray(ROLE, "aws_iam_role", "r", "r")])
+    text = import_blocks(
+        [
+            OrphanedResource(TABLE, "aws_dynamodb_table", "T", 'T"\n${x}'),
+            OrphanedResource(ROLE, "aws_iam_role", "r", "r"),
+        ]
+    )
     assert stamp.intact(text.encode())
     assert text.split("\n", 1)[1] == (
         f'\nimport {{\n  to = {ROLE}\n  id = "r"\n}}\n\nimport {{\n  to = {TABLE}\n  id = "T\\"\\n$${{x}}"\n}}\n'

@@ -10,13 +10,13 @@ import pytest
 from tests.unit.builders import DEEP, FOO, A
 from tfdriver.errors import TfdriverError
 from tfdriver.project import place
-from tfdriver.project.place import Place
+from tfdriver.project.place import Location
 from tfdriver.project.recover import known_state
 from tfdriver.spec.compositions import Composition, Side
 from tfdriver.terraform.state import State
 
 COMPOSITION = Composition("account_a", "foo-bar", A, Side.TRUSTING, (FOO,))
-HERE, ELSEWHERE = Place(A.id, local=False), Place("333333333333", local=False)
+HERE, ELSEWHERE = Location(A.id, local=False), Location("333333333333", local=False)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_an_endpoint_on_this_machine_is_local(variable, endpoint, local):
 
 
 def check(folder: Path) -> None:
-    place.check([(COMPOSITION, folder, known_state(folder))], local=False)
+    place.check_location([(COMPOSITION, folder, known_state(folder))], local=False)
 
 
 def put_state(folder: Path, arn: str, mode: str = "managed") -> None:
@@ -48,25 +48,25 @@ def put_state(folder: Path, arn: str, mode: str = "managed") -> None:
 
 def test_what_lists_nothing_elsewhere_is_fine(tmp_path):
     check(tmp_path / "missing")
-    place.note(tmp_path, HERE)
+    place.note_location(tmp_path, HERE)
     put_state(tmp_path, FOO.arn)
     check(tmp_path)
     put_state(tmp_path, "odd")
     check(tmp_path)
-    place.note(tmp_path, ELSEWHERE)
+    place.note_location(tmp_path, ELSEWHERE)
     put_state(tmp_path, "arn:aws:iam::333333333333:role/read", mode="data")
     check(tmp_path)
 
 
 def test_the_note_counts_wherever_the_state_is_kept(tmp_path):
-    place.note(tmp_path, ELSEWHERE)
+    place.note_location(tmp_path, ELSEWHERE)
     kept = State("lineage", 1, ({"mode": "managed", "type": "null_resource", "instances": [{}]},))
     with pytest.raises(TfdriverError, match="in account 333333333333, this run is for account 111111111111"):
-        place.check([(COMPOSITION, tmp_path, kept)], local=False)
+        place.check_location([(COMPOSITION, tmp_path, kept)], local=False)
 
 
 def test_the_note_counts_where_a_broken_state_has_no_copy(tmp_path):
-    place.note(tmp_path, ELSEWHERE)
+    place.note_location(tmp_path, ELSEWHERE)
     (tmp_path / "terraform.tfstate").write_text("{")
     with pytest.raises(TfdriverError, match="in account 333333333333, this run is for account 111111111111"):
         check(tmp_path)
@@ -78,7 +78,7 @@ def test_a_broken_note_is_none(tmp_path, text):
     (tmp_path / ".tfdriver/place.json").write_text(text)
     put_state(tmp_path, FOO.arn)
     check(tmp_path)
-    place.note(tmp_path, HERE)
+    place.note_location(tmp_path, HERE)
     assert json.loads((tmp_path / ".tfdriver/place.json").read_text()) == {
         "account": A.id,
         "local": False,
@@ -87,7 +87,7 @@ def test_a_broken_note_is_none(tmp_path, text):
 
 
 def test_another_region_of_the_same_account(tmp_path):
-    place.note(tmp_path, Place(A.id, False, "eu-west-1"))
+    place.note_location(tmp_path, Location(A.id, False, "eu-west-1"))
     put_state(tmp_path, FOO.arn)
     with pytest.raises(TfdriverError) as caught:
         check(tmp_path)
@@ -96,8 +96,8 @@ def test_another_region_of_the_same_account(tmp_path):
 
 
 def test_a_note_from_before_regions_were_noted(tmp_path):
-    place.note(tmp_path, Place(A.id, False))
+    place.note_location(tmp_path, Location(A.id, False))
     put_state(tmp_path, FOO.arn)
     check(tmp_path)
-    place.note(tmp_path, Place(A.id, False, A.region))
+    place.note_location(tmp_path, Location(A.id, False, A.region))
     assert json.loads((tmp_path / ".tfdriver/place.json").read_text())["region"] == "us-west-2"

@@ -46,8 +46,8 @@ def text(folder: Path, name: str = "terraform.tfstate") -> str:
 def test_a_sound_or_missing_state_is_left_alone(folder, whole):
     if whole:
         put(folder, state=whole)
-    recover.check(folder)
-    assert recover.repair(folder, NOW) == ""
+    recover.check_state_file(folder)
+    assert recover.repair_state(folder, NOW) == ""
     assert (folder / "terraform.tfstate").exists() == bool(whole)
     assert not recover.unfinished(folder)
 
@@ -72,8 +72,8 @@ def test_what_is_no_state_is_broken(folder, content):
 def test_a_state_that_terraform_cannot_decode_is_broken_and_repaired(folder, encoding):
     put(folder, before=body(3))
     (folder / "terraform.tfstate").write_bytes(body(4).encode(encoding))
-    recover.check(folder)
-    assert recover.repair(folder, NOW)
+    recover.check_state_file(folder)
+    assert recover.repair_state(folder, NOW)
     assert text(folder) == body(3)
 
 
@@ -89,19 +89,19 @@ def test_a_state_that_terraform_cannot_decode_is_broken_and_repaired(folder, enc
 )
 def test_the_newest_good_copy_is_put_back(folder, copies, chosen):
     put(folder, state="{", **copies)
-    recover.check(folder)
-    said = recover.repair(folder, NOW)
+    recover.check_state_file(folder)
+    said = recover.repair_state(folder, NOW)
     assert text(folder) == copies[chosen]
     assert text(folder, ASIDE) == "{"
     assert stat.S_IMODE((folder / ASIDE).stat().st_mode) == 0o600
     assert ASIDE in said
     assert recover.unfinished(folder)
-    assert recover.repair(folder, NOW) == ""
+    assert recover.repair_state(folder, NOW) == ""
 
 
 def test_without_a_good_copy_it_starts_from_no_state(folder):
     put(folder, state="", before="", backup="{")
-    assert "looked up in AWS" in recover.repair(folder, NOW)
+    assert "looked up in AWS" in recover.repair_state(folder, NOW)
     assert not (folder / "terraform.tfstate").exists()
     assert text(folder, ASIDE) == ""
     assert recover.unfinished(folder)
@@ -112,7 +112,7 @@ def test_a_repair_that_was_killed_is_done_again(folder):
     put(folder, state="{", before=body(3))
     (folder / ASIDE).write_text("{")
     (folder / ".tfdriver/apply.jsonl").write_text("")
-    recover.repair(folder, NOW)
+    recover.repair_state(folder, NOW)
     assert text(folder) == body(3)
 
 
@@ -145,18 +145,18 @@ def test_what_cannot_be_put_right_is_refused_and_left_as_it_is(folder, files, wo
     put(folder, **files)
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     with pytest.raises(TfdriverError, match=words):
-        recover.check(folder)
+        recover.check_state_file(folder)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
 def test_a_state_that_is_a_link_or_a_folder_is_refused(folder):
     (folder / "terraform.tfstate").symlink_to("elsewhere")
     with pytest.raises(TfdriverError, match="not a plain file"):
-        recover.check(folder)
+        recover.check_state_file(folder)
     (folder / "terraform.tfstate").unlink()
     (folder / "terraform.tfstate").mkdir()
     with pytest.raises(TfdriverError, match="not a plain file"):
-        recover.check(folder)
+        recover.check_state_file(folder)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everything")
@@ -164,13 +164,13 @@ def test_a_state_that_cannot_be_written_is_refused(folder):
     put(folder, state=body())
     (folder / "terraform.tfstate").chmod(0o400)
     with pytest.raises(TfdriverError, match="cannot be read and written"):
-        recover.check(folder)
+        recover.check_state_file(folder)
 
 
 @pytest.mark.parametrize(("state", "pushed"), [(body(1), True), (None, True), ("", True), (body(2), False)])
 def test_a_state_that_could_not_be_saved_is_taken_up_and_kept(folder, state, pushed):
     put(folder, errored=body(2), **({} if state is None else {"state": state}))
-    recover.check(folder)
+    recover.check_state_file(folder)
     calls: list[str] = []
     said = recover.push_errored(folder, calls.append, NOW)
     assert calls == ["errored.tfstate"] * pushed
@@ -184,7 +184,7 @@ def test_a_state_that_could_not_be_saved_is_taken_up_and_kept(folder, state, pus
 
 def test_an_empty_errored_state_is_nothing(folder):
     put(folder, state=body(), errored="")
-    recover.check(folder)
+    recover.check_state_file(folder)
     assert recover.push_errored(folder, pytest.fail, NOW) == ""
 
 
@@ -217,7 +217,7 @@ def test_the_copy_kept_is_private_and_one_of_another_lineage_is_not_overwritten(
     (folder / "terraform.tfstate").unlink()
     recover.keep(folder)
     put(folder, state=body(1, "new"))
-    recover.check(folder)
+    recover.check_state_file(folder)
     recover.keep(folder)
     assert kept.read_text() == body(1, "new")
     assert text(folder, ".tfdriver/terraform.tfstate.former") == body(1)
@@ -226,6 +226,6 @@ def test_the_copy_kept_is_private_and_one_of_another_lineage_is_not_overwritten(
 def test_the_roles_that_a_state_lists(folder):
     data = ROLE | {"mode": "data", "instances": [{"attributes": {"arn": "read"}}]}
     put(folder, state=body(resources=(ROLE, data, {"mode": "managed", "type": "aws_iam_role"})))
-    found = state.read(folder)
+    found = state.read_state(folder)
     assert found is not None
     assert [role.arn for role in found.roles()] == ["arn:aws:iam::1:role/r"]

@@ -10,8 +10,8 @@ import pytest
 from tests.unit.builders import BAR, FOO, A
 from tfdriver.iam import trust
 from tfdriver.iam.trust_state import LiveRole, TrustState, Unreadable, classify
-from tfdriver.project.timeline import Timeline, exposures, read
-from tfdriver.project.trust_changes import Change, news
+from tfdriver.project.timeline import Timeline, exposures, read_timeline
+from tfdriver.project.trust_changes import TrustChange, news
 from tfdriver.spec.compositions import Composition, Side
 from tfdriver.terraform.events import parse_line
 
@@ -91,12 +91,12 @@ LINE = {"at": "2026-01-02T00:00:00+00:00", "role": "foo_bar", "account": "accoun
 )
 def test_what_somebody_else_wrote_into_it_is_no_line(tmp_path, line):
     (tmp_path / "t").write_text(json.dumps(line) + "\n" + "[" * 100_000 + "\n" + json.dumps(LINE) + "\n")
-    assert read(tmp_path / "t") == [Change(**LINE)]
+    assert read_timeline(tmp_path / "t") == [TrustChange(**LINE)]
 
 
 def test_a_line_cannot_steer_a_terminal(tmp_path):
     (tmp_path / "t").write_text(json.dumps(LINE | {"trusted": "\x1b[2Jeverybody"}))
-    assert read(tmp_path / "t")[0].trusted == "\\x1b[2Jeverybody"
+    assert read_timeline(tmp_path / "t")[0].trusted == "\\x1b[2Jeverybody"
 
 
 def test_every_cut_of_the_last_line_is_survived(tmp_path):
@@ -106,14 +106,14 @@ def test_every_cut_of_the_last_line_is_survived(tmp_path):
     start = whole.index(b"\n") + 1
     for end in range(start, len(whole)):
         path.write_bytes(whole[:end])
-        assert read(path)[:1] == [first]
+        assert read_timeline(path)[:1] == [first]
         assert record(path, (EXACT, done(9)))[-1] == second
 
 
 @pytest.mark.parametrize("at", ["", "yesterday", "2026-01-02T00:00:00"])
 def test_a_line_whose_time_cannot_be_told_is_none_of_ours(tmp_path, at):
     (tmp_path / "t").write_text(json.dumps({"at": at, "role": "foo_bar", "account": "account_a", "kind": "broad"}))
-    assert read(tmp_path / "t") == []
+    assert read_timeline(tmp_path / "t") == []
 
 
 NOW, CREATED = T0 + timedelta(minutes=30), T0 - timedelta(seconds=1)
@@ -128,9 +128,9 @@ def shown(found, created=CREATED) -> TrustState:
     return classify(FOO, [BAR], live, {BAR.arn: "AROABAR"})
 
 
-def line(kind, found=None, at=T0) -> Change:
+def line(kind, found=None, at=T0) -> TrustChange:
     words = str(news(None, shown(found), NOW).trusted) if found else ""
-    return Change(at.isoformat(), "foo_bar", "account_a", kind, words)
+    return TrustChange(at.isoformat(), "foo_bar", "account_a", kind, words)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_a_window_that_was_only_seen_is_called_so():
     (window,) = exposures([opened, closed], NOW)
     assert (window.opened, window.closed, window.seen) == (CREATED, NOW, True)
     assert "guarded, for 1801.0 s, as far as seen: account 222222222222" in str(window)
-    told = Change(NOW.isoformat(), "foo_bar", "account_a", "exact")
+    told = TrustChange(NOW.isoformat(), "foo_bar", "account_a", "exact")
     assert exposures([opened, told], NOW)[0].seen
     (window,) = exposures([line("broad", WANTED), told], NOW)
     assert (window.seen, "as far as seen" in str(window)) == (False, False)

@@ -8,7 +8,7 @@ import pytest
 
 from tfdriver.sandbox.analyzer import answer
 from tfdriver.sandbox.parse import Call, Protocol
-from tfdriver.sandbox.responses import AwsError
+from tfdriver.sandbox.responses import ResponseError
 
 ROOT = "arn:aws:iam::222222222222:root"
 BAR = "arn:aws:iam::222222222222:role/bar"
@@ -146,5 +146,5 @@ def test_validate_policy(text, kind, codes):
     ],
 )
 def test_what_it_cannot_answer_is_refused(operation, parameters):
-    with pytest.raises(AwsError):
+    with pytest.raises(ResponseError):
         answer(call(operation, **parameters))

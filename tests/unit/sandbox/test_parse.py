@@ -5,8 +5,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tfdriver.sandbox.messages import Request
-from tfdriver.sandbox.parse import Call, Protocol, parse
+from tfdriver.sandbox.messages import HttpRequest
+from tfdriver.sandbox.parse import Call, Protocol, parse_call
 
 
 def signed(service: str, method: str = "POST", target: str = "/", body: bytes = b"", **headers: str) -> Call:
@@ -15,7 +15,7 @@ def signed(service: str, method: str = "POST", target: str = "/", body: bytes = 
     path, _, query = target.partition("?")
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     authorization = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
-    return parse(Request(method, path, query, {"authorization": authorization, **named}, body))
+    return parse_call(HttpRequest(method, path, query, {"authorization": authorization, **named}, body))
 
 
 FORM = "application/x-www-form-urlencoded; charset=utf-8"
@@ -106,13 +106,13 @@ def test_a_presigned_url_is_signed_too() -> None:
     query = urlencode(
         {"X-Amz-Credential": "AKIAEXAMPLE/20260301/eu-west-1/s3/aws4_request", "X-Amz-Security-Token": "t"}
     )
-    call = parse(Request("GET", "/bucket/key", query))
+    call = parse_call(HttpRequest("GET", "/bucket/key", query))
     assert (call.access_key, call.session_token, call.region) == ("AKIAEXAMPLE", "t", "eu-west-1")
     assert call.operation == "GetObject"
 
 
 @pytest.mark.parametrize("authorization", ["", "Bearer x", "AWS4-HMAC-SHA256 Credential=AKIA", "AWS AKIA:sig"])
 def test_a_request_that_is_not_signed_has_no_key(authorization: str) -> None:
-    call = parse(Request("GET", "/", "", {"authorization": authorization}))
+    call = parse_call(HttpRequest("GET", "/", "", {"authorization": authorization}))
     assert call.access_key == ""
     assert call.operation == ""

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from tfdriver.sandbox.parse import Call, Protocol
-from tfdriver.sandbox.required_actions import Need, Place, needs
+from tfdriver.sandbox.required_actions import CallLocation, RequiredAction, required_actions
 
-PLACE = Place("aws", "us-west-2", "111111111111")
+PLACE = CallLocation("aws", "us-west-2", "111111111111")
 ROLE = "arn:aws:iam::111111111111:role/team/foo"
 IAM = "arn:aws:iam::111111111111:"
 LAMBDA = "arn:aws:lambda:us-west-2:111111111111:function:"
@@ -21,7 +21,7 @@ LOGS = "arn:aws:logs:us-west-2:111111111111:log-group:"
 def needed(operation: str, **parameters: Any) -> list[tuple[str, str]]:
     service, _, name = operation.partition(":")
     call = Call(service, name, Protocol.QUERY, PLACE.region, {k.replace("__", "."): v for k, v in parameters.items()})
-    found = needs(call, PLACE, lambda kind, name: ROLE if (kind, name) == ("role", "foo") else None)
+    found = required_actions(call, PLACE, lambda kind, name: ROLE if (kind, name) == ("role", "foo") else None)
     return [(need.action, need.resource) for need in found]
 
 
@@ -105,5 +105,5 @@ def test_what_a_call_needs(operation: str, parameters: dict[str, Any], expected:
 
 def test_passing_a_role_says_to_whom() -> None:
     call = Call("lambda", "CreateFunction", Protocol.REST_JSON, parameters={"FunctionName": "bar", "Role": ROLE})
-    passed = needs(call, PLACE, lambda *_: None)[1]
-    assert passed == Need("iam:PassRole", ROLE, {"iam:passedtoservice": "lambda.amazonaws.com"})
+    passed = required_actions(call, PLACE, lambda *_: None)[1]
+    assert passed == RequiredAction("iam:PassRole", ROLE, {"iam:passedtoservice": "lambda.amazonaws.com"})

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from tfdriver.sandbox.messages import Response
+from tfdriver.sandbox.messages import HttpResponse
 from tfdriver.sandbox.parse import Call, Protocol
-from tfdriver.sandbox.responses import AwsError, error_code, error_message, refusal, sts_result, with_request_id
+from tfdriver.sandbox.responses import ResponseError, error_code, error_message, refusal, sts_result, with_request_id
 
-DENIED = AwsError("AccessDenied", 'User: <me> & "you"', 403)
+DENIED = ResponseError("AccessDenied", 'User: <me> & "you"', 403)
 
 
 @pytest.mark.parametrize(
@@ -35,13 +35,13 @@ def test_a_refusal_in_each_protocol(protocol: Protocol, status: int, code: str) 
 @pytest.mark.parametrize(
     ("response", "code", "message"),
     [
-        (Response(200, b"<Code>x</Code>"), "", ""),
-        (Response(404, b'{"__type": "com.amazonaws.x#NotFound", "message": "a \\"b\\""}'), "NotFound", 'a "b"'),
-        (Response(400, b'{"Message": "m"}', {"X-Amzn-ErrorType": "Bad:http://x"}), "Bad", "m"),
-        (Response(502, b"oops"), "502", ""),
+        (HttpResponse(200, b"<Code>x</Code>"), "", ""),
+        (HttpResponse(404, b'{"__type": "com.amazonaws.x#NotFound", "message": "a \\"b\\""}'), "NotFound", 'a "b"'),
+        (HttpResponse(400, b'{"Message": "m"}', {"X-Amzn-ErrorType": "Bad:http://x"}), "Bad", "m"),
+        (HttpResponse(502, b"oops"), "502", ""),
     ],
 )
-def test_codes_are_read_back_from_any_answer(response: Response, code: str, message: str) -> None:
+def test_codes_are_read_back_from_any_answer(response: HttpResponse, code: str, message: str) -> None:
     assert (error_code(response), error_message(response)) == (code, message)
 
 
@@ -49,6 +49,6 @@ def test_the_request_id_is_in_headers_and_xml() -> None:
     response = with_request_id(sts_result("GetCallerIdentity", {"Arn": "<a>"}), "the-id")
     assert b"<Arn>&lt;a&gt;</Arn>" in response.body
     assert b"<RequestId>the-id</RequestId>" in response.body
-    replaced = with_request_id(Response(200, b"{}", {"X-Amzn-RequestId": "moto's"}), "the-id")
+    replaced = with_request_id(HttpResponse(200, b"{}", {"X-Amzn-RequestId": "moto's"}), "the-id")
     assert set(replaced.headers.values()) == {"the-id"}
     assert replaced.body == b"{}"

@@ -14,7 +14,7 @@ from tfdriver.interrupts import InterruptedRunError, Interrupts
 from tfdriver.redact import LONGEST_LINE
 from tfdriver.sandbox.command import run_command
 from tfdriver.sandbox.run import Sandbox
-from tfdriver.terraform.process import Job, run
+from tfdriver.terraform.process import Job, run_program
 
 STUBBORN = """
 import signal, sys, time
@@ -33,7 +33,7 @@ def job(tmp_path: Path, code: str, *arguments: str, **fields) -> Job:
 
 def go(a_job: Job, interrupts: Interrupts | None = None, on_line=None, busy=lambda: False):
     lines: list[str] = []
-    finished = run(a_job, on_line or lines.append, interrupts or Interrupts(), busy)
+    finished = run_program(a_job, on_line or lines.append, interrupts or Interrupts(), busy)
     return finished, lines
 
 
@@ -94,7 +94,7 @@ def asking(interrupts: Interrupts, times: int, seen: list[str]):
 def test_one_request_is_one_sigint(tmp_path):
     interrupts, seen, told = Interrupts(), [], []
     stubborn = job(tmp_path, STUBBORN, "1")
-    finished = run(stubborn, asking(interrupts, 1, seen), interrupts, lambda: False, told.append)
+    finished = run_program(stubborn, asking(interrupts, 1, seen), interrupts, lambda: False, told.append)
     assert (finished.interrupted, finished.code, seen) == (True, 0, ["ready", "hit 1"])
     assert told == ["stopping: Terraform finishes what is in flight, and ends"]
 
@@ -141,7 +141,7 @@ def test_a_listener_that_fails_does_not_leave_the_program_alone(tmp_path):
 
 def test_a_program_that_cannot_start_is_an_oserror(tmp_path):
     with pytest.raises(OSError, match="nowhere"):
-        run(Job(["/nowhere/terraform"], tmp_path, {}, tmp_path / "log"), print, Interrupts(), lambda: False)
+        run_program(Job(["/nowhere/terraform"], tmp_path, {}, tmp_path / "log"), print, Interrupts(), lambda: False)
 
 
 def test_signals_are_counted_only_while_listening():

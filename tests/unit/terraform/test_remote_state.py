@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.builders import FOO, A
-from tfdriver.aws.account_access import Half
+from tfdriver.aws.account_access import AccountAccess
 from tfdriver.errors import TfdriverError
 from tfdriver.interrupts import Interrupts
 from tfdriver.spec.compositions import Composition, Side
@@ -32,7 +32,7 @@ def pull(folder: Path, code: str, timeout: float | None = None, problem: str = "
     environment = {"MARK": "x"}
     hide = {"hide": lambda text: text.replace("secret", "***")}
     settings = Settings(program, environment, Interrupts(), timeout=timeout, **hide)
-    accounts = {"account_a": Half("account_a", A.id, problem=problem)}
+    accounts = {"account_a": AccountAccess("account_a", A.id, problem=problem)}
     return pulling(settings, folder, accounts)(COMPOSITION, BACKEND)
 
 

@@ -41,14 +41,14 @@ Terraform acquires a state lock to protect the state from being written"""
 
 
 def test_the_lock_in_an_error():
-    assert state_lock.parse(f"Error acquiring the state lock: {DETAIL}") == LOCK
-    assert state_lock.parse(f"Error acquiring the state lock: {' '.join(DETAIL.split())}") == LOCK
+    assert state_lock.parse_lock(f"Error acquiring the state lock: {DETAIL}") == LOCK
+    assert state_lock.parse_lock(f"Error acquiring the state lock: {' '.join(DETAIL.split())}") == LOCK
     assert str(LOCK) == "the state is locked by ops@ci-7 since 2026-11-25 22:48:21 UTC (apply)"
 
 
 @pytest.mark.parametrize("text", ["", "AccessDenied", "Error acquiring the state lock: no answer", DETAIL])
 def test_errors_that_tell_of_no_lock(text: str):
-    assert state_lock.parse(text) is None
+    assert state_lock.parse_lock(text) is None
 
 
 def test_a_lock_of_another_host_may_be_live():

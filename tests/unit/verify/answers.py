@@ -7,15 +7,15 @@ from typing import Any
 
 from tfdriver.aws.calls import Answer, AwsError
 from tfdriver.spec.model import Account
-from tfdriver.verify.outcome import Kind, Outcome
+from tfdriver.verify.outcome import CallOutcome, OutcomeKind
 from tfdriver.verify.plan import Check
 
 REFUSED_BY_TRUST = "User: x is not authorized because no role trust policy allows the sts:AssumeRole action"
 
 
-def as_expected(checks: Iterable[Check], **others: Outcome) -> dict[str, Outcome]:
+def as_expected(checks: Iterable[Check], **others: CallOutcome) -> dict[str, CallOutcome]:
     """Every check comes out as expected, but those named (`-` and ` ` as `_`)."""
-    found = {check.name: Outcome(check.expected, request_id=f"id of {check.name}") for check in checks}
+    found = {check.name: CallOutcome(check.expected, request_id=f"id of {check.name}") for check in checks}
     named = {name: outcome for name in found for key, outcome in others.items() if _key(name) == key}
     assert len(named) == len(others), "a name that no check has"
     return found | named
@@ -62,6 +62,6 @@ class Calls:
         return ask(Client(self._replies, self.asked))
 
 
-ALLOWED = Outcome(Kind.ALLOWED)
-DENIED = Outcome(Kind.DENIED, "AccessDenied: no")
-THROTTLED = Outcome(Kind.UNKNOWN, "Throttling: Rate exceeded", "Throttling")
+ALLOWED = CallOutcome(OutcomeKind.ALLOWED)
+DENIED = CallOutcome(OutcomeKind.DENIED, "AccessDenied: no")
+THROTTLED = CallOutcome(OutcomeKind.UNKNOWN, "Throttling: Rate exceeded", "Throttling")

@@ -4,45 +4,47 @@ from __future__ import annotations
 
 import pytest
 
-from tfdriver.deploy.verified import CheckResult, Evidence, Pair, Verdict
+from tfdriver.deploy.verified import CheckedRoles, CheckResult, CheckStatus, Evidence
 from tfdriver.errors import Exit
 from tfdriver.verify.judge import hinted
 from tfdriver.verify.verify import conclude
 
-PAIR = Pair("foo_bar", "bar")
+PAIR = CheckedRoles("foo_bar", "bar")
 
 
-def check(verdict: Verdict, name: str = "write", **evidence: str) -> CheckResult:
+def check(verdict: CheckStatus, name: str = "write", **evidence: str) -> CheckResult:
     return CheckResult(PAIR, name, "tried", "allowed", "happened", verdict, Evidence(**evidence))
 
 
 @pytest.mark.parametrize(
     ("verdict", "strict", "code"),
     [
-        (Verdict.PASSED, False, Exit.DONE),
-        (Verdict.PASSED, True, Exit.DONE),
-        (Verdict.FAILED, False, Exit.FAILED),
-        (Verdict.INCONCLUSIVE, False, Exit.FAILED),
-        (Verdict.NOT_PROBED, False, Exit.DONE),
-        (Verdict.NOT_PROBED, True, Exit.FAILED),
+        (CheckStatus.PASSED, False, Exit.DONE),
+        (CheckStatus.PASSED, True, Exit.DONE),
+        (CheckStatus.FAILED, False, Exit.FAILED),
+        (CheckStatus.INCONCLUSIVE, False, Exit.FAILED),
+        (CheckStatus.NOT_PROBED, False, Exit.DONE),
+        (CheckStatus.NOT_PROBED, True, Exit.FAILED),
     ],
 )
 def test_only_what_was_seen_as_expected_is_success(verdict, strict, code):
-    found = conclude([check(Verdict.PASSED), check(verdict)], (), strict=strict)
+    found = conclude([check(CheckStatus.PASSED), check(verdict)], (), strict=strict)
     assert found.exit_code is code
 
 
 def test_the_summary_counts_what_is_not_passed_by_its_name():
-    found = conclude([check(Verdict.PASSED), check(Verdict.NOT_PROBED), check(Verdict.PASSED)], (), strict=False)
+    found = conclude(
+        [check(CheckStatus.PASSED), check(CheckStatus.NOT_PROBED), check(CheckStatus.PASSED)], (), strict=False
+    )
     assert found.summary == "3 checks: 2 passed, 1 not probed"
 
 
 @pytest.mark.parametrize(
     ("checks", "left", "words"),
     [
-        ([check(Verdict.FAILED)], (), "Verifying changed nothing"),
-        ([check(Verdict.PASSED, item_key="k")], (), "nothing but the probe's items, which it removed"),
-        ([check(Verdict.PASSED, item_key="k")], ("T/k",), "which are still there: T/k"),
+        ([check(CheckStatus.FAILED)], (), "Verifying changed nothing"),
+        ([check(CheckStatus.PASSED, item_key="k")], (), "nothing but the probe's items, which it removed"),
+        ([check(CheckStatus.PASSED, item_key="k")], ("T/k",), "which are still there: T/k"),
     ],
 )
 def test_what_it_changed_is_said(checks, left, words):
@@ -51,18 +53,20 @@ def test_what_it_changed_is_said(checks, left, words):
 
 def test_what_it_may_have_left_is_said():
     perhaps = "an item that holds 'tfdriver-verify-1' may be in T"
-    found = conclude([check(Verdict.INCONCLUSIVE)], (), (perhaps,), strict=False)
+    found = conclude([check(CheckStatus.INCONCLUSIVE)], (), (perhaps,), strict=False)
     assert found.changed == f"Verifying changed nothing but the probe's items, {perhaps}"
     assert found.left_behind == (perhaps,)
-    both = conclude([check(Verdict.INCONCLUSIVE)], ("T/k",), (perhaps,), strict=False)
+    both = conclude([check(CheckStatus.INCONCLUSIVE)], ("T/k",), (perhaps,), strict=False)
     assert both.changed.endswith(f"which are still there: T/k; {perhaps}")
 
 
 def test_a_process_that_is_refused_what_its_role_is_allowed_gets_a_hint():
-    denied = check(Verdict.FAILED, said="AssumeRole: AccessDenied: no")
-    alone, _ = hinted([denied, check(Verdict.FAILED, "assume")])
+    denied = check(CheckStatus.FAILED, said="AssumeRole: AccessDenied: no")
+    alone, _ = hinted([denied, check(CheckStatus.FAILED, "assume")])
     assert alone == denied
-    explained, _ = hinted([denied, check(Verdict.PASSED, "assume")])
+    explained, _ = hinted([denied, check(CheckStatus.PASSED, "assume")])
     assert "another external id" in explained.happened
-    other, _ = hinted([check(Verdict.FAILED, said="PutItem: AccessDenied: no"), check(Verdict.PASSED, "assume")])
+    other, _ = hinted(
+        [check(CheckStatus.FAILED, said="PutItem: AccessDenied: no"), check(CheckStatus.PASSED, "assume")]
+    )
     assert other.happened == "happened"

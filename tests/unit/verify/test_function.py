@@ -13,8 +13,8 @@ from tests.unit.verify.answers import Calls, error
 from tests.unit.verify.test_plan import TABLE
 from tfdriver.aws.calls import AwsError
 from tfdriver.verify.allowed import Writing, write_check
-from tfdriver.verify.function import Function
-from tfdriver.verify.outcome import Kind
+from tfdriver.verify.function import ProbeFunction
+from tfdriver.verify.outcome import OutcomeKind
 from tfdriver.verify.plan import function_round
 from tfdriver.verify.probes import FunctionProbe
 
@@ -41,7 +41,7 @@ def outcomes(*told: dict[str, Any]):
 
 def tried(reply: Any, failed: bool = False):
     aws = Calls(invoke=reply if isinstance(reply, Exception) else answering(reply, failed))
-    return aws, Function(aws, B, PROBE, FOO)(CHECKS)
+    return aws, ProbeFunction(aws, B, PROBE, FOO)(CHECKS)
 
 
 def test_all_attempts_of_a_round_go_into_one_invocation_in_the_functions_region():
@@ -60,14 +60,14 @@ def test_all_attempts_of_a_round_go_into_one_invocation_in_the_functions_region(
         ("dynamodb:PutItem", "itself"),
         ("sts:GetCallerIdentity", "itself"),
     ]
-    assert {o.kind for o in found.values()} == {Kind.ALLOWED}
+    assert {o.kind for o in found.values()} == {OutcomeKind.ALLOWED}
 
 
 def test_a_refusal_counts_for_the_call_that_was_refused():
     denied = {**OK, "call": "sts:AssumeRole", "ok": False, "code": "AccessDenied", "message": "no", "status": 403}
     _, found = tried(outcomes(OK, denied, denied))
-    assert found["assume"].kind is Kind.DENIED
-    assert found["control-identity-as-role"].kind is Kind.UNKNOWN
+    assert found["assume"].kind is OutcomeKind.DENIED
+    assert found["control-identity-as-role"].kind is OutcomeKind.UNKNOWN
     assert "sts:AssumeRole came first" in found["control-identity-as-role"].said
 
 
@@ -75,32 +75,32 @@ def test_a_refusal_without_awss_request_id_is_no_answer_of_aws():
     """A function that catches everything and says AccessDenied proves nothing."""
     denied = {**OK, "call": "sts:AssumeRole", "ok": False, "code": "AccessDenied", "message": "no", "status": 403}
     _, found = tried(outcomes(OK, denied | {"request_id": ""}))
-    assert found["assume"].kind is Kind.UNKNOWN
+    assert found["assume"].kind is OutcomeKind.UNKNOWN
     assert found["assume"].said == "no request id of AWS came with it: AccessDenied: no"
 
 
 def test_what_the_function_cannot_try_is_untried():
     _, found = tried(outcomes({**OK, "ok": False, "code": "NotTried", "message": "cannot"}))
-    assert (found["control-identity"].kind, found["control-identity"].said) == (Kind.UNTRIED, "cannot")
+    assert (found["control-identity"].kind, found["control-identity"].said) == (OutcomeKind.UNTRIED, "cannot")
 
 
 @pytest.mark.parametrize("reply", [{"written": []}, {"outcomes": []}, {"outcomes": [{}] * len(CHECKS)}, [], None])
 def test_a_function_that_does_not_keep_the_contract_proves_nothing(reply):
     _, found = tried(reply)
-    assert {o.kind for o in found.values()} == {Kind.UNKNOWN}
+    assert {o.kind for o in found.values()} == {OutcomeKind.UNKNOWN}
     assert all("modules/README.md" in o.said for o in found.values())
 
 
 @pytest.mark.parametrize("reply", [error("AccessDeniedException", "", 403), error("TooManyRequestsException", "", 429)])
 def test_a_function_that_we_may_not_invoke_proves_nothing(reply):
     _, found = tried(reply)
-    assert {o.kind for o in found.values()} == {Kind.UNKNOWN}
+    assert {o.kind for o in found.values()} == {OutcomeKind.UNKNOWN}
 
 
 def test_a_function_that_failed_proves_nothing_about_its_attempts():
     told = {"errorType": "AccessDenied", "errorMessage": "no"}
     _, found = tried(told, failed=True)
-    assert {o.kind for o in found.values()} == {Kind.UNKNOWN}
+    assert {o.kind for o in found.values()} == {OutcomeKind.UNKNOWN}
 
 
 class Table:
@@ -131,7 +131,7 @@ class Table:
 def wrote(table: Table, keep: bool = False, **replies: Any):
     given = {"invoke": answering(table.write), "get_item": table.get_item, "delete_item": table.delete_item}
     aws = Calls(**given | replies)
-    writing = Writing(aws, Function(aws, B, PROBE, FOO), FOO, TABLE, keep)
+    writing = Writing(aws, ProbeFunction(aws, B, PROBE, FOO), FOO, TABLE, keep)
     (found,) = writing([write_check(FOO, BAR, TABLE)]).values()
     return aws, writing, found
 
@@ -139,7 +139,7 @@ def wrote(table: Table, keep: bool = False, **replies: Any):
 def test_the_item_is_found_in_the_trusting_account_and_removed():
     table = Table()
     aws, writing, found = wrote(table)
-    assert (found.kind, found.item_key) == (Kind.ALLOWED, "key-1")
+    assert (found.kind, found.item_key) == (OutcomeKind.ALLOWED, "key-1")
     assert [method for method, _ in aws.asked] == ["invoke", "get_item", "delete_item"]
     assert aws.regions == ["eu-west-1", A.region, A.region]
     assert (table.items, writing.kept) == ({}, ())
@@ -149,7 +149,7 @@ def test_the_item_is_found_in_the_trusting_account_and_removed():
 def test_it_can_be_kept():
     table = Table()
     _, writing, found = wrote(table, keep=True)
-    assert found.kind is Kind.ALLOWED
+    assert found.kind is OutcomeKind.ALLOWED
     assert list(table.items) == ["key-1"]
     assert writing.kept == ("T/key-1",)
 
@@ -157,33 +157,33 @@ def test_it_can_be_kept():
 @pytest.mark.parametrize("wrong", [{"key": "other"}, {"item": {"K": "key-1"}}, {"item": None}])
 def test_what_it_says_it_wrote_must_be_what_is_there(wrong):
     _, _, found = wrote(Table(wrong))
-    assert found.kind is Kind.BROKEN
+    assert found.kind is OutcomeKind.BROKEN
     assert found.said.startswith("it says it wrote")
 
 
 def test_an_item_without_our_mark_is_not_ours():
     table = Table()
     _, _, found = wrote(table, invoke=answering(lambda event: table.write(event | {"probe": "mine"})))
-    assert found.kind is Kind.BROKEN
+    assert found.kind is OutcomeKind.BROKEN
 
 
 def test_an_item_in_another_table_is_named_and_left():
     _, writing, found = wrote(Table({"table_name": "Other"}))
-    assert found.kind is Kind.BROKEN
+    assert found.kind is OutcomeKind.BROKEN
     assert writing.kept == ("Other/key-1",)
 
 
 def test_an_item_that_cannot_be_removed_is_told():
     table = Table()
     _, writing, found = wrote(table, delete_item=error("AccessDeniedException"))
-    assert found.kind is Kind.ALLOWED
+    assert found.kind is OutcomeKind.ALLOWED
     assert writing.kept == ("T/key-1",)
 
 
 def test_that_we_may_not_read_says_nothing_about_the_write():
     table = Table()
     _, _, found = wrote(table, get_item=error("AccessDeniedException"))
-    assert found.kind is Kind.UNKNOWN
+    assert found.kind is OutcomeKind.UNKNOWN
     assert found.said.startswith("reading it back")
     assert table.items == {}
 
@@ -209,7 +209,7 @@ SERVER = {
 )
 def test_without_an_answer_an_item_may_be_there_and_it_is_said(invoke):
     _, writing, found = wrote(Table(), invoke=invoke)
-    assert found.kind is not Kind.ALLOWED
+    assert found.kind is not OutcomeKind.ALLOWED
     assert writing.perhaps == f"an item that holds '{writing.mark}' may be in T"
     assert writing.mark.startswith("tfdriver-verify-")
 
@@ -226,7 +226,7 @@ def test_a_process_that_is_refused_says_so_in_awss_words():
     words = "An error occurred (AccessDenied) when calling the AssumeRole operation: User: bar"
     told = {"errorType": "ClientError", "errorMessage": words}
     aws, writing, found = wrote(Table(), invoke=answering(told, failed=True))
-    assert (found.kind, found.said) == (Kind.DENIED, "AssumeRole: AccessDenied: User: bar")
+    assert (found.kind, found.said) == (OutcomeKind.DENIED, "AssumeRole: AccessDenied: User: bar")
     assert found.request_id == "invoke-1"
     assert [method for method, _ in aws.asked] == ["invoke"]
     assert (writing.kept, writing.perhaps) == ((), "")

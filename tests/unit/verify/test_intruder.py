@@ -9,7 +9,7 @@ import pytest
 from tests.unit.builders import BAR, FOO, B
 from tests.unit.verify.answers import REFUSED_BY_TRUST, Calls, error
 from tfdriver.verify.intruder import Intruder
-from tfdriver.verify.outcome import Kind
+from tfdriver.verify.outcome import OutcomeKind
 from tfdriver.verify.plan import PERMITTED, WHO, WHO_AGAIN, intruder_round
 
 ADMIN = "arn:aws:iam::222222222222:user/admin"
@@ -31,15 +31,15 @@ def test_it_tries_with_the_right_no_and_a_wrong_external_id_between_two_controls
     assert sent[:2] == ["the-id", None]
     assert sent[2] not in sent[:2]
     assert {request["RoleArn"] for _, request in aws.asked[1:4]} == {FOO.arn}
-    assert outcomes["intruder"].kind is Kind.DENIED
+    assert outcomes["intruder"].kind is OutcomeKind.DENIED
     assert outcomes["intruder"].request_id == "req-1"
-    assert {outcomes[name].kind for name in (WHO, WHO_AGAIN, PERMITTED)} == {Kind.ALLOWED}
+    assert {outcomes[name].kind for name in (WHO, WHO_AGAIN, PERMITTED)} == {OutcomeKind.ALLOWED}
 
 
 def test_who_got_in_is_told_without_the_credentials():
     secret = {"Credentials": {"SecretAccessKey": "very-secret"}, "ResponseMetadata": {"RequestId": "req-2"}}
     _, outcomes = tried(assume_role=secret)
-    assert outcomes["intruder"].kind is Kind.ALLOWED
+    assert outcomes["intruder"].kind is OutcomeKind.ALLOWED
     assert outcomes["intruder"].request_id == "req-2"
     assert "very-secret" not in repr(outcomes)
 
@@ -48,12 +48,13 @@ def test_who_got_in_is_told_without_the_credentials():
 def test_a_refusal_by_our_own_side_proves_nothing(kind):
     own = error("AccessDenied", f"because no {kind} allows the sts:AssumeRole action", 403)
     _, outcomes = tried(assume_role=own)
-    assert outcomes[PERMITTED].kind is Kind.BROKEN
+    assert outcomes[PERMITTED].kind is OutcomeKind.BROKEN
     assert kind in outcomes[PERMITTED].said
 
 
 @pytest.mark.parametrize(
-    ("decision", "kind"), [("allowed", Kind.ALLOWED), ("implicitDeny", Kind.BROKEN), ("explicitDeny", Kind.BROKEN)]
+    ("decision", "kind"),
+    [("allowed", OutcomeKind.ALLOWED), ("implicitDeny", OutcomeKind.BROKEN), ("explicitDeny", OutcomeKind.BROKEN)],
 )
 def test_where_aws_gives_no_reason_the_simulator_is_asked_once(decision, kind):
     answer = {"EvaluationResults": [{"EvalDecision": decision}]}
@@ -76,7 +77,7 @@ def test_a_session_is_simulated_as_its_role_whose_path_only_iam_knows():
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind"), [(error("AccessDenied"), Kind.BROKEN), (error("Throttling"), Kind.UNKNOWN)]
+    ("answer", "kind"), [(error("AccessDenied"), OutcomeKind.BROKEN), (error("Throttling"), OutcomeKind.UNKNOWN)]
 )
 def test_without_the_simulator_nothing_is_known(answer, kind):
     _, outcomes = tried(assume_role=UNEXPLAINED, simulate_principal_policy=answer)
@@ -87,4 +88,4 @@ def test_without_the_simulator_nothing_is_known(answer, kind):
 @pytest.mark.parametrize("answer", [error("Throttling"), error("InternalFailure", "", 500), error("ExpiredToken")])
 def test_no_proper_answer_is_no_refusal(answer):
     _, outcomes = tried(assume_role=answer)
-    assert outcomes["intruder"].kind is Kind.UNKNOWN
+    assert outcomes["intruder"].kind is OutcomeKind.UNKNOWN

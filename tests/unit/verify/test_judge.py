@@ -10,30 +10,30 @@ from tests.unit.builders import BAR, FOO
 from tests.unit.verify.answers import ALLOWED, DENIED, THROTTLED, as_expected
 from tests.unit.verify.test_plan import TABLE
 from tfdriver.aws.calls import Answer
-from tfdriver.deploy.verified import Pair, Verdict
+from tfdriver.deploy.verified import CheckedRoles, CheckStatus
 from tfdriver.verify import judge
 from tfdriver.verify.allowed import write_check
-from tfdriver.verify.outcome import Kind, Outcome, from_answer
+from tfdriver.verify.outcome import CallOutcome, OutcomeKind, from_answer
 from tfdriver.verify.plan import REFUSED_FOR, Check, function_round, intruder_round
 from tfdriver.verify.polling import Held
 
 INTRUDER = intruder_round(FOO, BAR)
 FUNCTION = function_round(FOO, BAR, TABLE)
-GONE = Outcome(Kind.BROKEN, "ResourceNotFoundException: no table", "ResourceNotFoundException")
-UNTRIED = Outcome(Kind.UNTRIED, "this function cannot try it")
+GONE = CallOutcome(OutcomeKind.BROKEN, "ResourceNotFoundException: no table", "ResourceNotFoundException")
+UNTRIED = CallOutcome(OutcomeKind.UNTRIED, "this function cannot try it")
 
 
-def judged(checks: tuple[Check, ...], name: str, streak: int = 3, **outcomes: Outcome):
+def judged(checks: tuple[Check, ...], name: str, streak: int = 3, **outcomes: CallOutcome):
     by_name = {c.name: c for c in checks}
     found = as_expected(checks, **outcomes)
     held = Held(streak, 0.0, 3.5, last=3.0)
-    return judge.result(Pair("foo_bar", "bar"), by_name[name], by_name, found, held, 3)
+    return judge.result(CheckedRoles("foo_bar", "bar"), by_name[name], by_name, found, held, 3)
 
 
 def test_refused_three_times_with_controls_is_passed():
     found = judged(INTRUDER, "intruder")
     assert (found.verdict, found.happened, found.expected) == (
-        Verdict.PASSED,
+        CheckStatus.PASSED,
         "AccessDenied, 3 times in a row within 3.0 s",
         "AccessDenied",
     )
@@ -42,13 +42,13 @@ def test_refused_three_times_with_controls_is_passed():
 
 
 def test_an_intruder_who_got_in_is_failed():
-    assert judged(INTRUDER, "intruder", 0, intruder=ALLOWED).verdict is Verdict.FAILED
+    assert judged(INTRUDER, "intruder", 0, intruder=ALLOWED).verdict is CheckStatus.FAILED
 
 
-@pytest.mark.parametrize("other", [THROTTLED, GONE, Outcome(Kind.UNKNOWN, "no answer")])
+@pytest.mark.parametrize("other", [THROTTLED, GONE, CallOutcome(OutcomeKind.UNKNOWN, "no answer")])
 def test_anything_but_access_denied_never_counts_as_refused(other):
     found = judged(INTRUDER, "intruder", 0, intruder=other)
-    assert found.verdict is Verdict.INCONCLUSIVE
+    assert found.verdict is CheckStatus.INCONCLUSIVE
     assert found.happened == other.said
     assert "refused" not in found.happened
 
@@ -57,34 +57,39 @@ def test_anything_but_access_denied_never_counts_as_refused(other):
 @pytest.mark.parametrize("came_to", [THROTTLED, DENIED, GONE])
 def test_a_refusal_without_its_control_says_nothing(control, came_to):
     found = judged(INTRUDER, "intruder", 0, **{control: came_to})
-    assert found.verdict is Verdict.INCONCLUSIVE
+    assert found.verdict is CheckStatus.INCONCLUSIVE
     assert "because of the control" in found.happened
     assert came_to.said in found.happened
 
 
 def test_an_intruder_who_got_in_got_in_whatever_the_controls_say():
     found = judged(INTRUDER, "intruder", 0, intruder=ALLOWED, control_identity=THROTTLED)
-    assert found.verdict is Verdict.FAILED
+    assert found.verdict is CheckStatus.FAILED
 
 
 def test_refused_twice_is_not_enough():
-    assert judged(INTRUDER, "intruder", 2).verdict is Verdict.INCONCLUSIVE
+    assert judged(INTRUDER, "intruder", 2).verdict is CheckStatus.INCONCLUSIVE
 
 
 def test_who_was_let_in_but_for_the_condition_was_let_in():
     """The write of a probe carries a condition that cannot hold."""
     let_in = from_answer(Answer("ConditionalCheckFailedException", "The conditional request failed", 400, "r"))
     found = judged(FUNCTION, "not-granted dynamodb:Scan", 0, not_granted_dynamodb_Scan=let_in)
-    assert found.verdict is Verdict.FAILED
+    assert found.verdict is CheckStatus.FAILED
     assert found.happened == "allowed (AWS let it in; only the condition failed)"
     assert found.evidence.said == "ConditionalCheckFailedException: The conditional request failed"
-    assert judged(FUNCTION, "granted dynamodb:PutItem", granted_dynamodb_PutItem=let_in).verdict is Verdict.PASSED
+    assert judged(FUNCTION, "granted dynamodb:PutItem", granted_dynamodb_PutItem=let_in).verdict is CheckStatus.PASSED
 
 
 def test_the_item_that_was_written_is_named():
     (write,) = checks = (write_check(FOO, BAR, TABLE),)
     found = judge.result(
-        Pair("a", "b"), write, {}, as_expected(checks, write=Outcome(Kind.ALLOWED, item_key="k-1")), Held(1), 1
+        CheckedRoles("a", "b"),
+        write,
+        {},
+        as_expected(checks, write=CallOutcome(OutcomeKind.ALLOWED, item_key="k-1")),
+        Held(1),
+        1,
     )
     assert found.happened == "allowed, and the item k-1 was found"
 
@@ -97,51 +102,51 @@ def test_who_should_get_in_and_does_not(came_to, verdict):
 
 def test_what_could_not_be_tried_is_never_passed():
     found = judged(FUNCTION, "not-granted dynamodb:Scan", 0, not_granted_dynamodb_Scan=UNTRIED)
-    assert (found.verdict, found.happened) == (Verdict.NOT_PROBED, UNTRIED.said)
+    assert (found.verdict, found.happened) == (CheckStatus.NOT_PROBED, UNTRIED.said)
 
 
 @pytest.mark.parametrize("control", ["granted_dynamodb_PutItem", "control_identity_as_role"])
 def test_a_refusal_whose_control_could_not_be_tried_is_not_probed(control):
     found = judged(FUNCTION, "not-granted dynamodb:Scan", 0, **{control: UNTRIED})
-    assert found.verdict is Verdict.NOT_PROBED
+    assert found.verdict is CheckStatus.NOT_PROBED
     assert found.happened.endswith(UNTRIED.said)
     checks = {c.name: c for c in FUNCTION}
     outcomes = as_expected(FUNCTION, **{control: UNTRIED})
-    looked = judge.look(checks["not-granted dynamodb:Scan"], checks, outcomes, patient=True)
+    looked = judge.judge_look(checks["not-granted dynamodb:Scan"], checks, outcomes, patient=True)
     assert (looked.good, looked.hopeless) == (False, True)
 
 
 def test_a_refusal_after_the_table_is_gone_says_nothing():
     found = judged(FUNCTION, "not-granted dynamodb:Scan", 0, granted_dynamodb_PutItem=GONE)
-    assert found.verdict is Verdict.INCONCLUSIVE
+    assert found.verdict is CheckStatus.INCONCLUSIVE
 
 
 def test_how_long_it_took_is_told_only_if_it_took_time():
     by_name = {c.name: c for c in INTRUDER}
     held = Held(3, 12.34, 16.0, waited=True, last=15.5)
-    found = judge.result(Pair("a", "b"), by_name["intruder"], by_name, as_expected(INTRUDER), held, 3)
+    found = judge.result(CheckedRoles("a", "b"), by_name["intruder"], by_name, as_expected(INTRUDER), held, 3)
     assert found.happened == "AccessDenied, 3 times in a row within 3.2 s, from 12.3 s on"
 
 
 def test_refusals_that_did_not_last_are_not_enough_and_what_is_allowed_need_not_last():
     by_name = {c.name: c for c in FUNCTION}
     quick, outcomes = Held(3, 0.0, 0.6, last=0.5), as_expected(FUNCTION)
-    refused = judge.result(Pair("a", "b"), by_name["direct dynamodb:PutItem"], by_name, outcomes, quick, 3)
-    assert refused.verdict is Verdict.INCONCLUSIVE
+    refused = judge.result(CheckedRoles("a", "b"), by_name["direct dynamodb:PutItem"], by_name, outcomes, quick, 3)
+    assert refused.verdict is CheckStatus.INCONCLUSIVE
     assert refused.happened == "AccessDenied, but only 3 times in a row within 0.5 s"
-    let_in = judge.result(Pair("a", "b"), by_name["assume"], by_name, outcomes, quick, 3)
-    assert (let_in.verdict, let_in.happened) == (Verdict.PASSED, "allowed, 3 times in a row")
+    let_in = judge.result(CheckedRoles("a", "b"), by_name["assume"], by_name, outcomes, quick, 3)
+    assert (let_in.verdict, let_in.happened) == (CheckStatus.PASSED, "allowed, 3 times in a row")
 
 
 def test_only_refusals_must_be_seen_for_a_while():
     by_name = {c.name: c for c in FUNCTION}
-    spans = {n: judge.look(c, by_name, as_expected(FUNCTION), patient=True).span for n, c in by_name.items()}
+    spans = {n: judge.judge_look(c, by_name, as_expected(FUNCTION), patient=True).span for n, c in by_name.items()}
     assert (spans["assume"], spans["direct dynamodb:PutItem"]) == (0.0, REFUSED_FOR)
 
 
-def looked(patient: bool, **outcomes: Outcome):
+def looked(patient: bool, **outcomes: CallOutcome):
     by_name = {c.name: c for c in INTRUDER}
-    return judge.look(by_name["intruder"], by_name, as_expected(INTRUDER, **outcomes), patient=patient)
+    return judge.judge_look(by_name["intruder"], by_name, as_expected(INTRUDER, **outcomes), patient=patient)
 
 
 def test_waiting_helps_where_iam_may_lag_and_never_where_its_documents_are_wrong():

@@ -6,29 +6,29 @@ import pytest
 
 from tfdriver.aws.calls import Answer
 from tfdriver.verify import outcome
-from tfdriver.verify.outcome import Kind
+from tfdriver.verify.outcome import OutcomeKind
 
 
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        (Answer("AccessDenied", "no", 403), Kind.DENIED),
-        (Answer("AccessDeniedException", "no", 400), Kind.DENIED),
-        (Answer("AccessDenied", "no", 503), Kind.UNKNOWN),
-        (Answer("Throttling", "slow", 400), Kind.UNKNOWN),
-        (Answer("ThrottlingException", "slow", 400), Kind.UNKNOWN),
-        (Answer("WhoKnows", "slow", 429), Kind.UNKNOWN),
-        (Answer("InternalFailure", "oh", 500), Kind.UNKNOWN),
-        (Answer("500", "", 500), Kind.UNKNOWN),
-        (Answer("ServiceUnavailable", "", 503), Kind.UNKNOWN),
-        (Answer("ExpiredToken", "", 403), Kind.UNKNOWN),
-        (Answer("ExpiredTokenException", "", 400), Kind.UNKNOWN),
-        (Answer("InvalidClientTokenId", "", 403), Kind.UNKNOWN),
-        (Answer("SignatureDoesNotMatch", "", 403), Kind.UNKNOWN),
-        (Answer(), Kind.UNKNOWN),
-        (Answer("ConditionalCheckFailedException", "", 400), Kind.ALLOWED),
-        (Answer("ResourceNotFoundException", "", 400), Kind.BROKEN),
-        (Answer("ValidationError", "", 400), Kind.BROKEN),
+        (Answer("AccessDenied", "no", 403), OutcomeKind.DENIED),
+        (Answer("AccessDeniedException", "no", 400), OutcomeKind.DENIED),
+        (Answer("AccessDenied", "no", 503), OutcomeKind.UNKNOWN),
+        (Answer("Throttling", "slow", 400), OutcomeKind.UNKNOWN),
+        (Answer("ThrottlingException", "slow", 400), OutcomeKind.UNKNOWN),
+        (Answer("WhoKnows", "slow", 429), OutcomeKind.UNKNOWN),
+        (Answer("InternalFailure", "oh", 500), OutcomeKind.UNKNOWN),
+        (Answer("500", "", 500), OutcomeKind.UNKNOWN),
+        (Answer("ServiceUnavailable", "", 503), OutcomeKind.UNKNOWN),
+        (Answer("ExpiredToken", "", 403), OutcomeKind.UNKNOWN),
+        (Answer("ExpiredTokenException", "", 400), OutcomeKind.UNKNOWN),
+        (Answer("InvalidClientTokenId", "", 403), OutcomeKind.UNKNOWN),
+        (Answer("SignatureDoesNotMatch", "", 403), OutcomeKind.UNKNOWN),
+        (Answer(), OutcomeKind.UNKNOWN),
+        (Answer("ConditionalCheckFailedException", "", 400), OutcomeKind.ALLOWED),
+        (Answer("ResourceNotFoundException", "", 400), OutcomeKind.BROKEN),
+        (Answer("ValidationError", "", 400), OutcomeKind.BROKEN),
     ],
 )
 def test_only_access_denied_says_that_somebody_is_kept_out(answer, kind):
@@ -53,18 +53,18 @@ def test_no_answer_says_why():
         (
             "ClientError",
             "An error occurred (AccessDenied) when calling the AssumeRole operation: User: a\nis not",
-            Kind.DENIED,
+            OutcomeKind.DENIED,
             "AssumeRole: AccessDenied: User: a\nis not",
         ),
         (
             "ClientError",
             "An error occurred (Throttling) when calling the AssumeRole operation (reached max retries: 4): Slow",
-            Kind.UNKNOWN,
+            OutcomeKind.UNKNOWN,
             "AssumeRole: Throttling: Slow",
         ),
-        ("AccessDeniedException", "User: x", Kind.DENIED, "AccessDeniedException: User: x"),
-        ("Sandbox.Timedout", "Task timed out", Kind.BROKEN, "Sandbox.Timedout: Task timed out"),
-        ("", "nothing", Kind.UNKNOWN, ": nothing"),
+        ("AccessDeniedException", "User: x", OutcomeKind.DENIED, "AccessDeniedException: User: x"),
+        ("Sandbox.Timedout", "Task timed out", OutcomeKind.BROKEN, "Sandbox.Timedout: Task timed out"),
+        ("", "nothing", OutcomeKind.UNKNOWN, ": nothing"),
     ],
 )
 def test_the_error_of_a_process_is_read(error_type, message, kind, said):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.unit.builders import BAR, FOO
-from tfdriver.verify.outcome import Kind
+from tfdriver.verify.outcome import OutcomeKind
 from tfdriver.verify.plan import PERMITTED, WHO, WHO_AGAIN, function_round, intruder_round, untried
 from tfdriver.verify.probes import TableProbe
 
@@ -35,7 +35,7 @@ def test_with_one_the_right_a_missing_and_a_wrong_one_are_tried():
     assert ids[:2] == ["the-id", None]
     assert ids[2] not in ("the-id", None)
     assert list(checks) == ["intruder", "intruder-without-external-id", "intruder-with-wrong-external-id"]
-    assert {c.expected for c in checks.values()} == {Kind.DENIED}
+    assert {c.expected for c in checks.values()} == {OutcomeKind.DENIED}
 
 
 def test_the_intruder_is_believed_only_with_controls_before_and_after():
@@ -48,9 +48,9 @@ def test_the_intruder_is_believed_only_with_controls_before_and_after():
 def test_the_role_itself_gets_in_with_its_external_id_only():
     expected = {c.name: c.expected for c in function_round(WITH_ID, BAR, None) if not c.control}
     assert expected == {
-        "assume": Kind.ALLOWED,
-        "assume-without-external-id": Kind.DENIED,
-        "assume-with-wrong-external-id": Kind.DENIED,
+        "assume": OutcomeKind.ALLOWED,
+        "assume-without-external-id": OutcomeKind.DENIED,
+        "assume-with-wrong-external-id": OutcomeKind.DENIED,
     }
 
 
@@ -63,7 +63,7 @@ def test_what_is_not_granted_is_tried_as_the_role_and_what_is_granted_directly()
         "not-granted dynamodb:Scan",
         "direct dynamodb:PutItem",
     ]
-    assert checks["granted dynamodb:PutItem"].expected is Kind.ALLOWED
+    assert checks["granted dynamodb:PutItem"].expected is OutcomeKind.ALLOWED
     assert checks["not-granted dynamodb:GetItem"].attempt.as_role
     assert not checks["direct dynamodb:PutItem"].attempt.as_role
 
@@ -73,8 +73,8 @@ def test_every_refusal_has_controls_which_are_checks_of_the_same_round():
         for checks in (intruder_round(trusting, BAR), function_round(trusting, BAR, TABLE)):
             names = {c.name: c for c in checks}
             for check in checks:
-                assert bool(check.controls) is (check.expected is Kind.DENIED)
-                assert all(names[control].expected is Kind.ALLOWED for control in check.controls)
+                assert bool(check.controls) is (check.expected is OutcomeKind.DENIED)
+                assert all(names[control].expected is OutcomeKind.ALLOWED for control in check.controls)
 
 
 def test_a_refused_action_is_compared_with_a_granted_one_of_the_same_credentials():

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.unit.builders import BAR, FOO
-from tfdriver.deploy.verified import Pair, Verdict
+from tfdriver.deploy.verified import CheckedRoles, CheckStatus
 from tfdriver.iam import trust, wanted_policies
 from tfdriver.iam.trust_state import LiveRole, Unreadable, classify
-from tfdriver.iam.wanted_policies import Policies
+from tfdriver.iam.wanted_policies import WantedPolicies
 from tfdriver.verify.policy_checks import permissions_check, trust_check
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -43,7 +43,7 @@ def state(**role):
     }
 
 
-WANTED = Policies(TRUST, "", {POLICY: PUT}, {"extra": PUT})
+WANTED = WantedPolicies(TRUST, "", {POLICY: PUT}, {"extra": PUT})
 
 
 def test_the_state_says_which_policies_a_role_is_to_have():
@@ -88,15 +88,18 @@ def of_plan(policy, attachment):
 
 def test_a_policy_that_is_still_to_be_applied_is_not_attached():
     wanted = of_plan({"policy": json.dumps(PUT)}, {"role": "foo_bar"})
-    found = checked(Policies(TRUST), wanted)
-    assert (found.verdict, found.happened) == (Verdict.FAILED, "a policy that is still to be applied is not attached")
+    found = checked(WantedPolicies(TRUST), wanted)
+    assert (found.verdict, found.happened) == (
+        CheckStatus.FAILED,
+        "a policy that is still to be applied is not attached",
+    )
 
 
 def test_a_policy_of_which_the_plan_cannot_tell_the_text_is_inconclusive():
     """A policy on a table that is still to be made has the table's ARN in it."""
     wanted = of_plan({"arn": POLICY}, {"role": "foo_bar", "policy_arn": POLICY})
-    found = checked(Policies(TRUST, "", {POLICY: None}), wanted)
-    assert found.verdict is Verdict.INCONCLUSIVE
+    found = checked(WantedPolicies(TRUST, "", {POLICY: None}), wanted)
+    assert found.verdict is CheckStatus.INCONCLUSIVE
     assert found.happened == f"{POLICY}: what it is to say is known only once it is applied"
 
 
@@ -105,49 +108,49 @@ def test_outputs_come_from_the_state():
     assert wanted_policies.outputs({}, "probes") is None
 
 
-def checked(live: Policies, wanted: Policies = WANTED, trusting: bool = False):
-    return permissions_check(FOO, Pair("foo_bar", ""), wanted, live, trusting=trusting)
+def checked(live: WantedPolicies, wanted: WantedPolicies = WANTED, trusting: bool = False):
+    return permissions_check(FOO, CheckedRoles("foo_bar", ""), wanted, live, trusting=trusting)
 
 
 def test_the_same_policies_are_passed():
     found = checked(WANTED)
-    assert (found.verdict, found.happened) == (Verdict.PASSED, "the same, 2 policies")
+    assert (found.verdict, found.happened) == (CheckStatus.PASSED, "the same, 2 policies")
 
 
 @pytest.mark.parametrize(
     ("live", "words"),
     [
-        (Policies(TRUST, "", {POLICY: WIDE}, {"extra": PUT}), "IAM has Allow dynamodb:* on arn:t instead of"),
-        (Policies(TRUST, "", {POLICY: PUT}, {"extra": WIDE}), "inline policy extra: IAM has Allow dynamodb:*"),
-        (Policies(TRUST, "", {POLICY: PUT, ADMIN: None}, {"extra": PUT}), f"{ADMIN} is attached, by no resource"),
-        (Policies(TRUST, "", {}, {"extra": PUT}), f"{POLICY} is not attached"),
-        (Policies(TRUST, "", {POLICY: PUT}, {}), "there is no inline policy extra"),
+        (WantedPolicies(TRUST, "", {POLICY: WIDE}, {"extra": PUT}), "IAM has Allow dynamodb:* on arn:t instead of"),
+        (WantedPolicies(TRUST, "", {POLICY: PUT}, {"extra": WIDE}), "inline policy extra: IAM has Allow dynamodb:*"),
+        (WantedPolicies(TRUST, "", {POLICY: PUT, ADMIN: None}, {"extra": PUT}), f"{ADMIN} is attached, by no resource"),
+        (WantedPolicies(TRUST, "", {}, {"extra": PUT}), f"{POLICY} is not attached"),
+        (WantedPolicies(TRUST, "", {POLICY: PUT}, {}), "there is no inline policy extra"),
         (
-            Policies(TRUST, "", {POLICY: PUT}, {"extra": PUT, "by-hand": PUT}),
+            WantedPolicies(TRUST, "", {POLICY: PUT}, {"extra": PUT, "by-hand": PUT}),
             "an inline policy by-hand, by no resource",
         ),
-        (Policies(TRUST, "arn:b", {POLICY: PUT}, {"extra": PUT}), "its permissions boundary is arn:b, not none"),
-        (Policies(PUT, "", {POLICY: PUT}, {"extra": PUT}), "trust policy: IAM has"),
+        (WantedPolicies(TRUST, "arn:b", {POLICY: PUT}, {"extra": PUT}), "its permissions boundary is arn:b, not none"),
+        (WantedPolicies(PUT, "", {POLICY: PUT}, {"extra": PUT}), "trust policy: IAM has"),
     ],
 )
 def test_every_difference_is_found_and_named(live, words):
     found = checked(live)
-    assert found.verdict is Verdict.FAILED
+    assert found.verdict is CheckStatus.FAILED
     assert words in found.happened
 
 
 def test_the_trust_of_a_trusting_role_has_a_check_of_its_own():
-    live = Policies(PUT, "", {POLICY: PUT}, {"extra": PUT})
-    assert checked(live, trusting=True).verdict is Verdict.PASSED
+    live = WantedPolicies(PUT, "", {POLICY: PUT}, {"extra": PUT})
+    assert checked(live, trusting=True).verdict is CheckStatus.PASSED
 
 
 def test_what_only_the_role_itself_knows_of_is_inconclusive():
     wanted = wanted_policies.wanted_policies(state(managed_policy_arns=[POLICY, ADMIN]), "foo_bar")
-    live = Policies(TRUST, "", {POLICY: PUT, ADMIN: None}, {"extra": PUT})
+    live = WantedPolicies(TRUST, "", {POLICY: PUT, ADMIN: None}, {"extra": PUT})
     assert wanted is not None
-    assert checked(live, wanted).verdict is Verdict.INCONCLUSIVE
-    live = Policies(TRUST, "", {POLICY: WIDE, ADMIN: None}, {"extra": PUT})
-    assert checked(live, wanted).verdict is Verdict.FAILED
+    assert checked(live, wanted).verdict is CheckStatus.INCONCLUSIVE
+    live = WantedPolicies(TRUST, "", {POLICY: WIDE, ADMIN: None}, {"extra": PUT})
+    assert checked(live, wanted).verdict is CheckStatus.FAILED
 
 
 def trusted(seen):
@@ -160,7 +163,7 @@ def live_role(given: trust.Trust):
 
 def test_an_exact_trust_is_passed_with_the_document_as_evidence():
     found = trusted(live_role(trust.exact([BAR])))
-    assert found.verdict is Verdict.PASSED
+    assert found.verdict is CheckStatus.PASSED
     assert BAR.arn in found.evidence.said
     assert found.expected == "trusts 222222222222:role/bar"
 
@@ -170,13 +173,21 @@ def test_an_exact_trust_is_passed_with_the_document_as_evidence():
     [
         (
             live_role(trust.broad(FOO, [BAR], NOW)),
-            Verdict.FAILED,
+            CheckStatus.FAILED,
             "broad: trusts account 222222222222, only as role/bar",
         ),
-        (live_role(trust.Trust(frozenset({"AROADEAD"}))), Verdict.FAILED, "orphaned: trusts the deleted role AROADEAD"),
-        (None, Verdict.FAILED, "does not exist"),
-        (Unreadable("no credentials"), Verdict.INCONCLUSIVE, "unreadable: no credentials"),
-        (live_role(trust.Trust(frozenset({"arn:aws:iam::333333333333:root"}))), Verdict.FAILED, "foreign: it trusts"),
+        (
+            live_role(trust.Trust(frozenset({"AROADEAD"}))),
+            CheckStatus.FAILED,
+            "orphaned: trusts the deleted role AROADEAD",
+        ),
+        (None, CheckStatus.FAILED, "does not exist"),
+        (Unreadable("no credentials"), CheckStatus.INCONCLUSIVE, "unreadable: no credentials"),
+        (
+            live_role(trust.Trust(frozenset({"arn:aws:iam::333333333333:root"}))),
+            CheckStatus.FAILED,
+            "unmanaged: it trusts",
+        ),
     ],
 )
 def test_any_other_trust_is_found_and_named(seen, verdict, words):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tfdriver.verify.probes import FunctionProbe, NoProbe, TableProbe, parse
+from tfdriver.verify.probes import FunctionProbe, NoProbe, TableProbe, parse_probes
 
 TABLE = {
     "type": "dynamodb_table",
@@ -17,21 +17,21 @@ TABLE = {
 
 
 def test_a_table():
-    found = parse(TABLE | {"more": 1}, "m")
+    found = parse_probes(TABLE | {"more": 1}, "m")
     assert isinstance(found, TableProbe)
     assert found.granted == ("dynamodb:PutItem",)
 
 
 def test_a_function_answers_attempts_only_if_it_says_so():
     probe = {"type": "lambda", "function_name": "bar", "region": "us-west-2"}
-    assert parse(probe, "m") == FunctionProbe(function_name="bar", region="us-west-2", attempts=False)
-    assert parse(probe | {"attempts": True}, "m") == FunctionProbe(
+    assert parse_probes(probe, "m") == FunctionProbe(function_name="bar", region="us-west-2", attempts=False)
+    assert parse_probes(probe | {"attempts": True}, "m") == FunctionProbe(
         function_name="bar", region="us-west-2", attempts=True
     )
 
 
 def test_no_probe():
-    assert parse(None, "team_a") == NoProbe(reason="module team_a puts out no probe")
+    assert parse_probes(None, "team_a") == NoProbe(reason="module team_a puts out no probe")
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_no_probe():
     ],
 )
 def test_a_wrong_probe_says_what_is_wrong(value, words):
-    found = parse(value, "team_a")
+    found = parse_probes(value, "team_a")
     assert isinstance(found, NoProbe)
     assert words in found.reason
     assert "module team_a" in found.reason

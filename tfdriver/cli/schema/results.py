@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tfdriver.cli.demo import Told
-from tfdriver.cli.sandbox import Fired
+from tfdriver.cli.sandbox import FiredRule
 from tfdriver.deploy.plan import Planned
 from tfdriver.deploy.render import Rendered
 from tfdriver.deploy.result import RunResult
 from tfdriver.deploy.verified import Verified
 from tfdriver.inspect.explain import Explanation
 from tfdriver.inspect.graph.draw import Drawn
-from tfdriver.inspect.policy import Policies
+from tfdriver.inspect.policy import OperatorPolicies
 from tfdriver.inspect.report.write import Reported
 from tfdriver.inspect.status import Status
 from tfdriver.project.init import InitResult
@@ -29,7 +29,7 @@ RESULTS: Mapping[str, type] = {
     "explain": Explanation,
     "report": Reported,
     "graph": Drawn,
-    "policy": Policies,
-    "sandbox": Fired,
+    "policy": OperatorPolicies,
+    "sandbox": FiredRule,
     "demo": Told,
 }

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from tfdriver.aws.observe import Observation
-from tfdriver.iam.trust_state import Kind
+from tfdriver.iam.trust_state import TrustKind
 from tfdriver.iam.wording import moment
 from tfdriver.inspect.graph.model import Box, Edge, EdgeState, Graph, Node, printable
 from tfdriver.inspect.pairs import Pair, PairState, pairs
@@ -14,9 +14,9 @@ from tfdriver.spec.model import Account, Role, Spec
 
 _SINGLE = {
     PairState.ABSENT: EdgeState.ABSENT,
-    PairState.TIGHT: EdgeState.EXACT,
+    PairState.EXACT: EdgeState.EXACT,
     PairState.ORPHANED: EdgeState.ORPHANED,
-    PairState.FOREIGN: EdgeState.FOREIGN,
+    PairState.UNMANAGED: EdgeState.UNMANAGED,
     PairState.UNREADABLE: EdgeState.UNREADABLE,
 }
 
@@ -29,7 +29,7 @@ def build(spec: Spec, seen: Observation | None, now: datetime) -> Graph:
     if seen is None:
         edges = [_edge(role, trusted, EdgeState.PLANNED) for role, trusted in _wanted(spec)]
         return _graph(spec, spec.project, "Who trusts whom, as tfdriver.yaml says", edges)
-    absent = [key for key, state in seen.states.items() if state.kind is Kind.ABSENT]
+    absent = [key for key, state in seen.states.items() if state.kind is TrustKind.ABSENT]
     absent += [key for key, role in seen.trusted.items() if role is None]
     return _graph(spec, spec.project, f"Who trusts whom in AWS on {moment(now)}", _seen(spec, seen, now), absent)
 

@@ -23,16 +23,16 @@ def dot(graphs: Sequence[Graph]) -> str:
     """Return one directed graph; several graphs become clusters of it, from top to bottom."""
     lines = list(_HEAD)
     if len(graphs) == 1:
-        lines += [f"  label={quoted(graphs[0].title)};", *_graph(graphs[0], "")]
+        lines += [f"  label={dot_quoted(graphs[0].title)};", *_graph(graphs[0], "")]
     else:
         # From left to right, Graphviz stacks what is not connected from below.
         for number, graph in reversed(list(enumerate(graphs, 1))):
-            lines += [f"  subgraph cluster_p{number} {{", f"    label={quoted(graph.title)};"]
+            lines += [f"  subgraph cluster_p{number} {{", f"    label={dot_quoted(graph.title)};"]
             lines += ["  " + line for line in _graph(graph, f"p{number}_")] + ["  }"]
     return "\n".join([*lines, "}"]) + "\n"
 
 
-def quoted(text: str) -> str:
+def dot_quoted(text: str) -> str:
     """Return `text` as a quoted string that shows as it is: no escapes, no HTML entities."""
     return '"' + text.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"') + '"'
 
@@ -50,12 +50,12 @@ def _graph(graph: Graph, prefix: str) -> list[str]:
 def _box(box: Box, name: str, ids: dict[str, str]) -> list[str]:
     whole = ", trusted as a whole" if box.open else ""
     style = "rounded,dashed,bold" if box.open else "rounded"
-    label = quoted(f"{box.account} ({box.account_id}){whole}")
+    label = dot_quoted(f"{box.account} ({box.account_id}){whole}")
     lines = [f"  subgraph cluster_{name} {{", f'    label={label}; style="{style}";']
     for number, role in enumerate(box.roles, 1):
         ids[role.key] = f"{name}_r{number}"
         missing = "" if role.exists else ' style="rounded,dashed"'
-        lines.append(f"    {name}_r{number} [label={quoted(role.name)} tooltip={quoted(role.arn)}{missing}];")
+        lines.append(f"    {name}_r{number} [label={dot_quoted(role.name)} tooltip={dot_quoted(role.arn)}{missing}];")
     return [*lines, "  }"]
 
 
@@ -64,6 +64,6 @@ def _edge(edge: Edge, ids: dict[str, str], clusters: dict[str, str]) -> str:
     style = STYLES[edge.state]
     look = f'style="{style.dot}" color="{style.light}" penwidth={style.width:g}'
     if not edge.whole:
-        return f"  {ids[edge.source]} -> {ids[edge.target]} [label={quoted(edge.label)} {look}];"
+        return f"  {ids[edge.source]} -> {ids[edge.target]} [label={dot_quoted(edge.label)} {look}];"
     name = clusters[edge.source]
-    return f"  {name}_r1 -> {ids[edge.target]} [label={quoted(edge.label)} ltail=cluster_{name} {look}];"
+    return f"  {name}_r1 -> {ids[edge.target]} [label={dot_quoted(edge.label)} ltail=cluster_{name} {look}];"

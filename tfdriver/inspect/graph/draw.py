@@ -8,9 +8,9 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from tfdriver.aws.account_access import SeenHalves, halves
+from tfdriver.aws.account_access import ReachableAws, account_access
 from tfdriver.aws.observe import Observation, observe
-from tfdriver.deploy.driver import Asks
+from tfdriver.deploy.driver import DriverAws
 from tfdriver.deploy.session import read_spec
 from tfdriver.files import write_whole
 from tfdriver.inspect.graph.build import build, phases
@@ -48,14 +48,16 @@ class Drawn:
     file: str | None = None
 
 
-def graph(project: Path, form: Format, now: datetime, *, three_phases: bool = False, live: Asks | None = None) -> Drawn:
+def draw_graph(
+    project: Path, form: Format, now: datetime, *, three_phases: bool = False, live: DriverAws | None = None
+) -> Drawn:
     """Return the graph of a project. Reads AWS only through `live`; changes nothing. Raises TfdriverError.
 
     now: aware, for deadlines; three_phases: draw what a first `up` does, whatever AWS shows; live: draw what AWS shows,
     as far as the credentials at hand let it be seen, instead of what the spec says.
     """
     spec = read_spec(project)
-    seen = observe(spec, SeenHalves(live, halves(spec, live))) if live and not three_phases else None
+    seen = observe(spec, ReachableAws(live, account_access(spec, live))) if live and not three_phases else None
     return Drawn(form, draw(spec, form, now, three_phases=three_phases, seen=seen))
 
 
@@ -66,7 +68,7 @@ def draw(
     return _DRAWERS[form](phases(spec) if three_phases else (build(spec, seen, now),))
 
 
-def write(drawn: Drawn, path: Path) -> Drawn:
+def write_graph(drawn: Drawn, path: Path) -> Drawn:
     """Write a graph to a file, and return it with the file's name. Raises TfdriverError if it can't be written."""
     write_whole(path, drawn.text.encode())
     return replace(drawn, file=str(path))

@@ -18,7 +18,7 @@ class EdgeState(StrEnum):
     EXPIRED = "broad, expired"
     EXACT = "exact"
     ORPHANED = "orphaned"
-    FOREIGN = "foreign"
+    UNMANAGED = "unmanaged"
     UNREADABLE = "unreadable"
 
 
@@ -30,7 +30,7 @@ MEANING = {
     EdgeState.EXPIRED: "the account was trusted; the deadline has passed",
     EdgeState.EXACT: "only this role gets in",
     EdgeState.ORPHANED: "trusts a role that was deleted; nobody gets in",
-    EdgeState.FOREIGN: "the trust policy is not one that tfdriver writes",
+    EdgeState.UNMANAGED: "the trust policy is not one that tfdriver writes",
     EdgeState.UNREADABLE: "AWS did not say",
 }
 

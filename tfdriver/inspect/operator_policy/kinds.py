@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
-class Kind:
+class ResourceActions:
     """What a resource type needs on the resource's ARN. Actions without their service stand for those of `service`.
 
     statement: the `Sid` of the statement they go into; read: always; write: to create and change; delete: to destroy;
@@ -33,25 +33,25 @@ class Kind:
         return {f"{self.service}:{action}" for actions in lists for action in actions.split()}
 
 
-KINDS: Mapping[str, Kind] = {
-    "aws_cloudwatch_event_rule": Kind(
+KINDS: Mapping[str, ResourceActions] = {
+    "aws_cloudwatch_event_rule": ResourceActions(
         "Rules",
         "events",
         read="DescribeRule ListTagsForResource",
         write="PutRule TagResource UntagResource",
         delete="DeleteRule",
     ),
-    "aws_cloudwatch_event_target": Kind(
+    "aws_cloudwatch_event_target": ResourceActions(
         "Rules", "events", read="DescribeRule ListTargetsByRule", write="PutTargets", delete="RemoveTargets"
     ),
-    "aws_cloudwatch_log_group": Kind(
+    "aws_cloudwatch_log_group": ResourceActions(
         "LogGroups",
         "logs",
         read="ListTagsForResource",
         write="CreateLogGroup PutRetentionPolicy DeleteRetentionPolicy TagResource UntagResource",
         delete="DeleteLogGroup",
     ),
-    "aws_dynamodb_table": Kind(
+    "aws_dynamodb_table": ResourceActions(
         "Tables",
         "dynamodb",
         read="DescribeTable DescribeContinuousBackups DescribeTimeToLive ListTagsOfResource",
@@ -59,7 +59,7 @@ KINDS: Mapping[str, Kind] = {
         delete="DeleteTable",
         more={"ttl": "UpdateTimeToLive", "point_in_time_recovery": "UpdateContinuousBackups"},
     ),
-    "aws_iam_policy": Kind(
+    "aws_iam_policy": ResourceActions(
         "Policies",
         "iam",
         read="GetPolicy GetPolicyVersion",
@@ -68,7 +68,7 @@ KINDS: Mapping[str, Kind] = {
         delete="DeletePolicy ListPolicyVersions DeletePolicyVersion",
         verify="GetPolicy GetPolicyVersion",
     ),
-    "aws_iam_role": Kind(
+    "aws_iam_role": ResourceActions(
         "Roles",
         "iam",
         read="GetRole ListRolePolicies ListAttachedRolePolicies",
@@ -82,12 +82,12 @@ KINDS: Mapping[str, Kind] = {
             "managed_policy_arns": "AttachRolePolicy DetachRolePolicy",
         },
     ),
-    "aws_iam_role_policy": Kind(
+    "aws_iam_role_policy": ResourceActions(
         "Roles", "iam", read="GetRole GetRolePolicy ListRolePolicies", write="PutRolePolicy", delete="DeleteRolePolicy"
     ),
     # Attaching and detaching are statements of their own: they are bound to the policy as well.
-    "aws_iam_role_policy_attachment": Kind("Roles", "iam", read="GetRole ListAttachedRolePolicies"),
-    "aws_lambda_function": Kind(
+    "aws_iam_role_policy_attachment": ResourceActions("Roles", "iam", read="GetRole ListAttachedRolePolicies"),
+    "aws_lambda_function": ResourceActions(
         "Functions",
         "lambda",
         # AWS: GetFunction gives the tags only to those who may list them (Lambda API, GetFunction, "Tags").
@@ -95,17 +95,17 @@ KINDS: Mapping[str, Kind] = {
         write="CreateFunction UpdateFunctionCode UpdateFunctionConfiguration TagResource UntagResource",
         delete="DeleteFunction",
     ),
-    "aws_lambda_permission": Kind(
+    "aws_lambda_permission": ResourceActions(
         "Functions", "lambda", read="GetFunction GetPolicy", write="AddPermission", delete="RemovePermission"
     ),
-    "aws_sns_topic": Kind(
+    "aws_sns_topic": ResourceActions(
         "Topics",
         "sns",
         read="GetTopicAttributes ListTagsForResource",
         write="CreateTopic SetTopicAttributes TagResource UntagResource",
         delete="DeleteTopic",
     ),
-    "aws_sqs_queue": Kind(
+    "aws_sqs_queue": ResourceActions(
         "Queues",
         "sqs",
         read="GetQueueAttributes GetQueueUrl ListQueueTags",

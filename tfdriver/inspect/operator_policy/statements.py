@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from tfdriver.inspect.operator_policy.arns import arn_of, pattern
 from tfdriver.inspect.operator_policy.expressions import UNKNOWN
-from tfdriver.inspect.operator_policy.kinds import KINDS, Kind
+from tfdriver.inspect.operator_policy.kinds import KINDS, ResourceActions
 from tfdriver.inspect.operator_policy.made import Made, Making
 from tfdriver.spec.model import Account, Role, Spec
 
@@ -124,7 +124,7 @@ def _managed(made: Made, purpose: Purpose) -> Iterator[Statement]:
         yield from _passing(made)
 
 
-def _actions(kind: Kind, made: Made, purpose: Purpose) -> set[str]:
+def _actions(kind: ResourceActions, made: Made, purpose: Purpose) -> set[str]:
     lists = []
     if purpose is not Purpose.VERIFY:
         lists.append(kind.read)

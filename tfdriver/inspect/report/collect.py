@@ -19,13 +19,13 @@ from tfdriver.iam.trust_state import LiveRole, Unreadable
 from tfdriver.inspect.graph.build import build
 from tfdriver.inspect.graph.svg import svg
 from tfdriver.inspect.report.mask import external_ids, masked
-from tfdriver.inspect.report.model import Document, Report, RoleDocuments
-from tfdriver.inspect.status import Sight, Status
+from tfdriver.inspect.report.model import Report, ReportedPolicy, RoleDocuments
+from tfdriver.inspect.status import ProjectView, Status
 from tfdriver.project import timeline
 from tfdriver.spec.model import Role
 
 
-def collect(sight: Sight, status: Status, aws: Calls, verified: Verified | None, endpoint: str = "") -> Report:
+def collect(sight: ProjectView, status: Status, aws: Calls, verified: Verified | None, endpoint: str = "") -> Report:
     """Return the report on what was seen. endpoint: AWS_ENDPOINT_URL, '' for AWS itself."""
     spec = sight.spec
     live = {**{key: state.live for key, state in sight.roles.states.items()}, **sight.roles.trusted}
@@ -36,7 +36,7 @@ def collect(sight: Sight, status: Status, aws: Calls, verified: Verified | None,
     report = Report(
         status,
         "",
-        tuple(timeline.read(sight.workspace.timeline)),
+        tuple(timeline.read_timeline(sight.workspace.timeline)),
         tuple(documents),
         verified,
         __version__,
@@ -47,28 +47,30 @@ def collect(sight: Sight, status: Status, aws: Calls, verified: Verified | None,
     return replace(masked(report, secrets), graph=graph)
 
 
-def _documents(aws: Calls, sight: Sight, role: Role, side: str, live: LiveRole | Unreadable | None) -> RoleDocuments:
+def _documents(
+    aws: Calls, sight: ProjectView, role: Role, side: str, live: LiveRole | Unreadable | None
+) -> RoleDocuments:
     empty = RoleDocuments(role.name, role.account.name, role.arn, side)
     if sight.accounts[role.account.name].problem:
         return replace(empty, problem=f"{role.account.name} is not seen")
     if not isinstance(live, LiveRole):
         return replace(empty, problem=live.reason if live else "There is no such role")
-    trust = Document("trust policy", "who may assume it", "", _pretty(live.trust_policy))
+    trust = ReportedPolicy("trust policy", "who may assume it", "", _pretty(live.trust_policy))
     try:
-        return replace(empty, documents=(trust, *_permissions(role_policies.read(aws, role))))
+        return replace(empty, documents=(trust, *_permissions(role_policies.read_role_policies(aws, role))))
     except TfdriverError as error:
         return replace(empty, documents=(trust,), problem=str(error).rstrip("."))
 
 
-def _permissions(found: role_policies.RolePolicies) -> Iterator[Document]:
+def _permissions(found: role_policies.RolePolicies) -> Iterator[ReportedPolicy]:
     for policy in found.policies:
         yield _document("permissions policy" if policy.arn else "inline permissions policy", policy)
     if found.boundary:
         yield _document("permissions boundary", found.boundary)
 
 
-def _document(kind: str, policy: NamedPolicy) -> Document:
-    return Document(kind, policy.name, policy.arn, _pretty(policy.document))
+def _document(kind: str, policy: NamedPolicy) -> ReportedPolicy:
+    return ReportedPolicy(kind, policy.name, policy.arn, _pretty(policy.document))
 
 
 def _shown(url: str) -> str:

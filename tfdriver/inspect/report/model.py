@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from tfdriver.deploy.verified import Verified
 from tfdriver.inspect.status import Status
-from tfdriver.project.trust_changes import Change
+from tfdriver.project.trust_changes import TrustChange
 
 
 @dataclass(frozen=True)
-class Document:
+class ReportedPolicy:
     """A policy. kind: in words; text: its JSON, indented, external ids masked."""
 
     kind: str
@@ -27,7 +27,7 @@ class RoleDocuments:
     account: str
     arn: str
     side: str
-    documents: tuple[Document, ...] = ()
+    documents: tuple[ReportedPolicy, ...] = ()
     problem: str = ""
 
 
@@ -40,7 +40,7 @@ class Report:
 
     status: Status
     graph: str
-    changes: tuple[Change, ...]
+    changes: tuple[TrustChange, ...]
     roles: tuple[RoleDocuments, ...]
     verified: Verified | None
     tfdriver: str

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from markupsafe import Markup, escape
 
-from tfdriver.deploy.verified import Verdict
+from tfdriver.deploy.verified import CheckStatus
 from tfdriver.iam.wording import moment
 from tfdriver.inspect.exposure import Uses
 from tfdriver.inspect.graph.build import duration
@@ -78,16 +78,16 @@ def summary(report: Report) -> Iterator[Line]:
     status = report.status
     states = [pair.state for pair in status.pairs]
     unknown = states.count(PairState.UNREADABLE)
-    tight = states.count(PairState.TIGHT)
-    good = None if unknown and tight + unknown == len(states) else tight == len(states)
-    yield Line(good, f"{tight} of {len(states)} trusts name exactly the role that is meant")
+    exact = states.count(PairState.EXACT)
+    good = None if unknown and exact + unknown == len(states) else exact == len(states)
+    yield Line(good, f"{exact} of {len(states)} trusts name exactly the role that is meant")
     yield _exposed(status)
     yield from _used(status.uses)
     if report.verified is None:
         yield Line(None, "Access was not verified by real calls")
     else:
-        bad = report.verified.those(Verdict.FAILED, Verdict.INCONCLUSIVE)
-        probed = not report.verified.those(Verdict.NOT_PROBED)
+        bad = report.verified.those(CheckStatus.FAILED, CheckStatus.INCONCLUSIVE)
+        probed = not report.verified.those(CheckStatus.NOT_PROBED)
         yield Line(False if bad else True if probed else None, f"Verified by real calls: {report.verified.summary}")
     for half in status.accounts:
         if half.problem:
@@ -102,7 +102,7 @@ def _exposed(status: Status) -> Line:
     past = (
         f"one was for {span(sum(e.seconds for e in status.exposures))} in all" if status.exposures else "none ever was"
     )
-    if any(pair.state in (PairState.UNREADABLE, PairState.FOREIGN, PairState.UNMANAGED) for pair in status.pairs):
+    if any(pair.state in (PairState.UNREADABLE, PairState.UNMANAGED) for pair in status.pairs):
         return Line(None, f"Whether a whole account is trusted now is not known; as far as recorded, {past}")
     return Line(True, f"No whole account is trusted now; as far as recorded, {past}")
 

@@ -11,7 +11,7 @@ from tfdriver.errors import Exit
 from tfdriver.files import write_whole
 from tfdriver.inspect.report.collect import collect
 from tfdriver.inspect.report.page import html
-from tfdriver.inspect.status import Sight, Status
+from tfdriver.inspect.status import ProjectView, Status
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Reported:
 
 
 def report(
-    sight: Sight, status: Status, aws: Calls, file: Path, verified: Verified | None = None, endpoint: str = ""
+    sight: ProjectView, status: Status, aws: Calls, file: Path, verified: Verified | None = None, endpoint: str = ""
 ) -> Reported:
     """Write the page to `file`, whole, over whatever has that name. Raises TfdriverError if it can't be written.
 

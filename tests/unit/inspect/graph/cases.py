@@ -25,7 +25,7 @@ ALL = spec(
     role("expired", A, trusts=("qux",)),
     role("exact", C, trusts=("bar", "baz")),
     role("orphaned", C, trusts=("bar",)),
-    role("foreign", C, trusts=("bar",)),
+    role("unmanaged", C, trusts=("bar",)),
     role("unreadable", C, trusts=("own",)),
     role("bar", B),
     role("baz", B),
@@ -62,7 +62,7 @@ SEEN = observation(
         "expired": trust.broad(_R["expired"], [_R["qux"]], NOW - timedelta(hours=2)),
         "exact": trust.exact([_R["bar"]]),
         "orphaned": Trust(frozenset({DEAD})),
-        "foreign": trust.exact([_R["baz"]]),
+        "unmanaged": trust.exact([_R["baz"]]),
         "unreadable": Unreadable("no network"),
     },
 )

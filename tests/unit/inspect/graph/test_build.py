@@ -39,7 +39,7 @@ def test_every_state_that_aws_can_show():
         ("bar", "exact"): EdgeState.EXACT,
         ("baz", "exact"): EdgeState.ABSENT,  # added to the spec since
         ("bar", "orphaned"): EdgeState.ORPHANED,
-        ("bar", "foreign"): EdgeState.FOREIGN,
+        ("bar", "unmanaged"): EdgeState.UNMANAGED,
         ("own", "unreadable"): EdgeState.UNREADABLE,
     }
     assert set(states(graph).values()) | {EdgeState.PLANNED} == set(EdgeState)
@@ -49,7 +49,7 @@ def test_a_guarded_trust_says_until_when_and_for_whom():
     edges = {(e.source, e.target): e for e in build(ALL, SEEN, NOW).edges}
     assert edges["account_b", "broad"].detail == "until 2026-01-02 01:00:00 UTC, only bar"
     assert edges["account_c", "expired"].detail == "since 2026-01-01 23:00:00 UTC"
-    assert "baz" in edges["bar", "foreign"].detail
+    assert "baz" in edges["bar", "unmanaged"].detail
     assert edges["own", "unreadable"].detail == "no network"
 
 

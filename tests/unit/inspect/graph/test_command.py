@@ -10,7 +10,7 @@ from tests.unit.inspect.graph.cases import ALL, EXAMPLE, NOW, SEEN
 from tfdriver.aws.calls import Caller
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import LiveRole, Unreadable
-from tfdriver.inspect.graph.draw import Drawn, Format, draw, graph, write
+from tfdriver.inspect.graph.draw import Drawn, Format, draw, draw_graph, write_graph
 from tfdriver.project.init import init
 from tfdriver.spec.model import Account
 
@@ -45,7 +45,7 @@ def test_svg_tells_who_cannot_see_it_everything():
 
 
 def test_a_project_is_drawn_without_asking_aws(project):
-    drawn = graph(project, Format.TREE, NOW)
+    drawn = draw_graph(project, Format.TREE, NOW)
     assert drawn == Drawn(Format.TREE, draw(EXAMPLE, Format.TREE, NOW))
 
 
@@ -64,13 +64,13 @@ class HalfSeen:
 
 
 def test_a_live_graph_asks_only_where_it_may(project):
-    drawn = graph(project, Format.TREE, NOW, live=HalfSeen())
+    drawn = draw_graph(project, Format.TREE, NOW, live=HalfSeen())
     assert "foo_bar (does not exist) trusts\n    └── bar of account_b [absent]" in drawn.text
 
 
 def test_written_to_a_file(tmp_path):
     drawn = Drawn(Format.SVG, "ö\n")
-    assert write(drawn, tmp_path / "graph.svg").file == str(tmp_path / "graph.svg")
+    assert write_graph(drawn, tmp_path / "graph.svg").file == str(tmp_path / "graph.svg")
     assert (tmp_path / "graph.svg").read_text(encoding="utf-8") == "ö\n"
     with pytest.raises(TfdriverError, match="cannot write"):
-        write(drawn, tmp_path / "missing" / "graph.svg")
+        write_graph(drawn, tmp_path / "missing" / "graph.svg")

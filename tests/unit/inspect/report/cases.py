@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from tests.unit.builders import BAR, FOO, spec
-from tfdriver.aws.account_access import Half
+from tfdriver.aws.account_access import AccountAccess
 from tfdriver.aws.observe import Observation
-from tfdriver.deploy.verified import CheckResult, Evidence, Pair, Verdict, Verified
+from tfdriver.deploy.verified import CheckedRoles, CheckResult, CheckStatus, Evidence, Verified
 from tfdriver.errors import Exit
 from tfdriver.iam import trust
 from tfdriver.iam.trust_state import LiveRole, classify
@@ -17,10 +17,10 @@ from tfdriver.inspect.exposure import Use, Uses
 from tfdriver.inspect.graph.build import build
 from tfdriver.inspect.graph.svg import svg
 from tfdriver.inspect.pairs import pairs
-from tfdriver.inspect.report.model import Document, Report, RoleDocuments
+from tfdriver.inspect.report.model import Report, ReportedPolicy, RoleDocuments
 from tfdriver.inspect.status import CompositionStatus, Status
 from tfdriver.project.timeline import Exposure
-from tfdriver.project.trust_changes import Change
+from tfdriver.project.trust_changes import TrustChange
 
 T0 = datetime(2026, 1, 2, tzinfo=UTC)
 NASTY = """<script>alert(1)</script><img src="//x.example/y">' " & {{ 7 * 7 }}"""
@@ -34,11 +34,13 @@ def observed(found: trust.Trust) -> Observation:
     return Observation({"foo_bar": classify(FOO, [BAR], live, {BAR.arn: "AROABAR"})}, {"bar": LIVE_BAR})
 
 
-def checks(*verdicts: Verdict) -> Verified:
+def checks(*verdicts: CheckStatus) -> Verified:
     """One check of each verdict."""
     evidence = Evidence("request-1", "item-1", NASTY)
-    found = tuple(CheckResult(Pair("foo_bar", "bar"), "n", NASTY, "allowed", NASTY, v, evidence, 1.5) for v in verdicts)
-    code = Exit.FAILED if Verdict.FAILED in verdicts else Exit.DONE
+    found = tuple(
+        CheckResult(CheckedRoles("foo_bar", "bar"), "n", NASTY, "allowed", NASTY, v, evidence, 1.5) for v in verdicts
+    )
+    code = Exit.FAILED if CheckStatus.FAILED in verdicts else Exit.DONE
     return Verified(code, f"{len(found)} checks", found, "Verifying changed nothing")
 
 
@@ -50,7 +52,7 @@ def report(found: trust.Trust | None = None, verified: Verified | None = None) -
     status = Status(
         NASTY,
         T0,
-        (Half("account_a", "111111111111", NASTY), Half("account_b", "222222222222", problem=NASTY)),
+        (AccountAccess("account_a", "111111111111", NASTY), AccountAccess("account_b", "222222222222", problem=NASTY)),
         pairs(PROJECT, seen, T0),
         (
             CompositionStatus(
@@ -61,8 +63,8 @@ def report(found: trust.Trust | None = None, verified: Verified | None = None) -
         (window,),
         (uses,),
     )
-    change = Change(T0.isoformat(), "foo_bar", "account_a", NASTY, NASTY, by=NASTY)
-    documents = (Document("trust policy", NASTY, NASTY, NASTY),)
+    change = TrustChange(T0.isoformat(), "foo_bar", "account_a", NASTY, NASTY, by=NASTY)
+    documents = (ReportedPolicy("trust policy", NASTY, NASTY, NASTY),)
     roles = (
         RoleDocuments("foo_bar", "account_a", FOO.arn, "trusting", documents),
         RoleDocuments("bar", "account_b", BAR.arn, "trusted", problem=NASTY),

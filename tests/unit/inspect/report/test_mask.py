@@ -6,10 +6,10 @@ import pytest
 
 from tests.unit.builders import BAR
 from tests.unit.inspect.report.cases import checks
-from tfdriver.deploy.verified import Verdict
+from tfdriver.deploy.verified import CheckStatus
 from tfdriver.iam import trust
 from tfdriver.inspect.report.mask import MASK, external_ids, masked
-from tfdriver.inspect.report.model import Document
+from tfdriver.inspect.report.model import ReportedPolicy
 
 
 def test_ids_are_found_in_any_condition_however_written():
@@ -37,10 +37,10 @@ def test_the_longer_of_two_ids_is_masked_whole():
 
 
 def test_values_are_masked_all_the_way_down_and_keep_their_types():
-    verified = checks(Verdict.PASSED)
-    value = {"k": [Document("kind", "the-id", "", "x the-id x")], "v": verified, "n": 7}
+    verified = checks(CheckStatus.PASSED)
+    value = {"k": [ReportedPolicy("kind", "the-id", "", "x the-id x")], "v": verified, "n": 7}
     found = masked(value, {"the-id"})
-    assert found == {"k": [Document("kind", MASK, "", f"x {MASK} x")], "v": verified, "n": 7}
+    assert found == {"k": [ReportedPolicy("kind", MASK, "", f"x {MASK} x")], "v": verified, "n": 7}
     assert type(found["v"].exit_code) is type(verified.exit_code)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.unit.builders import BAR, FOO
 from tests.unit.inspect.report.cases import NASTY, T0, checks, report
-from tfdriver.deploy.verified import Evidence, Verdict
+from tfdriver.deploy.verified import CheckStatus, Evidence
 from tfdriver.iam import trust
 from tfdriver.inspect.report.page import breakable, html, is_policy, span, summary
 
@@ -56,14 +56,14 @@ class Page(HTMLParser):
 
 
 def test_nothing_hostile_becomes_markup():
-    page = Page(html(report(verified=checks(*Verdict))))
+    page = Page(html(report(verified=checks(*CheckStatus))))
     assert not {"script", "img", "link", "iframe", "object", "form"} & set(page.tags)
     assert page.text.count(" ".join(NASTY.split())) > 10
     assert "49" not in page.text
 
 
 def test_nothing_comes_from_elsewhere_or_runs():
-    text = html(report(verified=checks(Verdict.PASSED)))
+    text = html(report(verified=checks(CheckStatus.PASSED)))
     page = Page(text)
     assert not [n for n, _ in page.attributes if n.startswith("on")]
     links = [v for n, v in page.attributes if n in ("href", "src", "srcset", "action", "xlink:href", "data")]
@@ -83,7 +83,7 @@ def test_every_link_leads_to_a_section_and_ids_are_unique():
 
 
 def test_what_was_verified_is_shown_with_its_evidence():
-    text = Page(html(report(verified=checks(Verdict.PASSED, Verdict.FAILED)))).text
+    text = Page(html(report(verified=checks(CheckStatus.PASSED, CheckStatus.FAILED)))).text
     for words in ("✓ passed", "✗ failed", "request request-1", "item item-1", "2 checks. Verifying changed nothing."):
         assert words in text
     assert "Not run; tfdriver report --verify runs it" not in text
@@ -91,14 +91,14 @@ def test_what_was_verified_is_shown_with_its_evidence():
 
 
 def test_only_what_was_seen_to_be_wrong_is_marked_as_wrong():
-    text = Page(html(report(verified=checks(*Verdict)))).text
+    text = Page(html(report(verified=checks(*CheckStatus)))).text
     for words in ("✓ passed", "✗ failed", "? inconclusive"):
         assert words in text
-    assert '<span class="mark unknown">? inconclusive</span>' in html(report(verified=checks(Verdict.INCONCLUSIVE)))
+    assert '<span class="mark unknown">? inconclusive</span>' in html(report(verified=checks(CheckStatus.INCONCLUSIVE)))
 
 
 def test_a_policy_is_named_as_evidence_and_not_repeated():
-    found = checks(Verdict.PASSED)
+    found = checks(CheckStatus.PASSED)
     seen = replace(found.checks[0], evidence=Evidence(said='{"Statement":["as-seen"]}; {"Statement":[]}'))
     text = Page(html(report(verified=replace(found, checks=(seen,))))).text
     assert "IAM's document is under Policies" in text
@@ -138,7 +138,7 @@ def lines(found: trust.Trust, verified=None):
 
 
 def test_the_summary_of_what_is_tight():
-    found = lines(trust.exact([BAR]), checks(Verdict.PASSED))
+    found = lines(trust.exact([BAR]), checks(CheckStatus.PASSED))
     assert found[0] == (True, "1 of 1 trusts name exactly the role that is meant")
     assert found[1] == (True, "No whole account is trusted now; as far as recorded, one was for 9.4 s in all")
     assert found[2] == (False, "While open, CloudTrail shows 2 AssumeRole calls, 1 by others than the roles meant")
@@ -149,9 +149,9 @@ def test_the_summary_of_what_is_tight():
 @pytest.mark.parametrize(
     ("verdicts", "good"),
     [
-        ([Verdict.PASSED, Verdict.FAILED], False),
-        ([Verdict.PASSED, Verdict.INCONCLUSIVE], False),
-        ([Verdict.PASSED, Verdict.NOT_PROBED], None),
+        ([CheckStatus.PASSED, CheckStatus.FAILED], False),
+        ([CheckStatus.PASSED, CheckStatus.INCONCLUSIVE], False),
+        ([CheckStatus.PASSED, CheckStatus.NOT_PROBED], None),
     ],
 )
 def test_the_summary_never_takes_unproven_for_proven(verdicts, good):
