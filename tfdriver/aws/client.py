@@ -6,11 +6,13 @@ provider tries for more than a minute) is started.
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache
+from functools import cache, partial
 from json import JSONDecodeError
 from typing import Any, TypeVar
 
@@ -29,6 +31,7 @@ from tfdriver.iam.trust_state import LiveRole, Unreadable
 from tfdriver.spec.model import Account
 
 T = TypeVar("T")
+_LOG = logging.getLogger(__name__)
 
 _CONFIG = Config(connect_timeout=4, read_timeout=10, retries={"max_attempts": 3, "mode": "standard"})
 # A function may run for a while before it answers, and must not be run again because it did.
@@ -106,7 +109,19 @@ def new_session(profile: str) -> boto3.Session:
     """Return a session for a profile, with nothing read yet but its configuration. Raises boto's errors."""
     session = botocore.session.Session(profile=profile)
     session.register_component("data_loader", _data(session.get_config_variable("data_path")))
+    session.register("before-call", _note_start)
+    session.register("after-call", partial(_log_call, profile))
     return boto3.Session(botocore_session=session)
+
+
+def _note_start(context: dict[str, Any], **_: Any) -> None:
+    context["tfdriver_started"] = time.monotonic()
+
+
+def _log_call(profile: str, model: Any, context: Mapping[str, Any], http_response: Any, **_: Any) -> None:
+    seconds = time.monotonic() - context["tfdriver_started"]
+    service = model.service_model.service_name
+    _LOG.debug("%s %s, profile %s: HTTP %d, %.1f s", service, model.name, profile, http_response.status_code, seconds)
 
 
 @cache

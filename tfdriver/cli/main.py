@@ -22,6 +22,7 @@ from tfdriver.aws.client import Aws, known_regions
 from tfdriver.clean import clean
 from tfdriver.cli import demo as demo_command
 from tfdriver.cli import sandbox as sandbox_command
+from tfdriver.cli.logs import log_to_stderr
 from tfdriver.cli.output import Output
 from tfdriver.cli.schema import published as schema_command
 from tfdriver.clock import Clock
@@ -97,7 +98,7 @@ class _Global:
 
     arguments: Sequence[str] = ()
     project: Path = Path()
-    verbose: bool = False
+    verbose: int = 0
     command: str = ""
 
 
@@ -122,9 +123,11 @@ class _Group(click.Group):
 @click.group(cls=_Group, context_settings=_CONTEXT)
 @click.version_option(__version__, "--version")
 @click.option("-C", "--project", type=_folder(), default=".", help="The folder of tfdriver.yaml.")
-@click.option("-v", "--verbose", is_flag=True, help="Show tracebacks.")
+@click.option(
+    "-v", "--verbose", count=True, help="Log what is run and how long it takes; -vv: also AWS calls, tracebacks."
+)
 @click.pass_obj
-def cli(options: _Global, project: Path, verbose: bool) -> None:
+def cli(options: _Global, project: Path, verbose: int) -> None:
     """Connect two AWS accounts: generate and drive Terraform for IAM roles that name each other.
 
     \b
@@ -134,6 +137,7 @@ def cli(options: _Global, project: Path, verbose: bool) -> None:
       tfdriver init my-project
     """
     options.project, options.verbose = project, verbose
+    log_to_stderr(verbose)
 
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
@@ -654,7 +658,7 @@ def run(arguments: list[str]) -> int:
         return Exit.FAILED
     except Exception as error:
         failure = _failure(error)
-        if options.verbose:
+        if options.verbose > 1:
             sys.stderr.write(clean(hide(traceback.format_exc(), environment_secrets(os.environ))))
     except KeyboardInterrupt as interrupt:
         failure = TfdriverError(stopped_by(interrupt))
@@ -669,7 +673,7 @@ def _misplaced(error: click.NoSuchOption) -> str:
     name, command = error.option_name, error.ctx.info_name
     if error.ctx.parent is not None:
         option = _options(cli).get(name)
-        value = "" if option is None or option.is_flag else " ..."
+        value = "" if option is None or option.is_flag or option.count else " ..."
         return f"It comes before the command: `tfdriver {name}{value} {command}`" if option else ""
     taking = [found for found in cli.commands if name in _options(cli.commands[found])]
     named = [found for found in taking if found in error.ctx.ensure_object(_Global).arguments]
@@ -697,5 +701,5 @@ def _failure(error: Exception) -> TfdriverError:
         case OSError():
             return TfdriverError(error.strerror or str(error), where=str(error.filename or ""))
         case _:
-            hint = "This is a bug in tfdriver: please report it, with what `--verbose` shows"
+            hint = "This is a bug in tfdriver: please report it, with what `-vv` shows"
             return TfdriverError(f"unexpected {type(error).__name__}: {error}", hint=hint)

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from tfdriver import __version__
 from tfdriver.cli.demo import Told
+from tfdriver.cli.logs import is_logging
 from tfdriver.cli.matrix import complaint, matrix
 from tfdriver.cli.progress_display import LiveProgress, PlainProgress
 from tfdriver.cli.sandbox import FiredRule
@@ -49,7 +50,8 @@ class Output:
 
     def progress(self) -> PlainProgress:
         """Return who tells what happens: live on a terminal, plain lines elsewhere."""
-        return LiveProgress(self._err) if self._err.is_terminal else PlainProgress(self._err)
+        live = self._err.is_terminal and not is_logging()  # log records would cut the live display
+        return LiveProgress(self._err) if live else PlainProgress(self._err)
 
     def result(self, command: str, value: Any, exit_code: int = 0) -> None:
         """Print what a command returned. Raises TfdriverError if it can't be written, though somebody waits for it."""

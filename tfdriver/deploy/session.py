@@ -42,7 +42,7 @@ from tfdriver.redact import environment_secrets
 from tfdriver.spec.compositions import Composition
 from tfdriver.spec.load import load_spec
 from tfdriver.spec.model import Account, Spec
-from tfdriver.terraform.environment import ignored, terraform_environment
+from tfdriver.terraform.environment import LOG_PATH, ignored, terraform_environment
 from tfdriver.terraform.mirror import cli_config
 from tfdriver.terraform.program import Program, check_version, find_program
 from tfdriver.terraform.progress import Progress
@@ -176,6 +176,8 @@ def find_terraform(spec: Spec, tools: Tools) -> Iterator[FoundTerraform]:
         dropped = ignored(tools.environ, environment)
         if dropped:
             tools.progress.note(f"warning: not passed on to Terraform: {', '.join(dropped)}")
+        if LOG_PATH in environment:  # Terraform runs in the compositions' folders
+            environment[LOG_PATH] = str(Path(environment[LOG_PATH]).absolute())
         yield FoundTerraform(program, check_version(program, environment), environment, Path(private))
 
 

@@ -14,7 +14,7 @@ _ALLOWED = frozenset(
     PATH HOME USER LOGNAME SHELL TMPDIR TEMP TMP LANG LC_ALL LC_CTYPE TZ SSH_AUTH_SOCK XDG_CONFIG_HOME XDG_CACHE_HOME
     XDG_DATA_HOME GOGC GOMEMLIMIT GOMAXPROCS
     HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy SSL_CERT_FILE SSL_CERT_DIR GIT_SSL_CAINFO
-    TF_PLUGIN_CACHE_DIR
+    TF_PLUGIN_CACHE_DIR TF_LOG TF_LOG_CORE TF_LOG_PROVIDER TF_LOG_PATH
     AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE AWS_CA_BUNDLE AWS_MAX_ATTEMPTS
     AWS_RETRY_MODE AWS_USE_FIPS_ENDPOINT AWS_USE_DUALSTACK_ENDPOINT AWS_STS_REGIONAL_ENDPOINTS
     AWS_IGNORE_CONFIGURED_ENDPOINT_URLS
@@ -36,6 +36,8 @@ _KEYS = frozenset({"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TO
 # What else would lead to other credentials, or a Terraform elsewhere; worth a word when it is set and dropped.
 _TELLING = _KEYS | {"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"}
 _HANDLED = frozenset({"TF_CLI_CONFIG_FILE", "TF_IN_AUTOMATION", "TF_INPUT"})
+LOG_PATH = "TF_LOG_PATH"
+_LOG_LEVELS = ("TF_LOG", "TF_LOG_CORE", "TF_LOG_PROVIDER")
 
 
 def terraform_environment(
@@ -58,6 +60,19 @@ def terraform_environment(
         "TF_WORKSPACE": "default",  # also overrules a workspace selected in .terraform/environment
         "CHECKPOINT_DISABLE": "1",
     }
+
+
+def logs_to_stderr(environment: Mapping[str, str]) -> bool:
+    """Whether Terraform writes a log among its error messages: a level is set, and no file.
+
+    Source: Terraform, "Debugging Terraform".
+    """
+    return LOG_PATH not in environment and any(environment.get(name) for name in _LOG_LEVELS)
+
+
+def without_log(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return Terraform's environment without the variables that make it write a log."""
+    return {name: value for name, value in environment.items() if name not in (*_LOG_LEVELS, LOG_PATH)}
 
 
 def ignored(environ: Mapping[str, str], given: Mapping[str, str]) -> tuple[str, ...]:

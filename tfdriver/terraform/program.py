@@ -17,6 +17,7 @@ from pathlib import Path
 from tfdriver.errors import TfdriverError
 from tfdriver.outside import read_json
 from tfdriver.redact import environment_secrets, hide
+from tfdriver.terraform.environment import without_log
 
 MINIMUM = (1, 6)
 # It is shown to people as it is, so nothing else may come along.
@@ -58,7 +59,7 @@ def check_version(program: Program, environment: Mapping[str, str]) -> str:
     try:
         done = subprocess.run(
             [*program.argv, "version", "-json"],
-            env=dict(environment),
+            env=without_log(environment),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

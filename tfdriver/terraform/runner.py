@@ -9,8 +9,11 @@ timeout, no streaming, no interrupting; errors do not raise; `destroy()` sends `
 from __future__ import annotations
 
 import json
+import logging
+import shlex
 import subprocess
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,12 +25,15 @@ from tfdriver.interrupts import Interrupts
 from tfdriver.outside import read_json
 from tfdriver.redact import hide_in_file, hide_in_line
 from tfdriver.terraform import process
+from tfdriver.terraform.environment import LOG_PATH, logs_to_stderr, without_log
 from tfdriver.terraform.events import STOPPING, TEXT, Event, TerraformOutcome, follow, outcome, parse_line
 from tfdriver.terraform.failure import TerraformError, diagnostic_place, refuse_failed
 from tfdriver.terraform.program import Program
 
+_LOG = logging.getLogger(__name__)
 RUN_FOLDER = ".tfdriver"
 APPLY_LOG = "apply.jsonl"
+TERRAFORM_LOG = "terraform.log"  # what TF_LOG asks for, unless TF_LOG_PATH names another file
 _ASK_SECONDS = 120
 
 
@@ -177,11 +183,12 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         settings = self._settings
         where = diagnostic_place(" ".join(word for word in command[:2] if word[0] != "-"), Path(self.working_dir))
         seconds = settings.timeout or _ASK_SECONDS
+        started = time.monotonic()
         try:
             done = subprocess.run(
                 [*settings.program.argv, *command],
                 cwd=self.working_dir,
-                env=dict(settings.environment),
+                env=without_log(settings.environment),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 encoding="utf-8",
@@ -194,35 +201,52 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
             raise TerraformError(f"{failure}: no answer in {seconds:g} s", where=where) from error
         except OSError as error:
             raise TerraformError(f"{failure}: {error}", where=where) from error
+        _log(["terraform", *command], self.working_dir, done.returncode, started)
         if done.returncode:
             said = settings.hide(" ".join(done.stderr.split())) or f"exit code {done.returncode}"
             raise TerraformError(f"{failure}: {said}", where=where)
         return done.stdout
+
+    def _logged(self, file: Path) -> tuple[Mapping[str, str], list[Path]]:
+        """Return Terraform's environment and the private file for its log, where TF_LOG is set and names none."""
+        environment = self._settings.environment
+        if not logs_to_stderr(environment):
+            return environment, []
+        file.touch(mode=0o600)
+        return {**environment, LOG_PATH: str(file.absolute())}, [file]
 
     def _run(self, name: str, argv: list[str], operation: str) -> TerraformOutcome:
         folder = Path(self.working_dir)
         settings = self._settings
         heard = _Heard(settings.hide, self._on_event)
         log = folder / RUN_FOLDER / f"{name}.jsonl"
-        job = process.Job(argv, folder, settings.environment, log, settings.keep_open, settings.timeout)
         private_folder(log.parent)
+        environment, terraform_log = self._logged(log.with_name(TERRAFORM_LOG))
+        job = process.Job(argv, folder, environment, log, settings.keep_open, settings.timeout)
+        started = time.monotonic()
         try:
             try:
                 finished = process.run_program(
                     job, heard.line, settings.interrupts, lambda: bool(heard.in_flight), heard.stopping
                 )
             finally:
-                for written in (log, log.with_suffix(".err")):
+                for written in (log, log.with_suffix(".err"), *terraform_log):
                     hide_in_file(written, settings.hide)
         except OSError as error:
             raise TerraformError(
                 f"cannot run {settings.program.name}: {error}", where=diagnostic_place(name, folder)
             ) from error
+        _log(argv, folder, finished.code, started)
         finished = replace(finished, stderr=settings.hide(finished.stderr))
         result = outcome(heard.events, operation)
         refuse_failed(name, folder, finished, result, operation, settings.timeout)
         heard.raise_error()
         return result
+
+
+def _log(argv: Sequence[str], folder: Path | str, code: int, started: float) -> None:
+    seconds = time.monotonic() - started
+    _LOG.info("%s in %s: exit code %d, %.1f s", shlex.join(argv), Path(folder).name, code, seconds)
 
 
 def _creates(plan: TerraformOutcome) -> bool:

@@ -185,9 +185,11 @@ def test_a_failure_is_json_too_where_json_was_asked_for(tmp_path, capsys):
     assert captured.err.startswith("error:")
 
 
-def test_a_traceback_only_with_verbose(tmp_path, capsys):
-    assert main.run(["-v", "-C", str(tmp_path), "render"]) == 1
+def test_a_traceback_only_with_vv(tmp_path, capsys):
+    assert main.run(["-vv", "-C", str(tmp_path), "render"]) == 1
     assert "Traceback" in capsys.readouterr().err
+    assert main.run(["-v", "-C", str(tmp_path), "render"]) == 1
+    assert "Traceback" not in capsys.readouterr().err
 
 
 def test_a_pipe_gets_plain_text(tmp_path, capsys):

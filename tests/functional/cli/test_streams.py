@@ -41,7 +41,7 @@ def test_a_closed_stream_is_an_empty_one(stage, command, code, said):
 def test_no_file_gets_the_number_of_a_closed_stream_and_what_is_started_has_it_too():
     code = """if True:
         import subprocess
-        from tfdriver.steady import open_missing
+        from tfdriver.cli.streams import open_missing
         open_missing()
         subprocess.run(["sh", "-c", "echo $(readlink /proc/$$/fd/0 /proc/$$/fd/1) >&2"])
     """

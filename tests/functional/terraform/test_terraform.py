@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.fakes.world import Stage
+from tfdriver.clean import without_secrets
 from tfdriver.deploy.session import Options, Tools
 from tfdriver.deploy.up import up
 from tfdriver.inspect.drift import drift_reader
 from tfdriver.terraform.failure import TerraformError
-from tfdriver.terraform.runner import Root
+from tfdriver.terraform.program import Program
+from tfdriver.terraform.runner import Root, Settings
 
 
 def root(session, stage: Stage, on_event) -> Root:
@@ -61,3 +65,48 @@ def test_drift_in_a_folder_that_cannot_be_written_is_a_problem_of_that_folder(st
             "drift not looked for: terraform drift in compositions/account_a: cannot run"
             in look(folder, composition).problem
         )
+
+
+LOGGING = """\
+#!/bin/sh
+[ -n "$TF_LOG" ] || exit 1
+echo 'token: IQoJb3JpZ2luX2VjAAAAAAAAAAAAAAAAAAAAAAAAAA' >> "$TF_LOG_PATH"
+"""
+
+
+def logging_root(stage: Stage, tmp_path, **variables) -> Root:
+    program = tmp_path / "logging-terraform"
+    program.write_text(LOGGING)
+    program.chmod(0o700)
+    environment = {"PATH": stage.environ["PATH"], "TF_LOG": "trace", **variables}
+    folder = stage.project / "compositions" / "account_a"
+    folder.mkdir(parents=True)
+    return Root(
+        folder, Settings(Program((str(program),), "terraform"), environment, stage.interrupts, hide=without_secrets)
+    )
+
+
+def test_the_log_that_TF_LOG_asks_for_goes_to_a_private_file_without_secrets(stage, tmp_path):  # noqa: N802
+    found = logging_root(stage, tmp_path)
+
+    found.init()
+
+    log = stage.project / "compositions/account_a/.tfdriver/terraform.log"
+    assert log.read_text() == "token: (hidden)\n"
+    assert log.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_log_goes_where_TF_LOG_PATH_says(stage, tmp_path):  # noqa: N802
+    found = logging_root(stage, tmp_path, TF_LOG_PATH=str(tmp_path / "own.log"))
+
+    found.init()
+
+    assert (tmp_path / "own.log").read_text().startswith("token: IQoJ")
+    assert not (stage.project / "compositions/account_a/.tfdriver/terraform.log").exists()
+
+
+def test_what_is_run_and_how_long_it_takes_is_logged(stage, caplog):
+    with caplog.at_level("INFO", logger="tfdriver"):
+        stage.run(up)
+
+    assert any(re.search(r"terraform init .* in account_a: exit code 0, \d+\.\d s", text) for text in caplog.messages)

@@ -159,11 +159,11 @@ def test_secrets_are_in_no_output_and_no_file(telling: World, tmp_path: Path) ->
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     environ = {**ENVIRONMENT, "TMPDIR": str(temporary)}
-    runs = [telling.tfdriver("-v", "up", "--yes", **environ)]
+    runs = [telling.tfdriver("-vv", "up", "--yes", **environ)]
     assert runs[0].returncode == 3
     assert "IncompleteSignature" in runs[0].stderr
     (tmp_path / "armed").touch()
-    for arguments in (["-v", "up", "--yes", "--json"], ["-v", "status", "--json"], ["-v", "explain", "foo_bar"]):
+    for arguments in (["-vv", "up", "--yes", "--json"], ["-vv", "status", "--json"], ["-vv", "explain", "foo_bar"]):
         runs.append(telling.tfdriver(*arguments, **environ))
         assert "IncompleteSignature" in runs[-1].stdout + runs[-1].stderr
     said = {f"output {number}": (run.stdout + run.stderr).encode() for number, run in enumerate(runs)}

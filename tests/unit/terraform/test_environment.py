@@ -16,7 +16,6 @@ POISON = {
     "TF_WORKSPACE": "other",
     "TF_DATA_DIR": "/elsewhere",
     "TF_VAR_account_id": "333333333333",
-    "TF_LOG": "trace",
     "TF_REATTACH_PROVIDERS": "{}",
     "AWS_PROFILE": "other",
     "AWS_ACCESS_KEY_ID": "AKIA",
@@ -34,6 +33,8 @@ LOGINS = {
     "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1/x",
     "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": "/token",
     "AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://[fd00:ec2::254]",
+    "TF_LOG": "trace",
+    "TF_LOG_PATH": "/log",
 }
 
 

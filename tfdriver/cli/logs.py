@@ -1,0 +1,33 @@
+"""The log that `-v` and `-vv` ask for: on stderr, without secrets."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+from tfdriver.cli.streams import ResilientStream
+from tfdriver.redact import environment_secrets, hide
+
+_LOGGER = logging.getLogger("tfdriver")
+
+
+class _HidingFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return hide(super().format(record), environment_secrets(os.environ))
+
+
+def log_to_stderr(verbosity: int) -> None:
+    """Write the package's log records to stderr. verbosity: 0 for none, 1 for what is run, 2 for debug records too."""
+    _LOGGER.handlers = []
+    if not verbosity:
+        return
+    handler = logging.StreamHandler(ResilientStream(sys.stderr))
+    handler.setFormatter(_HidingFormatter("%(asctime)s %(levelname)s %(message)s"))
+    _LOGGER.handlers = [handler]
+    _LOGGER.setLevel(logging.DEBUG if verbosity > 1 else logging.INFO)
+
+
+def is_logging() -> bool:
+    """Whether log records are written."""
+    return bool(_LOGGER.handlers)
