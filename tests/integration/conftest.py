@@ -16,7 +16,7 @@ import boto3
 import pytest
 
 from tfdriver.aws.client import known_regions
-from tfdriver.cli.sandbox import terraform_for_shells
+from tfdriver.cli.sandbox_run import terraform_for_shells
 from tfdriver.project.init import init
 from tfdriver.sandbox import run
 from tfdriver.sandbox.command import child_environment

@@ -8,7 +8,7 @@ import pytest
 
 from tests.fakes.world import FakeAws, Stage
 from tfdriver.aws.calls import AwsError
-from tfdriver.cli.demo import demo
+from tfdriver.cli.demo_story import demo
 from tfdriver.deploy.session import Tools
 from tfdriver.errors import TfdriverError
 

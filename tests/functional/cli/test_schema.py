@@ -14,9 +14,8 @@ from jsonschema import Draft202012Validator
 from tests.fakes.world import Stage
 from tests.unit.verify.test_judge import INTRUDER, judged
 from tfdriver.cli import main
+from tfdriver.cli.json_schema import NAMES, RESULTS, schema
 from tfdriver.cli.output import Output
-from tfdriver.cli.schema.published import NAMES, schema
-from tfdriver.cli.schema.results import RESULTS
 from tfdriver.deploy.destroy import destroy
 from tfdriver.deploy.plan import plan
 from tfdriver.deploy.tighten import tighten
@@ -28,7 +27,7 @@ from tfdriver.project import assets
 
 def printed(name: str, value, capsys, exit_code: int = 0) -> dict:
     capsys.readouterr()
-    Output(as_json=True).result(name, value, exit_code)
+    Output(as_json=True).result(name, value, print, exit_code)
     return json.loads(capsys.readouterr().out)
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from tests.fakes.world import Stage
 from tests.unit.inspect.report.cases import checks
+from tfdriver.cli.json_schema import schema
 from tfdriver.cli.output import Output
-from tfdriver.cli.schema.published import schema
 from tfdriver.deploy.session import Options, Tools
 from tfdriver.deploy.up import up
 from tfdriver.deploy.verified import CheckStatus
@@ -140,5 +140,5 @@ def test_what_it_and_status_print_is_as_published(stage, capsys):
     tools = Tools(stage.environ, stage.progress, stage.interrupts, stage.aws, stage.time.clock())
     for name, value in (("report", written), ("status", status(view_project(Options(stage.project), tools)))):
         capsys.readouterr()
-        Output(as_json=True).result(name, value)
+        Output(as_json=True).result(name, value, print)
         jsonschema.validate(json.loads(capsys.readouterr().out), schema(name))

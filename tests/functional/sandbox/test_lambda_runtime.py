@@ -14,7 +14,8 @@ import pytest
 
 from tests.functional.sandbox.world import TRUSTED, World, allow, outcome, trust
 from tfdriver.cli.output import Output
-from tfdriver.cli.sandbox import fire
+from tfdriver.cli.sandbox import print_sandbox
+from tfdriver.cli.sandbox_run import fire
 from tfdriver.errors import TfdriverError
 
 pytestmark = pytest.mark.integration  # the sandbox's real time: too long for `make check`
@@ -199,10 +200,10 @@ def inside(world: World) -> dict[str, str]:
 def test_the_command_tells_people_what_a_schedule_set_off(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     good = rule_with_target(world, "def handler(e, c): return {'written': 1}", allowed=True)
     fired = fire(good, inside(world))
-    Output().result("sandbox", fired)
+    Output().result("sandbox", fired, print_sandbox)
     assert re.fullmatch(rf"{TRUSTED.id}:function:\S+ answered {{\"written\": 1}}\n", capsys.readouterr().out)
     bad = fire(rule_with_target(world, "def handler(e, c): raise ValueError('why')", allowed=True), inside(world))
-    Output().result("sandbox", bad)
+    Output().result("sandbox", bad, print_sandbox)
     assert " failed: " in capsys.readouterr().out
     assert (fired.exit_code, bad.exit_code) == (0, 1)
 

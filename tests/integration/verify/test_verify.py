@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 
 from tests.integration.conftest import World, make_world
-from tfdriver.cli.schema.published import schema
+from tfdriver.cli.json_schema import schema
 
 pytestmark = pytest.mark.integration
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.unit.verify.test_judge import INTRUDER, judged
 from tfdriver.cli.output import Output
+from tfdriver.cli.run_text import print_run
 from tfdriver.deploy.result import RoleTrust, RunResult
 from tfdriver.deploy.verified import Verified
 from tfdriver.errors import Exit, TfdriverError
@@ -39,7 +40,7 @@ def printed(monkeypatch: pytest.MonkeyPatch, width: int, *, terminal: bool) -> t
     out, err = Stream(terminal), Stream(terminal)
     with redirect_stdout(out), redirect_stderr(err):
         output = Output()
-        output.result("up", DONE)
+        output.result("up", DONE, print_run)
         output.error("up", TfdriverError("something " * 20, hint="Do " * 30))
     plain = (re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue()) for stream in (out, err))
     said, told = (text.splitlines() for text in plain)

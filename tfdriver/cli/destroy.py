@@ -1,0 +1,45 @@
+"""`tfdriver destroy`: its options."""
+
+from __future__ import annotations
+
+import click
+
+from tfdriver.cli.confirm import confirmation
+from tfdriver.cli.options import (
+    GlobalOptions,
+    adopt_option,
+    json_option,
+    lock_timeout_option,
+    timeout_option,
+    yes_option,
+)
+from tfdriver.cli.output import Output
+from tfdriver.cli.run_text import print_run
+from tfdriver.cli.tools import opened_session
+from tfdriver.deploy.destroy import destroy as run_destroy
+from tfdriver.deploy.session import Options
+
+
+@click.command()
+@yes_option
+@adopt_option
+@json_option
+@timeout_option
+@lock_timeout_option
+@click.pass_obj
+def destroy(
+    options: GlobalOptions, yes: bool, adopt: bool, as_json: bool, timeout: float | None, lock_timeout: float | None
+) -> int:
+    """Destroy the trusted side, then the trusting side.
+
+    \b
+    Example:
+      tfdriver destroy
+    """
+    output = Output(as_json=as_json)
+    confirm = confirmation(output, yes)
+    settings = Options(options.project, timeout, lock_timeout or 0, adopt=adopt)
+    with opened_session("destroy", settings, output) as session:
+        done = run_destroy(session, confirm)
+    output.result("destroy", done, print_run, done.exit_code)
+    return done.exit_code

@@ -1,0 +1,58 @@
+"""`tfdriver graph`: its options and its text."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+from rich.markup import escape
+
+from tfdriver.aws.client import Aws
+from tfdriver.cli.options import GlobalOptions, file_type, json_option
+from tfdriver.cli.output import Output
+from tfdriver.clock import Clock
+from tfdriver.inspect.graph import draw as graph_command
+from tfdriver.inspect.graph.draw import Drawn
+from tfdriver.redact import environment_secrets
+
+
+@click.command()
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice([form.value for form in graph_command.Format]),
+    default="tree",
+    show_default=True,
+    help="What to draw it as; SVG needs no other program.",
+)
+@click.option("-o", "--output", "file", type=file_type(), help="Write it there.")
+@click.option("--phases", is_flag=True, help="What is trusted after each of the three phases, side by side.")
+@click.option("--live", is_flag=True, help="Ask AWS what is trusted now, instead of reading the spec only.")
+@json_option
+@click.pass_obj
+def graph(options: GlobalOptions, form: str, file: Path | None, phases: bool, live: bool, as_json: bool) -> None:
+    """Draw who trusts whom; asks AWS only with --live.
+
+    \b
+    Example:
+      tfdriver graph --format svg --phases -o graph.svg
+    """
+    if phases and live:
+        raise click.UsageError("--phases shows what `up` would do, --live what is there: give one of them")
+    drawn = graph_command.draw_graph(
+        options.project,
+        graph_command.Format(form),
+        Clock().now(),
+        three_phases=phases,
+        live=Aws(environment_secrets(os.environ)) if live else None,
+    )
+    Output(as_json=as_json).result("graph", graph_command.write_graph(drawn, file) if file else drawn, print_graph)
+
+
+def print_graph(value: Drawn, output: Output) -> None:
+    """Print what the command returned."""
+    if value.file:
+        output.out.print(f"wrote {escape(value.file)}")
+    else:
+        output.write(value.text)  # as it is: rich would look for markup and emoji in it

@@ -1,0 +1,38 @@
+"""`tfdriver init`: its options and its text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.markup import escape
+
+from tfdriver.cli.options import GlobalOptions, folder_type, json_option
+from tfdriver.cli.output import Output
+from tfdriver.project.init import InitResult
+from tfdriver.project.init import init as init_project
+
+
+@click.command()
+@click.argument("directory", type=folder_type(), default=".")
+@json_option
+@click.pass_obj
+def init(options: GlobalOptions, directory: Path, as_json: bool) -> None:
+    """Scaffold a project: tfdriver.yaml and the example's modules.
+
+    \b
+    Example:
+      tfdriver init my-project
+    """
+    Output(as_json=as_json).result("init", init_project(options.project / directory), print_init)
+
+
+def print_init(value: InitResult, output: Output) -> None:
+    """Print what the command returned."""
+    modules = sorted({Path(file).parts[1] for file in value.files if file.count("/") > 1})
+    output.out.print(f"[bold]A new project in {escape(str(value.root))}[/bold]")
+    output.out.print("  tfdriver.yaml  the accounts, the roles, and who trusts whom")
+    output.out.print(f"  modules/       what the roles are made of: {escape(', '.join(modules))}")
+    output.out.print("[bold]Next[/bold]")
+    for number, step in enumerate(value.next_steps, start=1):
+        output.out.print(f"  {number}. {escape(step)}")

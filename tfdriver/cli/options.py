@@ -1,0 +1,85 @@
+"""What commands have in common: types of options, shared options, and what comes before the command."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+class Duration(click.ParamType[float]):
+    """A duration like `90s`, `5m`, `1h`, or plain seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return seconds."""
+        text = str(value)
+        factor = {"s": 1, "m": 60, "h": 3600}.get(text[-1:], 0)
+        number = text[:-1] if factor else text
+        if not (number.isascii() and number.isdigit()) or not 0 < int(number) * (factor or 1) <= 86400:
+            self.fail(f"{text!r} is not a duration like 90s, 5m or 1h, up to 24h", param, ctx)
+        return float(int(number) * (factor or 1))
+
+
+class NamedPath(click.Path):
+    """A file or folder that is named: an empty name, of a variable that is not set, must not mean this folder."""
+
+    def __init__(self, instead: str, **checks: bool) -> None:
+        super().__init__(path_type=Path, **checks)
+        self._instead = instead
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path; refuse an empty name."""
+        if not str(value).strip():
+            self.fail(f"the name is empty; {self._instead}", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+def folder_type() -> NamedPath:
+    """Return the type of an option or argument that names a folder."""
+    return NamedPath("leave it out for the folder you are in")
+
+
+def file_type(*, exists: bool = False) -> NamedPath:
+    """Return the type of an option that names a file. exists: whether it must."""
+    return NamedPath("give one, or leave the option out", dir_okay=False, exists=exists)
+
+
+@dataclass
+class GlobalOptions:
+    """What was given before the command, and which command it is, as far as that could be told yet.
+
+    arguments: the whole command line, without the command of a sandbox.
+    """
+
+    arguments: Sequence[str] = ()
+    project: Path = Path()
+    verbose: int = 0
+    command: str = ""
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+yes_option = click.option("--yes", "--auto-approve", "yes", is_flag=True, help="Do not ask.")
+timeout_option = click.option("--timeout", type=Duration(), help="Longest time for one Terraform command, e.g. 10m.")
+access_analyzer_option = click.option(
+    "--access-analyzer",
+    is_flag=True,
+    help="Also ask IAM Access Analyzer about the trusts (AWS charges).",
+)
+overwrite_option = click.option(
+    "--overwrite",
+    is_flag=True,
+    help="Also replace a trust policy that is not as tfdriver wrote it, or as the spec says.",
+)
+adopt_option = click.option(
+    "--adopt",
+    is_flag=True,
+    help="Import existing resources that have this project's tags into a state that does not list them.",
+)
+lock_timeout_option = click.option(
+    "--lock-timeout", type=Duration(), default=None, help="How long to wait for another run."
+)

@@ -1,0 +1,75 @@
+"""`tfdriver plan`: its options and its text."""
+
+from __future__ import annotations
+
+import click
+from rich.markup import escape
+from rich.table import Table
+
+from tfdriver.cli.confirm import print_overview
+from tfdriver.cli.options import (
+    GlobalOptions,
+    access_analyzer_option,
+    adopt_option,
+    json_option,
+    lock_timeout_option,
+    overwrite_option,
+    timeout_option,
+)
+from tfdriver.cli.output import Output
+from tfdriver.cli.tools import opened_session
+from tfdriver.deploy.plan import Planned
+from tfdriver.deploy.plan import plan as plan_phases
+from tfdriver.deploy.session import Options
+from tfdriver.errors import Exit
+
+
+@click.command()
+@click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if there are changes, as terraform plan does.")
+@overwrite_option
+@adopt_option
+@access_analyzer_option
+@json_option
+@timeout_option
+@lock_timeout_option
+@click.pass_obj
+def plan(
+    options: GlobalOptions,
+    detailed_exitcode: bool,
+    overwrite: bool,
+    adopt: bool,
+    access_analyzer: bool,
+    as_json: bool,
+    timeout: float | None,
+    lock_timeout: float | None,
+) -> int:
+    """Show what each phase would change.
+
+    \b
+    Example:
+      tfdriver plan --detailed-exitcode
+    """
+    output = Output(as_json=as_json)
+    settings = Options(
+        options.project, timeout, lock_timeout or 0, lint=True, access_analyzer=access_analyzer, adopt=adopt
+    )
+    with opened_session("plan", settings, output) as session:
+        planned = plan_phases(session, overwrite=overwrite)
+    code = Exit.DIFFERENCES if detailed_exitcode and planned.differences else Exit.DONE
+    if not as_json:
+        print_overview(planned.overview, output)
+    output.result("plan", planned, print_plan, code)
+    return code
+
+
+def print_plan(value: Planned, output: Output) -> None:
+    """Print what the command returned."""
+    for phase in value.phases:
+        table = Table("action", title=f"{phase.phase}: {phase.composition}", title_justify="left")
+        table.add_column("what", overflow="fold")
+        for change in phase.changes:
+            table.add_row(change.action, escape(change.address))
+        if phase.changes:
+            output.out.print(table)
+        else:
+            output.out.print(f"{phase.phase}: {phase.composition}: no changes")

@@ -1,0 +1,30 @@
+"""`tfdriver render`: its options and its text."""
+
+from __future__ import annotations
+
+import click
+
+from tfdriver.cli.options import GlobalOptions, json_option
+from tfdriver.cli.output import Output
+from tfdriver.clock import Clock
+from tfdriver.deploy.render import Rendered
+from tfdriver.deploy.render import render as render_project
+
+
+@click.command()
+@json_option
+@click.pass_obj
+def render(options: GlobalOptions, as_json: bool) -> None:
+    """Write the compositions; apply nothing, ask AWS nothing.
+
+    \b
+    Example:
+      tfdriver -C my-project render
+    """
+    Output(as_json=as_json).result("render", render_project(options.project, Clock().now()), print_render)
+
+
+def print_render(value: Rendered, output: Output) -> None:
+    """Print what the command returned."""
+    for name, files in value.files.items():
+        output.out.print(f"compositions/{name}: {', '.join(files) if files else 'as it should be'}")

@@ -1,0 +1,28 @@
+"""The text of a run: what `up`, `tighten` and `destroy` came to."""
+
+from __future__ import annotations
+
+from rich.markup import escape
+
+from tfdriver.cli.output import Output
+from tfdriver.cli.verify import print_verify
+from tfdriver.deploy.result import RunResult
+
+
+def print_run(value: RunResult, output: Output) -> None:
+    """Print what a run came to."""
+    for role in value.roles:
+        output.out.print(f"role {role.role} in {role.account} {escape(role.words)}")
+    output.out.print(escape(value.summary))
+    for revocation in value.revocations:
+        output.out.print(escape(str(revocation)))
+    if value.verified:
+        print_verify(value.verified, output)
+    for exposure in value.exposures:
+        output.out.print(escape(str(exposure)))
+    if value.not_verified:
+        output.err.print(f"[bold yellow]not verified:[/bold yellow] {escape(value.not_verified)}.")
+        output.err.print("All phases are done. Run `tfdriver verify` to see who gets in.")
+    if value.in_force:
+        output.err.print(f"[bold yellow]half way:[/bold yellow] in force now: {escape(value.in_force)}")
+        output.err.print("Run `tfdriver tighten` to close it, or `tfdriver destroy` to take everything back.")

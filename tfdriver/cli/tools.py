@@ -1,0 +1,34 @@
+"""The tools and the opened session of a command, with the real world behind them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from tfdriver.aws.account_access import AccountAccess
+from tfdriver.aws.calls import Calls
+from tfdriver.aws.client import known_regions
+from tfdriver.cli.output import Output
+from tfdriver.deploy.session import Options, Session, Tools, open_session, real_tools
+from tfdriver.inspect.exposure import CloudTrailReader
+from tfdriver.interrupts import Interrupts
+from tfdriver.spec.model import Spec
+from tfdriver.terraform.progress import Progress
+
+
+@contextmanager
+def opened_session(command: str, options: Options, output: Output) -> Iterator[Session]:
+    """Give the opened project inside the `with` block, with progress on stderr; see `open_session`."""
+    with output.progress() as progress, open_session(command, options, tools_for(progress)) as session:
+        yield session
+
+
+def tools_for(progress: Progress) -> Tools:
+    """Return the tools that reach the real world."""
+    return real_tools(os.environ, progress, Interrupts())
+
+
+def cloudtrail_reader(aws: Calls, spec: Spec, seen: Mapping[str, AccountAccess]) -> CloudTrailReader:
+    """Return what looks into the CloudTrail of the accounts that can be seen."""
+    return CloudTrailReader(aws, spec, seen, known_regions())

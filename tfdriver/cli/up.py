@@ -1,0 +1,73 @@
+"""`tfdriver up`: its options."""
+
+from __future__ import annotations
+
+import click
+
+from tfdriver.cli.confirm import confirmation, deletion_confirmation
+from tfdriver.cli.options import (
+    GlobalOptions,
+    access_analyzer_option,
+    adopt_option,
+    json_option,
+    lock_timeout_option,
+    overwrite_option,
+    timeout_option,
+    yes_option,
+)
+from tfdriver.cli.output import Output
+from tfdriver.cli.run_text import print_run
+from tfdriver.cli.tools import opened_session
+from tfdriver.deploy.session import Options
+from tfdriver.deploy.up import up as run_up
+from tfdriver.verify.verify import verify_applied
+
+
+@click.command()
+@yes_option
+@click.option("--no-tighten", is_flag=True, help="Stop after phase 2, with the broad trust in force (exit code 3).")
+@click.option("--no-verify", is_flag=True, help="Do not verify at the end, as `tfdriver verify` does.")
+@overwrite_option
+@adopt_option
+@access_analyzer_option
+@json_option
+@timeout_option
+@lock_timeout_option
+@click.pass_obj
+def up(
+    options: GlobalOptions,
+    yes: bool,
+    no_tighten: bool,
+    no_verify: bool,
+    overwrite: bool,
+    adopt: bool,
+    access_analyzer: bool,
+    as_json: bool,
+    timeout: float | None,
+    lock_timeout: float | None,
+) -> int:
+    """Connect the accounts: the three phases, then verify.
+
+    Phase 1 creates the trusting roles with a broad trust, phase 2 the trusted side, phase 3 makes the trust exact.
+
+    \b
+    Example:
+      tfdriver up --yes
+    """
+    output = Output(as_json=as_json)
+    confirm = confirmation(output, yes)
+    prove = None if no_verify else verify_applied
+    settings = Options(
+        options.project, timeout, lock_timeout or 0, lint=True, access_analyzer=access_analyzer, adopt=adopt
+    )
+    with opened_session("up", settings, output) as session:
+        done = run_up(
+            session,
+            confirm,
+            tighten=not no_tighten,
+            overwrite=overwrite,
+            give_up=None if yes else deletion_confirmation(output),
+            prove=prove,
+        )
+    output.result("up", done, print_run, done.exit_code)
+    return done.exit_code

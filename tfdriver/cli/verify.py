@@ -1,0 +1,48 @@
+"""`tfdriver verify`: its options and its text."""
+
+from __future__ import annotations
+
+import click
+from rich.markup import escape
+
+from tfdriver.cli.matrix import complaint, matrix
+from tfdriver.cli.options import Duration, GlobalOptions, json_option, lock_timeout_option
+from tfdriver.cli.output import Output
+from tfdriver.cli.tools import opened_session
+from tfdriver.deploy.session import Options
+from tfdriver.deploy.verified import CheckStatus, Verified
+from tfdriver.verify.verify import verify as run_verify
+
+
+@click.command()
+@click.option("--timeout", type=Duration(), default="2m", help="How long to wait for what is expected, e.g. 30s.")
+@click.option("--keep-items", is_flag=True, help="Leave the probe's items in the tables.")
+@click.option("--strict", is_flag=True, help="Also fail if anything could not be probed.")
+@json_option
+@lock_timeout_option
+@click.pass_obj
+def verify(
+    options: GlobalOptions, timeout: float, keep_items: bool, strict: bool, as_json: bool, lock_timeout: float | None
+) -> int:
+    """Prove by real calls who gets access and who does not.
+
+    Exits 0 only if everything that was expected was seen. Changes nothing but the probe's items, which it removes.
+
+    \b
+    Example:
+      tfdriver verify --timeout 30s
+    """
+    output = Output(as_json=as_json)
+    with opened_session("verify", Options(options.project, lock_timeout=lock_timeout or 0), output) as session:
+        verified = run_verify(session, timeout=timeout, keep_items=keep_items, strict=strict)
+    output.result("verify", verified, print_verify, verified.exit_code)
+    return verified.exit_code
+
+
+def print_verify(value: Verified, output: Output) -> None:
+    """Print the checks as a table, what did not pass, and a summary."""
+    output.out.print(matrix(value, output.out.width))
+    for check in value.those(CheckStatus.FAILED, CheckStatus.INCONCLUSIVE, CheckStatus.NOT_PROBED):
+        output.out.print(complaint(check))
+    output.out.print(escape(value.summary))
+    output.out.print(f"{escape(value.changed)}.")
