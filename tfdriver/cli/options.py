@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
+from tfdriver.spec.duration import parse_duration
+
 
 class Duration(click.ParamType[float]):
-    """A duration like `90s`, `5m`, `1h`, or plain seconds."""
+    """A duration like `90s`, `5m` or `1h30m`, in seconds, up to 24 hours. shortest: the smallest one allowed."""
 
     name = "duration"
 
+    def __init__(self, shortest: int = 1) -> None:
+        self._shortest = shortest
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return seconds."""
-        text = str(value)
-        factor = {"s": 1, "m": 60, "h": 3600}.get(text[-1:], 0)
-        number = text[:-1] if factor else text
-        if not (number.isascii() and number.isdigit()) or not 0 < int(number) * (factor or 1) <= 86400:
-            self.fail(f"{text!r} is not a duration like 90s, 5m or 1h, up to 24h", param, ctx)
-        return float(int(number) * (factor or 1))
+        with suppress(ValueError):
+            seconds = parse_duration(str(value)).total_seconds()
+            if self._shortest <= seconds <= 86400:
+                return seconds
+        what = f"{value!r} is not a duration like 90s, 5m or 1h30m, from {self._shortest}s to 24h"
+        raise click.BadParameter(what, ctx, param)
 
 
 class NamedPath(click.Path):
@@ -81,5 +87,5 @@ adopt_option = click.option(
     help="Import existing resources that have this project's tags into a state that does not list them.",
 )
 lock_timeout_option = click.option(
-    "--lock-timeout", type=Duration(), default=None, help="How long to wait for another run."
+    "--lock-timeout", type=Duration(0), default=None, help="How long to wait for another run."
 )

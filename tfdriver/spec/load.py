@@ -16,7 +16,7 @@ from tfdriver.errors import TfdriverError
 from tfdriver.spec import names
 from tfdriver.spec.accounts import ProfileRegion, resolve_accounts
 from tfdriver.spec.document import SpecDocument, read_document
-from tfdriver.spec.duration import parse_open_for
+from tfdriver.spec.duration import parse_duration
 from tfdriver.spec.file import FILE_NAME, check_root, read_spec_file
 from tfdriver.spec.model import Account, Role, Spec
 from tfdriver.spec.module_use import ModuleUse, resolve_module
@@ -105,7 +105,7 @@ def _role(key: str, shape: RoleShape, account: Account, used: ModuleUse, project
         trusts=tuple(shape.trusts),
         external_id=shape.external_id or None,
         guard=shape.guard,
-        open_for=parse_open_for(shape.open_for),
+        open_for=parse_duration(shape.open_for),
     )
     return replace(role, external_id=generated_id(project, role)) if role.external_id == GENERATE else role
 

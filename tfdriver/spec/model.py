@@ -12,6 +12,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from tfdriver.spec.duration import DEFAULT_OPEN_FOR, parse_duration
+
+_OPEN_FOR = parse_duration(DEFAULT_OPEN_FOR)
 PROJECT = "../../"  # the project, as seen from a composition, which is two folders below it
 
 
@@ -64,7 +67,7 @@ class Role:
     trusts: tuple[str, ...] = ()
     external_id: str | None = None
     guard: bool = True
-    open_for: timedelta = timedelta(hours=1)
+    open_for: timedelta = _OPEN_FOR
 
     @property
     def arn(self) -> str:

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from tfdriver.spec import names
-from tfdriver.spec.duration import open_for
+from tfdriver.spec.duration import DEFAULT_OPEN_FOR, open_for
 from tfdriver.spec.names import Reason
 
 # What tfdriver itself passes to a module, and Terraform's own arguments of a module block.
@@ -76,7 +76,7 @@ ExternalId = Annotated[
     _schema("What must be said to assume the role; `generate` makes one.", pattern="^[A-Za-z0-9_+=,.@:/-]{2,1224}$"),
 ]
 OpenFor = Annotated[
-    str, _rule(open_for), _schema("When a broad trust ends by itself: 1m to 12h.", pattern="^[0-9]+[smh]$")
+    str, _rule(open_for), _schema("When a broad trust ends by itself: 1m to 12h.", pattern="^([0-9]+[hms])+$")
 ]
 ModuleSource = Annotated[
     str,
@@ -110,7 +110,7 @@ class RoleShape(Shape):
     trusts: list[Reference] = Field(default=[], min_length=1, description="Keys of the roles that may assume this one.")
     external_id: ExternalId = ""
     guard: bool = Field(default=True, description="Whether the broad trust lets in the trusted roles' ARNs only.")
-    open_for: OpenFor = "1h"
+    open_for: OpenFor = DEFAULT_OPEN_FOR
 
 
 class SpecShape(Shape):

@@ -539,9 +539,9 @@ LINES = [
         ("not a time", "30m"),
     ),
     Line(
-        "open_for of two parts",
+        "open_for of two parts the wrong way round",
         15,
-        "    trusts: [worker]\n    open_for: 1h30m",
+        "    trusts: [worker]\n    open_for: 30m1h",
         "16: roles.writer.open_for",
         ("not a time", "30m"),
     ),

@@ -49,7 +49,12 @@ def test_all_that_can_be_said_of_a_trusting_role(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "time"),
-    [("90s", timedelta(seconds=90)), ("30m", timedelta(minutes=30)), ("12h", timedelta(hours=12))],
+    [
+        ("90s", timedelta(seconds=90)),
+        ("30m", timedelta(minutes=30)),
+        ("1h30m", timedelta(minutes=90)),
+        ("12h", timedelta(hours=12)),
+    ],
 )
 def test_open_for(tmp_path: Path, text: str, time: timedelta) -> None:
     root = make_project(tmp_path, with_line(15, f"    trusts: [worker]\n    open_for: {text}"))
