@@ -40,6 +40,7 @@ from tfdriver.project.timeline import Timeline
 from tfdriver.project.workspace import Workspace
 from tfdriver.redact import environment_secrets
 from tfdriver.spec.compositions import Composition
+from tfdriver.spec.file import permission_warning
 from tfdriver.spec.load import load_spec
 from tfdriver.spec.model import Account, Spec
 from tfdriver.terraform.environment import LOG_PATH, ignored, terraform_environment
@@ -216,6 +217,8 @@ def _expected(error: BaseException) -> TfdriverError:
 
 def _opened(stack: ExitStack, command: str, spec: Spec, options: Options, tools: Tools) -> Session:
     """Open a project until the stack is closed."""
+    if warning := permission_warning(spec.root):
+        tools.progress.note(f"warning: {warning}")
     if options.lint:
         _tell(tools, lint_project(spec))
     found = stack.enter_context(find_terraform(spec, tools))

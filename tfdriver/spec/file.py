@@ -10,7 +10,6 @@ from tfdriver.errors import TfdriverError
 from tfdriver.spec.document import MAX_BYTES
 
 FILE_NAME = "tfdriver.yaml"
-_WRITABLE_BY_OTHERS = stat.S_IWOTH
 
 
 def check_root(root: Path) -> Path:
@@ -35,8 +34,8 @@ def check_root(root: Path) -> Path:
 def read_spec_file(root: Path) -> bytes:
     """Return the content of the project's tfdriver.yaml, at most a byte longer than allowed.
 
-    root: the project folder, resolved. Raises TfdriverError if the file is missing, no plain file, unreadable, writable
-    by everybody, or leads out of the project.
+    root: the project folder, resolved. Raises TfdriverError if the file is missing, no plain file, unreadable, or leads
+    out of the project.
     """
     path = root / FILE_NAME
     try:
@@ -53,6 +52,13 @@ def read_spec_file(root: Path) -> bytes:
         raise TfdriverError(f"cannot be read: {_words(error)}", where=str(path), hint="Give yourself access") from error
 
 
+def permission_warning(root: Path) -> str:
+    """Return what to warn of where every user of this machine may change the project's tfdriver.yaml, or ''."""
+    if not (root / FILE_NAME).stat().st_mode & stat.S_IWOTH:
+        return ""
+    return f"every user of this machine may change {FILE_NAME}. Run `chmod o-w {FILE_NAME}`, and check what it contains"
+
+
 def _check_place(path: Path, real: Path, root: Path) -> None:
     if not real.is_relative_to(root):
         hint = "Copy the file into the project"
@@ -65,9 +71,6 @@ def _check_kind(found: os.stat_result) -> None:
         raise TfdriverError("is a folder, not a file", where=FILE_NAME, hint="Take it away and run `tfdriver init`")
     if not stat.S_ISREG(found.st_mode):
         raise TfdriverError("is not a plain file", where=FILE_NAME, hint="Put a file of text there")
-    if found.st_mode & _WRITABLE_BY_OTHERS:
-        what = "everybody on this machine may change it"
-        raise TfdriverError(what, where=FILE_NAME, hint=f"Run `chmod o-w {FILE_NAME}`, and look at what it says")
 
 
 def _missing(path: Path) -> TfdriverError:

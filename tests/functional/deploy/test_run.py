@@ -105,6 +105,17 @@ def test_what_terraform_does_not_get_is_told(stage):
     assert "warning: not passed on to Terraform: TF_VAR_region" in stage.progress.said
 
 
+@pytest.mark.parametrize(("mode", "warnings"), [(0o666, 1), (0o664, 0)])
+def test_a_spec_that_every_user_may_change_is_warned_of_and_used(stage, mode, warnings):
+    (stage.project / "tfdriver.yaml").chmod(mode)
+
+    done = stage.run(up)
+
+    assert done.exit_code is Exit.DONE
+    words = "warning: every user of this machine may change tfdriver.yaml. Run `chmod o-w tfdriver.yaml`"
+    assert sum(line.startswith(words) for line in stage.progress.said) == warnings
+
+
 def test_a_second_up_changes_nothing(stage):
     stage.run(up)
     before = stage.world.data["roles"]

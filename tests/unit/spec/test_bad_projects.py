@@ -108,12 +108,6 @@ PROJECTS = [
         "spec a symlink to itself", link("tfdriver.yaml", "tfdriver.yaml"), "ROOT/tfdriver.yaml", ("cannot be read",)
     ),
     Project(
-        "spec writable by everybody",
-        lambda root: (root / "tfdriver.yaml").chmod(0o666),
-        "tfdriver.yaml",
-        ("everybody", "chmod o-w"),
-    ),
-    Project(
         "no modules at all",
         remove("modules"),
         "tfdriver.yaml:13: roles.writer.module",
