@@ -1,4 +1,4 @@
-"""The accounts of a spec: regions known, no id twice, no names that clash as folders."""
+"""The accounts of a spec: regions known, no id twice."""
 
 from __future__ import annotations
 
@@ -20,41 +20,22 @@ def resolve_accounts(
     regions: partition by region; profile_region: the region that a profile sets, or None.
     """
     found: dict[str, Account] = {}
+    owners: dict[str, str] = {}
     for key, shape in shapes.items():
-        profile = shape.profile or key
-        region = _region(key, shape, profile, regions, profile_region, problems)
-        if region:
+        path, profile = ("accounts", key), shape.profile or key
+        owner = owners.setdefault(shape.id, key)
+        if owner != key:
+            what = f"account id {shape.id} is that of {owner} too"
+            problems.add((*path, "id"), what, "Two keys mean two accounts: correct one, or use one key")
+        given = "region" in shape.model_fields_set
+        region = shape.region if given else profile_region(profile) or ""
+        if not region and not given:
+            hint = f"Add `region:`, or run `aws configure set region us-west-2 --profile {profile}`"
+            problems.add(path, f"has no region, and profile {profile} sets none", hint)
+        elif not (reason := names.region(region, regions)):
             found[key] = Account(key, shape.id, profile, region, regions[region])
-    _refuse_same_id(shapes, problems)
+        elif given:
+            problems.add((*path, "region"), *reason)
+        else:
+            problems.add(path, f"profile {profile}: {reason.what}", reason.cure)
     return found
-
-
-def _region(
-    key: str,
-    shape: AccountShape,
-    profile: str,
-    regions: Mapping[str, str],
-    profile_region: ProfileRegion,
-    problems: Problems,
-) -> str | None:
-    path = ("accounts", key)
-    if "region" in shape.model_fields_set:
-        return shape.region if problems.check((*path, "region"), names.region(shape.region, regions)) else None
-    region = profile_region(profile)
-    if not region:
-        what = f"has no region, and profile {profile} sets none"
-        problems.add(path, what, f"Add `region:`, or run `aws configure set region us-west-2 --profile {profile}`")
-        return None
-    if reason := names.region(region, regions):
-        problems.add(path, f"profile {profile}: {reason.what}", reason.cure or "Add `region:` here")
-        return None
-    return region
-
-
-def _refuse_same_id(shapes: Mapping[str, AccountShape], problems: Problems) -> None:
-    seen: dict[str, str] = {}
-    for key, shape in shapes.items():
-        if shape.id in seen:
-            what = f"account id {shape.id} is that of {seen[shape.id]} too"
-            problems.add(("accounts", key, "id"), what, "Two keys mean two accounts: correct one, or use one key")
-        seen.setdefault(shape.id, key)

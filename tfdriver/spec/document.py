@@ -1,61 +1,37 @@
-"""The bytes of a YAML file to a `SpecDocument`: plain values that know their lines. Pure; no I/O."""
+"""The bytes of a YAML file to plain values, and the line of each. Pure; no I/O."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
 from tfdriver.errors import TfdriverError
-from tfdriver.spec.words import dotted
-from tfdriver.spec.yaml_reader import Path, read_yaml
+from tfdriver.spec.words import location
+from tfdriver.spec.yaml_reader import Path, YamlReader
 
 MAX_BYTES = 256 * 1024
-# YAML 1.1 folds them to spaces in quoted text, YAML 1.2 keeps them.
-_ODD_BREAK = re.compile("[\x85\u2028\u2029]")
+_REFUSED = {
+    # YAML 1.1 folds them to spaces in quoted text, YAML 1.2 keeps them.
+    re.compile("[\x85\u2028\u2029]"): "ends a line for some readers of YAML and not for others",
+    yaml.SafeLoader.NON_PRINTABLE: "cannot stand in YAML",
+}
 
 
-@dataclass(frozen=True)
-class SpecDocument:
-    """A file's values. name: the file as users know it; data: plain values; lines: line (from 1) by path."""
+def read_document(name: str, content: bytes) -> tuple[Any, dict[Path, int]]:
+    """Return the value of the one YAML document of a file, and lines (from 1) by path. name: the file in messages.
 
-    name: str
-    data: Any
-    lines: dict[Path, int]
-
-    def line(self, path: Path) -> int:
-        """Return the line of what stands at `path`, or of the nearest that encloses it."""
-        while path not in self.lines and path:
-            path = path[:-1]
-        return self.lines.get(path, 1)
-
-    def error(self, path: Path, what: str, hint: str = "") -> TfdriverError:
-        """Return an error about what stands at `path`."""
-        key = dotted(path)
-        return TfdriverError(what, where=f"{self.name}:{self.line(path)}" + (f": {key}" if key else ""), hint=hint)
-
-
-def read_document(name: str, content: bytes) -> SpecDocument:
-    """Return the one YAML document of a file. name: the file in messages.
-
-    Raises TfdriverError, with line and column, for whatever is not exactly one document of plain values.
+    Raises TfdriverError, with the line, for whatever is not exactly one document of plain values.
     """
-    text = _text(name, content)
+    reader = YamlReader(name, _text(name, content))
     try:
-        data, lines = read_yaml(name, text)
+        return reader.read(), reader.lines
     except yaml.MarkedYAMLError as error:
-        raise _syntax_error(name, text, error) from error
-    except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        what = f"character U+{_code(error.character):04X} cannot stand in YAML"
-        raise TfdriverError(what, where=f"{name}:{line}", hint="Delete it, or escape it in double quotes") from error
-    return SpecDocument(name, data, lines)
-
-
-def _code(character: int | str | bytes) -> int:
-    return character if isinstance(character, int) else ord(character)
+        raise _syntax_error(name, error) from error
+    except (ValueError, OverflowError) as error:  # PyYAML converts escapes and its directives' numbers unchecked
+        hint = "Look for an escape such as \\U, or a line that begins with %"
+        raise TfdriverError(f"not YAML: {error}", where=name, hint=hint) from error
 
 
 def _text(name: str, content: bytes) -> str:
@@ -67,24 +43,27 @@ def _text(name: str, content: bytes) -> str:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise TfdriverError("is not UTF-8 text", where=f"{name}:{line}", hint="Save it as UTF-8") from error
-    if found := _ODD_BREAK.search(text):
-        where = f"{name}:{text.count(chr(10), 0, found.start()) + 1}"
-        code = ord(found[0])
-        what = f"U+{code:04X} ends a line for some readers of YAML and not for others"
-        raise TfdriverError(what, where=where, hint=f'Delete it, or write "\\u{code:04x}" in double quotes')
+        raise TfdriverError("is not UTF-8 text", where=location(name, line), hint="Save it as UTF-8") from error
+    for pattern, what in _REFUSED.items():
+        if found := pattern.search(text):
+            code = ord(found[0])
+            raise TfdriverError(
+                f"character U+{code:04X} {what}",
+                where=location(name, text.count("\n", 0, found.start()) + 1),
+                hint=f'Delete it, or write "\\u{code:04x}" in double quotes',
+            )
     if not text.strip():
         raise TfdriverError("is empty", where=name, hint="`tfdriver init DIR` writes an example to start from")
     return text
 
 
-def _syntax_error(name: str, text: str, error: yaml.MarkedYAMLError) -> TfdriverError:
-    mark = error.problem_mark or error.context_mark
-    where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
-    line = text.splitlines()[mark.line] if mark and mark.line < len(text.splitlines()) else ""
-    if "\t" in line[: mark.column + 1 if mark else 0]:
-        return TfdriverError("a tab in the indentation", where=where, hint="YAML is indented with spaces")
-    context = f"{error.context}: " if error.context else ""
-    what = f"not YAML: {context}{error.problem or 'syntax error'}".replace("\n", " ")
+def _syntax_error(name: str, error: yaml.MarkedYAMLError) -> TfdriverError:
+    what = f"not YAML: {': '.join(filter(None, (error.context, error.problem)))}"
     hint = "Check indentation, quotes and brackets; quote text that holds any of : # { } [ ] , & * ! | > % @"
-    return TfdriverError("".join(c if c.isprintable() else "?" for c in what), where=where, hint=hint)
+    mark = error.problem_mark
+    if mark is None or mark.buffer is None:
+        return TfdriverError(what, where=name, hint=hint)
+    where = f"{name}:{mark.line + 1}:{mark.column + 1}"
+    if "\t" in mark.buffer[mark.pointer - mark.column : mark.pointer + 1]:
+        return TfdriverError("a tab in the indentation", where=where, hint="YAML is indented with spaces")
+    return TfdriverError(what, where=where, hint=hint)

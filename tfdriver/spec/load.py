@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from tfdriver.errors import TfdriverError
 from tfdriver.spec import names
-from tfdriver.spec.accounts import ProfileRegion, resolve_accounts
-from tfdriver.spec.document import SpecDocument, read_document
+from tfdriver.spec.accounts import resolve_accounts
+from tfdriver.spec.document import read_document
 from tfdriver.spec.duration import parse_duration
 from tfdriver.spec.file import FILE_NAME, check_root, read_spec_file
 from tfdriver.spec.model import Account, Role, Spec
@@ -24,7 +23,7 @@ from tfdriver.spec.modules import Module
 from tfdriver.spec.problems import Problems
 from tfdriver.spec.relations import check_relations, sides
 from tfdriver.spec.sequels import check_sequels
-from tfdriver.spec.shape import GENERATE, RoleShape, SpecShape
+from tfdriver.spec.shape import GENERATE, RoleShape
 from tfdriver.spec.shape_errors import read_shape
 from tfdriver.spec.words import nearest, shown
 
@@ -46,29 +45,15 @@ def load_spec(
     a whole spec, each of which adds what it finds to the problems.
     Raises TfdriverError for the first problem, naming file, line and key, and what would be right.
     """
-    real = check_root(root)
-    document = read_document(FILE_NAME, read_spec_file(real))
-    shape = read_shape(document)
-    problems = Problems(document)
-    spec = _resolve(real, shape, document, regions(), profile_region, problems)
-    problems.raise_first()
-    for check in (check_sequels, *checks):
-        check(spec, problems)
-    problems.raise_first()
-    return spec
-
-
-def _resolve(
-    root: Path,
-    shape: SpecShape,
-    document: SpecDocument,
-    regions: Mapping[str, str],
-    profile_region: ProfileRegion,
-    problems: Problems,
-) -> Spec:
-    """Return the spec as far as it can be resolved; it is complete if no problem was noted."""
-    project = shape.project or _project_of(root, document)
-    accounts = resolve_accounts(shape.accounts, regions, profile_region, problems)
+    root = check_root(root)
+    data, lines = read_document(FILE_NAME, read_spec_file(root))
+    problems = Problems(FILE_NAME, lines)
+    shape = read_shape(data, problems)
+    project = shape.project or root.name
+    if reason := names.tag_value(project):
+        what = f"the folder's name cannot be the project's: {reason.what}"
+        problems.add((), what, "Add `project:` with a name")
+    accounts = resolve_accounts(shape.accounts, regions(), profile_region, problems)
     check_relations(shape.roles, accounts, problems)
     side = sides(shape.roles)
     read: dict[Path, Module | TfdriverError] = {}
@@ -78,22 +63,24 @@ def _resolve(
         if role.account not in shape.accounts:
             hint = nearest(role.account, shape.accounts)
             problems.add(("roles", key, "account"), f"there is no account {shown(role.account)}", hint)
-        elif reason := names.role_name(role.name or key):
-            problems.check(("roles", key), reason)
         elif used and role.account in accounts:
             roles[key] = _role(key, role, accounts[role.account], used, project)
-    return Spec(root, project, accounts, roles)
-
-
-def _project_of(root: Path, document: SpecDocument) -> str:
-    if reason := names.tag_value(root.name):
-        what = f"the folder's name cannot be the project's: {reason.what}"
-        raise document.error((), what, "Add `project:` with a name")
-    return root.name
+    problems.raise_first()
+    spec = Spec(root, project, accounts, roles)
+    for check in (check_sequels, *checks):
+        check(spec, problems)
+    problems.raise_first()
+    return spec
 
 
 def _role(key: str, shape: RoleShape, account: Account, used: ModuleUse, project: str) -> Role:
-    role = Role(
+    external_id = shape.external_id or None
+    if external_id == GENERATE:
+        # The same in every run, on every machine, also when the role gets another name or path. That an outsider could
+        # work it out does no harm: an external id is not a secret, it tells apart the roles that one trusted role
+        # assumes (IAM user guide, id_roles_create_for-user_externalid).
+        external_id = str(uuid.uuid5(_EXTERNAL_IDS, f"{project}\n{account.id}\n{key}"))
+    return Role(
         key=key,
         account=account,
         name=shape.name or key,
@@ -103,19 +90,7 @@ def _role(key: str, shape: RoleShape, account: Account, used: ModuleUse, project
         package=used.package,
         variables=shape.variables,
         trusts=tuple(shape.trusts),
-        external_id=shape.external_id or None,
+        external_id=external_id,
         guard=shape.guard,
         open_for=parse_duration(shape.open_for),
     )
-    return replace(role, external_id=generated_id(project, role)) if role.external_id == GENERATE else role
-
-
-def generated_id(project: str, trusting: Role) -> str:
-    """Return the external id that `generate` means for a trusting role.
-
-    It follows from the project's name, the account's id and the role's key, so that every run, on every machine, has
-    the same one, also when the role gets another name or path, and none has to be kept. That an outsider could work it
-    out does no harm: an external id is not a secret, it tells apart the roles that one trusted role assumes (IAM user
-    guide, id_roles_create_for-user_externalid).
-    """
-    return str(uuid.uuid5(_EXTERNAL_IDS, f"{project}\n{trusting.account.id}\n{trusting.key}"))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tfdriver.errors import TfdriverError
 from tfdriver.spec.compositions import Side
-from tfdriver.spec.modules import Module, Variable, read_module
+from tfdriver.spec.modules import Module, read_module
 from tfdriver.spec.names import Reason
 from tfdriver.spec.problems import Problems
 from tfdriver.spec.shape import CONTRACT_VARIABLES, RoleShape
@@ -47,12 +45,15 @@ def resolve_module(
     path = ("roles", key)
     source = find_source(role.module, root)
     if isinstance(source, Reason):
-        problems.check((*path, "module"), source)
+        problems.add((*path, "module"), *source)
         return None
     if source.folder is None:
         return ModuleUse(source.text, None)
     if source.folder not in read:
-        read[source.folder] = _read(source.folder, root)
+        try:
+            read[source.folder] = read_module(source.folder, root)
+        except TfdriverError as error:
+            read[source.folder] = error
     module = read[source.folder]
     if isinstance(module, TfdriverError):
         problems.add_error((*path, "module"), module)
@@ -60,25 +61,17 @@ def resolve_module(
     code = source.folder / _CODE
     package = code if code.is_dir() else None
     if side and (reason := _contract(module, role.module, side, package)):
-        problems.check((*path, "module"), reason)
+        problems.add((*path, "module"), *reason)
     else:
         _check_variables(path, role, module, problems)
     return ModuleUse(source.text, package)
 
 
-def _read(folder: Path, root: Path) -> Module | TfdriverError:
-    try:
-        return read_module(folder, root)
-    except TfdriverError as error:
-        return error
-
-
 def _contract(module: Module, name: str, side: Side, package: Path | None) -> Reason | None:
-    other = _OF_SIDE[Side.TRUSTED if side is Side.TRUSTING else Side.TRUSTING]
+    other = Side.TRUSTED if side is Side.TRUSTING else Side.TRUSTING
     needed = [*_OF_BOTH, _OF_SIDE[side], *([_PACKAGE] if package else [])]
-    if _OF_SIDE[side] not in module.variables and other in module.variables:
-        made_for, used_for = ("trusted", "trusting") if side is Side.TRUSTING else ("trusting", "trusted")
-        what = f"module {name} is for a {made_for} role, and this role is {used_for}: no variable {_OF_SIDE[side]}"
+    if _OF_SIDE[side] not in module.variables and _OF_SIDE[other] in module.variables:
+        what = f"module {name} is for a {other} role, and this role is {side}: no variable {_OF_SIDE[side]}"
         return Reason(what, "Use another module, or turn `trusts:` round")
     if missing := [v for v in needed if v not in module.variables]:
         why = f", which a module with a folder {_CODE}/ takes" if missing == [_PACKAGE] else ""
@@ -99,23 +92,10 @@ def _check_variables(path: tuple[str, str], role: RoleShape, module: Module, pro
         if name not in own:
             cure = nearest(name, own) or "It takes none"
             problems.add(here, f"module {role.module} has no variable {name}", cure)
-        elif value is None:
-            problems.check(here, _null(own[name]))
+        elif value is None and own[name].required:  # else it means the default, or null itself, as the module says
+            problems.add(here, "has no value", "The module needs one")
         elif wrong := mismatch(value, own[name].type):
             problems.add((*here, *wrong.path), wrong.what, wrong.cure)
-    _check_required(path, role.variables, own, role.module, problems)
-
-
-def _null(variable: Variable) -> Reason | None:
-    if not variable.required:
-        return None  # null means the default, or null itself, as the module says
-    return Reason("has no value", "The module needs one")
-
-
-def _check_required(
-    path: tuple[str, str], given: Mapping[str, Any], own: Mapping[str, Variable], module: str, problems: Problems
-) -> None:
-    missing = [name for name, variable in own.items() if variable.required and name not in given]
-    if missing:
-        what = f"module {module} needs a value for {', '.join(missing)}"
+    if missing := [name for name, variable in own.items() if variable.required and name not in role.variables]:
+        what = f"module {role.module} needs a value for {', '.join(missing)}"
         problems.add((*path, "variables"), what, f"Add it: `variables: {{{named(missing[0])}: ...}}`")

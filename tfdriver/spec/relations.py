@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from tfdriver.spec import names
 from tfdriver.spec.compositions import Side
 from tfdriver.spec.model import Account
+from tfdriver.spec.names import Reason
 from tfdriver.spec.problems import Problems
 from tfdriver.spec.shape import RoleShape
 from tfdriver.spec.words import named, nearest, shown
-
-_TRUSTING_ONLY = ("external_id", "guard", "open_for")
 
 
 def sides(roles: Mapping[str, RoleShape]) -> dict[str, Side]:
@@ -29,78 +28,63 @@ def check_relations(roles: Mapping[str, RoleShape], accounts: Mapping[str, Accou
     for key, role in roles.items():
         path = ("roles", key)
         for index, trusted in enumerate(role.trusts):
-            _check_reference((*path, "trusts", index), key, trusted, roles, accounts, problems)
+            if reason := _reference(key, trusted, index, roles, accounts):
+                problems.add((*path, "trusts", index), *reason)
         if key not in side:
             problems.add(path, "trusts no role, and no role trusts it", "Add `trusts:`, or name it in another's")
-        for option in _TRUSTING_ONLY:
+        for option in ("external_id", "guard", "open_for"):
             if option in role.model_fields_set and not role.trusts:
                 what = f"{option} is for trusting roles, and {named(key)} has no `trusts:`"
                 problems.add((*path, option), what, "Put it on the role that is trusted with it")
         if "open_for" in role.model_fields_set and not role.guard:
             hint = "Take it away, or take `guard: false` away"
             problems.add((*path, "open_for"), "open_for is part of the guard, which is off", hint)
-    _refuse_both_sides(roles, problems)
 
 
-def _check_reference(
-    path: tuple[str | int, ...],
-    key: str,
-    trusted: str,
-    roles: Mapping[str, RoleShape],
-    accounts: Mapping[str, Account],
-    problems: Problems,
-) -> None:
+def _reference(
+    key: str, trusted: str, index: int, roles: Mapping[str, RoleShape], accounts: Mapping[str, Account]
+) -> Reason | None:
+    """Check the item `trusted` of the `trusts:` of role `key`."""
     if trusted not in roles:
-        problems.add(path, *_no_role(trusted, key, roles, accounts))
-    elif trusted == key:
-        problems.add(path, "a role cannot trust itself", "Name another role")
-    elif trusted in roles[key].trusts[: path[-1] if isinstance(path[-1], int) else 0]:
-        problems.add(path, f"{trusted} is named twice", "Keep it once")
-    else:
-        here, there = accounts.get(roles[key].account), accounts.get(roles[trusted].account)
-        if here and there and here.partition != there.partition:
-            what = f"{key} is in partition {here.partition}, {trusted} in {there.partition}"
-            problems.add(path, what, "No trust crosses partitions: use regions of one")
+        return _no_role(trusted, [name for name in roles if name != key], accounts)
+    if trusted == key:
+        return Reason("a role cannot trust itself", "Name another role")
+    if trusted in roles[key].trusts[:index]:
+        return Reason(f"{trusted} is named twice", "Keep it once")
+    here, there = accounts.get(roles[key].account), accounts.get(roles[trusted].account)
+    if here and there and here.partition != there.partition:
+        what = f"{key} is in partition {here.partition}, {trusted} in {there.partition}"
+        return Reason(what, "No trust crosses partitions: use regions of one")
+    if circle := _circle(roles, key, trusted):
+        return Reason(f"a circle: {' trusts '.join(circle)}", "Take one `trusts:` away")
+    if others := roles[trusted].trusts:
+        what = f"{trusted} trusts {', '.join(others)}, so {key} cannot trust it"
+        return Reason(what, "A role is trusting or trusted, not both: make two roles of it")
+    return None
 
 
-def _no_role(
-    trusted: str, key: str, roles: Mapping[str, RoleShape], accounts: Mapping[str, Account]
-) -> tuple[str, str]:
-    others = [name for name in roles if name != key]
+def _no_role(trusted: str, others: Sequence[str], accounts: Mapping[str, Account]) -> Reason:
     if "*" in trusted:
-        return f"{shown(trusted)} is a wildcard", f"Name each role. {nearest('', others)}"
+        return Reason(f"{shown(trusted)} is a wildcard", f"Name each role. {nearest('', others)}")
     if trusted.lower().startswith("arn:") or trusted.startswith("AROA"):
-        partitions = {account.partition for account in accounts.values()}
-        reason = names.role_arn(trusted, partitions, {a.id: a.partition for a in accounts.values()})
+        partitions = {account.id: account.partition for account in accounts.values()}
+        reason = names.role_arn(trusted, set(partitions.values()), partitions)
         what = reason.what if reason else f"{shown(trusted)} is the ARN of a role"
         cure = nearest(trusted.rpartition("/")[2], others)
-        return what, f"`trusts:` takes keys of `roles:`, not ARNs. {cure}"
-    return f"there is no role {shown(trusted)}", nearest(trusted, others) or "Add it under `roles:`"
-
-
-def _refuse_both_sides(roles: Mapping[str, RoleShape], problems: Problems) -> None:
-    for key, role in roles.items():
-        for index, trusted in enumerate(role.trusts):
-            if trusted == key or trusted not in roles or not roles[trusted].trusts:
-                continue
-            path = ("roles", key, "trusts", index)
-            if circle := _circle(roles, key, trusted):
-                what = f"a circle: {' trusts '.join(circle)}"
-                problems.add(path, what, "Take one `trusts:` away")
-            else:
-                what = f"{trusted} trusts {', '.join(roles[trusted].trusts)}, so {key} cannot trust it"
-                problems.add(path, what, "A role is trusting or trusted, not both: make two roles of it")
+        return Reason(what, f"`trusts:` takes keys of `roles:`, not ARNs. {cure}")
+    return Reason(f"there is no role {shown(trusted)}", nearest(trusted, others) or "Add it under `roles:`")
 
 
 def _circle(roles: Mapping[str, RoleShape], start: str, first: str) -> Sequence[str]:
     """Return the roles from `start` over `first` back to `start`, or () if no way leads back."""
-    ways, seen = [[start, first]], {first}
-    while ways:
-        way = ways.pop()
+    ways = {first: [start, first]}
+    queue = [first]
+    while queue:
+        way = ways[queue.pop()]
         for following in roles[way[-1]].trusts:
             if following == start:
                 return [*way, start]
-            if following in roles and following not in seen:
-                seen.add(following)
-                ways.append([*way, following])
+            if following in roles and following not in ways:
+                ways[following] = [*way, following]
+                queue.append(following)
     return ()

@@ -12,8 +12,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from tfdriver.spec import names
-from tfdriver.spec.duration import DEFAULT_OPEN_FOR, open_for
+from tfdriver.spec import duration, names
 from tfdriver.spec.names import Reason
 
 # What tfdriver itself passes to a module, and Terraform's own arguments of a module block.
@@ -27,7 +26,7 @@ def _rule(check: Callable[[str], Reason | None]) -> AfterValidator:
 
     def validate(text: str) -> str:
         if reason := check(text):
-            raise PydanticCustomError("rule", "{what}", {"what": reason.what, "cure": reason.cure})
+            raise PydanticCustomError("rule", "{what}", reason._asdict())
         return text
 
     return AfterValidator(validate)
@@ -41,48 +40,10 @@ def _variable_name(text: str) -> Reason | None:
     return names.identifier(text)
 
 
-def _not_empty(text: str) -> Reason | None:
-    return None if text else Reason("is empty", "Write the name of one")
-
-
-def _schema(description: str, **schema: Any) -> Any:
-    """Describe a value for the JSON Schema."""
-    return Field(description=description, json_schema_extra=schema or None)
-
-
-Version = Annotated[int, Field(description="The version of this format.", ge=1, le=1)]
 AccountKey = Annotated[str, _rule(names.account_key)]
 RoleKey = Annotated[str, _rule(names.identifier)]
 VariableName = Annotated[str, _rule(_variable_name)]
-Reference = Annotated[str, _rule(_not_empty)]
-ProjectName = Annotated[
-    str, _rule(names.tag_value), _schema("Goes into every resource's tags; default: the folder's name.", maxLength=256)
-]
-AccountId = Annotated[str, _rule(names.account_id), _schema("The account's 12 digits, quoted.", pattern="^[0-9]{12}$")]
-Profile = Annotated[
-    str, _rule(names.profile), _schema("Profile of the AWS configuration; default: the account's name here.")
-]
-RoleName = Annotated[
-    str,
-    _rule(names.role_name),
-    _schema("The IAM role's name; default: its key here.", pattern="^[A-Za-z0-9_+=,.@-]{1,64}$"),
-]
-RolePath = Annotated[
-    str, _rule(names.role_path), _schema("The IAM role's path.", pattern="^/([!-~]+/)?$", maxLength=512)
-]
-ExternalId = Annotated[
-    str,
-    _rule(names.external_id),
-    _schema("What must be said to assume the role; `generate` makes one.", pattern="^[A-Za-z0-9_+=,.@:/-]{2,1224}$"),
-]
-OpenFor = Annotated[
-    str, _rule(open_for), _schema("When a broad trust ends by itself: 1m to 12h.", pattern="^([0-9]+[hms])+$")
-]
-ModuleSource = Annotated[
-    str,
-    _rule(_not_empty),
-    _schema("A folder in modules/, ./a/path, or any Terraform module source.", minLength=1),
-]
+Reference = Annotated[str, Field(min_length=1)]
 
 
 class Shape(BaseModel):
@@ -94,8 +55,12 @@ class Shape(BaseModel):
 class AccountShape(Shape):
     """An AWS account."""
 
-    id: AccountId
-    profile: Profile = ""
+    id: Annotated[str, _rule(names.account_id)] = Field(
+        description="The account's 12 digits, quoted.", json_schema_extra={"pattern": "^[0-9]{12}$"}
+    )
+    profile: Annotated[str, _rule(names.profile)] = Field(
+        default="", description="Profile of the AWS configuration; default: the account's name here."
+    )
     region: str = Field(default="", description="e.g. us-west-2; default: what the profile says.")
 
 
@@ -103,31 +68,40 @@ class RoleShape(Shape):
     """An IAM role and the module that makes it."""
 
     account: Reference = Field(description="A key of `accounts:`.")
-    module: ModuleSource
-    name: RoleName = ""
-    path: RolePath = "/"
+    module: Reference = Field(description="A folder in modules/, ./a/path, or any Terraform module source.")
+    name: Annotated[str, _rule(names.role_name)] = Field(
+        default="",
+        description="The IAM role's name; default: its key here.",
+        json_schema_extra={"pattern": "^[A-Za-z0-9_+=,.@-]{1,64}$"},
+    )
+    path: Annotated[str, _rule(names.role_path)] = Field(
+        default="/",
+        description="The IAM role's path.",
+        json_schema_extra={"pattern": "^/([!-~]+/)?$", "maxLength": 512},
+    )
     variables: dict[VariableName, Any] = Field(default={}, description="The module's variables.")
     trusts: list[Reference] = Field(default=[], min_length=1, description="Keys of the roles that may assume this one.")
-    external_id: ExternalId = ""
+    external_id: Annotated[str, _rule(names.external_id)] = Field(
+        default="",
+        description="What must be said to assume the role; `generate` makes one.",
+        json_schema_extra={"pattern": "^[A-Za-z0-9_+=,.@:/-]{2,1224}$"},
+    )
     guard: bool = Field(default=True, description="Whether the broad trust lets in the trusted roles' ARNs only.")
-    open_for: OpenFor = DEFAULT_OPEN_FOR
+    open_for: Annotated[str, _rule(duration.open_for)] = Field(
+        default=duration.DEFAULT_OPEN_FOR,
+        description="When a broad trust ends by itself: 1m to 12h.",
+        json_schema_extra={"pattern": "^([0-9]+[hms])+$"},
+    )
 
 
 class SpecShape(Shape):
     """A whole tfdriver.yaml."""
 
-    version: Version
-    project: ProjectName = ""
+    version: int = Field(description="The version of this format.", ge=1, le=1)
+    project: Annotated[str, _rule(names.tag_value)] = Field(
+        default="",
+        description="Goes into every resource's tags; default: the folder's name.",
+        json_schema_extra={"maxLength": 256},
+    )
     accounts: dict[AccountKey, AccountShape] = Field(min_length=1, description="AWS accounts by name.")
     roles: dict[RoleKey, RoleShape] = Field(min_length=1, description="IAM roles by name.")
-
-
-def shape_at(path: tuple[str | int, ...]) -> type[Shape]:
-    """Return the part of the spec whose keys stand below `path`."""
-    match path:
-        case ("accounts", _):
-            return AccountShape
-        case ("roles", _):
-            return RoleShape
-        case _:
-            return SpecShape

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
-from tfdriver.spec.document import SpecDocument
 from tfdriver.spec.names import Reason
 from tfdriver.spec.problems import Problems
-from tfdriver.spec.shape import SpecShape, shape_at
-from tfdriver.spec.words import dotted, kind, meant, named, nearest, shown
+from tfdriver.spec.shape import AccountShape, RoleShape, Shape, SpecShape
+from tfdriver.spec.words import kind, named, nearest, shown
 from tfdriver.spec.yaml_reader import Path
 
-_KEY_MARK = "[key]"
-_BOOLS = "Quote it if it is text: YAML reads yes, no, on, off, true and false as bools"
-_START = "`tfdriver init DIR` writes an example to start from"
-_KNOWN = "This tfdriver reads version 1"
+_WANTED = {"string_type": "text", "bool_type": "true or false", "list_type": "a list"}
+_PARTS: dict[str | int, type[Shape]] = {"accounts": AccountShape, "roles": RoleShape}
 _EXAMPLES = {
     "version": "Add `version: 1`",
     "accounts": 'Add e.g. `accounts: {account_a: {id: "111111111111"}}`',
@@ -28,73 +25,60 @@ _EXAMPLES = {
 }
 
 
-def read_shape(document: SpecDocument) -> SpecShape:
+def read_shape(data: Any, problems: Problems) -> SpecShape:
     """Return a document's data as a SpecShape. Raises TfdriverError for what comes first in the file."""
     try:
-        return SpecShape.model_validate(document.data)
+        return SpecShape.model_validate(data)
     except ValidationError as error:
-        problems = Problems(document)
-        found_at = [(found, _path(found)) for found in error.errors(include_url=False)]
-        misspelt = {_meant(path) for found, path in found_at if found["type"] == "extra_forbidden"}
-        for found, path in found_at:
-            if found["type"] == "missing" and path in misspelt:
-                continue  # it is there, under another name, and that is told
-            what, cure = _words(found["type"], path, found["input"], found.get("ctx", {}))
-            problems.add(path, what, cure)
+        found = [(tuple(part for part in e["loc"] if part != "[key]"), e) for e in error.errors(include_url=False)]
+        unknown = {path[:-1] for path, e in found if e["type"] == "extra_forbidden"}
+        for path, e in found:
+            # What is missing beside an unknown key is likely to be there, misspelt.
+            if e["type"] != "missing" or path[:-1] not in unknown:
+                problems.add(path, *_reason(path, e))
         problems.raise_first()
         raise
 
 
-def _path(found: Mapping[str, Any]) -> Path:
-    return tuple(part for part in found["loc"] if part != _KEY_MARK)
-
-
-def _meant(path: Path) -> Path:
-    """Return the path of the key that an unknown one seems to mean."""
-    return (*path[:-1], meant(str(path[-1]), shape_at(path[:-1]).model_fields))
-
-
-def _words(error: str, path: Path, value: Any, context: dict[str, Any]) -> Reason:
-    last = str(path[-1]) if path else ""
-    match error:
+def _reason(path: Path, error: ErrorDetails) -> Reason:
+    last, value = str(path[-1]) if path else "", error["input"]
+    match error["type"]:
         case "rule":
-            return Reason(context["what"], context["cure"])
+            return Reason(**error["ctx"])
         case "missing":
             return Reason(f"{last} is missing", _EXAMPLES.get(last, ""))
         case "extra_forbidden":
-            return Reason(f"unknown key {named(last)}", nearest(last, shape_at(path[:-1]).model_fields))
+            return Reason(f"unknown key {named(last)}", nearest(last, _PARTS.get(path[0], SpecShape).model_fields))
         case "too_short":
             return Reason("is empty", "Name at least one, or leave the key out" if last == "trusts" else "Name one")
+        case "string_too_short":
+            return Reason("is empty", "Write the name of one")
         case "int_type" | "greater_than_equal" | "less_than_equal":
-            plain = "Write `version: 1`, without quotes"
-            return Reason(f"{kind(value)} is no known version", plain if str(value) in ("1", "1.0") else _KNOWN)
-        case _:
-            return _wrong_type(error, path, last, value)
-
-
-def _wrong_type(error: str, path: Path, last: str, value: Any) -> Reason:
-    wanted = {"string_type": "text", "bool_type": "true or false", "list_type": "a list"}.get(error, "a mapping")
+            meant = str(value) in ("1", "1.0")
+            cure = "Write `version: 1`, without quotes" if meant else "This tfdriver reads version 1"
+            return Reason(f"{kind(value)} is no known version", cure)
+    wanted = _WANTED.get(error["type"], "a mapping")
     if not path:
-        return Reason(f"must be a mapping with version, accounts and roles, is {kind(value)}", _START)
+        what = f"must be a mapping with version, accounts and roles, is {kind(value)}"
+        return Reason(what, "`tfdriver init DIR` writes an example to start from")
     if value is None:
         return Reason("has no value", _EXAMPLES.get(last) or f"Write {wanted}, or leave the key out")
-    what = f"must be {wanted}, is {kind(value)}"
+    return Reason(f"must be {wanted}, is {kind(value)}", _cure(last, wanted, value))
+
+
+def _cure(last: str, wanted: str, value: Any) -> str:
     match wanted, value:
-        case ("text", bool()):
-            return Reason(what, _BOOLS)
-        case ("text", int() | float()):
-            return Reason(what, _quoted(last, value))
-        case ("a list", str()) if last == "trusts":
-            return Reason(what, f"Write [{value}]" if value.isidentifier() else "Write the keys of roles, e.g. [bar]")
-        case ("true or false", str()):
-            return Reason(what, "Write it without quotes")
+        case "text", bool():
+            return "Quote it if it is text: YAML reads yes, no, on, off, true and false as bools"
+        case "text", int() | float() if last == "open_for":
+            return f'Write "{value}s" if these are seconds'
+        case "text", int() | float() if last == "id" and len(str(value)) != 12:
+            return "Quote it, all 12 digits: YAML reads numbers without their zeros"
+        case "text", int() | float():
+            return f"Quote it: {shown(str(value))}"
+        case "a list", str():
+            return f"Write [{value}]" if value.isidentifier() else "Write the keys of roles, e.g. [bar]"
+        case "true or false", str():
+            return "Write it without quotes"
         case _:
-            return Reason(what, f"Write {dotted(path[-1:])} as {wanted}")
-
-
-def _quoted(last: str, value: float) -> str:
-    if last == "open_for":
-        return f'Write "{value}s" if these are seconds'
-    if last == "id" and len(str(value)) != 12:
-        return "Quote it, all 12 digits: YAML reads numbers without their zeros"
-    return f"Quote it: {shown(str(value))}"
+            return f"Write it as {wanted}"

@@ -29,18 +29,17 @@ def dotted(path: Sequence[str | int]) -> str:
     return "".join(parts).removeprefix(".")
 
 
-def meant(wrong: str, right: Iterable[str]) -> str:
-    """Return which of the right names is meant, '' if none is near."""
-    names = list(right)
-    close = difflib.get_close_matches(wrong, names, n=1) or [n for n in names if n.lower() == wrong.lower()]
-    return close[0] if close else ""
+def location(name: str, line: int, path: Sequence[str | int] = ()) -> str:
+    """Return where something in a file is, e.g. `tfdriver.yaml:4: accounts.account_a.id`."""
+    return f"{name}:{line}" + (f": {dotted(path)}" if path else "")
 
 
 def nearest(wrong: str, right: Iterable[str]) -> str:
     """Say which of the right names is meant, or which there are; '' if there are none."""
     names = list(dict.fromkeys(right))
-    if close := meant(wrong, names):
-        return f"Did you mean {named(close)}?"
+    close = difflib.get_close_matches(wrong, names, n=1) or [n for n in names if n.lower() == wrong.lower()]
+    if close:
+        return f"Did you mean {named(close[0])}?"
     if not names:
         return ""
     few = ", ".join(named(n) for n in names[:12])

@@ -1,191 +1,146 @@
 """YAML text to plain values and the line of each. Pure; no I/O.
 
-Built on PyYAML's events rather than its constructors, so that nothing is ever made but text, numbers, bools, None,
-lists and dicts, and that every key and value keeps its line. What people get wrong in silence elsewhere is an error
-here: a key given twice, `<<`, tags, numbers with a leading zero. Keys are text as written (`no:` is the key "no").
+Built on PyYAML's events rather than its constructors, so that nothing but text, numbers, bools, None, lists and dicts
+is ever created, and every key and value keeps its line. What other readers of YAML accept in silence is an error here:
+a key given twice, `<<`, tags, numbers with a leading zero. Keys are text as written (`no:` is the key "no").
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+import re
 from typing import Any
 
 import yaml
 
 from tfdriver.errors import TfdriverError
-from tfdriver.spec.names import Reason
-from tfdriver.spec.scalars import plain_value
-from tfdriver.spec.words import dotted, shown
+from tfdriver.spec.words import dotted, location, shown
 
 Path = tuple[str | int, ...]
 
 _MAX_DEPTH = 24
 _MAX_VALUES = 20_000  # with every alias counted as what it stands for
-_TAG = "tag:yaml.org,2002:"
+_MAX_DIGITS = 100
+_NULLS = {"", "~", "null", "Null", "NULL"}
+_BOOLS = {
+    form: value
+    for word, value in yaml.SafeLoader.bool_values.items()
+    for form in (word, word.capitalize(), word.upper())
+}
+# Only where YAML 1.1 and 1.2 agree. All else is text: dates, `1:30` (a number of seconds to YAML 1.1), `1_000`.
+_NUMBER = re.compile(r"[-+]?([0-9]+|0x[0-9a-fA-F]+|([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+][0-9]+)?)")
+_NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def read_yaml(name: str, text: str) -> tuple[Any, dict[Path, int]]:
-    """Return the value of the one document in `text`, and lines (from 1) by path.
+class YamlReader:
+    """Reads the values of one document, each from its first event to its last.
 
-    name: the file in messages. Raises TfdriverError, and PyYAML's errors for what is not YAML.
+    name: the file in messages; lines: line (from 1) by path, of what was read.
     """
-    reader = _Reader(name)
-    return reader.read(text), reader.lines
 
-
-@dataclass
-class _Open:
-    """A list or mapping that is being read. key: the mapping's key whose value comes next."""
-
-    path: Path
-    value: Any
-    anchor: str | None
-    size: int = 1
-    key: str | None = None
-    key_lines: dict[str, int] = field(default_factory=dict)
-
-
-class _Reader:
-    """Follows the events of one document, keeping the open lists and mappings on a stack."""
-
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, text: str) -> None:
         self.lines: dict[Path, int] = {}
-        self._name = name
-        self._stack: list[_Open] = []
-        self._anchors: dict[str, tuple[Any, int]] = {}
-        self._result: Any = None
+        self._events = yaml.parse(text, Loader=yaml.SafeLoader)
+        self._name, self._line = name, 1
+        self._path: Path = ()
+        self._anchors: dict[str, tuple[Any, int]] = {}  # values and their sizes
         self._total = 0
-        self._documents = 0
 
-    def read(self, text: str) -> Any:
-        """Return the document's value. Raises TfdriverError and yaml.YAMLError."""
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
-            match event:
-                case yaml.DocumentStartEvent():
-                    self._start_document(event)
-                case yaml.ScalarEvent():
-                    self._scalar(event)
-                case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
-                    self._open(event)
-                case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
-                    self._close()
-                case yaml.AliasEvent():
-                    self._alias(event)
-        return self._result
+    def read(self) -> Any:
+        """Return the document's value, None if there is none.
 
-    def _start_document(self, event: yaml.Event) -> None:
-        self._documents += 1
-        if self._documents > 1:
-            raise self._error(event, "a second document begins here", "Keep one: delete `---` and what follows")
-
-    def _scalar(self, event: yaml.ScalarEvent) -> None:
-        self._refuse_tag(event)
-        if any(0xD800 <= ord(c) <= 0xDFFF for c in event.value):
-            raise self._error(event, "half of a surrogate pair is not text", "Write the character itself")
-        if self._expects_key():
-            self._key(event)
-        else:
-            self._put(event, self._value(event), 1, event.anchor)
-
-    def _key(self, event: yaml.ScalarEvent) -> None:
-        top, key, line = self._stack[-1], event.value, _line(event)
-        if key == "<<" and event.implicit[0]:
-            raise self._error(event, "merging with << is not supported", "Write the keys out")
-        if key in top.value:
-            what = f"{dotted((*top.path, key))} is given twice, in lines {top.key_lines[key]} and {line}"
-            raise self._error(event, what, "Keep one of them")
-        top.key = key
-        top.value[key] = None
-        top.key_lines[key] = line
-        self.lines[(*top.path, key)] = line
-
-    def _value(self, event: yaml.ScalarEvent) -> Any:
-        text: str = event.value
-        if not event.implicit[0]:
-            return text
-        value = plain_value(text)
-        if isinstance(value, Reason):
-            raise self._error(event, value.what, value.cure)
+        Raises TfdriverError, and PyYAML's errors for what is not YAML.
+        """
+        value = None
+        for event in self._events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                if self.lines:
+                    self._enter(event, ())
+                    raise self._error("a second document begins here", "Keep one: delete `---` and what follows")
+                value = self._value(next(self._events), ())
         return value
 
-    def _open(self, event: yaml.CollectionStartEvent) -> None:
-        self._refuse_tag(event)
-        self._refuse_as_key(event)
-        if len(self._stack) >= _MAX_DEPTH:
-            raise self._error(event, f"more than {_MAX_DEPTH} levels, one in another", "Nest less deeply")
-        path = self._next_path()
-        self.lines.setdefault(path, _line(event))
-        value: Any = {} if isinstance(event, yaml.MappingStartEvent) else []
-        self._stack.append(_Open(path, value, event.anchor))
-        self._count(event, 1)
-        if event.anchor:
-            self._anchors[event.anchor] = (value, 0)  # 0: not finished
-
-    def _close(self) -> None:
-        done = self._stack.pop()
-        if done.anchor:
-            self._anchors[done.anchor] = (done.value, done.size)
-        self._attach(done.value, done.size)
-
-    def _alias(self, event: yaml.AliasEvent) -> None:
-        self._refuse_as_key(event)
-        if event.anchor not in self._anchors:
-            what = f"*{event.anchor} is an alias of nothing"
-            raise self._error(event, what, f'Quote it if it is text: "*{event.anchor}"')
-        value, size = self._anchors[event.anchor]
-        if not size:
-            raise self._error(event, f"*{event.anchor} stands inside what it stands for", "Write the value out")
-        self._put(event, value, size, None)
-
-    def _put(self, event: yaml.Event, value: Any, size: int, anchor: str | None) -> None:
-        self._count(event, size)
-        self.lines[self._next_path()] = _line(event)
-        if anchor:
-            self._anchors[anchor] = (value, size)
-        self._attach(value, size)
-
-    def _attach(self, value: Any, size: int) -> None:
-        if not self._stack:
-            self._result = value
-            return
-        top = self._stack[-1]
-        top.size += size
-        if isinstance(top.value, list):
-            top.value.append(value)
-        else:
-            top.value[top.key] = value
-            top.key = None
-
-    def _count(self, event: yaml.Event, size: int) -> None:
+    def _value(self, event: Any, path: Path) -> Any:
+        """Return the value that begins with `event`."""
+        self._enter(event, path)
+        self.lines.setdefault(path, self._line)
+        before = self._total
+        value, size = self._anchored(event.anchor) if isinstance(event, yaml.AliasEvent) else (None, 1)
         self._total += size
         if self._total > _MAX_VALUES:
-            raise self._error(event, f"more than {_MAX_VALUES} values, aliases written out", "Is it the right file?")
+            raise self._error(f"more than {_MAX_VALUES} values, aliases written out", "Is it the right file?")
+        if isinstance(event, yaml.AliasEvent):
+            return value
+        if event.anchor:
+            self._anchors[event.anchor] = (None, 0)  # 0: not finished
+        if isinstance(event, yaml.ScalarEvent):
+            value = self._plain(event.value) if event.implicit[0] else event.value
+        elif len(path) >= _MAX_DEPTH:
+            raise self._error(f"more than {_MAX_DEPTH} levels, one in another", "Nest less deeply")
+        else:
+            value = self._list(path) if isinstance(event, yaml.SequenceStartEvent) else self._mapping(path)
+        if event.anchor:
+            self._anchors[event.anchor] = (value, self._total - before)
+        return value
 
-    def _expects_key(self) -> bool:
-        return bool(self._stack) and isinstance(self._stack[-1].value, dict) and self._stack[-1].key is None
+    def _list(self, path: Path) -> list[Any]:
+        items: list[Any] = []
+        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            items.append(self._value(event, (*path, len(items))))
+        return items
 
-    def _refuse_as_key(self, event: yaml.Event) -> None:
-        if self._expects_key():
-            raise self._error(event, "a key must be text", "Quote it if it is text, e.g. one with braces")
+    def _mapping(self, path: Path) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+            self._enter(event, path)
+            if not isinstance(event, yaml.ScalarEvent):
+                raise self._error("a key must be text", "Quote it if it is text, e.g. one with braces")
+            here = (*path, event.value)
+            if event.value == "<<" and event.implicit[0]:
+                raise self._error("merging with << is not supported", "Write the keys out")
+            if event.value in found:
+                what = f"{dotted(here)} is given twice, in lines {self.lines[here]} and {self._line}"
+                raise self._error(what, "Keep one of them")
+            self.lines[here] = self._line
+            found[event.value] = self._value(next(self._events), here)
+        return found
 
-    def _refuse_tag(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
-        if event.tag:
-            tag = event.tag.replace(_TAG, "!!")
-            raise self._error(event, f"the tag {shown(tag)[1:-1]} is refused", "Leave it out: plain values only")
+    def _plain(self, text: str) -> bool | float | str | None:
+        """Return what unquoted text means: nulls and bools are those of YAML 1.1, as PyYAML and most tools read it."""
+        if text in _NULLS:
+            return None
+        if text in _BOOLS:
+            return _BOOLS[text]
+        if _NOT_FINITE.fullmatch(text):
+            raise self._error(f"{text} is a number that JSON cannot hold", f'Quote it if it is text: "{text}"')
+        if not _NUMBER.fullmatch(text):
+            return text
+        if len(text) > _MAX_DIGITS:
+            raise self._error(f"a number of {len(text)} characters", "Quote it if it is text")
+        if re.fullmatch("[-+]?0[0-9]+", text):
+            raise self._error(f"{text} is a number to YAML, which loses its first zero", f"Quote it: {shown(text)}")
+        number = float(text) if "." in text else int(text, 0)
+        if not math.isfinite(number):
+            raise self._error(f"{text} is too large for a number", "Quote it if it is text")
+        return number
 
-    def _next_path(self) -> Path:
-        if not self._stack:
-            return ()
-        top = self._stack[-1]
-        step: str | int = len(top.value) if isinstance(top.value, list) else str(top.key)
-        return (*top.path, step)
+    def _anchored(self, anchor: Any) -> tuple[Any, int]:
+        if anchor not in self._anchors:
+            raise self._error(f"*{anchor} is an alias of nothing", f'Quote it if it is text: "*{anchor}"')
+        value, size = self._anchors[anchor]
+        if not size:
+            raise self._error(f"*{anchor} stands inside what it stands for", "Write the value out")
+        return value, size
 
-    def _error(self, event: yaml.Event, what: str, hint: str) -> TfdriverError:
-        path = self._next_path() if not self._expects_key() else self._stack[-1].path
-        line = _line(event)
-        key = dotted(path)
-        return TfdriverError(what, where=f"{self._name}:{line}" + (f": {key}" if key else ""), hint=hint)
+    def _enter(self, event: Any, path: Path) -> None:
+        """Note where the reader is, for errors, and refuse what neither a key nor a value may have."""
+        self._line, self._path = event.start_mark.line + 1, path
+        if tag := getattr(event, "tag", None):
+            short = shown(tag.replace("tag:yaml.org,2002:", "!!"))[1:-1]
+            raise self._error(f"the tag {short} is refused", "Leave it out: plain values only")
+        if _SURROGATE.search(getattr(event, "value", "")):
+            raise self._error("half of a surrogate pair is not text", "Write the character itself")
 
-
-def _line(event: yaml.Event) -> int:
-    return event.start_mark.line + 1 if event.start_mark else 1
+    def _error(self, what: str, hint: str) -> TfdriverError:
+        return TfdriverError(what, where=location(self._name, self._line, self._path), hint=hint)

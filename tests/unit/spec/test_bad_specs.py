@@ -54,3 +54,8 @@ def test_the_table_is_long_and_its_kinds_are_distinct() -> None:
 def test_the_first_problem_in_the_file_is_told(tmp_path: Path) -> None:
     text = with_line(6, "    region: us-nowhere-9").replace("module: function", "module: nothing")
     assert refusal(make_project(tmp_path, text)).where == "tfdriver.yaml:6: accounts.store.region"
+
+
+@pytest.mark.parametrize("text", ['version: "\\Uffffffff"\n', f"%YAML 1.{'1' * 5000}\n---\nversion: 1\n"])
+def test_numbers_that_pyyaml_cannot_convert(tmp_path: Path, text: str) -> None:
+    check(refusal(make_project(tmp_path, text)), "tfdriver.yaml", ("not YAML", "escape such as \\U", "%"))
