@@ -16,10 +16,10 @@ def check_root(root: Path) -> Path:
     """Return the project folder as an absolute path without symlinks. Raises TfdriverError if it is not a folder."""
     where = str(root)
     try:
-        if root.is_symlink():
-            hint = f"Name the folder itself: -C {root.resolve()}"
-            raise TfdriverError("the project folder is a symlink", where=where, hint=hint)
         real = root.resolve(strict=True)
+        if root.is_symlink():
+            hint = f"Name the folder itself: -C {real}"
+            raise TfdriverError("the project folder is a symlink", where=where, hint=hint)
         if not real.is_dir():
             raise TfdriverError("is a file, not a project folder", where=where, hint="Give -C the folder it lies in")
         return real
@@ -40,14 +40,18 @@ def read_spec_file(root: Path) -> bytes:
     path = root / FILE_NAME
     try:
         real = path.resolve(strict=True)
-        _check_place(path, real, root)
-        # Not to wait for a writer if it became a pipe since.
-        descriptor = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
-        with os.fdopen(descriptor, "rb") as file:
-            _check_kind(os.fstat(descriptor))
+        if not real.is_relative_to(root):
+            hint = "Copy the file into the project"
+            raise TfdriverError("is a symlink that leads out of the project", where=FILE_NAME, hint=hint)
+        with open(real, "rb", opener=_open_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise TfdriverError("is not a plain file", where=FILE_NAME, hint="Put a file of text there")
             return file.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
         raise _missing(path) from error
+    except IsADirectoryError as error:
+        hint = "Take it away and run `tfdriver init`"
+        raise TfdriverError("is a folder, not a file", where=FILE_NAME, hint=hint) from error
     except (OSError, RuntimeError) as error:
         raise TfdriverError(f"cannot be read: {_words(error)}", where=str(path), hint="Give yourself access") from error
 
@@ -59,30 +63,21 @@ def permission_warning(root: Path) -> str:
     return f"every user of this machine may change {FILE_NAME}. Run `chmod o-w {FILE_NAME}`, and check what it contains"
 
 
-def _check_place(path: Path, real: Path, root: Path) -> None:
-    if not real.is_relative_to(root):
-        hint = "Copy the file into the project"
-        raise TfdriverError("is a symlink that leads out of the project", where=FILE_NAME, hint=hint)
-    _check_kind(path.stat())
-
-
-def _check_kind(found: os.stat_result) -> None:
-    if stat.S_ISDIR(found.st_mode):
-        raise TfdriverError("is a folder, not a file", where=FILE_NAME, hint="Take it away and run `tfdriver init`")
-    if not stat.S_ISREG(found.st_mode):
-        raise TfdriverError("is not a plain file", where=FILE_NAME, hint="Put a file of text there")
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file without waiting for a writer, should it be a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW)
 
 
 def _missing(path: Path) -> TfdriverError:
     if path.is_symlink():
         return TfdriverError("is a symlink to nothing", where=str(path), hint="Put the file itself there")
-    near = sorted(p.name for p in path.parent.glob("[Tt][Ff][Dd]river.y*ml") if p.name != path.name)
-    above = next((folder for folder in path.absolute().parents[1:] if (folder / FILE_NAME).is_file()), None)
+    near = sorted(found.name for found in path.parent.iterdir() if found.name.lower() in (FILE_NAME, "tfdriver.yml"))
+    above = next((folder for folder in path.parent.parents if (folder / FILE_NAME).is_file()), None)
     hint = "`tfdriver init` writes an example; -C names another folder"
-    if above is not None:
-        hint = f"There is one in {above}: go there, or name it with -C"
     if near:
         hint = f"Rename {near[0]} to {FILE_NAME}"
+    elif above:
+        hint = f"There is one in {above}: go there, or name it with -C"
     return TfdriverError("there is no such file", where=str(path), hint=hint)
 
 

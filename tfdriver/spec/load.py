@@ -51,8 +51,7 @@ def load_spec(
     shape = read_shape(data, problems)
     project = shape.project or root.name
     if reason := names.tag_value(project):
-        what = f"the folder's name cannot be the project's: {reason.what}"
-        problems.add((), what, "Add `project:` with a name")
+        problems.add((), f"the folder's name cannot be the project's: {reason.what}", "Add `project:` with a name")
     accounts = resolve_accounts(shape.accounts, regions(), profile_region, problems)
     check_relations(shape.roles, accounts, problems)
     side = sides(shape.roles)

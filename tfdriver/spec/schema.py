@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core.core_schema import WithDefaultSchema
+
 from tfdriver.spec.shape import SpecShape
 
 
@@ -12,17 +15,12 @@ def spec_schema() -> dict[str, Any]:
 
     It says what editors can use: keys, types, patterns. `load.load_spec` checks more.
     """
-    schema = _without_empty_defaults(SpecShape.model_json_schema())
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "tfdriver.yaml"}
+    schema = SpecShape.model_json_schema(schema_generator=_Generator)
+    return {"$schema": _Generator.schema_dialect, **schema, "title": "tfdriver.yaml"}
 
 
-def _without_empty_defaults(value: Any) -> Any:
-    """Leave out `default: ""`: it stands for an absent key, and nobody may write it."""
-    match value:
-        case dict():
-            kept = {k: v for k, v in value.items() if (k, v) not in (("default", ""), ("default", []))}
-            return {k: _without_empty_defaults(v) for k, v in kept.items()}
-        case list():
-            return [_without_empty_defaults(item) for item in value]
-        case _:
-            return value
+class _Generator(GenerateJsonSchema):
+    def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
+        """Leave out `default: ""`: it stands for an absent key, and nobody may write it."""
+        absent = schema.get("default") in ("", [])
+        return self.generate_inner(schema["schema"]) if absent else super().default_schema(schema)

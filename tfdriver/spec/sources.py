@@ -35,25 +35,26 @@ def find_source(module: str, root: Path) -> Source | Reason:
     if any((char.isspace() and char != " ") or not char.isprintable() for char in module) or module != module.strip():
         return Reason(f"module {shown(module)} has a space or character that no source has", "Take it away")
     if _BARE.fullmatch(module):
-        return _folder(module, PurePosixPath("modules", module), root)
+        return _folder(PurePosixPath("modules", module), root)
     if module.startswith(("./", "../")) or module in (".", ".."):
-        return _path(module, root)
+        if "\\" in module or "?" in module:
+            what = f"{shown(module)} has a character that Terraform takes for something else"
+            return Reason(what, "Rename the folder")
+        normal = os.path.normpath(module)
+        if normal.startswith(".."):
+            return Reason(f"{shown(module)} leads out of the project", "Move the module into the project")
+        return _folder(PurePosixPath(normal), root)
     if module.startswith(("/", "~", "file:")):
         return Reason(f"{shown(module)} is a path of this machine", "Write a path from the project, e.g. ./modules/x")
     return _remote(module, root)
 
 
-def _path(module: str, root: Path) -> Source | Reason:
-    if "\\" in module or "?" in module:
-        return Reason(f"{shown(module)} has a character that Terraform takes for something else", "Rename the folder")
-    normal = os.path.normpath(module)
-    if normal.startswith(".."):
-        return Reason(f"{shown(module)} leads out of the project", "Move the module into the project")
-    return _folder(module, PurePosixPath(normal), root)
-
-
 def _remote(module: str, root: Path) -> Source | Reason:
-    if _is_folder(root / module):
+    try:
+        is_folder = (root / module).is_dir()
+    except (OSError, ValueError):  # a name that is too long for the file system
+        is_folder = False
+    if is_folder:
         return Reason(f"{shown(module)} is a folder, but Terraform would not take it for one", f"Write ./{module}")
     if _REGISTRY.fullmatch(module) or _HOST.fullmatch(module) or _REMOTE.fullmatch(module):
         return Source(module)
@@ -63,33 +64,17 @@ def _remote(module: str, root: Path) -> Source | Reason:
     )
 
 
-def _folder(module: str, relative: PurePosixPath, root: Path) -> Source | Reason:
+def _folder(relative: PurePosixPath, root: Path) -> Source | Reason:
     folder = root / relative
     try:
         real = folder.resolve(strict=True)
     except (OSError, RuntimeError):
-        return Reason(f"there is no module {_short(relative)}", _nearest_module(module, root))
+        name = str(relative) if len(str(relative)) < 100 else shown(str(relative))
+        there = sorted(path.name for path in (root / "modules").glob("*") if path.is_dir())
+        cure = nearest(relative.name, there) or "There is no folder modules/: `tfdriver init DIR` shows one"
+        return Reason(f"there is no module {name}", cure)
     if not real.is_relative_to(root):
         return Reason(f"{relative} is a symlink that leads out of the project", "Copy the module into the project")
     if not real.is_dir():
         return Reason(f"{relative} is a file, not a folder", "A module is a folder of .tf files: name that")
     return Source(PROJECT + str(relative), folder)
-
-
-def _short(relative: PurePosixPath) -> str:
-    return str(relative) if len(str(relative)) < 100 else shown(str(relative))
-
-
-def _nearest_module(module: str, root: Path) -> str:
-    try:
-        there = sorted(path.name for path in (root / "modules").iterdir() if path.is_dir())
-    except OSError:
-        there = []
-    return nearest(PurePosixPath(module).name, there) or "There is no folder modules/: `tfdriver init DIR` shows one"
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except (OSError, ValueError):
-        return False
