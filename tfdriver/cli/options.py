@@ -74,7 +74,7 @@ timeout_option = click.option("--timeout", type=Duration(), help="Longest time f
 access_analyzer_option = click.option(
     "--access-analyzer",
     is_flag=True,
-    help="Also ask IAM Access Analyzer about the trusts (AWS charges).",
+    help="Also ask IAM Access Analyzer whether the trust policies are valid.",
 )
 overwrite_option = click.option(
     "--overwrite",

@@ -14,12 +14,6 @@ from tfdriver.deploy.access_analyzer import analyze
 from tfdriver.deploy.session import read_spec
 from tfdriver.errors import TfdriverError
 
-BAZ = """
-  baz:
-    account: account_b
-    module: team_b_bar_app
-"""
-
 
 def ask(accounts):
     spec = read_spec(accounts.options.project)
@@ -30,13 +24,6 @@ def test_nothing_is_found_in_what_we_write(accounts):
     assert ask(accounts) == []
     accounts.a.delete_role(RoleName="foo_bar")
     assert ask(accounts) == []
-
-
-def test_a_trust_in_force_that_lets_in_less(accounts):
-    spec = accounts.options.project / "tfdriver.yaml"
-    spec.write_text(spec.read_text().replace("trusts: [bar]", "trusts: [bar, baz]") + BAZ)
-    (finding,) = ask(accounts)
-    assert "grant new access" in finding.what
 
 
 def test_an_operator_who_may_not_ask(accounts, tmp_path, monkeypatch):

@@ -74,9 +74,8 @@ def statements(
             continue
         making = makings[role.key]
         parts = [*_own(spec, role, purpose)]
-        if access_analyzer and role.trusts and purpose.creates:  # these actions are on no resource in particular
-            checks = ("access-analyzer:CheckNoNewAccess", "access-analyzer:ValidatePolicy")
-            parts.append(_allow("AskAccessAnalyzer", checks, "*"))
+        if access_analyzer and role.trusts and purpose.creates:  # this action is on no resource in particular
+            parts.append(_allow("AskAccessAnalyzer", ["access-analyzer:ValidatePolicy"], "*"))
         for made in making.resources:
             parts += [*_managed(made, purpose), *(_probes(made, role) if making.has_probe and purpose.verifies else ())]
         for statement in parts:
