@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,9 +35,45 @@ class RolePolicies:
         return Permissions(tuple(policy.document for policy in self.policies), boundary)
 
 
+@dataclass(frozen=True)
+class Unmanaged:
+    """ARNs of attached policies and names of inline policies that a role has from no resource of its state.
+
+    unsure: those that the role's own arguments `managed_policy_arns` and `inline_policy` may have given it. Terraform
+    writes policies that somebody added by hand into these as well.
+    """
+
+    names: tuple[str, ...]
+    unsure: tuple[str, ...]
+
+
 def read_role_policies(aws: Calls, role: Role) -> RolePolicies:
     """Return the policies of a role that exists. Raises TfdriverError (of `aws`) for what cannot be read."""
     return aws.call(role.account, "iam", lambda iam: _read(iam, role.name))
+
+
+def unmanaged(aws: Calls, role: Role, state: Mapping[str, Any]) -> Unmanaged | None:
+    """Return what AWS shows of a role's policies that Terraform does not manage; None if its state has no such role.
+
+    state: version 4, as Terraform stores it. Raises AwsError, also if there is no such role.
+    """
+    own = next((found for found in _attributes(state, "aws_iam_role") if found.get("name") == role.name), None)
+    if own is None:
+        return None
+    managed = {(a.get("role"), a.get("policy_arn")) for a in _attributes(state, "aws_iam_role_policy_attachment")}
+    managed |= {(p.get("role"), p.get("name")) for p in _attributes(state, "aws_iam_role_policy")}
+    arguments = {*(own.get("managed_policy_arns") or ()), *(p.get("name") for p in own.get("inline_policy") or ())}
+    shown = aws.call(role.account, "iam", lambda iam: [*attached(iam, role.name), *inline_names(iam, role.name)])
+    others = [name for name in shown if (role.name, name) not in managed]
+    return Unmanaged(
+        tuple(name for name in others if name not in arguments), tuple(name for name in others if name in arguments)
+    )
+
+
+def _attributes(state: Mapping[str, Any], resource_type: str) -> Iterator[Mapping[str, Any]]:
+    for resource in state.get("resources", ()):
+        if resource["mode"] == "managed" and resource["type"] == resource_type:
+            yield from (instance["attributes"] for instance in resource["instances"])
 
 
 def attached(iam: Any, role_name: str) -> list[str]:

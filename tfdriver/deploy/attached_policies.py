@@ -6,15 +6,10 @@ Terraform attached (tried with 5.100: a policy attached by hand is detached, and
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 from tfdriver.aws import role_policies
 from tfdriver.aws.calls import AwsError, Calls
 from tfdriver.errors import TfdriverError
-from tfdriver.iam.wanted_policies import wanted_policies
 from tfdriver.spec.compositions import Composition
-from tfdriver.spec.model import Role
 from tfdriver.terraform.state import State
 
 
@@ -25,28 +20,16 @@ def refuse_unmanaged_policies(composition: Composition, state: State, aws: Calls
     writes whatever a role has into the role's own arguments, so that these say nothing.
     """
     for role in composition.roles:
-        if names := ", ".join(_guests(role, state, aws, imported=imported)):
+        try:
+            found = role_policies.unmanaged(aws, role, state.body)
+        except AwsError as error:
+            if error.missing:
+                continue
+            raise
+        if found and (names := ", ".join([*found.names, *(found.unsure if imported else ())])):
             raise TfdriverError(
                 f"somebody else gave it {names}, which destroying the role would take away",
                 where=f"role {role.name} in {role.account.name}",
                 hint="Nothing was destroyed. Detach or delete it first; or, if it is to go along, add it to the role's "
                 "module and run `tfdriver up`",
             )
-
-
-def _guests(role: Role, state: State, aws: Calls, *, imported: bool) -> Iterator[str]:
-    wanted = wanted_policies(state.body, role.name)
-    if wanted is None:
-        return
-
-    def ask(iam: Any) -> list[str]:
-        return [*role_policies.attached(iam, role.name), *role_policies.inline_names(iam, role.name)]
-
-    try:
-        there = aws.call(role.account, "iam", ask)
-    except AwsError as error:
-        if error.missing:
-            return
-        raise
-    unsure = frozenset[str]() if imported else wanted.unsure
-    yield from (name for name in there if name not in {*wanted.managed, *wanted.inline, *unsure})

@@ -129,13 +129,6 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         """Return what apply would do, as `terraform show -json` shows it. Raises TerraformError."""
         return self._shown("planned", Path(RUN_FOLDER) / "planned.plan", lock_timeout=self._patience)
 
-    def rendered(self) -> Mapping[str, Any]:
-        """Return a plan as `terraform show -json` shows it, made without looking at what is live.
-
-        So its `planned_values` are what the files say, and making it takes no permissions. Raises TerraformError.
-        """
-        return self._shown("rendered", Path(RUN_FOLDER) / "rendered.plan", refresh=False, lock_timeout=self._patience)
-
     def import_resource(self, address: str, import_id: str) -> None:
         """Write a resource that exists down in the state, changing nothing else. Raises TerraformError."""
         argv = [*self.argv("import", lock_timeout=self._patience), address, import_id]

@@ -8,9 +8,6 @@
 `polling`     makes a round of calls again until what came of it holds.
 `judge`       outcomes and streaks -> verdicts. Pure.
 `allowed`     the one call that writes: the process itself, the item it wrote, read back and removed.
-`rendered`    what the compositions' files say, whatever Terraform's state says: plans.
-`reference`, `live`   policies as a plan (or a state) has them, and as IAM has them.
-`documents`, `policy_checks`   what differs between them. Pure.
-`stored`      reads Terraform's state.
+`policy_checks`   what a plan of Terraform would change of a role's policies, and those that it does not manage. Pure.
 `run`         all of it, for every pair of a spec.
 """

@@ -1,16 +1,30 @@
-"""Checks of the policies that IAM has: the trust, and what the roles may do. Pure; no I/O."""
+"""Checks of the policies that IAM has: the trust, and what the roles may do. Pure; no I/O.
+
+Source of a plan's shape: Terraform's documentation, "JSON Output Format" (internals/json-format).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import Any
 
+from tfdriver.aws.role_policies import Unmanaged
+from tfdriver.deploy.ownership import in_module
 from tfdriver.deploy.verified import CheckedRoles, CheckResult, CheckStatus, Evidence
-from tfdriver.iam import documents, trust, wording
+from tfdriver.iam import trust, wording
 from tfdriver.iam.trust_state import TrustKind as TrustKind
 from tfdriver.iam.trust_state import TrustState
-from tfdriver.iam.wanted_policies import WantedPolicies
 from tfdriver.spec.model import Role
+
+# The resources that give a role its permissions, and which of their attributes do.
+_ATTRIBUTES = {
+    "aws_iam_role": ("assume_role_policy", "permissions_boundary", "inline_policy", "managed_policy_arns"),
+    "aws_iam_policy": ("policy",),
+    "aws_iam_role_policy": ("policy",),
+    "aws_iam_role_policy_attachment": (),
+}
 
 
 def trust_check(state: TrustState, wanted: tuple[Role, ...], now: datetime) -> CheckResult:
@@ -20,7 +34,7 @@ def trust_check(state: TrustState, wanted: tuple[Role, ...], now: datetime) -> C
     verdict = CheckStatus.PASSED if state.settled else CheckStatus.FAILED
     if state.kind is TrustKind.UNREADABLE:
         verdict = CheckStatus.INCONCLUSIVE
-    said = documents.words(state.live.trust_policy) if state.live else ""
+    said = json.dumps(state.live.trust_policy, sort_keys=True, separators=(",", ":")) if state.live else ""
     return CheckResult(
         CheckedRoles(role.key, ""),
         "trust-policy",
@@ -32,48 +46,43 @@ def trust_check(state: TrustState, wanted: tuple[Role, ...], now: datetime) -> C
     )
 
 
-def permissions_check(
-    role: Role, pair: CheckedRoles, wanted: WantedPolicies, live: WantedPolicies, *, trusting: bool
-) -> CheckResult:
-    """Return whether a role's policies are what was rendered.
+def permissions_check(role: Role, pair: CheckedRoles, plan: Mapping[str, Any], unmanaged: Unmanaged) -> CheckResult:
+    """Return whether a role's policies are those of its composition, and no others.
 
-    trusting: its trust policy has a check of its own.
+    plan: of the composition, as `terraform show -json` shows it, {} right after an apply. The trust policy of a
+    trusting role has a check of its own.
     """
-    differences = list(_differences(wanted, live, with_trust=not trusting))
-    only_unsure = differences and all(unsure for unsure, _ in differences)
-    verdict = CheckStatus.INCONCLUSIVE if only_unsure else CheckStatus.FAILED if differences else CheckStatus.PASSED
-    count = len(live.managed) + len(live.inline)
+    found = list(_changes(role, plan))
+    found += [(True, f"it also has policy {name}") for name in unmanaged.names]
+    found += [
+        (False, f"it also has policy {name}, from the role's own arguments or by hand") for name in unmanaged.unsure
+    ]
+    certain = any(certain for certain, _ in found)
     return CheckResult(
         pair,
         "permissions",
         f"the permissions of {role.name}, as IAM has them",
         "what the composition says",
-        "; ".join(text for _, text in differences) or f"the same, {count} {'policy' if count == 1 else 'policies'}",
-        verdict,
-        Evidence(said="; ".join(documents.words(d) for d in [*live.managed.values(), *live.inline.values()] if d)),
+        "; ".join(text for _, text in found) or "the same",
+        CheckStatus.FAILED if certain else CheckStatus.INCONCLUSIVE if found else CheckStatus.PASSED,
     )
 
 
-def _differences(wanted: WantedPolicies, live: WantedPolicies, *, with_trust: bool) -> Iterator[tuple[bool, str]]:
-    """Yield each difference, and whether it is one that nobody can be sure of."""
-    for arn in sorted(set(live.managed) - set(wanted.managed)):
-        yield arn in wanted.unsure, f"{arn} is attached, by no resource of the composition"
-    for arn in sorted(set(wanted.managed) - set(live.managed)):
-        yield False, f"{arn} is not attached"
-    for name in sorted(set(live.inline) - set(wanted.inline)):
-        yield name in wanted.unsure, f"there is an inline policy {name}, by no resource of the composition"
-    for name in sorted(set(wanted.inline) - set(live.inline)):
-        yield False, f"there is no inline policy {name}"
-    for arn, document in wanted.managed.items():
-        there = live.managed.get(arn)
-        if document is not None and there is not None and not documents.same(document, there):
-            yield False, f"{arn}: {documents.difference(document, there)}"
-    for name in sorted(wanted.unknown):
-        yield True, f"{name}: what it is to say is known only once it is applied"
-    for name, document in wanted.inline.items():
-        if name not in wanted.unknown and name in live.inline and not documents.same(document, live.inline[name]):
-            yield False, f"inline policy {name}: {documents.difference(document, live.inline[name])}"
-    if wanted.boundary != live.boundary:
-        yield False, f"its permissions boundary is {live.boundary or 'none'}, not {wanted.boundary or 'none'}"
-    if with_trust and wanted.trust and not documents.same(wanted.trust, live.trust):
-        yield False, f"trust policy: {documents.difference(wanted.trust, live.trust)}"
+def _changes(role: Role, plan: Mapping[str, Any]) -> Iterator[tuple[bool, str]]:
+    """Yield what Terraform would change of a role's permissions, and whether the plan knows what it would change."""
+    for resource in plan.get("resource_changes", ()):
+        attributes, change = _ATTRIBUTES.get(resource["type"]), resource["change"]
+        if attributes is None or resource["mode"] != "managed" or change["actions"] == ["no-op"]:
+            continue
+        before, after = change["before"] or {}, change["after"] or {}
+        of_role = role.name in (before.get("role"), after.get("role"))
+        if not of_role and not in_module(resource.get("module_address", ""), role):
+            continue
+        if change["actions"] != ["update"]:
+            yield True, f"Terraform would {' and '.join(change['actions'])} {resource['address']}"
+            continue
+        for name in attributes:
+            if before.get(name) != after.get(name) and not (role.trusts and name == "assume_role_policy"):
+                known = not change["after_unknown"].get(name)
+                wanted = after.get(name) if known else "known only after an apply"
+                yield known, f"{resource['address']}: {name} is {before.get(name)}, in the composition it is {wanted}"

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
+from tfdriver.aws import role_policies
 from tfdriver.aws.calls import AwsError, Calls
 from tfdriver.aws.observe import Observation, side_by_side
 from tfdriver.deploy.verified import CheckedRoles, CheckResult, CheckStatus
-from tfdriver.iam import wanted_policies
 from tfdriver.iam.trust_state import TrustKind as TrustKind
-from tfdriver.iam.wanted_policies import State
 from tfdriver.spec.model import Role, Spec
 from tfdriver.verify import judge, probes
 from tfdriver.verify.allowed import Writing, write_check
 from tfdriver.verify.function import ProbeFunction
 from tfdriver.verify.intruder import Intruder
-from tfdriver.verify.live_policies import live_policies
 from tfdriver.verify.outcome import CallOutcome
 from tfdriver.verify.plan import IN_A_ROW, Check, function_round, intruder_round, untried
 from tfdriver.verify.policy_checks import permissions_check, trust_check
@@ -38,21 +37,21 @@ def _silent(_name: str, _tried: str, job: Job) -> list[CheckResult]:
 class Scene:
     """What checks start from. callers: our ARN by account name; seen: what AWS shows of the roles.
 
-    states: Terraform's state by role key, or why it cannot be had, as a text; keep: leave the probe's items in place;
-    tell: shows what is being tried. wanted: what has the policies that live ones are held against, by role key as in
-    `states`, which has those of a role that is not there.
+    states: Terraform's state by role key, {} for none, or why it cannot be read; keep: leave the probe's items in
+    place; tell: shows what is being tried. plans: a plan of the role's composition by role key, or why it failed; not
+    there right after an apply.
     """
 
     spec: Spec
     aws: Calls
     callers: Mapping[str, str]
     seen: Observation
-    states: Mapping[str, State | str]
+    states: Mapping[str, Mapping[str, Any] | str]
     waiting: Waiting
     now: datetime
     keep: bool = False
     tell: Teller = _silent
-    wanted: Mapping[str, State | str] = field(default_factory=dict)
+    plans: Mapping[str, Mapping[str, Any] | str] = field(default_factory=dict)
 
 
 def run_checks(scene: Scene) -> tuple[list[CheckResult], tuple[str, ...], tuple[str, ...]]:
@@ -80,25 +79,25 @@ def _role_checks(scene: Scene, role: Role) -> list[CheckResult]:
     if state and state.kind is TrustKind.ABSENT:
         return found
     pair = CheckedRoles(role.key, "") if state else CheckedRoles("", role.key)
-    return [*found, _permissions(scene, role, pair, trusting=state is not None)]
+    return [*found, _permissions(scene, role, pair)]
 
 
-def _permissions(scene: Scene, role: Role, pair: CheckedRoles, *, trusting: bool) -> CheckResult:
+def _permissions(scene: Scene, role: Role, pair: CheckedRoles) -> CheckResult:
+    def without(verdict: CheckStatus, reason: str) -> CheckResult:
+        return _without(pair, "permissions", f"the permissions of {role.name}", verdict, reason)
+
+    state, plan = scene.states[role.key], scene.plans.get(role.key, {})
     if role.key in scene.seen.trusted and scene.seen.trusted[role.key] is None:
-        reason = f"there is no role {role.name}"
-        return _without(pair, "permissions", f"the permissions of {role.name}", CheckStatus.FAILED, reason)
-    state = scene.wanted.get(role.key, scene.states[role.key])
-    wanted = None if isinstance(state, str) else wanted_policies.wanted_policies(state, role.name)
-    if wanted is None:
-        reason = state if isinstance(state, str) else "Terraform knows of no such role here: it was not applied"
-        return _without(pair, "permissions", f"the permissions of {role.name}", CheckStatus.INCONCLUSIVE, reason)
-    known = [arn for arn, document in wanted.managed.items() if document is not None]
+        return without(CheckStatus.FAILED, f"there is no role {role.name}")
+    if isinstance(state, str) or isinstance(plan, str):
+        return without(CheckStatus.INCONCLUSIVE, state if isinstance(state, str) else str(plan))
     try:
-        live = live_policies(scene.aws, role, known)
+        unmanaged = role_policies.unmanaged(scene.aws, role, state)
     except AwsError as error:
-        verdict = CheckStatus.FAILED if error.missing else CheckStatus.INCONCLUSIVE
-        return _without(pair, "permissions", f"the permissions of {role.name}", verdict, error.what)
-    return permissions_check(role, pair, wanted, live, trusting=trusting)
+        return without(CheckStatus.FAILED if error.missing else CheckStatus.INCONCLUSIVE, error.what)
+    if unmanaged is None:
+        return without(CheckStatus.INCONCLUSIVE, "Terraform knows of no such role here: it was not applied")
+    return permissions_check(role, pair, plan, unmanaged)
 
 
 def _jobs(scene: Scene, trusting: Role, trusted: Role, writings: list[Writing], *, patient: bool) -> Iterable[Job]:
@@ -136,7 +135,7 @@ def _probe(scene: Scene, role: Role) -> TableProbe | FunctionProbe | NoProbe:
     state = scene.states[role.key]
     if isinstance(state, str):
         return NoProbe(reason=state)
-    found = wanted_policies.outputs(state, "probes")
+    found = state.get("outputs", {}).get("probes", {}).get("value")
     if not isinstance(found, Mapping) or role.key not in found:
         return NoProbe(reason=f"Terraform's state has no probe of {role.name}: it was not applied here")
     return probes.parse_probes(found[role.key], role.module)

@@ -5,25 +5,27 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from threading import Lock
+from typing import Any
 
+from tfdriver.aws.observe import side_by_side
 from tfdriver.aws.settle import LIMIT
 from tfdriver.deploy.session import Session
 from tfdriver.deploy.verified import CheckResult, CheckStatus, Verified
-from tfdriver.errors import Exit
+from tfdriver.errors import Exit, TfdriverError
 from tfdriver.iam.trust_state import Unreadable
-from tfdriver.iam.wanted_policies import State
 from tfdriver.interrupts import InterruptedRunError
+from tfdriver.spec.compositions import Composition
 from tfdriver.terraform.progress import report_work
 from tfdriver.terraform.runner import Root
 from tfdriver.verify.polling import Waiting
-from tfdriver.verify.rendered import rendered
 from tfdriver.verify.run import Scene, run_checks
 
 _BAD = frozenset({CheckStatus.FAILED, CheckStatus.INCONCLUSIVE})
 
 
 def verify_applied(session: Session) -> Verified:
-    """Return what every check came to right after an apply, whose state says what was rendered; see `verify`."""
+    """Return what every check came to right after an apply, without planning again; see `verify`."""
     return verify(session, applied=True)
 
 
@@ -68,7 +70,7 @@ def _scene(session: Session, waiting: Waiting, keep_items: bool, applied: bool) 
         waiting.clock.now(),
         keep_items,
         partial(report_work, session.tools.progress, waiting.clock, result=_result),
-        {} if applied else _wanted(session, states),
+        {} if applied else _plans(session, states),
     )
 
 
@@ -95,34 +97,45 @@ def conclude(
     )
 
 
-def _states(session: Session) -> dict[str, State | str]:
-    """Return Terraform's state by role key, or why it cannot be had."""
-    found: dict[str, State | str] = {}
+def _states(session: Session) -> dict[str, Mapping[str, Any] | str]:
+    """Return Terraform's state by role key, {} for none, or why it cannot be read."""
+    found: dict[str, Mapping[str, Any] | str] = {}
     states = session.workspace.states(session.pull)
     for composition in session.workspace.compositions:
         state = states[composition.name]
-        read = state.reason if isinstance(state, Unreadable) else state.body if state else {}
+        read: Mapping[str, Any] | str = state.reason if isinstance(state, Unreadable) else state.body if state else {}
         found |= {role.key: read for role in composition.roles}
     return found
 
 
-def _wanted(session: Session, states: Mapping[str, State | str]) -> dict[str, State | str]:
-    """Return what is rendered by role key, or why it can't be told, of the compositions that have a state."""
-    there = [c for c in session.workspace.compositions if _has_resources(states[c.roles[0].key])]
+def _plans(session: Session, states: Mapping[str, Mapping[str, Any] | str]) -> dict[str, Mapping[str, Any] | str]:
+    """Return a plan by role key, or why it failed, of the compositions whose state has resources."""
     tools, workspace = session.tools, session.workspace
-    for composition in there:
+    show = partial(report_work, tools.progress, tools.clock)
+    one_at_a_time = Lock()  # a plugin cache takes no two inits at once
+
+    def plan(composition: Composition) -> Mapping[str, Any] | str:
+        root = Root(workspace.path(composition), session.settings)
+        try:
+            with one_at_a_time:
+                if not root.initialised:
+                    show(composition.name, "init", root.init)
+            return show(composition.name, "plan", root.planned)
+        except InterruptedRunError:
+            raise
+        except TfdriverError as error:
+            return str(error).rstrip(".")
+
+    applied = [
+        composition
+        for composition in workspace.compositions
+        if not isinstance(state := states[composition.roles[0].key], str) and state.get("resources")
+    ]
+    for composition in applied:
         if not workspace.path(composition).exists():  # in a clone whose compositions are not in version control
             workspace.write(composition, workspace.final(composition, tools.clock.now()))
-    found = rendered(
-        there,
-        lambda c: Root(session.workspace.path(c), session.settings),
-        partial(report_work, tools.progress, tools.clock),
-    )
-    return {role.key: found[c.name] for c in there for role in c.roles}
-
-
-def _has_resources(state: State | str) -> bool:
-    return not isinstance(state, str) and bool(state.get("resources"))
+    plans = side_by_side(plan, applied)
+    return {role.key: found for c, found in zip(applied, plans, strict=True) for role in c.roles}
 
 
 def _summary(checks: Iterable[CheckResult]) -> str:

@@ -117,7 +117,6 @@ def test_permissions_widened_by_hand(running: Setup):
         found = failed(running.verify()[0])
     finally:
         running.permit(FOO, PERMISSIONS["foo_bar"])
-    assert "IAM has Allow dynamodb:* on" in found.pop("foo_bar: permissions")
     assert found == {
         "bar -> foo_bar: not-granted dynamodb:GetItem": "allowed",
         "bar -> foo_bar: not-granted dynamodb:Scan": "allowed",
@@ -158,10 +157,6 @@ def test_a_trusted_role_that_may_assume_another_arn(running: Setup):
         found = failed(running.verify()[0])
     finally:
         running.permit(BAR, PERMISSIONS["bar"])
-    assert (
-        "role/other instead of Allow sts:AssumeRole on arn:aws:iam::111111111111:role/foo_bar"
-        in found["bar: permissions"]
-    )
     assert "no identity-based policy allows the sts:AssumeRole action" in found["bar -> foo_bar: write"]
 
 
@@ -178,15 +173,14 @@ def test_a_table_that_is_gone(running: Setup):
     assert verdicts(checks)["intruder"] is CheckStatus.PASSED
 
 
-def test_a_trusted_role_that_was_given_more_is_found_in_its_permissions(running: Setup):
-    """It still gets nowhere: the other account's table has no policy that would let it."""
-    more = allow("dynamodb:*", "*")
-    running.permit(BAR, more | {"Statement": [*PERMISSIONS["bar"]["Statement"], *more["Statement"]]})
+def test_a_policy_that_was_added_by_hand(running: Setup):
+    iam = running.client("iam", "account_b")
+    iam.put_role_policy(RoleName="bar", PolicyName="by-hand", PolicyDocument=json.dumps(allow("dynamodb:*", "*")))
     try:
         found = failed(running.verify()[0])
     finally:
-        running.permit(BAR, PERMISSIONS["bar"])
-    assert "Allow dynamodb:* on *" in found["bar: permissions"]
+        iam.delete_role_policy(RoleName="bar", PolicyName="by-hand")
+    assert found == {"bar: permissions": "it also has policy by-hand"}
 
 
 def test_without_probes_nothing_is_passed_for_them(running: Setup):

@@ -61,7 +61,7 @@ def test_broad_without_a_guard_is_failed_by_name_and_tight_is_passed(world: Worl
     jsonschema.validate(json.loads(status.stdout), schema("status"))
 
 
-def test_a_state_that_was_refreshed_by_hand_hides_no_widened_policy(world: World):
+def test_a_state_that_was_refreshed_by_hand_hides_no_widened_and_no_added_policy(world: World):
     """`-refresh-only` writes what is live into the state; what was rendered stays what it was."""
     assert world.tfdriver("up", "--yes", "--no-verify").returncode == 0
     arn = "arn:aws:iam::111111111111:policy/foo_bar_permissions"
@@ -70,14 +70,18 @@ def test_a_state_that_was_refreshed_by_hand_hides_no_widened_policy(world: World
     allow = {"Effect": "Allow", "Action": ["dynamodb:PutItem", "dynamodb:UpdateItem"], "Resource": table}
     document = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
     iam.create_policy_version(PolicyArn=arn, PolicyDocument=document, SetAsDefault=True)
+    world.client("iam", "account_b").put_role_policy(RoleName="bar", PolicyName="by-hand", PolicyDocument=document)
     assert world.terraform("account_a", "apply", "-refresh-only", "-auto-approve").returncode == 0
     shutil.rmtree(world.project / "compositions/account_b/.terraform")
 
     done = world.tfdriver("verify", "--json")
     assert done.returncode == 1
-    (failed,) = [c for c in json.loads(done.stdout)["result"]["checks"] if c["verdict"] != "passed"]
-    assert (failed["name"], failed["pair"]["trusting"]) == ("permissions", "foo_bar")
-    assert f"IAM has Allow dynamodb:PutItem, dynamodb:UpdateItem on {table}" in failed["happened"]
+    checks = [c for c in json.loads(done.stdout)["result"]["checks"] if c["verdict"] != "passed"]
+    assert {c["name"] for c in checks} == {"permissions"}
+    widened, added = (c["happened"] for c in checks)
+    assert widened.startswith("module.foo_bar.aws_iam_policy.permissions: policy is {")
+    assert widened.count("dynamodb:UpdateItem") == 1
+    assert added == "it also has policy by-hand"
     assert "account_a: plan" in done.stderr, done.stderr
     assert not list(world.project.glob("compositions/*/.tfdriver/*.plan"))
 

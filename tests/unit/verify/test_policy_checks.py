@@ -1,156 +1,107 @@
-"""Policies that IAM has, held against Terraform's state and the spec."""
+"""A role's permissions against a plan of its composition, and the trust policy that IAM has against the spec."""
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from tests.unit.builders import BAR, FOO
+from tfdriver.aws.role_policies import Unmanaged
 from tfdriver.deploy.verified import CheckedRoles, CheckStatus
-from tfdriver.iam import trust, wanted_policies
+from tfdriver.iam import trust
 from tfdriver.iam.trust_state import LiveRole, Unreadable, classify
-from tfdriver.iam.wanted_policies import WantedPolicies
 from tfdriver.verify.policy_checks import permissions_check, trust_check
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
-POLICY = "arn:aws:iam::111111111111:policy/foo_bar_permissions"
-PUT = {"Statement": [{"Effect": "Allow", "Action": "dynamodb:PutItem", "Resource": "arn:t"}]}
-WIDE = {"Statement": [{"Effect": "Allow", "Action": "dynamodb:*", "Resource": "arn:t"}]}
-ADMIN = "arn:aws:iam::aws:policy/AdministratorAccess"
-TRUST = {
-    "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]
-}
+NONE = Unmanaged((), ())
 
 
-def managed(kind: str, **attributes):
-    return {"mode": "managed", "type": kind, "name": "x", "instances": [{"attributes": attributes}]}
-
-
-def state(**role):
-    return {
-        "version": 4,
-        "outputs": {"probes": {"value": {"foo_bar": None}}},
-        "resources": [
-            managed("aws_iam_role", name="foo_bar", assume_role_policy=json.dumps(TRUST), **role),
-            managed("aws_iam_policy", arn=POLICY, policy=json.dumps(PUT)),
-            managed("aws_iam_role_policy_attachment", role="foo_bar", policy_arn=POLICY),
-            managed("aws_iam_role_policy_attachment", role="other", policy_arn=ADMIN),
-            managed("aws_iam_role_policy", role="foo_bar", name="extra", policy=json.dumps(PUT)),
-            {"mode": "data", "type": "aws_iam_policy", "instances": [{"attributes": {"arn": POLICY, "policy": "{}"}}]},
-        ],
+def change(kind: str, *actions: str, before=None, after=None, module: str = "module.foo_bar", **more: Any):
+    """A change as `terraform show -json` shows it. more: of the change, in place of what stands here."""
+    of_change = {"actions": list(actions), "before": before, "after": after, "after_unknown": {}} | more
+    return {"mode": "managed", "type": kind, "address": f"{module}.{kind}.x", "module_address": module} | {
+        "change": of_change
     }
 
 
-WANTED = WantedPolicies(TRUST, "", {POLICY: PUT}, {"extra": PUT})
-
-
-def test_the_state_says_which_policies_a_role_is_to_have():
-    assert wanted_policies.wanted_policies(state(), "foo_bar") == WANTED
-    assert wanted_policies.wanted_policies(state(), "nobody") is None
-    assert wanted_policies.wanted_policies({}, "foo_bar") is None
-
-
-def planned(**values):
-    return [{"mode": "managed", "values": v, "type": kind, "address": "a", "name": "x"} for kind, v in values.items()]
-
-
-def test_a_plan_says_it_too_in_modules_within_modules():
-    """Shaped as `terraform show -json` shows a plan; what an apply is still to make has no ARN."""
-    role = {"name": "foo_bar", "assume_role_policy": json.dumps(TRUST)}
-    inner = {"resources": planned(aws_iam_role_policy={"role": "foo_bar", "name": "extra", "policy": json.dumps(PUT)})}
-    middle = {
-        "resources": planned(
-            aws_iam_role=role,
-            aws_iam_policy={"arn": POLICY, "policy": json.dumps(PUT)},
-            aws_iam_role_policy_attachment={"role": "foo_bar", "policy_arn": POLICY},
-        ),
-        "child_modules": [inner],
-    }
-    shown = {"planned_values": {"root_module": {"child_modules": [middle]}}, "prior_state": {"ignored": True}}
-    assert wanted_policies.wanted_policies(wanted_policies.as_state(shown), "foo_bar") == WANTED
-    assert wanted_policies.wanted_policies(wanted_policies.as_state({}), "foo_bar") is None
-
-
-def of_plan(policy, attachment):
-    resources = planned(
-        aws_iam_role={"name": "foo_bar", "assume_role_policy": json.dumps(TRUST)},
-        aws_iam_policy=policy,
-        aws_iam_role_policy_attachment=attachment,
-    )
-    found = wanted_policies.wanted_policies(
-        wanted_policies.as_state({"planned_values": {"root_module": {"resources": resources}}}), "foo_bar"
-    )
-    assert found is not None
-    return found
-
-
-def test_a_policy_that_is_still_to_be_applied_is_not_attached():
-    wanted = of_plan({"policy": json.dumps(PUT)}, {"role": "foo_bar"})
-    found = checked(WantedPolicies(TRUST), wanted)
-    assert (found.verdict, found.happened) == (
-        CheckStatus.FAILED,
-        "a policy that is still to be applied is not attached",
-    )
-
-
-def test_a_policy_of_which_the_plan_cannot_tell_the_text_is_inconclusive():
-    """A policy on a table that is still to be made has the table's ARN in it."""
-    wanted = of_plan({"arn": POLICY}, {"role": "foo_bar", "policy_arn": POLICY})
-    found = checked(WantedPolicies(TRUST, "", {POLICY: None}), wanted)
-    assert found.verdict is CheckStatus.INCONCLUSIVE
-    assert found.happened == f"{POLICY}: what it is to say is known only once it is applied"
-
-
-def test_outputs_come_from_the_state():
-    assert wanted_policies.outputs(state(), "probes") == {"foo_bar": None}
-    assert wanted_policies.outputs({}, "probes") is None
-
-
-def checked(live: WantedPolicies, wanted: WantedPolicies = WANTED, trusting: bool = False):
-    return permissions_check(FOO, CheckedRoles("foo_bar", ""), wanted, live, trusting=trusting)
-
-
-def test_the_same_policies_are_passed():
-    found = checked(WANTED)
-    assert (found.verdict, found.happened) == (CheckStatus.PASSED, "the same, 2 policies")
+def checked(*changes: dict[str, Any], role=FOO, unmanaged: Unmanaged = NONE):
+    return permissions_check(role, CheckedRoles(role.key, ""), {"resource_changes": changes}, unmanaged)
 
 
 @pytest.mark.parametrize(
-    ("live", "words"),
+    "unrelated",
     [
-        (WantedPolicies(TRUST, "", {POLICY: WIDE}, {"extra": PUT}), "IAM has Allow dynamodb:* on arn:t instead of"),
-        (WantedPolicies(TRUST, "", {POLICY: PUT}, {"extra": WIDE}), "inline policy extra: IAM has Allow dynamodb:*"),
-        (WantedPolicies(TRUST, "", {POLICY: PUT, ADMIN: None}, {"extra": PUT}), f"{ADMIN} is attached, by no resource"),
-        (WantedPolicies(TRUST, "", {}, {"extra": PUT}), f"{POLICY} is not attached"),
-        (WantedPolicies(TRUST, "", {POLICY: PUT}, {}), "there is no inline policy extra"),
-        (
-            WantedPolicies(TRUST, "", {POLICY: PUT}, {"extra": PUT, "by-hand": PUT}),
-            "an inline policy by-hand, by no resource",
-        ),
-        (WantedPolicies(TRUST, "arn:b", {POLICY: PUT}, {"extra": PUT}), "its permissions boundary is arn:b, not none"),
-        (WantedPolicies(PUT, "", {POLICY: PUT}, {"extra": PUT}), "trust policy: IAM has"),
+        change("aws_iam_policy", "no-op", before={"policy": "{}"}, after={"policy": "{}"}),
+        change("aws_iam_policy", "update", before={"description": "a"}, after={"description": "b"}),
+        change("aws_iam_policy", "update", before={"policy": "{}"}, module="module.foo_bar_2"),
+        change("aws_iam_role", "update", before={"assume_role_policy": "{}"}),  # a check of its own
+        change("aws_dynamodb_table", "create"),
+        change("aws_iam_policy", "read") | {"mode": "data"},
     ],
 )
-def test_every_difference_is_found_and_named(live, words):
-    found = checked(live)
+def test_a_plan_that_changes_no_permissions_is_passed(unrelated):
+    found = checked(unrelated)
+
+    assert (found.verdict, found.happened) == (CheckStatus.PASSED, "the same")
+
+
+@pytest.mark.parametrize(
+    ("planned", "words"),
+    [
+        (
+            change("aws_iam_policy", "update", before={"policy": "WIDE"}, after={"policy": "PUT"}),
+            "module.foo_bar.aws_iam_policy.x: policy is WIDE, in the composition it is PUT",
+        ),
+        (
+            change("aws_iam_role", "update", before={"permissions_boundary": "arn:b"}),
+            "module.foo_bar.aws_iam_role.x: permissions_boundary is arn:b, in the composition it is None",
+        ),
+        (
+            change("aws_iam_role_policy_attachment", "create", after={"role": "foo_bar"}, module="module.other"),
+            "Terraform would create module.other.aws_iam_role_policy_attachment.x",
+        ),
+        (
+            change("aws_iam_role_policy", "delete", "create", before={"role": "foo_bar"}),
+            "Terraform would delete and create module.foo_bar.aws_iam_role_policy.x",
+        ),
+    ],
+)
+def test_every_change_of_permissions_is_found_and_named(planned, words):
+    found = checked(planned)
+
+    assert (found.verdict, found.happened) == (CheckStatus.FAILED, words)
+
+
+def test_the_trust_policy_of_a_trusted_role_is_checked_as_its_permissions_are():
+    planned = change("aws_iam_role", "update", before={"assume_role_policy": "{}"}, module="module.bar")
+
+    found = checked(planned, role=BAR)
+
     assert found.verdict is CheckStatus.FAILED
-    assert words in found.happened
 
 
-def test_the_trust_of_a_trusting_role_has_a_check_of_its_own():
-    live = WantedPolicies(PUT, "", {POLICY: PUT}, {"extra": PUT})
-    assert checked(live, trusting=True).verdict is CheckStatus.PASSED
+def test_a_policy_of_which_the_plan_cannot_tell_the_text_is_inconclusive():
+    """A policy on a table that is still to be created has the table's ARN in it."""
+    planned = change("aws_iam_policy", "update", before={"policy": "PUT"}, after={}, after_unknown={"policy": True})
+
+    found = checked(planned)
+
+    assert found.verdict is CheckStatus.INCONCLUSIVE
+    assert "known only after an apply" in found.happened
 
 
-def test_what_only_the_role_itself_knows_of_is_inconclusive():
-    wanted = wanted_policies.wanted_policies(state(managed_policy_arns=[POLICY, ADMIN]), "foo_bar")
-    live = WantedPolicies(TRUST, "", {POLICY: PUT, ADMIN: None}, {"extra": PUT})
-    assert wanted is not None
-    assert checked(live, wanted).verdict is CheckStatus.INCONCLUSIVE
-    live = WantedPolicies(TRUST, "", {POLICY: WIDE, ADMIN: None}, {"extra": PUT})
-    assert checked(live, wanted).verdict is CheckStatus.FAILED
+def test_a_policy_that_no_resource_gave_the_role_is_failed_and_named():
+    found = checked(unmanaged=Unmanaged(("by-hand",), ()))
+
+    assert (found.verdict, found.happened) == (CheckStatus.FAILED, "it also has policy by-hand")
+
+
+def test_a_policy_that_the_roles_own_arguments_may_have_given_it_is_inconclusive():
+    found = checked(unmanaged=Unmanaged((), ("arn:p",)))
+
+    assert found.verdict is CheckStatus.INCONCLUSIVE
 
 
 def trusted(seen):
