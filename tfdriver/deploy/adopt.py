@@ -7,10 +7,10 @@ from typing import Any, Protocol
 
 from tfdriver.aws.calls import Calls
 from tfdriver.deploy import survey
-from tfdriver.deploy.lookup import UNTAGGED
 from tfdriver.deploy.survey import Survey
 from tfdriver.project.orphans import OrphanedResource, existing_addresses
 from tfdriver.project.workspace import Workspace
+from tfdriver.resource_types import RESOURCE_TYPES
 from tfdriver.spec.compositions import Composition
 from tfdriver.terraform.failure import TerraformError
 from tfdriver.terraform.runner import Root
@@ -49,7 +49,8 @@ class Adopter:
         shown: the plan of that apply, as `terraform show -json` shows it. What has no tags of its own is left out: what
         it belongs to is looked at, and creating it again changes nothing.
         """
-        tagged = [change for change in shown.get("resource_changes", ()) if change["type"] not in UNTAGGED]
+        untagged = {name for name, known in RESOURCE_TYPES.items() if not known.tagged}
+        tagged = [change for change in shown.get("resource_changes", ()) if change["type"] not in untagged]
         found = survey.find_orphans_once(composition, {"resource_changes": tagged}, self._aws)
         survey.refuse_unmanaged_resources(found, composition)
         survey.refuse_moved(found, shown, composition)

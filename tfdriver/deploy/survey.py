@@ -8,10 +8,10 @@ from typing import Any
 
 from tfdriver.aws.calls import Calls
 from tfdriver.aws.observe import side_by_side
-from tfdriver.deploy.lookup import KINDS, Ask, UnknownValueError, find_resource
 from tfdriver.deploy.ownership import ADOPT, has_tags
 from tfdriver.errors import TfdriverError
 from tfdriver.project.orphans import OrphanedResource, PlannedCreate, planned_creates
+from tfdriver.resource_types import RESOURCE_TYPES, Ask, UnknownValueError, find
 from tfdriver.spec.compositions import Composition
 from tfdriver.spec.model import Account
 
@@ -103,10 +103,10 @@ def refuse_unmanaged_resources(found: Survey, composition: Composition) -> None:
 
 
 def refuse_unknown(found: Survey, clashing: Iterable[str], composition: Composition) -> None:
-    """Raise TfdriverError for a resource that could not be created because it exists, of a type not in `takeover`."""
+    """Raise TfdriverError for a resource that could not be created because it exists, of an unknown type."""
     types = {create.address: create.type for create in found.creates}
     for address in sorted(clashing):
-        if address in types and types[address] not in KINDS:
+        if address in types and types[address] not in RESOURCE_TYPES:
             raise TfdriverError(
                 f"this {types[address]} exists in account {composition.account.id}; tfdriver cannot tell whose it is",
                 where=address,
@@ -120,12 +120,12 @@ _Look = tuple[OrphanedResource, Mapping[str, str]] | str | None
 
 
 def _look(create: PlannedCreate, account: Account, aws: Calls) -> _Look:
-    if create.type not in KINDS:
+    if create.type not in RESOURCE_TYPES:
         return None
     # From version 6 on, the provider has a region on each resource.
     there = replace(account, region=create.values.get("region") or account.region)
     try:
-        found = find_resource(create.type, create.values, there, _asking(aws, there))
+        found = find(create.type, create.values, there, _asking(aws, there))
     except UnknownValueError:
         return _NOT_YET
     return (OrphanedResource(create.address, create.type, found.name, found.import_id), found.tags) if found else None

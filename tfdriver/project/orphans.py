@@ -1,7 +1,7 @@
 """Resources that exist in AWS and in no state: what a crash leaves between "AWS created it" and "it was written down".
 
 From what Terraform plans to create and from what it failed with, to what is to be imported. Pure; no I/O. Asking AWS
-which of them exist is `adopt`'s; how each resource type is found is in `takeover`.
+which of them exist is `adopt`'s; how each resource type is found is in `resource_types`.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("operators")]  # 
 ACCOUNTS = {"account_a": "111111111111", "account_b": "222222222222"}
 Document = dict[str, Any]
 
-# What AWS asks for and the sandbox does not; see operator_policy/kinds.py and verify/intruder.py.
+# What AWS asks for and the sandbox does not; see resource_types.py and verify/intruder.py.
 ONLY_AWS_ASKS = {("account_b", "lambda:ListTags"), ("account_b", "iam:SimulatePrincipalPolicy")}
 # What this story does not get to: each would take a run of its own.
 NOT_IN_THE_STORY = {

@@ -8,8 +8,8 @@ from enum import StrEnum
 
 from tfdriver.inspect.operator_policy.arns import arn_of, pattern
 from tfdriver.inspect.operator_policy.expressions import UNKNOWN
-from tfdriver.inspect.operator_policy.kinds import KINDS, ResourceActions
 from tfdriver.inspect.operator_policy.made import Made, Making
+from tfdriver.resource_types import RESOURCE_TYPES, ResourceType
 from tfdriver.spec.model import Account, Role, Spec
 
 
@@ -105,35 +105,29 @@ def _revoking(purpose: Purpose) -> list[str]:
 
 
 def _managed(made: Made, purpose: Purpose) -> Iterator[Statement]:
-    """Yield what Terraform calls for a resource, and `verify` for policies."""
-    kind = KINDS.get(made.type)
-    if kind is None:
+    """Yield what Terraform calls for a resource."""
+    known = RESOURCE_TYPES.get(made.type)
+    if known is None:
         return
     arn = pattern(arn_of(made))
-    actions = _actions(kind, made, purpose)
     resources = (arn, f"{arn}:*") if made.type == "aws_cloudwatch_log_group" else (arn,)
-    if actions:
-        yield _allow(kind.statement, actions, *resources)
-    if made.type == "aws_cloudwatch_log_group" and purpose is not Purpose.VERIFY:
+    yield _allow(known.statement, _actions(known, made, purpose), *resources)
+    if made.type == "aws_cloudwatch_log_group":
         # AWS asks for this on no group in particular (hashicorp/terraform-provider-aws#8804).
         yield _allow("FindLogGroups", ["logs:DescribeLogGroups"], f"{arn.partition(':log-group:')[0]}:log-group:*")
     if made.type == "aws_iam_role_policy_attachment":
         yield from _attaching(made, arn, purpose)
     if purpose.creates:
-        yield from _passing(made)
+        yield from _passing(known, made)
 
 
-def _actions(kind: ResourceActions, made: Made, purpose: Purpose) -> set[str]:
-    lists = []
-    if purpose is not Purpose.VERIFY:
-        lists.append(kind.read)
+def _actions(known: ResourceType, made: Made, purpose: Purpose) -> set[str]:
+    lists = [known.read]
     if purpose.creates:
-        lists += [kind.write, *(actions for name, actions in kind.more.items() if made.has(name))]
+        lists += [known.write, *(actions for name, actions in known.more.items() if made.has(name))]
     if purpose.destroys:
-        lists.append(kind.delete)
-    if purpose.verifies:
-        lists.append(kind.verify)
-    return kind.actions(*lists)
+        lists.append(known.delete)
+    return known.actions(*lists)
 
 
 def _attaching(made: Made, role: str, purpose: Purpose) -> Iterator[Statement]:
@@ -146,22 +140,15 @@ def _attaching(made: Made, role: str, purpose: Purpose) -> Iterator[Statement]:
         yield Statement("AttachPolicies", actions, frozenset([role]), "ArnLike", "iam:PolicyARN", policy)
 
 
-def _passing(made: Made) -> Iterator[Statement]:
+def _passing(known: ResourceType, made: Made) -> Iterator[Statement]:
     """Yield a statement that allows to hand a role to the service that works with it."""
-    argument, service = {
-        "aws_lambda_function": ("role", "lambda"),
-        "aws_cloudwatch_event_target": ("role_arn", "events"),
-    }.get(made.type, ("", ""))
-    if argument and made.has(argument):
-        arn = _role(made, argument)
-        to = frozenset([f"{service}.amazonaws.com"])
-        sid = f"PassRolesTo{service.capitalize()}"
-        yield Statement(sid, frozenset(["iam:PassRole"]), frozenset([arn]), "StringEquals", "iam:PassedToService", to)
-
-
-def _role(made: Made, argument: str) -> str:
-    arn = made.argument(argument) or UNKNOWN
-    return pattern(f"arn:{made.account.partition}:iam::{made.account.id}:role/{UNKNOWN}" if arn == UNKNOWN else arn)
+    if known.role_argument and made.has(known.role_argument):
+        arn = made.argument(known.role_argument) or UNKNOWN
+        if arn == UNKNOWN:
+            arn = f"arn:{made.account.partition}:iam::{made.account.id}:role/{UNKNOWN}"
+        roles, to = frozenset([pattern(arn)]), frozenset([f"{known.service}.amazonaws.com"])
+        sid = f"PassRolesTo{known.service.capitalize()}"
+        yield Statement(sid, frozenset(["iam:PassRole"]), roles, "StringEquals", "iam:PassedToService", to)
 
 
 def _probes(made: Made, role: Role) -> Iterator[Statement]:
@@ -176,7 +163,7 @@ def _probes(made: Made, role: Role) -> Iterator[Statement]:
 def _unknown(resources: Iterable[Made], role: Role) -> Iterator[str]:
     for made in resources:
         where = f"{made.address} of module {role.module}"
-        if made.type not in KINDS:
+        if made.type not in RESOURCE_TYPES:
             yield f"{where}: what this type needs is not known here; add it"
         elif UNKNOWN in arn_of(made):
             yield f"{where}: its name cannot be told from here, so that the policy says {pattern(arn_of(made))}"

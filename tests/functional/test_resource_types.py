@@ -10,7 +10,7 @@ from moto import mock_aws
 
 from tests.unit.builders import A
 from tfdriver.aws.client import Aws
-from tfdriver.deploy.lookup import KINDS, ExistingResource, UnknownValueError, find_resource
+from tfdriver.resource_types import RESOURCE_TYPES, Found, UnknownValueError, find
 
 pytestmark = pytest.mark.integration  # the sandbox's real time: too long for `make check`
 
@@ -112,10 +112,10 @@ CASES = [
     ("kind", "service", "make", "planned", "import_id"), CASES, ids=lambda v: v if isinstance(v, str) else ""
 )
 def test_what_exists_is_found_with_its_import_id_and_its_owners_tags(ask, kind, service, make, planned, import_id):
-    assert find_resource(kind, planned, A, ask) is None
+    assert find(kind, planned, A, ask) is None
     ask(service, make)
-    found = find_resource(kind, planned, A, ask)
-    assert isinstance(found, ExistingResource)
+    found = find(kind, planned, A, ask)
+    assert isinstance(found, Found)
     assert (found.import_id, dict(found.tags)) == (import_id, OURS)
 
 
@@ -137,23 +137,23 @@ def function(ask):
 def test_a_function_and_a_permission_of_it(ask):
     permission = {"function_name": "f", "statement_id": "s"}
     function(ask)
-    found = find_resource("aws_lambda_function", {"function_name": "f"}, A, ask)
-    assert found == ExistingResource("f", "f", OURS)
-    assert find_resource("aws_lambda_permission", permission, A, ask) is None
+    found = find("aws_lambda_function", {"function_name": "f"}, A, ask)
+    assert found == Found("f", "f", OURS)
+    assert find("aws_lambda_permission", permission, A, ask) is None
     granted = {"StatementId": "s", "Action": "lambda:InvokeFunction", "Principal": "events.amazonaws.com"}
     ask("lambda", lambda client: client.add_permission(FunctionName="f", **granted))
-    assert find_resource("aws_lambda_permission", permission, A, ask) == ExistingResource("f/s", "f/s", OURS)
-    assert find_resource("aws_lambda_permission", permission | {"statement_id": "other"}, A, ask) is None
+    assert find("aws_lambda_permission", permission, A, ask) == Found("f/s", "f/s", OURS)
+    assert find("aws_lambda_permission", permission | {"statement_id": "other"}, A, ask) is None
 
 
 def test_a_rule_of_another_bus_is_another_rule(ask):
     planned = {"name": "e", "event_bus_name": "b"}
     ask("events", lambda events: target(events, "b"))
-    assert find_resource("aws_cloudwatch_event_rule", planned | {"event_bus_name": "default"}, A, ask) is None
-    found = find_resource("aws_cloudwatch_event_rule", planned, A, ask)
+    assert find("aws_cloudwatch_event_rule", planned | {"event_bus_name": "default"}, A, ask) is None
+    found = find("aws_cloudwatch_event_rule", planned, A, ask)
     assert found is not None
     assert found.import_id == "b/e"
-    found = find_resource("aws_cloudwatch_event_target", {"rule": "e", "event_bus_name": "b", "target_id": "f"}, A, ask)
+    found = find("aws_cloudwatch_event_target", {"rule": "e", "event_bus_name": "b", "target_id": "f"}, A, ask)
     assert found is not None
     assert found.import_id == "b/e/f"
 
@@ -168,13 +168,13 @@ def test_what_is_not_known_yet_says_so(ask):
         ("aws_cloudwatch_event_target", {"rule": "e"}),
     ]:
         with pytest.raises(UnknownValueError):
-            find_resource(kind, planned, A, ask)
+            find(kind, planned, A, ask)
 
 
 def test_a_part_of_what_is_absent_is_absent_whatever_else_is_unknown(ask):
-    assert find_resource("aws_iam_role_policy_attachment", {"role": "r"}, A, ask) is None
-    assert find_resource("aws_cloudwatch_event_target", {"rule": "e"}, A, ask) is None
+    assert find("aws_iam_role_policy_attachment", {"role": "r"}, A, ask) is None
+    assert find("aws_cloudwatch_event_target", {"rule": "e"}, A, ask) is None
 
 
 def test_every_type_of_the_table_is_tested_here():
-    assert {case[0] for case in CASES} | {"aws_lambda_function", "aws_lambda_permission"} == set(KINDS)
+    assert {case[0] for case in CASES} | {"aws_lambda_function", "aws_lambda_permission"} == set(RESOURCE_TYPES)

@@ -1,0 +1,317 @@
+"""What tfdriver knows of each resource type: the IAM actions that Terraform needs for it, its ARN, and how it is found.
+
+The actions are measured: version 5.100 of the AWS provider creating, changing, tagging and destroying each of them, in
+the sandbox's log of calls. What the sandbox does not ask for, but AWS does, is marked. Changing a role's permissions
+boundary is left out on purpose: an operator who may do that is not bound by it.
+Sources: for ARNs the Service Authorization Reference, "Resource types" of each service; for import ids the AWS
+provider's documentation, section "Import" of each resource.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tfdriver.aws.calls import AwsError
+from tfdriver.spec.model import Account
+
+# `ask(service, use)` returns what `use` returns when given a boto3 client of that service; it raises AwsError.
+Ask = Callable[[str, Callable[[Any], Any]], Any]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A resource that exists. import_id: what `terraform import` takes; tags: its own, or those of what it is part of.
+
+    name: what AWS calls it.
+    """
+
+    import_id: str
+    name: str
+    tags: Mapping[str, str]
+
+
+class UnknownValueError(Exception):
+    """A value that identifies the resource is not known before others are created (or imported)."""
+
+
+class Values(dict[str, Any]):
+    """The planned values of a resource; asking for one that is not known yet raises UnknownValueError."""
+
+    def __missing__(self, key: str) -> Any:
+        raise UnknownValueError(key)
+
+
+@dataclass(frozen=True)
+class ResourceType:
+    """A type of resources. Actions without their service stand for those of `service`, on the resource's ARN.
+
+    statement: the `Sid` of the statement they go into; pattern: of its ARN, or the ARN of what it is part of, with the
+    names of arguments, `path` and `bus` in braces; find: returns the resource that a planned one would clash with, or
+    double. read: always called; write: to create and change; delete: to destroy; more: further actions to write, by the
+    argument or block that makes the provider call them. tagged: whether it has tags, or is whose the role, the function
+    or the rule is that it belongs to; role_argument: the argument with the ARN of a role that `service` is to assume.
+    """
+
+    statement: str
+    service: str
+    pattern: str
+    find: Callable[[Ask, Values, Account], Found | None]
+    read: str
+    write: str = ""
+    delete: str = ""
+    more: Mapping[str, str] = field(default_factory=dict)
+    tagged: bool = True
+    role_argument: str = ""
+
+    def actions(self, *lists: str) -> set[str]:
+        """Return what these lists of actions name, with the service in front."""
+        return {f"{self.service}:{action}" for actions in lists for action in actions.split()}
+
+    def arn(self, account: Account, **names: str) -> str:
+        """Return the ARN of a resource in an account, given what stands in braces in the pattern."""
+        return self.pattern.format(partition=account.partition, region=account.region, account=account.id, **names)
+
+
+def find(resource_type: str, planned: Mapping[str, Any], account: Account, ask: Ask) -> Found | None:
+    """Return the resource that a planned one would clash with, or double; None if AWS knows none.
+
+    planned: its known values, by attribute. Raises UnknownValueError if those do not identify it yet, KeyError if the
+    type is not in `RESOURCE_TYPES`, AwsError if AWS cannot be asked.
+    """
+    known = Values({k: v for k, v in planned.items() if v is not None})
+    try:
+        return RESOURCE_TYPES[resource_type].find(ask, known, account)
+    except AwsError as error:
+        if error.missing:
+            return None
+        raise
+
+
+def _role(ask: Ask, planned: Values, _account: Account) -> Found:
+    name = planned["name"]
+    role = ask("iam", lambda iam: iam.get_role(RoleName=name))["Role"]
+    return Found(name, name, _pairs(role.get("Tags")))
+
+
+def _policy(ask: Ask, planned: Values, account: Account) -> Found:
+    name = planned["name"]
+    arn = RESOURCE_TYPES["aws_iam_policy"].arn(account, name=name, path=planned.get("path", "/"))
+    policy = ask("iam", lambda iam: iam.get_policy(PolicyArn=arn))["Policy"]
+    return Found(arn, name, _pairs(policy.get("Tags")))
+
+
+def _attachment(ask: Ask, planned: Values, account: Account) -> Found | None:
+    role, arn = _role(ask, Values(name=planned["role"]), account), planned["policy_arn"]
+    attached = ask(
+        "iam", lambda iam: _pages(iam, "list_attached_role_policies", "AttachedPolicies", RoleName=role.name)
+    )
+    return Found(f"{role.name}/{arn}", f"{role.name}/{arn}", role.tags) if arn in _each(attached, "PolicyArn") else None
+
+
+def _inline_policy(ask: Ask, planned: Values, account: Account) -> Found | None:
+    role, name = _role(ask, Values(name=planned["role"]), account), planned["name"]
+    names = ask("iam", lambda iam: _pages(iam, "list_role_policies", "PolicyNames", RoleName=role.name))
+    return Found(f"{role.name}:{name}", f"{role.name}:{name}", role.tags) if name in names else None
+
+
+def _table(ask: Ask, planned: Values, _account: Account) -> Found:
+    name = planned["name"]
+    arn = ask("dynamodb", lambda dynamodb: dynamodb.describe_table(TableName=name))["Table"]["TableArn"]
+    tags = ask("dynamodb", lambda db: _pages(db, "list_tags_of_resource", "Tags", ResourceArn=arn))
+    return Found(name, name, _pairs(tags))
+
+
+def _function(ask: Ask, planned: Values, _account: Account) -> Found:
+    name = planned["function_name"]
+    function = ask("lambda", lambda client: client.get_function(FunctionName=name))
+    return Found(name, name, function.get("Tags") or {})
+
+
+def _permission(ask: Ask, planned: Values, account: Account) -> Found | None:
+    function, sid = _function(ask, planned, account), planned["statement_id"]
+    qualifier = {"Qualifier": planned["qualifier"]} if "qualifier" in planned else {}
+    answer = ask("lambda", lambda client: client.get_policy(FunctionName=function.name, **qualifier))
+    if sid not in _each(json.loads(answer["Policy"])["Statement"], "Sid"):
+        return None
+    of = ":".join([function.name, *qualifier.values()])
+    return Found(f"{of}/{sid}", f"{of}/{sid}", function.tags)
+
+
+def _log_group(ask: Ask, planned: Values, account: Account) -> Found | None:
+    name = planned["name"]
+    groups = ask("logs", lambda logs: _pages(logs, "describe_log_groups", "logGroups", logGroupNamePrefix=name))
+    if name not in _each(groups, "logGroupName"):
+        return None
+    arn = RESOURCE_TYPES["aws_cloudwatch_log_group"].arn(account, name=name)
+    tags = ask("logs", lambda logs: logs.list_tags_for_resource(resourceArn=arn))["tags"]
+    return Found(name, name, tags)
+
+
+def _rule(ask: Ask, planned: Values, _account: Account) -> Found:
+    name, bus = planned["name"], planned.get("event_bus_name", "default")
+    arn = ask("events", lambda events: events.describe_rule(Name=name, EventBusName=bus))["Arn"]
+    tags = ask("events", lambda events: events.list_tags_for_resource(ResourceARN=arn))["Tags"]
+    return Found(name if bus == "default" else f"{bus}/{name}", name, _pairs(tags))
+
+
+def _target(ask: Ask, planned: Values, account: Account) -> Found | None:
+    """Find a target by its id, or, where Terraform makes the id up, by what it points to."""
+    rule, bus = planned["rule"], planned.get("event_bus_name", "default")
+    owner = _rule(ask, Values(name=rule, event_bus_name=bus), account)
+    targets = ask("events", lambda e: e.list_targets_by_rule(Rule=rule, EventBusName=bus))["Targets"]
+    key, wanted = ("Id", planned["target_id"]) if "target_id" in planned or not targets else ("Arn", planned["arn"])
+    ids = [target["Id"] for target in targets if target[key] == wanted]
+    return Found(f"{owner.import_id}/{ids[0]}", f"{rule}/{ids[0]}", owner.tags) if ids else None
+
+
+def _queue(ask: Ask, planned: Values, _account: Account) -> Found:
+    url = ask("sqs", lambda sqs: sqs.get_queue_url(QueueName=planned["name"]))["QueueUrl"]
+    return Found(url, planned["name"], ask("sqs", lambda sqs: sqs.list_queue_tags(QueueUrl=url)).get("Tags") or {})
+
+
+def _topic(ask: Ask, planned: Values, account: Account) -> Found:
+    name = planned["name"]
+    arn = RESOURCE_TYPES["aws_sns_topic"].arn(account, name=name)
+    tags = ask("sns", lambda sns: sns.list_tags_for_resource(ResourceArn=arn))["Tags"]
+    return Found(arn, name, _pairs(tags))
+
+
+def _pages(client: Any, operation: str, key: str, **request: Any) -> list[Any]:
+    return [item for page in client.get_paginator(operation).paginate(**request) for item in page[key]]
+
+
+def _pairs(tags: Iterable[Mapping[str, str]] | None) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in tags or ()}
+
+
+def _each(items: Iterable[Mapping[str, Any]], key: str) -> set[Any]:
+    return {item.get(key) for item in items}
+
+
+RESOURCE_TYPES: Mapping[str, ResourceType] = {
+    "aws_cloudwatch_event_rule": ResourceType(
+        "Rules",
+        "events",
+        "arn:{partition}:events:{region}:{account}:rule/{bus}{name}",
+        _rule,
+        read="DescribeRule ListTagsForResource",
+        write="PutRule TagResource UntagResource",
+        delete="DeleteRule",
+    ),
+    "aws_cloudwatch_event_target": ResourceType(
+        "Rules",
+        "events",
+        "arn:{partition}:events:{region}:{account}:rule/{bus}{rule}",
+        _target,
+        read="DescribeRule ListTargetsByRule",
+        write="PutTargets",
+        delete="RemoveTargets",
+        tagged=False,
+        role_argument="role_arn",
+    ),
+    "aws_cloudwatch_log_group": ResourceType(
+        "LogGroups",
+        "logs",
+        "arn:{partition}:logs:{region}:{account}:log-group:{name}",
+        _log_group,
+        read="ListTagsForResource",
+        write="CreateLogGroup PutRetentionPolicy DeleteRetentionPolicy TagResource UntagResource",
+        delete="DeleteLogGroup",
+    ),
+    "aws_dynamodb_table": ResourceType(
+        "Tables",
+        "dynamodb",
+        "arn:{partition}:dynamodb:{region}:{account}:table/{name}",
+        _table,
+        read="DescribeTable DescribeContinuousBackups DescribeTimeToLive ListTagsOfResource",
+        write="CreateTable UpdateTable TagResource UntagResource",
+        delete="DeleteTable",
+        more={"ttl": "UpdateTimeToLive", "point_in_time_recovery": "UpdateContinuousBackups"},
+    ),
+    "aws_iam_policy": ResourceType(
+        "Policies",
+        "iam",
+        "arn:{partition}:iam::{account}:policy{path}{name}",
+        _policy,
+        read="GetPolicy GetPolicyVersion",
+        # IAM keeps five versions: the oldest makes room.
+        write="CreatePolicy CreatePolicyVersion ListPolicyVersions DeletePolicyVersion TagPolicy UntagPolicy",
+        delete="DeletePolicy ListPolicyVersions DeletePolicyVersion",
+    ),
+    "aws_iam_role": ResourceType(
+        "Roles",
+        "iam",
+        "arn:{partition}:iam::{account}:role{path}{name}",
+        _role,
+        # The provider also reads an inline policy that somebody added by hand.
+        read="GetRole ListRolePolicies ListAttachedRolePolicies GetRolePolicy",
+        write="CreateRole UpdateAssumeRolePolicy UpdateRoleDescription TagRole UntagRole",
+        delete="DeleteRole ListInstanceProfilesForRole",
+        more={
+            "max_session_duration": "UpdateRole",
+            "inline_policy": "PutRolePolicy DeleteRolePolicy",
+            "managed_policy_arns": "AttachRolePolicy DetachRolePolicy",
+        },
+    ),
+    "aws_iam_role_policy": ResourceType(
+        "Roles",
+        "iam",
+        "arn:{partition}:iam::{account}:role/{role}",
+        _inline_policy,
+        read="GetRole GetRolePolicy ListRolePolicies",
+        write="PutRolePolicy",
+        delete="DeleteRolePolicy",
+        tagged=False,
+    ),
+    # Attaching and detaching are statements of their own: they are bound to the policy as well.
+    "aws_iam_role_policy_attachment": ResourceType(
+        "Roles",
+        "iam",
+        "arn:{partition}:iam::{account}:role/{role}",
+        _attachment,
+        read="GetRole ListAttachedRolePolicies",
+        tagged=False,
+    ),
+    "aws_lambda_function": ResourceType(
+        "Functions",
+        "lambda",
+        "arn:{partition}:lambda:{region}:{account}:function:{function_name}",
+        _function,
+        # AWS: GetFunction gives the tags only to those who may list them (Lambda API, GetFunction, "Tags").
+        read="GetFunction GetFunctionCodeSigningConfig ListVersionsByFunction ListTags",
+        write="CreateFunction UpdateFunctionCode UpdateFunctionConfiguration TagResource UntagResource",
+        delete="DeleteFunction",
+        role_argument="role",
+    ),
+    "aws_lambda_permission": ResourceType(
+        "Functions",
+        "lambda",
+        "arn:{partition}:lambda:{region}:{account}:function:{function_name}",
+        _permission,
+        read="GetFunction GetPolicy",
+        write="AddPermission",
+        delete="RemovePermission",
+        tagged=False,
+    ),
+    "aws_sns_topic": ResourceType(
+        "Topics",
+        "sns",
+        "arn:{partition}:sns:{region}:{account}:{name}",
+        _topic,
+        read="GetTopicAttributes ListTagsForResource",
+        write="CreateTopic SetTopicAttributes TagResource UntagResource",
+        delete="DeleteTopic",
+    ),
+    "aws_sqs_queue": ResourceType(
+        "Queues",
+        "sqs",
+        "arn:{partition}:sqs:{region}:{account}:{name}",
+        _queue,
+        read="GetQueueAttributes GetQueueUrl ListQueueTags",
+        write="CreateQueue SetQueueAttributes TagQueue UntagQueue",
+        delete="DeleteQueue",
+    ),
+}
