@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from tfdriver.clean import clean
+from tfdriver.redaction import clean
 
 
 class Exit(IntEnum):

@@ -24,9 +24,9 @@ from tfdriver.deploy.destroy import destroy
 from tfdriver.deploy.tighten import tighten
 from tfdriver.deploy.up import up
 from tfdriver.iam import trust
-from tfdriver.patience import Patience
 from tfdriver.project.init import init
 from tfdriver.project.lock import locked
+from tfdriver.waiting import Waiting
 
 EVERY = int(os.environ.get("TFDRIVER_EVERY", "1"))
 ROOT = Path(__file__).parents[2]
@@ -39,7 +39,7 @@ def dies(stage: Stage, command: Callable[..., Any], number: int) -> bool:
     argv = [sys.executable, "-m", "tests.faults.dying", str(number), str(stage.project), command.__name__]
     ended = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=LONGEST, check=False)
     assert ended.returncode in (0, DIED), f"step {number}: {ended.stderr}"
-    with locked(stage.project, "test", Patience(30)):  # until a Terraform that it left behind has ended
+    with locked(stage.project, "test", Waiting(30)):  # until a Terraform that it left behind has ended
         return ended.returncode == DIED
 
 

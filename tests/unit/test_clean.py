@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfdriver.aws.calls import AwsError
-from tfdriver.clean import clean, without_secrets
 from tfdriver.errors import TfdriverError
-from tfdriver.redact import LONGEST_LINE
+from tfdriver.files import LONGEST_LINE
+from tfdriver.redaction import clean, without_secrets
 from tfdriver.terraform.events import outcome, parse_line
 
 KEY_ID = "AKIAIOSFODNN7EXAMPLE"

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from tfdriver.aws.calls import Caller
 from tfdriver.aws.identity import IdentityReader, used_accounts
-from tfdriver.aws.observe import RoleReader, side_by_side
+from tfdriver.aws.observe import RoleReader
+from tfdriver.concurrency import side_by_side
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import LiveRole, Unreadable
 from tfdriver.spec.model import Account, Spec

@@ -23,7 +23,7 @@ from botocore.config import Config
 from botocore.loaders import Loader, create_loader
 from botocore.parsers import ResponseParserError
 
-from tfdriver import redact
+from tfdriver import redaction
 from tfdriver.aws.calls import Answer, AwsError, Caller
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.policy_document import parse_policy
@@ -148,7 +148,7 @@ class Aws:
     def hide(self, text: str) -> str:
         """Return a text without the secret keys and session tokens of the profiles used so far, and other secrets."""
         with self._lock:
-            return redact.hide(text, self._secrets)
+            return redaction.hide(text, self._secrets)
 
     def caller(self, account: Account) -> Caller:
         """Return who the account's profile is by now: its credentials are read anew, as Terraform will read them.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from tfdriver.aws.calls import Caller
-from tfdriver.aws.observe import side_by_side
+from tfdriver.concurrency import side_by_side
 from tfdriver.errors import TfdriverError
 from tfdriver.spec.model import Account, Spec
 

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, wait
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
-from threading import Thread
-from typing import Protocol, TypeVar
+from typing import Protocol
 
+from tfdriver.concurrency import side_by_side
 from tfdriver.iam.trust_state import LiveRole, TrustKind, TrustState, Unreadable, classify
 from tfdriver.spec.model import Account, Role, Spec
-
-A = TypeVar("A")
-B = TypeVar("B")
-
-_AT_ONCE = 8
 
 
 class RoleReader(Protocol):
@@ -81,33 +73,3 @@ def _state(
     wanted = spec.trusted_by(role)
     ids = {found.arn: found.role_id for r in wanted if isinstance(found := trusted[r.key], LiveRole)}
     return classify(role, wanted, seen, ids)
-
-
-def side_by_side(do: Callable[[A], B], items: Iterable[A]) -> list[B]:
-    """Return `do` of each item, in order, all done at the same time; the first exception is raised after all ended.
-
-    KeyboardInterrupt is raised at once: a call to an AWS that does not answer would else keep a Ctrl-C waiting. (A
-    ThreadPoolExecutor waits for its threads, and so does Python at its end unless they are daemons.)
-    """
-    todo: SimpleQueue[tuple[A, Future[B]]] = SimpleQueue()
-    futures: list[Future[B]] = []
-    for item in items:
-        futures.append(Future())
-        todo.put((item, futures[-1]))
-
-    def work() -> None:
-        with suppress(Empty):
-            while True:
-                _fulfil(do, *todo.get_nowait())
-
-    for _ in range(min(len(futures), _AT_ONCE)):
-        Thread(target=work, daemon=True).start()
-    wait(futures)
-    return [future.result() for future in futures]
-
-
-def _fulfil(do: Callable[[A], B], item: A, future: Future[B]) -> None:
-    try:
-        future.set_result(do(item))
-    except BaseException as error:
-        future.set_exception(error)

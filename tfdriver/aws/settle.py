@@ -1,50 +1,21 @@
-"""Waits until AWS shows what was applied: IAM is eventually consistent, so one look proves nothing.
-
-Sources: boto/boto3#3206, hashicorp/terraform-provider-aws#1388 and #8905: a role just created may still be refused as
-a principal. What is asked is the real call, with back-off and jitter, and two answers in a row must agree.
-"""
+"""Waits until AWS shows what was applied: IAM is eventually consistent, so two answers in a row must agree."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 
-from tfdriver.aws.observe import RoleReader, side_by_side
-from tfdriver.clock import Clock
+from tfdriver.aws.observe import RoleReader
+from tfdriver.concurrency import side_by_side
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import LiveRole, TrustState, Unreadable
 from tfdriver.spec.model import Role
+from tfdriver.waiting import Waiting
 
 LIMIT = 120.0  # seconds; people measured 2 s to over 30 s, AWS promises no bound
-_IN_A_ROW = 2
+IN_A_ROW = 2
 
 
-@dataclass(frozen=True)
-class Waiter:
-    """How to wait. check: called before each look, raises to stop waiting; tell: is told, once, what is waited for."""
-
-    clock: Clock
-    check: Callable[[], None]
-    tell: Callable[[str], None] = lambda _: None
-
-    def until_none(self, look: Callable[[], TfdriverError | None]) -> None:
-        """Return once `look` has found no problem twice in a row; raise its last one if it has not within 2 minutes."""
-        in_a_row = 0
-        problem: TfdriverError | None = None
-        told = False
-        for _ in self.clock.attempts(LIMIT):
-            self.check()
-            problem = look()
-            in_a_row = 0 if problem else in_a_row + 1
-            if in_a_row == _IN_A_ROW:
-                return
-            if problem and not told:
-                self.tell(f"  IAM changes spread slowly, so this is looked at again for {LIMIT:g} s: {problem.what}")
-                told = True
-        raise problem or TfdriverError("AWS gave changing answers for 2 minutes", hint="Run the same command again")
-
-
-def wait_for_roles(roles: Iterable[Role], aws: RoleReader, waiter: Waiter) -> dict[str, LiveRole]:
+def wait_for_roles(roles: Iterable[Role], aws: RoleReader, waiting: Waiting) -> dict[str, LiveRole]:
     """Return the roles as AWS shows them, by key, once it has shown all of them twice in a row.
 
     Raises TfdriverError for a role not seen within 2 minutes, and at once for one with another ARN than the spec's.
@@ -60,11 +31,11 @@ def wait_for_roles(roles: Iterable[Role], aws: RoleReader, waiter: Waiter) -> di
                 live[role.key] = found
         return next((problem for role, found in seen if (problem := _problem(role, found))), None)
 
-    waiter.until_none(look)
+    waiting.until_none(look, IN_A_ROW)
     return live
 
 
-def wait_until_settled(keys: Iterable[str], states: Callable[[], Mapping[str, TrustState]], waiter: Waiter) -> None:
+def wait_until_settled(keys: Iterable[str], states: Callable[[], Mapping[str, TrustState]], waiting: Waiting) -> None:
     """Return once AWS has shown the exact trust of every role of `keys` twice in a row.
 
     Raises TfdriverError if it has not within 2 minutes.
@@ -76,7 +47,7 @@ def wait_until_settled(keys: Iterable[str], states: Callable[[], Mapping[str, Tr
         loose = next((seen[key] for key in keys if not seen[key].settled), None)
         return _not_settled(loose) if loose else None
 
-    waiter.until_none(look)
+    waiting.until_none(look, IN_A_ROW)
 
 
 def _check_arn(role: Role, found: LiveRole) -> None:

@@ -14,7 +14,7 @@ from tfdriver.cli.output import Output
 from tfdriver.clock import Clock
 from tfdriver.inspect.graph import draw as graph_command
 from tfdriver.inspect.graph.draw import Drawn
-from tfdriver.redact import environment_secrets
+from tfdriver.redaction import environment_secrets
 
 
 @click.command()

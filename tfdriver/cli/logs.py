@@ -7,7 +7,7 @@ import os
 import sys
 
 from tfdriver.cli.streams import ResilientStream
-from tfdriver.redact import environment_secrets, hide
+from tfdriver.redaction import environment_secrets, hide
 
 _LOGGER = logging.getLogger("tfdriver")
 

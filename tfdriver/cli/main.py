@@ -12,7 +12,6 @@ from pathlib import Path
 import click
 
 from tfdriver import __version__
-from tfdriver.clean import clean
 from tfdriver.cli.demo import demo
 from tfdriver.cli.destroy import destroy
 from tfdriver.cli.explain import explain
@@ -33,7 +32,7 @@ from tfdriver.cli.up import up
 from tfdriver.cli.verify import verify
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.interrupts import stopped_by
-from tfdriver.redact import environment_secrets, hide
+from tfdriver.redaction import clean, environment_secrets, hide
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 

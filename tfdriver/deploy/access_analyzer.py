@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from tfdriver.aws.calls import AwsError, Calls
-from tfdriver.aws.observe import Observation, side_by_side
+from tfdriver.aws.observe import Observation
+from tfdriver.concurrency import side_by_side
 from tfdriver.iam import trust_state
 from tfdriver.iam.lint import Finding, Severity
 from tfdriver.iam.policy_document import Document

@@ -11,9 +11,10 @@ from typing import Any, Protocol
 
 from tfdriver.aws.calls import Calls
 from tfdriver.aws.identity import IdentityReader, check_identities
-from tfdriver.aws.observe import Observation, RoleReader, observe, side_by_side
-from tfdriver.aws.settle import Waiter, wait_for_roles, wait_until_settled
+from tfdriver.aws.observe import Observation, RoleReader, observe
+from tfdriver.aws.settle import LIMIT, wait_for_roles, wait_until_settled
 from tfdriver.clock import Clock
+from tfdriver.concurrency import side_by_side
 from tfdriver.deploy import plan_checks, revocation
 from tfdriver.deploy.adopt import Adopter
 from tfdriver.deploy.ownership import (
@@ -42,6 +43,7 @@ from tfdriver.terraform.failure import TerraformError, join_diagnostics
 from tfdriver.terraform.mirror import shares_cache
 from tfdriver.terraform.progress import Progress, report_work
 from tfdriver.terraform.runner import Root, Settings
+from tfdriver.waiting import Waiting
 
 
 class DriverAws(RoleReader, IdentityReader, Calls, Protocol):
@@ -110,7 +112,8 @@ class Driver:
         self._terraform = terraform
         self._progress = progress
         self._clock = clock
-        self._waiter = Waiter(clock, terraform.interrupts.check, progress.note)
+        slow = f"  IAM changes spread slowly, so this is looked at again for {LIMIT:g} s"
+        self._waiting = Waiting(LIMIT, clock, terraform.interrupts.check, lambda what: progress.note(f"{slow}: {what}"))
         self._adopter = Adopter(workspace, aws, progress, self._root, terraform.interrupts.check)
 
     @property
@@ -185,7 +188,7 @@ class Driver:
     def connect(self) -> list[Step]:
         """Phase 2: apply the trusted side, allowed to assume exactly what the trusting side has."""
         self._progress.phase("phase 2, connect: create the trusted roles and what uses them")
-        live = wait_for_roles(self.spec.trusting, self._aws, self._waiter)
+        live = wait_for_roles(self.spec.trusting, self._aws, self._waiting)
         for composition in [c for c in self._side(Side.TRUSTED) if c.name in self._unplanned]:
             self.preview(composition)
         arns = {key: role.arn for key, role in live.items()}
@@ -210,12 +213,12 @@ class Driver:
         self._progress.phase("phase 3, tighten: trust exactly the trusted roles")
         keys = [role.key for composition in todo for role in composition.roles]
         wanted = {r.key: r for key in keys for r in self.spec.trusted_by(self.spec.roles[key])}
-        wait_for_roles((r for r in wanted.values() if r.key not in unseen), self._scope.looks, self._waiter)
+        wait_for_roles((r for r in wanted.values() if r.key not in unseen), self._scope.looks, self._waiting)
         seen = self.observe().states
         refuse_trusts({key: seen[key] for key in keys}, refused_kinds(overwrite=overwrite), _EDITED)
         settings = self._limited(todo) if unseen else None
         steps = self._apply(Phase.TIGHTEN, todo, lambda c, *_: self._final(c), settings)
-        wait_until_settled(keys, lambda: self.observe().states, self._waiter)
+        wait_until_settled(keys, lambda: self.observe().states, self._waiting)
         # IAM pins a trust to the roles that have these names at the moment when it is saved.
         self._checked("A trust may name this role by now: delete it and run `tfdriver up`, or run `tfdriver destroy`")
         return steps
@@ -245,7 +248,7 @@ class Driver:
         text = revocation.stamp(self._clock.now())
         times = {role.key: text for role in roles}
         steps = self._apply(Phase.TIGHTEN, todo, lambda c, *_: values.final(self.spec, c, revoke_before=times))
-        revocation.wait_until_shown(roles, text, self._aws, self._waiter)
+        revocation.wait_until_shown(roles, text, self._aws, self._waiting)
         return steps
 
     def adopt(self, composition: Composition) -> None:

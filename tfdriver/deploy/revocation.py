@@ -14,12 +14,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tfdriver.aws.calls import AwsError, Calls
-from tfdriver.aws.observe import side_by_side
-from tfdriver.aws.settle import Waiter
+from tfdriver.aws.settle import IN_A_ROW
+from tfdriver.concurrency import side_by_side
 from tfdriver.errors import TfdriverError
 from tfdriver.iam import wording
 from tfdriver.iam.policy_document import Document, moment, parse_policy, statements, strings
 from tfdriver.spec.model import Role
+from tfdriver.waiting import Waiting
 
 POLICY = "AWSRevokeOlderSessions"
 ADDRESS = "aws_iam_role_policy.revoke_older_sessions"  # as templates/optional/revoke.tf.j2 has it
@@ -77,7 +78,7 @@ def revocations_in_force(revocations: Mapping[str, Revocation], now: datetime) -
     return {key: found.text for key, found in revocations.items() if now < found.until}
 
 
-def wait_until_shown(roles: Iterable[Role], text: str, aws: Calls, waiter: Waiter) -> None:
+def wait_until_shown(roles: Iterable[Role], text: str, aws: Calls, waiting: Waiting) -> None:
     """Return once AWS has shown twice in a row that the sessions of all roles before `text` are revoked.
 
     Raises TfdriverError if it has not within 2 minutes.
@@ -89,7 +90,7 @@ def wait_until_shown(roles: Iterable[Role], text: str, aws: Calls, waiter: Waite
         unseen = [role.name for role in roles if role.key not in shown or shown[role.key].text != text]
         return _not_shown(unseen) if unseen else None
 
-    waiter.until_none(problem)
+    waiting.until_none(problem, IN_A_ROW)
 
 
 def _not_shown(names: Iterable[str]) -> TfdriverError:

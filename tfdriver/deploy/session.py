@@ -32,13 +32,12 @@ from tfdriver.iam.lint import Finding, refuse_errors, warnings
 from tfdriver.iam.lint_modules import lint_project
 from tfdriver.iam.phase_trusts import refuse_long_trusts
 from tfdriver.interrupts import InterruptedRunError, Interrupts, stopped_by
-from tfdriver.patience import Patience
 from tfdriver.project import tracked
 from tfdriver.project.lock import locked
 from tfdriver.project.place import is_local
 from tfdriver.project.timeline import Timeline
 from tfdriver.project.workspace import Workspace
-from tfdriver.redact import environment_secrets
+from tfdriver.redaction import environment_secrets
 from tfdriver.spec.compositions import Composition
 from tfdriver.spec.file import permission_warning
 from tfdriver.spec.load import load_spec
@@ -50,6 +49,7 @@ from tfdriver.terraform.progress import Progress
 from tfdriver.terraform.remote_state import Pull, pulling
 from tfdriver.terraform.runner import Settings
 from tfdriver.terraform.state import State
+from tfdriver.waiting import Waiting
 
 _CHANGING = ("up", "tighten", "destroy")
 _ROOM_NEEDED = 20_000_000  # bytes: states, logs and rendered files of a run, with a wide margin
@@ -223,10 +223,10 @@ def _opened(stack: ExitStack, command: str, spec: Spec, options: Options, tools:
         _tell(tools, lint_project(spec))
     found = stack.enter_context(find_terraform(spec, tools))
     _check_folder(spec.root)
-    patience = Patience(options.lock_timeout, tools.progress.note)
-    descriptor = stack.enter_context(locked(spec.root, command, patience))
+    waiting = Waiting(options.lock_timeout, tell=lambda what: tools.progress.note(f"waits: {what}"))
+    descriptor = stack.enter_context(locked(spec.root, command, waiting))
     workspace = Workspace(spec, is_local(tools.environ))
-    workspace.wait_for_states(patience)
+    workspace.wait_for_states(waiting)
     workspace.check()
     workspace.check_migrated()
     workspace.check_place()

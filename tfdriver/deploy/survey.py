@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tfdriver.aws.calls import Calls
-from tfdriver.aws.observe import side_by_side
+from tfdriver.concurrency import side_by_side
 from tfdriver.deploy.ownership import ADOPT, has_tags
 from tfdriver.errors import TfdriverError
 from tfdriver.project.orphans import OrphanedResource, PlannedCreate, planned_creates

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
 
-from tfdriver.outside import read_json
+from tfdriver.files import read_json
 
 Document = Mapping[str, Any]
 

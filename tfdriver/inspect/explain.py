@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from tfdriver.aws import role_policies
 from tfdriver.aws.account_access import ReachableAws, account_access
 from tfdriver.aws.calls import Calls
-from tfdriver.aws.observe import Observation, observe, side_by_side
+from tfdriver.aws.observe import Observation, observe
 from tfdriver.aws.role_policies import RolePolicies
+from tfdriver.concurrency import side_by_side
 from tfdriver.deploy.session import Options, Tools, read_spec
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import LiveRole, Unreadable

@@ -17,7 +17,7 @@ from typing import Any
 
 from tfdriver.aws.account_access import AccountAccess
 from tfdriver.aws.calls import AwsError, Calls
-from tfdriver.aws.observe import side_by_side
+from tfdriver.concurrency import side_by_side
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import LiveRole, Unreadable
 from tfdriver.iam.wording import moment

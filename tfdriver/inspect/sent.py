@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tfdriver.outside import read_json
+from tfdriver.files import read_json
 from tfdriver.project.workspace import VALUES
 from tfdriver.spec.compositions import Side, compositions
 from tfdriver.spec.model import Role, Spec

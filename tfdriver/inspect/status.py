@@ -8,7 +8,8 @@ from datetime import datetime
 from pathlib import Path
 
 from tfdriver.aws.account_access import AccountAccess, ReachableAws, account_access
-from tfdriver.aws.observe import Observation, observe, side_by_side
+from tfdriver.aws.observe import Observation, observe
+from tfdriver.concurrency import side_by_side
 from tfdriver.deploy.ownership import Owner, States, listed_elsewhere, owners
 from tfdriver.deploy.session import Options, Tools, find_terraform, read_spec
 from tfdriver.errors import Exit, TfdriverError

@@ -19,25 +19,24 @@ from pathlib import Path
 import psutil
 
 from tfdriver.errors import TfdriverError
-from tfdriver.files import private_folder, write_whole
+from tfdriver.files import private_folder, read_json, write_whole
 from tfdriver.iam.wording import moment
-from tfdriver.outside import read_json
-from tfdriver.patience import NONE, WAIT, Patience
 from tfdriver.project import folder
+from tfdriver.waiting import WAIT, Waiting
 
 _HOLDER = Path("compositions/.tfdriver/run.json")
 
 
 @contextmanager
-def locked(project: Path, command: str, patience: Patience = NONE) -> Iterator[int]:
+def locked(project: Path, command: str, waiting: Waiting | None = None) -> Iterator[int]:
     """Hold the project's lock inside the `with` block; gives the descriptor that Terraform is to inherit.
 
-    command: what others are told is at work here; patience: with another run. Raises TfdriverError, naming the holder,
-    if it is still at work then, or if `compositions/` is a symlink.
+    command: what others are told is at work here; waiting: for another run. Raises TfdriverError, naming the holder, if
+    it is still at work then, or if `compositions/` is a symlink.
     """
     descriptor = os.open(project, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        _acquire(descriptor, project, patience)
+        (waiting or Waiting()).until_none(lambda: _refused(descriptor, project))
         try:
             _announce(project, command)
             yield descriptor
@@ -68,19 +67,13 @@ def _forget(project: Path) -> None:
             (project / parent).rmdir()  # fails, as it should, where anything else is kept there
 
 
-def _acquire(descriptor: int, project: Path, patience: Patience) -> None:
-    def free() -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
-    def whom() -> str:
-        return f"another run is at work here: {_holder(project)}"
-
-    if not patience.until(free, whom):
-        raise TfdriverError(whom(), where=str(project), hint=WAIT)
+def _refused(descriptor: int, project: Path) -> TfdriverError | None:
+    """Take the lock, or return who has it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return TfdriverError(f"another run is at work here: {_holder(project)}", where=str(project), hint=WAIT)
+    return None
 
 
 def _holder(project: Path) -> str:

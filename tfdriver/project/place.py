@@ -13,8 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tfdriver.errors import TfdriverError
-from tfdriver.files import private_folder, write_whole
-from tfdriver.outside import read_json
+from tfdriver.files import private_folder, read_json, write_whole
 from tfdriver.project.recover import is_broken
 from tfdriver.spec.compositions import Composition
 from tfdriver.spec.model import Account

@@ -18,9 +18,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from tfdriver.clean import clean
 from tfdriver.iam.trust_state import TrustState
 from tfdriver.project.trust_changes import BROAD, TrustChange, news, told
+from tfdriver.redaction import clean
 from tfdriver.spec.compositions import Composition
 from tfdriver.terraform.events import Event
 

@@ -10,11 +10,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tfdriver.aws.observe import side_by_side
+from tfdriver.concurrency import side_by_side
 from tfdriver.errors import TfdriverError
+from tfdriver.files import read_json
 from tfdriver.iam.trust_state import Unreadable
-from tfdriver.outside import read_json
-from tfdriver.patience import Patience
 from tfdriver.project import assets, folder, place, recover, timeline, values
 from tfdriver.project.lambda_zip import zip_folder
 from tfdriver.project.orphans import FILE as IMPORTS
@@ -26,6 +25,7 @@ from tfdriver.terraform import state, state_lock
 from tfdriver.terraform.backend import Backend, find_backend
 from tfdriver.terraform.remote_state import Pull
 from tfdriver.terraform.state import State
+from tfdriver.waiting import Waiting
 
 VALUES = "terraform.tfvars.json"
 
@@ -111,13 +111,13 @@ class Workspace:
         backend = self.backends[composition.name]
         return None if backend.remote else self.path(composition) / backend.path
 
-    def wait_for_states(self, patience: Patience) -> None:
+    def wait_for_states(self, waiting: Waiting) -> None:
         """Return once no Terraform that somebody started by hand is at work on a local state.
 
         Raises TfdriverError, naming who is, if one still is then.
         """
         for composition in self.kept_here:
-            state_lock.wait_for_local(self.path(composition), patience)
+            state_lock.wait_for_local(self.path(composition), waiting)
 
     def check(self) -> None:
         """Refuse to go on where something on disk would be lost or obeyed by mistake. Writes nothing.

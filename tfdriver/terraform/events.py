@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tfdriver.clean import clean
-from tfdriver.outside import read_json
+from tfdriver.files import read_json
+from tfdriver.redaction import clean
 
 TEXT = ""  # the operation of commands that print for people and have no final summary
 LOCKED = "state_lock_acquire"  # Terraform's, once it has waited a moment for another one's lock on the state

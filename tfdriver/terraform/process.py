@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from tfdriver.files import LONGEST_LINE
 from tfdriver.interrupts import Interrupts
-from tfdriver.redact import LONGEST_LINE
 
 _POLL = (0.005, 0.05)  # seconds between two looks, at first and at most: a short command is not waited for in vain
 _PART = 1024 * 1024  # bytes read between two looks for a signal

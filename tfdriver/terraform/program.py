@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfdriver.errors import TfdriverError
-from tfdriver.outside import read_json
-from tfdriver.redact import environment_secrets, hide
+from tfdriver.files import read_json
+from tfdriver.redaction import environment_secrets, hide
 from tfdriver.terraform.environment import without_log
 
 MINIMUM = (1, 6)

@@ -20,10 +20,9 @@ from typing import Any
 
 from python_terraform import IsFlagged, Terraform
 
-from tfdriver.files import private_folder, write_whole
+from tfdriver.files import hide_in_file, private_folder, read_json, write_whole
 from tfdriver.interrupts import Interrupts
-from tfdriver.outside import read_json
-from tfdriver.redact import hide_in_file, hide_in_line
+from tfdriver.redaction import hide_in_line
 from tfdriver.terraform import process
 from tfdriver.terraform.environment import LOG_PATH, logs_to_stderr, without_log
 from tfdriver.terraform.events import STOPPING, TEXT, Event, TerraformOutcome, follow, outcome, parse_line

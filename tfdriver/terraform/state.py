@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tfdriver.errors import TfdriverError
-from tfdriver.outside import read_json
+from tfdriver.files import read_json
 
 FILE = "terraform.tfstate"
 _VERSION = 4  # since Terraform 0.12

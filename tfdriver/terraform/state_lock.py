@@ -18,11 +18,11 @@ from pathlib import Path
 import psutil
 
 from tfdriver.errors import TfdriverError
+from tfdriver.files import read_json
 from tfdriver.iam.wording import moment
-from tfdriver.outside import read_json
-from tfdriver.patience import WAIT, Patience
 from tfdriver.terraform.backend import of_folder
 from tfdriver.terraform.state import FILE
+from tfdriver.waiting import WAIT, Waiting
 
 SUMMARY = "Error acquiring the state lock"
 
@@ -64,7 +64,7 @@ def _lock(lock_id: str, who: str, operation: str, created: str) -> StateLock:
     return StateLock(lock_id, who, operation.removeprefix("OperationType").lower(), since)
 
 
-def wait_for_local(folder: Path, patience: Patience) -> None:
+def wait_for_local(folder: Path, waiting: Waiting) -> None:
     """Return once no other Terraform holds the lock on the local state of the composition in `folder`, if it has one.
 
     Raises TfdriverError, naming who is, if one still is then.
@@ -73,11 +73,11 @@ def wait_for_local(folder: Path, patience: Patience) -> None:
     if not path.is_file():
         return
 
-    def whom() -> str:
-        return f"compositions/{folder.name}: {_noted(folder) or 'another Terraform is at work on the state'}"
+    def locked() -> TfdriverError | None:
+        who = _noted(folder) or "another Terraform is at work on the state"
+        return None if _unlocked(path) else TfdriverError(f"compositions/{folder.name}: {who}", hint=WAIT)
 
-    if not patience.until(lambda: _unlocked(path), whom):
-        raise TfdriverError(whom(), hint=WAIT)
+    waiting.until_none(locked)
 
 
 def _unlocked(state: Path) -> bool:

@@ -5,7 +5,6 @@
 `outcome`     what came of one call: allowed, denied, broken, or not known. Pure.
 `intruder`    makes the calls of our own administrator in the trusted account.
 `function`    has the trusted role's function make its calls.
-`polling`     makes a round of calls again until what came of it holds.
 `judge`       outcomes and streaks -> verdicts. Pure.
 `allowed`     the one call that writes: the process itself, the item it wrote, read back and removed.
 `policy_checks`   what a plan of Terraform would change of a role's policies, and those that it does not manage. Pure.

@@ -8,7 +8,7 @@ from dataclasses import replace
 from tfdriver.deploy.verified import CheckedRoles, CheckResult, CheckStatus, Evidence
 from tfdriver.verify.outcome import CallOutcome, OutcomeKind
 from tfdriver.verify.plan import WRITE, Check
-from tfdriver.verify.polling import Held, Look
+from tfdriver.waiting import Held, Look
 
 Outcomes = Mapping[str, CallOutcome]
 

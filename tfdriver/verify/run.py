@@ -9,7 +9,8 @@ from typing import Any
 
 from tfdriver.aws import role_policies
 from tfdriver.aws.calls import AwsError, Calls
-from tfdriver.aws.observe import Observation, side_by_side
+from tfdriver.aws.observe import Observation
+from tfdriver.concurrency import side_by_side
 from tfdriver.deploy.verified import CheckedRoles, CheckResult, CheckStatus
 from tfdriver.iam.trust_state import TrustKind as TrustKind
 from tfdriver.spec.model import Role, Spec
@@ -20,8 +21,8 @@ from tfdriver.verify.intruder import Intruder
 from tfdriver.verify.outcome import CallOutcome
 from tfdriver.verify.plan import IN_A_ROW, Check, function_round, intruder_round, untried
 from tfdriver.verify.policy_checks import permissions_check, trust_check
-from tfdriver.verify.polling import Look, Waiting, poll
 from tfdriver.verify.probes import FunctionProbe, NoProbe, TableProbe
+from tfdriver.waiting import Look, Waiting, poll
 
 Make = Callable[[Sequence[Check]], Mapping[str, CallOutcome]]
 Job = Callable[[], list[CheckResult]]

@@ -7,10 +7,10 @@ import re
 import pytest
 
 from tests.fakes.world import Stage
-from tfdriver.clean import without_secrets
 from tfdriver.deploy.session import Options, Tools
 from tfdriver.deploy.up import up
 from tfdriver.inspect.drift import drift_reader
+from tfdriver.redaction import without_secrets
 from tfdriver.terraform.failure import TerraformError
 from tfdriver.terraform.program import Program
 from tfdriver.terraform.runner import Root, Settings

@@ -23,8 +23,8 @@ from tfdriver.project import assets
 from tfdriver.project.lambda_zip import zip_folder
 from tfdriver.sandbox.run import Sandbox, start
 from tfdriver.spec.model import Role, Spec
-from tfdriver.verify.polling import Waiting
 from tfdriver.verify.run import Job, Scene, run_checks
+from tfdriver.waiting import Waiting
 
 EXTERNAL_ID = "the-external-id"
 TABLE = "TestTable"

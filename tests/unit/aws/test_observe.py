@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from tfdriver.aws.observe import side_by_side
+from tfdriver.concurrency import side_by_side
 
 
 def test_results_are_in_order_and_things_are_done_at_the_same_time():

@@ -12,12 +12,13 @@ from tests.unit.builders import BAR, FOO
 from tests.unit.project.cases import ALL, EXAMPLE_TRUSTING, TEMPLATES
 from tests.unit.verify.answers import Calls, error
 from tfdriver.aws.calls import AwsError
-from tfdriver.aws.settle import Waiter
+from tfdriver.aws.settle import LIMIT
 from tfdriver.deploy import revocation
 from tfdriver.errors import TfdriverError
 from tfdriver.interrupts import InterruptedRunError, Interrupts
 from tfdriver.project.render import render
 from tfdriver.spec.compositions import trusting_values
+from tfdriver.waiting import Waiting
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 600000, tzinfo=UTC)
 TEXT = "2026-01-02T03:04:06Z"
@@ -109,7 +110,7 @@ class Shown:
 
 
 def wait(aws, check=lambda: None) -> None:
-    revocation.wait_until_shown([FOO], TEXT, aws, Waiter(FakeClock().clock(), check))
+    revocation.wait_until_shown([FOO], TEXT, aws, Waiting(LIMIT, FakeClock().clock(), check))
 
 
 def test_it_is_shown_once_aws_has_shown_it_twice_in_a_row():

@@ -13,8 +13,8 @@ import pytest
 
 from tests.unit.builders import DEEP
 from tfdriver.errors import TfdriverError
-from tfdriver.patience import Patience
 from tfdriver.project.lock import locked
+from tfdriver.waiting import Waiting
 
 NOW = datetime.now(UTC)
 
@@ -74,11 +74,11 @@ def test_who_waits_says_for_whom_once(tmp_path: Path):
     with (
         locked(tmp_path, "up"),
         pytest.raises(TfdriverError),
-        locked(tmp_path, "destroy", Patience(0.02, said.append, sleep=lambda _: None)),
+        locked(tmp_path, "destroy", Waiting(0.02, tell=said.append)),
     ):
         pass
     (words,) = said
-    assert words.startswith("waits: another run is at work here: `up` since ")
+    assert words.startswith("another run is at work here: `up` since ")
 
 
 def test_nothing_is_left_behind(tmp_path: Path):

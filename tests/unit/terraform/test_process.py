@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tfdriver.files import LONGEST_LINE
 from tfdriver.interrupts import InterruptedRunError, Interrupts
-from tfdriver.redact import LONGEST_LINE
 from tfdriver.sandbox.command import run_command
 from tfdriver.sandbox.run import Sandbox
 from tfdriver.terraform.process import Job, run_program

@@ -16,10 +16,11 @@ from subprocess import PIPE
 import psutil
 import pytest
 
+from tfdriver.clock import Clock
 from tfdriver.errors import TfdriverError
-from tfdriver.patience import NONE, Patience
 from tfdriver.terraform import state_lock
 from tfdriver.terraform.state_lock import StateLock, advise, at_work
+from tfdriver.waiting import Waiting
 
 SINCE = datetime(2026, 11, 25, 22, 48, 21, tzinfo=UTC)
 LOCK = StateLock("a7376f3d-e63e-8b7f", "ops@ci-7", "apply", SINCE)
@@ -100,28 +101,28 @@ INFO = {
 
 def test_a_local_state_that_a_terraform_is_writing(tmp_path: Path):
     with held(tmp_path), pytest.raises(TfdriverError) as caught:
-        state_lock.wait_for_local(tmp_path, NONE)
+        state_lock.wait_for_local(tmp_path, Waiting())
     assert caught.value.what.endswith("another Terraform is at work on the state")
     assert caught.value.hint == "Wait for it to end, or give --lock-timeout 5m to wait here"
-    state_lock.wait_for_local(tmp_path, NONE)
+    state_lock.wait_for_local(tmp_path, Waiting())
 
 
 def test_who_is_writing_it(tmp_path: Path):
     (tmp_path / ".terraform.tfstate.lock.info").write_text(json.dumps(INFO))
     with held(tmp_path), pytest.raises(TfdriverError) as caught:
-        state_lock.wait_for_local(tmp_path, NONE)
+        state_lock.wait_for_local(tmp_path, Waiting())
     assert caught.value.what.endswith("the state is locked by ops@laptop since 2026-11-25 22:48:21 UTC (apply)")
-    state_lock.wait_for_local(tmp_path, NONE)  # what is left of a Terraform that was killed locks nobody out
+    state_lock.wait_for_local(tmp_path, Waiting())  # what is left of a Terraform that was killed locks nobody out
 
 
 def test_its_end_is_waited_for(tmp_path: Path):
     said: list[str] = []
     with ExitStack() as stack:
         stack.enter_context(held(tmp_path))
-        patience = Patience(60, said.append, sleep=lambda _: stack.close())
-        state_lock.wait_for_local(tmp_path, patience)
+        waiting = Waiting(60, Clock(sleep=lambda _: stack.close()), tell=said.append)
+        state_lock.wait_for_local(tmp_path, waiting)
     assert len(said) == 1
-    assert said[0].startswith("waits: compositions/")
+    assert said[0].startswith("compositions/")
 
 
 def test_the_terraforms_at_work_here(tmp_path: Path):

@@ -15,7 +15,7 @@ from tfdriver.verify import judge
 from tfdriver.verify.allowed import write_check
 from tfdriver.verify.outcome import CallOutcome, OutcomeKind, from_answer
 from tfdriver.verify.plan import REFUSED_FOR, Check, function_round, intruder_round
-from tfdriver.verify.polling import Held
+from tfdriver.waiting import Held
 
 INTRUDER = intruder_round(FOO, BAR)
 FUNCTION = function_round(FOO, BAR, TABLE)

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from tfdriver import __version__
 from tfdriver.aws import role_policies
 from tfdriver.aws.calls import Calls
-from tfdriver.aws.observe import side_by_side
 from tfdriver.aws.role_policies import NamedPolicy
+from tfdriver.concurrency import side_by_side
 from tfdriver.deploy.verified import Verified
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import LiveRole, Unreadable

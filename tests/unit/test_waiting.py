@@ -6,7 +6,7 @@ import pytest
 
 from tests.fakes.world import FakeClock
 from tfdriver.interrupts import InterruptedRunError, Interrupts
-from tfdriver.verify.polling import Look, Waiting, poll
+from tfdriver.waiting import Look, Waiting, poll
 
 GOOD, BAD, HOPELESS = Look(True), Look(False), Look(False, hopeless=True)
 

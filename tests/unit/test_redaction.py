@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.test_clean import TELLING
-from tfdriver.redact import LONGEST_LINE, environment_secrets, hide, hide_in_file, hide_in_line
+from tfdriver.files import LONGEST_LINE, hide_in_file
+from tfdriver.redaction import environment_secrets, hide, hide_in_line
 
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 

@@ -1,11 +1,18 @@
-"""Makes a round of calls again until what came of it holds: IAM is eventually consistent."""
+"""Waiting until what is looked at is as it should be: IAM is eventually consistent, and other runs hold locks.
+
+Sources: boto/boto3#3206, hashicorp/terraform-provider-aws#1388 and #8905: a role just created may still be refused as
+a principal. What is asked is the real call, with back-off and jitter.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from tfdriver.clock import Clock
+from tfdriver.errors import TfdriverError
+
+WAIT = "Wait for it to end, or give --lock-timeout 5m to wait here"
 
 
 @dataclass(frozen=True)
@@ -41,11 +48,26 @@ class Held:
 
 @dataclass(frozen=True)
 class Waiting:
-    """How to wait. limit: seconds; check: raises to stop waiting."""
+    """How to wait. limit: seconds; check: raises to stop waiting; tell: is given, once, what is waited for."""
 
-    limit: float
-    clock: Clock
-    check: Callable[[], None]
+    limit: float = 0
+    clock: Clock = field(default_factory=Clock)
+    check: Callable[[], None] = lambda: None
+    tell: Callable[[str], None] = lambda _: None
+
+    def until_none(self, look: Callable[[], TfdriverError | None], in_a_row: int = 1) -> None:
+        """Return once `look` has found no problem `in_a_row` times; raise its last one if it has not in time."""
+        problems: list[TfdriverError] = []
+
+        def find() -> Mapping[str, Look]:
+            problem = look()
+            if problem and not problems:
+                self.tell(problem.what)
+            problems.extend([problem] if problem else [])
+            return {"": Look(good=problem is None)}
+
+        if not poll(find, self, in_a_row)[""].streak:
+            raise problems[-1]
 
 
 def poll(look: Callable[[], Mapping[str, Look]], waiting: Waiting, in_a_row: int) -> dict[str, Held]:

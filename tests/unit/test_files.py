@@ -7,7 +7,7 @@ import codecs
 import pytest
 
 from tests.unit.builders import DEEP
-from tfdriver.outside import NotJsonError, read_json
+from tfdriver.files import NotJsonError, read_json
 
 
 @pytest.mark.parametrize("text", ['{"a": [1, "\u00e9"]}', '{"a": [1, "é"]}'.encode()])
