@@ -51,17 +51,13 @@ def observe(spec: Spec, aws: RoleReader, also: Iterable[Role] = ()) -> Observati
     also: trusting roles under other names that they are known to have; those that exist become `others`.
     """
     roles, more = [*spec.trusting, *spec.trusted], list(also)
-    found = side_by_side(lambda r: _look(aws, r), [*roles, *more])
+    # Look again before believing that a role is absent: only an absent role may start broad, and IAM may lag.
+    found = side_by_side(lambda r: aws.look(r.account, r.name) or aws.look(r.account, r.name), [*roles, *more])
     seen = dict(zip([r.key for r in roles], found, strict=False))
     trusted = {role.key: seen[role.key] for role in spec.trusted}
     states = {role.key: _state(spec, role, seen[role.key], trusted) for role in spec.trusting}
     others = (_state(spec, r, look, trusted) for r, look in zip(more, found[len(roles) :], strict=True) if look)
     return Observation(states, trusted, tuple(others))
-
-
-def _look(aws: RoleReader, role: Role) -> LiveRole | Unreadable | None:
-    """Look again before believing that a role is absent: only an absent role may start broad, and IAM may lag."""
-    return aws.look(role.account, role.name) or aws.look(role.account, role.name)
 
 
 def _state(

@@ -24,12 +24,21 @@ def wait_for_roles(roles: Iterable[Role], aws: RoleReader, waiting: Waiting) -> 
     live: dict[str, LiveRole] = {}
 
     def look() -> TfdriverError | None:
-        seen = list(zip(roles, side_by_side(lambda r: aws.look(r.account, r.name), roles), strict=True))
-        for role, found in seen:
-            if isinstance(found, LiveRole):
-                _check_arn(role, found)
-                live[role.key] = found
-        return next((problem for role, found in seen if (problem := _problem(role, found))), None)
+        problems = []
+        for role, found in zip(roles, side_by_side(lambda r: aws.look(r.account, r.name), roles), strict=True):
+            where = f"role {role.name} in {role.account.name}"
+            match found:
+                case LiveRole(arn=role.arn):
+                    live[role.key] = found
+                case LiveRole(arn=arn):
+                    what = f"AWS shows it as {arn}, the spec says {role.arn}"
+                    raise TfdriverError(what, where=where, hint="Correct `path:`")
+                case Unreadable(reason=reason):
+                    problems.append(TfdriverError(f"cannot be read: {reason}", where=where))
+                case None:
+                    hint = "Run `tfdriver up` again"
+                    problems.append(TfdriverError("AWS does not show it", where=where, hint=hint))
+        return next(iter(problems), None)
 
     waiting.until_none(look, IN_A_ROW)
     return live
@@ -44,35 +53,10 @@ def wait_until_settled(keys: Iterable[str], states: Callable[[], Mapping[str, Tr
 
     def look() -> TfdriverError | None:
         seen = states()
-        loose = next((seen[key] for key in keys if not seen[key].settled), None)
-        return _not_settled(loose) if loose else None
+        for state in (seen[key] for key in keys if not seen[key].settled):
+            what = f"the exact trust was applied, but AWS still shows {state.kind}"
+            where = f"role {state.role.name} in {state.role.account.name}"
+            return TfdriverError(what, where=where, hint="Run `tfdriver tighten`")
+        return None
 
     waiting.until_none(look, IN_A_ROW)
-
-
-def _check_arn(role: Role, found: LiveRole) -> None:
-    if found.arn != role.arn:
-        raise TfdriverError(
-            f"AWS shows it as {found.arn}, the spec says {role.arn}", where=_where(role), hint="Correct `path:`"
-        )
-
-
-def _problem(role: Role, found: LiveRole | Unreadable | None) -> TfdriverError | None:
-    match found:
-        case Unreadable(reason=reason):
-            return TfdriverError(f"cannot be read: {reason}", where=_where(role))
-        case None:
-            return TfdriverError("AWS does not show it", where=_where(role), hint="Run `tfdriver up` again")
-    return None
-
-
-def _not_settled(state: TrustState) -> TfdriverError:
-    return TfdriverError(
-        f"the exact trust was applied, but AWS still shows {state.kind}",
-        where=_where(state.role),
-        hint="Run `tfdriver tighten`",
-    )
-
-
-def _where(role: Role) -> str:
-    return f"role {role.name} in {role.account.name}"

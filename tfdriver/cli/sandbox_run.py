@@ -11,11 +11,11 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from tfdriver.deploy.session import read_spec
 from tfdriver.errors import Exit, TfdriverError
+from tfdriver.sandbox.resources import Target
 from tfdriver.spec.words import nearest
 from tfdriver.terraform.mirror import cli_config
 from tfdriver.terraform.program import find_program
@@ -73,25 +73,11 @@ def terraform_for_shells(environ: Mapping[str, str], folder: Path) -> dict[str, 
 
 
 @dataclass(frozen=True)
-class FiredTarget:
-    """What became of one target of a rule. ran: whether its code was run; error: why not, or how it failed, or ''.
-
-    target: its ARN; payload: what it answered, a JSON value.
-    """
-
-    rule: str
-    target: str
-    ran: bool
-    error: str
-    payload: Any
-
-
-@dataclass(frozen=True)
 class FiredRule:
     """What a rule that was fired set off."""
 
     exit_code: Exit
-    targets: tuple[FiredTarget, ...]
+    targets: tuple[Target, ...]
 
 
 def fire(rule: str, environ: Mapping[str, str]) -> FiredRule:
@@ -109,7 +95,7 @@ def fire(rule: str, environ: Mapping[str, str]) -> FiredRule:
     request = urllib.request.Request(f"{endpoint}/sandbox/fire/{quote(rule, safe='')}", method="POST")  # noqa: S310
     try:
         with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310
-            targets = tuple(FiredTarget(**target) for target in json.load(answer))
+            targets = tuple(Target(**target) for target in json.load(answer))
     except urllib.error.HTTPError as error:
         raise _no_such_rule(rule, json.load(error)["rules"] if error.code == 404 else []) from error
     except urllib.error.URLError as error:

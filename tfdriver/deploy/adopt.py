@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from tfdriver.aws.calls import Calls
 from tfdriver.deploy import survey
@@ -16,30 +16,23 @@ from tfdriver.terraform.failure import TerraformError
 from tfdriver.terraform.runner import Root
 
 
-class Notes(Protocol):
-    """Who is told what is taken over."""
-
-    def note(self, text: str) -> None:
-        """Say one sentence."""
-
-
 class Adopter:
     """Finds what exists of a composition and no state lists, and hands it to Terraform to import.
 
-    root: gives Terraform in a composition; check: raises to stop between steps.
+    note: is told what is taken over; root: gives Terraform in a composition; check: raises to stop between steps.
     """
 
     def __init__(
         self,
         workspace: Workspace,
         aws: Calls,
-        notes: Notes,
+        note: Callable[[str], None],
         root: Callable[[Composition], Root],
         check: Callable[[], None],
     ) -> None:
         self._workspace = workspace
         self._aws = aws
-        self._notes = notes
+        self._note = note
         self._root = root
         self._check = check
 
@@ -83,7 +76,7 @@ class Adopter:
             self._root(composition).import_resource(stray.address, stray.import_id)
 
     def _survey(self, composition: Composition, values: Mapping[str, Any]) -> Survey:
-        self._notes.note(f"  {composition.name}: looking for what an earlier run made and did not write down")
+        self._note(f"  {composition.name}: looking for what an earlier run made and did not write down")
 
         def plan(take_over: tuple[OrphanedResource, ...]) -> Mapping[str, Any]:
             self._check()
@@ -92,5 +85,5 @@ class Adopter:
 
         found = survey.find_orphans(composition, plan, self._aws)
         for stray in found.ours:
-            self._notes.note(f"  {composition.name}: takes over {stray.type} {stray.name}, which exists and is ours")
+            self._note(f"  {composition.name}: takes over {stray.type} {stray.name}, which exists and is ours")
         return found

@@ -114,7 +114,7 @@ class Driver:
         self._clock = clock
         slow = f"  IAM changes spread slowly, so this is looked at again for {LIMIT:g} s"
         self._waiting = Waiting(LIMIT, clock, terraform.interrupts.check, lambda what: progress.note(f"{slow}: {what}"))
-        self._adopter = Adopter(workspace, aws, progress, self._root, terraform.interrupts.check)
+        self._adopter = Adopter(workspace, aws, progress.note, self._root, terraform.interrupts.check)
 
     @property
     def spec(self) -> Spec:

@@ -12,7 +12,6 @@ from tfdriver.deploy.revocation import Revocation
 from tfdriver.deploy.verified import Verified
 from tfdriver.errors import Exit
 from tfdriver.iam import wording
-from tfdriver.iam.trust_state import TrustState
 from tfdriver.project.timeline import Exposure
 
 
@@ -75,20 +74,13 @@ def run_result(driver: Driver, steps: Iterable[Step], before: Observation) -> Ru
     return RunResult(
         Exit.OPEN_TRUST if in_force else Exit.DONE,
         summary,
-        tuple(_step_view(step) for step in steps),
-        tuple(_role_trust(state, wording.state(state, now)) for state in states),
+        tuple(
+            StepView(s.phase, s.composition, s.changes.added, s.changes.changed, s.changes.removed, round(s.seconds, 1))
+            for s in steps
+        ),
+        tuple(
+            RoleTrust(s.role.name, s.role.account.name, s.role.arn, str(s.kind), wording.state(s, now)) for s in states
+        ),
         in_force,
         tuple(e for e in driver.exposures() if steps and (e.closed or now) >= steps[0].started),
     )
-
-
-def _step_view(step: Step) -> StepView:
-    changes = step.changes
-    return StepView(
-        step.phase, step.composition, changes.added, changes.changed, changes.removed, round(step.seconds, 1)
-    )
-
-
-def _role_trust(state: TrustState, words: str) -> RoleTrust:
-    role = state.role
-    return RoleTrust(role.name, role.account.name, role.arn, str(state.kind), words)

@@ -87,18 +87,12 @@ def wait_until_shown(roles: Iterable[Role], text: str, aws: Calls, waiting: Wait
 
     def problem() -> TfdriverError | None:
         shown = read_revocations(roles, aws)
-        unseen = [role.name for role in roles if role.key not in shown or shown[role.key].text != text]
-        return _not_shown(unseen) if unseen else None
+        unseen = ", ".join(role.name for role in roles if role.key not in shown or shown[role.key].text != text)
+        what = f"the policy {POLICY} was applied, but AWS does not show it"
+        hint = "Run `tfdriver tighten --revoke-sessions` again"
+        return TfdriverError(what, where=unseen, hint=hint) if unseen else None
 
     waiting.until_none(problem, IN_A_ROW)
-
-
-def _not_shown(names: Iterable[str]) -> TfdriverError:
-    return TfdriverError(
-        f"the policy {POLICY} was applied, but AWS does not show it",
-        where=", ".join(names),
-        hint="Run `tfdriver tighten --revoke-sessions` again",
-    )
 
 
 def _look(role: Role, aws: Calls) -> Revocation | None:

@@ -15,7 +15,6 @@ from tfdriver.errors import OpenTrustError, TfdriverError
 from tfdriver.iam import wording
 from tfdriver.iam.trust_state import TrustKind, TrustState
 from tfdriver.project import timeline
-from tfdriver.project.timeline import Exposure
 from tfdriver.project.workspace import Workspace
 from tfdriver.spec.model import Role, Spec
 
@@ -42,7 +41,11 @@ def with_open_trusts(
     states = _trusts(spec, aws) if spec else ()
     seen = {(s.role.account.name, s.role.name) for s in states if s.kind is not TrustKind.UNREADABLE}
     in_force = wording.in_force(states, now)
-    perhaps = "; ".join(_perhaps(e) for e in opened if (e.account, e.role) not in seen)
+    perhaps = "; ".join(
+        f"role {e.role} in {e.account} was opened, and may still trust {e.trusted}"
+        for e in opened
+        if (e.account, e.role) not in seen
+    )
     if not in_force and not perhaps:
         return error
     stated = [f"In force now: {in_force}"] if in_force else []
@@ -57,7 +60,3 @@ def _trusts(spec: Spec, aws: RoleAndIdentityReader) -> tuple[TrustState, ...]:
         workspace = Workspace(spec)
         others = listed_elsewhere(workspace.kept_here, workspace.local_states())
     return observe(spec, ReachableAws(aws, account_access(spec, aws)), others).trusts
-
-
-def _perhaps(exposure: Exposure) -> str:
-    return f"role {exposure.role} in {exposure.account} was opened, and may still trust {exposure.trusted}"

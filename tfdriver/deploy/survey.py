@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from tfdriver.aws.calls import Calls
@@ -11,7 +12,7 @@ from tfdriver.concurrency import side_by_side
 from tfdriver.deploy.ownership import ADOPT, has_tags
 from tfdriver.errors import TfdriverError
 from tfdriver.project.orphans import OrphanedResource, PlannedCreate, planned_creates
-from tfdriver.resource_types import RESOURCE_TYPES, Ask, UnknownValueError, find
+from tfdriver.resource_types import RESOURCE_TYPES, UnknownValueError, find
 from tfdriver.spec.compositions import Composition
 from tfdriver.spec.model import Account
 
@@ -125,11 +126,7 @@ def _look(create: PlannedCreate, account: Account, aws: Calls) -> _Look:
     # From version 6 on, the provider has a region on each resource.
     there = replace(account, region=create.values.get("region") or account.region)
     try:
-        found = find(create.type, create.values, there, _asking(aws, there))
+        found = find(create.type, create.values, there, partial(aws.call, there))
     except UnknownValueError:
         return _NOT_YET
     return (OrphanedResource(create.address, create.type, found.name, found.import_id), found.tags) if found else None
-
-
-def _asking(aws: Calls, account: Account) -> Ask:
-    return lambda service, use: aws.call(account, service, use)

@@ -83,7 +83,7 @@ def lint_trust(document: Document, own_accounts: Collection[str], where: str) ->
         named = principals(statement)
         found += [_wildcard(where, f"principal {principal!r}") for principal in named if "*" in principal]
         conditions = _conditions(statement)
-        whole = [p for p in named if _is_account(p)]
+        whole = [p for p in named if p.isdecimal() or p.endswith(":root")]
         if whole and "*" in conditions.get("aws:principalarn", ["*"]):
             what = f"trusts {', '.join(whole)} as a whole, without a guard: any principal that account allows gets in"
             hint = "Leave `guard: false` out, so that aws:PrincipalArn lets in only the roles of the spec"
@@ -152,18 +152,11 @@ def _allowing(document: Document) -> Iterator[Mapping[str, Any]]:
 def _conditions(statement: Mapping[str, Any]) -> dict[str, list[str]]:
     """The values of each condition key, keys in lower case: IAM does not mind their case."""
     found: dict[str, list[str]] = {}
-    for keys in _mappings(statement.get("Condition", {})):
-        for key, value in keys.items():
+    condition = statement.get("Condition")
+    for keys in condition.values() if isinstance(condition, Mapping) else ():
+        for key, value in keys.items() if isinstance(keys, Mapping) else ():
             found.setdefault(str(key).lower(), []).extend(strings(value))
     return found
-
-
-def _mappings(value: Any) -> Iterable[Mapping[str, Any]]:
-    return [v for v in value.values() if isinstance(v, Mapping)] if isinstance(value, Mapping) else []
-
-
-def _is_account(principal: str) -> bool:
-    return principal.isdecimal() or principal.endswith(":root")
 
 
 def _account_of(principal: str) -> str:

@@ -126,12 +126,11 @@ def may_be_broad(policy: Document) -> bool:
 
     Its conditions are not looked at: they may let in nobody, but nobody should rely on it.
     """
-    allowing = [s for s in statements(policy) if s.get("Effect") == "Allow"]
-    return any("NotPrincipal" in s or any(map(_is_wide, principals(s))) for s in allowing)
-
-
-def _is_wide(principal: str) -> bool:
-    return "*" in principal or principal.isdecimal() or principal.endswith(":root")
+    return any(
+        "NotPrincipal" in s or any("*" in p or p.isdecimal() or p.endswith(":root") for p in principals(s))
+        for s in statements(policy)
+        if s.get("Effect") == "Allow"
+    )
 
 
 def _only_statement(policy: Document) -> Mapping[str, Any]:

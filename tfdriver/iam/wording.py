@@ -54,8 +54,9 @@ def state(found: TrustState, now: datetime) -> str:
 
 def in_force(states: Iterable[TrustState], now: datetime) -> str:
     """Say which broad trusts are in force now, or return '' if none is."""
-    return "; ".join(f"role {s.role.name} in {s.role.account.name} {_lets_in(s)}" for s in states if s.open_at(now))
-
-
-def _lets_in(found: TrustState) -> str:
-    return f"trusts {trusted(found.trust)}" if found.trust else f"may let in a whole account: {found.detail}"
+    return "; ".join(
+        f"role {s.role.name} in {s.role.account.name} "
+        + (f"trusts {trusted(s.trust)}" if s.trust else f"may let in a whole account: {s.detail}")
+        for s in states
+        if s.open_at(now)
+    )

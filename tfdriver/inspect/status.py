@@ -23,7 +23,6 @@ from tfdriver.project.workspace import Workspace
 from tfdriver.spec.compositions import Composition
 from tfdriver.spec.model import Spec
 from tfdriver.terraform import applied
-from tfdriver.terraform.backend import Backend
 from tfdriver.terraform.remote_state import pulling
 
 
@@ -125,17 +124,13 @@ def view_project(options: Options, tools: Tools) -> ProjectView:
 def _states(workspace: Workspace, options: Options, tools: Tools, accounts: Mapping[str, AccountAccess]) -> States:
     """Return the states of all compositions. Only for those that a backend keeps, Terraform is started."""
     if not any(backend.remote for backend in workspace.backends.values()):
-        return workspace.states(_no_backend)
+        return workspace.states(lambda *_: None)
     try:
         with find_terraform(workspace.spec, tools) as found:
             return workspace.states(pulling(found.settings(tools, options), found.private, accounts))
     except TfdriverError as error:
         problem = Unreadable(f"the state cannot be read: {error}".rstrip("."))
         return {composition.name: problem for composition in workspace.compositions}
-
-
-def _no_backend(composition: Composition, _backend: Backend) -> None:
-    raise AssertionError(f"no backend keeps the state of {composition.name}")
 
 
 def status(

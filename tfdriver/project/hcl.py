@@ -54,7 +54,7 @@ def quoted(text: str) -> str:
 
     Raises TfdriverError for half of a surrogate pair, which no file can hold.
     """
-    return '"' + "".join(_escape(char) for char in _double_introducers(text)) + '"'
+    return '"' + "".join(map(_escape, text.replace("${", "$${").replace("%{", "%%{"))) + '"'
 
 
 def aligned(text: str) -> str:
@@ -62,10 +62,6 @@ def aligned(text: str) -> str:
     pairs = [line.partition(" = ") for line in text.splitlines() if line.strip()]
     width = max((len(name) for name, _, _ in pairs), default=0)
     return "".join(f"{name:<{width}} = {value}\n" for name, _, value in pairs)
-
-
-def _double_introducers(text: str) -> str:
-    return text.replace("${", "$${").replace("%{", "%%{")
 
 
 def _escape(char: str) -> str:

@@ -13,7 +13,7 @@ from tfdriver.sandbox.call_log import CallLog, Entry
 from tfdriver.sandbox.dispatch import Dispatch, DroppedError, Parts
 from tfdriver.sandbox.messages import HttpRequest, HttpResponse
 from tfdriver.sandbox.parse import Call, Protocol, parse_call
-from tfdriver.sandbox.resources import Rule
+from tfdriver.sandbox.resources import Rule, Target
 from tfdriver.sandbox.responses import ResponseError, error_code, error_message, refusal, with_request_id
 
 FIRE = "/sandbox/fire/"
@@ -45,7 +45,7 @@ class App:
         self.log.write(replace(turn.entry, status=response.status, error=code, message=message))
         return response
 
-    def fire(self, rule: str) -> list[schedule.TargetRun]:
+    def fire(self, rule: str) -> list[Target]:
         """Fire a rule's schedule and wait for what it runs; an empty list if there is no such rule."""
         return schedule.fire(self.parts.functions, rule, self._record)
 

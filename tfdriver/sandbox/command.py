@@ -20,7 +20,7 @@ HINT = "Give a command after `--`, e.g. `tfdriver sandbox -- tfdriver up`; witho
 def child_environment(sandbox: Sandbox, environment: Mapping[str, str]) -> dict[str, str]:
     """Return `environment` as a command in the sandbox gets it: without any AWS_* of its own, and past no proxy."""
     kept = {name: value for name, value in environment.items() if not name.startswith("AWS_")}
-    unproxied = {name: _with_loopback(kept.get(name, "")) for name in ("NO_PROXY", "no_proxy")}
+    unproxied = {name: ",".join(filter(None, [kept.get(name, ""), "127.0.0.1"])) for name in ("NO_PROXY", "no_proxy")}
     return {**kept, **unproxied, **sandbox.environment}
 
 
@@ -59,7 +59,3 @@ def _passing_signals_to(process: subprocess.Popen[bytes]) -> Iterator[None]:
         return
     with handled(pass_on):
         yield
-
-
-def _with_loopback(no_proxy: str) -> str:
-    return ",".join(filter(None, [no_proxy, "127.0.0.1"]))

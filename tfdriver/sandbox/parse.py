@@ -137,7 +137,7 @@ def _rest(service: str, request: HttpRequest, query: Mapping[str, str]) -> tuple
     for route in _routes(service):
         match = route.matches(request, query)
         if match:
-            labels = {_label(name): unquote(value) for name, value in match.groupdict().items()}
+            labels = {bytes.fromhex(name[1:]).decode(): unquote(value) for name, value in match.groupdict().items()}
             body = {} if route.raw_body else _json(request.body)
             return route.operation, {**query, **body, **labels}
     return "", dict(query)
@@ -173,10 +173,6 @@ def _route(operation: Mapping[str, Any], shapes: Mapping[str, Any]) -> Route:
 def _group(label: re.Match[str]) -> str:
     name = label[1].replace("\\-", "-").encode().hex()
     return f"(?P<x{name}>{'.+' if label[2] else '[^/]+'})"
-
-
-def _label(group: str) -> str:
-    return bytes.fromhex(group[1:]).decode()
 
 
 @cache

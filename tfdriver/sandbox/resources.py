@@ -64,3 +64,17 @@ class Rule:
     account: str
     region: str
     targets: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Target:
+    """What became of one target of a rule that was fired. rule, target: ARNs; payload: what it answered, a JSON value.
+
+    ran: whether its code was run; error: why not, or how it failed, or ''.
+    """
+
+    rule: str
+    target: str
+    ran: bool
+    error: str = ""
+    payload: Any = None

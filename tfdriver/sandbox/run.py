@@ -15,7 +15,7 @@ from tfdriver.sandbox.call_log import opened
 from tfdriver.sandbox.dispatch import Parts
 from tfdriver.sandbox.faults import load
 from tfdriver.sandbox.lambda_runtime import Functions
-from tfdriver.sandbox.schedule import TargetRun
+from tfdriver.sandbox.resources import Target
 from tfdriver.sandbox.server import listen, serving
 from tfdriver.sandbox.sessions import RoleSessions
 from tfdriver.sandbox.trusts import Trusts
@@ -63,7 +63,7 @@ class Sandbox:
     unset: tuple[str, ...]
     layer: App = field(repr=False)
 
-    def fire(self, rule: str) -> list[TargetRun]:
+    def fire(self, rule: str) -> list[Target]:
         """Fire the schedule of all enabled rules of that name and wait for what they run."""
         return self.layer.fire(rule)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,25 +13,11 @@ from tfdriver.iam.conditions import RequestContext
 from tfdriver.iam.evaluator import AccessRequest, Effect, Principal, match_trust_policy
 from tfdriver.sandbox.authentication import times
 from tfdriver.sandbox.lambda_runtime import Functions
-from tfdriver.sandbox.resources import LambdaFunction, Rule
+from tfdriver.sandbox.resources import LambdaFunction, Rule, Target
 from tfdriver.sandbox.responses import ResponseError
 
 SERVICE = "events.amazonaws.com"
 ACTION = "lambda:InvokeFunction"
-
-
-@dataclass(frozen=True)
-class TargetRun:
-    """What became of one target.
-
-    ran: whether its code was run; error: why not, or how it failed; payload: its answer (JSON value).
-    """
-
-    rule: str
-    target: str
-    ran: bool
-    error: str = ""
-    payload: Any = None
 
 
 # Is told of every target: the rule, the target's ARN, whether it was allowed, and why not.
@@ -43,7 +29,7 @@ def names(functions: Functions) -> list[str]:
     return sorted({rule.name for rule in functions.backend.scheduled_rules()})
 
 
-def fire(functions: Functions, name: str, record: Record) -> list[TargetRun]:
+def fire(functions: Functions, name: str, record: Record) -> list[Target]:
     """Fire all enabled scheduled rules of a name, in any account, and wait for their targets.
 
     A function runs only if its policy lets events.amazonaws.com invoke it with the rule as source.
@@ -56,26 +42,26 @@ def fire(functions: Functions, name: str, record: Record) -> list[TargetRun]:
     ]
 
 
-def as_json(fired: list[TargetRun]) -> bytes:
+def as_json(fired: list[Target]) -> bytes:
     """Return what ran as a JSON list."""
     return json.dumps([asdict(one) for one in fired]).encode()
 
 
-def _run(functions: Functions, rule: Rule, target: Mapping[str, Any], record: Record) -> TargetRun:
+def _run(functions: Functions, rule: Rule, target: Mapping[str, Any], record: Record) -> Target:
     arn = str(target["Arn"])
     function = functions.backend.function(rule.account, rule.region, arn) if ":lambda:" in arn else None
     if function is None:
-        return TargetRun(rule.arn, arn, ran=False, error="no such Lambda function; the sandbox fires nothing else")
+        return Target(rule.arn, arn, ran=False, error="no such Lambda function; the sandbox fires nothing else")
     allowed = _allowed(function, rule)
     reason = "" if allowed else f"because no resource-based policy allows the {ACTION} action"
     record(rule, arn, allowed, reason)
     if not allowed:
-        return TargetRun(rule.arn, arn, ran=False, error=f"{SERVICE} is not authorized to perform: {ACTION} {reason}")
+        return Target(rule.arn, arn, ran=False, error=f"{SERVICE} is not authorized to perform: {ACTION} {reason}")
     try:
         invocation = functions.run(function, _event(rule, target))
     except ResponseError as error:
-        return TargetRun(rule.arn, arn, ran=False, error=error.message)
-    return TargetRun(rule.arn, arn, ran=True, error=invocation.error, payload=json.loads(invocation.payload))
+        return Target(rule.arn, arn, ran=False, error=error.message)
+    return Target(rule.arn, arn, ran=True, error=invocation.error, payload=json.loads(invocation.payload))
 
 
 def _allowed(function: LambdaFunction, rule: Rule) -> bool:

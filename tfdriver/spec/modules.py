@@ -24,12 +24,11 @@ _JSON = ".tf.json"
 
 @dataclass(frozen=True)
 class Variable:
-    """A variable of a module. required: it has no default; nullable: null may be given for it."""
+    """A variable of a module. required: it has no default."""
 
     name: str
     type: Type = ANY
     required: bool = True
-    nullable: bool = True
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ def read_module(folder: Path, root: Path) -> Module:
         for name, arguments in found.variables.items():
             variables.setdefault(name, {}).update(arguments)
         outputs |= found.outputs
-    return Module(folder, {name: _variable(name, given) for name, given in variables.items()}, frozenset(outputs))
+    return Module(folder, {name: Variable(name, **given) for name, given in variables.items()}, frozenset(outputs))
 
 
 def parsed_files(folder: Path) -> Iterator[tuple[str, Body]]:
@@ -73,7 +72,7 @@ def parsed_files(folder: Path) -> Iterator[tuple[str, Body]]:
 
 @dataclass(frozen=True)
 class _Declared:
-    """What one file declares. variables: by name, the arguments that say something: type, required, nullable."""
+    """What one file declares. variables: by name, the arguments that say something: type, required."""
 
     variables: Mapping[str, dict[str, Any]]
     outputs: set[str]
@@ -145,8 +144,6 @@ def _arguments(body: Body) -> dict[str, Any]:
         said["type"] = read_type(body.arguments["type"])
     if "default" in body.arguments:
         said["required"] = False
-    if "nullable" in body.arguments:
-        said["nullable"] = [token.text for token in body.arguments["nullable"]] != ["false"]
     return said
 
 
@@ -176,12 +173,7 @@ def _json_arguments(given: Any) -> dict[str, Any]:
         if isinstance(part, dict):
             said |= {"type": read_type(str(part["type"]))} if "type" in part else {}
             said |= {"required": False} if "default" in part else {}
-            said |= {"nullable": part["nullable"] is not False} if "nullable" in part else {}
     return said
-
-
-def _variable(name: str, said: Mapping[str, Any]) -> Variable:
-    return Variable(name, **said)
 
 
 def _syntax_error(what: str, where: str, line: int) -> TfdriverError:

@@ -130,12 +130,9 @@ def outcome(events: Iterable[Event], operation: str) -> TerraformOutcome:
             case "outputs":
                 outputs = {k: v.get("value") for k, v in event.body["outputs"].items()}
             case "diagnostic":
-                diagnostics.append(_diagnostic(event.body["diagnostic"]))
+                said = event.body["diagnostic"]
+                summary, detail = clean(said["summary"]), clean(said.get("detail", ""))
+                diagnostics.append(Diagnostic(said["severity"], summary, detail, said.get("address", "")))
             case "planned_change" if event.action not in ("noop", "read"):
                 planned.append(event)
     return TerraformOutcome(changes, outputs, tuple(diagnostics), tuple(planned))
-
-
-def _diagnostic(body: Mapping[str, Any]) -> Diagnostic:
-    summary, detail = clean(body["summary"]), clean(body.get("detail", ""))
-    return Diagnostic(body["severity"], summary, detail, body.get("address", ""))

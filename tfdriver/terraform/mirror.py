@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tfdriver.errors import TfdriverError
+from tfdriver.project import hcl
 
 # What `hashicorp/aws` is to Terraform and what it is to OpenTofu; a mirror has a folder of that name.
 PROVIDERS = ("registry.terraform.io/hashicorp/aws", "registry.opentofu.org/hashicorp/aws")
@@ -96,11 +97,10 @@ def _held(folder: Path) -> tuple[str, ...]:
 
 
 def _configuration(mirror: Path, providers: Sequence[str]) -> str:
-    quoted = json.dumps(str(mirror)).replace("${", "$${").replace("%{", "%%{")
     names = json.dumps(providers)
     return (
         "provider_installation {\n"
-        f"  filesystem_mirror {{\n    path    = {quoted}\n    include = {names}\n  }}\n"
+        f"  filesystem_mirror {{\n    path    = {hcl.quoted(str(mirror))}\n    include = {names}\n  }}\n"
         f"  direct {{\n    exclude = {names}\n  }}\n"
         "}\n"
     )

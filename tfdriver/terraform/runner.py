@@ -108,11 +108,15 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         folder = Path(self.working_dir) / RUN_FOLDER
         saved, values = Path(RUN_FOLDER) / "preview.plan", folder / "preview.tfvars.json"
         options = {} if instead is None else {"var_file": str(values)}
+
+        def creates(plan: TerraformOutcome) -> bool:
+            return any(event.action in ("create", "replace") for event in plan.planned)
+
         try:
             if instead is not None:
                 private_folder(folder)
                 write_whole(values, json.dumps(instead).encode(), mode=0o600)
-            return self._planned("preview", saved, _creates, lock_timeout=self._patience, **options)
+            return self._planned("preview", saved, creates, lock_timeout=self._patience, **options)
         finally:
             values.unlink(missing_ok=True)
 
@@ -239,10 +243,6 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
 def _log(argv: Sequence[str], folder: Path | str, code: int, started: float) -> None:
     seconds = time.monotonic() - started
     _LOG.info("%s in %s: exit code %d, %.1f s", shlex.join(argv), Path(folder).name, code, seconds)
-
-
-def _creates(plan: TerraformOutcome) -> bool:
-    return any(event.action in ("create", "replace") for event in plan.planned)
 
 
 class _Heard:

@@ -13,7 +13,6 @@ from typing import Any
 from tfdriver.aws.calls import AwsError, Calls
 from tfdriver.spec.model import Account, Role
 from tfdriver.verify import outcome
-from tfdriver.verify.calls import request_id
 from tfdriver.verify.function import ProbeFunction
 from tfdriver.verify.outcome import CallOutcome, OutcomeKind
 from tfdriver.verify.plan import WRITE, Attempt, Check
@@ -78,7 +77,7 @@ class Writing:
             return CallOutcome(
                 OutcomeKind.BROKEN, f"it says it wrote {item}, the table has {there or 'no such item'}", item_key=key
             )
-        return replace(outcome.allowed(request_id(answer)), item_key=key)
+        return replace(outcome.allowed(outcome.request_id(answer)), item_key=key)
 
     def _remove(self, key: str) -> None:
         if not self.keep:

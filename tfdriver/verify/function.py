@@ -10,7 +10,6 @@ from typing import Any
 from tfdriver.aws.calls import Answer, AwsError, Calls
 from tfdriver.spec.model import Account, Role
 from tfdriver.verify import outcome
-from tfdriver.verify.calls import request_id
 from tfdriver.verify.outcome import CallOutcome, OutcomeKind
 from tfdriver.verify.plan import Check
 from tfdriver.verify.probes import FunctionProbe
@@ -77,7 +76,7 @@ class ProbeFunction:
         if not answer.get("FunctionError"):
             return told, None
         failure = outcome.from_text(str(told.get("errorType", "")), str(told.get("errorMessage", "")))
-        return None, replace(failure, request_id=request_id(answer))
+        return None, replace(failure, request_id=outcome.request_id(answer))
 
 
 def _not_invoked(answer: Answer, otherwise: str) -> CallOutcome:

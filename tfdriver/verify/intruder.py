@@ -12,7 +12,6 @@ from typing import Any
 from tfdriver.aws.calls import AwsError, Calls
 from tfdriver.spec.model import Account, Role
 from tfdriver.verify import outcome
-from tfdriver.verify.calls import outcome_of
 from tfdriver.verify.outcome import CallOutcome, OutcomeKind
 from tfdriver.verify.plan import PERMITTED, Attempt, Check
 
@@ -37,12 +36,19 @@ class Intruder:
         return outcomes | {PERMITTED: self._permitted(tried)}
 
     def _try(self, attempt: Attempt) -> CallOutcome:
-        if attempt.call == "sts:GetCallerIdentity":
-            return outcome_of(self._aws, self._account, "sts", lambda sts: sts.get_caller_identity())
         request = {"RoleArn": self._trusting.arn, "RoleSessionName": _SESSION_NAME}
         if attempt.external_id is not None:
             request["ExternalId"] = attempt.external_id
-        return outcome_of(self._aws, self._account, "sts", lambda sts: sts.assume_role(**request))
+
+        def ask(sts: Any) -> Any:
+            is_control = attempt.call == "sts:GetCallerIdentity"
+            return sts.get_caller_identity() if is_control else sts.assume_role(**request)
+
+        try:
+            answer = self._aws.call(self._account, "sts", ask)
+        except AwsError as error:
+            return outcome.from_answer(error.answer, error.what)
+        return outcome.allowed(outcome.request_id(answer))
 
     def _permitted(self, tried: Iterable[CallOutcome]) -> CallOutcome:
         """Return whether our own permissions would allow it, so that only the trust policy refuses.

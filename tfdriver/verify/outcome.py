@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from tfdriver.aws.calls import Answer
 
@@ -85,6 +86,11 @@ _CLIENT_ERROR = re.compile(
 def allowed(request_id: str = "") -> CallOutcome:
     """Return the outcome of a call that went through."""
     return CallOutcome(OutcomeKind.ALLOWED, request_id=request_id)
+
+
+def request_id(answer: Any) -> str:
+    """Return the request id in an answer of AWS, as boto3 gives it."""
+    return str(answer.get("ResponseMetadata", {}).get("RequestId", ""))
 
 
 def from_answer(answer: Answer, otherwise: str = "") -> CallOutcome:

@@ -30,10 +30,6 @@ Job = Callable[[], list[CheckResult]]
 Teller = Callable[[str, str, Job], list[CheckResult]]
 
 
-def _silent(_name: str, _tried: str, job: Job) -> list[CheckResult]:
-    return job()
-
-
 @dataclass(frozen=True)
 class Scene:
     """What checks start from. callers: our ARN by account name; seen: what AWS shows of the roles.
@@ -51,7 +47,7 @@ class Scene:
     waiting: Waiting
     now: datetime
     keep: bool = False
-    tell: Teller = _silent
+    tell: Teller = lambda _name, _tried, job: job()
     plans: Mapping[str, Mapping[str, Any] | str] = field(default_factory=dict)
 
 

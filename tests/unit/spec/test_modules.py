@@ -32,7 +32,7 @@ def test_variables_and_outputs_of_all_files(tmp_path: Path) -> None:
         notes__txt='variable "d" {}',
     )
     assert list(module.variables.values()) == [
-        Variable("c", nullable=False),
+        Variable("c"),
         Variable("a", STRING),
         Variable("b", required=False),
     ]
@@ -45,7 +45,7 @@ def test_json_files(tmp_path: Path) -> None:
       "output": [{"x": {"value": 1}}, {"y": {"value": 2}}]
     }"""
     module = read(tmp_path, main__tf__json=text)
-    expected = [Variable("a", Type("list", element=STRING)), Variable("b", required=False, nullable=False)]
+    expected = [Variable("a", Type("list", element=STRING)), Variable("b", required=False)]
     assert list(module.variables.values()) == expected
     assert module.outputs == {"x", "y"}
 
