@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tfdriver.aws.calls import Calls
+from tfdriver.aws.resource_types import RESOURCE_TYPES
 from tfdriver.deploy import survey
 from tfdriver.deploy.survey import Survey
 from tfdriver.project.orphans import OrphanedResource, existing_addresses
 from tfdriver.project.workspace import Workspace
-from tfdriver.resource_types import RESOURCE_TYPES
 from tfdriver.spec.compositions import Composition
 from tfdriver.terraform.failure import TerraformError
 from tfdriver.terraform.runner import Root

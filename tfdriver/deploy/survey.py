@@ -8,11 +8,11 @@ from functools import partial
 from typing import Any
 
 from tfdriver.aws.calls import Calls
+from tfdriver.aws.resource_types import RESOURCE_TYPES, UnknownValueError, find
 from tfdriver.concurrency import side_by_side
 from tfdriver.deploy.ownership import ADOPT, has_tags
 from tfdriver.errors import TfdriverError
 from tfdriver.project.orphans import OrphanedResource, PlannedCreate, planned_creates
-from tfdriver.resource_types import RESOURCE_TYPES, UnknownValueError, find
 from tfdriver.spec.compositions import Composition
 from tfdriver.spec.model import Account
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfdriver.errors import TfdriverError
-from tfdriver.project import hcl, stamp
+from tfdriver.project import stamp
+from tfdriver.terraform import hcl
 from tfdriver.terraform.events import Diagnostic
 
 FILE = "imports.tf"

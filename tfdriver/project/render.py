@@ -17,8 +17,9 @@ from jinja2.bccache import Bucket
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from tfdriver.errors import TfdriverError
-from tfdriver.project import assets, hcl, stamp
+from tfdriver.project import assets, stamp
 from tfdriver.spec.compositions import Composition
+from tfdriver.terraform import hcl
 
 FILES = ("main.tf", "variables.tf", "provider.tf", "terraform.tf", "output.tf")
 _SUFFIX = ".j2"

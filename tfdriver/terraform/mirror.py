@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tfdriver.errors import TfdriverError
-from tfdriver.project import hcl
+from tfdriver.terraform import hcl
 
 # What `hashicorp/aws` is to Terraform and what it is to OpenTofu; a mirror has a folder of that name.
 PROVIDERS = ("registry.terraform.io/hashicorp/aws", "registry.opentofu.org/hashicorp/aws")

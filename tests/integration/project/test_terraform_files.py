@@ -16,10 +16,11 @@ import pytest
 
 from tests.unit.builders import BAR, FOO, A, B
 from tests.unit.project.cases import ALL, EXAMPLE_TRUSTED, EXAMPLE_TRUSTING, MANY_TRUSTED, TEMPLATES
-from tfdriver.project import assets, hcl
+from tfdriver.project import assets
 from tfdriver.project.lambda_zip import zip_folder
 from tfdriver.project.render import render, tfvars
 from tfdriver.spec.compositions import Composition, Side, trusted_values, trusting_values
+from tfdriver.terraform import hcl
 from tfdriver.terraform.environment import terraform_environment
 from tfdriver.terraform.mirror import cli_config
 from tfdriver.terraform.program import find_program

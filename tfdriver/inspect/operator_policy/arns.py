@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from tfdriver.aws.resource_types import RESOURCE_TYPES
 from tfdriver.inspect.operator_policy.expressions import UNKNOWN
 from tfdriver.inspect.operator_policy.made import Made
-from tfdriver.resource_types import RESOURCE_TYPES
 
 
 def arn_of(made: Made) -> str:

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tfdriver.aws.resource_types import RESOURCE_TYPES, ResourceType
 from tfdriver.inspect.operator_policy.arns import arn_of, pattern
 from tfdriver.inspect.operator_policy.expressions import UNKNOWN
 from tfdriver.inspect.operator_policy.made import Made, Making
-from tfdriver.resource_types import RESOURCE_TYPES, ResourceType
 from tfdriver.spec.model import Account, Role, Spec
 
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from tests.unit.builders import A, B, role, spec
+from tfdriver.aws.resource_types import RESOURCE_TYPES
 from tfdriver.inspect.operator_policy.arns import arn_of, pattern
 from tfdriver.inspect.operator_policy.expressions import UNKNOWN
 from tfdriver.inspect.operator_policy.made import Making, making
 from tfdriver.inspect.operator_policy.statements import Purpose, Statement, statements
 from tfdriver.project import assets
-from tfdriver.resource_types import RESOURCE_TYPES
 from tfdriver.spec.model import Account, Role
 
 ROLE = 'resource "aws_iam_role" "this" {\n  name = var.role_name\n  path = var.role_path\n}\n'

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfdriver.errors import TfdriverError
-from tfdriver.project import hcl
+from tfdriver.terraform import hcl
 
 
 @pytest.mark.parametrize(

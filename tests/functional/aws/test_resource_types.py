@@ -10,7 +10,7 @@ from moto import mock_aws
 
 from tests.unit.builders import A
 from tfdriver.aws.client import Aws
-from tfdriver.resource_types import RESOURCE_TYPES, Found, UnknownValueError, find
+from tfdriver.aws.resource_types import RESOURCE_TYPES, Found, UnknownValueError, find
 
 pytestmark = pytest.mark.integration  # the sandbox's real time: too long for `make check`
 
