@@ -12,8 +12,7 @@ from pathlib import Path
 from tfdriver.iam.lint import Finding, Severity, lint_permissions, lint_spec, lint_trust
 from tfdriver.iam.module_policies import Locals, block_statements, encoded_statements, strings
 from tfdriver.iam.policy_document import Document
-from tfdriver.spec.hcl_blocks import Block, Body
-from tfdriver.spec.hcl_tokens import Token
+from tfdriver.spec.hcl import Block, Body, Expression
 from tfdriver.spec.model import Spec
 from tfdriver.spec.modules import parsed_files
 
@@ -38,7 +37,7 @@ def lint_module(folder: Path, name: str) -> list[Finding]:
     `modules.read_module`, say what is wrong with those.
     """
     bodies = dict(parsed_files(folder))
-    values = {key: tokens for body in bodies.values() for key, tokens in _locals(body).items()}
+    values = {key: value for body in bodies.values() for key, value in _locals(body).items()}
     found = [
         finding
         for file, body in bodies.items()
@@ -48,7 +47,7 @@ def lint_module(folder: Path, name: str) -> list[Finding]:
     return list(dict.fromkeys(found))
 
 
-def _locals(body: Body) -> dict[str, list[Token]]:
+def _locals(body: Body) -> dict[str, Expression]:
     return {k: v for block in body.blocks if block.type == "locals" for k, v in block.body.arguments.items()}
 
 
@@ -60,8 +59,8 @@ def _lint_block(block: Block, values: Locals, where: str) -> Iterator[Finding]:
     elif block.type == "resource" and kind.startswith("aws_iam_"):
         for body in (block.body, *(b.body for b in block.body.blocks if b.type == "inline_policy")):
             for argument in ("policy", "assume_role_policy"):
-                yield from _lint_statements(encoded_statements(body.arguments.get(argument, []), values), address)
-        if any(arn.endswith(_ADMINISTRATOR) for arn in strings(block.body.arguments.get("policy_arn", []), values)):
+                yield from _lint_statements(encoded_statements(body.arguments.get(argument), values), address)
+        if any(arn.endswith(_ADMINISTRATOR) for arn in strings(block.body.arguments.get("policy_arn"), values)):
             what = "attaches AdministratorAccess, which allows every action on every resource"
             yield Finding(Severity.ERROR, address, what, "Write a policy with the actions that are needed")
 

@@ -1,7 +1,6 @@
 """What a folder of Terraform code declares: its variables and outputs.
 
-Reads `.tf` and `.tf.json` files with a reader of our own (`spec.hcl_blocks`), which looks at their structure only. The
-ready-made Python parsers refuse some of what Terraform accepts, and a module that works must never be refused here.
+Reads `.tf` files with `spec.hcl`, and `.tf.json` files.
 """
 
 from __future__ import annotations
@@ -13,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tfdriver.errors import TfdriverError
-from tfdriver.spec.hcl_blocks import Block, Body, read_blocks
-from tfdriver.spec.hcl_tokens import HclSyntaxError
+from tfdriver.spec.hcl import Block, Body, HclSyntaxError, read_blocks, read_expression
 from tfdriver.spec.terraform_types import ANY, Type
 from tfdriver.spec.type_reader import read_type
 
@@ -171,7 +169,7 @@ def _json_arguments(given: Any) -> dict[str, Any]:
     said: dict[str, Any] = {}
     for part in given if isinstance(given, list) else [given]:
         if isinstance(part, dict):
-            said |= {"type": read_type(str(part["type"]))} if "type" in part else {}
+            said |= {"type": read_type(read_expression(str(part["type"])))} if "type" in part else {}
             said |= {"required": False} if "default" in part else {}
     return said
 

@@ -9,8 +9,7 @@ from pathlib import Path
 from posixpath import normpath
 
 from tfdriver.errors import TfdriverError
-from tfdriver.spec.hcl_blocks import Block, read_blocks
-from tfdriver.spec.hcl_tokens import HclSyntaxError
+from tfdriver.spec.hcl import Block, Expression, HclSyntaxError, read_blocks
 from tfdriver.terraform.state import FILE
 
 LOCAL = "local"
@@ -76,5 +75,7 @@ def _backends(name: str, text: str) -> Iterator[Backend]:
 
 
 def _path(block: Block) -> str:
-    found = block.body.arguments.get("path", [])
-    return normpath(found[0].text) if len(found) == 1 and found[0].text else FILE
+    match block.body.arguments.get("path"):
+        case Expression("string", path) if path:
+            return normpath(path)
+    return FILE

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfdriver.errors import TfdriverError
-from tfdriver.spec.hcl_blocks import read_blocks
-from tfdriver.spec.hcl_tokens import HclSyntaxError
+from tfdriver.spec.hcl import HclSyntaxError, read_blocks
 from tfdriver.spec.modules import Module, Variable, read_module
 from tfdriver.spec.terraform_types import ANY, Type
 
@@ -130,13 +129,22 @@ def test_no_text_raises_anything_but_a_syntax_error(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
-    ['a = "' + '${"' * 5000, "a {\n" * 5000, 'variable "a" {\n type = ' + "list(" * 5000 + ")" * 5000 + "\n}\n"],
+    ("text", "words"),
+    [
+        ('a = "' + '${"' * 5000 + '"}' * 5000 + '"\n', "invalid"),
+        ("a {\n" * 5000 + "}\n" * 5000, "too deep"),
+        ('variable "a" {\n type = ' + "list(" * 5000 + ")" * 5000 + "\n}\n", "too deep"),
+    ],
     ids=["strings in strings", "blocks in blocks", "types in types"],
 )
-def test_too_deep(tmp_path: Path, text: str) -> None:
-    with pytest.raises(TfdriverError, match="too deep"):
+def test_too_deep(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(TfdriverError, match=words):
         read(tmp_path, main__tf=text)
+
+
+def test_half_of_a_surrogate_pair_is_not_a_type(tmp_path: Path) -> None:
+    with pytest.raises(TfdriverError, match=r"^main\.tf\.json:1: syntax error"):
+        read(tmp_path, main__tf__json='{"variable": {"a": {"type": "\\ud800"}}}')
 
 
 def test_json_too_deep(tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ What else there is (conditionals, most functions, data sources) is UNKNOWN: no g
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from tfdriver.spec.hcl_tokens import HclSyntaxError, Token, TokenKind, template_end, tokens
+from tfdriver.spec.hcl import Expression
 
 # Stands for text that cannot be told, also in the middle of other text. Half of a surrogate pair: no file can hold it.
 UNKNOWN = "\ud800"
@@ -27,99 +27,55 @@ _CHARACTER_CLASS = re.compile(r"/(\[[^\[\]\\]+\]\+?)/")  # the only regular expr
 
 @dataclass(frozen=True)
 class Scope:
-    """What expressions of a module may name. variables: values; defaults, locals: tokens of what stands there.
+    """What expressions of a module may name. variables: values; defaults, locals: expressions.
 
-    worked_out: what was found already, by path.
+    worked_out: what was found already, by reference.
     """
 
     variables: Mapping[str, Text] = field(default_factory=dict)
-    defaults: Mapping[str, Sequence[Token]] = field(default_factory=dict)
-    locals: Mapping[str, Sequence[Token]] = field(default_factory=dict)
+    defaults: Mapping[str, Expression] = field(default_factory=dict)
+    locals: Mapping[str, Expression] = field(default_factory=dict)
     attribute: Attribute = lambda _type, _name, _attribute: UNKNOWN
-    worked_out: dict[tuple[str, ...], Text] = field(default_factory=dict)
+    worked_out: dict[str, Text] = field(default_factory=dict)
 
 
-def text_of(expression: Sequence[Token], scope: Scope, depth: int = 0) -> Text:
+def text_of(expression: Expression | None, scope: Scope, depth: int = 0) -> Text:
     """Return what an expression stands for: text with UNKNOWN in it where that can't be told, or None for null."""
     if depth > _DEEPEST:
         return UNKNOWN
-    words = [token.text for token in expression]
-    match list(expression):
-        case [Token(kind=TokenKind.STRING, text=text)]:
-            return _template(text, scope, depth)
-        case [Token(kind=TokenKind.NUMBER)]:
-            return words[0]
-        case [Token(text="null")]:
+    match expression:
+        case Expression("literal", "null"):
             return None
-        case [Token(text="true" | "false")]:
-            return words[0]
-        case [Token(kind=TokenKind.NAME), Token(text="("), *_, Token(text=")")]:
-            return _call(words[0], _arguments(expression[2:-1]), scope, depth)
-    if len(words) in (3, 5) and set(words[1::2]) == {"."}:
-        path = tuple(words[0::2])
-        if path not in scope.worked_out:
-            scope.worked_out[path] = UNKNOWN  # if it should name itself
-            scope.worked_out[path] = _reference(path, scope, depth)
-        return scope.worked_out[path]
+        case Expression("literal" | "text", text):
+            return text
+        case Expression("string", _, parts):
+            values = [text_of(part, scope, depth + 1) for part in parts]
+            text = "".join(UNKNOWN if value is None else value for value in values)
+            return re.sub(f"{UNKNOWN}+", UNKNOWN, text) if len(text) <= _LONGEST else UNKNOWN
+        case Expression("call", function, arguments):
+            return _call(function, [text_of(argument, scope, depth + 1) for argument in arguments])
+        case Expression("reference", name):
+            if name not in scope.worked_out:
+                scope.worked_out[name] = UNKNOWN  # if it should name itself
+                scope.worked_out[name] = _reference(name, scope, depth)
+            return scope.worked_out[name]
     return UNKNOWN
 
 
-def _reference(path: tuple[str, ...], scope: Scope, depth: int) -> Text:
-    match path:
-        case ("var", name):
-            if name in scope.variables:
-                return scope.variables[name]
-            return text_of(scope.defaults.get(name, ()), scope, depth + 1)
-        case ("local", name):
-            return text_of(scope.locals.get(name, ()), scope, depth + 1)
-        case (resource_type, name, attribute):
+def _reference(reference: str, scope: Scope, depth: int) -> Text:
+    match reference.split("."):
+        case ["var", name] if name in scope.variables:
+            return scope.variables[name]
+        case ["var", name]:
+            return text_of(scope.defaults.get(name), scope, depth + 1)
+        case ["local", name]:
+            return text_of(scope.locals.get(name), scope, depth + 1)
+        case [resource_type, name, attribute]:
             return scope.attribute(resource_type, name, attribute)
     return UNKNOWN
 
 
-def _template(text: str, scope: Scope, depth: int) -> str:
-    """Return what stands between quotes, with its `${...}` worked out."""
-    found, at = [], 0
-    while at < len(text):
-        if text.startswith(("\\", "%{", "%%{", "$${"), at):
-            return UNKNOWN  # escapes are no part of any name
-        if text.startswith("${", at):
-            end = template_end(text, at + 2)
-            found.append(_inside(text[at + 2 : end - 1], scope, depth))
-            at = end
-        else:
-            found.append(text[at])
-            at += 1
-    whole = re.sub(f"{UNKNOWN}+", UNKNOWN, "".join(found))
-    return whole if len(whole) <= _LONGEST else UNKNOWN
-
-
-def _inside(text: str, scope: Scope, depth: int) -> str:
-    try:
-        value = text_of(tokens(text)[:-1], scope, depth + 1)
-    except HclSyntaxError:
-        value = UNKNOWN
-    return UNKNOWN if value is None else value
-
-
-def _arguments(expression: Sequence[Token]) -> list[list[Token]]:
-    """Cut the inside of a call's brackets at its commas."""
-    found: list[list[Token]] = [[]]
-    depth = 0
-    for token in expression:
-        if token.kind is TokenKind.SYMBOL:
-            depth += {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}.get(token.text, 0)
-            if token.text == "," and not depth:
-                found.append([])
-                continue
-            if depth < 0:
-                return []  # two calls in a row, not one
-        found[-1].append(token)
-    return [argument for argument in found if argument]
-
-
-def _call(function: str, arguments: list[list[Token]], scope: Scope, depth: int) -> Text:
-    values = [text_of(argument, scope, depth + 1) for argument in arguments]
+def _call(function: str, values: list[Text]) -> Text:
     match function, values:
         case "coalesce", _:
             return next((value for value in values if value), UNKNOWN)

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfdriver.inspect.operator_policy.expressions import UNKNOWN, Scope, Text, text_of
-from tfdriver.spec.hcl_blocks import Block, Body
-from tfdriver.spec.hcl_tokens import Token
+from tfdriver.spec.hcl import Block, Body, Expression
 from tfdriver.spec.model import Account, Role
 from tfdriver.spec.modules import parsed_files
 
@@ -118,13 +117,13 @@ def _plain(value: object) -> Text:
     return str(value) if isinstance(value, int) else None if value is None else UNKNOWN
 
 
-def _defaults(bodies: list[Body]) -> dict[str, list[Token]]:
+def _defaults(bodies: list[Body]) -> dict[str, Expression]:
     blocks = [block for block in _blocks(bodies, "variable") if len(block.labels) == 1]
     return {b.labels[0]: b.body.arguments["default"] for b in blocks if "default" in b.body.arguments}
 
 
-def _locals(bodies: list[Body]) -> Mapping[str, list[Token]]:
-    return {name: tokens for block in _blocks(bodies, "locals") for name, tokens in block.body.arguments.items()}
+def _locals(bodies: list[Body]) -> Mapping[str, Expression]:
+    return {name: value for block in _blocks(bodies, "locals") for name, value in block.body.arguments.items()}
 
 
 def _blocks(bodies: list[Body], kind: str) -> Iterator[Block]:

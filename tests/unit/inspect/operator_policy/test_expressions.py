@@ -5,24 +5,19 @@ from __future__ import annotations
 import pytest
 
 from tfdriver.inspect.operator_policy.expressions import UNKNOWN, Scope, Text, text_of
-from tfdriver.spec.hcl_tokens import Token, tokens
+from tfdriver.spec.hcl import read_expression
 
 U = UNKNOWN
 
-
-def parsed(text: str) -> list[Token]:
-    return tokens(text)[:-1]
-
-
 SCOPE = Scope(
     variables={"role_name": "bar.x", "path": "/team/", "none": None, "secret": U},
-    defaults={"days": parsed("14"), "nothing": parsed("null"), "list": parsed("[1]")},
+    defaults={"days": read_expression("14"), "nothing": read_expression("null"), "list": read_expression("[1]")},
     locals={
-        "name": parsed('coalesce(var.nothing, replace(var.role_name, "/[^0-9A-Za-z_-]/", "-"))'),
-        "self": parsed('"x${local.self}"'),
-        "a": parsed('"${local.b}${local.b}"'),
-        "b": parsed('"${local.a}"'),
-        "long": parsed('"' + "x" * 3000 + '"'),
+        "name": read_expression('coalesce(var.nothing, replace(var.role_name, "/[^0-9A-Za-z_-]/", "-"))'),
+        "self": read_expression('"x${local.self}"'),
+        "a": read_expression('"${local.b}${local.b}"'),
+        "b": read_expression('"${local.a}"'),
+        "long": read_expression('"' + "x" * 3000 + '"'),
     },
     attribute=lambda kind, name, attribute: f"{kind}/{name}/{attribute}",
 )
@@ -77,10 +72,10 @@ SCOPE = Scope(
     ],
 )
 def test_what_an_expression_stands_for(expression: str, expected: Text) -> None:
-    assert text_of(parsed(expression), Scope(**{**vars(SCOPE), "worked_out": {}})) == expected
+    assert text_of(read_expression(expression), Scope(**{**vars(SCOPE), "worked_out": {}})) == expected
 
 
 def test_what_doubles_itself_is_worked_out_once() -> None:
     """Fifteen levels, each the one before sixteen times: as many characters as there are grains of sand on a beach."""
-    levels = {f"l{n}": parsed('"' + f"${{local.l{n + 1}}}" * 16 + '"') for n in range(15)}
-    assert text_of(parsed("local.l0"), Scope(locals={**levels, "l15": parsed('"ab"')})) == U
+    levels = {f"l{n}": read_expression('"' + f"${{local.l{n + 1}}}" * 16 + '"') for n in range(15)}
+    assert text_of(read_expression("local.l0"), Scope(locals={**levels, "l15": read_expression('"ab"')})) == U
