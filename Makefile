@@ -10,10 +10,13 @@ WORKERS ?= 2
 # Terraform waits for AWS a part of its time: one worker more keeps the processors busy.
 TERRAFORM_WORKERS ?= 3
 
-.PHONY: demo test check test-faults clean
+.PHONY: demo recording test check test-faults clean
 
 demo: $(VENV)/demo-ready
 	$(BIN)/tfdriver demo
+
+recording: $(VENV)/demo-ready
+	$(BIN)/tfdriver demo --record docs/demo.svg
 
 test: check
 	$(BIN)/pytest -m "integration and not faults" -n $(TERRAFORM_WORKERS) --dist loadgroup
@@ -38,7 +41,7 @@ $(VENV)/demo-ready: pyproject.toml
 
 $(VENV)/ready: $(VENV)/demo-ready
 	@echo "Installing the tools for tests in $(VENV); this takes about half a minute, once."
-	$(PIP_INSTALL) '.[sandbox,dev]'
+	$(PIP_INSTALL) '.[sandbox,terraform,dev]'
 	@touch $@
 
 clean:

@@ -120,6 +120,24 @@ class FakeIam:
             raise AwsError("there is no such role", code="NoSuchEntity")
         return {"Role": {"Arn": found.arn, "Tags": [{"Key": k, "Value": v} for k, v in found.tags.items()]}}
 
+    def create_role(self, RoleName: str, AssumeRolePolicyDocument: str) -> None:  # noqa: N803  # boto3's names
+        """Create a role that has this name only."""
+        arn = f"arn:aws:iam::{self.account.id}:role/{RoleName}"
+        role = {"name": RoleName, "account": self.account.id, "trust": json.loads(AssumeRolePolicyDocument)}
+        self.aws.world.change(lambda data: data["roles"].update({arn: role | {"id": "AROANAMESAKE", "tags": {}}}))
+
+    def delete_role(self, RoleName: str) -> None:  # noqa: N803  # boto3's name
+        """Delete a role."""
+        arn = f"arn:aws:iam::{self.account.id}:role/{RoleName}"
+        self.aws.world.change(lambda data: data["roles"].pop(arn))
+
+    def attach_role_policy(self, **_names: str) -> None:
+        """Do nothing: this AWS does not look at permissions."""
+
+    def list_attached_role_policies(self, **_names: str) -> dict[str, Any]:
+        """Return no policies: `attach_role_policy` keeps none."""
+        return {"AttachedPolicies": []}
+
     def get_paginator(self, operation: str) -> FakeIam:
         self._key = {"list_attached_role_policies": "AttachedPolicies", "list_role_policies": "PolicyNames"}[operation]
         return self

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
+import sys
+from pathlib import Path
 
 import click
 from rich.markup import escape
@@ -11,36 +12,39 @@ from rich.table import Table
 
 from tfdriver.cli import demo_story
 from tfdriver.cli.demo_story import Told
-from tfdriver.cli.options import json_option
+from tfdriver.cli.options import file_type, json_option
 from tfdriver.cli.output import Output
 from tfdriver.cli.tools import tools_for
 
 
 @click.command()
+@click.option("--record", type=file_type(), help="Write the output to this file too, as an SVG.")
 @json_option
-def demo(as_json: bool) -> None:
-    """Tell the whole story in a local AWS; needs no AWS account.
+def demo(record: Path | None, as_json: bool) -> None:
+    """Run the three phases in a local AWS; needs no AWS account.
 
-    It scaffolds a project in a temporary folder and takes it through the three phases; after each, an intruder tries to
-    get in. Then it destroys everything.
+    It creates a project in a temporary folder and takes it through the three phases. After each phase, somebody who is
+    not trusted tries to assume the trusting role. Then it destroys everything.
 
     \b
     Example:
       tfdriver demo
     """
-    output = Output(as_json=as_json)
+    output = Output(as_json=as_json, record=record is not None)
     with demo_story.stage(os.environ) as project, output.progress() as progress:
-        tools = tools_for(progress)
-        told = demo_story.demo(project, tools)
+        told = demo_story.demo(project, tools_for(progress), sys.argv[0])
     output.result("demo", told, print_demo)
+    if record:
+        output.save_recording(record, "tfdriver demo")
 
 
 def print_demo(value: Told, output: Output) -> None:
     """Print what the command returned."""
-    table = Table("after", "s", "who is trusted", "the intruder")
-    for moment in value.moments:
-        table.add_row(moment.phase, f"{moment.seconds:.0f}", escape(moment.trusted), moment.intruder)
+    table = Table("after", "s", "trust policy", "administrator", "namesake")
+    for m in value.moments:
+        table.add_row(m.phase, f"{m.seconds:.0f}", escape(m.trusted), m.intruder, m.namesake or "")
     output.out.print(table)
-    output.out.print(f"The Lambda function wrote {escape(json.dumps(value.item))}")
-    output.out.print(f"Destroyed; nothing is left in either account. {value.seconds:.0f} s in all.")
-    output.out.print("To start a project of your own: `tfdriver init my-project`")
+    output.out.print(f"Destroyed: nothing is left in either account. {value.seconds:.0f} s in all.")
+    output.out.print("To start a project of your own, with a shell in a local AWS, run:")
+    for command in value.next_steps:
+        output.out.print(f"  {escape(command)}")

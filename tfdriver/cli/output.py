@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TextIO, TypeVar, cast
 
 from pydantic import TypeAdapter
@@ -20,22 +22,36 @@ from tfdriver.errors import Exit, OpenTrustError, TfdriverError
 T = TypeVar("T")
 
 FORMAT_VERSION = "1.0"  # of what --json prints
+_RECORDED = 106  # columns: wide enough for the demo's lines, narrow enough to be read on a page
 _UNLIMITED = 1000  # columns: wider than any row of a table
 
 
 class Output:
-    """stdout for results, stderr for everything else. as_json: print results as JSON, and no text."""
+    """stdout for results, stderr for everything else.
 
-    def __init__(self, *, as_json: bool = False) -> None:
+    as_json: print results as JSON, and no text; record: keep what is printed for `save_recording`, and print it all on
+    stderr.
+    """
+
+    def __init__(self, *, as_json: bool = False, record: bool = False) -> None:
         self._as_json = as_json
         self._stdout = ResilientStream(sys.stdout)
         self.out = _console(self._stdout)
         self.err = _console(ResilientStream(sys.stderr))
+        if record:
+            self.out = self.err = Console(file=sys.stderr, record=True, highlight=False, width=_RECORDED)
 
     def progress(self) -> PlainProgress:
         """Return who tells what happens: live on a terminal, plain lines elsewhere."""
-        live = self.err.is_terminal and not is_logging()  # log records would cut the live display
+        live = (
+            self.err.is_terminal and not self.err.record and not is_logging()
+        )  # log records would cut the live display
         return LiveProgress(self.err) if live else PlainProgress(self.err)
+
+    def save_recording(self, path: Path, title: str) -> None:
+        """Write what was printed, if it was recorded, to an SVG without references to other files. Raises OSError."""
+        drawn = self.err.export_svg(title=title, unique_id="recording")
+        path.write_text(re.sub(r"@font-face \{.*?\}", "", drawn, flags=re.DOTALL), encoding="utf-8")
 
     def result(self, command: str, value: T, print_text: Callable[[T, Output], None], exit_code: int = 0) -> None:
         """Print what a command returned. print_text: prints it for people.

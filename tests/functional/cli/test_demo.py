@@ -1,26 +1,36 @@
-"""The demo, as far as it goes without a sandbox."""
+"""The demo, as far as it goes without Terraform."""
 
 from __future__ import annotations
 
+import json
+import os
 from dataclasses import dataclass
 
 import pytest
 
 from tests.fakes.world import FakeAws, Stage
+from tests.functional.accounts import BAR, LAMBDA, trust
 from tfdriver.aws.calls import AwsError
-from tfdriver.cli.demo_story import demo
-from tfdriver.deploy.session import Tools
+from tfdriver.aws.client import Aws
+from tfdriver.cli import demo_story as command
+from tfdriver.deploy.session import Tools, read_spec
 from tfdriver.errors import TfdriverError
+from tfdriver.spec.model import Role
 
 
 @dataclass
 class Guarded(FakeAws):
-    """AWS whose trust policies keep the intruder out."""
+    """AWS whose trust policies let only a namesake assume the trusting role."""
 
     def call(self, account, service, ask):
-        if service == "sts":
+        if service == "sts" and account.name != command.NAMESAKE:
             raise AwsError("no", code="AccessDenied")
-        return super().call(account, service, ask)
+        return None if service == "sts" else super().call(account, service, ask)
+
+
+def create(aws: Aws, role: Role, trust_policy: str) -> None:
+    names = {"RoleName": role.name, "AssumeRolePolicyDocument": trust_policy}
+    aws.call(role.account, "iam", lambda iam: iam.create_role(**names))
 
 
 @pytest.mark.parametrize("phase", ["phase 1", "phase 2"])
@@ -32,9 +42,54 @@ def test_a_demo_that_is_stopped_names_no_command_that_would_find_nothing(stage: 
     stage.progress.phase = stop
     tools = Tools(stage.environ, stage.progress, stage.interrupts, Guarded(stage.world), stage.time.clock())
     with pytest.raises(TfdriverError) as caught:
-        demo(stage.project, tools)
+        command.demo(stage.project, tools)
     assert caught.value.exit_code == 1
     assert str(caught.value).startswith("stopped by SIGINT. The demo's local AWS is gone")
     assert "tfdriver up" not in str(caught.value)
-    told = "  role foo_bar in account_a may write, and is to trust role bar in account_b alone"
+    told = "  role foo_bar in account_a may write to it and is to trust role bar in account_b"
     assert stage.progress.said[0] == told
+
+
+def test_only_the_exact_trust_policy_refuses_a_namesake():
+    with command.stage(os.environ) as project:
+        aws, spec = Aws(), read_spec(project)
+        (trusting,), (trusted,) = spec.trusting, spec.trusted
+        guarded = json.dumps(trust(trusted.account.id, ArnEquals={"aws:PrincipalArn": BAR}))
+        create(aws, trusting, guarded)
+
+        assert command.assume(aws, trusted.account, trusting) == "AccessDenied"
+        assert command.assume_as_namesake(aws, trusted, trusting) == "allowed"
+
+        create(aws, trusted, json.dumps(LAMBDA | {"Version": "2012-10-17"}))
+        change = {"RoleName": trusting.name, "PolicyDocument": json.dumps(trust(BAR))}
+        aws.call(trusting.account, "iam", lambda iam: iam.update_assume_role_policy(**change))
+
+        assert command.assume_as_namesake(aws, trusted, trusting) == "AccessDenied"
+        assert aws.role(trusted.account, trusted.name) is None
+
+
+def test_a_namesake_that_gets_an_unexpected_answer_fails_the_demo(stage: Stage):
+    class Refusing(Guarded):
+        def call(self, account, service, ask):
+            if account.name == command.NAMESAKE:
+                raise AwsError("no", code="AccessDenied")
+            return super().call(account, service, ask)
+
+    tools = Tools(stage.environ, stage.progress, stage.interrupts, Refusing(stage.world), stage.time.clock())
+    with pytest.raises(TfdriverError, match="AWS answered AccessDenied to sts:AssumeRole, not allowed"):
+        command.demo(stage.project, tools)
+
+
+@pytest.mark.parametrize(
+    ("program", "export"),
+    [
+        (".venv/bin/tfdriver", ['export PATH="$PWD/.venv/bin:$PATH"']),
+        ("/opt/tools/tfdriver", ['export PATH="/opt/tools:$PATH"']),
+    ],
+)
+def test_the_next_steps_put_tfdriver_on_path_where_it_is_not(program, export, tmp_path):
+    steps = [*command.next_steps(program, str(tmp_path))]
+    assert steps == [*export, "tfdriver init my-project", "cd my-project", "tfdriver sandbox"]
+
+    (tmp_path / "tfdriver").touch(mode=0o755)
+    assert [*command.next_steps(program, str(tmp_path))] == steps[1:]

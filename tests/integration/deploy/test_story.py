@@ -213,9 +213,9 @@ def test_the_demo_on_a_machine_without_terraform(tmp_path: Path):
     )
     assert told.returncode == 0, told.stderr
     result = json.loads(told.stdout)["result"]
-    assert [(m["phase"], m["intruder"]) for m in result["moments"]] == [
-        ("broad", "AccessDenied"),
-        ("connect", "AccessDenied"),
-        ("tighten", "AccessDenied"),
+    assert [(m["phase"], m["intruder"], m["namesake"]) for m in result["moments"]] == [
+        ("broad", "AccessDenied", "allowed"),
+        ("connect", "AccessDenied", None),
+        ("tighten", "AccessDenied", "AccessDenied"),
     ]
     assert result["item"]["WrittenBy"] == "bar"
