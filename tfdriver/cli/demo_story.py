@@ -1,4 +1,4 @@
-"""What `tfdriver demo` does: the three phases in the sandbox, with attempts to assume the trusting role without being trusted.
+"""What `tfdriver demo` does: the three phases in the sandbox, and attempts to assume the trusting role.
 
 After every phase, the administrator of account B tries. After phases 1 and 3, a namesake tries: a role that has the
 trusted role's name, but was created by somebody else. It shows why phase 3 is needed: the guard compares names.

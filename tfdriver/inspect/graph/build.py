@@ -28,10 +28,12 @@ def build(spec: Spec, seen: Observation | None, now: datetime) -> Graph:
     """
     if seen is None:
         edges = [_edge(role, trusted, EdgeState.PLANNED) for role, trusted in _wanted(spec)]
-        return _graph(spec, spec.project, "Who trusts whom, as tfdriver.yaml says", edges)
+        return _graph(spec, spec.project, "Who may assume which role, according to tfdriver.yaml", edges)
     absent = [key for key, state in seen.states.items() if state.kind is TrustKind.ABSENT]
     absent += [key for key, role in seen.trusted.items() if role is None]
-    return _graph(spec, spec.project, f"Who trusts whom in AWS on {moment(now)}", _seen(spec, seen, now), absent)
+    return _graph(
+        spec, spec.project, f"Who may assume which role in AWS on {moment(now)}", _seen(spec, seen, now), absent
+    )
 
 
 def phases(spec: Spec) -> tuple[Graph, Graph, Graph]:
@@ -39,10 +41,10 @@ def phases(spec: Spec) -> tuple[Graph, Graph, Graph]:
     opened = [edge for role in spec.trusting for edge in _opened(spec, role)]
     exact = [_edge(role, trusted, EdgeState.EXACT) for role, trusted in _wanted(spec)]
     missing = [role.key for role in spec.trusted]
-    broad = "The trusted roles do not exist yet, so their accounts are trusted"
-    guard = ", guarded to let in only the roles to come" if all(r.guard for r in spec.trusting) else ""
-    connect = "The trusted roles exist now, allowed to assume exactly the roles that trust them"
-    tighten = "Only these roles are trusted, each bound to its unique id"
+    broad = "The trusted roles do not exist yet, so the trust policies name their accounts"
+    guard = ", guarded by a condition on the roles' ARNs" if all(r.guard for r in spec.trusting) else ""
+    connect = "The trusted roles exist, and may assume exactly the roles that trust them"
+    tighten = "The trust policies name exactly the trusted roles, each bound to its unique id"
     return (
         _graph(spec, "Phase 1: broad", f"{broad}{guard}", opened, missing),
         _graph(spec, "Phase 2: connect", connect, opened),

@@ -23,15 +23,15 @@ class EdgeState(StrEnum):
 
 
 MEANING = {
-    EdgeState.PLANNED: "what the spec says; AWS was not asked",
-    EdgeState.ABSENT: "not let in yet",
-    EdgeState.BROAD: "the account is trusted, but only these roles get in, until the deadline",
-    EdgeState.UNGUARDED: "whoever that account lets gets in",
+    EdgeState.PLANNED: "as in tfdriver.yaml; AWS was not asked",
+    EdgeState.ABSENT: "not trusted yet",
+    EdgeState.BROAD: "the account is trusted, but only roles with these names may assume the trusting role, until the deadline",
+    EdgeState.UNGUARDED: "the account is trusted; whoever has permission there may assume the trusting role",
     EdgeState.EXPIRED: "the account was trusted; the deadline has passed",
-    EdgeState.EXACT: "only this role gets in",
-    EdgeState.ORPHANED: "trusts a role that was deleted; nobody gets in",
+    EdgeState.EXACT: "only this role may assume the trusting role",
+    EdgeState.ORPHANED: "trusts a role that was deleted; nobody may assume the trusting role",
     EdgeState.UNMANAGED: "the trust policy is not one that tfdriver writes",
-    EdgeState.UNREADABLE: "AWS did not say",
+    EdgeState.UNREADABLE: "AWS did not return the trust policy",
 }
 
 

@@ -17,6 +17,7 @@ _TITLE_MAX = 440
 _WIDEST = 1200  # graphs stand side by side up to here: shrunk to a page's width, a wider picture can't be read
 _HEAD, _SMALL_HEAD = (8, 5.5), (5, 3.0)  # an arrow's head: its length, and half its width
 _SAMPLE = 44
+_ARROW = "An arrow leads from who may assume a role to that role."
 
 
 def svg(graphs: Sequence[Graph]) -> str:
@@ -143,9 +144,10 @@ def _label(placed: PlacedEdge) -> str:
 
 
 def _legend(graphs: Sequence[Graph], y: float, room: float) -> tuple[str, float]:
-    """Return what the lines mean, one state below the other, and the y below that."""
+    """Return what arrows and lines mean, one state below the other, and the y below that."""
     used = {edge.state for graph in graphs for edge in graph.edges}
-    parts: list[str] = []
+    parts = [_text(Text(_ARROW, _ARROW), _MARGIN, y + 4, SMALL, "soft")]
+    y += LINE + 4
     for state in (state for state in EdgeState if state in used):
         sample = element("path", {"class": "edge", "d": f"M{_MARGIN} {y:.1f}h{_SAMPLE}"})
         lines = SMALL.wrap(f"{state}: {MEANING[state]}", room - _SAMPLE - PAD)

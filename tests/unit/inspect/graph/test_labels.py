@@ -38,4 +38,4 @@ def test_too_many_edges_have_no_labels_but_titles_and_a_legend():
     drawn = svg([build(DENSE, None, NOW)])
     assert 'class="pill"' not in drawn
     assert "<title>a3 of account_a trusts b2 of account_b (planned)</title>" in drawn
-    assert "planned: what the spec says" in drawn
+    assert "planned: as in tfdriver.yaml" in drawn
