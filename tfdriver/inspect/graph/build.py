@@ -28,12 +28,10 @@ def build(spec: Spec, seen: Observation | None, now: datetime) -> Graph:
     """
     if seen is None:
         edges = [_edge(role, trusted, EdgeState.PLANNED) for role, trusted in _wanted(spec)]
-        return _graph(spec, spec.project, "Who may assume which role, according to tfdriver.yaml", edges)
+        return _graph(spec, spec.project, "Who may assume what, according to tfdriver.yaml", edges)
     absent = [key for key, state in seen.states.items() if state.kind is TrustKind.ABSENT]
     absent += [key for key, role in seen.trusted.items() if role is None]
-    return _graph(
-        spec, spec.project, f"Who may assume which role in AWS on {moment(now)}", _seen(spec, seen, now), absent
-    )
+    return _graph(spec, spec.project, f"Who may assume what in AWS on {moment(now)}", _seen(spec, seen, now), absent)
 
 
 def phases(spec: Spec) -> tuple[Graph, Graph, Graph]:

@@ -25,7 +25,7 @@ class EdgeState(StrEnum):
 MEANING = {
     EdgeState.PLANNED: "as in tfdriver.yaml; AWS was not asked",
     EdgeState.ABSENT: "not trusted yet",
-    EdgeState.BROAD: "the account is trusted, but only roles with these names may assume the trusting role, until the deadline",
+    EdgeState.BROAD: "the account is trusted; until the deadline, only these role names may assume the trusting role",
     EdgeState.UNGUARDED: "the account is trusted; whoever has permission there may assume the trusting role",
     EdgeState.EXPIRED: "the account was trusted; the deadline has passed",
     EdgeState.EXACT: "only this role may assume the trusting role",
