@@ -124,7 +124,7 @@ def can_protect(folder: Path) -> str:
 def _renew(scene: Scene) -> None:
     for account in ("account_a", "account_b"):
         key = scene.world.sessions[account].get_credentials().access_key
-        scene.world.server.layer.parts.sessions.expire(key, datetime.now(UTC))
+        scene.world.server.app.parts.sessions.expire(key, datetime.now(UTC))
 
 
 def _replace(scene: Scene, _: Run) -> None:

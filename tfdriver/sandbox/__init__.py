@@ -1,17 +1,17 @@
-"""A local AWS with several accounts that says no where AWS says no.
+"""A local AWS with several accounts that enforces IAM policies.
 
-moto keeps the resources; what moto would let pass is decided in front of it. `run.start` strings it together. The way
-of a call:
+moto stores the resources. The sandbox decides what moto would allow unchecked. `run.start` connects the modules. A call
+passes through them in this order:
 
-1. `server`     HTTP on a loopback port -> `messages.Request`.
-2. `parse`      `Request` -> `Call`: service, operation, parameters, access key.
-3. `callers`    the access key -> `Caller`: an IAM user or a role session (`sessions`), and its policies.
-4. `faults`     what a test wants to go wrong with this call, before or after it is done.
-5. `needs`      `Call` -> the IAM actions on the resources that it takes; `tfdriver.iam.evaluator` decides each.
-6. `layer`      hands the call on: AssumeRole and GetCallerIdentity to `sts`, trust policies to `trusts`, code to
-                `functions`, everything else to moto. `backend` is the one door to moto.
-7. `answers`    results and refusals in the shape of the call's protocol.
-8. `calllog`    one line per call, as CloudTrail would keep it.
+1. `server`            HTTP on a loopback port -> `messages.HttpRequest`.
+2. `parse`             `HttpRequest` -> `Call`: service, operation, parameters, access key.
+3. `authentication`    access key -> `AuthenticatedCaller`: an IAM user or a role session, with its policies.
+4. `faults`            the fault to inject before or after the call.
+5. `required_actions`  `Call` -> IAM actions and resources; `tfdriver.iam.evaluator` decides each.
+6. `dispatch`          calls of STS go to `sts`, trust policies to `trusts`, Lambda invocations to `lambda_runtime`,
+                       everything else to moto. Only `backend` accesses moto.
+7. `responses`         results and errors in the format of the call's protocol.
+8. `call_log`          one line per call, as in CloudTrail.
 
-`schedule` fires an event rule on demand; `lambda_bootstrap` runs inside the process of a function.
+`schedule` fires an event rule on demand. `lambda_bootstrap` runs inside a function's process.
 """

@@ -19,7 +19,7 @@ _KINDS = ("IDENTITY_POLICY", "RESOURCE_POLICY", "SERVICE_CONTROL_POLICY", "RESOU
 
 
 def answer(call: Call) -> HttpResponse:
-    """Answer a call of Access Analyzer. Raises AwsError for bad parameters and for calls that are not modelled."""
+    """Answer a call of Access Analyzer. Raises ResponseError for invalid parameters and unsupported operations."""
     if call.operation != "ValidatePolicy":
         raise ResponseError("NotImplemented", f"the sandbox cannot do access-analyzer:{call.operation}")
     kind = call.text("policyType")

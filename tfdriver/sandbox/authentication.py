@@ -1,9 +1,9 @@
-"""Who makes a call, and what that says about it: the facts that conditions may ask for."""
+"""Authenticates callers and builds the request context, which policy conditions are evaluated against."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -17,13 +17,13 @@ from tfdriver.sandbox.sessions import RoleSession, RoleSessions
 if TYPE_CHECKING:
     from tfdriver.sandbox.backend import MotoBackend
 
-# Facts that AWS has and the sandbox doesn't: a condition on one of them never lets anybody in.
+# Condition keys that the sandbox does not support: a condition on one of them never allows access.
 UNKNOWN = ("aws:requesttag/*", "aws:resourcetag/*", "aws:principaltag/*", "aws:tagkeys", "*:resourcetag/*")
 
 
 @dataclass(frozen=True)
 class AuthenticatedCaller:
-    """An authenticated caller. name: a user's name, '' for a session; id: what GetCallerIdentity shows as UserId."""
+    """An authenticated caller. name: of the user, '' for a session; id: the UserId that GetCallerIdentity returns."""
 
     principal: Principal
     permissions: Permissions
@@ -39,7 +39,7 @@ class AuthenticatedCaller:
 
 
 def identify(call: Call, backend: MotoBackend, sessions: RoleSessions, now: datetime) -> AuthenticatedCaller:
-    """Return who signed a call. Raises AwsError in AWS's words: no key, unknown key, wrong token, expired."""
+    """Return who signed a call. Raises ResponseError for a missing, invalid or expired access key or token."""
     if not call.access_key:
         raise ResponseError("MissingAuthenticationToken", "Request is missing Authentication Token", 403)
     session = sessions.find(call.access_key)
@@ -48,8 +48,13 @@ def identify(call: Call, backend: MotoBackend, sessions: RoleSessions, now: date
         role = backend.role_by_id(session.role_id)
         caller = session_caller(session, role) if role else None
     elif user := backend.user_of_key(call.access_key):
-        principal = Principal(user.arn, user.account, user.id)
-        caller = AuthenticatedCaller(principal, user.permissions, user.id, user.partition, user.name)
+        caller = AuthenticatedCaller(
+            principal=Principal(arn=user.arn, account=user.account, unique_id=user.id),
+            permissions=user.permissions,
+            id=user.id,
+            partition=user.partition,
+            name=user.name,
+        )
     if caller is None or call.session_token != (session.token if session else ""):
         raise ResponseError("InvalidClientTokenId", "The security token included in the request is invalid.", 403)
     if sessions.expired(call.access_key, now):
@@ -58,21 +63,24 @@ def identify(call: Call, backend: MotoBackend, sessions: RoleSessions, now: date
 
 
 def session_caller(session: RoleSession, role: IamRole) -> AuthenticatedCaller:
-    """Return a session of a role as a caller."""
-    principal = Principal(session.arn, session.account, session.role_id, role.arn)
-    own = role.permissions
-    permissions = Permissions(own.identity, own.boundary, session.policy)
-    return AuthenticatedCaller(principal, permissions, session.id, session.partition, session=session)
+    """Return a role session as a caller."""
+    return AuthenticatedCaller(
+        principal=Principal(arn=session.arn, account=session.account, unique_id=session.role_id, role_arn=role.arn),
+        permissions=replace(role.permissions, session=session.policy),
+        id=session.id,
+        partition=session.partition,
+        session=session,
+    )
 
 
-def context(
-    caller: AuthenticatedCaller, call: Call, now: datetime, more: Mapping[str, str] | None = None
+def request_context(
+    caller: AuthenticatedCaller, call: Call, now: datetime, action_keys: Mapping[str, str] | None = None
 ) -> RequestContext:
-    """Return the facts of a call. more: those of its action, by lower-case key.
+    """Return the request context of a call. action_keys: the condition keys of its action, in lower case.
 
     Source: IAM user guide, reference_policies_condition-keys.
     """
-    facts = {
+    keys = {
         "aws:principalarn": caller.principal.identity_arn,
         "aws:principalaccount": caller.account,
         "aws:principaltype": "AssumedRole" if caller.session else "User",
@@ -80,18 +88,18 @@ def context(
         "aws:requestedregion": call.region,
         "aws:useragent": call.user_agent,
         "aws:sourceip": "127.0.0.1",
-        "aws:securetransport": "true",  # AWS's endpoints are; this one plays them
+        "aws:securetransport": "true",  # as on AWS's endpoints, although this one speaks HTTP
         "aws:principalisawsservice": "false",
         "aws:viaawsservice": "false",
-        **times(now),
+        **time_keys(now),
     }
     if caller.name:
-        facts["aws:username"] = caller.name
+        keys["aws:username"] = caller.name
     if caller.session:
-        facts["aws:tokenissuetime"] = caller.session.issued.isoformat()
-    return RequestContext({**facts, **(more or {})}, UNKNOWN)
+        keys["aws:tokenissuetime"] = caller.session.issued.isoformat()
+    return RequestContext({**keys, **(action_keys or {})}, UNKNOWN)
 
 
-def times(now: datetime) -> dict[str, str]:
-    """Return the facts about the time of a call."""
+def time_keys(now: datetime) -> dict[str, str]:
+    """Return the condition keys for the time of a call."""
     return {"aws:currenttime": now.astimezone(UTC).isoformat(), "aws:epochtime": str(int(now.timestamp()))}

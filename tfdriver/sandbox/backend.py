@@ -1,7 +1,7 @@
-"""moto: keeps the resources and answers the calls that need no decision of ours. The one module that imports it.
+"""moto, which stores the resources and answers most calls. The only module that imports moto.
 
-moto keeps its state in module globals, so two sandboxes in one process must not have an account in common. It is not
-safe to use from several threads: everything here holds one lock, which `layer` also takes around "decide, then do".
+moto keeps its state in module globals: two sandboxes in one process must not share an account. moto is not thread-safe:
+everything here holds one lock. `dispatch` holds the lock from the authorization of a call to the end of the call.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tfdriver.sandbox.messages import HttpRequest, HttpResponse
 from tfdriver.sandbox.moto_models import function_of, role_of, user_of
 from tfdriver.sandbox.resources import IamRole, IamUser, LambdaFunction, Rule
 from tfdriver.sandbox.responses import ResponseError
-from tfdriver.sandbox.wsgi import environ, is_hop
+from tfdriver.sandbox.wsgi import environ, is_set_by_server
 from tfdriver.spec.model import Account
 
 try:
@@ -37,12 +37,11 @@ except ImportError as error:
     raise TfdriverError(
         "the sandbox needs moto, which is not installed",
         where=f"import of {error.name}",
-        hint="Install it: pip install 'tfdriver[sandbox]'.",
+        hint="Run pip install 'tfdriver[sandbox]'",
     ) from error
 
-# Variables that moto itself obeys: the first overrides whose account a call is for, the others name a profile that
-# its botocore would look for.
-_MISLEADING = ("MOTO_ACCOUNT_ID", "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+# Variables that moto reads: the first overrides the account of a call, the others name a profile for its botocore.
+_MOTO_VARIABLES = ("MOTO_ACCOUNT_ID", "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 
 _accounts_in_use: set[str] = set()
 _lock = threading.RLock()
@@ -50,9 +49,9 @@ _app = DomainDispatcherApplication(create_backend_app)
 
 
 class MotoBackend:
-    """moto, for some accounts. Use it with `with`, so that its state is dropped at the end.
+    """moto for some accounts, as a context manager that deletes the accounts' resources at the end.
 
-    While it is open, the process's environment lacks the variables that would mislead moto.
+    Inside the `with` block, `_MOTO_VARIABLES` are removed from the process's environment.
     """
 
     def __init__(self, accounts: Iterable[Account]) -> None:
@@ -63,26 +62,29 @@ class MotoBackend:
     def __enter__(self) -> MotoBackend:
         taken = sorted(_accounts_in_use & set(self.accounts))
         if taken:
-            raise TfdriverError(f"account {taken[0]} is already in another sandbox of this process")
+            raise TfdriverError(f"account {taken[0]} is already in use by another sandbox of this process")
         _accounts_in_use.update(self.accounts)
-        self._removed = {name: os.environ.pop(name) for name in _MISLEADING if name in os.environ}
+        self._removed = {name: os.environ.pop(name) for name in _MOTO_VARIABLES if name in os.environ}
         with self.lock:
             for account in self.accounts.values():
-                _add_aws_policies(iam_backends[account.id][account.partition], account.partition)
+                iam = iam_backends[account.id][account.partition]
+                # Copies, since moto counts the attachments of a policy in the policy.
+                iam.aws_managed_policies = [copy(policy) for policy in _aws_managed_policies(account.partition)]
+                iam.managed_policies = {policy.arn: policy for policy in iam.aws_managed_policies}
         return self
 
     def __exit__(self, *_: object) -> None:
         with self.lock:
             for account in self.accounts:
                 if account in s3_backends:
-                    s3_backends[account].reset()  # moto keeps the names of buckets apart from the accounts
+                    s3_backends[account].reset()  # moto also keeps bucket names outside of the account
                 for service in BackendDict._instances:
                     service.pop(account, None)
         _accounts_in_use.difference_update(self.accounts)
         os.environ.update(self._removed)
 
     def create_admin(self, account: Account) -> tuple[str, str]:
-        """Create the IAM user `admin` with AdministratorAccess; return access key id and secret access key."""
+        """Create the IAM user `admin` with AdministratorAccess; return its access key ID and secret access key."""
         iam = iam_backends[account.id][account.partition]
         user = iam.create_user(account.region, "admin")
         user.id = "AIDA" + user.id[:17].upper()
@@ -91,9 +93,9 @@ class MotoBackend:
         return key.access_key_id, key.secret_access_key
 
     def handle(self, request: HttpRequest, account: str) -> HttpResponse:
-        """Let moto answer a request on behalf of an account.
+        """Let moto answer a request of an account.
 
-        Raises AwsError for what moto cannot do: with status 400, since clients would try again after a 500.
+        Raises ResponseError if moto fails: with status 400, since clients retry after a 500.
         """
         started: dict[str, Any] = {}
 
@@ -106,10 +108,10 @@ class MotoBackend:
                 chunks = _app(environ(request, account), start_response)
                 body = b"".join(chunks)
             except NotImplementedError as error:
-                raise ResponseError("NotImplemented", f"the sandbox cannot do this: {error}") from error
-            except Exception as error:  # moto's own bugs, which its server would print as a traceback
+                raise ResponseError("NotImplemented", f"the sandbox does not support this call: {error}") from error
+            except Exception as error:  # a bug in moto
                 raise ResponseError("SandboxFailure", f"moto: {type(error).__name__}: {error}") from error
-        headers = {k: v for k, v in started["headers"].items() if not is_hop(k, request.method)}
+        headers = {k: v for k, v in started["headers"].items() if not is_set_by_server(k, request.method)}
         return HttpResponse(started["status"], body, headers)
 
     def user_of_key(self, access_key: str) -> IamUser | None:
@@ -130,19 +132,19 @@ class MotoBackend:
             ]
 
     def user(self, arn: str) -> IamUser | None:
-        """Return the user of an ARN."""
+        """Return the user with this ARN."""
         return next((u for u in self.users(arn.split(":")[4:5]) if u.arn == arn), None)
 
     def user_by_id(self, unique_id: str) -> IamUser | None:
-        """Return the user of a unique id."""
+        """Return the user with this unique ID."""
         return next((u for u in self.users(self.accounts) if u.id == unique_id), None)
 
     def role(self, arn: str) -> IamRole | None:
-        """Return the role of an ARN (with its path)."""
+        """Return the role with this ARN."""
         return next((r for r in self.roles(arn.split(":")[4:5]) if r.arn == arn), None)
 
     def role_by_id(self, unique_id: str) -> IamRole | None:
-        """Return the role of a unique id."""
+        """Return the role with this unique ID."""
         return next((r for r in self.roles(self.accounts) if r.id == unique_id), None)
 
     def roles(self, accounts: Iterable[str]) -> list[IamRole]:
@@ -152,28 +154,27 @@ class MotoBackend:
                 role_of(role, account, iam) for account, iam in self._iam(accounts) for role in list(iam.roles.values())
             ]
 
-    def show_trust(self, role: IamRole, text: str) -> None:
-        """Make a role's trust policy read as `text` from now on."""
+    def set_trust_policy(self, role: IamRole, text: str) -> None:
+        """Set the trust policy that IAM returns for a role."""
         with self.lock:
             iam_backends[role.account][role.partition].roles[role.id].assume_role_policy_document = text
 
     def function(self, account: str, region: str, name: str, qualifier: str | None = None) -> LambdaFunction | None:
-        """Return a Lambda function by name or ARN, which may carry a version or alias; None if there is none."""
+        """Return the Lambda function with this name or ARN, which may include a version or alias."""
         name, qualifier = _name_and_qualifier(name, qualifier)
         if account not in self.accounts:
             return None
         with self.lock:
             try:
-                found = lambda_backends[account][region].get_function(name, qualifier)
+                return function_of(lambda_backends[account][region].get_function(name, qualifier))
             except (ServiceException, JsonRESTError, KeyError):
                 return None
-            return function_of(found)
 
     def scheduled_rules(self) -> list[Rule]:
-        """Return the enabled rules, on any bus of any account and region, that have a schedule."""
+        """Return the enabled rules that have a schedule, of all accounts, regions and event buses."""
         with self.lock:
             return [
-                Rule(rule.name, rule.arn, account, region, tuple(rule.targets))
+                Rule(name=rule.name, arn=rule.arn, account=account, region=region, targets=tuple(rule.targets))
                 for account in self.accounts
                 for region, events in list(events_backends[account].items())
                 for bus in events.event_buses.values()
@@ -182,7 +183,7 @@ class MotoBackend:
             ]
 
     def write_log(self, account: str, region: str, group: str, stream: str, lines: Iterable[tuple[int, str]]) -> None:
-        """Append lines (milliseconds since 1970, text) to a log stream, if the log group exists."""
+        """Append lines (milliseconds since 1970, text) to a log stream if its log group exists."""
         with self.lock:
             logs = logs_backends[account][region]
             if group not in logs.groups:
@@ -196,15 +197,9 @@ class MotoBackend:
         return [(account, iam_backends[account.id][account.partition]) for account in known]
 
 
-def _add_aws_policies(iam: Any, partition: str) -> None:
-    """Give an account AWS's own policies; how many attach one is counted for each account."""
-    iam.aws_managed_policies = [copy(policy) for policy in _aws_policies(partition)]
-    iam.managed_policies = {policy.arn: policy for policy in iam.aws_managed_policies}
-
-
 @cache
-def _aws_policies(partition: str) -> list[Any]:
-    """Return AWS's own policies: moto would parse all of them again for each account, which takes long."""
+def _aws_managed_policies(partition: str) -> list[Any]:
+    """Return the AWS managed policies. Cached, since moto would parse all of them for each account, which is slow."""
     default_user_config["iam"]["load_aws_managed_policies"] = True
     try:
         return list(IAMBackend(partition, "").aws_managed_policies)
@@ -213,7 +208,7 @@ def _aws_policies(partition: str) -> list[Any]:
 
 
 def trust_policy_error(document: str) -> str:
-    """Return what is wrong with a trust policy apart from its principals, '' if nothing."""
+    """Return the first error in a trust policy, '' for a valid one. Does not check whether its principals exist."""
     try:
         IAMTrustPolicyDocumentValidator(document).validate()
     except ServiceException as error:
@@ -222,6 +217,6 @@ def trust_policy_error(document: str) -> str:
 
 
 def _name_and_qualifier(name: str, qualifier: str | None) -> tuple[str, str | None]:
-    """Take `name`, `name:qualifier`, `ACCOUNT:function:name` or an ARN apart."""
+    """Split `name`, `name:qualifier`, `ACCOUNT:function:name` or an ARN."""
     match = re.fullmatch(r"(?:(?:arn:[^:]+:lambda:[^:]*:)?\d{12}:function:)?([\w-]+)(?::([\w$-]+))?", name)
     return (match[1], match[2] or qualifier) if match else (name, qualifier)

@@ -1,28 +1,28 @@
-"""The log of API calls, as CloudTrail would keep it: one JSON object per line, appended, file mode 0600.
+"""The log of API calls, as CloudTrail would record them: one JSON object per line, appended, file mode 0600.
 
-Fields of a line, all of them always there:
+Every line has these fields:
 
-time        when the call came in, UTC, e.g. `2026-03-01T12:00:00.123Z`
-request_id  the id that the answer carried
-caller      ARN of the user or session; `*.amazonaws.com` for a service; '' if the credentials were no good
-account     the caller's account id, '' if not known
-caller_id   unique id of the caller, of a session `AROA...:NAME`; '' if not known
-service     IAM prefix, e.g. `sts`
-action      operation, e.g. `AssumeRole`
-resource    ARN of what it acted on, `*` for none
-needs       what the caller must be allowed: `{action, resource, facts}` each; none for what anybody may do
-region      region of the call
-source      `127.0.0.1`, or the service that made the call by itself, e.g. `events.amazonaws.com`
-user_agent  what the client calls itself
-allowed     whether the caller was allowed to
-reason      why not, in AWS's words; '' if allowed
-status      HTTP status of the answer; null if the connection was dropped
-error       AWS's error code; '' if none
-message     AWS's error message; '' if none
-fault       what was injected, e.g. `drop before`; '' if nothing
-trust_policy  the document given to iam:CreateRole or iam:UpdateAssumeRolePolicy, as text; '' for every other call
+time          time of the request, UTC, e.g. `2026-03-01T12:00:00.123Z`
+request_id    request ID in the response
+caller        ARN of the user or session; `*.amazonaws.com` for a service; '' for invalid credentials
+account       account ID of the caller, '' if unknown
+caller_id     unique ID of the caller, `AROA...:NAME` for a session; '' if unknown
+service       IAM prefix, e.g. `sts`
+action        operation, e.g. `AssumeRole`
+resource      ARN of the resource, `*` for none
+needs         the required actions, each `{action, resource, facts}`; none if every caller is allowed
+region        region of the call
+source        `127.0.0.1`, or the service that made the call, e.g. `events.amazonaws.com`
+user_agent    user agent of the client
+allowed       whether the caller was allowed
+reason        why the caller was not allowed, in AWS's words; '' if allowed
+status        HTTP status of the response; null if the connection was dropped
+error         AWS's error code; '' for none
+message       AWS's error message; '' for none
+fault         the injected fault, e.g. `drop before`; '' for none
+trust_policy  the policy document in iam:CreateRole or iam:UpdateAssumeRolePolicy, as text; '' for all other calls
 
-There is never a credential, another part of a request's body, or a response's body in it.
+A line never contains a credential, another part of a request's body, or a response's body.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from pathlib import Path
 from tfdriver.errors import TfdriverError
 from tfdriver.sandbox.required_actions import RequiredAction
 
-_REMEMBERED = 10_000  # entries
+_IN_MEMORY = 10_000  # entries
 
 
 @dataclass(frozen=True)
@@ -68,12 +68,12 @@ class Entry:
 
 
 class CallLog:
-    """Where entries go: the file, if there is one, and memory for the latest. Safe to use from several threads."""
+    """Writes entries to a file, if one is open, and keeps the latest in memory. Thread-safe."""
 
     def __init__(self, descriptor: int | None = None) -> None:
         self._descriptor = descriptor
         self._lock = threading.Lock()
-        self._latest: deque[Entry] = deque(maxlen=_REMEMBERED)
+        self._latest: deque[Entry] = deque(maxlen=_IN_MEMORY)
 
     def latest(self) -> tuple[Entry, ...]:
         """Return the latest entries, oldest first."""
@@ -81,7 +81,7 @@ class CallLog:
             return tuple(self._latest)
 
     def write(self, entry: Entry) -> None:
-        """Append an entry as one line, in one write, so that readers and a crash never see half of one."""
+        """Append an entry as one line, in one write, so that the file never contains an incomplete line."""
         with self._lock:
             self._latest.append(entry)
             if self._descriptor is not None:
@@ -89,8 +89,8 @@ class CallLog:
 
 
 @contextmanager
-def opened(path: Path | None) -> Iterator[CallLog]:
-    """Open the log for appending, or one that keeps nothing if path is None. Raises TfdriverError."""
+def open_call_log(path: Path | None) -> Iterator[CallLog]:
+    """Open the log for appending, or in memory only if path is None. Raises TfdriverError."""
     if path is None:
         yield CallLog()
         return
@@ -98,7 +98,7 @@ def opened(path: Path | None) -> Iterator[CallLog]:
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise TfdriverError(
-            f"cannot write the call log: {error.strerror}", where=str(path), hint="Give --log another file."
+            f"cannot write the call log: {error.strerror}", where=str(path), hint="Give --log another file"
         ) from error
     try:
         yield CallLog(descriptor)

@@ -1,8 +1,8 @@
-"""CloudTrail's event history, answered from the sandbox's own log of calls.
+"""CloudTrail's event history, read from the sandbox's call log.
 
-As in AWS: an account sees the calls of its own principals, and those of others that let them in here; of the latter it
-learns account and unique id, not the ARN; only management events; each region by itself. Other than in AWS, an event is
-there at once.
+As in AWS, an account's history contains the management events of its own principals, and each AssumeRole by which
+another account's principal assumed one of its roles. For another account's principal, an event contains the account and
+the unique ID, not the ARN. Each region has its own history. Unlike in AWS, events are available immediately.
 
 Source: CloudTrail user guide, cloudtrail-event-reference-user-identity; CloudTrail API reference, LookupEvents.
 """
@@ -10,7 +10,7 @@ Source: CloudTrail user guide, cloudtrail-event-reference-user-identity; CloudTr
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -31,16 +31,16 @@ _ATTRIBUTES = {"EventId": "EventId", "EventName": "EventName", "EventSource": "E
 
 
 def lookup_events(call: Call, account: str, entries: Iterable[Entry]) -> HttpResponse:
-    """Answer LookupEvents of an account. entries: the log, oldest first. Raises AwsError for bad parameters."""
+    """Answer LookupEvents. entries: the log, oldest first. Raises ResponseError for invalid parameters."""
     size, start = call.parameters.get("MaxResults", PAGE), call.text("NextToken") or "0"
     if not isinstance(size, int) or not 1 <= size <= PAGE or not start.isdigit():
         raise ResponseError("InvalidMaxResultsException", f"MaxResults must be between 1 and {PAGE}.")
-    wanted = _attribute(call)
-    seen = [event for entry in entries if _region(entry) == call.region and (event := _event(entry, account))]
-    found = [event for event in reversed(seen) if _within(event, call) and _matches(event, wanted)]
-    first, end = int(start), int(start) + size
-    more = {"NextToken": str(end)} if end < len(found) else {}
-    return json_result({"Events": found[first:end], **more})
+    name, value = _attribute(call)
+    events = [event for entry in entries if _region(entry) == call.region and (event := _event(entry, account))]
+    found = [event for event in reversed(events) if _in_time_range(event, call) and _matches(event, name, value)]
+    end = int(start) + size
+    next_token = {"NextToken": str(end)} if end < len(found) else {}
+    return json_result({"Events": found[int(start) : end], **next_token})
 
 
 def _attribute(call: Call) -> tuple[str, str]:
@@ -50,27 +50,26 @@ def _attribute(call: Call) -> tuple[str, str]:
     except (ValueError, KeyError, TypeError) as error:
         raise ResponseError("InvalidLookupAttributesException", "Exactly one lookup attribute can be given.") from error
     if name not in (*_ATTRIBUTES, "ResourceName", ""):
-        raise ResponseError("InvalidLookupAttributesException", f"the sandbox cannot look up by {name}")
+        raise ResponseError("InvalidLookupAttributesException", f"the sandbox does not support lookups by {name}")
     return str(name), str(value)
 
 
-def _matches(event: Mapping[str, Any], wanted: tuple[str, str]) -> bool:
-    name, value = wanted
+def _matches(event: Mapping[str, Any], name: str, value: str) -> bool:
     if name == "ResourceName":
         return any(resource["ResourceName"] == value for resource in event["Resources"])
     return not name or event[_ATTRIBUTES[name]] == value
 
 
-def _within(event: Mapping[str, Any], call: Call) -> bool:
-    at = event["EventTime"]
-    return bool(call.parameters.get("StartTime", 0) <= at <= call.parameters.get("EndTime", at))
+def _in_time_range(event: Mapping[str, Any], call: Call) -> bool:
+    time = event["EventTime"]
+    return bool(call.parameters.get("StartTime", 0) <= time <= call.parameters.get("EndTime", time))
 
 
 def _event(entry: Entry, viewer: str) -> dict[str, Any] | None:
-    """Return an entry as an account sees it, None if it does not."""
+    """Return an entry as an event in the history of account `viewer`, None if the history does not contain it."""
     own = entry.account == viewer
-    let_in = entry.action == "AssumeRole" and not entry.error and account_of(entry.resource) == viewer
-    if not (own or let_in) or f"{entry.service}:{entry.action}" in _DATA_EVENTS or entry.status is None:
+    assumed = entry.action == "AssumeRole" and not entry.error and account_of(entry.resource) == viewer
+    if not (own or assumed) or f"{entry.service}:{entry.action}" in _DATA_EVENTS or entry.status is None:
         return None
     body = _body(entry, viewer)
     return {
@@ -86,11 +85,11 @@ def _event(entry: Entry, viewer: str) -> dict[str, Any] | None:
 
 
 def _body(entry: Entry, viewer: str) -> dict[str, Any]:
-    assumes = entry.action == "AssumeRole"
+    roles = [{"accountId": account_of(entry.resource), "type": "AWS::IAM::Role", "ARN": entry.resource}]
     error = {"errorCode": entry.error, "errorMessage": entry.message} if entry.error else {}
     return {
         "eventVersion": "1.08",
-        "userIdentity": dict(_identity(entry, viewer)),
+        "userIdentity": _identity(entry, viewer),
         "eventTime": entry.time[:19] + "Z",
         "eventSource": f"{entry.service}.amazonaws.com",
         "eventName": entry.action,
@@ -103,9 +102,7 @@ def _body(entry: Entry, viewer: str) -> dict[str, Any]:
         "requestID": entry.request_id,
         "eventID": f"{entry.request_id}-{viewer}",
         "readOnly": entry.action.startswith(("Get", "List", "Describe", "Lookup", "AssumeRole")),
-        "resources": [{"accountId": account_of(entry.resource), "type": "AWS::IAM::Role", "ARN": entry.resource}]
-        if assumes
-        else [],
+        "resources": roles if entry.action == "AssumeRole" else [],
         "eventType": "AwsApiCall",
         "managementEvent": True,
         "recipientAccountId": viewer,
@@ -120,7 +117,6 @@ def _region(entry: Entry) -> str:
 
 
 def _parameters(entry: Entry) -> dict[str, str] | None:
-    """Return what is known of a request's parameters."""
     match f"{entry.service}:{entry.action}":
         case "sts:AssumeRole" if not entry.error:
             return {"roleArn": entry.resource}
@@ -129,9 +125,8 @@ def _parameters(entry: Entry) -> dict[str, str] | None:
     return None
 
 
-def _identity(entry: Entry, viewer: str) -> Iterator[tuple[str, str]]:
+def _identity(entry: Entry, viewer: str) -> dict[str, str]:
     if entry.account != viewer:
-        yield from (("type", "AWSAccount"), ("principalId", entry.caller_id), ("accountId", entry.account))
-        return
-    yield "type", "AssumedRole" if ":assumed-role/" in entry.caller else "IAMUser"
-    yield from (("principalId", entry.caller_id), ("arn", entry.caller), ("accountId", entry.account))
+        return {"type": "AWSAccount", "principalId": entry.caller_id, "accountId": entry.account}
+    kind = "AssumedRole" if ":assumed-role/" in entry.caller else "IAMUser"
+    return {"type": kind, "principalId": entry.caller_id, "arn": entry.caller, "accountId": entry.account}

@@ -1,4 +1,4 @@
-"""Runs a command in a running sandbox, and passes signals on to it."""
+"""Runs a command in a running sandbox and forwards signals to the command."""
 
 from __future__ import annotations
 
@@ -14,48 +14,46 @@ from tfdriver.errors import TfdriverError
 from tfdriver.interrupts import handled
 from tfdriver.sandbox.run import Sandbox
 
-HINT = "Give a command after `--`, e.g. `tfdriver sandbox -- tfdriver up`; without one it is your $SHELL"
+_HINT = "Give a command after `--`, e.g. `tfdriver sandbox -- tfdriver up`, or none to start $SHELL"
 
 
 def child_environment(sandbox: Sandbox, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return `environment` as a command in the sandbox gets it: without any AWS_* of its own, and past no proxy."""
+    """Return a command's environment, with the sandbox's AWS_* variables only and without a proxy for loopback."""
     kept = {name: value for name, value in environment.items() if not name.startswith("AWS_")}
-    unproxied = {name: ",".join(filter(None, [kept.get(name, ""), "127.0.0.1"])) for name in ("NO_PROXY", "no_proxy")}
-    return {**kept, **unproxied, **sandbox.environment}
+    no_proxy = {name: ",".join(filter(None, [kept.get(name), "127.0.0.1"])) for name in ("NO_PROXY", "no_proxy")}
+    return {**kept, **no_proxy, **sandbox.environment}
 
 
 def default_command(environment: Mapping[str, str]) -> list[str]:
-    """Return the command for when none is given: the user's shell."""
+    """Return the command that runs if the user gives none: the user's shell."""
     return [environment.get("SHELL") or "/bin/sh"]
 
 
 def run_command(sandbox: Sandbox, command: Sequence[str], *, environment: Mapping[str, str]) -> int:
-    """Run a command in the sandbox and wait for it; return its exit code, 128 + n if signal n ended it.
+    """Run a command in the sandbox and wait for it. Return its exit code, or 128 + n if signal n ended it.
 
-    command: program and arguments, empty for `default_command`; environment: the whole environment to start from,
-    usually `os.environ` and a TF_CLI_CONFIG_FILE. SIGTERM and SIGHUP are passed on, and SIGINT too, unless a terminal
-    sends it to the command anyway; what is ignored here stays so. Raises TfdriverError if the command can't be started.
+    command: program and arguments, empty for `default_command`; environment: the base for `child_environment`.
+    Forwards SIGTERM, SIGHUP and, without a terminal, SIGINT: a terminal sends SIGINT to the command itself. Ignored
+    signals stay ignored. Raises TfdriverError if the command cannot be started.
     """
     command = list(command) or default_command(environment)
     try:
         process = subprocess.Popen(command, env=child_environment(sandbox, environment))
-    except FileNotFoundError as error:
-        raise TfdriverError(f"there is no command {command[0]}", hint=HINT) from error
     except OSError as error:
-        raise TfdriverError(f"cannot run {command[0]}: {error.strerror}", hint=HINT) from error
-    with _passing_signals_to(process):
+        raise TfdriverError(f"cannot run {command[0]}: {error.strerror}", hint=_HINT) from error
+    with _forwarding_signals(process):
         returncode = process.wait()
     return returncode if returncode >= 0 else 128 - returncode
 
 
 @contextmanager
-def _passing_signals_to(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    def pass_on(number: int, _: FrameType | None) -> None:
+def _forwarding_signals(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    def forward(number: int, _: FrameType | None) -> None:
         if number != signal.SIGINT or not sys.stdin.isatty():
             process.send_signal(number)
 
     if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
         yield
         return
-    with handled(pass_on):
+    with handled(forward):
         yield

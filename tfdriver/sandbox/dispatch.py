@@ -1,4 +1,4 @@
-"""One call on its way: who is it, may they, do it. What `layer` answers and logs."""
+"""Handles one call: authenticates the caller, authorizes the call, injects faults, executes it."""
 
 from __future__ import annotations
 
@@ -10,34 +10,32 @@ from typing import TYPE_CHECKING
 
 from tfdriver.iam.evaluator import AccessRequest, Decision, Effect, authorize, match_trust_policy
 from tfdriver.iam.policy_document import account_of
-from tfdriver.sandbox import analyzer, cloudtrail, sts
-from tfdriver.sandbox import lambda_runtime as lambdas
-from tfdriver.sandbox.authentication import AuthenticatedCaller, context, identify
+from tfdriver.sandbox import analyzer, cloudtrail, lambda_runtime, sts
+from tfdriver.sandbox.authentication import AuthenticatedCaller, identify, request_context
 from tfdriver.sandbox.call_log import CallLog, Entry
 from tfdriver.sandbox.faults import Fault, Faults
 from tfdriver.sandbox.lambda_runtime import Functions
-from tfdriver.sandbox.messages import HttpRequest as Message
-from tfdriver.sandbox.messages import HttpResponse
+from tfdriver.sandbox.messages import HttpRequest, HttpResponse
 from tfdriver.sandbox.parse import Call
 from tfdriver.sandbox.required_actions import CallLocation, RequiredAction, required_actions
-from tfdriver.sandbox.responses import ResponseError, refusal
+from tfdriver.sandbox.responses import ResponseError, error_response
 from tfdriver.sandbox.sessions import FOREVER, RoleSessions
-from tfdriver.sandbox.trusts import PARAMETER, Trusts
+from tfdriver.sandbox.trusts import POLICY_PARAMETERS, TrustPolicies
 
 if TYPE_CHECKING:
     from tfdriver.sandbox.backend import MotoBackend
 
 
 class DroppedError(Exception):
-    """A fault ends the connection without an answer."""
+    """A fault drops the connection."""
 
 
 @dataclass(frozen=True)
 class Parts:
-    """Everything a call may meet. log: of all calls; stopping: set when the sandbox ends, so that waiting ends."""
+    """The components that handle calls. stopping: set when the sandbox ends; ends the waits of faults."""
 
     backend: MotoBackend
-    trusts: Trusts
+    trusts: TrustPolicies
     sessions: RoleSessions
     functions: Functions
     faults: Faults
@@ -46,82 +44,83 @@ class Parts:
 
 
 class Dispatch:
-    """One call on its way. entry: its line in the log, as far as it is known."""
+    """Handles one call. entry: its line in the log, completed step by step."""
 
-    def __init__(self, parts: Parts, call: Call, message: Message, now: datetime, entry: Entry) -> None:
+    def __init__(self, parts: Parts, call: Call, request: HttpRequest, now: datetime, entry: Entry) -> None:
         self.parts = parts
         self.call = call
-        self.message = message
+        self.request = request
         self.now = now
         self.entry = entry
 
     def response(self) -> HttpResponse:
-        """Return the answer, a refusal included. Raises DroppedError."""
+        """Return the result or error. Raises DroppedError."""
         try:
             caller = identify(self.call, self.parts.backend, self.parts.sessions, self.now)
         except ResponseError as error:
             self.entry = replace(self.entry, allowed=False, reason=error.message)
-            return refusal(self.call, error)
+            return error_response(self.call, error)
         self.entry = replace(self.entry, caller=caller.principal.arn, account=caller.account, caller_id=caller.id)
-        if self.call.service == "iam" and self.call.operation in PARAMETER:
-            self.entry = replace(self.entry, trust_policy=self.call.text(PARAMETER[self.call.operation]))
+        if self.call.service == "iam" and self.call.operation in POLICY_PARAMETERS:
+            self.entry = replace(self.entry, trust_policy=self.call.text(POLICY_PARAMETERS[self.call.operation]))
         operation = f"{self.call.service}:{self.call.operation}"
         due = self.parts.faults.due(operation, caller.account, self.call.user_agent)
         try:
-            self._happen(due.get("before"))
-            response = self._do(caller)
+            self._inject(due.get("before"))
+            response = self._execute(caller)
         except ResponseError as error:
-            response = refusal(self.call, error)
+            response = error_response(self.call, error)
         try:
-            self._happen(due.get("after"))
+            self._inject(due.get("after"))
         except ResponseError as error:
-            response = refusal(self.call, error)
+            response = error_response(self.call, error)
         return response
 
-    def _do(self, caller: AuthenticatedCaller) -> HttpResponse:
+    def _execute(self, caller: AuthenticatedCaller) -> HttpResponse:
         call, parts = self.call, self.parts
         if not call.operation:
-            raise ResponseError("UnknownOperationException", f"no operation of {call.service} has this request", 404)
+            raise ResponseError("UnknownOperationException", f"unknown operation of {call.service}", 404)
         if call.service == "lambda" and call.operation == "Invoke":
-            return self._invoke(caller)  # without the lock: the code calls back
+            return self._invoke(caller)  # without the lock, since the function may call AWS
         with parts.backend.lock:
             self._authorize(caller)
             if call.service == "sts" and call.operation == "GetCallerIdentity":
                 return sts.get_caller_identity(caller)
             if call.service == "sts" and call.operation == "AssumeRole":
-                return sts.give_session(call, caller, parts.backend, parts.sessions)
+                return sts.create_session(call, caller, parts.backend, parts.sessions)
             if call.service == "sts":
-                raise ResponseError("NotImplemented", f"the sandbox cannot do sts:{call.operation}")
+                raise ResponseError("NotImplemented", f"the sandbox does not support sts:{call.operation}")
             if call.service == "cloudtrail" and call.operation == "LookupEvents":
                 return cloudtrail.lookup_events(call, caller.account, parts.log.latest())
             if call.service == "access-analyzer":
                 return analyzer.answer(call)
-            if call.service == "iam" and call.operation in PARAMETER:
-                return parts.trusts.save(call, self.message, caller.account)
+            if call.service == "iam" and call.operation in POLICY_PARAMETERS:
+                return parts.trusts.save(call, self.request, caller.account)
             if call.service == "lambda" and call.text("Role"):
                 parts.functions.check_role(call.text("Role"), self.entry.resource, caller.account)
-            response = parts.backend.handle(self.message, caller.account)
+            response = parts.backend.handle(self.request, caller.account)
             if call.service == "iam" and call.operation.startswith(("Create", "Delete", "Update")):
                 parts.trusts.refresh()
             return response
 
     def _authorize(self, caller: AuthenticatedCaller) -> None:
-        """Raise AwsError if anything the call needs is refused."""
-        place = CallLocation(caller.partition, self.call.region, caller.account)
-        needed = required_actions(self.call, place, self._lookup)
-        if needed:
-            self.entry = replace(self.entry, resource=needed[0].resource, needs=needed)
+        """Raise ResponseError unless the caller is allowed every action that the call requires."""
+        location = CallLocation(caller.partition, self.call.region, caller.account)
+        required = required_actions(self.call, location, self._arn)
+        if required:
+            self.entry = replace(self.entry, resource=required[0].resource, needs=required)
         if self.call.service == "sts" and self.call.operation == "AssumeRole":
             sts.check_parameters(self.call)
-            decision = sts.decide(self.call, caller, self.parts.backend, self.parts.trusts, self.now)
-            self._refuse_unless(decision, caller, needed[0])
+            decision = sts.authorize_assume_role(self.call, caller, self.parts.backend, self.parts.trusts, self.now)
+            self._require(decision, caller, required[0])
             return
-        for need in needed:
-            request = AccessRequest(need.action, need.resource, context(caller, self.call, self.now, need.facts))
-            self._refuse_unless(self._decide(caller, request), caller, need)
+        for needed in required:
+            context = request_context(caller, self.call, self.now, needed.facts)
+            decision = self._decide(caller, AccessRequest(needed.action, needed.resource, context))
+            self._require(decision, caller, needed)
 
     def _decide(self, caller: AuthenticatedCaller, request: AccessRequest) -> Decision:
-        """Decide by the caller's policies; another account's resource also needs its own policy's consent."""
+        """Decide by the caller's policies and, for a resource of another account, also by its resource-based policy."""
         decision = authorize(caller.permissions, request)
         owner = account_of(request.resource)
         if not decision.allowed or owner in ("", "aws", caller.account):
@@ -131,21 +130,25 @@ class Dispatch:
             return decision
         return Decision(False, f"because no resource-based policy allows the {request.action} action")
 
-    def _refuse_unless(self, decision: Decision, caller: AuthenticatedCaller, need: RequiredAction) -> None:
+    def _require(self, decision: Decision, caller: AuthenticatedCaller, needed: RequiredAction) -> None:
+        """Raise ResponseError unless the decision is to allow the required action."""
         if decision.allowed:
             return
         self.entry = replace(self.entry, allowed=False, reason=decision.reason or "not authorized")
-        who = f"User: {caller.principal.arn} is not authorized to perform: {need.action}"
-        raise ResponseError("AccessDenied", f"{who} on resource: {need.resource} {decision.reason}".rstrip(), 403)
+        message = (
+            f"User: {caller.principal.arn} is not authorized to perform: {needed.action} "
+            f"on resource: {needed.resource} {decision.reason}"
+        )
+        raise ResponseError("AccessDenied", message.rstrip(), 403)
 
-    def _lookup(self, kind: str, name: str) -> str | None:
-        """Return the ARN, with its path, of an existing role or user of the caller's account."""
-        backend, own = self.parts.backend, [self.entry.account]
-        there = {
-            "role": lambda: {role.name: role.arn for role in backend.roles(own)},
-            "user": lambda: {user.name: user.arn for user in backend.users(own)},
-        }
-        return there[kind]().get(name) if kind in there else None
+    def _arn(self, kind: str, name: str) -> str | None:
+        """Return the ARN of an existing role or user of the caller's account."""
+        account = [self.entry.account]
+        if kind == "role":
+            return next((role.arn for role in self.parts.backend.roles(account) if role.name == name), None)
+        if kind == "user":
+            return next((user.arn for user in self.parts.backend.users(account) if user.name == name), None)
+        return None
 
     def _invoke(self, caller: AuthenticatedCaller) -> HttpResponse:
         call, parts = self.call, self.parts
@@ -155,18 +158,18 @@ class Dispatch:
         function = parts.backend.function(owner, call.region, name, qualifier)
         if function is None:
             raise ResponseError("ResourceNotFoundException", f"Function not found: {self.entry.resource}", 404)
-        event = lambdas.checked_event(self.message.body)
-        match self.message.headers.get("x-amz-invocation-type", "RequestResponse"):
+        event = lambda_runtime.event_of(self.request.body)
+        match self.request.headers.get("x-amz-invocation-type", "RequestResponse"):
             case "DryRun":
                 return HttpResponse(204)
             case "Event":
-                threading.Thread(target=parts.functions.run_unheard, args=(function, event), daemon=True).start()
+                threading.Thread(target=parts.functions.run_asynchronously, args=(function, event), daemon=True).start()
                 return HttpResponse(202)
-        tail = self.message.headers.get("x-amz-log-type") == "Tail"
-        return lambdas.response(function, parts.functions.run(function, event), tail=tail)
+        tail = self.request.headers.get("x-amz-log-type") == "Tail"
+        return lambda_runtime.response(function, parts.functions.run(function, event), tail=tail)
 
-    def _happen(self, fault: Fault | None) -> None:
-        """Let a fault happen, if there is one. Raises AwsError or DroppedError."""
+    def _inject(self, fault: Fault | None) -> None:
+        """Inject a fault, if any. Raises ResponseError or DroppedError."""
         if fault is None:
             return
         self.entry = replace(self.entry, fault=str(fault))

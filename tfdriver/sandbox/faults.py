@@ -1,6 +1,6 @@
-"""Faults on demand: what goes wrong with which call. Read from a file (`--faults FILE`), see `FORMAT`.
+"""Faults to inject into calls, read from the file of `--faults`; `FORMAT` describes it.
 
-`touch` comes first, so that a test can wait for the file and then kill something at that very moment.
+A rule creates its `touch` file first, so that a test can act before the fault takes effect.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tfdriver.errors import TfdriverError
 from tfdriver.iam.conditions import like
 from tfdriver.sandbox.responses import ResponseError
 
-# What `tfdriver sandbox -h` says of the file.
+# Printed by `tfdriver sandbox -h`.
 FORMAT = """\
 A file for --faults, in YAML or JSON:
 
@@ -46,14 +46,14 @@ every call that matches them as it comes in. Of several that are due before a
 call, or after it, the first in the file wins.
 """
 
-_SHOWN = "`tfdriver sandbox -h` shows how to write one"
+_HINT = "Run `tfdriver sandbox -h` for the format"
 _KEYS = {"call", "account", "agent", "if", "nth", "times", "when", "touch"}
 _KINDS = ("error", "drop", "delay", "wait_for", "hang", "expire")
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A rule. kind: one of `_KINDS`, or `touch`; value: what the file gives for it; armed: the file of its `if`."""
+    """A rule. kind: one of `_KINDS`, or `touch`; value: the value of that key; armed: the file of its `if`."""
 
     call: str
     kind: str
@@ -75,63 +75,67 @@ class Fault:
         return ResponseError(self.value["code"], self.value.get("message", self.value["code"]), self.value["status"])
 
     def matches(self, call: str, account: str, agent: str) -> bool:
-        """Return whether the rule is about such a call: `service:operation`, the caller's account and user agent."""
-        meant = like(self.call.lower(), call.lower()) and self.account in ("", account) and self.agent in agent
-        return meant and (self.armed is None or self.armed.exists())
+        """Return whether the rule matches a call (`service:operation`) of an account and user agent."""
+        return (
+            like(self.call.lower(), call.lower())
+            and self.account in ("", account)
+            and self.agent in agent
+            and (self.armed is None or self.armed.exists())
+        )
+
+    def applies_to(self, number: int) -> bool:
+        """Return whether the rule applies to the matching call with this number, from 1."""
+        if self.nth is not None:
+            return number == self.nth
+        return self.times is None or number <= self.times
 
 
 class Faults:
-    """The rules and how often each has matched. Safe to use from several threads."""
+    """The rules, and how many calls have matched each. Thread-safe."""
 
     def __init__(self, rules: tuple[Fault, ...] = ()) -> None:
         self._rules = rules
-        self._seen = [0] * len(rules)
+        self._counts = [0] * len(rules)
         self._lock = threading.Lock()
 
     def due(self, call: str, account: str, agent: str = "") -> dict[str, Fault]:
-        """Count a call (`service:operation`) of an account and user agent; return what is due `before` and `after`."""
-        chosen: dict[str, Fault] = {}
+        """Count a call (`service:operation`) and return the faults to inject, by `before` and `after`."""
+        due: dict[str, Fault] = {}
         with self._lock:
-            for place, rule in enumerate(self._rules):
+            for index, rule in enumerate(self._rules):
                 if rule.matches(call, account, agent):
-                    self._seen[place] += 1
-                    if _due(rule, self._seen[place]):
-                        chosen.setdefault(rule.when, rule)
-        return chosen
+                    self._counts[index] += 1
+                    if rule.applies_to(self._counts[index]):
+                        due.setdefault(rule.when, rule)
+        return due
 
 
-def _due(rule: Fault, count: int) -> bool:
-    if rule.nth is not None:
-        return count == rule.nth
-    return rule.times is None or count <= rule.times
-
-
-def load(path: Path | None) -> Faults:
-    """Read the rules, none if path is None. Raises TfdriverError that names the file and the rule."""
+def load_faults(path: Path | None) -> Faults:
+    """Read the rules from a file, none if path is None. Raises TfdriverError."""
     if path is None:
         return Faults()
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = str(error).replace("\n", " ")
-        raise TfdriverError(f"cannot read the faults: {reason}", where=str(path)) from error
+        raise TfdriverError(f"cannot read the faults: {reason}", where=str(path), hint=_HINT) from error
     rules = content.get("faults") if isinstance(content, Mapping) else None
     if not isinstance(rules, list):
-        raise TfdriverError("no list under `faults:`", where=str(path), hint=_SHOWN)
-    return Faults(tuple(_rule(rule, f"{path}: rule {place}") for place, rule in enumerate(rules, 1)))
+        raise TfdriverError("`faults:` with a list of rules is missing", where=str(path), hint=_HINT)
+    return Faults(tuple(_rule(rule, f"{path}: rule {number}") for number, rule in enumerate(rules, 1)))
 
 
 def _rule(rule: Any, where: str) -> Fault:
     if not isinstance(rule, Mapping) or not isinstance(rule.get("call"), str) or ":" not in rule["call"]:
-        raise TfdriverError("`call: service:operation` is missing", where=where, hint=_SHOWN)
+        raise TfdriverError("`call: service:operation` is missing", where=where, hint=_HINT)
     unknown = sorted(set(map(str, rule)) - _KEYS - set(_KINDS))
     if unknown:
         known = ", ".join([*sorted(_KEYS), *_KINDS])
-        raise TfdriverError(f"unknown key {unknown[0]}", where=where, hint=f"Known are {known}")
+        raise TfdriverError(f"unknown key {unknown[0]}", where=where, hint=f"Use only {known}")
     kinds = [kind for kind in _KINDS if kind in rule] or ["touch"]
     if len(kinds) > 1 or (kinds == ["touch"] and "touch" not in rule):
-        raise TfdriverError(f"exactly one of {', '.join(_KINDS)} or touch is needed", where=where)
-    _check(rule, kinds[0], where)
+        raise TfdriverError(f"the rule needs exactly one of {', '.join(_KINDS)} or touch", where=where, hint=_HINT)
+    _check_values(rule, kinds[0], where)
     return Fault(
         call=rule["call"],
         kind=kinds[0],
@@ -146,28 +150,28 @@ def _rule(rule: Any, where: str) -> Fault:
     )
 
 
-def _check(rule: Mapping[str, Any], kind: str, where: str) -> None:
+def _check_values(rule: Mapping[str, Any], kind: str, where: str) -> None:
     value = rule[kind]
     error_keys = {"status", "code", "message"}
-    good = {
+    valid = {
         "error": isinstance(value, Mapping)
         and {"status", "code"} <= set(value) <= error_keys
         and isinstance(value["status"], int),
         "drop": value is True,
         "hang": value is True,
-        "delay": _number(value),
+        "delay": _is_duration(value),
         "wait_for": isinstance(value, str),
-        "expire": value is True or _number(value),
+        "expire": value is True or _is_duration(value),
         "touch": isinstance(value, str),
     }
-    if not good[kind]:
-        raise TfdriverError(f"`{kind}` has a wrong value: {value!r}", where=where)
+    if not valid[kind]:
+        raise TfdriverError(f"`{kind}` has an invalid value: {value!r}", where=where, hint=_HINT)
     if rule.get("when", "before") not in ("before", "after"):
-        raise TfdriverError("`when` is neither before nor after", where=where)
+        raise TfdriverError("`when` is neither `before` nor `after`", where=where, hint=_HINT)
     for key in ("nth", "times"):
         if key in rule and (not isinstance(rule[key], int) or isinstance(rule[key], bool) or rule[key] < 1):
-            raise TfdriverError(f"`{key}` is not a number from 1 on", where=where)
+            raise TfdriverError(f"`{key}` is not a positive integer", where=where, hint=_HINT)
 
 
-def _number(value: Any) -> bool:
+def _is_duration(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0

@@ -1,8 +1,8 @@
 """Runs one invocation of a Lambda function: `python lambda_bootstrap.py CODE_FOLDER SETTINGS.json RESULT.json`.
 
-The event comes on standard input. What the code prints is its log. The result file holds `{"payload": JSON text}`, and
-`"error": true` if the handler raised. Loading the code is not counted as running time, as in AWS; when the handler's
-time is up, an alarm signal ends the process.
+Standard input contains the event, standard output receives the function's log. The result file contains
+`{"payload": JSON text}`, with `"error": true` if the handler raised. As in AWS, the time for loading the code does not
+count towards the timeout. After the timeout, an alarm signal ends the process.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 
 class Context:
-    """What a handler gets as its second argument."""
+    """The context object of a handler."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self.function_name: str = settings["function_name"]
@@ -33,37 +33,33 @@ class Context:
         self._deadline = time.monotonic() + settings["timeout"]
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return how long the handler may still run."""
+        """Return the time until the timeout."""
         return max(0, int((self._deadline - time.monotonic()) * 1000))
 
 
 def run(settings: dict[str, Any], event: Any) -> dict[str, Any]:
-    """Load the handler, call it, and return what to write to the result file."""
+    """Load and call the handler. Return the content of the result file."""
     try:
         module, _, name = settings["handler"].rpartition(".")
         handler = getattr(importlib.import_module(module.replace("/", ".")), name)
         signal.setitimer(signal.ITIMER_REAL, settings["timeout"])
-        result = {"payload": json.dumps(handler(event, Context(settings)))}
-        signal.setitimer(signal.ITIMER_REAL, 0)
-    except Exception as error:  # whatever the user's code raises is its result
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        try:
+            return {"payload": json.dumps(handler(event, Context(settings)))}
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    except Exception as error:  # any exception of the function's code is its result
         traceback.print_exc()
-        return {"payload": json.dumps(_failure(error, settings["request_id"])), "error": True}
-    return result
-
-
-def _failure(error: Exception, request_id: str) -> dict[str, Any]:
-    frames = traceback.extract_tb(error.__traceback__)[1:]
-    return {
-        "errorMessage": str(error),
-        "errorType": type(error).__name__,
-        "requestId": request_id,
-        "stackTrace": traceback.format_list(frames),
-    }
+        failure = {
+            "errorMessage": str(error),
+            "errorType": type(error).__name__,
+            "requestId": settings["request_id"],
+            "stackTrace": traceback.format_list(traceback.extract_tb(error.__traceback__)[1:]),
+        }
+        return {"payload": json.dumps(failure), "error": True}
 
 
 def main(code: str, settings_file: str, result_file: str) -> None:
-    """Run the invocation that the three arguments and standard input describe."""
+    """Run one invocation and write its result file."""
     sys.path[0] = code
     settings = json.loads(Path(settings_file).read_text(encoding="utf-8"))
     result = run(settings, json.loads(sys.stdin.read()))

@@ -1,4 +1,4 @@
-"""Lambda functions that really run: the deployed zip in a process of its own, with the execution role's credentials."""
+"""Runs Lambda functions: the deployed zip, in a separate process, with credentials of the execution role."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ from typing import TYPE_CHECKING, Any
 
 from tfdriver.iam.evaluator import AccessRequest, authorize
 from tfdriver.sandbox import lambda_bootstrap
-from tfdriver.sandbox.authentication import AuthenticatedCaller, context, session_caller, times
+from tfdriver.sandbox.authentication import AuthenticatedCaller, request_context, session_caller, time_keys
 from tfdriver.sandbox.messages import HttpResponse
 from tfdriver.sandbox.parse import Call, Protocol
 from tfdriver.sandbox.resources import IamRole, LambdaFunction
 from tfdriver.sandbox.responses import ResponseError
 from tfdriver.sandbox.sessions import RoleSession, RoleSessions
 from tfdriver.sandbox.sts import identity_of, trusts_service
-from tfdriver.sandbox.trusts import Trusts
+from tfdriver.sandbox.trusts import TrustPolicies
 
 if TYPE_CHECKING:
     from tfdriver.sandbox.backend import MotoBackend
 
 SERVICE = "lambda.amazonaws.com"
 CANNOT_ASSUME = "The role defined for the function cannot be assumed by Lambda."
-# What loading the code may take, as in AWS. Source: Lambda developer guide, lambda-runtime-environment.
+# The time limit for loading the code. Source: Lambda developer guide, lambda-runtime-environment.
 INIT_SECONDS = 10
 LOG_TAIL = 4096
 
 
 @dataclass(frozen=True)
 class Invocation:
-    """How a run ended. payload: JSON; error: '' or what X-Amz-Function-Error says; log: what the code printed."""
+    """The result of an invocation. payload: JSON; error: X-Amz-Function-Error, '' for none."""
 
     payload: bytes
     error: str
@@ -53,54 +53,53 @@ class Invocation:
 
 @dataclass(frozen=True)
 class Functions:
-    """Runs functions. endpoint: where their code finds AWS; running: the processes at work."""
+    """Runs functions. endpoint: the AWS endpoint for their code; running: the processes of invocations in progress."""
 
     backend: MotoBackend
-    trusts: Trusts
+    trusts: TrustPolicies
     sessions: RoleSessions
     endpoint: str
     running: set[subprocess.Popen[bytes]] = field(default_factory=set)
 
     def stop(self) -> None:
-        """End what still runs."""
+        """End all invocations in progress."""
         for process in tuple(self.running):
             _kill_group(process)
 
-    def assumable(self, role: IamRole, function_arn: str, account: str) -> bool:
-        """Return whether Lambda may assume a role for a function."""
-        facts = {"aws:sourcearn": function_arn, "aws:sourceaccount": account, **times(datetime.now(UTC))}
-        return trusts_service(role, self.trusts, SERVICE, facts)
-
     def check_role(self, role_arn: str, function_arn: str, account: str) -> None:
-        """Raise AwsError if Lambda could not assume the role that a function is to be given."""
-        role = self.backend.role(role_arn)
-        if role is None or not self.assumable(role, function_arn, account):
+        """Raise ResponseError unless Lambda can assume the execution role of a function."""
+        if self._assumable_role(role_arn, function_arn, account) is None:
             raise ResponseError("InvalidParameterValueException", CANNOT_ASSUME)
 
     def run(self, function: LambdaFunction, event: bytes) -> Invocation:
-        """Run a function on an event (JSON) and wait for it. Raises AwsError if it can't even start."""
-        role = self.backend.role(function.role)
-        if role is None or not self.assumable(role, function.arn, function.account):
+        """Invoke a function with an event (JSON) and wait for the result. Raises ResponseError if it cannot start."""
+        role = self._assumable_role(function.role, function.arn, function.account)
+        if role is None:
             raise ResponseError("AccessDenied", CANNOT_ASSUME, 403)
         if not function.runtime.startswith("python"):
-            raise ResponseError("NotImplemented", f"the sandbox runs Python only, not {function.runtime}")
+            raise ResponseError("NotImplemented", f"the sandbox runs Python functions, not {function.runtime}")
         session = self.sessions.issue(identity_of(role), function.name[:64], timedelta(hours=12))
         settings = _settings(function)
+        environment = self._environment(function, session, settings)
         with tempfile.TemporaryDirectory(prefix="tfdriver-lambda-") as folder:
-            environment = self._environment(function, session, settings)
-            invocation = _run(function, settings, event, Path(folder), environment, self.running)
-        self._keep_log(function, session_caller(session, role), settings, invocation.log)
+            invocation = self._invoke(function, settings, event, Path(folder), environment)
+        self._write_log(function, session_caller(session, role), settings, invocation.log)
         return invocation
 
-    def run_unheard(self, function: LambdaFunction, event: bytes) -> None:
-        """Run a function whose result nobody waits for."""
+    def run_asynchronously(self, function: LambdaFunction, event: bytes) -> None:
+        """Invoke a function and ignore its result."""
         with suppress(ResponseError):
             self.run(function, event)
+
+    def _assumable_role(self, role_arn: str, function_arn: str, account: str) -> IamRole | None:
+        keys = {"aws:sourcearn": function_arn, "aws:sourceaccount": account, **time_keys(datetime.now(UTC))}
+        role = self.backend.role(role_arn)
+        return role if role and trusts_service(role, self.trusts, SERVICE, keys) else None
 
     def _environment(
         self, function: LambdaFunction, session: RoleSession, settings: Mapping[str, Any]
     ) -> dict[str, str]:
-        """Return what a function's process sees; nothing of the host's environment but PATH."""
+        """Return the environment of a function's process. Only PATH is from the host's environment."""
         return {
             **function.environment,
             "PATH": os.environ.get("PATH", os.defpath),
@@ -125,24 +124,61 @@ class Functions:
             "AWS_LAMBDA_LOG_STREAM_NAME": settings["log_stream"],
         }
 
-    def _keep_log(
+    def _write_log(
         self, function: LambdaFunction, caller: AuthenticatedCaller, settings: Mapping[str, Any], log: str
     ) -> None:
-        """Write the log to its log group, if the execution role may and the group is there."""
+        """Write the log to its log group if the group exists and the execution role is allowed to."""
         group, stream = settings["log_group"], settings["log_stream"]
-        place = f"log-group:{group}:log-stream:{stream}"
-        resource = f"arn:{caller.partition}:logs:{function.region}:{function.account}:{place}"
-        call = Call("logs", "PutLogEvents", Protocol.JSON, function.region)
-        facts = context(caller, call, datetime.now(UTC))
+        log_group = f"arn:{caller.partition}:logs:{function.region}:{function.account}:log-group:{group}"
+        resource = f"{log_group}:log-stream:{stream}"
+        call = Call(service="logs", operation="PutLogEvents", protocol=Protocol.JSON, region=function.region)
+        context = request_context(caller, call, datetime.now(UTC))
         actions = ("logs:CreateLogStream", "logs:PutLogEvents")
-        if all(authorize(caller.permissions, AccessRequest(action, resource, facts)).allowed for action in actions):
+        if all(authorize(caller.permissions, AccessRequest(action, resource, context)).allowed for action in actions):
             now = int(time.time() * 1000)
             lines = [(now, line) for line in log.splitlines()]
             self.backend.write_log(function.account, function.region, group, stream, lines)
 
+    def _invoke(
+        self,
+        function: LambdaFunction,
+        settings: Mapping[str, Any],
+        event: bytes,
+        folder: Path,
+        environment: Mapping[str, str],
+    ) -> Invocation:
+        code, temporary = folder / "code", folder / "tmp"
+        temporary.mkdir()
+        zipfile.ZipFile(io.BytesIO(function.code)).extractall(code)
+        settings_file, result_file = folder / "settings.json", folder / "result.json"
+        settings_file.write_text(json.dumps(settings), encoding="utf-8")
+        started = time.monotonic()
+        process = subprocess.Popen(
+            [sys.executable, "-B", "-u", lambda_bootstrap.__file__, code, settings_file, result_file],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**environment, "LAMBDA_TASK_ROOT": str(code), "HOME": str(temporary), "TMPDIR": str(temporary)},
+            cwd=code,
+            start_new_session=True,
+        )
+        self.running.add(process)
+        try:
+            output = _wait(process, event, function.timeout)
+        finally:
+            self.running.discard(process)
+        milliseconds = (time.monotonic() - started) * 1000
+        payload, error = _result(process.returncode, result_file, function, settings["request_id"])
+        request = f"RequestId: {settings['request_id']}"
+        log = (
+            f"START {request} Version: {function.version}\n{output}END {request}\n"
+            f"REPORT {request}\tDuration: {milliseconds:.2f} ms\tMemory Size: {function.memory} MB\n"
+        )
+        return Invocation(payload, error, log)
+
 
 def response(function: LambdaFunction, invocation: Invocation, *, tail: bool) -> HttpResponse:
-    """Return the answer to a synchronous Invoke. tail: whether the end of the log was asked for."""
+    """Return the response to a synchronous Invoke. tail: whether to include the end of the log."""
     headers = {"Content-Type": "application/json", "X-Amz-Executed-Version": function.version}
     if invocation.error:
         headers["X-Amz-Function-Error"] = invocation.error
@@ -151,8 +187,8 @@ def response(function: LambdaFunction, invocation: Invocation, *, tail: bool) ->
     return HttpResponse(200, invocation.payload, headers)
 
 
-def checked_event(body: bytes) -> bytes:
-    """Return the event of an Invoke, `{}` for none. Raises AwsError if it is not JSON."""
+def event_of(body: bytes) -> bytes:
+    """Return the event in the body of an Invoke, `{}` for none. Raises ResponseError if it is not JSON."""
     try:
         json.loads(body or b"{}")
     except ValueError as error:
@@ -176,53 +212,15 @@ def _settings(function: LambdaFunction) -> dict[str, Any]:
     }
 
 
-def _run(
-    function: LambdaFunction,
-    settings: Mapping[str, Any],
-    event: bytes,
-    folder: Path,
-    environment: Mapping[str, str],
-    running: set[subprocess.Popen[bytes]],
-) -> Invocation:
-    code, temporary = folder / "code", folder / "tmp"
-    temporary.mkdir()
-    zipfile.ZipFile(io.BytesIO(function.code)).extractall(code)
-    settings_file, result_file = folder / "settings.json", folder / "result.json"
-    settings_file.write_text(json.dumps(settings), encoding="utf-8")
-    started = time.monotonic()
-    process = subprocess.Popen(
-        [sys.executable, "-B", "-u", lambda_bootstrap.__file__, code, settings_file, result_file],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env={**environment, "LAMBDA_TASK_ROOT": str(code), "HOME": str(temporary), "TMPDIR": str(temporary)},
-        cwd=code,
-        start_new_session=True,
-    )
-    running.add(process)
-    try:
-        printed = _wait(process, event, function.timeout)
-    finally:
-        running.discard(process)
-    milliseconds = (time.monotonic() - started) * 1000
-    payload, error = _outcome(process.returncode, result_file, function, settings["request_id"])
-    request = f"RequestId: {settings['request_id']}"
-    log = (
-        f"START {request} Version: {function.version}\n{printed}END {request}\n"
-        f"REPORT {request}\tDuration: {milliseconds:.2f} ms\tMemory Size: {function.memory} MB\n"
-    )
-    return Invocation(payload, error, log)
-
-
 def _wait(process: subprocess.Popen[bytes], event: bytes, timeout: int) -> str:
-    """Wait for the process and return what it printed. The alarm in the process is the real limit; this is the net."""
+    """Wait for the process and return its output. Kills a process that does not end after its own alarm signal."""
     try:
-        printed, _ = process.communicate(event, timeout=INIT_SECONDS + timeout + 5)
+        output, _ = process.communicate(event, timeout=INIT_SECONDS + timeout + 5)
     except subprocess.TimeoutExpired:
         _kill_group(process)
-        printed, _ = process.communicate()
-    _kill_group(process)  # what the handler left running
-    text = printed.decode("utf-8", "replace")
+        output, _ = process.communicate()
+    _kill_group(process)  # processes that the handler started
+    text = output.decode("utf-8", "replace")
     return text if not text or text.endswith("\n") else text + "\n"
 
 
@@ -231,7 +229,7 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _outcome(returncode: int, result_file: Path, function: LambdaFunction, request_id: str) -> tuple[bytes, str]:
+def _result(returncode: int, result_file: Path, function: LambdaFunction, request_id: str) -> tuple[bytes, str]:
     if result_file.exists():
         result = json.loads(result_file.read_text(encoding="utf-8"))
         return result["payload"].encode(), "Unhandled" if result.get("error") else ""
@@ -244,6 +242,6 @@ def _outcome(returncode: int, result_file: Path, function: LambdaFunction, reque
 
 
 def _site_packages() -> str:
-    """Return where boto3 is, which Lambda's Python runtime has on board too; '' if it is not installed."""
+    """Return the folder of boto3, which Lambda's Python runtime includes; '' if it is not installed."""
     spec = importlib.util.find_spec("boto3")
     return str(Path(spec.origin).parents[1]) if spec and spec.origin else ""

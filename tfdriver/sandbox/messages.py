@@ -1,4 +1,4 @@
-"""An HTTP request and its response, as values."""
+"""HTTP requests and responses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class HttpRequest:
-    """A request. path: percent-encoded, as sent; query: without the `?`; headers: names in lower case."""
+    """A request. path: percent-encoded; query: without `?`; headers: names in lower case."""
 
     method: str
     path: str
@@ -19,7 +19,7 @@ class HttpRequest:
 
 @dataclass(frozen=True)
 class HttpResponse:
-    """A response. headers: without Content-Length, which the server adds."""
+    """A response. The server adds the header Content-Length."""
 
     status: int
     body: bytes = b""

@@ -1,4 +1,4 @@
-"""What moto's objects say, as our own values. Touches moto's objects, imports nothing of moto."""
+"""Converts moto's objects into the values of `resources`. Does not import moto."""
 
 from __future__ import annotations
 
@@ -14,16 +14,20 @@ from tfdriver.spec.model import Account
 
 
 def user_of(user: Any, account: Account, iam: Any) -> IamUser:
-    """Return a user of moto's, with its groups' policies. iam: moto's IAM of the account."""
+    """Convert a user, with its groups' policies. iam: moto's IAM backend of the account."""
     groups = [group for group in iam.groups.values() if user in group.users]
-    holders = [user, *groups]
-    boundary = getattr(user, "permissions_boundary_arn", None)
-    permissions = _permissions(holders, boundary, iam)
-    return IamUser(user.arn, user.id, user.name, account.id, account.partition, permissions)
+    return IamUser(
+        arn=user.arn,
+        id=user.id,
+        name=user.name,
+        account=account.id,
+        partition=account.partition,
+        permissions=_permissions([user, *groups], getattr(user, "permissions_boundary_arn", None), iam),
+    )
 
 
 def role_of(role: Any, account: Account, iam: Any) -> IamRole:
-    """Return a role of moto's. iam: moto's IAM of the account."""
+    """Convert a role. iam: moto's IAM backend of the account."""
     return IamRole(
         arn=role.arn,
         id=role.id,
@@ -36,15 +40,15 @@ def role_of(role: Any, account: Account, iam: Any) -> IamRole:
     )
 
 
-def _permissions(holders: Iterable[Any], boundary: str | None, iam: Any) -> Permissions:
+def _permissions(identities: Iterable[Any], boundary_arn: str | None, iam: Any) -> Permissions:
     texts = []
-    for holder in holders:
-        texts += list(holder.policies.values())
-        texts += [_default_version(policy) for policy in holder.managed_policies.values()]
-    limit = iam.managed_policies.get(boundary) if boundary else None
+    for identity in identities:
+        texts += list(identity.policies.values())
+        texts += [_default_version(policy) for policy in identity.managed_policies.values()]
+    boundary = iam.managed_policies.get(boundary_arn) if boundary_arn else None
     return Permissions(
         identity=tuple(_document(text) for text in texts),
-        boundary=_document(_default_version(limit) if limit else "{}") if boundary else None,
+        boundary=_document(_default_version(boundary) if boundary else "{}") if boundary_arn else None,
     )
 
 
@@ -61,20 +65,20 @@ def _document(text: str) -> Document:
     return document if isinstance(document, Mapping) else {}
 
 
-def function_of(found: Any) -> LambdaFunction:
-    """Return a Lambda function of moto's."""
+def function_of(function: Any) -> LambdaFunction:
+    """Convert a Lambda function."""
     return LambdaFunction(
-        arn=found.function_arn,
-        name=found.function_name,
-        version=str(found.version),
-        account=found.account_id,
-        region=found.region,
-        role=found.role,
-        runtime=found.run_time or "",
-        handler=found.handler or "",
-        timeout=int(found.timeout),
-        memory=int(found.memory_size),
-        environment=dict(found.environment_vars),
-        code=getattr(found, "code_bytes", b""),
-        policy={"Statement": list(found.policy.statements)},
+        arn=function.function_arn,
+        name=function.function_name,
+        version=str(function.version),
+        account=function.account_id,
+        region=function.region,
+        role=function.role,
+        runtime=function.run_time or "",
+        handler=function.handler or "",
+        timeout=int(function.timeout),
+        memory=int(function.memory_size),
+        environment=dict(function.environment_vars),
+        code=getattr(function, "code_bytes", b""),
+        policy={"Statement": list(function.policy.statements)},
     )

@@ -1,7 +1,7 @@
-"""What call a request makes: service, operation, parameters, and whose access key signed it.
+"""Parses requests: service, operation, parameters, access key.
 
-The query, EC2 and JSON protocols name the operation in the request. The REST protocols need the service's model, which
-botocore carries; this is the one module of the sandbox that imports botocore itself.
+The query, EC2 and JSON protocols name the operation in the request. For the REST protocols, botocore's model of the
+service is needed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tfdriver.sandbox.messages import HttpRequest
 
 
 class Protocol(StrEnum):
-    """How a service wants requests and shapes its errors."""
+    """The protocol of a service: the format of its requests and errors."""
 
     QUERY = "query"
     EC2 = "ec2"
@@ -31,9 +31,9 @@ class Protocol(StrEnum):
 
 @dataclass(frozen=True)
 class Call:
-    """A call. service: its IAM prefix, e.g. `lambda`; operation: the API's name for it, e.g. `Invoke`.
+    """A call. service: its IAM prefix, e.g. `lambda`; operation: its name in the API, e.g. `Invoke`.
 
-    parameters: of a query as it sends them (`Tags.member.1.Key`), else the decoded JSON body and what the URL names.
+    parameters: in the query protocol as sent (`Tags.member.1.Key`), else from the JSON body and the URL.
     """
 
     service: str
@@ -46,16 +46,16 @@ class Call:
     user_agent: str = ""
 
     def text(self, *names: str) -> str:
-        """Return the first parameter of these that is a string and not empty, '' if none is."""
+        """Return the first of these parameters that is a non-empty string, '' for none."""
         return next((v for n in names if isinstance(v := self.parameters.get(n), str) and v), "")
 
 
 @dataclass(frozen=True)
 class Route:
-    """An operation of a REST service: what its requests look like.
+    """The requests of an operation of a REST service.
 
-    query: parameters it must have, with their value or None for any; headers: those it must have, in lower case.
-    raw_body: the body is not parameters but what the call carries.
+    query: required parameters, with their value or None for any; headers: required headers, in lower case.
+    raw_body: the body is the payload of the call, not its parameters.
     """
 
     operation: str
@@ -66,7 +66,7 @@ class Route:
     raw_body: bool
 
     def matches(self, request: HttpRequest, query: Mapping[str, str]) -> re.Match[str] | None:
-        """Return the match of the path if a request is this operation's."""
+        """Return the match of the path if the request is for this operation."""
         if self.method != request.method or not self.headers <= request.headers.keys():
             return None
         if any(name not in query or value not in (None, query[name]) for name, value in self.query.items()):
@@ -74,31 +74,31 @@ class Route:
         return self.path.fullmatch(request.path.rstrip("/") or "/")
 
 
-# Signing name -> IAM prefix, where they differ.
+# Signing name -> IAM prefix, if different.
 _PREFIXES = {"monitoring": "cloudwatch", "tagging": "tag", "email": "ses"}
 _REST_XML = {"s3", "cloudfront", "route53"}
 
 
 def parse_call(request: HttpRequest) -> Call:
-    """Return the call a request makes. An unsigned one has no access key; an unknown operation is ''."""
-    key, region, signed = _scope(request)
+    """Parse a request. The access key of an unsigned request is '', so is an unknown operation."""
+    key, region, signing_name = _scope(request)
     query = dict(parse_qsl(request.query, keep_blank_values=True))
     form = _form(request)
     target = request.headers.get("x-amz-target", "")
-    service = _PREFIXES.get(signed, signed)
+    service = _PREFIXES.get(signing_name, signing_name)
     parameters: Mapping[str, Any]
     rpc = re.fullmatch(r"/service/\w+/operation/(\w+)", request.path)
     if rpc:
         protocol, operation, parameters = Protocol.CBOR, rpc[1], {}
     elif target:
         protocol, operation, parameters = Protocol.JSON, target.rpartition(".")[2], _json(request.body)
-    elif "Action" in (form | query) and signed not in _REST_XML:
+    elif "Action" in (form | query) and signing_name not in _REST_XML:
         parameters = form | query
-        protocol = Protocol.EC2 if signed == "ec2" else Protocol.QUERY
+        protocol = Protocol.EC2 if signing_name == "ec2" else Protocol.QUERY
         operation = parameters["Action"]
     else:
-        protocol = Protocol.REST_XML if signed in _REST_XML else Protocol.REST_JSON
-        operation, parameters = _rest(signed, request, query)
+        protocol = Protocol.REST_XML if signing_name in _REST_XML else Protocol.REST_JSON
+        operation, parameters = _rest(signing_name, request, query)
     return Call(
         service=service or "unknown",
         operation=operation,
@@ -137,7 +137,8 @@ def _rest(service: str, request: HttpRequest, query: Mapping[str, str]) -> tuple
     for route in _routes(service):
         match = route.matches(request, query)
         if match:
-            labels = {bytes.fromhex(name[1:]).decode(): unquote(value) for name, value in match.groupdict().items()}
+            groups = match.groupdict().items()
+            labels = {bytes.fromhex(name[1:]).decode(): unquote(value) for name, value in groups}
             body = {} if route.raw_body else _json(request.body)
             return route.operation, {**query, **body, **labels}
     return "", dict(query)
@@ -159,18 +160,19 @@ def _route(operation: Mapping[str, Any], shapes: Mapping[str, Any]) -> Route:
     pattern = re.sub(r"\\{(.+?)(\\\+)?\\}", _group, re.escape(path.rstrip("/") or "/"))
     shape = shapes.get(operation.get("input", {}).get("shape"), {})
     required = [shape["members"][name] for name in shape.get("required", ())]
-    needed = {m["locationName"]: None for m in required if m.get("location") == "querystring"}
+    required_query = {m["locationName"]: None for m in required if m.get("location") == "querystring"}
     return Route(
-        operation["name"],
-        operation["http"]["method"],
-        re.compile(pattern),
-        {**needed, **dict(parse_qsl(query, keep_blank_values=True))},
-        frozenset(m["locationName"].lower() for m in required if m.get("location") == "header"),
+        operation=operation["name"],
+        method=operation["http"]["method"],
+        path=re.compile(pattern),
+        query={**required_query, **dict(parse_qsl(query, keep_blank_values=True))},
+        headers=frozenset(m["locationName"].lower() for m in required if m.get("location") == "header"),
         raw_body=bool(shape.get("payload")),
     )
 
 
 def _group(label: re.Match[str]) -> str:
+    """Return a named group for a label in a path. Labels can contain characters that group names cannot."""
     name = label[1].replace("\\-", "-").encode().hex()
     return f"(?P<x{name}>{'.+' if label[2] else '[^/]+'})"
 

@@ -1,7 +1,7 @@
-"""Principals of a trust policy: ARNs outside, unique ids inside. Pure; no I/O.
+"""The principals of a trust policy, as ARNs and as unique IDs. Pure; no I/O.
 
-Saving a trust policy replaces the ARN of a user or role by its unique id; showing it puts the ARN back while that very
-user or role lives. So a role that is deleted leaves its bare id behind, and a namesake does not take over.
+IAM saves the unique ID of a user or role instead of its ARN. It returns the ARN while that user or role exists and the
+unique ID after its deletion. A new role with the same name has another unique ID and is not trusted.
 
 Source: IAM user guide, reference_policies_elements_principal.
 """
@@ -21,21 +21,21 @@ _ROOT = re.compile(r"arn:[\w-]+:iam::\d{12}:root")
 
 
 class InvalidPrincipalError(Exception):
-    """A principal that does not exist. principal: as the policy has it."""
+    """A principal in a policy does not exist."""
 
     def __init__(self, principal: str) -> None:
         super().__init__(principal)
         self.principal = principal
 
 
-def stored(policy: Document, partition: str, id_of: Translate) -> dict[str, Any]:
-    """Return a trust policy as it is kept.
+def to_unique_ids(policy: Document, partition: str, id_of: Translate) -> dict[str, Any]:
+    """Return a trust policy as IAM saves it. Raises InvalidPrincipalError.
 
-    partition: of the account that keeps it; id_of: the unique id for the ARN or unique id of something that lives, None
-    if it does not. A bare account id becomes the account's root. Raises InvalidPrincipalError.
+    An account ID becomes the ARN of the account's root. partition: of the role's account; id_of: returns the unique ID
+    for the ARN or unique ID of an existing user or role, else None.
     """
 
-    def keep(principal: str) -> str:
+    def translate(principal: str) -> str:
         if _ACCOUNT.fullmatch(principal):
             return f"arn:{partition}:iam::{principal}:root"
         if principal == "*" or _ROOT.fullmatch(principal):
@@ -45,29 +45,28 @@ def stored(policy: Document, partition: str, id_of: Translate) -> dict[str, Any]
             raise InvalidPrincipalError(principal)
         return unique_id
 
-    return _translated(policy, keep)
+    return _translate_principals(policy, translate)
 
 
-def shown(policy: Document, arn_of: Translate) -> dict[str, Any]:
-    """Return a kept trust policy as IAM shows it. arn_of: the ARN for a unique id that lives, None if it does not."""
+def to_arns(policy: Document, arn_of: Translate) -> dict[str, Any]:
+    """Return a saved trust policy as IAM returns it. arn_of: returns the ARN for an existing unique ID, else None."""
 
-    def show(principal: str) -> str:
+    def translate(principal: str) -> str:
         return principal if principal == "*" or _ROOT.fullmatch(principal) else arn_of(principal) or principal
 
-    return _translated(policy, show)
+    return _translate_principals(policy, translate)
 
 
-def _translated(policy: Document, change: Callable[[str], str]) -> dict[str, Any]:
+def _translate_principals(policy: Document, translate: Callable[[str], str]) -> dict[str, Any]:
+    def translate_statement(statement: Document) -> dict[str, Any]:
+        principal = statement.get("Principal")
+        if not isinstance(principal, Mapping) or "AWS" not in principal:
+            return dict(statement)
+        aws = principal["AWS"]
+        translated = translate(aws) if isinstance(aws, str) else [translate(p) for p in aws]
+        return {**statement, "Principal": {**principal, "AWS": translated}}
+
     statements = policy.get("Statement", [])
     if isinstance(statements, Mapping):
-        return {**policy, "Statement": _statement(statements, change)}
-    return {**policy, "Statement": [_statement(s, change) for s in statements]}
-
-
-def _statement(statement: Document, change: Callable[[str], str]) -> dict[str, Any]:
-    principal = statement.get("Principal")
-    if not isinstance(principal, Mapping) or "AWS" not in principal:
-        return dict(statement)
-    named = principal["AWS"]
-    changed = change(named) if isinstance(named, str) else [change(p) for p in named]
-    return {**statement, "Principal": {**principal, "AWS": changed}}
+        return {**policy, "Statement": translate_statement(statements)}
+    return {**policy, "Statement": [translate_statement(s) for s in statements]}

@@ -1,7 +1,7 @@
-"""What a call needs: IAM actions on resources. Pure, but for the paths of users and roles, which are looked up.
+"""The IAM actions that a call requires, with their resources. Pure, but for looking up the paths of users and roles.
 
-Most operations are their own action on one resource. What differs, as far as this project meets it, is in the tables.
-A resource that cannot be told is `*`, which only a policy for all resources allows.
+Most operations require the action with their own name, on one resource. The tables contain the exceptions that this
+project needs. For an unknown resource, the action is required on `*`, which only a policy for all resources allows.
 
 Source: the Service Authorization Reference, one page per service.
 """
@@ -20,7 +20,7 @@ Lookup = Callable[[str, str], str | None]
 
 @dataclass(frozen=True)
 class RequiredAction:
-    """An action on a resource. facts: what conditions on it may ask for, by lower-case key."""
+    """An action on a resource. facts: the action's condition keys, in lower case, with their values."""
 
     action: str
     resource: str = "*"
@@ -29,7 +29,7 @@ class RequiredAction:
 
 @dataclass(frozen=True)
 class CallLocation:
-    """Where names in a call live: the caller's partition and account, the call's region."""
+    """The caller's partition and account and the call's region, for the ARNs of the call's resources."""
 
     partition: str
     region: str
@@ -40,7 +40,7 @@ class CallLocation:
         return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{rest}"
 
     def iam(self, rest: str) -> str:
-        """Return an ARN of IAM, which has no region."""
+        """Return an ARN of IAM in this account."""
         return f"arn:{self.partition}:iam::{self.account}:{rest}"
 
 
@@ -81,7 +81,7 @@ _ARN_PARAMETERS = ("ResourceArn", "ResourceARN", "resourceArn", "Resource", "Top
 
 
 def required_actions(call: Call, place: CallLocation, lookup: Lookup) -> tuple[RequiredAction, ...]:
-    """Return all that a call needs; every one of them must be allowed. The first one is the call itself."""
+    """Return the actions that a call requires, all of which must be allowed. The first is the call's own action."""
     own = f"{call.service}:{call.operation}"
     if own in _FREE:
         return ()
@@ -178,10 +178,11 @@ def _events(call: Call, place: CallLocation, action: str) -> tuple[RequiredActio
 
 
 def _logs(call: Call, place: CallLocation, action: str) -> tuple[RequiredAction, ...]:
-    """Log groups are meant as `...:log-group:NAME:*`, but for the calls about tags, which leave `:*` out.
+    """Return the actions of a call of CloudWatch Logs.
 
-    Source: CloudWatch Logs user guide, iam-access-control-overview-cwl; that DescribeLogGroups is about no group in
-    particular, whatever prefix it asks for: hashicorp/terraform-provider-aws#8804.
+    The ARN of a log group ends with `:*`, except in calls for tags. DescribeLogGroups requires its action on all log
+    groups, even with a prefix. Sources: CloudWatch Logs user guide, iam-access-control-overview-cwl;
+    hashicorp/terraform-provider-aws#8804.
     """
     if call.text("resourceArn"):
         return (RequiredAction(action, call.text("resourceArn")),)

@@ -1,4 +1,4 @@
-"""IAM users, roles and Lambda functions, as `backend` reads them out of moto."""
+"""The users, roles, functions and rules that `backend` reads from moto."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tfdriver.iam.policy_document import Document
 
 @dataclass(frozen=True)
 class IamUser:
-    """An IAM user. id: its unique id (`AIDA...`); permissions: its own and its groups' policies."""
+    """An IAM user. id: its unique ID (`AIDA...`); permissions: its own and its groups' policies."""
 
     arn: str
     id: str
@@ -24,7 +24,7 @@ class IamUser:
 
 @dataclass(frozen=True)
 class IamRole:
-    """An IAM role. id: its unique id (`AROA...`); trust: its trust policy as moto has it, principals as ARNs."""
+    """An IAM role. id: its unique ID (`AROA...`); trust: its trust policy, with principals as ARNs."""
 
     arn: str
     id: str
@@ -38,7 +38,7 @@ class IamRole:
 
 @dataclass(frozen=True)
 class LambdaFunction:
-    """A Lambda function. timeout: seconds; memory: MB; code: the zip; policy: its resource policy."""
+    """A Lambda function. timeout: seconds; memory: MB; code: the zip; policy: its resource-based policy."""
 
     arn: str
     name: str
@@ -57,7 +57,7 @@ class LambdaFunction:
 
 @dataclass(frozen=True)
 class Rule:
-    """An enabled event rule with a schedule. targets: as PutTargets gave them."""
+    """An enabled event rule with a schedule. targets: as in PutTargets."""
 
     name: str
     arn: str

@@ -1,4 +1,4 @@
-"""Results and refusals in the shape of each protocol, with the codes AWS uses there."""
+"""Results and errors in the format of each protocol, with AWS's error codes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _JSON_LIKE = (Protocol.JSON, Protocol.CBOR, Protocol.REST_JSON)
 
 
 class ResponseError(Exception):
-    """A call that AWS would refuse: code (of the query protocol, see `CODES`), message, HTTP status."""
+    """An error of AWS. code: in the query protocol; see `CODES` for the others."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
         super().__init__(message)
@@ -25,8 +25,7 @@ class ResponseError(Exception):
         self.status = status
 
 
-# Code in the query protocol -> code in the JSON protocols. (Of the statuses, `refusal` knows that where the query
-# protocol answers 403, the JSON services answer 400, and Lambda 403.)
+# Error code in the query protocol -> error code in the JSON protocols.
 # Source: each service's API reference, "Common Errors".
 CODES: Mapping[str, str] = {
     "AccessDenied": "AccessDeniedException",
@@ -39,12 +38,12 @@ _S3_CODES = {"InvalidClientTokenId": "InvalidAccessKeyId"}
 _EC2_CODES = {"AccessDenied": "UnauthorizedOperation", "InvalidClientTokenId": "AuthFailure"}
 
 
-def refusal(call: Call, error: ResponseError) -> HttpResponse:
-    """Return an error in the shape of the call's protocol."""
+def error_response(call: Call, error: ResponseError) -> HttpResponse:
+    """Return an error in the format of the call's protocol."""
     match call.protocol:
         case Protocol.JSON | Protocol.CBOR:
             code = CODES.get(error.code, error.code)
-            status = 400 if error.status == 403 else error.status
+            status = 400 if error.status == 403 else error.status  # these services use 400 where the others use 403
             return _json(status, code, {"__type": code, "message": error.message}, "application/x-amz-json-1.1")
         case Protocol.REST_JSON:
             code = CODES.get(error.code, error.code)
@@ -63,21 +62,21 @@ def refusal(call: Call, error: ResponseError) -> HttpResponse:
 
 
 def sts_result(operation: str, result: Mapping[str, object]) -> HttpResponse:
-    """Return a result of STS. result: element name -> text, or a mapping of such."""
+    """Return a result of STS. result: element name -> text, or a nested mapping."""
     inner = f"<{operation}Result>{_elements(result)}</{operation}Result>"
     metadata = "<ResponseMetadata><RequestId></RequestId></ResponseMetadata>"
     return _xml(200, f'<{operation}Response xmlns="{STS_NAMESPACE}">{inner}{metadata}</{operation}Response>')
 
 
 def json_result(result: Mapping[str, object]) -> HttpResponse:
-    """Return a result of a service that speaks JSON."""
+    """Return a result in the JSON protocols."""
     return HttpResponse(200, json.dumps(result).encode(), {"Content-Type": "application/x-amz-json-1.1"})
 
 
 def with_request_id(response: HttpResponse, request_id: str) -> HttpResponse:
-    """Return the response with its request id where clients look for it: headers, and the XML of the query protocol."""
-    own = {"x-amzn-requestid", "x-amz-request-id"}
-    headers = {name: value for name, value in response.headers.items() if name.lower() not in own}
+    """Return the response with this request ID in the headers and in an XML body."""
+    replaced = {"x-amzn-requestid", "x-amz-request-id"}
+    headers = {name: value for name, value in response.headers.items() if name.lower() not in replaced}
     headers |= {"x-amzn-RequestId": request_id, "x-amz-request-id": request_id}
     body = response.body
     if body.startswith(b"<"):
@@ -86,7 +85,7 @@ def with_request_id(response: HttpResponse, request_id: str) -> HttpResponse:
 
 
 def error_code(response: HttpResponse) -> str:
-    """Return the error code in a response, '' if it is none."""
+    """Return the error code in a response, '' for a result."""
     if response.status < 400:
         return ""
     headers = {name.lower(): value for name, value in response.headers.items()}
@@ -97,7 +96,7 @@ def error_code(response: HttpResponse) -> str:
 
 
 def error_message(response: HttpResponse) -> str:
-    """Return the error message in a response, '' if there is none."""
+    """Return the error message in a response, '' for none."""
     found = re.search(rb'<Message>([^<]*)</Message>|"[mM]essage":\s*("(?:[^"\\]|\\.)*")', response.body)
     if not found or response.status < 400:
         return ""

@@ -1,4 +1,4 @@
-"""Starts the sandbox. `command` runs a program in it."""
+"""Starts the sandbox."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from pathlib import Path
 
 from tfdriver.errors import TfdriverError
 from tfdriver.sandbox.app import App
-from tfdriver.sandbox.call_log import opened
+from tfdriver.sandbox.call_log import open_call_log
 from tfdriver.sandbox.dispatch import Parts
-from tfdriver.sandbox.faults import load
+from tfdriver.sandbox.faults import load_faults
 from tfdriver.sandbox.lambda_runtime import Functions
 from tfdriver.sandbox.resources import Target
-from tfdriver.sandbox.server import listen, serving
+from tfdriver.sandbox.server import serve
 from tfdriver.sandbox.sessions import RoleSessions
-from tfdriver.sandbox.trusts import Trusts
+from tfdriver.sandbox.trusts import TrustPolicies
 from tfdriver.spec.model import Account
 
-# Variables that would lead a client elsewhere. `command.child_environment` drops every other AWS_* too.
+# Variables that would make a client call another endpoint or use other credentials.
 UNSET = (
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
@@ -55,53 +55,54 @@ UNSET = (
 class Sandbox:
     """A running sandbox.
 
-    endpoint: URL; environment: variables that lead every AWS client there; unset: variables to remove first.
+    endpoint: URL; environment: variables for AWS clients; unset: variables to remove before `environment` is applied.
     """
 
     endpoint: str
     environment: Mapping[str, str]
     unset: tuple[str, ...]
-    layer: App = field(repr=False)
+    app: App = field(repr=False)
 
     def fire(self, rule: str) -> list[Target]:
-        """Fire the schedule of all enabled rules of that name and wait for what they run."""
-        return self.layer.fire(rule)
+        """Fire the schedules of all enabled rules with this name and wait for their targets."""
+        return self.app.fire(rule)
 
 
 @contextmanager
 def start(
     accounts: Sequence[Account], *, log: Path | None = None, faults: Path | None = None, port: int = 0
 ) -> Iterator[Sandbox]:
-    """Run a sandbox while the context is open.
+    """Run a sandbox inside the `with` block.
 
-    accounts: each gets an IAM user `admin` behind its profile; log: file to append the call log to (`calllog`);
-    faults: file with faults (`faults`); port: 0 for a free one.
-    Raises TfdriverError if moto is not installed, or a file or the port can't be used.
+    accounts: each gets an IAM user `admin` and a profile with its credentials; log: file for the call log; faults: file
+    with the faults; port: 0 for a free port. Raises TfdriverError if moto is missing or a file or the port is unusable.
     """
     from tfdriver.sandbox.backend import MotoBackend
 
-    rules = load(faults)
+    fault_rules = load_faults(faults)
     with ExitStack() as stack:
-        call_log = stack.enter_context(opened(log))
+        call_log = stack.enter_context(open_call_log(log))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tfdriver-sandbox-")))
         backend = stack.enter_context(MotoBackend(accounts))
         listener = stack.enter_context(_listening(port))
         endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        sessions, trusts = RoleSessions(), Trusts(backend)
-        functions = Functions(backend, trusts, sessions, endpoint)
-        parts = Parts(backend, trusts, sessions, functions, rules, call_log)
-        layer = App(parts, call_log)
+        sessions, trusts = RoleSessions(), TrustPolicies(backend)
+        functions = Functions(backend=backend, trusts=trusts, sessions=sessions, endpoint=endpoint)
+        parts = Parts(
+            backend=backend, trusts=trusts, sessions=sessions, functions=functions, faults=fault_rules, log=call_log
+        )
+        app = App(parts)
         keys = {account.name: backend.create_admin(account) for account in accounts}
-        stack.enter_context(serving(listener, layer.handle))
+        stack.enter_context(serve(listener, app.handle))
         stack.callback(functions.stop)
         stack.callback(parts.stopping.set)
-        yield Sandbox(endpoint, _environment(endpoint, accounts, keys, folder), UNSET, layer)
+        yield Sandbox(endpoint, _environment(endpoint, accounts, keys, folder), UNSET, app)
 
 
 @contextmanager
 def _listening(port: int) -> Iterator[socket.socket]:
     try:
-        listener = listen(port)
+        listener = socket.create_server(("127.0.0.1", port), backlog=128)
     except OSError as error:
         raise TfdriverError(f"cannot listen on port {port}: {error.strerror}", where="sandbox") from error
     with listener:
@@ -111,15 +112,16 @@ def _listening(port: int) -> Iterator[socket.socket]:
 def _environment(
     endpoint: str, accounts: Sequence[Account], keys: Mapping[str, tuple[str, str]], folder: Path
 ) -> dict[str, str]:
-    """Write the two files of AWS's clients, one profile per account, and return the variables that name them."""
+    """Write the AWS config and credentials files, with a profile per account. Return the variables for AWS clients."""
     config, credentials = "", ""
     for account in accounts:
         key, secret = keys[account.name]
         section = "default" if account.profile == "default" else f"profile {account.profile}"
         config += f"[{section}]\nregion = {account.region}\n"
         credentials += f"[{account.profile}]\naws_access_key_id = {key}\naws_secret_access_key = {secret}\n"
-    _write_private(folder / "config", config)
-    _write_private(folder / "credentials", credentials)
+    for name, text in (("config", config), ("credentials", credentials)):
+        (folder / name).touch(mode=0o600, exist_ok=False)
+        (folder / name).write_text(text, encoding="utf-8")
     return {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_CONFIG_FILE": str(folder / "config"),
@@ -127,8 +129,3 @@ def _environment(
         "AWS_EC2_METADATA_DISABLED": "true",
         "TFDRIVER_SANDBOX": "1",
     }
-
-
-def _write_private(path: Path, text: str) -> None:
-    path.touch(mode=0o600, exist_ok=False)
-    path.write_text(text, encoding="utf-8")

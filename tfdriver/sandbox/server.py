@@ -1,7 +1,4 @@
-"""HTTP/1.1 on a free loopback port, one thread per connection, connections kept open between requests.
-
-Quiet: prints nothing. What a request means is none of its business; it is given a function for that.
-"""
+"""An HTTP/1.1 server with persistent connections and one thread per connection. Prints nothing."""
 
 from __future__ import annotations
 
@@ -14,18 +11,13 @@ from typing import Any
 
 from tfdriver.sandbox.messages import HttpRequest, HttpResponse
 
-# Answers a request; None drops the connection without an answer.
+# Answers a request. None drops the connection.
 Handle = Callable[[HttpRequest], HttpResponse | None]
 
 
-def listen(port: int = 0) -> socket.socket:
-    """Return a socket that listens on 127.0.0.1, on a free port if 0. Raises OSError."""
-    return socket.create_server(("127.0.0.1", port), backlog=128)
-
-
 @contextmanager
-def serving(listener: socket.socket, handle: Handle) -> Iterator[None]:
-    """Answer what comes in on `listener` while the context is open, then close it."""
+def serve(listener: socket.socket, handle: Handle) -> Iterator[None]:
+    """Answer requests on `listener` inside the `with` block, then close the listener."""
     server = _Server(listener, handle)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
@@ -46,7 +38,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(listener.getsockname(), _Handler, bind_and_activate=False)
         self.socket.close()
         self.socket = listener
-        self.handle_message = handle
+        self.handle = handle
         self._open: set[Any] = set()
         self._lock = threading.Lock()
 
@@ -61,36 +53,38 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def drop_connections(self) -> None:
-        """End the connections that clients keep open, so that their threads end."""
+        """Close all open connections, so that their threads end."""
         with self._lock:
             for connection in self._open:
                 with suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: a client that goes away in the middle is part of what is tried here."""
+        """Print nothing: tests interrupt clients on purpose."""
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    wbufsize = -1  # headers and body leave in one packet
+    wbufsize = -1  # headers and body in one packet
     server: _Server
 
     def _serve(self) -> None:
         path, _, query = self.path.partition("?")
         headers = {name.lower(): value for name, value in self.headers.items()}
-        response = self.server.handle_message(HttpRequest(self.command, path, query, headers, self._body()))
+        request = HttpRequest(method=self.command, path=path, query=query, headers=headers, body=self._body())
+        response = self.server.handle(request)
         if response is None:
             self.close_connection = True
             return
         self.send_response_only(response.status)
         for name, value in response.headers.items():
             self.send_header(name, value)
-        if not _bodiless(response.status):
+        has_body = response.status >= 200 and response.status not in (204, 304)
+        if has_body:
             self.send_header("Content-Length", response.headers.get("Content-Length", str(len(response.body))))
         self.end_headers()
-        if self.command != "HEAD" and not _bodiless(response.status):
+        if has_body and self.command != "HEAD":
             self.wfile.write(response.body)
 
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = do_OPTIONS = _serve  # noqa: N815
@@ -108,8 +102,4 @@ class _Handler(BaseHTTPRequestHandler):
             pass  # trailers
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
-
-
-def _bodiless(status: int) -> bool:
-    return status in (204, 304) or status < 200
+        """Print nothing."""

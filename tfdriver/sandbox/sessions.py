@@ -1,7 +1,7 @@
-"""Temporary credentials: who got them, for which role, until when.
+"""Role sessions and their temporary credentials.
 
-A session is bound to the role's unique id: when the role is deleted, its sessions are worth nothing, even if another
-role of the same name is created.
+A session belongs to the role's unique ID: its credentials are invalid once the role is deleted, even if a new role with
+the same name exists.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _KEY_CHARACTERS = string.ascii_uppercase + "234567"
 
 @dataclass(frozen=True)
 class RoleSession:
-    """A role session. policy: a session policy document, if one was given; issued, expires: UTC."""
+    """A role session. policy: its session policy, if any; issued, expires: UTC."""
 
     access_key: str
     secret_key: str
@@ -35,21 +35,21 @@ class RoleSession:
 
     @property
     def arn(self) -> str:
-        """Return the session's ARN, which does not show the role's path (as in AWS)."""
+        """Return the session's ARN, which does not contain the role's path, as in AWS."""
         return f"arn:{self.partition}:sts::{self.account}:assumed-role/{self.role_name}/{self.name}"
 
     @property
     def id(self) -> str:
-        """Return what GetCallerIdentity shows as UserId."""
+        """Return the UserId that GetCallerIdentity returns."""
         return f"{self.role_id}:{self.name}"
 
     def __repr__(self) -> str:
-        return f"Session({self.arn!r})"  # never the credentials
+        return f"RoleSession({self.arn!r})"  # without the credentials
 
 
 @dataclass(frozen=True)
 class RoleIdentity:
-    """What a session takes over from its role."""
+    """The attributes that a session has from its role."""
 
     account: str
     partition: str
@@ -58,7 +58,7 @@ class RoleIdentity:
 
 
 class RoleSessions:
-    """The sessions handed out so far. Safe to use from several threads."""
+    """The sessions issued so far. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -66,7 +66,7 @@ class RoleSessions:
         self._expired_until: dict[str, datetime] = {}
 
     def issue(self, role: RoleIdentity, name: str, duration: timedelta, policy: Any = None) -> RoleSession:
-        """Hand out credentials of a role. name: the session's; duration: from now."""
+        """Issue a session of a role. name: of the session."""
         now = datetime.now(UTC)
         session = RoleSession(
             access_key="ASIA" + "".join(secrets.choice(_KEY_CHARACTERS) for _ in range(16)),
@@ -86,12 +86,12 @@ class RoleSessions:
         return session
 
     def find(self, access_key: str) -> RoleSession | None:
-        """Return the session of an access key, expired or not."""
+        """Return the session of an access key, even an expired session."""
         with self._lock:
             return self._by_key.get(access_key)
 
     def expire(self, access_key: str, until: datetime) -> None:
-        """Make an access key, also a user's, count as expired until then: for fault injection."""
+        """Treat an access key of a session or user as expired until then, for fault injection."""
         with self._lock:
             self._expired_until[access_key] = until
 

@@ -1,4 +1,4 @@
-"""The calls of STS that matter here: who am I, and let me be that role."""
+"""The operations of STS: GetCallerIdentity and AssumeRole."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from tfdriver.iam.conditions import RequestContext
 from tfdriver.iam.evaluator import AccessRequest, Decision, Permissions, Principal, assume_role
-from tfdriver.sandbox.authentication import AuthenticatedCaller, context
+from tfdriver.sandbox.authentication import AuthenticatedCaller, request_context
 from tfdriver.sandbox.messages import HttpResponse
 from tfdriver.sandbox.parse import Call
 from tfdriver.sandbox.resources import IamRole
 from tfdriver.sandbox.responses import ResponseError, sts_result
-from tfdriver.sandbox.sessions import RoleIdentity, RoleSession, RoleSessions
-from tfdriver.sandbox.trusts import Trusts
+from tfdriver.sandbox.sessions import RoleIdentity, RoleSessions
+from tfdriver.sandbox.trusts import TrustPolicies
 
 if TYPE_CHECKING:
     from tfdriver.sandbox.backend import MotoBackend
 
-# A session that assumes a role (role chaining) gets an hour at most.
+# The maximum duration of a session whose caller is a session itself (role chaining).
 # Source: IAM user guide, id_roles_terms-and-concepts.
 CHAINED_SECONDS = 3600
 _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
@@ -34,26 +34,28 @@ def get_caller_identity(caller: AuthenticatedCaller) -> HttpResponse:
     return sts_result("GetCallerIdentity", identity)
 
 
-def decide(call: Call, caller: AuthenticatedCaller, backend: MotoBackend, trusts: Trusts, now: datetime) -> Decision:
+def authorize_assume_role(
+    call: Call, caller: AuthenticatedCaller, backend: MotoBackend, trusts: TrustPolicies, now: datetime
+) -> Decision:
     """Decide AssumeRole by the caller's policies and the role's trust policy."""
     role = backend.role(call.text("RoleArn"))
     if role is None:
-        return Decision(False)  # AWS gives no reason, so that nobody learns which roles exist
-    facts = {"sts:rolesessionname": call.text("RoleSessionName")}
+        return Decision(False)  # without a reason, as in AWS: callers must not learn which roles exist
+    keys = {"sts:rolesessionname": call.text("RoleSessionName")}
     if "ExternalId" in call.parameters:
-        facts["sts:externalid"] = call.text("ExternalId")
-    request = AccessRequest("sts:AssumeRole", role.arn, context(caller, call, now, facts))
-    return assume_role(caller.principal, caller.permissions, trusts.of(role), request)
+        keys["sts:externalid"] = call.text("ExternalId")
+    request = AccessRequest("sts:AssumeRole", role.arn, request_context(caller, call, now, keys))
+    return assume_role(caller.principal, caller.permissions, trusts.policy_of(role), request)
 
 
-def trusts_service(role: IamRole, trusts: Trusts, service: str, facts: Mapping[str, str]) -> bool:
-    """Return whether a role lets a service, e.g. `lambda.amazonaws.com`, assume it."""
-    request = AccessRequest("sts:AssumeRole", role.arn, RequestContext(facts))
-    return assume_role(Principal(service=service), Permissions(), trusts.of(role), request).allowed
+def trusts_service(role: IamRole, trusts: TrustPolicies, service: str, keys: Mapping[str, str]) -> bool:
+    """Return whether a service, e.g. `lambda.amazonaws.com`, may assume a role. keys: the condition keys."""
+    request = AccessRequest("sts:AssumeRole", role.arn, RequestContext(keys))
+    return assume_role(Principal(service=service), Permissions(), trusts.policy_of(role), request).allowed
 
 
 def check_parameters(call: Call) -> None:
-    """Raise AwsError for parameters that AssumeRole would not take."""
+    """Raise ResponseError for invalid parameters of AssumeRole."""
     name = call.text("RoleSessionName")
     if not _SESSION_NAME.fullmatch(name):
         raise _invalid(name, "roleSessionName", "Member must satisfy regular expression pattern: [\\w+=,.@-]{2,64}")
@@ -67,11 +69,13 @@ def check_parameters(call: Call) -> None:
         raise _invalid(seconds, "durationSeconds", "Member must have value between 900 and 43200")
 
 
-def give_session(call: Call, caller: AuthenticatedCaller, backend: MotoBackend, sessions: RoleSessions) -> HttpResponse:
-    """Answer an AssumeRole that was allowed. Raises AwsError for a duration or session policy out of bounds."""
+def create_session(
+    call: Call, caller: AuthenticatedCaller, backend: MotoBackend, sessions: RoleSessions
+) -> HttpResponse:
+    """Answer an authorized AssumeRole. Raises ResponseError for an invalid duration or session policy."""
     role = backend.role(call.text("RoleArn"))
     if role is None:
-        raise ResponseError("AccessDenied", "the role is gone", 403)
+        raise ResponseError("AccessDenied", "the role was deleted", 403)
     seconds = int(call.parameters.get("DurationSeconds", 3600))
     if seconds > role.max_session:
         raise ResponseError(
@@ -84,28 +88,23 @@ def give_session(call: Call, caller: AuthenticatedCaller, backend: MotoBackend, 
         )
     duration = timedelta(seconds=seconds)
     session = sessions.issue(identity_of(role), call.text("RoleSessionName"), duration, _session_policy(call))
-    return sts_result("AssumeRole", _credentials(session))
+    credentials = {
+        "AccessKeyId": session.access_key,
+        "SecretAccessKey": session.secret_key,
+        "SessionToken": session.token,
+        "Expiration": session.expires.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+    user = {"AssumedRoleId": session.id, "Arn": session.arn}
+    return sts_result("AssumeRole", {"Credentials": credentials, "AssumedRoleUser": user})
 
 
 def identity_of(role: IamRole) -> RoleIdentity:
-    """Return what a session takes over from its role."""
-    return RoleIdentity(role.account, role.partition, role.id, role.name)
-
-
-def _credentials(session: RoleSession) -> dict[str, Any]:
-    return {
-        "Credentials": {
-            "AccessKeyId": session.access_key,
-            "SecretAccessKey": session.secret_key,
-            "SessionToken": session.token,
-            "Expiration": session.expires.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        },
-        "AssumedRoleUser": {"AssumedRoleId": session.id, "Arn": session.arn},
-    }
+    """Return the attributes that a session has from its role."""
+    return RoleIdentity(account=role.account, partition=role.partition, role_id=role.id, role_name=role.name)
 
 
 def _session_policy(call: Call) -> Any:
-    """Return the session policy; one that the sandbox cannot honour is refused rather than ignored."""
+    """Return the session policy, None for none. Raises ResponseError for an invalid or unsupported policy."""
     if "PolicyArns.member.1.arn" in call.parameters:
         raise ResponseError("NotImplemented", "the sandbox does not support PolicyArns of AssumeRole")
     if "Policy" not in call.parameters:

@@ -1,4 +1,4 @@
-"""The trust policies of all roles: checked when they are saved, kept by unique ids, shown with ARNs."""
+"""The trust policies of all roles: validated, saved with unique IDs, returned with ARNs."""
 
 from __future__ import annotations
 
@@ -12,68 +12,67 @@ from tfdriver.iam.policy_document import Document, statements
 from tfdriver.iam.trust import MAX_CHARACTERS
 from tfdriver.sandbox.messages import HttpRequest, HttpResponse
 from tfdriver.sandbox.parse import Call
-from tfdriver.sandbox.principals import InvalidPrincipalError, shown, stored
+from tfdriver.sandbox.principals import InvalidPrincipalError, to_arns, to_unique_ids
 from tfdriver.sandbox.resources import IamRole
 from tfdriver.sandbox.responses import ResponseError
 
 if TYPE_CHECKING:
     from tfdriver.sandbox.backend import MotoBackend
 
-PARAMETER = {"CreateRole": "AssumeRolePolicyDocument", "UpdateAssumeRolePolicy": "PolicyDocument"}
+POLICY_PARAMETERS = {"CreateRole": "AssumeRolePolicyDocument", "UpdateAssumeRolePolicy": "PolicyDocument"}
 
 
-class Trusts:
-    """Keeps the trust policies. Callers hold the backend's lock."""
+class TrustPolicies:
+    """Saves the trust policies. Callers hold the backend's lock."""
 
     def __init__(self, backend: MotoBackend) -> None:
         self._backend = backend
-        self._kept: dict[str, dict[str, Any]] = {}  # by the role's unique id
+        self._saved: dict[str, dict[str, Any]] = {}  # by the role's unique ID
 
-    def of(self, role: IamRole) -> Document:
-        """Return a role's trust policy with unique ids for users and roles."""
-        return self._kept.get(role.id, role.trust)
+    def policy_of(self, role: IamRole) -> Document:
+        """Return a role's trust policy with the unique IDs of users and roles."""
+        return self._saved.get(role.id, role.trust)
 
     def save(self, call: Call, request: HttpRequest, account: str) -> HttpResponse:
-        """Do CreateRole or UpdateAssumeRolePolicy. Raises AwsError for a policy that IAM would not take."""
+        """Execute CreateRole or UpdateAssumeRolePolicy. Raises ResponseError for an invalid policy."""
         from tfdriver.sandbox.backend import trust_policy_error
 
-        parameter, name = PARAMETER[call.operation], call.text("RoleName")
-        self._refuse_other_case(call, account)
+        parameter, name = POLICY_PARAMETERS[call.operation], call.text("RoleName")
+        if call.operation == "CreateRole":
+            self._check_name(name, account)
         text = call.text(parameter)
-        problem = trust_policy_error(text) or _shape_error(text)
-        if problem:
-            raise ResponseError("MalformedPolicyDocument", problem)
+        if invalid := trust_policy_error(text) or _structure_error(text):
+            raise ResponseError("MalformedPolicyDocument", invalid)
         if len("".join(text.split())) > MAX_CHARACTERS:
             raise ResponseError("LimitExceeded", f"Cannot exceed quota for ACLSizePerRole: {MAX_CHARACTERS}", 409)
         try:
-            kept = stored(json.loads(text), self._backend.accounts[account].partition, self._id_of)
+            policy = to_unique_ids(json.loads(text), self._backend.accounts[account].partition, self._id_of)
         except InvalidPrincipalError as error:
             message = f'Invalid principal in policy: "AWS":"{error.principal}"'
             raise ResponseError("MalformedPolicyDocument", message) from error
-        response = self._backend.handle(_with(request, parameter, self._text(kept)), account)
+        response = self._backend.handle(_with_parameter(request, parameter, self._text(policy)), account)
         role = next((r for r in self._backend.roles([account]) if r.name == name), None)
         if response.status == 200 and role:
-            self._kept[role.id] = kept
+            self._saved[role.id] = policy
         return response
 
     def refresh(self) -> None:
-        """Show every trust policy as it reads now; to be called after users or roles came or went."""
+        """Update the ARNs and unique IDs that IAM returns, after a user or role was created or deleted."""
         for role in self._backend.roles(self._backend.accounts):
-            if role.id in self._kept:
-                self._backend.show_trust(role, self._text(self._kept[role.id]))
+            if role.id in self._saved:
+                self._backend.set_trust_policy(role, self._text(self._saved[role.id]))
 
-    def _refuse_other_case(self, call: Call, account: str) -> None:
-        """Role names are unique case-insensitively in IAM; moto looks at the case."""
-        name = call.text("RoleName")
-        names = {r.name for r in self._backend.roles([account])} if call.operation == "CreateRole" else set()
+    def _check_name(self, name: str, account: str) -> None:
+        """Raise ResponseError for a role name that differs from another only in case, which moto would accept."""
+        names = {r.name for r in self._backend.roles([account])}
         if name not in names and name.lower() in {n.lower() for n in names}:
             raise ResponseError("EntityAlreadyExists", f"Role with name {name} already exists.", 409)
 
-    def _text(self, kept: Document) -> str:
-        return json.dumps(shown(kept, self._arn_of), separators=(",", ":"))
+    def _text(self, policy: Document) -> str:
+        return json.dumps(to_arns(policy, self._arn_of), separators=(",", ":"))
 
     def _id_of(self, principal: str) -> str | None:
-        """Return the unique id for an ARN or a unique id, of a session `AROA...:NAME`."""
+        """Return the unique ID for an ARN or unique ID; for a session, `AROA...:NAME`."""
         parts = principal.split(":", 5)
         if principal.startswith("arn:") and len(parts) == 6 and parts[5].startswith("assumed-role/"):
             name, _, session = parts[5].removeprefix("assumed-role/").partition("/")
@@ -93,7 +92,7 @@ class Trusts:
         return found.arn if found else None
 
 
-def _shape_error(text: str) -> str:
+def _structure_error(text: str) -> str:
     for statement in statements(json.loads(text)):
         if "NotPrincipal" in statement:
             return "Policy document contains NotPrincipal, which the sandbox does not support"
@@ -115,13 +114,13 @@ def _is_principal(principal: Any) -> bool:
     )
 
 
-def _with(request: HttpRequest, parameter: str, value: str) -> HttpRequest:
-    """Return the request with another value of a parameter, in its form or its query."""
+def _with_parameter(request: HttpRequest, parameter: str, value: str) -> HttpRequest:
+    """Return the request with another value of a parameter, in the form or the query."""
 
-    def change(encoded: str) -> str:
+    def replace_value(encoded: str) -> str:
         pairs = parse_qsl(encoded, keep_blank_values=True)
         return urlencode([(k, value if k == parameter else v) for k, v in pairs])
 
-    body = change(request.body.decode()).encode()
-    query = change(request.query)
+    body = replace_value(request.body.decode()).encode()
+    query = replace_value(request.query)
     return replace(request, body=body, query=query, headers={**request.headers, "content-length": str(len(body))})

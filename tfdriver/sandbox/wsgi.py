@@ -1,4 +1,4 @@
-"""A request as a WSGI application wants it."""
+"""Converts requests for WSGI applications."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tfdriver.sandbox.messages import HttpRequest
 
 
 def environ(request: HttpRequest, account: str) -> dict[str, Any]:
-    """Return the WSGI environment of a request, with the header that tells moto whose account it is for."""
+    """Return the WSGI environment of a request, with moto's header for the account."""
     headers = {
         f"HTTP_{name.upper().replace('-', '_')}": value
         for name, value in request.headers.items()
@@ -41,7 +41,7 @@ def environ(request: HttpRequest, account: str) -> dict[str, Any]:
     }
 
 
-def is_hop(header: str, method: str) -> bool:
-    """Return whether the HTTP server sets this header itself (it can't know the length that a HEAD is about)."""
-    owned = {"connection", "date", "server", "transfer-encoding"} | (set() if method == "HEAD" else {"content-length"})
-    return header.lower() in owned
+def is_set_by_server(header: str, method: str) -> bool:
+    """Return whether the HTTP server sets this header. It cannot know the Content-Length for HEAD."""
+    names = {"connection", "date", "server", "transfer-encoding"} | (set() if method == "HEAD" else {"content-length"})
+    return header.lower() in names

@@ -61,8 +61,8 @@ def test_the_commands_exit_code_is_passed_on(world: World, code: str, expected: 
     assert run_command(world.sandbox, [sys.executable, "-c", code], environment=PYTHON) == expected
 
 
-def test_a_command_that_is_not_there(world: World) -> None:
-    with pytest.raises(TfdriverError, match="there is no command no-such-program"):
+def test_a_missing_command_is_an_error(world: World) -> None:
+    with pytest.raises(TfdriverError, match="cannot run no-such-program: No such file"):
         run_command(world.sandbox, ["no-such-program"], environment=PYTHON)
 
 

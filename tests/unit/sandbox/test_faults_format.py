@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tfdriver.errors import TfdriverError
-from tfdriver.sandbox.faults import _KEYS, _KINDS, FORMAT, load
+from tfdriver.sandbox.faults import _KEYS, _KINDS, FORMAT, load_faults
 
 
 def test_every_key_is_in_the_help_and_what_is_there_can_be_read(tmp_path):
@@ -20,11 +20,11 @@ def test_every_key_is_in_the_help_and_what_is_there_can_be_read(tmp_path):
     assert {kind for found in kinds for kind in found} == set(_KINDS) - {"error"}
     path = tmp_path / "faults.yaml"
     path.write_text(yaml.safe_dump({"faults": [rule, *({"call": "iam:*"} | kind for kind in kinds)]}))
-    load(path)
+    load_faults(path)
 
 
 def test_a_bad_file_says_where_it_is_described(tmp_path):
     path = tmp_path / "faults.yaml"
     path.write_text("- call: iam:*")
     with pytest.raises(TfdriverError, match="tfdriver sandbox -h"):
-        load(path)
+        load_faults(path)

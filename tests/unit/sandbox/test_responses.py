@@ -6,7 +6,14 @@ import pytest
 
 from tfdriver.sandbox.messages import HttpResponse
 from tfdriver.sandbox.parse import Call, Protocol
-from tfdriver.sandbox.responses import ResponseError, error_code, error_message, refusal, sts_result, with_request_id
+from tfdriver.sandbox.responses import (
+    ResponseError,
+    error_code,
+    error_message,
+    error_response,
+    sts_result,
+    with_request_id,
+)
 
 DENIED = ResponseError("AccessDenied", 'User: <me> & "you"', 403)
 
@@ -23,7 +30,7 @@ DENIED = ResponseError("AccessDenied", 'User: <me> & "you"', 403)
     ],
 )
 def test_a_refusal_in_each_protocol(protocol: Protocol, status: int, code: str) -> None:
-    response = refusal(Call("x", "Y", protocol), DENIED)
+    response = error_response(Call("x", "Y", protocol), DENIED)
     assert (response.status, error_code(response)) == (status, code)
     if protocol in (Protocol.JSON, Protocol.CBOR, Protocol.REST_JSON):
         assert json.loads(response.body)["message"] == DENIED.message
