@@ -1,4 +1,4 @@
-"""A running sandbox with two accounts."""
+"""A running sandbox with two accounts, and its call log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sandbox says what AWS says, case by case, where moto alone would not (docs: what each line of the table is)."""
+"""The sandbox enforces trust policies as AWS does, in cases in which moto does not."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def missing_principal(world: World) -> str:
 
 
 def deleted_principal(world: World) -> str:
-    bar, _ = world.process()
+    bar, _ = world.trusted_role()
     foo = world.role(world.trusting, trust(bar))
-    assert world.shown_principal(world.trusting, foo) == bar
+    assert world.principals(world.trusting, foo) == bar
     world.delete_role(world.trusted, bar)
-    return str(world.shown_principal(world.trusting, foo))
+    return str(world.principals(world.trusting, foo))
 
 
 def another_principal(world: World) -> str:
-    bar, _ = world.process()
+    bar, _ = world.trusted_role()
     return outcome(world.trusted.assume, world.role(world.trusting, trust(bar)))
 
 
@@ -45,13 +45,13 @@ def external_id(given: dict[str, str]) -> Callable[[World], str]:
     return case
 
 
-def guard_names_someone_else(world: World) -> str:
+def guard_names_another_role(world: World) -> str:
     foo = world.role(world.trusting, trust(ROOT_OF_TRUSTED, ArnEquals={"aws:PrincipalArn": MISSING}))
     return outcome(world.trusted.assume, foo)
 
 
 def second_statement_matches(world: World) -> str:
-    bar, _ = world.process()
+    bar, _ = world.trusted_role()
     return outcome(world.trusted.assume, world.role(world.trusting, trust(bar), trust(ROOT_OF_TRUSTED)))
 
 
@@ -62,15 +62,15 @@ def explicit_deny(world: World) -> str:
 
 def lambda_invoke(world: World) -> str:
     name = world.function("def handler(event, context): return event['a'] + event['b']", world.execution_role())
-    answer = world.trusted.client("lambda").invoke(FunctionName=name, Payload=json.dumps({"a": 20, "b": 22}))
-    return f"runs the code: {answer['Payload'].read().decode()}"
+    response = world.trusted.client("lambda").invoke(FunctionName=name, Payload=json.dumps({"a": 20, "b": 22}))
+    return f"runs the code: {response['Payload'].read().decode()}"
 
 
 NOT_TRUSTED = "because no role trust policy allows the sts:AssumeRole action"
 
 
 @pytest.mark.parametrize(
-    ("case", "aws"),
+    ("case", "expected"),
     [
         pytest.param(
             missing_principal,
@@ -83,7 +83,7 @@ NOT_TRUSTED = "because no role trust policy allows the sts:AssumeRole action"
         pytest.param(external_id({}), NOT_TRUSTED, id="external id required and omitted"),
         pytest.param(external_id({"ExternalId": "pair-2"}), NOT_TRUSTED, id="external id required and wrong"),
         pytest.param(external_id({"ExternalId": "pair-1"}), "allowed", id="external id required and right"),
-        pytest.param(guard_names_someone_else, NOT_TRUSTED, id="ArnEquals aws:PrincipalArn names someone else"),
+        pytest.param(guard_names_another_role, NOT_TRUSTED, id="ArnEquals aws:PrincipalArn names another role"),
         pytest.param(second_statement_matches, "allowed", id="two statements, the second matches"),
         pytest.param(
             explicit_deny, "with an explicit deny in the role trust policy", id="explicit Deny for the caller"
@@ -91,63 +91,66 @@ NOT_TRUSTED = "because no role trust policy allows the sts:AssumeRole action"
         pytest.param(lambda_invoke, "runs the code: 42", id="Lambda invoke"),
     ],
 )
-def test_case_by_case(world: World, case: Callable[[World], str], aws: str) -> None:
-    seen = case(world)
-    assert aws in seen
-    assert ("AccessDenied" in seen) == (aws.startswith(("because", "with")))
+def test_iam_behaves_as_in_aws(world: World, case: Callable[[World], str], expected: str) -> None:
+    result = case(world)
+
+    assert expected in result
+    assert ("AccessDenied" in result) == expected.startswith(("because", "with"))
 
 
-def test_aws_words_name_caller_action_and_resource(world: World) -> None:
+def test_access_denied_names_caller_action_and_resource(world: World) -> None:
     foo = world.role(world.trusting, trust(TRUSTING.root_arn))
+
     assert outcome(world.trusted.assume, foo) == (
         f"AccessDenied: User: arn:aws:iam::{TRUSTED.id}:user/admin is not authorized to perform: sts:AssumeRole "
         f"on resource: {foo} {NOT_TRUSTED}"
     )
 
 
-def test_a_recreated_namesake_is_not_trusted_until_the_policy_is_saved_again(world: World) -> None:
-    bar, session = world.process(ASSUME_ANY, path="/team/")
+def test_a_recreated_role_is_trusted_only_after_the_policy_is_saved_again(world: World) -> None:
+    bar, session = world.trusted_role(ASSUME_ANY, path="/team/")
     foo = world.role(world.trusting, trust([bar]))
     assert outcome(session.assume, foo) == "allowed"
+
     world.delete_role(world.trusted, bar)
-    assert "InvalidClientTokenId" in outcome(session.assume, foo), "the sessions of a deleted role are worth nothing"
-    again = world.role(
-        world.trusted, trust(world.arn(world.trusted)), may=[ASSUME_ANY], name=bar.rpartition("/")[2], path="/team/"
-    )
-    assert again == bar
-    namesake = world.trusted.assume(again)
-    (dead_id,) = world.shown_principal(world.trusting, foo)
-    assert dead_id.startswith("AROA")
-    assert NOT_TRUSTED in outcome(namesake.assume, foo)
+    assert "InvalidClientTokenId" in outcome(session.assume, foo), "sessions of a deleted role are invalid"
+
+    statement, name = trust(world.arn(world.trusted)), bar.rpartition("/")[2]
+    assert world.role(world.trusted, statement, permissions=[ASSUME_ANY], name=name, path="/team/") == bar
+    new_session = world.trusted.assume(bar)
+    (deleted_id,) = world.principals(world.trusting, foo)
+    assert deleted_id.startswith("AROA")
+    assert NOT_TRUSTED in outcome(new_session.assume, foo)
+
     iam, name = world.trusting.client("iam"), foo.rpartition("/")[2]
-    dead = outcome(iam.update_assume_role_policy, RoleName=name, PolicyDocument=policy(trust(dead_id)))
-    assert dead == f'MalformedPolicyDocument: Invalid principal in policy: "AWS":"{dead_id}"'
+    rejected = outcome(iam.update_assume_role_policy, RoleName=name, PolicyDocument=policy(trust(deleted_id)))
+    assert rejected == f'MalformedPolicyDocument: Invalid principal in policy: "AWS":"{deleted_id}"'
+
     iam.update_assume_role_policy(RoleName=name, PolicyDocument=policy(trust(bar)))
-    assert world.shown_principal(world.trusting, foo) == bar
-    assert outcome(namesake.assume, foo) == "allowed"
+    assert world.principals(world.trusting, foo) == bar
+    assert outcome(new_session.assume, foo) == "allowed"
 
 
-def test_a_policy_that_was_refused_leaves_the_old_one(world: World) -> None:
+def test_a_rejected_policy_does_not_replace_the_current_policy(world: World) -> None:
     foo = world.role(world.trusting, trust(ROOT_OF_TRUSTED))
-    iam = world.trusting.client("iam")
-    refused = outcome(
-        iam.update_assume_role_policy, RoleName=foo.rpartition("/")[2], PolicyDocument=policy(trust(MISSING))
-    )
-    assert "Invalid principal in policy" in refused
-    assert world.shown_principal(world.trusting, foo) == ROOT_OF_TRUSTED
+    update, name = world.trusting.client("iam").update_assume_role_policy, foo.rpartition("/")[2]
+
+    rejected = outcome(update, RoleName=name, PolicyDocument=policy(trust(MISSING)))
+
+    assert "Invalid principal in policy" in rejected
+    assert world.principals(world.trusting, foo) == ROOT_OF_TRUSTED
     assert outcome(world.trusted.assume, foo) == "allowed"
 
 
-def test_principals_are_shown_by_every_call_that_shows_roles(world: World) -> None:
-    bar, _ = world.process()
+def test_every_call_that_returns_roles_returns_principals_as_arns(world: World) -> None:
+    bar, _ = world.trusted_role()
     foo = world.role(world.trusting, trust([TRUSTED.id, bar]))
     name, iam = foo.rpartition("/")[2], world.trusting.client("iam")
-    listed = [r for r in iam.list_roles()["Roles"] if r["RoleName"] == name]
-    details = iam.get_account_authorization_details(Filter=["Role"])["RoleDetailList"]
-    detailed = [r for r in details if r["RoleName"] == name]
-    for role in (*listed, *detailed):
-        assert role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"]["AWS"] == [ROOT_OF_TRUSTED, bar]
-    assert len(listed) == len(detailed) == 1
+
+    roles = iam.list_roles()["Roles"] + iam.get_account_authorization_details(Filter=["Role"])["RoleDetailList"]
+
+    policies = [role["AssumeRolePolicyDocument"] for role in roles if role["RoleName"] == name]
+    assert [p["Statement"][0]["Principal"]["AWS"] for p in policies] == [[ROOT_OF_TRUSTED, bar]] * 2
 
 
 @pytest.mark.parametrize(
@@ -162,33 +165,40 @@ def test_principals_are_shown_by_every_call_that_shows_roles(world: World) -> No
     ],
 )
 def test_conditions_of_a_broad_trust(world: World, condition: dict[str, Any], expected: str) -> None:
-    assert expected in outcome(world.trusted.assume, world.role(world.trusting, trust(ROOT_OF_TRUSTED, **condition)))
+    foo = world.role(world.trusting, trust(ROOT_OF_TRUSTED, **condition))
+
+    assert expected in outcome(world.trusted.assume, foo)
 
 
-def test_the_guard_lets_in_the_role_with_its_path(world: World) -> None:
-    bar, session = world.process(ASSUME_ANY, path="/team/x/")
+def test_a_guard_matches_the_role_arn_with_its_path(world: World) -> None:
+    bar, session = world.trusted_role(ASSUME_ANY, path="/team/x/")
     foo = world.role(world.trusting, trust(ROOT_OF_TRUSTED, ArnEquals={"aws:PrincipalArn": bar}))
+
     assert outcome(session.assume, foo) == "allowed"
     assert NOT_TRUSTED in outcome(world.trusted.assume, foo)
 
 
-def test_across_accounts_both_sides_must_allow(world: World) -> None:
-    nobody = world.user(world.trusted)
-    foo = world.role(world.trusting, trust(world.arn(nobody)))
-    assert "because no identity-based policy allows the sts:AssumeRole action" in outcome(nobody.assume, foo)
+def test_across_accounts_the_callers_policies_must_allow_too(world: World) -> None:
+    user = world.user(world.trusted)
+    foo = world.role(world.trusting, trust(world.arn(user)))
+
+    assert "because no identity-based policy allows the sts:AssumeRole action" in outcome(user.assume, foo)
 
 
-def test_within_one_account_being_named_is_enough_and_the_root_is_not(world: World) -> None:
-    nobody = world.user(world.trusting)
-    assert outcome(nobody.assume, world.role(world.trusting, trust(world.arn(nobody)))) == "allowed"
-    by_root = outcome(nobody.assume, world.role(world.trusting, trust(TRUSTING.root_arn)))
-    assert "because no identity-based policy allows" in by_root
+def test_within_one_account_a_trust_policy_that_names_the_caller_is_enough(world: World) -> None:
+    user = world.user(world.trusting)
+    names_user = world.role(world.trusting, trust(world.arn(user)))
+    names_root = world.role(world.trusting, trust(TRUSTING.root_arn))
+
+    assert outcome(user.assume, names_user) == "allowed"
+    assert "because no identity-based policy allows" in outcome(user.assume, names_root)
 
 
-def test_a_role_that_does_not_exist_is_refused_without_a_reason(world: World) -> None:
-    seen = outcome(world.trusted.assume, f"arn:aws:iam::{TRUSTING.id}:role/not-there")
-    assert seen.startswith("AccessDenied")
-    assert "because" not in seen
+def test_assuming_a_missing_role_is_denied_without_a_reason(world: World) -> None:
+    denied = outcome(world.trusted.assume, f"arn:aws:iam::{TRUSTING.id}:role/not-there")
+
+    assert denied.startswith("AccessDenied")
+    assert "because" not in denied
 
 
 @pytest.mark.parametrize(
@@ -201,16 +211,20 @@ def test_a_role_that_does_not_exist_is_refused_without_a_reason(world: World) ->
         ({"Policy": "{"}, "MalformedPolicyDocument"),
     ],
 )
-def test_parameters_out_of_bounds(world: World, parameters: dict[str, Any], expected: str) -> None:
+def test_invalid_parameters_of_assume_role_are_rejected(
+    world: World, parameters: dict[str, Any], expected: str
+) -> None:
     foo = world.role(world.trusting, trust(ROOT_OF_TRUSTED))
+
     assert expected in outcome(world.trusted.assume, foo, **parameters)
 
 
-def test_role_chaining_is_capped_at_one_hour(world: World) -> None:
-    _, session = world.process(ASSUME_ANY)
+def test_role_chaining_is_limited_to_one_hour(world: World) -> None:
+    _, session = world.trusted_role(ASSUME_ANY)
     foo = world.role(world.trusting, trust(ROOT_OF_TRUSTED))
     name = foo.rpartition("/")[2]
     world.trusting.client("iam").update_role(RoleName=name, MaxSessionDuration=7200)
+
     assert "role chaining" in outcome(session.assume, foo, DurationSeconds=7200)
     assert outcome(session.assume, foo, DurationSeconds=3600) == "allowed"
     assert outcome(world.trusted.assume, foo, DurationSeconds=7200) == "allowed"
@@ -231,12 +245,14 @@ def test_role_chaining_is_capped_at_one_hour(world: World) -> None:
         (policy(trust({"Service": "lambda.amazonaws.com"})), "allowed"),
     ],
 )
-def test_what_can_be_saved_as_a_trust_policy(world: World, document: str, expected: str) -> None:
+def test_create_role_validates_the_trust_policy(world: World, document: str, expected: str) -> None:
     create = world.trusting.client("iam").create_role
+
     assert expected in outcome(create, RoleName=world.name("role"), AssumeRolePolicyDocument=document)
 
 
-def test_role_names_are_unique_whatever_their_case(world: World) -> None:
+def test_role_names_are_unique_regardless_of_case(world: World) -> None:
     name = world.name("Role")
     world.role(world.trusting, trust(TRUSTING.id), name=name)
+
     assert "EntityAlreadyExists" in outcome(world.role, world.trusting, trust(TRUSTING.id), name=name.upper())

@@ -1,4 +1,4 @@
-"""Faults on demand, at a chosen call and moment."""
+"""Fault injection, before or after a chosen call."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from tfdriver.errors import TfdriverError
 from tfdriver.sandbox.run import start
 from tfdriver.spec.model import Account
 
-pytestmark = pytest.mark.integration  # the sandbox's real time: too long for `make check`
+pytestmark = pytest.mark.integration  # waits in real time, too long for `make check`
 
-ONE = Account("one", "818181818181", "one", "us-west-2", "aws")
-TWO = Account("two", "919191919191", "two", "us-west-2", "aws")
+ONE = Account(name="one", id="818181818181", profile="one", region="us-west-2", partition="aws")
+TWO = Account(name="two", id="919191919191", profile="two", region="us-west-2", partition="aws")
 CLOSED = (ConnectionClosedError, HTTPClientError)
 
 
 @contextmanager
 def admins(folder: Path, *rules: dict[str, Any]) -> Iterator[tuple[Caller, Caller]]:
-    """A sandbox with faults; gives the admins of its two accounts."""
+    """Start a sandbox with faults. Yields the admins of its two accounts."""
     file = folder / "faults.yaml"
     file.write_text(json.dumps({"faults": rules}))
     with start([ONE, TWO], faults=file, log=folder / "log") as sandbox:
@@ -52,18 +52,21 @@ def faults_logged(folder: Path) -> list[str]:
     ("service", "operation", "code"),
     [("iam", "list_roles", "Throttling"), ("dynamodb", "list_tables", "ThrottlingException")],
 )
-def test_an_error_instead_of_an_answer(tmp_path: Path, service: str, operation: str, code: str) -> None:
+def test_a_fault_returns_an_error(tmp_path: Path, service: str, operation: str, code: str) -> None:
     error = {"status": 400, "code": "Throttling", "message": "Rate exceeded"}
     with admins(tmp_path, {"call": f"{service}:*", "error": error, "times": 2}) as (one, _):
         call = getattr(one.client(service), operation)
-        assert [outcome(call) for _ in range(3)] == [f"{code}: Rate exceeded"] * 2 + ["allowed"]
+        outcomes = [outcome(call) for _ in range(3)]
+
+    assert outcomes == [f"{code}: Rate exceeded"] * 2 + ["allowed"]
     assert faults_logged(tmp_path) == ["error before"] * 2
 
 
-def test_before_means_not_done_and_after_means_done(tmp_path: Path) -> None:
+def test_a_fault_before_prevents_the_call_and_a_fault_after_does_not(tmp_path: Path) -> None:
     error = {"status": 500, "code": "ServiceFailure", "message": "sorry"}
     rules = [{"call": "iam:CreateRole", "nth": 1, "error": error}]
     rules += [{"call": "iam:CreateRole", "nth": 2, "when": "after", "error": error}]
+
     with admins(tmp_path, *rules) as (one, _):
         assert create_role(one, "first") == "ServiceFailure: sorry"
         assert roles(one) == []
@@ -71,40 +74,44 @@ def test_before_means_not_done_and_after_means_done(tmp_path: Path) -> None:
         assert roles(one) == ["second"]
 
 
-@pytest.mark.parametrize(("when", "there"), [("before", []), ("after", ["foo"])])
-def test_a_dropped_connection(tmp_path: Path, when: str, there: list[str]) -> None:
+@pytest.mark.parametrize(("when", "created"), [("before", []), ("after", ["foo"])])
+def test_a_fault_drops_the_connection(tmp_path: Path, when: str, created: list[str]) -> None:
     with admins(tmp_path, {"call": "iam:CreateRole", "nth": 1, "drop": True, "when": when}) as (one, _):
         with pytest.raises(CLOSED):
             create_role(one)
-        assert roles(one) == there
+        assert roles(one) == created
+
     assert faults_logged(tmp_path) == [f"drop {when}"]
 
 
-def test_only_the_account_that_is_meant(tmp_path: Path) -> None:
+def test_a_rule_with_an_account_applies_to_its_calls_only(tmp_path: Path) -> None:
     error = {"status": 403, "code": "AccessDenied"}
+
     with admins(tmp_path, {"call": "iam:ListRoles", "account": TWO.id, "error": error}) as (one, two):
         assert outcome(one.client("iam").list_roles) == "allowed"
         assert outcome(two.client("iam").list_roles) == "AccessDenied: AccessDenied"
 
 
-def test_a_delay_after_leaves_time_to_act_and_touch_tells_when(tmp_path: Path) -> None:
+def test_a_delay_after_a_call_delays_the_response_and_touch_marks_its_start(tmp_path: Path) -> None:
     reached = tmp_path / "reached"
     rule = {"call": "iam:CreateRole", "when": "after", "delay": 1.5, "touch": str(reached)}
+
     with admins(tmp_path, rule) as (one, _):
         started = time.monotonic()
         call = threading.Thread(target=create_role, args=(one,))
         call.start()
         while not reached.exists() and time.monotonic() < started + 10:
             time.sleep(0.01)
-        assert roles(one) == ["foo"], "the role is there while the answer is held back"
+        assert roles(one) == ["foo"], "the role exists before the response is sent"
         assert call.is_alive()
         call.join()
         assert time.monotonic() - started >= 1.5
 
 
-def test_waiting_for_a_file_holds_a_call_until_the_test_lets_it_go(tmp_path: Path) -> None:
+def test_wait_for_delays_a_call_until_the_file_exists(tmp_path: Path) -> None:
     go, reached = tmp_path / "go", tmp_path / "reached"
     rule = {"call": "iam:CreateRole", "wait_for": str(go), "touch": str(reached)}
+
     with admins(tmp_path, rule) as (one, _):
         call = threading.Thread(target=create_role, args=(one,))
         call.start()
@@ -116,11 +123,12 @@ def test_waiting_for_a_file_holds_a_call_until_the_test_lets_it_go(tmp_path: Pat
         assert roles(one) == ["foo"]
 
 
-def test_only_while_armed_and_only_for_a_user_agent(tmp_path: Path) -> None:
+def test_a_rule_applies_only_while_its_file_exists_and_to_its_user_agent(tmp_path: Path) -> None:
     error = {"status": 403, "code": "AccessDenied"}
     armed = tmp_path / "armed"
     rules = [{"call": "iam:ListRoles", "agent": "Boto3", "if": str(armed), "error": error}]
     rules += [{"call": "iam:ListUsers", "agent": "Terraform", "error": error}]
+
     with admins(tmp_path, *rules) as (one, _):
         assert outcome(one.client("iam").list_roles) == "allowed"
         armed.touch()
@@ -130,10 +138,12 @@ def test_only_while_armed_and_only_for_a_user_agent(tmp_path: Path) -> None:
         assert outcome(one.client("iam").list_roles) == "allowed"
 
 
-def test_touch_alone_changes_nothing(tmp_path: Path) -> None:
+def test_touch_alone_does_not_change_the_result(tmp_path: Path) -> None:
     reached = tmp_path / "reached"
+
     with admins(tmp_path, {"call": "iam:CreateRole", "touch": str(reached)}) as (one, _):
         assert create_role(one) == "allowed"
+
     assert reached.exists()
 
 
@@ -149,15 +159,16 @@ def test_a_call_that_hangs_ends_with_the_sandbox(tmp_path: Path) -> None:
     with admins(tmp_path, {"call": "iam:CreateRole", "hang": True}) as (one, two):
         call = threading.Thread(target=hang, args=(one,))
         call.start()
-        assert outcome(two.client("iam").list_roles) == "allowed", "others go on"
+        assert outcome(two.client("iam").list_roles) == "allowed", "other calls are answered"
         call.join(0.2)
         assert call.is_alive()
+
     call.join(10)
     assert len(failures) == 1
 
 
 @pytest.mark.parametrize(("expire", "later"), [(True, "ExpiredToken"), (0.3, "allowed")])
-def test_credentials_that_expire(tmp_path: Path, expire: bool | float, later: str) -> None:
+def test_a_fault_expires_credentials(tmp_path: Path, expire: bool | float, later: str) -> None:
     with admins(tmp_path, {"call": "iam:CreateRole", "nth": 1, "expire": expire}) as (one, two):
         assert create_role(one).startswith("ExpiredToken: ")
         assert outcome(one.client("sts").get_caller_identity).startswith("ExpiredToken: ")
@@ -184,15 +195,17 @@ def test_credentials_that_expire(tmp_path: Path, expire: bool | float, later: st
         ("faults: [{call: 'iam:*', drop: true, ntth: 1}]", "unknown key ntth"),
     ],
 )
-def test_a_bad_file_is_refused_by_name_before_anything_starts(tmp_path: Path, content: str, message: str) -> None:
+def test_an_invalid_file_is_rejected_with_file_and_rule(tmp_path: Path, content: str, message: str) -> None:
     file = tmp_path / "faults.yaml"
     file.write_text(content)
-    with pytest.raises(TfdriverError) as refused, start([ONE], faults=file):
+
+    with pytest.raises(TfdriverError) as error, start([ONE], faults=file):
         pass
-    assert message in str(refused.value)
-    assert str(file) in str(refused.value)
+
+    assert message in str(error.value)
+    assert str(file) in str(error.value)
 
 
-def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(TfdriverError, match="cannot read the faults"), start([TRUSTED], faults=tmp_path / "no"):
         pass

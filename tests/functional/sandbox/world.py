@@ -1,4 +1,4 @@
-"""Short words for what tests do in a sandbox with two accounts."""
+"""Helpers for tests in a sandbox with two accounts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import io
 import itertools
 import json
 import zipfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -18,8 +18,8 @@ from botocore.exceptions import ClientError
 from tfdriver.sandbox.run import Sandbox
 from tfdriver.spec.model import Account
 
-TRUSTING = Account("trusting", "515151515151", "trusting_admin", "us-west-2", "aws")
-TRUSTED = Account("trusted", "616161616161", "trusted_admin", "eu-central-1", "aws")
+TRUSTING = Account(name="trusting", id="515151515151", profile="trusting_admin", region="us-west-2", partition="aws")
+TRUSTED = Account(name="trusted", id="616161616161", profile="trusted_admin", region="eu-central-1", partition="aws")
 
 _numbers = itertools.count()
 
@@ -42,7 +42,7 @@ def policy(*statements: dict[str, Any]) -> str:
 
 
 def zipped(code: str) -> bytes:
-    """Return a zip with code as main.py."""
+    """Return a zip that contains the code as main.py."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("main.py", code)
@@ -51,26 +51,25 @@ def zipped(code: str) -> bytes:
 
 @dataclass(frozen=True)
 class Caller:
-    """Somebody with credentials in a region."""
+    """Credentials for an endpoint and a region."""
 
     endpoint: str
     region: str
     keys: tuple[str, ...]
 
     def client(self, service: str) -> Any:
-        """Return a client that tries each call once."""
+        """Return a client that does not retry."""
         return _client(self.endpoint, self.region, self.keys, service)
 
     def assume(self, role_arn: str, **parameters: Any) -> Caller:
-        """Return the role's session; raises ClientError."""
-        answer = self.client("sts").assume_role(RoleArn=role_arn, **{"RoleSessionName": "test"} | parameters)
-        given = answer["Credentials"]
-        return Caller(
-            self.endpoint, self.region, (given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
-        )
+        """Assume a role and return the session. Raises ClientError."""
+        parameters = {"RoleSessionName": "test"} | parameters
+        credentials = self.client("sts").assume_role(RoleArn=role_arn, **parameters)["Credentials"]
+        keys = (credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"])
+        return replace(self, keys=keys)
 
 
-_session = boto3.Session()  # one for all, since it keeps the services' models
+_session = boto3.Session()  # shared, since it caches the models of the services
 
 
 @cache
@@ -88,7 +87,7 @@ def _client(endpoint: str, region: str, keys: tuple[str, ...], service: str) -> 
 
 
 def admin(sandbox: Sandbox, account: Account) -> Caller:
-    """Return the admin behind an account's profile."""
+    """Return the admin whose keys are in the account's profile."""
     credentials = configparser.ConfigParser()
     credentials.read(sandbox.environment["AWS_SHARED_CREDENTIALS_FILE"])
     profile = credentials[account.profile]
@@ -98,7 +97,7 @@ def admin(sandbox: Sandbox, account: Account) -> Caller:
 
 @dataclass(frozen=True)
 class World:
-    """A sandbox and its two admins. `trusting` has what is shared, `trusted` those who want it."""
+    """A sandbox and the admins of its trusting and trusted accounts."""
 
     sandbox: Sandbox
     trusting: Caller = field(init=False)
@@ -112,35 +111,37 @@ class World:
         """Return a name that no other test uses."""
         return f"{stem}-{next(_numbers)}"
 
-    def role(self, owner: Caller, *trusted: dict[str, Any], may: Any = (), name: str = "", path: str = "/") -> str:
-        """Create a role; return its ARN. trusted: statements of its trust policy; may: of its permissions."""
+    def role(
+        self, owner: Caller, *statements: dict[str, Any], permissions: Any = (), name: str = "", path: str = "/"
+    ) -> str:
+        """Create a role and return its ARN. statements: of its trust policy; permissions: of its permissions policy."""
         name = name or self.name("role")
         iam = owner.client("iam")
-        arn: str = iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=policy(*trusted))["Role"]["Arn"]
-        if may:
-            iam.put_role_policy(RoleName=name, PolicyName="may", PolicyDocument=policy(*may))
-        return arn
+        role = iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=policy(*statements))["Role"]
+        if permissions:
+            iam.put_role_policy(RoleName=name, PolicyName="permissions", PolicyDocument=policy(*permissions))
+        return str(role["Arn"])
 
-    def user(self, owner: Caller, *may: dict[str, Any]) -> Caller:
-        """Create a user with these statements; return it."""
+    def user(self, owner: Caller, *permissions: dict[str, Any]) -> Caller:
+        """Create a user with these permissions and return it."""
         name, iam = self.name("user"), owner.client("iam")
         iam.create_user(UserName=name)
-        if may:
-            iam.put_user_policy(UserName=name, PolicyName="may", PolicyDocument=policy(*may))
+        if permissions:
+            iam.put_user_policy(UserName=name, PolicyName="permissions", PolicyDocument=policy(*permissions))
         key = iam.create_access_key(UserName=name)["AccessKey"]
         return Caller(owner.endpoint, owner.region, (key["AccessKeyId"], key["SecretAccessKey"]))
 
-    def process(self, *may: dict[str, Any], path: str = "/") -> tuple[str, Caller]:
-        """Create a role in the trusted account; return its ARN and a session of it."""
-        arn = self.role(self.trusted, trust(self.arn(self.trusted)), may=may, path=path)
+    def trusted_role(self, *permissions: dict[str, Any], path: str = "/") -> tuple[str, Caller]:
+        """Create a role in the trusted account. Return its ARN and a session."""
+        arn = self.role(self.trusted, trust(self.arn(self.trusted)), permissions=permissions, path=path)
         return arn, self.trusted.assume(arn)
 
     def arn(self, caller: Caller) -> str:
         """Return a caller's ARN."""
         return str(caller.client("sts").get_caller_identity()["Arn"])
 
-    def shown_principal(self, owner: Caller, role_arn: str) -> Any:
-        """Return the AWS principals in a role's trust policy as IAM shows it."""
+    def principals(self, owner: Caller, role_arn: str) -> Any:
+        """Return the AWS principals in a role's trust policy."""
         role = owner.client("iam").get_role(RoleName=role_arn.rpartition("/")[2])["Role"]
         return role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"]["AWS"]
 
@@ -152,7 +153,7 @@ class World:
         iam.delete_role(RoleName=name)
 
     def function(self, code: str, role_arn: str, **settings: Any) -> str:
-        """Create a Lambda function in the trusted account; return its name."""
+        """Create a Lambda function in the trusted account and return its name."""
         name = self.name("function")
         defaults = {
             "Runtime": "python3.13",
@@ -163,15 +164,15 @@ class World:
         self.trusted.client("lambda").create_function(FunctionName=name, Role=role_arn, **defaults | settings)
         return name
 
-    def execution_role(self, *may: dict[str, Any]) -> str:
-        """Create a role for Lambda in the trusted account; return its ARN."""
-        return self.role(self.trusted, trust({"Service": "lambda.amazonaws.com"}), may=may)
+    def execution_role(self, *permissions: dict[str, Any]) -> str:
+        """Create a role for Lambda in the trusted account and return its ARN."""
+        return self.role(self.trusted, trust({"Service": "lambda.amazonaws.com"}), permissions=permissions)
 
 
-def outcome(call: Any, *arguments: Any, **named: Any) -> str:
-    """Return 'allowed', or AWS's error code and message as one string."""
+def outcome(call: Any, *arguments: Any, **keywords: Any) -> str:
+    """Make a call. Return 'allowed', or AWS's error code and message."""
     try:
-        call(*arguments, **named)
+        call(*arguments, **keywords)
     except ClientError as error:
         return f"{error.response['Error']['Code']}: {error.response['Error']['Message']}"
     return "allowed"

@@ -1,4 +1,4 @@
-"""Plain Terraform with the real AWS provider against the sandbox, with no setting that real AWS would not need."""
+"""Terraform with the AWS provider and no special settings works in the sandbox."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tfdriver.terraform.program import find_program
 
 pytestmark = pytest.mark.integration
 
-ACCOUNT = Account("only", "313131313131", "only", "us-west-2", "aws")
+ACCOUNT = Account(name="only", id="313131313131", profile="only", region="us-west-2", partition="aws")
 COMPOSITION = """
 terraform {
   required_providers {
@@ -110,14 +110,14 @@ def sandbox(log: Path) -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="module")
 def terraform(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Runs Terraform on the composition; returns its exit code; fails if that is 1."""
+    """A function that runs Terraform on the composition and returns its exit code. Fails if the exit code is 1."""
     folder = tmp_path_factory.mktemp("composition")
     (folder / "main.tf").write_text(COMPOSITION)
     with zipfile.ZipFile(folder / "code.zip", "w") as archive:
         archive.writestr("main.py", "def handler(event, context): return event['detail-type']")
     program = find_program(os.environ)
-    plain = terraform_environment(os.environ, cli_config(os.environ, tmp_path_factory.mktemp("config")))
-    environment = child_environment(sandbox, plain)
+    config = cli_config(os.environ, tmp_path_factory.mktemp("config"))
+    environment = child_environment(sandbox, terraform_environment(os.environ, config))
 
     def run(*arguments: str) -> int:
         done = subprocess.run(
@@ -129,22 +129,25 @@ def terraform(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Run
     return run
 
 
-def test_create_read_update_and_delete_all_kinds_of_resources(terraform: Run, sandbox: Sandbox, log: Path) -> None:
+def test_terraform_creates_reads_updates_and_deletes_resources(terraform: Run, sandbox: Sandbox, log: Path) -> None:
     terraform("init", "-no-color")
     terraform("apply", "-auto-approve", "-no-color", f"-var=trusted={ACCOUNT.id}")
-    same = f"-var=trusted={ACCOUNT.root_arn}"
-    assert terraform("plan", "-detailed-exitcode", "-no-color", same) == 0, "an account id and its root are the same"
+    root = f"-var=trusted={ACCOUNT.root_arn}"
+    assert terraform("plan", "-detailed-exitcode", "-no-color", root) == 0, "an account ID is equivalent to its root"
     (fired,) = sandbox.fire("rule")
     assert (fired.ran, fired.payload) == (True, "Scheduled Event")
+
     exact = f"-var=trusted=arn:aws:iam::{ACCOUNT.id}:user/admin"
     assert terraform("plan", "-detailed-exitcode", "-no-color", exact) == 2
     terraform("apply", "-auto-approve", "-no-color", exact)
     assert terraform("plan", "-detailed-exitcode", "-no-color", exact) == 0
+
     terraform("destroy", "-auto-approve", "-no-color", exact)
     assert sandbox.fire("rule") == []
+
     entries = [json.loads(line) for line in log.read_text().splitlines()]
     assert {e["account"] for e in entries} == {ACCOUNT.id}
     assert not [e for e in entries if not e["allowed"] or e["error"] in ("NotImplemented", "SandboxFailure")]
     assert [e["action"] for e in entries].count("UpdateAssumeRolePolicy") == 1
-    there = {e["action"] for e in entries if e["action"].startswith("Delete")}
-    assert {"DeleteRole", "DeletePolicy", "DeleteFunction", "DeleteRule", "DeleteTable", "DeleteLogGroup"} <= there
+    deletions = {e["action"] for e in entries if e["action"].startswith("Delete")}
+    assert {"DeleteRole", "DeletePolicy", "DeleteFunction", "DeleteRule", "DeleteTable", "DeleteLogGroup"} <= deletions

@@ -10,7 +10,7 @@ from tfdriver.sandbox.principals import InvalidPrincipalError, to_arns, to_uniqu
 
 BAR = "arn:aws:iam::222222222222:role/bar"
 ROOT = "arn:aws:iam::222222222222:root"
-LIVE = {BAR: "AROABAR", "AROABAR": "AROABAR"}
+EXISTING = {BAR: "AROABAR", "AROABAR": "AROABAR"}
 
 
 def trust(principal: Any) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def trust(principal: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("given_principal", "kept"),
+    ("principal", "saved"),
     [
         ({"AWS": BAR}, {"AWS": "AROABAR"}),
         ({"AWS": [BAR, "222222222222"]}, {"AWS": ["AROABAR", ROOT]}),
@@ -29,34 +29,39 @@ def trust(principal: Any) -> dict[str, Any]:
         ("*", "*"),
     ],
 )
-def test_what_is_kept(given_principal: Any, kept: Any) -> None:
-    assert to_unique_ids(trust(given_principal), "aws", LIVE.get) == trust(kept)
+def test_users_and_roles_are_saved_with_unique_ids(principal: Any, saved: Any) -> None:
+    assert to_unique_ids(trust(principal), "aws", EXISTING.get) == trust(saved)
 
 
-def test_a_single_statement_stays_single() -> None:
-    single = {"Statement": trust({"AWS": BAR})["Statement"][0]}
-    assert to_unique_ids(single, "aws", LIVE.get)["Statement"]["Principal"] == {"AWS": "AROABAR"}
+def test_a_statement_without_a_list_is_translated() -> None:
+    policy = {"Statement": trust({"AWS": BAR})["Statement"][0]}
+
+    assert to_unique_ids(policy, "aws", EXISTING.get)["Statement"]["Principal"] == {"AWS": "AROABAR"}
 
 
-def test_a_bare_account_id_is_of_the_partition_of_the_role() -> None:
-    kept = to_unique_ids(trust({"AWS": "222222222222"}), "aws-cn", LIVE.get)
-    assert kept == trust({"AWS": "arn:aws-cn:iam::222222222222:root"})
+def test_the_root_of_an_account_id_is_in_the_partition_of_the_role() -> None:
+    saved = to_unique_ids(trust({"AWS": "222222222222"}), "aws-cn", EXISTING.get)
+
+    assert saved == trust({"AWS": "arn:aws-cn:iam::222222222222:root"})
 
 
-@pytest.mark.parametrize("dead", ["arn:aws:iam::222222222222:role/other", "AROADEAD", "", "bar", "12345"])
-def test_who_does_not_live_cannot_be_saved(dead: str) -> None:
-    with pytest.raises(InvalidPrincipalError) as refused:
-        to_unique_ids(trust({"AWS": [BAR, dead]}), "aws", LIVE.get)
-    assert refused.value.principal == dead
+@pytest.mark.parametrize("missing", ["arn:aws:iam::222222222222:role/other", "AROADELETED", "", "bar", "12345"])
+def test_a_principal_that_does_not_exist_is_invalid(missing: str) -> None:
+    with pytest.raises(InvalidPrincipalError) as error:
+        to_unique_ids(trust({"AWS": [BAR, missing]}), "aws", EXISTING.get)
+
+    assert error.value.principal == missing
 
 
-def test_a_dead_id_is_shown_bare() -> None:
-    kept = trust({"AWS": ["AROABAR", "AROADEAD", ROOT]})
-    assert to_arns(kept, {"AROABAR": BAR}.get) == trust({"AWS": [BAR, "AROADEAD", ROOT]})
+def test_the_unique_id_of_a_deleted_role_is_returned() -> None:
+    saved = trust({"AWS": ["AROABAR", "AROADELETED", ROOT]})
+
+    assert to_arns(saved, {"AROABAR": BAR}.get) == trust({"AWS": [BAR, "AROADELETED", ROOT]})
 
 
 @given(st.dictionaries(st.from_regex(r"arn:aws:iam::\d{12}:role/\w{1,9}", fullmatch=True), st.uuids().map(str)))
-def test_what_lives_is_shown_as_it_was_saved(ids: dict[str, str]) -> None:
+def test_arns_of_existing_roles_are_returned_unchanged(ids: dict[str, str]) -> None:
     policy = trust({"AWS": sorted(ids)})
     arns = {unique_id: arn for arn, unique_id in ids.items()}
+
     assert to_arns(to_unique_ids(policy, "aws", ids.get), arns.get) == policy

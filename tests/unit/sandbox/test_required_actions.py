@@ -99,11 +99,13 @@ def needed(operation: str, **parameters: Any) -> list[tuple[str, str]]:
         ("ec2:RunInstances", {"ImageId": "x"}, [("ec2:RunInstances", "*")]),
     ],
 )
-def test_what_a_call_needs(operation: str, parameters: dict[str, Any], expected: list[tuple[str, str]]) -> None:
+def test_required_actions(operation: str, parameters: dict[str, Any], expected: list[tuple[str, str]]) -> None:
     assert needed(operation, **parameters) == expected
 
 
-def test_passing_a_role_says_to_whom() -> None:
+def test_pass_role_has_the_service_as_a_condition_key() -> None:
     call = Call("lambda", "CreateFunction", Protocol.REST_JSON, parameters={"FunctionName": "bar", "Role": ROLE})
-    passed = required_actions(call, PLACE, lambda *_: None)[1]
-    assert passed == RequiredAction("iam:PassRole", ROLE, {"iam:passedtoservice": "lambda.amazonaws.com"})
+
+    pass_role = required_actions(call, PLACE, lambda *_: None)[1]
+
+    assert pass_role == RequiredAction("iam:PassRole", ROLE, {"iam:passedtoservice": "lambda.amazonaws.com"})

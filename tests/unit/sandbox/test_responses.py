@@ -29,8 +29,9 @@ DENIED = ResponseError("AccessDenied", 'User: <me> & "you"', 403)
         (Protocol.REST_XML, 403, "AccessDenied"),
     ],
 )
-def test_a_refusal_in_each_protocol(protocol: Protocol, status: int, code: str) -> None:
+def test_an_error_has_the_format_of_its_protocol(protocol: Protocol, status: int, code: str) -> None:
     response = error_response(Call("x", "Y", protocol), DENIED)
+
     assert (response.status, error_code(response)) == (status, code)
     if protocol in (Protocol.JSON, Protocol.CBOR, Protocol.REST_JSON):
         assert json.loads(response.body)["message"] == DENIED.message
@@ -48,14 +49,15 @@ def test_a_refusal_in_each_protocol(protocol: Protocol, status: int, code: str) 
         (HttpResponse(502, b"oops"), "502", ""),
     ],
 )
-def test_codes_are_read_back_from_any_answer(response: HttpResponse, code: str, message: str) -> None:
+def test_code_and_message_of_a_response(response: HttpResponse, code: str, message: str) -> None:
     assert (error_code(response), error_message(response)) == (code, message)
 
 
-def test_the_request_id_is_in_headers_and_xml() -> None:
-    response = with_request_id(sts_result("GetCallerIdentity", {"Arn": "<a>"}), "the-id")
-    assert b"<Arn>&lt;a&gt;</Arn>" in response.body
-    assert b"<RequestId>the-id</RequestId>" in response.body
-    replaced = with_request_id(HttpResponse(200, b"{}", {"X-Amzn-RequestId": "moto's"}), "the-id")
-    assert set(replaced.headers.values()) == {"the-id"}
-    assert replaced.body == b"{}"
+def test_the_request_id_is_in_the_headers_and_the_xml_body() -> None:
+    xml = with_request_id(sts_result("GetCallerIdentity", {"Arn": "<a>"}), "the-id")
+    json_response = with_request_id(HttpResponse(200, b"{}", {"X-Amzn-RequestId": "moto's"}), "the-id")
+
+    assert b"<Arn>&lt;a&gt;</Arn>" in xml.body
+    assert b"<RequestId>the-id</RequestId>" in xml.body
+    assert set(json_response.headers.values()) == {"the-id"}
+    assert json_response.body == b"{}"
