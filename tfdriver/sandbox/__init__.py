@@ -1,7 +1,7 @@
 """A local AWS with several accounts that enforces IAM policies.
 
-moto stores the resources. The sandbox decides what moto would allow unchecked. `run.start` connects the modules. A call
-passes through them in this order:
+moto stores the resources and the sandbox authorizes each call. `run.start` connects the modules, which handle a call in
+this order:
 
 1. `server`            HTTP on a loopback port -> `messages.HttpRequest`.
 2. `parse`             `HttpRequest` -> `Call`: service, operation, parameters, access key.

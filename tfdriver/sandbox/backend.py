@@ -93,7 +93,7 @@ class MotoBackend:
         return key.access_key_id, key.secret_access_key
 
     def handle(self, request: HttpRequest, account: str) -> HttpResponse:
-        """Let moto answer a request of an account.
+        """Return moto's response to a request of an account.
 
         Raises ResponseError if moto fails: with status 400, since clients retry after a 500.
         """
