@@ -218,7 +218,21 @@ def test_the_picture_in_the_readme_is_what_graph_draws(tmp_path):
     assert "docs/phases.svg" in (ROOT / "README.md").read_text()
 
 
-def test_the_readmes_links_lead_somewhere():
-    links = re.findall(r"\]\(([^)#:]+)\)", (ROOT / "README.md").read_text())
-    assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name
+)
+def test_links_lead_to_files(page: Path):
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 150
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_and_option_is_in_the_documentation(name):
+    page = (ROOT / "docs/commands.md").read_text()
+    options = [p for p in cli.cli.commands[name].params if isinstance(p, click.Option) and not p.hidden]
+    assert f"`{name}" in page
+    assert [o.name for o in options if not any(f"`{text}" in page for text in o.opts)] == []
