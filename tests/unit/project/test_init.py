@@ -28,7 +28,9 @@ def test_a_new_project_is_the_example_with_its_modules(tmp_path: Path) -> None:
     assert yaml.safe_load((root / "tfdriver.yaml").read_text()) == example | {"project": "project"}
     for name in ("team_a_foo_ddb/main.tf", "team_b_bar_app/lambda/handler.py", "README.md"):
         assert (root / "modules" / name).read_bytes() == (assets.modules() / name).read_bytes()
-    assert "*.tfstate" in (root / ".gitignore").read_text().splitlines()
+    ignored = (root / ".gitignore").read_text()
+    assert "*.tfstate" in ignored.splitlines()
+    assert ".terraform.lock.hcl" not in ignored  # it belongs in version control
 
 
 @pytest.mark.parametrize(
