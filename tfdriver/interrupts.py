@@ -80,8 +80,5 @@ class Interrupts:
     @contextmanager
     def listening(self) -> Iterator[Interrupts]:
         """Count signals instead of obeying them, inside the `with` block. Main thread only."""
-        with handled(self._handle):
+        with handled(lambda number, _frame: self.request(signal.Signals(number).name)):
             yield self
-
-    def _handle(self, number: int, _frame: FrameType | None) -> None:
-        self.request(signal.Signals(number).name)

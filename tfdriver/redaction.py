@@ -10,6 +10,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -89,18 +90,20 @@ def hide_in_line(line: str, hiding: Callable[[str], str]) -> str:
     """Return a line of a log as `hiding` makes it: JSON text by text, so that it stays JSON, any other as a whole."""
     try:
         body = json.loads(line)
-        hidden = _hidden(body, hiding)
+        hidden = changed(body, hiding)
         return line if hidden == body else json.dumps(hidden)
     except (ValueError, RecursionError):  # what can just be read may be nested too deeply for the rest
         return hiding(line)
 
 
-def _hidden(value: Any, hiding: Callable[[str], str]) -> Any:
-    match value:
-        case str():
-            return hiding(value)
-        case list():
-            return [_hidden(inner, hiding) for inner in value]
-        case dict():
-            return {hiding(key): _hidden(inner, hiding) for key, inner in value.items()}
+def changed(value: Any, change: Callable[[str], str]) -> Any:
+    """Return a value (of dataclasses, mappings, tuples, lists, strings) with `change` of every string in it."""
+    if type(value) is str:
+        return change(value)
+    if isinstance(value, Mapping):
+        return {changed(key, change): changed(inner, change) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(changed(inner, change) for inner in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{f.name: changed(getattr(value, f.name), change) for f in fields(value)})
     return value

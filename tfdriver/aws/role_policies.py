@@ -49,7 +49,16 @@ class Unmanaged:
 
 def read_role_policies(aws: Calls, role: Role) -> RolePolicies:
     """Return the policies of a role that exists. Raises TfdriverError (of `aws`) for what cannot be read."""
-    return aws.call(role.account, "iam", lambda iam: _read(iam, role.name))
+
+    def ask(iam: Any) -> RolePolicies:
+        boundary = iam.get_role(RoleName=role.name)["Role"].get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
+        found = [_managed(iam, arn) for arn in _attached(iam, role.name)]
+        for name in _inline(iam, role.name):
+            document = iam.get_role_policy(RoleName=role.name, PolicyName=name)["PolicyDocument"]
+            found.append(NamedPolicy(name, "", parse_policy(document)))
+        return RolePolicies(tuple(found), _managed(iam, boundary) if boundary else None)
+
+    return aws.call(role.account, "iam", ask)
 
 
 def unmanaged(aws: Calls, role: Role, state: Mapping[str, Any]) -> Unmanaged | None:
@@ -60,11 +69,11 @@ def unmanaged(aws: Calls, role: Role, state: Mapping[str, Any]) -> Unmanaged | N
     own = next((found for found in _attributes(state, "aws_iam_role") if found.get("name") == role.name), None)
     if own is None:
         return None
-    managed = {(a.get("role"), a.get("policy_arn")) for a in _attributes(state, "aws_iam_role_policy_attachment")}
-    managed |= {(p.get("role"), p.get("name")) for p in _attributes(state, "aws_iam_role_policy")}
+    listed = {(a.get("role"), a.get("policy_arn")) for a in _attributes(state, "aws_iam_role_policy_attachment")}
+    listed |= {(p.get("role"), p.get("name")) for p in _attributes(state, "aws_iam_role_policy")}
     arguments = {*(own.get("managed_policy_arns") or ()), *(p.get("name") for p in own.get("inline_policy") or ())}
-    shown = aws.call(role.account, "iam", lambda iam: [*attached(iam, role.name), *inline_names(iam, role.name)])
-    others = [name for name in shown if (role.name, name) not in managed]
+    shown = aws.call(role.account, "iam", lambda iam: [*_attached(iam, role.name), *_inline(iam, role.name)])
+    others = [name for name in shown if (role.name, name) not in listed]
     return Unmanaged(
         tuple(name for name in others if name not in arguments), tuple(name for name in others if name in arguments)
     )
@@ -76,35 +85,18 @@ def _attributes(state: Mapping[str, Any], resource_type: str) -> Iterator[Mappin
             yield from (instance["attributes"] for instance in resource["instances"])
 
 
-def attached(iam: Any, role_name: str) -> list[str]:
-    """Return the ARNs of the managed policies attached to a role. iam: boto3's client, as for the next three."""
+def _attached(iam: Any, role_name: str) -> list[str]:
     pages = iam.get_paginator("list_attached_role_policies").paginate(RoleName=role_name)
     return [policy["PolicyArn"] for page in pages for policy in page["AttachedPolicies"]]
 
 
-def inline(iam: Any, role_name: str) -> dict[str, Document]:
-    """Return the inline policies of a role, by name."""
-    return {
-        name: parse_policy(iam.get_role_policy(RoleName=role_name, PolicyName=name)["PolicyDocument"])
-        for name in inline_names(iam, role_name)
-    }
-
-
-def inline_names(iam: Any, role_name: str) -> list[str]:
-    """Return the names of the inline policies of a role."""
+def _inline(iam: Any, role_name: str) -> list[str]:
     pages = iam.get_paginator("list_role_policies").paginate(RoleName=role_name)
     return [name for page in pages for name in page["PolicyNames"]]
 
 
-def managed(iam: Any, arn: str) -> NamedPolicy:
+def _managed(iam: Any, arn: str) -> NamedPolicy:
     """Return a managed policy as its default version has it."""
     policy = iam.get_policy(PolicyArn=arn)["Policy"]
     version = iam.get_policy_version(PolicyArn=arn, VersionId=policy["DefaultVersionId"])["PolicyVersion"]
     return NamedPolicy(policy["PolicyName"], arn, parse_policy(version["Document"]))
-
-
-def _read(iam: Any, name: str) -> RolePolicies:
-    boundary = iam.get_role(RoleName=name)["Role"].get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
-    found = [managed(iam, arn) for arn in attached(iam, name)]
-    found += [NamedPolicy(policy, "", document) for policy, document in inline(iam, name).items()]
-    return RolePolicies(tuple(found), managed(iam, boundary) if boundary else None)

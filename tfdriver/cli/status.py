@@ -14,8 +14,9 @@ from tfdriver.cli.tools import cloudtrail_reader, tools_for
 from tfdriver.deploy.session import Options
 from tfdriver.iam import wording
 from tfdriver.inspect import status as status_command
+from tfdriver.inspect.composition_status import CompositionStatus
 from tfdriver.inspect.drift import drift_reader
-from tfdriver.inspect.status import CompositionStatus, Status
+from tfdriver.inspect.status import Status
 
 
 @click.command()

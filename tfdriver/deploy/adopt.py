@@ -19,7 +19,7 @@ from tfdriver.terraform.runner import Root
 class Adopter:
     """Finds what exists of a composition and no state lists, and hands it to Terraform to import.
 
-    note: is told what is taken over; root: gives Terraform in a composition; check: raises to stop between steps.
+    note: prints what is adopted; root: gives Terraform in a composition; check: raises to stop between steps.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Adopter:
         """
         untagged = {name for name, known in RESOURCE_TYPES.items() if not known.tagged}
         tagged = [change for change in shown.get("resource_changes", ()) if change["type"] not in untagged]
-        found = survey.find_orphans_once(composition, {"resource_changes": tagged}, self._aws)
+        found, _ = survey.find_orphans_once(composition, {"resource_changes": tagged}, self._aws)
         survey.refuse_unmanaged_resources(found, composition)
         survey.refuse_moved(found, shown, composition)
         if not may_adopt:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from tfdriver.aws.role_creation import creator
+from tfdriver.aws.cloudtrail import creator
 from tfdriver.deploy import attached_policies
 from tfdriver.deploy.overview import Overview
 from tfdriver.deploy.ownership import Owner, has_tags, owners, refuse_unmanaged, where
@@ -14,7 +14,7 @@ from tfdriver.deploy.result import RunResult, run_result
 from tfdriver.deploy.session import Session
 from tfdriver.deploy.up import refuse_unread_states
 from tfdriver.errors import TfdriverError
-from tfdriver.iam.trust_state import TrustKind, TrustState, Unreadable
+from tfdriver.iam.trust_state import TrustKind, Unreadable
 from tfdriver.spec.compositions import Composition, Side
 from tfdriver.terraform.state import State
 
@@ -77,15 +77,13 @@ def _refuse_unmanaged(session: Session, found: Mapping[str, Owner]) -> None:
     refuse_unmanaged(managed, seen, states, session.driver.may_adopt, creator(session.tools.aws))
     for composition in managed:
         for role in composition.roles:
-            if role.key in seen.states:
-                _refuse_unmanaged_trust(seen.states[role.key], composition)
-
-
-def _refuse_unmanaged_trust(state: TrustState, composition: Composition) -> None:
-    if state.kind is not TrustKind.UNMANAGED or state.live is None or has_tags(state.live.tags, composition):
-        return
-    raise TfdriverError(
-        f"its trust policy is not one that tfdriver wrote ({state.detail}), and it does not have this project's tags",
-        where=where(state.role),
-        hint="No changes made. If it is yours, remove it by hand",
-    )
+            state = seen.states.get(role.key)
+            if state is None or state.kind is not TrustKind.UNMANAGED or state.live is None:
+                continue
+            if not has_tags(state.live.tags, composition):
+                raise TfdriverError(
+                    f"its trust policy is not one that tfdriver wrote ({state.detail}), and it does not have this "
+                    "project's tags",
+                    where=where(role),
+                    hint="No changes made. If it is yours, remove it by hand",
+                )

@@ -11,7 +11,6 @@ from tfdriver.iam import trust_state
 from tfdriver.iam.trust_state import Phase, TrustKind
 from tfdriver.project import values
 from tfdriver.spec.compositions import Composition, Side
-from tfdriver.spec.model import Role
 from tfdriver.terraform.events import TerraformOutcome
 
 
@@ -75,19 +74,16 @@ def _opening(session: Session, composition: Composition) -> PhasePlan:
 
 def _pinning(session: Session, composition: Composition) -> tuple[PlannedChange, ...]:
     """Say what phase 3 changes after a phase 1 that only exists as a plan yet: trust policies, nothing else."""
-    return tuple(
-        PlannedChange("update", f"trust policy of role {role.name}")
-        for role in composition.roles
-        if not _exact_after_phase_1(session, role)
-    )
-
-
-def _exact_after_phase_1(session: Session, role: Role) -> bool:
-    state, wanted = session.seen.states[role.key], session.spec.trusted_by(role)
-    if state.kind is not TrustKind.ABSENT:
-        return state.settled
-    opening = trust_state.opening_trust(state, wanted, session.seen.existing(), session.driver.now())
-    return opening == trust_state.exact_trust(role, wanted)
+    found = []
+    for role in composition.roles:
+        state, wanted = session.seen.states[role.key], session.spec.trusted_by(role)
+        exact = state.settled
+        if state.kind is TrustKind.ABSENT:
+            opening = trust_state.opening_trust(state, wanted, session.seen.existing(), session.driver.now())
+            exact = opening == trust_state.exact_trust(role, wanted)
+        if not exact:
+            found.append(PlannedChange("update", f"trust policy of role {role.name}"))
+    return tuple(found)
 
 
 def _changes(outcome: TerraformOutcome) -> tuple[PlannedChange, ...]:

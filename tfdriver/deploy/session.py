@@ -28,7 +28,7 @@ from tfdriver.deploy.overview import Overview, overview
 from tfdriver.deploy.ownership import States, listed_elsewhere
 from tfdriver.deploy.stopped import with_open_trusts
 from tfdriver.errors import TfdriverError
-from tfdriver.iam.lint import Finding, refuse_errors, warnings
+from tfdriver.iam.lint import refuse_errors
 from tfdriver.iam.lint_modules import lint_project
 from tfdriver.iam.phase_trusts import refuse_long_trusts
 from tfdriver.interrupts import InterruptedRunError, Interrupts, stopped_by
@@ -41,7 +41,7 @@ from tfdriver.redaction import environment_secrets
 from tfdriver.spec.compositions import Composition
 from tfdriver.spec.file import permission_warning
 from tfdriver.spec.load import load_spec
-from tfdriver.spec.model import Account, Spec
+from tfdriver.spec.model import Spec
 from tfdriver.terraform.environment import LOG_PATH, ignored, terraform_environment
 from tfdriver.terraform.mirror import cli_config
 from tfdriver.terraform.program import Program, check_version, find_program
@@ -49,6 +49,7 @@ from tfdriver.terraform.progress import Progress
 from tfdriver.terraform.remote_state import Pull, pulling
 from tfdriver.terraform.runner import Settings
 from tfdriver.terraform.state import State
+from tfdriver.terraform.state_lock import wait_for_local
 from tfdriver.waiting import Waiting
 
 _CHANGING = ("up", "tighten", "destroy")
@@ -202,7 +203,8 @@ def open_session(command: str, options: Options, tools: Tools) -> Iterator[Sessi
             raise reported from error
         with reporting_open_trusts_if_refused(session.driver, session.seen):
             if options.access_analyzer:
-                _tell(tools, analyze(spec, session.seen, tools.aws, session.driver.now()))
+                found = analyze(spec, session.seen, tools.aws, session.driver.now())
+                refuse_errors(found, tools.progress.note)
             yield session
 
 
@@ -220,22 +222,16 @@ def _opened(stack: ExitStack, command: str, spec: Spec, options: Options, tools:
     if warning := permission_warning(spec.root):
         tools.progress.note(f"warning: {warning}")
     if options.lint:
-        _tell(tools, lint_project(spec))
+        refuse_errors(lint_project(spec), tools.progress.note)
     found = stack.enter_context(find_terraform(spec, tools))
-    _check_folder(spec.root)
-    waiting = Waiting(options.lock_timeout, tell=lambda what: tools.progress.note(f"waits: {what}"))
-    descriptor = stack.enter_context(locked(spec.root, command, waiting))
-    workspace = Workspace(spec, is_local(tools.environ))
-    workspace.wait_for_states(waiting)
-    workspace.check()
-    workspace.check_migrated()
-    workspace.check_place()
-    if options.lint:
-        _tell_tracked(workspace, tools)
-    accounts = _needed(command, spec)
+    workspace, descriptor = _locked_workspace(stack, command, spec, options, tools)
+    trusting = {role.account.name for role in spec.trusting}
+    accounts = [a for a in used_accounts(spec) if command != "tighten" or a.name in trusting]
     callers = check_identities(spec, tools.aws, accounts)
     settings = found.settings(tools, options, (descriptor,))
-    looks = _looks(spec, callers, tools)
+    looks = ReachableAws(tools.aws, account_access(spec, tools.aws, callers))
+    for half in (half for half in looks.halves.values() if half.problem):
+        tools.progress.note(f"warning: {half.account} is not seen: {half.problem}")
     pull = pulling(settings, found.private, looks.halves)
     states = workspace.states(pull)
     workspace.check_place(states)
@@ -256,34 +252,22 @@ def _opened(stack: ExitStack, command: str, spec: Spec, options: Options, tools:
     return Session(spec, workspace, driver, found, settings, callers, seen, states, tools, pull)
 
 
-def _needed(command: str, spec: Spec) -> list[Account]:
-    """Return the accounts whose credentials a command cannot do without."""
-    if command != "tighten":
-        return used_accounts(spec)
-    trusting = {role.account.name for role in spec.trusting}
-    return [account for account in used_accounts(spec) if account.name in trusting]
-
-
-def _looks(spec: Spec, callers: Mapping[str, Caller], tools: Tools) -> ReachableAws:
-    """Return how to look up roles: of accounts that cannot be seen, which a warning names, none is."""
-    found = account_access(spec, tools.aws, callers)
-    for half in found.values():
-        if half.problem:
-            tools.progress.note(f"warning: {half.account} is not seen: {half.problem}")
-    return ReachableAws(tools.aws, found)
-
-
-def _tell(tools: Tools, findings: list[Finding]) -> None:
-    """Show findings that are warnings. Raises TfdriverError if others are errors."""
-    for finding in warnings(findings):
-        tools.progress.note(f"warning: {finding}")
-    refuse_errors(findings)
-
-
-def _tell_tracked(workspace: Workspace, tools: Tools) -> None:
-    said = tracked.warning(map(workspace.path, workspace.kept_here), workspace.spec.root, tools.environ)
-    if said:
+def _locked_workspace(
+    stack: ExitStack, command: str, spec: Spec, options: Options, tools: Tools
+) -> tuple[Workspace, int]:
+    """Return the project's checked workspace and the descriptor of its lock, held until the stack is closed."""
+    _check_folder(spec.root)
+    waiting = Waiting(options.lock_timeout, tell=lambda what: tools.progress.note(f"waits: {what}"))
+    descriptor = stack.enter_context(locked(spec.root, command, waiting))
+    workspace = Workspace(spec, is_local(tools.environ))
+    for composition in workspace.kept_here:  # whose Terraform may have been started by hand
+        wait_for_local(workspace.path(composition), waiting)
+    workspace.check()
+    workspace.check_migrated()
+    workspace.check_place()
+    if options.lint and (said := tracked.warning(map(workspace.path, workspace.kept_here), spec.root, tools.environ)):
         tools.progress.note(f"warning: {said}")
+    return workspace, descriptor
 
 
 def _check_folder(root: Path) -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
 
 from tfdriver.aws.account_access import ReachableAws, account_access
-from tfdriver.aws.identity import IdentityReader
-from tfdriver.aws.observe import RoleReader, observe
+from tfdriver.aws.observe import observe
+from tfdriver.deploy.driver import DriverAws
 from tfdriver.deploy.ownership import listed_elsewhere
 from tfdriver.errors import OpenTrustError, TfdriverError
 from tfdriver.iam import wording
@@ -21,12 +20,8 @@ from tfdriver.spec.model import Role, Spec
 _NEXT = "`tfdriver tighten` closes the trust; it needs the credentials of the trusting side only"
 
 
-class RoleAndIdentityReader(RoleReader, IdentityReader, Protocol):
-    """What is needed of AWS; `aws.Aws` is one."""
-
-
 def with_open_trusts(
-    error: TfdriverError, project: Path, spec: Spec | None, aws: RoleAndIdentityReader, now: datetime
+    error: TfdriverError, project: Path, spec: Spec | None, aws: DriverAws, now: datetime
 ) -> TfdriverError:
     """Return what to report of a command that an error stopped: the error, with the broad trusts that are in force.
 
@@ -53,7 +48,7 @@ def with_open_trusts(
     return OpenTrustError(". ".join([str(error).rstrip("."), *stated, *unknown]), hint=_NEXT)
 
 
-def _trusts(spec: Spec, aws: RoleAndIdentityReader) -> tuple[TrustState, ...]:
+def _trusts(spec: Spec, aws: DriverAws) -> tuple[TrustState, ...]:
     """Return the trusts that AWS shows; under other names than the spec's, of roles that local states list."""
     others: tuple[Role, ...] = ()
     with suppress(TfdriverError):  # a template or a state may be what is wrong

@@ -39,19 +39,18 @@ def find_orphans(
     """
     ours: tuple[OrphanedResource, ...] = ()
     while True:
-        found, more = _survey_once(composition, planned_creates(plan(ours)), aws)
+        found, more = find_orphans_once(composition, plan(ours), aws)
         ours += found.ours
         if not found.ours or not more:
             return replace(found, ours=ours)
 
 
-def find_orphans_once(composition: Composition, shown: Mapping[str, Any], aws: Calls) -> Survey:
-    """As `find_orphans`, of what one plan tells. shown: the plan, as `terraform show -json` shows it."""
-    return _survey_once(composition, planned_creates(shown), aws)[0]
+def find_orphans_once(composition: Composition, shown: Mapping[str, Any], aws: Calls) -> tuple[Survey, bool]:
+    """As `find_orphans`, of what one plan tells, with whether a plan that imports it can tell of more.
 
-
-def _survey_once(composition: Composition, planned: list[PlannedCreate], aws: Calls) -> tuple[Survey, bool]:
-    """Return what exists, and whether a plan that imports it can tell of more."""
+    shown: the plan, as `terraform show -json` shows it.
+    """
+    planned = planned_creates(shown)
     looks = side_by_side(lambda create: _look(create, composition.account, aws), planned)
     found = [look for look in looks if isinstance(look, tuple)]
     ours = tuple(stray for stray, tags in found if has_tags(tags, composition))

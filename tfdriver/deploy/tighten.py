@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from tfdriver.aws.role_creation import creator
+from tfdriver.aws.cloudtrail import creator
 from tfdriver.deploy.overview import Overview
 from tfdriver.deploy.ownership import Owner, owners, refuse_unmanaged
 from tfdriver.deploy.preflight import refuse_trusts, refused_kinds

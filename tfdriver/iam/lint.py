@@ -10,7 +10,7 @@ account that the spec does not know.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -44,13 +44,12 @@ class Finding:
         return f"{self.where}: {self.what}. {self.hint}"
 
 
-def warnings(findings: Iterable[Finding]) -> list[Finding]:
-    """Return those findings that are to be shown and stop nothing."""
-    return [finding for finding in findings if finding.severity is Severity.WARNING]
-
-
-def refuse_errors(findings: Iterable[Finding]) -> None:
-    """Raise TfdriverError if there are errors, telling each: what is wrong where, then every hint once."""
+def refuse_errors(findings: Iterable[Finding], note: Callable[[str], None]) -> None:
+    """Note each warning; raise TfdriverError if there are errors, with each of them, then every hint once."""
+    findings = list(findings)
+    for finding in findings:
+        if finding.severity is Severity.WARNING:
+            note(f"warning: {finding}")
     errors = list(dict.fromkeys(finding for finding in findings if finding.severity is Severity.ERROR))
     if errors:
         first, *others = errors

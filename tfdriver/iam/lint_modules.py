@@ -21,13 +21,8 @@ _ADMINISTRATOR = ":iam::aws:policy/AdministratorAccess"
 
 def lint_project(spec: Spec) -> list[Finding]:
     """Return what is wrong with the trusts of a spec and with the policies in its modules, seen offline."""
-    return [*lint_spec(spec), *lint_modules(spec)]
-
-
-def lint_modules(spec: Spec) -> list[Finding]:
-    """Return what is wrong with the policies in the modules of a spec that are folders of the project."""
     names = dict.fromkeys(role.folder for role in spec.roles.values() if role.folder)
-    return [finding for name in names for finding in lint_module(spec.root / name, name)]
+    return [*lint_spec(spec), *(finding for name in names for finding in lint_module(spec.root / name, name))]
 
 
 def lint_module(folder: Path, name: str) -> list[Finding]:

@@ -9,14 +9,14 @@ have assumed a role of its through that region. Source: IAM user guide, id_crede
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tfdriver.aws.account_access import AccountAccess
 from tfdriver.aws.calls import AwsError, Calls
+from tfdriver.aws.cloudtrail import events
 from tfdriver.concurrency import side_by_side
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import LiveRole, Unreadable
@@ -107,13 +107,15 @@ class CloudTrailReader:
             return replace(empty, problem=problem)
         regions = [region for region, partition in self.regions.items() if partition == role.account.partition]
         looks = side_by_side(lambda region: _look(self.aws, role, region, window, now), regions)
-        events = {event["eventID"]: event for look in looks for event in look.events}
+        found = {event["eventID"]: event for look in looks for event in look.events}
         meant = self.spec.trusted_by(role)
-        uses = (_use(event, known, meant, window.closed) for event in events.values())
+        uses = (_use(event, known, meant, window.closed) for event in found.values())
         calls = sorted(
             (use for use in uses if window.closed is None or use.at <= window.closed), key=lambda use: use.at
         )
-        problem = _problem(_enabled(looks, role.account.region), window, now)
+        # Leave out regions that are not enabled; if the account's own can't be read either, the credentials may be bad.
+        good = any(look.region == role.account.region and look.error is None for look in looks)
+        problem = _problem([look for look in looks if not (good and look.not_enabled)], window, now)
         return replace(empty, calls=tuple(calls), problem=problem)
 
 
@@ -139,12 +141,6 @@ class _Look:
         return isinstance(self.error, AwsError) and self.error.code in _NOT_ENABLED
 
 
-def _enabled(looks: Sequence[_Look], home: str) -> list[_Look]:
-    """Leave out regions that are not enabled; if the account's own can't be read either, the credentials may be bad."""
-    good = any(look.region == home and look.error is None for look in looks)
-    return [look for look in looks if not (good and look.not_enabled)]
-
-
 def _problem(looks: Iterable[_Look], window: Exposure, now: datetime) -> str:
     regions: dict[str, list[str]] = {}
     for look in looks:
@@ -162,26 +158,17 @@ def _look(aws: Calls, role: Role, region: str, window: Exposure, now: datetime) 
     Looked up by event name, not by resource: what a resource is called in the history differs, and none may be missed.
     """
     first, last = window.opened.replace(microsecond=0), (window.closed or now) + timedelta(seconds=1)
-    wanted = {"AttributeKey": "EventName", "AttributeValue": "AssumeRole"}
-
-    def ask(client: Any) -> Any:
-        pages = client.get_paginator("lookup_events").paginate(
-            LookupAttributes=[wanted], StartTime=first, EndTime=last, PaginationConfig={"MaxItems": _MOST}
-        )
-        return pages.build_full_result()
-
     try:
-        answer = aws.call(replace(role.account, region=region), "cloudtrail", ask)
+        bodies, more = events(aws, replace(role.account, region=region), "AssumeRole", first, last, _MOST)
     except TfdriverError as error:
         return _Look(region, error=error)
-    bodies = [json.loads(event["CloudTrailEvent"]) for event in answer.get("Events", [])]
-    found = tuple(body for body in bodies if _is_of(body, role.arn))
-    return _Look(region, found, more="NextToken" in answer)
-
-
-def _is_of(body: Mapping[str, Any], arn: str) -> bool:
-    named = [resource.get("ARN") for resource in body.get("resources") or []]
-    return arn in (*named, (body.get("requestParameters") or {}).get("roleArn"))
+    found = [
+        body
+        for body in bodies
+        if role.arn == (body.get("requestParameters") or {}).get("roleArn")
+        or any(resource.get("ARN") == role.arn for resource in body.get("resources") or ())
+    ]
+    return _Look(region, tuple(found), more)
 
 
 def _use(body: Mapping[str, Any], known: Mapping[str, Role], meant: Collection[Role], closed: datetime | None) -> Use:

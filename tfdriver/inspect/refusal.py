@@ -53,16 +53,15 @@ class Meaning:
     change: str
 
 
+_EXPIRED = Meaning("The caller's credentials have expired", "Log in again, or let the process get new ones")
 _UNKNOWN_KEY = Meaning(
     "AWS does not know the caller's access key, or not in this partition", "Check which credentials the caller uses"
 )
 
 # Errors that no policy causes: what is searched for in the text -> meaning. The first that is found counts.
 OTHERS = {
-    "ExpiredToken": Meaning("The caller's credentials have expired", "Log in again, or let the process get new ones"),
-    "security token included in the request is expired": Meaning(
-        "The caller's credentials have expired", "Log in again, or let the process get new ones"
-    ),
+    "ExpiredToken": _EXPIRED,
+    "security token included in the request is expired": _EXPIRED,
     "InvalidClientTokenId": _UNKNOWN_KEY,
     "security token included in the request is invalid": _UNKNOWN_KEY,
     "SignatureDoesNotMatch": Meaning(

@@ -14,6 +14,7 @@ from tfdriver.deploy.ownership import Owner, States, listed_elsewhere, owners
 from tfdriver.deploy.session import Options, Tools, find_terraform, read_spec
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.iam.trust_state import Unreadable
+from tfdriver.inspect.composition_status import CompositionStatus, describe
 from tfdriver.inspect.drift import Drift
 from tfdriver.inspect.exposure import CloudTrailReader, Uses
 from tfdriver.inspect.pairs import Pair, PairState, pairs
@@ -22,29 +23,7 @@ from tfdriver.project.timeline import Exposure
 from tfdriver.project.workspace import Workspace
 from tfdriver.spec.compositions import Composition
 from tfdriver.spec.model import Spec
-from tfdriver.terraform import applied
 from tfdriver.terraform.remote_state import pulling
-
-
-@dataclass(frozen=True)
-class CompositionStatus:
-    """A composition. applied: None if it can't be told; last_apply: UTC, when its state was last written.
-
-    resources: how many it manages; problem: why something can't be told, or ''; drift: None if not looked for.
-    current: whether its files are what `render` makes now, None if that can't be told.
-    """
-
-    name: str
-    account: str
-    side: str
-    applied: bool | None
-    resources: int
-    last_apply: datetime | None
-    terraform: str
-    provider: str
-    problem: str = ""
-    drift: Drift | None = None
-    current: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -159,7 +138,7 @@ def status(
 
 def _composition(sight: ProjectView, composition: Composition, known: Mapping[str, Owner]) -> CompositionStatus:
     workspace, state = sight.workspace, sight.states[composition.name]
-    found = applied.describe(state, workspace.path(composition), workspace.state_file(composition))
+    found = describe(composition, state, workspace.path(composition), workspace.state_file(composition))
     current, problem = None, found.problem
     if found.applied is not False:
         try:
@@ -168,18 +147,7 @@ def _composition(sight: ProjectView, composition: Composition, known: Mapping[st
             problem = problem or str(error).rstrip(".")
     elif lost := ", ".join(role.name for role in composition.roles if known.get(role.key) is Owner.TAGS):
         problem = f"but {lost} exists with this project's tags: if the state was lost, run `tfdriver up --adopt`"
-    return CompositionStatus(
-        composition.name,
-        composition.account.name,
-        str(composition.side),
-        found.applied,
-        found.resources,
-        found.at,
-        found.terraform,
-        found.provider,
-        problem,
-        current=current,
-    )
+    return replace(found, problem=problem, current=current)
 
 
 def _with_drift(

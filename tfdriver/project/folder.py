@@ -80,7 +80,10 @@ def write_folder(path: Path, files: Mapping[str, str | bytes]) -> list[str]:
     private_folder(path)
     stale = [e for e in _entries(path) if e.name not in files and _is_ours(e)]
     changed = [name for name, content in files.items() if _write_file(path / name, content)]
-    _unlink(stale, path)
+    for entry in stale:
+        entry.unlink()
+    if stale:
+        sync_folder(path)
     return sorted([*changed, *(entry.name for entry in stale)])
 
 
@@ -166,10 +169,3 @@ def _write_file(path: Path, content: str | bytes) -> bool:
 
 def _data(content: str | bytes) -> bytes:
     return content.encode() if isinstance(content, str) else content
-
-
-def _unlink(entries: list[Path], folder: Path) -> None:
-    for entry in entries:
-        entry.unlink()
-    if entries:
-        sync_folder(folder)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,16 +71,12 @@ def _scaffold() -> dict[str, Path]:
     """Return the file to copy for each name in the new project."""
     modules = assets.modules()
     scaffold = assets.templates() / "init"
-    copied = {f"modules/{path.relative_to(modules).as_posix()}": path for path in _shipped(modules)}
-    return {"tfdriver.yaml": scaffold / "tfdriver.yaml", ".gitignore": scaffold / "gitignore", **copied}
-
-
-def _shipped(folder: Path) -> Iterator[Path]:
-    """Yield the files below a folder of a checkout or wheel, without what tools leave there (hidden, caches)."""
-    for path in sorted(folder.rglob("*")):
-        parts = path.relative_to(folder).parts
-        if path.is_file() and not any(part.startswith(".") or part == "__pycache__" for part in parts):
-            yield path
+    found = {"tfdriver.yaml": scaffold / "tfdriver.yaml", ".gitignore": scaffold / "gitignore"}
+    for path in sorted(path for path in modules.rglob("*") if path.is_file()):
+        inside = path.relative_to(modules)
+        if not any(part.startswith(".") or part == "__pycache__" for part in inside.parts):  # what tools leave there
+            found[f"modules/{inside.as_posix()}"] = path
+    return found
 
 
 def _refuse_existing(root: Path, files: dict[str, Path]) -> None:

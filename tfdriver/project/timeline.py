@@ -106,7 +106,13 @@ class Timeline:
 
     def _append(self, change: TrustChange) -> None:
         try:
-            self._write(change)
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+            with os.fdopen(descriptor, "r+b") as file:
+                end = file.seek(0, os.SEEK_END)
+                cut_off = bool(end) and os.pread(descriptor, 1, end - 1) != b"\n"
+                file.write(b"\n" * cut_off + json.dumps(asdict(change)).encode() + b"\n")
+                file.flush()
+                os.fsync(descriptor)
         except OSError as error:
             self._fails("written", error)
 
@@ -114,15 +120,6 @@ class Timeline:
         if not self._warned:
             self._warned = True
             self._warn(f"warning: the timeline cannot be {what}: {error}. Who was trusted when is not recorded")
-
-    def _write(self, change: TrustChange) -> None:
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "r+b") as file:
-            end = file.seek(0, os.SEEK_END)
-            cut_off = bool(end) and os.pread(descriptor, 1, end - 1) != b"\n"
-            file.write(b"\n" * cut_off + json.dumps(asdict(change)).encode() + b"\n")
-            file.flush()
-            os.fsync(descriptor)
 
 
 def read_timeline(path: Path) -> list[TrustChange]:

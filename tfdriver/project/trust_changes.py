@@ -55,7 +55,9 @@ def news(newest: TrustChange | None, state: TrustState, now: datetime) -> TrustC
     broad = found is not None and found.broad
     if newest is None and not broad:
         return None
-    at = _since(newest, state, now) if broad else now
+    at, created = now, state.live.created if state.live else None
+    if broad and created and created <= now and (newest is None or created > datetime.fromisoformat(newest.at)):
+        at = created
     line = _line(utc(at), role.name, role.account.name, found, seen=True)
     same = newest is not None and newest.kind == line.kind and (not broad or newest.trusted == line.trusted)
     return None if same else line
@@ -64,13 +66,6 @@ def news(newest: TrustChange | None, state: TrustState, now: datetime) -> TrustC
 def utc(when: datetime) -> str:
     """Return a time as the lines have it."""
     return when.astimezone(UTC).isoformat()
-
-
-def _since(newest: TrustChange | None, state: TrustState, now: datetime) -> datetime:
-    created = state.live.created if state.live else None
-    if created is None or created > now or (newest is not None and created <= datetime.fromisoformat(newest.at)):
-        return now
-    return created
 
 
 def _line(at: str, role: str, account: str, found: Trust | None, by: str = "", *, seen: bool = False) -> TrustChange:

@@ -21,11 +21,10 @@ from tfdriver.project.orphans import OrphanedResource, import_blocks
 from tfdriver.project.render import render, tfvars
 from tfdriver.spec.compositions import REVOKE, Composition, compositions
 from tfdriver.spec.model import Spec
-from tfdriver.terraform import state, state_lock
+from tfdriver.terraform import state
 from tfdriver.terraform.backend import Backend, find_backend
 from tfdriver.terraform.remote_state import Pull
 from tfdriver.terraform.state import State
-from tfdriver.waiting import Waiting
 
 VALUES = "terraform.tfvars.json"
 
@@ -110,14 +109,6 @@ class Workspace:
         """Return the file that holds a composition's state, which need not exist; None if a backend keeps it."""
         backend = self.backends[composition.name]
         return None if backend.remote else self.path(composition) / backend.path
-
-    def wait_for_states(self, waiting: Waiting) -> None:
-        """Return once no Terraform that somebody started by hand is at work on a local state.
-
-        Raises TfdriverError, naming who is, if one still is then.
-        """
-        for composition in self.kept_here:
-            state_lock.wait_for_local(self.path(composition), waiting)
 
     def check(self) -> None:
         """Refuse to go on where something on disk would be lost or obeyed by mistake. Writes nothing.

@@ -54,7 +54,7 @@ class App:
             return HttpResponse(405, b'{"message": "POST only"}', headers | {"Allow": "POST"})
         fired = self.fire(unquote(request.path.removeprefix(FIRE_PATH)))
         if not fired:
-            rules = schedule.rule_names(self.parts.functions)
+            rules = sorted({rule.name for rule in self.parts.backend.scheduled_rules()})
             return HttpResponse(404, json.dumps({"rules": rules}).encode(), headers)
         return HttpResponse(200, json.dumps([asdict(target) for target in fired]).encode(), headers)
 

@@ -45,7 +45,7 @@ def identify(call: Call, backend: MotoBackend, sessions: RoleSessions, now: date
     session = sessions.find(call.access_key)
     caller: AuthenticatedCaller | None = None
     if session:
-        role = backend.role_by_id(session.role_id)
+        role = backend.role(session.role_id)
         caller = session_caller(session, role) if role else None
     elif user := backend.user_of_key(call.access_key):
         caller = AuthenticatedCaller(

@@ -131,21 +131,16 @@ class MotoBackend:
                 user_of(user, account, iam) for account, iam in self._iam(accounts) for user in list(iam.users.values())
             ]
 
-    def user(self, arn: str) -> IamUser | None:
-        """Return the user with this ARN."""
-        return next((u for u in self.users(arn.split(":")[4:5]) if u.arn == arn), None)
+    def user(self, which: str) -> IamUser | None:
+        """Return the user with this ARN or unique ID."""
+        return next((user for user in self.users(self._accounts_of(which)) if which in (user.arn, user.id)), None)
 
-    def user_by_id(self, unique_id: str) -> IamUser | None:
-        """Return the user with this unique ID."""
-        return next((u for u in self.users(self.accounts) if u.id == unique_id), None)
+    def role(self, which: str) -> IamRole | None:
+        """Return the role with this ARN, which includes its path, or unique ID."""
+        return next((role for role in self.roles(self._accounts_of(which)) if which in (role.arn, role.id)), None)
 
-    def role(self, arn: str) -> IamRole | None:
-        """Return the role with this ARN."""
-        return next((r for r in self.roles(arn.split(":")[4:5]) if r.arn == arn), None)
-
-    def role_by_id(self, unique_id: str) -> IamRole | None:
-        """Return the role with this unique ID."""
-        return next((r for r in self.roles(self.accounts) if r.id == unique_id), None)
+    def _accounts_of(self, which: str) -> Iterable[str]:
+        return which.split(":")[4:5] if which.startswith("arn:") else self.accounts
 
     def roles(self, accounts: Iterable[str]) -> list[IamRole]:
         """Return the roles of these accounts."""

@@ -142,13 +142,10 @@ class Dispatch:
         raise ResponseError("AccessDenied", message.rstrip(), 403)
 
     def _arn(self, kind: str, name: str) -> str | None:
-        """Return the ARN of an existing role or user of the caller's account."""
-        account = [self.entry.account]
-        if kind == "role":
-            return next((role.arn for role in self.parts.backend.roles(account) if role.name == name), None)
-        if kind == "user":
-            return next((user.arn for user in self.parts.backend.users(account) if user.name == name), None)
-        return None
+        """Return the ARN, with its path, of an existing role or user of the caller's account."""
+        backend, own = self.parts.backend, [self.entry.account]
+        found = backend.roles(own) if kind == "role" else backend.users(own) if kind == "user" else []
+        return next((one.arn for one in found if one.name == name), None)
 
     def _invoke(self, caller: AuthenticatedCaller) -> HttpResponse:
         call, parts = self.call, self.parts

@@ -29,7 +29,7 @@ from tfdriver.sandbox.parse import Call, Protocol
 from tfdriver.sandbox.resources import IamRole, LambdaFunction
 from tfdriver.sandbox.responses import ResponseError
 from tfdriver.sandbox.sessions import RoleSession, RoleSessions
-from tfdriver.sandbox.sts import identity_of, trusts_service
+from tfdriver.sandbox.sts import trusts_service
 from tfdriver.sandbox.trusts import TrustPolicies
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Functions:
             raise ResponseError("AccessDenied", CANNOT_ASSUME, 403)
         if not function.runtime.startswith("python"):
             raise ResponseError("NotImplemented", f"the sandbox runs Python functions, not {function.runtime}")
-        session = self.sessions.issue(identity_of(role), function.name[:64], timedelta(hours=12))
+        session = self.sessions.issue(role, function.name[:64], timedelta(hours=12))
         settings = _settings(function)
         environment = self._environment(function, session, settings)
         with tempfile.TemporaryDirectory(prefix="tfdriver-lambda-") as folder:

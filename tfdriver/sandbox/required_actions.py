@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from tfdriver.sandbox.parse import Call
 
@@ -86,9 +87,8 @@ def required_actions(call: Call, place: CallLocation, lookup: Lookup) -> tuple[R
     if own in _FREE:
         return ()
     action = _ACTIONS.get(own, own)
-    if call.service == "iam":
-        return _iam(call, place, lookup, action)
-    special = {
+    kinds: Mapping[str, Callable[[Call, CallLocation, str], tuple[RequiredAction, ...]]] = {
+        "iam": partial(_iam, lookup=lookup),
         "lambda": _lambda,
         "dynamodb": _dynamodb,
         "events": _events,
@@ -96,13 +96,19 @@ def required_actions(call: Call, place: CallLocation, lookup: Lookup) -> tuple[R
         "s3": _s3,
         "sns": _sns,
         "sqs": _sqs,
-    }.get(call.service)
-    if special:
-        return special(call, place, action)
-    return (RequiredAction(action, call.text(*_ARN_PARAMETERS) or "*"),)
+    }
+    special = kinds.get(call.service)
+    if not special:
+        return (RequiredAction(action, call.text(*_ARN_PARAMETERS) or "*"),)
+    found = special(call, place, action)
+    creates = call.operation.startswith("Create") or call.operation == "PutRule"
+    if creates and any(call.parameters.get(name) for name in ("Tags", "tags", "Tags.member.1.Key")):
+        what = {"iam": call.operation.removeprefix("Create"), "sqs": "Queue"}.get(call.service, "Resource")
+        found += (RequiredAction(f"{call.service}:Tag{what}", found[0].resource.partition(":log-stream:")[0]),)
+    return found
 
 
-def _iam(call: Call, place: CallLocation, lookup: Lookup, action: str) -> tuple[RequiredAction, ...]:
+def _iam(call: Call, place: CallLocation, action: str, lookup: Lookup) -> tuple[RequiredAction, ...]:
     resource = call.text("PolicyArn") if "Policy" in call.operation else ""
     holder = next(((call.text(p), kind) for p, kind in _IAM_PARAMETERS if call.text(p)), None)
     facts = {}
@@ -114,21 +120,13 @@ def _iam(call: Call, place: CallLocation, lookup: Lookup, action: str) -> tuple[
         name, kind = holder
         path = call.text("Path") or "/"
         resource = lookup(kind, name) or place.iam(f"{kind}{path}{name}")
-    own = RequiredAction(action, resource or "*", facts)
-    if call.operation.startswith("Create") and "Tags.member.1.Key" in call.parameters:
-        return own, RequiredAction(f"iam:Tag{call.operation.removeprefix('Create')}", own.resource)
-    return (own,)
+    return (RequiredAction(action, resource or "*", facts),)
 
 
 def _lambda(call: Call, place: CallLocation, action: str) -> tuple[RequiredAction, ...]:
     name = call.text("FunctionName", "Resource")
     own = RequiredAction(action, _function_arn(name, place) if name else "*")
-    more = []
-    if call.text("Role"):
-        more.append(_pass_role(call.text("Role"), "lambda.amazonaws.com"))
-    if call.operation == "CreateFunction" and call.parameters.get("Tags"):
-        more.append(RequiredAction("lambda:TagResource", own.resource))
-    return own, *more
+    return (own, _pass_role(call.text("Role"), "lambda.amazonaws.com")) if call.text("Role") else (own,)
 
 
 def _function_arn(name: str, place: CallLocation) -> str:
@@ -148,9 +146,7 @@ def _dynamodb(call: Call, place: CallLocation, action: str) -> tuple[RequiredAct
         return _transaction(call, table) or (RequiredAction(action),)
     name, index = call.text("TableName"), call.text("IndexName")
     resource = table(name) + (f"/index/{index}" if index else "") if name else call.text("ResourceArn", "TableArn")
-    own = RequiredAction(action, resource or "*")
-    tagged = call.operation == "CreateTable" and call.parameters.get("Tags")
-    return (own, RequiredAction("dynamodb:TagResource", own.resource)) if tagged else (own,)
+    return (RequiredAction(action, resource or "*"),)
 
 
 def _transaction(call: Call, table: Callable[[str], str]) -> tuple[RequiredAction, ...]:
@@ -168,13 +164,12 @@ def _events(call: Call, place: CallLocation, action: str) -> tuple[RequiredActio
     rule = call.text("Rule") or (call.text("Name") if "Rule" in call.operation else "")
     path = f"rule/{'' if bus in ('', 'default') else bus + '/'}{rule}"
     arn = place.arn("events", path) if rule else call.text("ResourceARN")
-    own = RequiredAction(action, arn or "*")
-    tagged = call.operation == "PutRule" and call.parameters.get("Tags")
-    more = [RequiredAction("events:TagResource", own.resource)] if tagged else []
     targets = call.parameters.get("Targets")
     roles = {t.get("RoleArn") for t in targets if isinstance(t, Mapping)} if isinstance(targets, list) else set()
     passed = {call.text("RoleArn"), *roles} - {"", None}
-    return own, *more, *(_pass_role(str(role), "events.amazonaws.com") for role in sorted(map(str, passed)))
+    return RequiredAction(action, arn or "*"), *(
+        _pass_role(str(role), "events.amazonaws.com") for role in sorted(map(str, passed))
+    )
 
 
 def _logs(call: Call, place: CallLocation, action: str) -> tuple[RequiredAction, ...]:
@@ -188,10 +183,7 @@ def _logs(call: Call, place: CallLocation, action: str) -> tuple[RequiredAction,
         return (RequiredAction(action, call.text("resourceArn")),)
     group = call.text("logGroupName", "logGroupIdentifier")
     group = group if group.startswith("arn:") else place.arn("logs", f"log-group:{group}")
-    own = RequiredAction(action, f"{group.removesuffix(':*')}:log-stream:{call.text('logStreamName')}")
-    if call.operation == "CreateLogGroup" and call.parameters.get("tags"):
-        return own, RequiredAction("logs:TagResource", group)
-    return (own,)
+    return (RequiredAction(action, f"{group.removesuffix(':*')}:log-stream:{call.text('logStreamName')}"),)
 
 
 def _s3(call: Call, place: CallLocation, action: str) -> tuple[RequiredAction, ...]:
@@ -202,16 +194,12 @@ def _s3(call: Call, place: CallLocation, action: str) -> tuple[RequiredAction, .
 
 def _sns(call: Call, place: CallLocation, action: str) -> tuple[RequiredAction, ...]:
     arn = call.text("TopicArn", "ResourceArn") or (place.arn("sns", call.text("Name")) if call.text("Name") else "*")
-    own = RequiredAction(action, arn)
-    tagged = call.operation == "CreateTopic" and "Tags.member.1.Key" in call.parameters
-    return (own, RequiredAction("sns:TagResource", arn)) if tagged else (own,)
+    return (RequiredAction(action, arn),)
 
 
 def _sqs(call: Call, place: CallLocation, action: str) -> tuple[RequiredAction, ...]:
     name = call.text("QueueName") or call.text("QueueUrl").rpartition("/")[2]
-    own = RequiredAction(action, place.arn("sqs", name) if name else "*")
-    tagged = call.operation == "CreateQueue" and call.parameters.get("tags")
-    return (own, RequiredAction("sqs:TagQueue", own.resource)) if tagged else (own,)
+    return (RequiredAction(action, place.arn("sqs", name) if name else "*"),)
 
 
 def _pass_role(arn: str, service: str) -> RequiredAction:

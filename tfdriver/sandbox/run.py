@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tfdriver.errors import TfdriverError
+from tfdriver.files import write_whole
 from tfdriver.sandbox.app import App
 from tfdriver.sandbox.call_log import open_call_log
 from tfdriver.sandbox.dispatch import Parts
@@ -20,35 +22,6 @@ from tfdriver.sandbox.server import serve
 from tfdriver.sandbox.sessions import RoleSessions
 from tfdriver.sandbox.trusts import TrustPolicies
 from tfdriver.spec.model import Account
-
-# Variables that would make a client call another endpoint or use other credentials.
-UNSET = (
-    "AWS_PROFILE",
-    "AWS_DEFAULT_PROFILE",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AWS_SECURITY_TOKEN",
-    "AWS_REGION",
-    "AWS_DEFAULT_REGION",
-    "AWS_ROLE_ARN",
-    "AWS_ROLE_SESSION_NAME",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-    "AWS_ENDPOINT_URL_DYNAMODB",
-    "AWS_ENDPOINT_URL_EVENTBRIDGE",
-    "AWS_ENDPOINT_URL_IAM",
-    "AWS_ENDPOINT_URL_LAMBDA",
-    "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS",
-    "AWS_ENDPOINT_URL_S3",
-    "AWS_ENDPOINT_URL_STS",
-    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
-    "AWS_USE_FIPS_ENDPOINT",
-    "AWS_USE_DUALSTACK_ENDPOINT",
-    "AWS_CA_BUNDLE",
-    "AWS_SDK_LOAD_CONFIG",
-)
 
 
 @dataclass(frozen=True)
@@ -79,34 +52,27 @@ def start(
     """
     from tfdriver.sandbox.backend import MotoBackend
 
-    fault_rules = load_faults(faults)
+    rules, unset = load_faults(faults), tuple(name for name in os.environ if name.startswith("AWS_"))
     with ExitStack() as stack:
         call_log = stack.enter_context(open_call_log(log))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tfdriver-sandbox-")))
         backend = stack.enter_context(MotoBackend(accounts))
-        listener = stack.enter_context(_listening(port))
+        try:
+            listener = stack.enter_context(socket.create_server(("127.0.0.1", port), backlog=128))
+        except OSError as error:
+            raise TfdriverError(f"cannot listen on port {port}: {error.strerror}", where="sandbox") from error
         endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
         sessions, trusts = RoleSessions(), TrustPolicies(backend)
         functions = Functions(backend=backend, trusts=trusts, sessions=sessions, endpoint=endpoint)
         parts = Parts(
-            backend=backend, trusts=trusts, sessions=sessions, functions=functions, faults=fault_rules, log=call_log
+            backend=backend, trusts=trusts, sessions=sessions, functions=functions, faults=rules, log=call_log
         )
         app = App(parts)
         keys = {account.name: backend.create_admin(account) for account in accounts}
         stack.enter_context(serve(listener, app.handle))
         stack.callback(functions.stop)
         stack.callback(parts.stopping.set)
-        yield Sandbox(endpoint, _environment(endpoint, accounts, keys, folder), UNSET, app)
-
-
-@contextmanager
-def _listening(port: int) -> Iterator[socket.socket]:
-    try:
-        listener = socket.create_server(("127.0.0.1", port), backlog=128)
-    except OSError as error:
-        raise TfdriverError(f"cannot listen on port {port}: {error.strerror}", where="sandbox") from error
-    with listener:
-        yield listener
+        yield Sandbox(endpoint, _environment(endpoint, accounts, keys, folder), unset, app)
 
 
 def _environment(
@@ -119,9 +85,8 @@ def _environment(
         section = "default" if account.profile == "default" else f"profile {account.profile}"
         config += f"[{section}]\nregion = {account.region}\n"
         credentials += f"[{account.profile}]\naws_access_key_id = {key}\naws_secret_access_key = {secret}\n"
-    for name, text in (("config", config), ("credentials", credentials)):
-        (folder / name).touch(mode=0o600, exist_ok=False)
-        (folder / name).write_text(text, encoding="utf-8")
+    write_whole(folder / "config", config.encode(), mode=0o600)
+    write_whole(folder / "credentials", credentials.encode(), mode=0o600)
     return {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_CONFIG_FILE": str(folder / "config"),

@@ -23,11 +23,6 @@ ACTION = "lambda:InvokeFunction"
 Record = Callable[[Rule, str, bool, str], None]
 
 
-def rule_names(functions: Functions) -> list[str]:
-    """Return the names of the enabled rules with a schedule."""
-    return sorted({rule.name for rule in functions.backend.scheduled_rules()})
-
-
 def fire(functions: Functions, name: str, record: Record) -> list[Target]:
     """Fire all enabled rules with this name, in all accounts, and wait for their targets.
 

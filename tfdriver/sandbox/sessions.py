@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tfdriver.sandbox.resources import IamRole
+
 FOREVER = datetime.max.replace(tzinfo=UTC)
 _KEY_CHARACTERS = string.ascii_uppercase + "234567"
 
@@ -47,16 +49,6 @@ class RoleSession:
         return f"RoleSession({self.arn!r})"  # without the credentials
 
 
-@dataclass(frozen=True)
-class RoleIdentity:
-    """The attributes that a session has from its role."""
-
-    account: str
-    partition: str
-    role_id: str
-    role_name: str
-
-
 class RoleSessions:
     """The sessions issued so far. Thread-safe."""
 
@@ -65,7 +57,7 @@ class RoleSessions:
         self._by_key: dict[str, RoleSession] = {}
         self._expired_until: dict[str, datetime] = {}
 
-    def issue(self, role: RoleIdentity, name: str, duration: timedelta, policy: Any = None) -> RoleSession:
+    def issue(self, role: IamRole, name: str, duration: timedelta, policy: Any = None) -> RoleSession:
         """Issue a session of a role. name: of the session."""
         now = datetime.now(UTC)
         session = RoleSession(
@@ -74,8 +66,8 @@ class RoleSessions:
             token=secrets.token_urlsafe(96),
             account=role.account,
             partition=role.partition,
-            role_id=role.role_id,
-            role_name=role.role_name,
+            role_id=role.id,
+            role_name=role.name,
             name=name,
             issued=now,
             expires=now + duration,

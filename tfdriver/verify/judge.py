@@ -46,16 +46,18 @@ def result(
 def hinted(checks: Sequence[CheckResult]) -> list[CheckResult]:
     """Return the checks of a spec, with a hint on a process that is refused what its role is allowed."""
     may_assume = {check.pair for check in checks if check.name == "assume" and check.verdict is CheckStatus.PASSED}
-    return [_hinted(check) if check.name == WRITE and check.pair in may_assume else check for check in checks]
-
-
-def _hinted(check: CheckResult) -> CheckResult:
-    if check.verdict is not CheckStatus.FAILED or not check.evidence.said.startswith("AssumeRole: AccessDenied"):
-        return check
     hint = (
         "asked to do as the spec says, it gets in: so the function sends another external id than the spec's, or none"
     )
-    return replace(check, happened=f"{check.happened}. But {hint}")
+    return [
+        replace(check, happened=f"{check.happened}. But {hint}")
+        if check.name == WRITE
+        and check.pair in may_assume
+        and check.verdict is CheckStatus.FAILED
+        and check.evidence.said.startswith("AssumeRole: AccessDenied")
+        else check
+        for check in checks
+    ]
 
 
 def _verdict(

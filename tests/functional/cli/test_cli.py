@@ -233,6 +233,6 @@ def test_the_readme_is_short():
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_and_option_is_in_the_documentation(name):
     page = (ROOT / "docs/commands.md").read_text()
-    options = [p for p in cli.cli.commands[name].params if isinstance(p, click.Option) and not p.hidden]
+    options = [p for p in main.cli.commands[name].params if isinstance(p, click.Option) and not p.hidden]
     assert f"`{name}" in page
     assert [o.name for o in options if not any(f"`{text}" in page for text in o.opts)] == []

@@ -72,8 +72,8 @@ def allowed(call: dict[str, Any]) -> bool:
     return call["allowed"] or call["action"] == "AssumeRole"
 
 
-def printed(world: World, account: str) -> Document:
-    return json.loads(world.tfdriver("policy", "--access-analyzer", "--account", account).stdout)
+def printed(world: World, account: str, *options: str) -> Document:
+    return json.loads(world.tfdriver("policy", *options, "--account", account).stdout)
 
 
 def without(document: Document, sid: str) -> Document:
@@ -82,9 +82,8 @@ def without(document: Document, sid: str) -> Document:
 
 def make_operators(world: World, folder: Path) -> Operators:
     credentials = folder / "operators"
-    operators = Operators(
-        world, {a: printed(world, a) for a in ACCOUNTS}, {"AWS_SHARED_CREDENTIALS_FILE": str(credentials)}
-    )
+    documents = {account: printed(world, account, "--access-analyzer") for account in ACCOUNTS}
+    operators = Operators(world, documents, {"AWS_SHARED_CREDENTIALS_FILE": str(credentials)})
     lines = []
     for account in ACCOUNTS:
         iam = world.client("iam", account)
@@ -146,6 +145,12 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
         operators.give("account_b", without(everything, "TryTrustingRoles"))
         refused["TryTrustingRoles"] = operators.run("verify", "--timeout", "2s")
         operators.give("account_b", everything)
+
+        for account in ACCOUNTS:
+            operators.give(account, printed(world, account, "--for", "verify"))
+        done["verify"] = operators.run("verify")
+        for account in ACCOUNTS:
+            operators.give(account, operators.documents[account])
 
         change(project)
         done["up again"] = operators.run("up", "--yes", "--no-verify")

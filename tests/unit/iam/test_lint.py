@@ -6,18 +6,16 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.builders import BAR, FOO, A, B, role, spec
-from tfdriver.deploy.session import _tell
 from tfdriver.errors import TfdriverError
 from tfdriver.iam import trust, trust_state
-from tfdriver.iam.lint import Finding, Severity, lint_permissions, lint_spec, lint_trust, refuse_errors, warnings
-from tfdriver.iam.lint_modules import lint_module, lint_modules, lint_project
+from tfdriver.iam.lint import Finding, Severity, lint_permissions, lint_spec, lint_trust, refuse_errors
+from tfdriver.iam.lint_modules import lint_module, lint_project
 from tfdriver.iam.phase_trusts import refuse_long_trusts
 from tfdriver.iam.trust_state import TrustKind, TrustState
 from tfdriver.spec.model import Account
@@ -293,7 +291,7 @@ def test_local_modules_of_a_spec_are_named_from_the_project(tmp_path):
     policy = 'jsonencode({ Statement = [{ Action = "*", Resource = "arn:x" }] })'
     (tmp_path / "modules" / "m" / "iam.tf").write_text(f'resource "aws_iam_policy" "p" {{\n  policy = {policy}\n}}\n')
     remote = replace(BAR, module="a/b/c", source="a/b/c")
-    (found,) = lint_modules(replace(spec(FOO, remote), root=tmp_path))
+    (found,) = lint_project(replace(spec(FOO, remote), root=tmp_path))
     assert found.where == "modules/m/iam.tf:1: aws_iam_policy.p"
 
 
@@ -301,25 +299,18 @@ def test_warnings_are_shown_and_every_error_stops_and_is_told():
     warning, error = (Finding(s, f"at {s}", "it is wide", "Narrow it") for s in (WARNING, ERROR))
     other = Finding(ERROR, "elsewhere", "it is open", "Close it")
     third = Finding(ERROR, "in a third", "it is wide", "Narrow it")
-    assert warnings([error, warning, other]) == [warning]
-    refuse_errors([])
-    refuse_errors([warning])
+    shown: list[str] = []
+    refuse_errors([], shown.append)
+    assert shown == []
+    refuse_errors([warning], shown.append)
     with pytest.raises(TfdriverError) as raised:
-        refuse_errors([warning, error, error])
+        refuse_errors([error, error, warning], shown.append)
+    assert shown == ["warning: at warning: it is wide. Narrow it"] * 2
     assert str(raised.value) == "at error: it is wide. Narrow it"
     with pytest.raises(TfdriverError) as raised:
-        refuse_errors([error, warning, other, third])
+        refuse_errors([error, warning, other, third], shown.append)
     said = "at error: it is wide; elsewhere: it is open; in a third: it is wide. Narrow it. Close it"
     assert str(raised.value) == said
-
-
-def test_an_error_hides_no_warning():
-    shown: list[str] = []
-    tools = SimpleNamespace(progress=SimpleNamespace(note=shown.append))
-    warning, error = (Finding(s, f"at {s}", "it is wide", "Narrow it") for s in (WARNING, ERROR))
-    with pytest.raises(TfdriverError):
-        _tell(tools, [error, warning])
-    assert shown == ["warning: at warning: it is wide. Narrow it"]
 
 
 def test_a_project_is_its_spec_and_its_modules(tmp_path):

@@ -77,15 +77,15 @@ def _boxes(
 ) -> tuple[Box, ...]:
     boxes = []
     for account in spec.accounts.values():
-        nodes = [_node(role, role.key not in absent) for role in roles if role.account.name == account.name]
+        nodes = [
+            Node(role.key, printable(role.name), printable(role.arn), role.key not in absent)
+            for role in roles
+            if role.account.name == account.name
+        ]
         if nodes:
             name, region = printable(account.name), printable(account.region)
             boxes.append(Box(account.name, name, account.id, region, tuple(nodes), in_force.get(account.name)))
     return tuple(boxes)
-
-
-def _node(role: Role, exists: bool) -> Node:
-    return Node(role.key, printable(role.name), printable(role.arn), exists)
 
 
 def _edge(trusting: Role, trusted: Role, state: EdgeState) -> Edge:

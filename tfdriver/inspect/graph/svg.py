@@ -23,7 +23,7 @@ _ARROW = "An arrow leads from who may assume a role to that role."
 def svg(graphs: Sequence[Graph]) -> str:
     """Return one SVG document; several graphs stand side by side, in order, in as many rows as it takes."""
     layouts = [layout(graph) for graph in graphs]
-    wide = max(max(placed.width, _title_width(placed.graph)) for placed in layouts)
+    wide = max(max(placed.width, min(_TITLE.width(placed.graph.title), _TITLE_MAX)) for placed in layouts)
     layouts = [layout(graph, wide) for graph in graphs]  # what is the same in two of them stands at the same place
     columns = abreast(len(layouts), wide)
     parts: list[str] = []
@@ -75,10 +75,6 @@ def _document(graphs: Sequence[Graph], wide: float, tall: float, parts: Sequence
         *parts,
     ]
     return element("svg", attributes, "\n", "\n".join(inside), "\n") + "\n"
-
-
-def _title_width(graph: Graph) -> float:
-    return min(_TITLE.width(graph.title), _TITLE_MAX)
 
 
 def _heading(title: str, caption: Sequence[str], x: float, y: float, wide: float) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from tfdriver.inspect.operator_policy.expressions import UNKNOWN, Scope, Text, text_of
-from tfdriver.spec.hcl import Block, Body, Expression
+from tfdriver.spec.hcl import Block, Body
 from tfdriver.spec.model import Account, Role
 from tfdriver.spec.modules import parsed_files
 
@@ -76,7 +76,12 @@ class _Resources:
         self._account = role.account
         self._arn_of = arn_of
         self._blocks = {(b.labels[0], b.labels[1]): b for b in _blocks(bodies, "resource") if len(b.labels) == 2}
-        self._scope = Scope(_variables(role), _defaults(bodies), _locals(bodies), self._attribute)
+        given = {name: _plain(value) for name, value in role.variables.items()}
+        variables = {**given, "role_name": role.name, "role_path": role.path}
+        declared = {b.labels[0]: b.body.arguments for b in _blocks(bodies, "variable") if len(b.labels) == 1}
+        defaults = {name: found["default"] for name, found in declared.items() if "default" in found}
+        values = {name: found for b in _blocks(bodies, "locals") for name, found in b.body.arguments.items()}
+        self._scope = Scope(variables, defaults, values, self._attribute)
 
     def all(self) -> Iterator[Made]:
         """Yield the resources of AWS."""
@@ -104,26 +109,12 @@ class _Resources:
         return UNKNOWN if value is None else value  # AWS or the provider sets what is not given
 
 
-def _variables(role: Role) -> dict[str, Text]:
-    given = {name: _plain(value) for name, value in role.variables.items()}
-    return {**given, "role_name": role.name, "role_path": role.path}
-
-
 def _plain(value: object) -> Text:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
         return UNKNOWN if UNKNOWN in value else value
     return str(value) if isinstance(value, int) else None if value is None else UNKNOWN
-
-
-def _defaults(bodies: list[Body]) -> dict[str, Expression]:
-    blocks = [block for block in _blocks(bodies, "variable") if len(block.labels) == 1]
-    return {b.labels[0]: b.body.arguments["default"] for b in blocks if "default" in b.body.arguments}
-
-
-def _locals(bodies: list[Body]) -> Mapping[str, Expression]:
-    return {name: value for block in _blocks(bodies, "locals") for name, value in block.body.arguments.items()}
 
 
 def _blocks(bodies: list[Body], kind: str) -> Iterator[Block]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tfdriver.aws.resource_types import RESOURCE_TYPES, ResourceType
@@ -48,17 +48,6 @@ class Statement:
     key: str = ""
     values: frozenset[str] = frozenset()
 
-    def merged(self, other: Statement) -> Statement:
-        """Return the statement that allows what either does; theirs is the same condition key."""
-        return Statement(
-            self.sid,
-            self.actions | other.actions,
-            self.resources | other.resources,
-            self.operator,
-            self.key,
-            self.values | other.values,
-        )
-
 
 def statements(
     spec: Spec, account: Account, makings: Mapping[str, Making], purpose: Purpose, *, access_analyzer: bool = False
@@ -80,7 +69,14 @@ def statements(
             parts += [*_managed(made, purpose), *(_probes(made, role) if making.has_probe and purpose.verifies else ())]
         for statement in parts:
             same = found.get(statement.sid)
-            found[statement.sid] = same.merged(statement) if same else statement
+            if same:  # of the same condition key
+                statement = replace(
+                    same,
+                    actions=same.actions | statement.actions,
+                    resources=same.resources | statement.resources,
+                    values=same.values | statement.values,
+                )
+            found[statement.sid] = statement
         unseen |= dict.fromkeys([*making.unseen, *_unknown(making.resources, role)])
     return [found[sid] for sid in sorted(found)], list(unseen)
 
@@ -89,19 +85,16 @@ def _own(spec: Spec, role: Role, purpose: Purpose) -> Iterator[Statement]:
     """Yield what tfdriver itself calls for a role. Anybody may call sts:GetCallerIdentity."""
     account = f"arn:{role.account.partition}:iam::{role.account.id}:"
     looks = ["iam:GetRole", *(["iam:GetRolePolicy"] if role.trusts and purpose.creates else [])]
-    yield _allow("Roles", [*looks, *(_revoking(purpose) if role.trusts else [])], pattern(role.arn))
+    # For the policy of `tighten --revoke-sessions`, which stays until a later run removes it.
+    revoking = ["iam:GetRolePolicy", "iam:DeleteRolePolicy"] if purpose is not Purpose.VERIFY else []
+    revoking += ["iam:PutRolePolicy"] if purpose.creates else []
+    yield _allow("Roles", [*looks, *(revoking if role.trusts else [])], pattern(role.arn))
     if role.path != "/":  # as long as it does not exist, nobody knows its path
         yield _allow("FindRoles", looks, pattern(f"{account}role/{role.name}"))
     for trusting in spec.trusting_of(role) if purpose.verifies else ():
         yield _allow("TryTrustingRoles", ["sts:AssumeRole"], pattern(trusting.arn))
         # Where AWS does not say which policy refused. Who the operator is, the spec does not know.
         yield _allow("AskAboutOneself", ["iam:SimulatePrincipalPolicy"], f"{account}role/*", f"{account}user/*")
-
-
-def _revoking(purpose: Purpose) -> list[str]:
-    """Return what the policy of `tighten --revoke-sessions` takes, which stays until a later run removes it."""
-    found = ["iam:PutRolePolicy"] if purpose.creates else []
-    return [*found, "iam:GetRolePolicy", "iam:DeleteRolePolicy"] if purpose is not Purpose.VERIFY else []
 
 
 def _managed(made: Made, purpose: Purpose) -> Iterator[Statement]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar, cast
 
 from tfdriver.iam.policy_document import strings
+from tfdriver.redaction import changed
 
 T = TypeVar("T")
 
@@ -37,16 +37,4 @@ def masked(value: T, secrets: Iterable[str]) -> T:
     if not known:
         return value
     pattern = re.compile(rf"(?<!{_PART})(?:{'|'.join(known)})(?!{_PART})")
-    return cast(T, _masked(value, pattern))
-
-
-def _masked(value: Any, pattern: re.Pattern[str]) -> Any:
-    if type(value) is str:
-        return pattern.sub(MASK, value)
-    if isinstance(value, Mapping):
-        return {key: _masked(inner, pattern) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(_masked(inner, pattern) for inner in value)
-    if is_dataclass(value) and not isinstance(value, type):
-        return replace(value, **{f.name: _masked(getattr(value, f.name), pattern) for f in fields(value)})
-    return value
+    return cast(T, changed(value, lambda text: pattern.sub(MASK, text)))

@@ -3,39 +3,55 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from tfdriver.iam.trust_state import Unreadable
+from tfdriver.inspect.drift import Drift
+from tfdriver.spec.compositions import Composition
 from tfdriver.terraform.state import State
 
 
 @dataclass(frozen=True)
-class Applied:
-    """A composition's state. applied: None if it cannot be read; resources: how many are managed; problem: why not.
+class CompositionStatus:
+    """A composition. applied: None if it can't be told; last_apply: UTC, when its state was last written.
 
-    at: UTC, when the state was last written, None if it is not a file here; terraform, provider: versions, '' if not
-    known.
+    resources: how many it manages; problem: why something can't be told, or ''; drift: None if not looked for.
+    current: whether its files are what `render` makes now, None if that can't be told.
     """
 
+    name: str
+    account: str
+    side: str
     applied: bool | None
     resources: int = 0
-    at: datetime | None = None
+    last_apply: datetime | None = None
     terraform: str = ""
     provider: str = ""
     problem: str = ""
+    drift: Drift | None = None
+    current: bool | None = None
 
 
-def describe(state: State | Unreadable | None, folder: Path, file: Path | None) -> Applied:
+def describe(
+    composition: Composition, state: State | Unreadable | None, folder: Path, file: Path | None
+) -> CompositionStatus:
     """Return what a composition's state says. folder: the composition's; file: the state's, None if it is not here."""
-    provider = _provider(folder / ".terraform.lock.hcl")
+    found = CompositionStatus(
+        composition.name,
+        composition.account.name,
+        str(composition.side),
+        applied=None if isinstance(state, Unreadable) else False,
+        provider=_provider(folder / ".terraform.lock.hcl"),
+    )
     if isinstance(state, Unreadable):
-        return Applied(None, provider=provider, problem=state.reason)
+        return replace(found, problem=state.reason)
     if state is None:
-        return Applied(False, provider=provider)
+        return found
     version = str(state.body.get("terraform_version", ""))
-    return Applied(state.managed > 0, state.managed, _written(file), version, provider)
+    resources, at = state.managed, _written(file)
+    return replace(found, applied=resources > 0, resources=resources, last_apply=at, terraform=version)
 
 
 def _written(file: Path | None) -> datetime | None:

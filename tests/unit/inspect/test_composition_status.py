@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
+from typing import Any
 
+from tests.unit.builders import BAR, FOO, spec
 from tfdriver.iam.trust_state import Unreadable
-from tfdriver.terraform.applied import Applied, describe
+from tfdriver.inspect.composition_status import CompositionStatus, describe
+from tfdriver.spec.compositions import compositions
 from tfdriver.terraform.state import State
 
 LOCK = """provider "registry.terraform.io/hashicorp/null" {
@@ -20,6 +23,13 @@ provider "registry.opentofu.org/hashicorp/aws" {
 """
 
 
+(COMPOSITION, _) = compositions(spec(FOO, BAR))
+
+
+def status(*fields: Any, **more: Any) -> CompositionStatus:
+    return CompositionStatus("account_a", "account_a", "trusting", *fields, **more)
+
+
 def state(*modes: str) -> State:
     resources = tuple({"mode": mode, "instances": [{}, {}]} for mode in modes)
     return State("lineage", 1, resources, {"terraform_version": "1.11.4"})
@@ -31,22 +41,22 @@ def test_an_applied_composition_has_its_time_and_versions(tmp_path):
     file.write_text("")
     os.utime(file, (0, 86400))
 
-    found = describe(state("managed", "data"), tmp_path, file)
+    found = describe(COMPOSITION, state("managed", "data"), tmp_path, file)
 
-    assert found == Applied(True, 2, datetime(1970, 1, 2, tzinfo=UTC), "1.11.4", "5.100.0")
+    assert found == status(True, 2, datetime(1970, 1, 2, tzinfo=UTC), "1.11.4", "5.100.0")
 
 
 def test_a_state_in_a_backend_has_no_time(tmp_path):
-    assert describe(state("managed"), tmp_path, None) == Applied(True, 2, None, "1.11.4")
+    assert describe(COMPOSITION, state("managed"), tmp_path, None) == status(True, 2, None, "1.11.4")
 
 
 def test_a_state_of_nothing_but_data_is_not_applied(tmp_path):
-    assert describe(state("data"), tmp_path, None).applied is False
+    assert describe(COMPOSITION, state("data"), tmp_path, None).applied is False
 
 
 def test_a_composition_without_a_state_is_not_applied(tmp_path):
-    assert describe(None, tmp_path / "missing", tmp_path / "missing/terraform.tfstate") == Applied(False)
+    assert describe(COMPOSITION, None, tmp_path / "missing", tmp_path / "missing/terraform.tfstate") == status(False)
 
 
 def test_a_state_that_cannot_be_read_is_reported(tmp_path):
-    assert describe(Unreadable("access denied"), tmp_path, None) == Applied(None, problem="access denied")
+    assert describe(COMPOSITION, Unreadable("access denied"), tmp_path, None) == status(None, problem="access denied")
