@@ -1,4 +1,4 @@
-"""What Terraform's state and files say of a composition: applied or not, when, by which versions. Reads only."""
+"""Whether a composition is applied, when and by which versions, from its state and lock file. Reads only."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from tfdriver.terraform.state import State
 
 @dataclass(frozen=True)
 class CompositionStatus:
-    """A composition. applied: None if it can't be told; last_apply: UTC, when its state was last written.
+    """A composition's status. applied: None if the state is unreadable; problem: why; resources: managed ones.
 
-    resources: how many it manages; problem: why something can't be told, or ''; drift: None if not looked for.
-    current: whether its files are what `render` makes now, None if that can't be told.
+    last_apply: UTC, when the state file was last written, None for a backend; terraform, provider: versions, '' if
+    unknown; drift: None if not checked; current: whether the files are what `render` writes now, None if unknown.
     """
 
     name: str
@@ -37,32 +37,32 @@ class CompositionStatus:
 def describe(
     composition: Composition, state: State | Unreadable | None, folder: Path, file: Path | None
 ) -> CompositionStatus:
-    """Return what a composition's state says. folder: the composition's; file: the state's, None if it is not here."""
+    """Summarize a composition's state. folder: the composition's; file: the state file, None for a backend."""
     found = CompositionStatus(
         composition.name,
         composition.account.name,
         str(composition.side),
         applied=None if isinstance(state, Unreadable) else False,
-        provider=_provider(folder / ".terraform.lock.hcl"),
+        provider=_provider_version(folder / ".terraform.lock.hcl"),
     )
     if isinstance(state, Unreadable):
         return replace(found, problem=state.reason)
     if state is None:
         return found
     version = str(state.body.get("terraform_version", ""))
-    resources, at = state.managed, _written(file)
+    resources, at = state.managed, _modified(file)
     return replace(found, applied=resources > 0, resources=resources, last_apply=at, terraform=version)
 
 
-def _written(file: Path | None) -> datetime | None:
+def _modified(file: Path | None) -> datetime | None:
     try:
         return datetime.fromtimestamp(file.stat().st_mtime, UTC) if file else None
     except OSError:
         return None
 
 
-def _provider(lock_file: Path) -> str:
-    """Return the AWS provider's version that `terraform init` chose."""
+def _provider_version(lock_file: Path) -> str:
+    """Return the AWS provider's version that `terraform init` selected, '' if unknown."""
     try:
         text = lock_file.read_text(encoding="utf-8")
     except (OSError, ValueError):

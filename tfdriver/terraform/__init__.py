@@ -1,1 +1,1 @@
-"""The only place that starts Terraform: finding it, running it, reading its events, errors, states and locks."""
+"""Terraform: finding and running it; its events, errors, states and locks. Nothing else starts Terraform."""

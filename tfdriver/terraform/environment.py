@@ -1,7 +1,7 @@
-"""The environment Terraform gets: an allow-list. Pure; no I/O.
+"""Terraform's environment: an allow-list of variables. Pure; no I/O.
 
-Terraform obeys its environment silently: `TF_CLI_ARGS_apply=-destroy` turns an apply into a destroy, `TF_WORKSPACE`
-makes a second copy of everything. So nothing goes through that is not named here.
+Terraform reads its environment silently: `TF_CLI_ARGS_apply=-destroy` turns an apply into a destroy, `TF_WORKSPACE`
+selects another state.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _ALLOWED = frozenset(
     AWS_IGNORE_CONFIGURED_ENDPOINT_URLS
     """.split()
 )
-# Where a container or a virtual machine gets its credentials. Clients ask there only for a profile that says so
-# (`credential_source`) or that has no credentials of its own: tried with the AWS provider 5.100 and with botocore.
+# Credential endpoints of a container or an instance. Clients use them only for a profile with `credential_source` or
+# without credentials of its own (tried with the AWS provider 5.100 and with botocore).
 _MACHINE = frozenset(
     """
     AWS_CONTAINER_CREDENTIALS_RELATIVE_URI AWS_CONTAINER_CREDENTIALS_FULL_URI AWS_CONTAINER_AUTHORIZATION_TOKEN
@@ -29,12 +29,12 @@ _MACHINE = frozenset(
     AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE AWS_EC2_METADATA_V1_DISABLED
     """.split()
 )
-# TF_TOKEN_*: logins to module and provider registries, by host name.
+# TF_TOKEN_*: tokens for module and provider registries, by host name.
 _ALLOWED_PREFIXES = ("AWS_ENDPOINT_URL", "TF_TOKEN_")
 _KEYS = frozenset({"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"})
 
-# What else would lead to other credentials, or a Terraform elsewhere; worth a word when it is set and dropped.
-_TELLING = _KEYS | {"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"}
+# Variables that select credentials: a warning names those that are set and not passed on.
+_WARNED = _KEYS | {"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"}
 _HANDLED = frozenset({"TF_CLI_CONFIG_FILE", "TF_IN_AUTOMATION", "TF_INPUT"})
 LOG_PATH = "TF_LOG_PATH"
 _LOG_LEVELS = ("TF_LOG", "TF_LOG_CORE", "TF_LOG_PROVIDER")
@@ -45,10 +45,9 @@ def terraform_environment(
 ) -> dict[str, str]:
     """Return Terraform's whole environment.
 
-    environ: ours; cli_config: the CLI configuration file to use, None for Terraform's own default; with_keys: whether a
-    profile takes its credentials from the environment (`credential_source = Environment`). Any other profile still goes
-    before them: the provider says so itself, and the test of `credential_source` shows it.
-    Endpoint overrides (`AWS_ENDPOINT_URL*`) go through: the sandbox works by them.
+    environ: tfdriver's; cli_config: the CLI configuration file, None for Terraform's default; with_keys: whether to
+    pass on access keys, for a profile with `credential_source = Environment`. Other profiles take precedence over them.
+    Endpoint overrides (`AWS_ENDPOINT_URL*`) are passed on for the sandbox.
     """
     allowed = _ALLOWED | _MACHINE | (_KEYS if with_keys else frozenset())
     kept = {k: v for k, v in environ.items() if k in allowed or k.startswith(_ALLOWED_PREFIXES)}
@@ -63,22 +62,19 @@ def terraform_environment(
 
 
 def logs_to_stderr(environment: Mapping[str, str]) -> bool:
-    """Whether Terraform writes a log among its error messages: a level is set, and no file.
-
-    Source: Terraform, "Debugging Terraform".
-    """
+    """Whether Terraform writes its log to stderr: a level is set, but no file (Terraform, "Debugging Terraform")."""
     return LOG_PATH not in environment and any(environment.get(name) for name in _LOG_LEVELS)
 
 
 def without_log(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return Terraform's environment without the variables that make it write a log."""
+    """Return Terraform's environment without its logging variables."""
     return {name: value for name, value in environment.items() if name not in (*_LOG_LEVELS, LOG_PATH)}
 
 
 def ignored(environ: Mapping[str, str], given: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the names of set variables that tell Terraform or AWS's clients something, and that Terraform lacks.
+    """Return the names of variables for Terraform or AWS clients that do not reach Terraform unchanged.
 
-    environ: ours; given: Terraform's.
+    environ: tfdriver's; given: Terraform's.
     """
-    telling = (k for k in environ if k in _TELLING or (k.startswith("TF_") and k not in _HANDLED))
-    return tuple(sorted(k for k in telling if given.get(k) != environ[k]))
+    relevant = (k for k in environ if k in _WARNED or (k.startswith("TF_") and k not in _HANDLED))
+    return tuple(sorted(k for k in relevant if given.get(k) != environ[k]))

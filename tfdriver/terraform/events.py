@@ -1,4 +1,4 @@
-"""Terraform's `-json` output, line by line, as values. Pure; no I/O.
+"""Events that Terraform prints with `-json`, one per line. Pure; no I/O.
 
 Source of the shapes: Terraform's documentation, "Machine-readable UI" (internals/machine-readable-ui).
 """
@@ -12,16 +12,16 @@ from typing import Any
 from tfdriver.files import read_json
 from tfdriver.redaction import clean
 
-TEXT = ""  # the operation of commands that print for people and have no final summary
-LOCKED = "state_lock_acquire"  # Terraform's, once it has waited a moment for another one's lock on the state
-STOPPING = "stopping"  # the type of an event of our own: what interrupting a Terraform takes
+TEXT = ""  # the operation of commands without events
+LOCKED = "state_lock_acquire"  # the type of Terraform's event when it waits for the state lock
+STOPPING = "stopping"  # the type of tfdriver's own event when it interrupts Terraform
 
 
 @dataclass(frozen=True)
 class Event:
-    """One line. type: Terraform's message type, e.g. `apply_start`; at: its time, ISO 8601.
+    """One event. type: Terraform's message type, e.g. `apply_start`; at: its time, ISO 8601; seconds: elapsed time.
 
-    address, resource_type, id: of the resource it is about, or ''; seconds: how long it took.
+    address, resource_type, id: the resource's, or ''; body: the whole event.
     """
 
     type: str
@@ -37,7 +37,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Changes:
-    """How many resources an apply (or plan) added, changed and removed."""
+    """Numbers of resources that an apply or plan adds, changes and removes."""
 
     added: int = 0
     changed: int = 0
@@ -50,7 +50,7 @@ class Changes:
 
     @property
     def planned(self) -> str:
-        """The same, in words, of what is yet to be done."""
+        """The numbers in a plan's words."""
         return f"{self.added} to add, {self.changed} to change, {self.removed} to remove"
 
     def __str__(self) -> str:
@@ -59,7 +59,7 @@ class Changes:
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """An error or warning of Terraform. detail may have several lines."""
+    """An error or warning of Terraform. detail: may have several lines."""
 
     severity: str
     summary: str
@@ -73,7 +73,7 @@ class Diagnostic:
 
 @dataclass(frozen=True)
 class TerraformOutcome:
-    """What a Terraform command said. changes: None if it never came to its final summary; planned: without reads."""
+    """The result of a Terraform command. changes: None without a final summary; planned: changes, without reads."""
 
     changes: Changes | None
     outputs: Mapping[str, Any]
@@ -87,7 +87,7 @@ class TerraformOutcome:
 
 
 def follow(event: Event, in_flight: set[str]) -> None:
-    """Keep the addresses of the resources that an apply is working on, as its events come in."""
+    """Update the addresses of the resources that an apply is changing."""
     if event.type == "apply_start":
         in_flight.add(event.address)
     elif event.type in ("apply_complete", "apply_errored"):
@@ -95,7 +95,7 @@ def follow(event: Event, in_flight: set[str]) -> None:
 
 
 def parse_line(line: str) -> Event | None:
-    """Return the event of one line, or None for a line that is not one (a crash may cut or mix lines)."""
+    """Return the event of one line, None if the line is not an event (a crash may cut or mix lines)."""
     try:
         body = read_json(line)
         kind, message = body["type"], clean(body.get("@message", ""))
@@ -117,10 +117,7 @@ def parse_line(line: str) -> Event | None:
 
 
 def outcome(events: Iterable[Event], operation: str) -> TerraformOutcome:
-    """Return what the events of a command add up to.
-
-    operation: `plan`, `apply` or `destroy`, whose summary counts; TEXT for a command that has none.
-    """
+    """Return the result of a command. operation: `plan`, `apply` or `destroy`, whose summary counts, or TEXT."""
     changes, outputs, diagnostics, planned = None, {}, [], []
     for event in events:
         match event.type:
@@ -130,9 +127,9 @@ def outcome(events: Iterable[Event], operation: str) -> TerraformOutcome:
             case "outputs":
                 outputs = {k: v.get("value") for k, v in event.body["outputs"].items()}
             case "diagnostic":
-                said = event.body["diagnostic"]
-                summary, detail = clean(said["summary"]), clean(said.get("detail", ""))
-                diagnostics.append(Diagnostic(said["severity"], summary, detail, said.get("address", "")))
+                body = event.body["diagnostic"]
+                summary, detail = clean(body["summary"]), clean(body.get("detail", ""))
+                diagnostics.append(Diagnostic(body["severity"], summary, detail, body.get("address", "")))
             case "planned_change" if event.action not in ("noop", "read"):
                 planned.append(event)
     return TerraformOutcome(changes, outputs, tuple(diagnostics), tuple(planned))

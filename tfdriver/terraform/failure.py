@@ -1,4 +1,4 @@
-"""What is told of a Terraform command that failed: Terraform's own words, how it ended, and what to do about it."""
+"""Errors of a failed Terraform command: Terraform's own message, how the command ended, and a hint."""
 
 from __future__ import annotations
 
@@ -11,12 +11,20 @@ from tfdriver.terraform import state_lock
 from tfdriver.terraform.events import TEXT, Diagnostic, TerraformOutcome
 from tfdriver.terraform.process import Finished
 
-_TOLD = 3  # errors that a message tells; the log beside the composition has them all
+_QUOTED = 3  # errors that a message quotes; the log beside the composition has all of them
 _CHANGING = ("apply", "destroy")
+_HINTS = {
+    "Failed to query available provider packages": (
+        "Give Terraform access to its registry, or name a mirror of hashicorp/aws in TFDRIVER_PLUGIN_DIR"
+    ),
+    "EntityAlreadyExists": (
+        "Delete, rename or import the existing resource, which is in no state; IAM ignores case in names"
+    ),
+}
 
 
 class TerraformError(TfdriverError):
-    """Terraform failed; its own first errors are in the message. errors: all that it gave as events."""
+    """Terraform failed. The message quotes its first errors. errors: all errors among its events."""
 
     def __init__(self, what: str, *, where: str = "", hint: str = "", errors: tuple[Diagnostic, ...] = ()) -> None:
         super().__init__(what, where=where, hint=hint)
@@ -24,21 +32,21 @@ class TerraformError(TfdriverError):
 
 
 def join_diagnostics(errors: Sequence[TerraformError]) -> TerraformError:
-    """Return one error that tells of all these, of Terraforms that were at work side by side."""
+    """Return one error for several Terraform commands that ran in parallel."""
     if len(errors) == 1:
         return errors[0]
-    told = ". Also ".join(f"{error.where}: {error.what}" for error in errors)
+    text = ". Also ".join(f"{error.where}: {error.what}" for error in errors)
     hint = next((error.hint for error in errors if error.hint), "")
-    return TerraformError(told, hint=hint, errors=tuple(found for error in errors for found in error.errors))
+    return TerraformError(text, hint=hint, errors=tuple(found for error in errors for found in error.errors))
 
 
 def refuse_failed(
     name: str, folder: Path, finished: Finished, result: TerraformOutcome, operation: str, timeout: float | None
 ) -> None:
-    """Raise unless a command succeeded: exit 0, a final summary where it has one, and no error diagnostic.
+    """Raise unless a command succeeded: exit code 0, a final summary where it has one, and no error diagnostic.
 
-    name: of the command; folder: the composition's; operation: as for `events.outcome`; timeout: seconds that it had.
-    Raises InterruptedRunError if that was asked for, else TerraformError.
+    name: the command's; folder: the composition's; operation: as for `events.outcome`; timeout: the command's, seconds.
+    Raises InterruptedRunError if the user stopped the run, else TerraformError.
     """
     complete = operation == TEXT or result.changes is not None
     if finished.code == 0 and complete and not result.errors:
@@ -47,46 +55,29 @@ def refuse_failed(
     if finished.timed_out:
         raise TerraformError(f"took longer than {timeout:g} s and was interrupted", where=where)
     if finished.interrupted:
-        kept = "; what it had finished is in its state" if operation in _CHANGING else ""
+        kept = "; completed changes are in its state" if operation in _CHANGING else ""
         raise InterruptedRunError(f"was interrupted{kept}", where=where)
-    if errors := [str(error) for error in result.errors] or _text_errors(finished.stderr):
-        raise _told(errors, result.errors, where, folder)
+    if texts := [str(error) for error in result.errors] or _printed_errors(finished.stderr):
+        if lock := state_lock.parse_lock(texts[0]):
+            hint = state_lock.lock_hint(lock, folder)
+            raise TerraformError(str(lock), where=where, hint=hint, errors=result.errors)
+        more = f". And {len(texts) - _QUOTED} more errors" if len(texts) > _QUOTED else ""
+        text = ". Also ".join(text.rstrip(".") for text in texts[:_QUOTED]) + more
+        hint = next((hint for cause, hint in _HINTS.items() if cause in texts[0]), "")
+        raise TerraformError(text, where=where, hint=hint, errors=result.errors)
     if finished.code < 0:
         raise TerraformError(f"was killed by signal {-finished.code}", where=where, hint="Run the same command again")
-    said = " ".join(finished.stderr.split())[-300:]
+    stderr = " ".join(finished.stderr.split())[-300:]
     ending = f"exit code {finished.code}" if finished.code else "no final summary"
-    raise TerraformError(f"ended with {ending}{': ' + said if said else ''}", where=where)
+    raise TerraformError(f"ended with {ending}{': ' + stderr if stderr else ''}", where=where)
 
 
 def diagnostic_place(name: str, folder: Path) -> str:
-    """Return how to name a command in a composition's folder."""
+    """Return the `where` of an error: the command and the composition's folder."""
     return f"terraform {name} in {folder.parent.name}/{folder.name}"
 
 
-def _told(texts: Sequence[str], errors: tuple[Diagnostic, ...], where: str, folder: Path) -> TerraformError:
-    lock = state_lock.parse_lock(texts[0])
-    if lock:
-        return TerraformError(str(lock), where=where, hint=state_lock.advice(lock, folder), errors=errors)
-    more = f". And {len(texts) - _TOLD} more errors" if len(texts) > _TOLD else ""
-    said = ". Also ".join(text.rstrip(".") for text in texts[:_TOLD]) + more
-    return TerraformError(said, where=where, hint=_hint(texts[0]), errors=errors)
-
-
-def _text_errors(stderr: str) -> list[str]:
-    """Return the errors that Terraform printed for people: summary and first paragraph of each, on one line."""
+def _printed_errors(stderr: str) -> list[str]:
+    """Return the errors that Terraform printed as text: summary and first paragraph of each, on one line."""
     text = "\n".join(line.lstrip("╷│╵ ").rstrip() for line in stderr.splitlines())
     return [" ".join(" ".join(error.split("\n\n")[:2]).split()) for error in text.split("Error: ")[1:]]
-
-
-def _hint(error: str) -> str:
-    """Return what to do about errors of Terraform that people meet often, or ''."""
-    hints = {
-        "Failed to query available provider packages": (
-            "Give Terraform access to its registry, or name a mirror of hashicorp/aws in TFDRIVER_PLUGIN_DIR"
-        ),
-        "EntityAlreadyExists": (
-            "A resource of that name exists, perhaps with other capitals, and is in no state; remove it, rename yours, "
-            "or import it"
-        ),
-    }
-    return next((hint for start, hint in hints.items() if start in error), "")

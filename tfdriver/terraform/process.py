@@ -1,7 +1,7 @@
-"""Runs one program whose output goes to a private file that we follow, so that neither side can hurt the other.
+"""Runs a program in its own session, with its output in a private file that tfdriver follows.
 
-A pipe would kill the program at its next line once we die; a file lets it finish. It runs in a session of its own, so a
-Ctrl-C at the terminal reaches us alone.
+If tfdriver dies, a pipe would kill the program at its next line; with a file the program can finish. Ctrl-C at the
+terminal reaches tfdriver only.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from typing import IO
 from tfdriver.files import LONGEST_LINE
 from tfdriver.interrupts import Interrupts
 
-_POLL = (0.005, 0.05)  # seconds between two looks, at first and at most: a short command is not waited for in vain
-_PART = 1024 * 1024  # bytes read between two looks for a signal
-_GRACE_IN_FLIGHT = 5.0  # an IAM call lasts under a second; interrupting one loses track of what it made
+_POLL = (0.005, 0.05)  # seconds between two polls, at first and at most
+_PART = 1024 * 1024  # bytes to read between two checks for a signal
+_GRACE_IN_FLIGHT = 5.0  # an IAM call takes under a second; interrupting it can orphan a resource
 _GRACE_STOPPING = 60.0
 
 
 @dataclass(frozen=True)
 class Finished:
-    """How it ended. code: exit code, negative for a signal; stderr: its last 4,000 characters."""
+    """A finished program. code: exit code, negative for a signal; stderr: its last 4,000 characters."""
 
     code: int
     stderr: str
@@ -37,7 +37,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class Job:
-    """What to run. log: private file for its stdout (its stderr goes beside it); keep_open: descriptors to inherit."""
+    """A program to run. log: file for its stdout, with stderr beside it; keep_open: descriptors to inherit."""
 
     argv: Sequence[str]
     folder: Path
@@ -52,19 +52,20 @@ def run_program(
     on_line: Callable[[str], None],
     interrupts: Interrupts,
     busy: Callable[[], bool],
-    tell: Callable[[str], None] = lambda _: None,
+    report: Callable[[str], None] = lambda _: None,
 ) -> Finished:
-    """Run a job to its end, calling `on_line` with each line of its stdout, and `tell` with what stopping it takes.
+    """Run a job to its end and call `on_line` with each line of its stdout.
 
-    Lines longer than LONGEST_LINE are none of Terraform's, and are passed over.
+    Lines longer than LONGEST_LINE are skipped. busy: whether a call is in flight that should finish before an
+    interrupt; report: called with a note for each step of stopping. The first request to stop, or the timeout, sends
+    SIGINT once the job is not busy (or after 5 s); a second request sends it again at once. When the job has ended, the
+    rest of its process group is killed.
 
-    busy: whether it is in the middle of something that is better finished before it is interrupted. The first request
-    to stop, or the timeout, sends SIGINT once it is not busy (or after 5 s); a second request sends it again at once;
-    what is left of its process group after it ended is killed. Raises OSError if it cannot be started; what `on_line`
-    raises is raised once the job has ended: whatever happens to us, it must be able to save its state.
+    Raises OSError if the job cannot be started. An exception of `on_line` is raised after the job has ended, so that
+    Terraform can save its state.
     """
     stderr_path = job.log.with_suffix(".err")
-    with _private(job.log) as out, _private(stderr_path) as err:
+    with _open_private(job.log) as out, _open_private(stderr_path) as err:
         process = subprocess.Popen(
             list(job.argv),
             cwd=job.folder,
@@ -72,31 +73,34 @@ def run_program(
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=err,
-            umask=0o077,  # the state holds secrets; Terraform itself would leave it readable for all
+            umask=0o077,  # the state contains secrets; Terraform's default makes it readable for all users
             start_new_session=True,
             pass_fds=job.keep_open,
         )
-    stopper = _Stopper(process, interrupts, busy, job.timeout, tell)
+    stopper = _Stopper(process, interrupts, busy, job.timeout, report)
     try:
         with job.log.open("rb") as log:
-            follow = _Follower(log.read, on_line)
+            lines = _LineReader(log.read, on_line)
             pause, longest = _POLL
             while process.poll() is None:
-                behind = follow.step()
+                behind = lines.step()
                 stopper.step()
                 time.sleep(0 if behind else pause)
                 pause = min(pause * 1.5, longest)
-            follow.end()
+            lines.end()
     finally:
-        _reap_group(process)
-    if follow.error:
-        raise follow.error
+        # Providers outlive a Terraform that was killed. Terraform leads its process group.
+        if process.poll() is not None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+    if lines.error:
+        raise lines.error
     stderr = stderr_path.read_text(encoding="utf-8", errors="replace")[-4000:]
     return Finished(process.returncode, stderr, stopper.timed_out, stopper.sent > 0 and not stopper.timed_out)
 
 
-class _Follower:
-    """Splits what a growing file yields into lines, a part at a time; passes over lines longer than LONGEST_LINE."""
+class _LineReader:
+    """Reads lines from a growing file, a part at a time, and skips lines longer than LONGEST_LINE."""
 
     def __init__(self, read: Callable[[int], bytes], on_line: Callable[[str], None]) -> None:
         self._read = read
@@ -106,38 +110,38 @@ class _Follower:
         self.error: Exception | None = None
 
     def step(self) -> bool:
-        """Read what there is, but no more than a part; return whether there may be more."""
+        """Read at most one part; return whether there may be more."""
         part = self._read(_PART)
         *ends, rest = part.split(b"\n")
         for end in ends:
             self._add(end)
-            self._tell()
+            self._pass_line()
         self._add(rest)
         return len(part) == _PART
 
     def end(self) -> None:
-        """Read all that is left, and the last line, which may lack its end."""
+        """Read the rest, including a last line without a newline."""
         while self.step():
             pass
         if self._rest:
-            self._tell()
+            self._pass_line()
 
     def _add(self, piece: bytes) -> None:
         self._too_long = self._too_long or len(self._rest) + len(piece) > LONGEST_LINE
         self._rest = bytearray() if self._too_long else self._rest + piece
 
-    def _tell(self) -> None:
-        line, told = self._rest.decode("utf-8", errors="replace"), not self._too_long
+    def _pass_line(self) -> None:
+        line, skipped = self._rest.decode("utf-8", errors="replace"), self._too_long
         self._rest, self._too_long = bytearray(), False
         try:
-            if told:
+            if not skipped:
                 self._on_line(line)
         except Exception as error:
             self.error = self.error or error
 
 
 class _Stopper:
-    """Passes requests to stop on to the process, politely."""
+    """Sends the process a signal for each request to stop."""
 
     def __init__(
         self,
@@ -145,15 +149,15 @@ class _Stopper:
         interrupts: Interrupts,
         busy: Callable[[], bool],
         timeout: float | None,
-        tell: Callable[[str], None],
+        report: Callable[[str], None],
     ) -> None:
-        self._tell = tell
+        self._report = report
         self._process = process
         self._interrupts = interrupts
         self._busy = busy
         self._started = time.monotonic()
         self._timeout = timeout
-        self._asked: float | None = None
+        self._requested: float | None = None
         self._last_sent = 0.0
         self.sent = 0
         self.timed_out = False
@@ -161,15 +165,15 @@ class _Stopper:
     def step(self) -> None:
         now = time.monotonic()
         if self._timeout is not None and now - self._started > self._timeout:
-            self.timed_out = self.timed_out or self._asked is None
+            self.timed_out = self.timed_out or self._requested is None
         wanted = max(min(self._interrupts.count, 2), int(self.timed_out))
         if not wanted:
             return
-        if self._asked is None:
-            self._asked = now
-            self._tell("stopping: Terraform finishes what is in flight, and ends")
+        if self._requested is None:
+            self._requested = now
+            self._report("stopping: Terraform finishes calls in flight, then exits")
         if self.sent == 0:
-            if wanted > 1 or not self._busy() or now - self._asked > _GRACE_IN_FLIGHT:
+            if wanted > 1 or not self._busy() or now - self._requested > _GRACE_IN_FLIGHT:
                 self._send(signal.SIGINT)
         elif self.sent == 1 and (wanted > 1 or (self.timed_out and now - self._last_sent > _GRACE_STOPPING)):
             self._send(signal.SIGINT)
@@ -178,21 +182,13 @@ class _Stopper:
 
     def _send(self, number: signal.Signals) -> None:
         if self.sent:
-            self._tell(f"stopping: sends Terraform another {number.name}")
+            self._report(f"stopping: sending Terraform another {number.name}")
         self._process.send_signal(number)
         self._last_sent = time.monotonic()
         self.sent += 1
 
 
-def _private(path: Path) -> IO[bytes]:
-    """Open a file for writing that only its owner can read, whatever was there before."""
+def _open_private(path: Path) -> IO[bytes]:
+    """Replace a file by a new one that only its owner can read, and open it for writing."""
     path.unlink(missing_ok=True)
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600), "wb")
-
-
-def _reap_group(process: subprocess.Popen[bytes]) -> None:
-    """Kill what is left of the process's group (it leads one): a provider outlives a Terraform that was killed."""
-    if process.poll() is None:
-        return
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)

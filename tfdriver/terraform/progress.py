@@ -1,4 +1,4 @@
-"""Who is told what happens while it happens: the protocol, and how a piece of work is told from start to end."""
+"""Progress of a run: the protocol for reporting it."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ A = TypeVar("A")
 
 
 class Progress(Protocol):
-    """Who is told. name: of what is worked on, e.g. a composition; action: e.g. `init`, `apply`, `plan`."""
+    """Receives reports. name: e.g. of a composition; action: e.g. `init`, `apply`, `plan`."""
 
     def phase(self, title: str) -> None:
-        """Say that a phase starts."""
+        """Report that a phase starts."""
 
     def started(self, name: str, action: str) -> None:
-        """Say that work starts. Several may be at work at once, each on another name or action."""
+        """Report that an action starts. Several may be in progress, each with another name or action."""
 
     def event(self, name: str, event: Event) -> None:
-        """Pass on one event of the Terraform at work in a composition."""
+        """Report an event of Terraform in a composition."""
 
     def ended(self, name: str, action: str, seconds: float, result: str = "") -> None:
-        """Say that it was done. result: what it came to, or ''."""
+        """Report that an action succeeded. result: a few words, or ''."""
 
     def failed(self, name: str, action: str, seconds: float) -> None:
-        """Say that it was not done; the error that says why is raised and told by somebody else."""
+        """Report that an action failed. The error itself is raised, not reported here."""
 
     def note(self, text: str) -> None:
-        """Say one sentence."""
+        """Report one sentence."""
 
 
 def report_work(
@@ -41,7 +41,7 @@ def report_work(
     do: Callable[[], A],
     result: Callable[[A], str] = lambda _: "",
 ) -> A:
-    """Return what `do` returns, having told its start and its end. result: what that came to, in a few words."""
+    """Call `do`, report its start and end, and return its result. result: puts the result in a few words."""
     progress.started(name, action)
     started = clock.monotonic()
     try:

@@ -1,7 +1,6 @@
-"""Reads states that a backend keeps: `terraform state pull`, in a folder that has the backend's block and nothing else.
+"""Reads states from a backend: `terraform state pull` in a private folder with only the rendered backend block.
 
-So only the rendered backend block counts, not a composition's `.terraform`. It installs no provider, takes no lock and
-writes nothing into the project.
+It ignores a composition's `.terraform`, installs no provider, takes no lock and writes nothing into the project.
 """
 
 from __future__ import annotations
@@ -17,22 +16,21 @@ from tfdriver.terraform.backend import Backend
 from tfdriver.terraform.runner import Root, Settings
 from tfdriver.terraform.state import BrokenStateError, State, parse_state
 
-# Returns the state that a backend keeps of a composition, None if there is none. Raises TfdriverError.
+# Returns a composition's state from its backend, None if it has none. Raises TfdriverError.
 Pull = Callable[[Composition, Backend], State | None]
 
 
 def pulling(settings: Settings, private: Path, accounts: Mapping[str, AccountAccess]) -> Pull:
-    """Return how to read states from backends.
+    """Return a function that reads states from backends.
 
-    private: a folder of this run alone, in which that is done; accounts: by name; those that cannot be seen are not
-    asked.
+    private: a folder of this run only; accounts: by name. The function raises for an account without access.
     """
 
     def pull(composition: Composition, backend: Backend) -> State | None:
         folder = private / f"state-{composition.name}"
         where = f"the state of {composition.name} in backend {backend.kind}"
         if accounts[composition.account.name].problem:
-            raise TfdriverError(f"{composition.account.name} is not seen", where=where)
+            raise TfdriverError(f"no access to {composition.account.name}", where=where)
         root = Root(folder, settings)
         try:
             if not root.initialised:
@@ -42,9 +40,9 @@ def pulling(settings: Settings, private: Path, accounts: Mapping[str, AccountAcc
             text = root.pull_state()
             return parse_state(text, where) if text.strip() else None
         except BrokenStateError as error:
-            raise TfdriverError("is not a state that Terraform can read", where=where) from error
+            raise TfdriverError("is not a valid Terraform state", where=where) from error
         except TfdriverError as error:
-            hint = error.hint or "Check the backend block in the templates; files that it names need absolute paths"
+            hint = error.hint or "Check the backend block in the templates; use absolute paths for files in it"
             raise TfdriverError(error.what, where=where, hint=hint) from error
 
     return pull

@@ -1,4 +1,4 @@
-"""Terraform's state of a composition: reading it from a file, and what it lists. Reads only."""
+"""Terraform's state of a composition. Reads only."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _VERSION = 4  # since Terraform 0.12
 
 
 class BrokenStateError(Exception):
-    """A state file is empty, cut off, or no state at all, be it that only Terraform cannot read it."""
+    """A state file is empty, truncated or otherwise not valid for Terraform."""
 
 
 @dataclass(frozen=True)
 class ListedRole:
-    """An IAM role in a state. module: its module's address, '' for the root; role_id: its unique id, '' if unknown."""
+    """An IAM role in a state. module: its module's address, '' for the root; role_id: unique id, '' if unknown."""
 
     address: str
     module: str
@@ -33,10 +33,7 @@ class ListedRole:
 
 @dataclass(frozen=True)
 class State:
-    """A state. lineage: the same for all states that come from each other; serial: grows with each change.
-
-    body: all of it, as Terraform stores it.
-    """
+    """A state. lineage: shared by all versions of a state; serial: grows with each change; body: the whole state."""
 
     lineage: str
     serial: int
@@ -45,24 +42,24 @@ class State:
 
     @property
     def managed(self) -> int:
-        """How many resources it manages; what it only reads does not count."""
+        """The number of managed resources, without data sources."""
         return sum(len(r.get("instances", ())) for r in self.resources if r.get("mode") == "managed")
 
     @property
     def outputs(self) -> Mapping[str, Any]:
-        """The values of its outputs, by name."""
+        """The values of the outputs, by name."""
         return {name: output.get("value") for name, output in (self.body.get("outputs") or {}).items()}
 
     def roles(self) -> tuple[ListedRole, ...]:
-        """The IAM roles it lists that have an ARN."""
+        """Return the managed IAM roles that have an ARN."""
         return tuple(
             ListedRole(
-                _address(resource, instance),
-                str(resource.get("module", "")),
-                attributes["arn"],
-                str(attributes.get("name", "")),
-                str(attributes.get("path", "/")),
-                str(attributes.get("unique_id") or ""),
+                address=_address(resource, instance),
+                module=str(resource.get("module", "")),
+                arn=attributes["arn"],
+                name=str(attributes.get("name", "")),
+                path=str(attributes.get("path", "/")),
+                role_id=str(attributes.get("unique_id") or ""),
             )
             for resource in self.resources
             if resource.get("type") == "aws_iam_role" and resource.get("mode") == "managed"
@@ -72,21 +69,21 @@ class State:
 
 
 def _address(resource: Mapping[str, Any], instance: Mapping[str, Any]) -> str:
-    """Return the address of a resource's instance, as Terraform writes it."""
+    """Return the address of a resource instance."""
     parts = [resource.get("module", ""), str(resource.get("type")), str(resource.get("name", ""))]
     key = instance.get("index_key")
     return ".".join(filter(None, parts)) + ("" if key is None else f"[{json.dumps(key)}]")
 
 
 def parse_state(data: bytes | str, where: str) -> State:
-    """Return the state in a file's content. Raises BrokenStateError, or TfdriverError for a version that is not known.
+    """Return the state in a file's content. where: of an error.
 
-    where: what to call the file.
+    Raises BrokenStateError, or TfdriverError for an unknown version.
     """
     try:
         body = read_json(data)
         version = body["version"]
-        if type(version) is not int:  # Terraform refuses 4.0
+        if type(version) is not int:  # Terraform rejects 4.0
             raise ValueError("no version")
         resources = tuple(dict(resource) for resource in body.get("resources") or ())
         state = State(str(body.get("lineage", "")), int(body.get("serial", 0)), resources, body)
@@ -94,24 +91,24 @@ def parse_state(data: bytes | str, where: str) -> State:
         raise BrokenStateError from error
     if version != _VERSION:
         raise TfdriverError(
-            f"state version {version} is not known: another Terraform wrote it",
+            f"state version {version} is unknown: another version of Terraform wrote it",
             where=where,
-            hint="Run with the Terraform that wrote it, or put a state of this one in its place",
+            hint="Use the Terraform version that wrote it, or replace it by a state of this version",
         )
     return state
 
 
 def read_state_file(path: Path) -> State | None:
-    """Return the state in a file, None if there is none. Raises as `parse_state`, or TfdriverError if unreadable."""
+    """Return the state in a file, None without a file. Raises as `parse_state`, or TfdriverError if unreadable."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise TfdriverError(f"cannot read it: {error.strerror}", where=str(path)) from error
+        raise TfdriverError(f"cannot read the state: {error.strerror}", where=str(path)) from error
     return parse_state(data, str(path))
 
 
 def read_state(folder: Path) -> State | None:
-    """Return the local state in a composition's folder, None if there is none. Raises as `read_state_file`."""
+    """Return the state in a composition's folder, None without one. Raises as `read_state_file`."""
     return read_state_file(folder / FILE)

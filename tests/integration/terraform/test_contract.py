@@ -1,9 +1,9 @@
-"""What tests rely on of Terraform and AWS, held by the fakes and by the real ones alike."""
+"""The behaviour of Terraform and AWS that tests rely on, checked with the fakes and the real ones."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,7 +33,7 @@ NOW = datetime.now(UTC)
 
 @dataclass
 class Parts:
-    """A Terraform and an AWS, fake or real, on the same example."""
+    """Terraform and AWS, fake or real, with the example project."""
 
     spec: Spec
     workspace: Workspace
@@ -126,17 +126,13 @@ def test_terraform_and_aws_keep_their_contract(parts: Parts):
     assert parts.aws.look(a.account, foo.name) is None
 
 
-def test_an_error_is_an_exception_with_terraforms_words(parts: Parts):
+def test_an_error_of_terraform_is_raised(parts: Parts):
     a = parts.workspace.compositions[0]
-    parts.write(a)  # the end state, naming a role that does not exist
+    parts.write(a)  # the final values, which name a role that does not exist
     parts.root(a).init()
-    impatient = Root(parts.workspace.path(a), _with_timeout(parts.settings), parts.events.append)
+    # The real provider retries "Invalid principal" for two minutes; the fake fails at once.
+    root = Root(parts.workspace.path(a), replace(parts.settings, timeout=12), parts.events.append)
     with pytest.raises(TerraformError) as caught:
-        impatient.apply()
+        root.apply()
     assert str(caught.value).startswith("terraform apply in compositions/account_a: ")
     assert parts.aws.look(a.account, "foo_bar") is None
-
-
-def _with_timeout(found: Settings) -> Settings:
-    """The real provider retries "Invalid principal" for two minutes; the fake fails at once."""
-    return Settings(found.program, found.environment, found.interrupts, timeout=12)

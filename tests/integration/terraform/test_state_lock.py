@@ -1,4 +1,4 @@
-"""Terraform's own lock on a state: waited for, and where a killed Terraform left it in a bucket, explained."""
+"""Terraform's lock on a state: waiting for it, and the hint for a stale lock in a bucket."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 def world(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
-    """A project of two roles and a table, in which the first call of `request.param` meets a fault."""
+    """A project of two roles and a table. The first call of `request.param` meets a fault."""
     project = tmp_path / "project"
     shutil.copytree(PROJECT, project)
     faults = tmp_path / "faults.json"
@@ -32,18 +32,18 @@ def world(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
 
 @pytest.mark.faults
 @pytest.mark.parametrize("world", [{"call": "dynamodb:CreateTable", "when": "after", "delay": 15}], indirect=True)
-def test_a_lock_that_a_killed_terraform_left_in_a_bucket(world: World, tmp_path: Path):
+def test_a_stale_lock_in_a_bucket_gets_the_unlock_command(world: World, tmp_path: Path):
     use_buckets(world)
     run = start(world, tmp_path / "pids", *UP)
     wait_for(tmp_path / "reached")
     os.kill(last_apply(tmp_path / "pids"), signal.SIGKILL)
-    said = run.communicate(timeout=LONGEST)[1].decode()
-    assert run.returncode == 3, said
+    stderr = run.communicate(timeout=LONGEST)[1].decode()
+    assert run.returncode == 3, stderr
 
     refused = world.tfdriver("destroy", "--yes")
     assert refused.returncode == 3, refused.stderr
     assert re.search(r"account_a: the state is locked by \S+@\S+ since [\d-]+ [\d:]+ UTC \(apply\)", refused.stderr)
-    assert "is no longer at work on this machine, so it was killed" in refused.stderr
+    assert "The process that took the lock no longer runs on this machine" in refused.stderr
     command = re.search(r"`terraform (-chdir=\S+ force-unlock \S+)`, then the same command again", refused.stderr)
     assert command, refused.stderr
 

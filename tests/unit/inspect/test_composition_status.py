@@ -1,4 +1,4 @@
-"""What a composition's state and lock file say."""
+"""Summaries of a composition's state and lock file."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def state(*modes: str) -> State:
     return State("lineage", 1, resources, {"terraform_version": "1.11.4"})
 
 
-def test_an_applied_composition_has_its_time_and_versions(tmp_path):
+def test_an_applied_composition_has_a_time_and_versions(tmp_path):
     (tmp_path / ".terraform.lock.hcl").write_text(LOCK)
     file = tmp_path / "terraform.tfstate"
     file.write_text("")
@@ -50,7 +50,7 @@ def test_a_state_in_a_backend_has_no_time(tmp_path):
     assert describe(COMPOSITION, state("managed"), tmp_path, None) == status(True, 2, None, "1.11.4")
 
 
-def test_a_state_of_nothing_but_data_is_not_applied(tmp_path):
+def test_a_state_with_only_data_sources_is_not_applied(tmp_path):
     assert describe(COMPOSITION, state("data"), tmp_path, None).applied is False
 
 
@@ -58,5 +58,5 @@ def test_a_composition_without_a_state_is_not_applied(tmp_path):
     assert describe(COMPOSITION, None, tmp_path / "missing", tmp_path / "missing/terraform.tfstate") == status(False)
 
 
-def test_a_state_that_cannot_be_read_is_reported(tmp_path):
+def test_an_unreadable_state_is_reported(tmp_path):
     assert describe(COMPOSITION, Unreadable("access denied"), tmp_path, None) == status(None, problem="access denied")

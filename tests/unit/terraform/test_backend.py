@@ -1,4 +1,4 @@
-"""Which backend keeps a state, as the text of a composition says."""
+"""The backend in a composition's files."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ terraform {
 """
 
 
-def test_without_a_backend_the_state_is_beside_the_composition():
+def test_without_a_backend_block_the_state_is_in_the_folder():
     found = find_backend({"main.tf": 'module x {\n  source = "./backend"\n}\n', "bar.zip": b"backend"})
     assert found == Backend("local", "terraform.tfstate", "")
     assert (found.beside, found.remote) == (True, False)
 
 
-def test_a_backend_is_found_with_nothing_else_of_its_block():
+def test_a_backend_block_is_found_in_a_terraform_block():
     found = find_backend({"main.tf": "", "terraform.tf": S3})
     assert (found.kind, found.remote, found.beside) == ("s3", True, False)
     block = S3.splitlines()[3:9]
@@ -47,17 +47,17 @@ def test_a_backend_is_found_with_nothing_else_of_its_block():
         ('cloud {\n    organization = "acme"\n  }', "cloud", "terraform.tfstate", False),
     ],
 )
-def test_other_backends(block: str, kind: str, path: str, beside: bool):
+def test_local_and_cloud_blocks_are_found(block: str, kind: str, path: str, beside: bool):
     found = find_backend({"backend.tf": f"terraform {{\n  {block}\n}}\n"})
     assert (found.kind, found.path, found.beside, found.remote) == (kind, path, beside, kind == "cloud")
 
 
-def test_a_file_that_terraform_could_not_read_is_named():
+def test_invalid_syntax_is_reported_with_its_line():
     with pytest.raises(TfdriverError, match=r"^backend\.tf:1: is not valid Terraform"):
         find_backend({"backend.tf": 'terraform { backend "s3" {'})
 
 
-def test_the_backend_of_what_was_rendered(tmp_path):
+def test_the_backend_of_a_rendered_folder_is_found(tmp_path):
     assert of_folder(tmp_path / "missing") == Backend()
     (tmp_path / "backend.tf").write_text(S3)
     assert of_folder(tmp_path).kind == "s3"

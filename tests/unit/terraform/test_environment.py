@@ -1,4 +1,4 @@
-"""What Terraform's environment holds, and which mirror of the provider it is told of."""
+"""Terraform's environment and its mirror of the provider."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tfdriver.errors import TfdriverError
 from tfdriver.terraform.environment import ignored, terraform_environment
 from tfdriver.terraform.mirror import PROVIDERS, cli_config, find_mirror, shares_cache
 
-POISON = {
+HARMFUL = {
     "TF_CLI_ARGS_apply": "-destroy",
     "TF_CLI_ARGS": "-x",
     "TF_WORKSPACE": "other",
@@ -38,8 +38,8 @@ LOGINS = {
 }
 
 
-def test_poison_does_not_reach_terraform():
-    environment = terraform_environment(POISON | {"PATH": "/bin", "AWS_ENDPOINT_URL": "http://x"}, None)
+def test_a_harmful_variable_does_not_reach_terraform():
+    environment = terraform_environment(HARMFUL | {"PATH": "/bin", "AWS_ENDPOINT_URL": "http://x"}, None)
     assert environment == {
         "PATH": "/bin",
         "AWS_ENDPOINT_URL": "http://x",
@@ -50,29 +50,29 @@ def test_poison_does_not_reach_terraform():
     }
 
 
-def test_what_does_not_reach_terraform_is_named():
-    environ = POISON | {"AWS_ROLE_ARN": "arn", "AWS_WEB_IDENTITY_TOKEN_FILE": "/token", "TF_HTTP_PASSWORD": "x"}
+def test_a_variable_that_does_not_reach_terraform_is_named():
+    environ = HARMFUL | {"AWS_ROLE_ARN": "arn", "AWS_WEB_IDENTITY_TOKEN_FILE": "/token", "TF_HTTP_PASSWORD": "x"}
     expected = sorted(environ.keys() - {"PYTHONPATH"})
     assert ignored(environ, terraform_environment(environ, None)) == tuple(expected)
 
 
-def test_what_reaches_terraform_is_not_named():
+def test_a_variable_that_reaches_terraform_is_not_named():
     environ = KEYS | LOGINS | {"PATH": "/bin", "TF_WORKSPACE": "default", "TF_CLI_CONFIG_FILE": "/x", "TF_INPUT": "1"}
     assert ignored(environ, terraform_environment(environ, None, with_keys=True)) == ()
 
 
-def test_what_logging_in_takes_goes_through():
+def test_login_variables_reach_terraform():
     assert LOGINS.items() <= terraform_environment(LOGINS, None).items()
 
 
-def test_access_keys_go_through_only_for_a_profile_that_takes_them():
+def test_access_keys_reach_terraform_only_for_a_profile_that_uses_them():
     assert not KEYS.keys() & terraform_environment(KEYS, None).keys()
     given = terraform_environment(KEYS | {"AWS_PROFILE": "other"}, None, with_keys=True)
     assert KEYS.items() <= given.items()
     assert "AWS_PROFILE" not in given
 
 
-def test_how_go_uses_memory_and_processors_is_the_users_to_say():
+def test_go_tuning_variables_reach_terraform():
     tuning = {"GOGC": "200", "GOMEMLIMIT": "2GiB", "GOMAXPROCS": "1"}
     assert terraform_environment(tuning, None).items() >= tuning.items()
 
@@ -86,13 +86,13 @@ def mirror(folder, provider=TERRAFORMS):
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_a_mirror_directly_below_a_place_is_found(tmp_path, provider):
+def test_a_mirror_directly_below_a_search_folder_is_found(tmp_path, provider):
     expected = mirror(tmp_path / "opt" / "some-mirror", provider)
     assert find_mirror({}, (tmp_path / "none", tmp_path / "opt")) == expected
     assert find_mirror({}, (tmp_path / "none",)) is None
 
 
-def test_the_named_mirror_wins_and_must_hold_the_provider(tmp_path):
+def test_a_named_mirror_wins_and_must_contain_the_provider(tmp_path):
     mirror(tmp_path / "opt" / "a")
     named = mirror(tmp_path / "named")
     assert find_mirror({"TFDRIVER_PLUGIN_DIR": str(named)}, (tmp_path / "opt",)) == named
@@ -102,19 +102,19 @@ def test_the_named_mirror_wins_and_must_hold_the_provider(tmp_path):
 
 
 def in_configuration(path):
-    """The providers that the mirror is for, and those that no registry is asked for."""
+    """Return the providers that the mirror includes, and those that direct installation excludes."""
     return [json.loads(line.partition("= ")[2]) for line in path.read_text().splitlines() if "clude" in line]
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_beside_a_named_mirror_no_registry_is_asked_whatever_the_program(tmp_path, provider):
+def test_a_named_mirror_replaces_the_registry_for_every_program(tmp_path, provider):
     named = mirror(tmp_path / "named", provider)
     written = cli_config({"TFDRIVER_PLUGIN_DIR": str(named), "HOME": str(tmp_path)}, tmp_path, ())
     assert in_configuration(written) == [list(PROVIDERS)] * 2
 
 
 @pytest.mark.parametrize("held", [(TERRAFORMS,), (TOFUS,), PROVIDERS])
-def test_a_mirror_found_by_chance_stands_in_for_what_it_has(tmp_path, held):
+def test_a_mirror_found_by_searching_replaces_the_registry_for_its_providers(tmp_path, held):
     for provider in held:
         mirror(tmp_path / "opt" / "a", provider)
     written = cli_config({"HOME": str(tmp_path)}, tmp_path, (tmp_path / "opt",))
@@ -122,13 +122,13 @@ def test_a_mirror_found_by_chance_stands_in_for_what_it_has(tmp_path, held):
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_a_mirror_that_terraform_finds_itself_is_left_to_it(tmp_path, provider):
+def test_an_implied_mirror_needs_no_configuration(tmp_path, provider):
     mirror(tmp_path / "opt" / "a", provider)
     mirror(tmp_path / ".terraform.d/plugins", provider)
     assert cli_config({"HOME": str(tmp_path)}, tmp_path, (tmp_path / "opt",)) is None
 
 
-def test_an_existing_cli_config_is_left_alone_a_missing_one_is_as_unset(tmp_path):
+def test_an_existing_cli_config_is_used_and_a_missing_one_ignored(tmp_path):
     places = (tmp_path / "opt",)
     mirror(tmp_path / "opt" / "a")
     own = tmp_path / "own.rc"
@@ -141,7 +141,7 @@ def test_an_existing_cli_config_is_left_alone_a_missing_one_is_as_unset(tmp_path
     assert cli_config(environ, tmp_path, places) == own
 
 
-def test_without_any_mirror_terraform_uses_its_registry(tmp_path):
+def test_without_a_mirror_terraform_uses_its_registry(tmp_path):
     assert cli_config({"HOME": str(tmp_path)}, tmp_path, (tmp_path / "opt",)) is None
 
 

@@ -1,4 +1,4 @@
-"""Terraform's JSON lines, as it prints them."""
+"""Events in Terraform's `-json` output."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_errors_are_one_line_with_their_address():
     assert [str(e) for e in result.errors] == ["aws_iam_role.r: creating IAM Role: two lines"]
 
 
-def test_every_cut_of_a_line_is_ignored_or_whole():
+def test_every_truncated_line_is_ignored():
     for end in range(len(DONE)):
         assert parse_line(DONE[:end]) is None
 
@@ -75,5 +75,5 @@ def test_garbage_is_ignored(text):
         '{"type": "apply_complete", "@message": "m", "hook": {"elapsed_seconds": "long"}}',
     ],
 )
-def test_what_is_no_event_of_terraform_is_ignored(line):
+def test_a_line_that_is_not_an_event_is_ignored(line):
     assert parse_line(line) is None

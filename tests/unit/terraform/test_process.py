@@ -1,4 +1,4 @@
-"""Running a program that outlives us, is followed, interrupted politely and reaped."""
+"""Running a program: its output, its interrupts and the end of its process group."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tfdriver.sandbox.command import run_command
 from tfdriver.sandbox.run import Sandbox
 from tfdriver.terraform.process import Job, run_program
 
-STUBBORN = """
+COUNTING = """
 import signal, sys, time
 hits = []
 signal.signal(signal.SIGINT, lambda *a: hits.append(1))
@@ -37,7 +37,7 @@ def go(a_job: Job, interrupts: Interrupts | None = None, on_line=None, busy=lamb
     return finished, lines
 
 
-def test_lines_come_as_they_are_and_the_log_is_private(tmp_path):
+def test_lines_are_passed_on_and_the_log_is_private(tmp_path):
     code = "import os, sys; print('a'); print('b', end=''); print('oops', file=sys.stderr); sys.exit(3)"
     finished, lines = go(job(tmp_path, code))
     assert lines == ["a", "b"]
@@ -45,13 +45,13 @@ def test_lines_come_as_they_are_and_the_log_is_private(tmp_path):
     assert (tmp_path / "out.jsonl").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_line_that_is_too_long_is_passed_over_and_those_around_it_are_not(tmp_path):
+def test_only_a_line_that_is_too_long_is_skipped(tmp_path):
     code = f"print('a'); print('x' * {LONGEST_LINE}); print('y' * {3 * LONGEST_LINE + 1}); print('b', end='')"
     _, lines = go(job(tmp_path, code))
     assert [line[:1] + str(len(line)) for line in lines] == ["a1", f"x{LONGEST_LINE}", "b1"]
 
 
-def test_a_signal_is_heard_while_a_program_prints_without_end(tmp_path):
+def test_a_program_that_prints_endlessly_is_interrupted(tmp_path):
     interrupts, lines = Interrupts(), 0
 
     def on_line(_line: str) -> None:
@@ -64,7 +64,7 @@ def test_a_signal_is_heard_while_a_program_prints_without_end(tmp_path):
         import signal, sys, time
         signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
-            for _ in range(3_000):  # as good as without end, but for the disk
+            for _ in range(3_000):  # bounded, to spare the disk
                 sys.stdout.write("x" * 100_000 + chr(10))
                 time.sleep(0.001)
         except KeyboardInterrupt:
@@ -75,16 +75,16 @@ def test_a_signal_is_heard_while_a_program_prints_without_end(tmp_path):
     assert lines < 3_000
 
 
-def test_it_sees_only_the_environment_given(tmp_path):
+def test_a_program_gets_only_the_given_environment(tmp_path):
     _, lines = go(job(tmp_path, "import os; print(sorted(k for k in os.environ if k != 'LC_CTYPE'))"))
     assert lines == ["['X']"]
 
 
-def asking(interrupts: Interrupts, times: int, seen: list[str]):
-    """Ask to stop as soon as the program is ready."""
+def stop_when_ready(interrupts: Interrupts, times: int, lines: list[str]):
+    """Request a stop as soon as the program is ready."""
 
     def on_line(line: str) -> None:
-        seen.append(line)
+        lines.append(line)
         for _ in range(times if line == "ready" else 0):
             interrupts.request()
 
@@ -92,35 +92,37 @@ def asking(interrupts: Interrupts, times: int, seen: list[str]):
 
 
 def test_one_request_is_one_sigint(tmp_path):
-    interrupts, seen, told = Interrupts(), [], []
-    stubborn = job(tmp_path, STUBBORN, "1")
-    finished = run_program(stubborn, asking(interrupts, 1, seen), interrupts, lambda: False, told.append)
-    assert (finished.interrupted, finished.code, seen) == (True, 0, ["ready", "hit 1"])
-    assert told == ["stopping: Terraform finishes what is in flight, and ends"]
+    interrupts, lines, notes = Interrupts(), [], []
+    counting = job(tmp_path, COUNTING, "1")
+
+    finished = run_program(counting, stop_when_ready(interrupts, 1, lines), interrupts, lambda: False, notes.append)
+
+    assert (finished.interrupted, finished.code, lines) == (True, 0, ["ready", "hit 1"])
+    assert notes == ["stopping: Terraform finishes calls in flight, then exits"]
 
 
-def test_a_second_request_is_a_second_sigint_and_a_third_is_none(tmp_path):
-    interrupts, seen = Interrupts(), []
-    finished, _ = go(job(tmp_path, STUBBORN, "2"), interrupts, asking(interrupts, 3, seen))
-    assert (finished.code, seen) == (0, ["ready", "hit 2"])
+def test_a_second_request_is_a_second_sigint_and_a_third_is_ignored(tmp_path):
+    interrupts, lines = Interrupts(), []
+    finished, _ = go(job(tmp_path, COUNTING, "2"), interrupts, stop_when_ready(interrupts, 3, lines))
+    assert (finished.code, lines) == (0, ["ready", "hit 2"])
 
 
-def test_a_request_waits_for_what_is_in_flight(tmp_path):
+def test_a_request_waits_for_a_call_in_flight(tmp_path):
     interrupts = Interrupts()
     interrupts.request()
     started = time.monotonic()
     busy_for = 0.5
-    finished, _ = go(job(tmp_path, STUBBORN, "1"), interrupts, busy=lambda: time.monotonic() - started < busy_for)
+    finished, _ = go(job(tmp_path, COUNTING, "1"), interrupts, busy=lambda: time.monotonic() - started < busy_for)
     assert finished.interrupted
     assert time.monotonic() - started >= busy_for
 
 
 def test_a_timeout_interrupts(tmp_path):
-    finished, _ = go(job(tmp_path, STUBBORN, "1", timeout=0.3))
+    finished, _ = go(job(tmp_path, COUNTING, "1", timeout=0.3))
     assert (finished.timed_out, finished.interrupted) == (True, False)
 
 
-def test_what_it_leaves_running_is_killed(tmp_path):
+def test_a_child_that_outlives_the_program_is_killed(tmp_path):
     code = "import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']).pid)"
     _, lines = go(job(tmp_path, code))
     deadline = time.monotonic() + 5
@@ -129,17 +131,17 @@ def test_what_it_leaves_running_is_killed(tmp_path):
     assert not _alive(int(lines[0]))
 
 
-def test_a_listener_that_fails_does_not_leave_the_program_alone(tmp_path):
+def test_a_failing_listener_does_not_stop_the_program(tmp_path):
     def fail(_line: str) -> None:
-        raise ValueError("nobody listens")
+        raise ValueError("listener failed")
 
     code = "import pathlib, time; print('a', flush=True); time.sleep(0.3); pathlib.Path('saved').touch()"
-    with pytest.raises(ValueError, match="nobody listens"):
+    with pytest.raises(ValueError, match="listener failed"):
         go(job(tmp_path, code), on_line=fail)
     assert (tmp_path / "saved").exists()
 
 
-def test_a_program_that_cannot_start_is_an_oserror(tmp_path):
+def test_a_program_that_cannot_start_raises_oserror(tmp_path):
     with pytest.raises(OSError, match="nowhere"):
         run_program(Job(["/nowhere/terraform"], tmp_path, {}, tmp_path / "log"), print, Interrupts(), lambda: False)
 
@@ -155,14 +157,14 @@ def test_signals_are_counted_only_while_listening():
 
 
 @pytest.fixture
-def deaf_to_hangup():
-    """As under nohup."""
+def ignored_hangup():
+    """Ignore SIGHUP, as nohup does."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     yield
     signal.signal(signal.SIGHUP, before)
 
 
-def test_what_is_ignored_stays_so(deaf_to_hangup):
+def test_an_ignored_signal_stays_ignored(ignored_hangup):
     interrupts = Interrupts()
     with interrupts.listening():
         os.kill(os.getpid(), signal.SIGHUP)
@@ -170,7 +172,7 @@ def test_what_is_ignored_stays_so(deaf_to_hangup):
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
 
-def test_a_sandbox_passes_on_nothing_that_is_ignored(deaf_to_hangup):
+def test_a_sandbox_does_not_pass_on_an_ignored_signal(ignored_hangup):
     code = """if True:
         import os, signal, time
         signal.signal(signal.SIGHUP, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""Which Terraform is run, and what is said of one that does not tell its version."""
+"""The version check of the Terraform program."""
 
 from __future__ import annotations
 
@@ -12,23 +12,17 @@ from tfdriver.errors import TfdriverError
 from tfdriver.terraform.program import Program, check_version
 
 
-def printing(folder: Path, said: str, then: str = "") -> Program:
-    """A program that prints a text, whatever it is asked."""
-    (folder / "said").write_text(said)
+def printing(folder: Path, stdout: str, then: str = "") -> Program:
+    """Return a program that prints a text for any arguments."""
+    (folder / "stdout").write_text(stdout)
     path = folder / "terraform"
-    path.write_text(f"#!/bin/sh\ncat {folder}/said\n{then}\n")
+    path.write_text(f"#!/bin/sh\ncat {folder}/stdout\n{then}\n")
     path.chmod(0o755)
     return Program((str(path),), "it")
 
 
-def refusal(program: Program) -> str:
-    with pytest.raises(TfdriverError) as caught:
-        check_version(program, {"PATH": "/usr/bin:/bin"})
-    return caught.value.what
-
-
 @pytest.mark.parametrize("version", ["1.6.0", "1.11.4", "1.15.0-beta1", "1.10.0-dev+x.1"])
-def test_a_version_that_is_new_enough(tmp_path, version):
+def test_a_version_that_is_new_enough_is_returned(tmp_path, version):
     assert check_version(printing(tmp_path, json.dumps({"terraform_version": version})), {"PATH": "/bin"}) == version
 
 
@@ -36,7 +30,7 @@ ODD = ("1.9.0\x1b[31m", "1.9.0\n", "1", "1.x", "1.9.\u0660", "v1.9.0", "1.9.0-")
 
 
 @pytest.mark.parametrize(
-    "said",
+    "stdout",
     [
         "",
         "hello",
@@ -47,12 +41,14 @@ ODD = ("1.9.0\x1b[31m", "1.9.0\n", "1", "1.x", "1.9.\u0660", "v1.9.0", "1.9.0-")
         *(json.dumps({"terraform_version": odd}) for odd in ODD),
     ],
 )
-def test_no_version_is_said_as_such(tmp_path, said):
-    assert refusal(printing(tmp_path, said)) == "`version -json` gave no version"
+def test_an_invalid_version_is_refused(tmp_path, stdout):
+    with pytest.raises(TfdriverError) as caught:
+        check_version(printing(tmp_path, stdout), {"PATH": "/usr/bin:/bin"})
+    assert caught.value.what == "`version -json` printed no version"
 
 
 @pytest.mark.parametrize(
-    ("then", "said"),
+    ("then", "cause"),
     [
         ("exit 2", " and ended with exit code 2"),
         ("echo 'runtime: out of memory.' >&2; exit 2", " and ended with exit code 2: runtime: out of memory"),
@@ -62,8 +58,8 @@ def test_no_version_is_said_as_such(tmp_path, said):
         ("yes many words | head -c 1000000 >&2; exit 1", " and ended with exit code 1: " + ("many words " * 50)[:300]),
     ],
 )
-def test_why_there_is_no_version_is_said(tmp_path, then, said):
+def test_a_missing_version_is_reported_with_its_cause(tmp_path, then, cause):
     environ = {"PATH": "/usr/bin:/bin", "TF_TOKEN_x": "a1b2c3d4e5"}
     with pytest.raises(TfdriverError) as caught:
         check_version(printing(tmp_path, "", then), environ)
-    assert caught.value.what == f"`version -json` gave no version{said}"
+    assert caught.value.what == f"`version -json` printed no version{cause}"

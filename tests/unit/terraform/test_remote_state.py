@@ -1,4 +1,4 @@
-"""States that a backend keeps, pulled by a Terraform that is a line of Python."""
+"""Pulling a state from a backend, with a line of Python as Terraform."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WHERE = "the state of account_a in backend s3"
 
 
 def pull(folder: Path, code: str, timeout: float | None = None, problem: str = "") -> State | None:
-    """Pull by a program; the credentials of this test are the word `secret`."""
+    """Pull a state with Python code as Terraform; the word `secret` stands for the credentials."""
     program = Program((sys.executable, "-c", f"import json, os, sys, time\n{code}"), "terraform")
     environment = {"MARK": "x"}
     hide = {"hide": lambda text: text.replace("secret", "***")}
@@ -36,7 +36,7 @@ def pull(folder: Path, code: str, timeout: float | None = None, problem: str = "
     return pulling(settings, folder, accounts)(COMPOSITION, BACKEND)
 
 
-def test_a_state_is_pulled_in_a_private_folder_that_has_the_backend_alone(tmp_path: Path):
+def test_a_state_is_pulled_in_a_private_folder_with_only_the_backend_block(tmp_path: Path):
     note = tmp_path / "calls"
     code = f"""
 print(json.dumps({STATE}) if sys.argv[1] == "state" else "")
@@ -54,27 +54,27 @@ open({str(note)!r}, "a").write(json.dumps([sys.argv[1:], os.getcwd(), os.listdir
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_a_backend_without_a_state_has_none(tmp_path: Path):
+def test_an_empty_backend_has_no_state(tmp_path: Path):
     assert pull(tmp_path, "") is None
 
 
 @pytest.mark.parametrize(
-    ("code", "timeout", "words"),
+    ("code", "timeout", "message"),
     [
-        ("sys.exit('no\\ncredentials secret')", None, r"cannot set up the backend: no credentials \*\*\*"),
+        ("sys.exit('no\\ncredentials secret')", None, r"cannot initialize the backend: no credentials \*\*\*"),
         ("sys.argv[1] == 'state' and sys.exit('denied')", None, "cannot pull the state: denied"),
         ("time.sleep(60)", 0.1, "no answer in 0.1 s"),
-        ("print('{')", None, "is not a state that Terraform can read"),
-        ("print('{\"version\": 9}')", None, "state version 9 is not known"),
+        ("print('{')", None, "is not a valid Terraform state"),
+        ("print('{\"version\": 9}')", None, "state version 9 is unknown"),
     ],
 )
-def test_a_state_that_cannot_be_read_says_why(tmp_path: Path, code: str, timeout: float | None, words: str):
-    with pytest.raises(TfdriverError, match=words) as caught:
+def test_an_unreadable_state_is_reported_with_its_cause(tmp_path: Path, code: str, timeout: float | None, message: str):
+    with pytest.raises(TfdriverError, match=message) as caught:
         pull(tmp_path, code, timeout)
     assert caught.value.where == WHERE
     assert "secret" not in str(caught.value)
 
 
-def test_an_account_that_cannot_be_seen_is_not_asked(tmp_path: Path):
-    with pytest.raises(TfdriverError, match="account_a is not seen"):
-        pull(tmp_path, "raise SystemExit('asked')", problem="expired")
+def test_nothing_is_pulled_without_access_to_the_account(tmp_path: Path):
+    with pytest.raises(TfdriverError, match="no access to account_a"):
+        pull(tmp_path, "raise SystemExit('ran')", problem="expired")
