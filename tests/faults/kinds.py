@@ -83,7 +83,7 @@ def _second_run(scene: Scene, run: Run) -> None:
     command = "destroy" if "destroy" in run.process.args else "up"
     second = Run(scene, command).wait()
     assert second.code == (3 if "In force now: " in second.text else 1), second.text
-    assert "another run is at work here: " in second.text, second.text
+    assert "another run is in progress: " in second.text, second.text
 
 
 def _fill(scene: Scene, _: Run) -> None:

@@ -137,7 +137,7 @@ class Driver:
         for composition in self._side(Side.TRUSTING):
             states = (seen.states[role.key] for role in composition.roles)
             ours = (s for s in states if s.live is None or has_tags(s.live.tags, composition))
-            self._timeline.seen(ours, self._clock.now())
+            self._timeline.record_missing(ours, self._clock.now())
 
     def exposures(self) -> list[Exposure]:
         """Return how long which trust was broad, as far as the timeline records it, oldest first."""

@@ -1,1 +1,1 @@
-"""A project on disk: rendered compositions, their values, generated files, the lock, `tfdriver init`."""
+"""A project on disk: rendered compositions, values, generated files, the project lock, `tfdriver init`."""

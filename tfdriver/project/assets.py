@@ -1,4 +1,4 @@
-"""Where the templates and modules that ship with tfdriver are."""
+"""The templates and modules that ship with tfdriver."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def templates() -> Path:
-    """Return the folder of the shipped Jinja templates. Raises TfdriverError if the installation has none."""
+    """Return the folder of the shipped Jinja templates. Raises TfdriverError if it is missing."""
     return _asset("templates")
 
 
 def modules() -> Path:
-    """Return the folder of the shipped Terraform modules. Raises TfdriverError if the installation has none."""
+    """Return the folder of the shipped Terraform modules. Raises TfdriverError if it is missing."""
     return _asset("modules")
 
 
 def _asset(name: str) -> Path:
-    # A wheel carries them inside the package; a checkout (or an editable install of one) has them beside it.
+    # Inside the package in a wheel, beside the package in a checkout or an editable install.
     for folder in (_PACKAGE / "_assets" / name, _PACKAGE.parent / name):
         if folder.is_dir():
             return folder
-    raise TfdriverError(f"this installation of tfdriver has no {name}", where=str(_PACKAGE), hint="Install it again")
+    raise TfdriverError(
+        f"the folder {name} of this installation is missing", where=str(_PACKAGE), hint="Reinstall tfdriver"
+    )

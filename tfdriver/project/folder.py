@@ -1,7 +1,7 @@
-"""A composition's folder on disk: what is ours there, what is not, writing it and removing it.
+"""A composition's folder on disk: checking, writing and removing it.
 
-What is ours is told from the files alone: their first line carries a digest (`stamp`), a zip must be one that `package`
-would make. Nothing is remembered elsewhere, so nothing can disagree.
+The files themselves show whether tfdriver generated them: by the digest in their first line (`stamp`), or for a zip, if
+`lambda_zip` would create the same bytes.
 """
 
 from __future__ import annotations
@@ -15,70 +15,66 @@ from tfdriver.errors import TfdriverError
 from tfdriver.files import UNFINISHED, private_folder, sync_folder, write_whole
 from tfdriver.project import lambda_zip, stamp
 
-# Terraform and OpenTofu read all of these in a root, override files and `*.auto.tfvars` among them.
-_OBEYED = (".tf", ".tf.json", ".tofu", ".tofu.json", ".tfvars", ".tfvars.json")
+# Terraform and OpenTofu load all of these, including override files and `*.auto.tfvars`.
+_LOADED = (".tf", ".tf.json", ".tofu", ".tofu.json", ".tfvars", ".tfvars.json")
 _VALUES = ".tfvars.json"
-_TERRAFORMS_OWN = (".terraform", ".terraform.lock.hcl", ".terraform.tfstate.lock.info")
+_TERRAFORM_FILES = (".terraform", ".terraform.lock.hcl", ".terraform.tfstate.lock.info")
 _RUN_FOLDER = ".tfdriver"
-# What Terraform and tfdriver write into by name, below a composition. (Providers are links, into a mirror.)
-_WRITTEN_INTO = (_RUN_FOLDER, ".terraform", ".terraform/modules")
+# Folders into which Terraform and tfdriver write. (`.terraform/providers` contains links into a mirror.)
+_WRITTEN = (_RUN_FOLDER, ".terraform", ".terraform/modules")
 
 
 def check_folder(path: Path, expected_names: Collection[str]) -> None:
-    """Refuse a folder in which something would be lost or obeyed by mistake. Writes nothing.
+    """Refuse a composition's folder whose files would be lost or loaded by mistake. Writes nothing.
 
-    path: the composition's folder, which need not exist; expected_names: the files that will be written. Raises
-    TfdriverError naming a generated file that was edited, a file that Terraform would obey and tfdriver did not write,
-    a symlink, or something that is no file.
+    path: the folder, which may be missing; expected_names: the files to be written. Raises TfdriverError for an edited
+    generated file, for a file that Terraform would load and tfdriver did not write, and for a symlink or special file.
     """
-    for inner in _WRITTEN_INTO:
+    for inner in _WRITTEN:
         _entries(path / inner)
     for entry in _entries(path):
         name = entry.name
-        if name not in expected_names and not name.endswith(_OBEYED):
+        if name not in expected_names and not name.endswith(_LOADED):
             continue
         if not entry.is_file():
             raise TfdriverError("is not a plain file", where=str(entry), hint="Move it away")
         data = _read(entry)
-        if _ours(name, data):
+        if _is_generated(name, data):
             continue
         if stamp.stamped(data) or name.endswith(".zip"):
             raise TfdriverError(
-                "this generated file was edited, and writing it again would lose that",
+                "this generated file was edited, and writing it again would lose the edit",
                 where=str(entry),
-                hint="Put the change into tfdriver.yaml, templates/ or modules/, then delete the file and run again",
+                hint="Move the change to tfdriver.yaml, templates/ or modules/, then delete the file and run again",
             )
         raise TfdriverError(
-            "Terraform would obey this file, which tfdriver did not write",
+            "Terraform would load this file, which tfdriver did not write",
             where=str(entry),
-            hint="Move it away; what it says belongs into templates/ or modules/",
+            hint="Move its content to templates/ or modules/, then delete it",
         )
 
 
-def check_around(path: Path) -> None:
-    """Refuse symlinks beside the compositions: what tfdriver keeps there would be written elsewhere.
+def check_parent(path: Path) -> None:
+    """Refuse symlinks in the folder of all compositions, and a folder that all users can write to.
 
-    path: the folder of all compositions, which need not exist. Raises TfdriverError; also if anybody could put
-    something else in the place of what is there.
+    path: the folder, which may be missing. Raises TfdriverError.
     """
     for folder in (path, path / _RUN_FOLDER):
         _entries(folder)
         if folder.exists() and folder.stat().st_mode & 0o002:
-            raise TfdriverError(
-                "anybody may write there", where=str(folder), hint=f"Run `chmod o-w {shlex.quote(str(folder))}`"
-            )
+            hint = f"Run `chmod o-w {shlex.quote(str(folder))}`"
+            raise TfdriverError("all users can write to this folder", where=str(folder), hint=hint)
 
 
 def write_folder(path: Path, files: Mapping[str, str | bytes]) -> list[str]:
-    """Make `path` hold exactly these generated files; return the names written or removed, sorted.
+    """Write generated files and delete those of an earlier run; return the changed names, sorted.
 
-    files: content by file name. Only what differs is written, each file whole; generated files of an earlier run that
-    are no longer wanted are removed. The folder is private, and so are files of values. Raises TfdriverError as
-    `check_folder` does, or if something can't be written.
+    files: content by file name; a file with the same content is not written. The folder and files of values are
+    private. Raises TfdriverError as `check_folder`, or if a file cannot be written.
     """
     check_folder(path, files.keys())
     private_folder(path)
-    stale = [e for e in _entries(path) if e.name not in files and _is_ours(e)]
+    stale = [entry for entry in _entries(path) if entry.name not in files and _is_generated_file(entry)]
     changed = [name for name, content in files.items() if _write_file(path / name, content)]
     for entry in stale:
         entry.unlink()
@@ -88,27 +84,27 @@ def write_folder(path: Path, files: Mapping[str, str | bytes]) -> list[str]:
 
 
 def is_up_to_date(path: Path, files: Mapping[str, str | bytes]) -> bool:
-    """Whether `write_folder` would have nothing to do. Raises TfdriverError for what can't be read."""
-    if any(entry.name not in files and _is_ours(entry) for entry in _entries(path)):
+    """Whether `write_folder` would change nothing. Raises TfdriverError for an unreadable file."""
+    if any(entry.name not in files and _is_generated_file(entry) for entry in _entries(path)):
         return False
     return all((path / name).exists() and _read(path / name) == _data(content) for name, content in files.items())
 
 
 def remove(path: Path) -> list[str]:
-    """Remove what tfdriver and Terraform left in a folder whose resources are destroyed; return what stays, sorted.
+    """Clean up a folder whose resources are destroyed; return the names of remaining files, sorted.
 
-    Deletes unedited generated files, Terraform's working files, its state and its backups, the run folder, and the
-    folder itself if that leaves it empty. Raises TfdriverError for a symlink, before anything is deleted.
+    Deletes unedited generated files, Terraform's working files, state and backups, the run folder, and the folder
+    itself if it is empty then. Raises TfdriverError for a symlink before it deletes anything.
     """
-    doomed = [entry for entry in _entries(path) if _is_left_over(entry) or _is_ours(entry)]
+    deletable = [entry for entry in _entries(path) if _is_working_file(entry) or _is_generated_file(entry)]
     try:
-        for entry in doomed:
+        for entry in deletable:
             if entry.is_dir():
                 shutil.rmtree(entry)
             else:
                 entry.unlink()
     except OSError as error:
-        raise TfdriverError(f"cannot remove it: {error.strerror}", where=str(error.filename or path)) from error
+        raise TfdriverError(f"cannot be deleted: {error.strerror}", where=str(error.filename or path)) from error
     remaining = sorted(entry.name for entry in _entries(path))
     if path.is_dir() and not remaining:
         path.rmdir()
@@ -116,7 +112,7 @@ def remove(path: Path) -> list[str]:
 
 
 def _entries(path: Path) -> list[Path]:
-    """Return what is in a folder, sorted; nothing if it does not exist. Raises TfdriverError for any symlink."""
+    """Return the entries of a folder, sorted; [] if it is missing. Raises TfdriverError for a symlink."""
     for parent in (path.parent, path):
         if parent.is_symlink() or (parent.exists() and not parent.is_dir()):
             raise TfdriverError("is not a plain folder", where=str(parent), hint="Move it away")
@@ -126,26 +122,26 @@ def _entries(path: Path) -> list[Path]:
         raise TfdriverError(f"cannot read this folder: {error.strerror}", where=str(path)) from error
     for entry in entries:
         if entry.is_symlink():
-            raise TfdriverError("there may be no symlinks here", where=str(entry), hint="Move it away")
+            raise TfdriverError("symlinks are not allowed here", where=str(entry), hint="Move it away")
         if not entry.is_file() and not entry.is_dir():
             raise TfdriverError("is neither a file nor a folder", where=str(entry), hint="Move it away")
     return entries
 
 
-def _ours(name: str, data: bytes) -> bool:
-    return lambda_zip.made_here(data) if name.endswith(".zip") else stamp.intact(data)
+def _is_generated(name: str, data: bytes) -> bool:
+    return lambda_zip.is_generated_zip(data) if name.endswith(".zip") else stamp.intact(data)
 
 
-def _is_ours(entry: Path) -> bool:
-    generated = entry.name.endswith((*_OBEYED, ".zip"))
-    return generated and entry.is_file() and _ours(entry.name, _read(entry))
+def _is_generated_file(entry: Path) -> bool:
+    candidate = entry.name.endswith((*_LOADED, ".zip")) and entry.is_file()
+    return candidate and _is_generated(entry.name, _read(entry))
 
 
-def _is_left_over(entry: Path) -> bool:
+def _is_working_file(entry: Path) -> bool:
     name = entry.name
-    if name in (*_TERRAFORMS_OWN, _RUN_FOLDER):
+    if name in (*_TERRAFORM_FILES, _RUN_FOLDER):
         return True
-    # `terraform.tfstate.d`, a folder, holds the states of other workspaces: somebody's resources.
+    # The folder `terraform.tfstate.d` contains the states of other workspaces.
     state = name.startswith("terraform.tfstate") and entry.is_file()
     return state or (name.startswith(".") and name.endswith(UNFINISHED) and entry.is_file())
 
@@ -154,7 +150,7 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise TfdriverError(f"cannot read it: {error.strerror}", where=str(path)) from error
+        raise TfdriverError(f"cannot be read: {error.strerror}", where=str(path)) from error
 
 
 def _write_file(path: Path, content: str | bytes) -> bool:

@@ -14,19 +14,16 @@ from tfdriver.project import assets
 from tfdriver.spec import names
 
 NEXT_STEPS: tuple[str, ...] = (
-    "Try it as it is, in a local AWS: `tfdriver sandbox` opens a shell; there `tfdriver up`, then `tfdriver destroy`",
-    'Put your account ids, profiles and regions into tfdriver.yaml, where it says "->"',
-    "See what would be done: `tfdriver plan`",
-    "Do it: `tfdriver up`",
+    "Try it in a local AWS: run `tfdriver sandbox` and, in its shell, `tfdriver up`, then `tfdriver destroy`",
+    'Put your account ids, profiles and regions into tfdriver.yaml, at each "->"',
+    "Preview the changes: `tfdriver plan`",
+    "Apply the changes: `tfdriver up`",
 )
 
 
 @dataclass(frozen=True)
 class InitResult:
-    """A new project. root: its folder, absolute; files: what was written, as paths below it, sorted.
-
-    next_steps: sentences for people, in the order in which they are best done.
-    """
+    """A new project. root: its absolute path; files: relative paths, sorted; next_steps: sentences for users."""
 
     root: Path
     files: tuple[str, ...]
@@ -34,14 +31,14 @@ class InitResult:
 
 
 def init(directory: Path) -> InitResult:
-    """Write an example spec, the modules it uses and a .gitignore into `directory`, which is made if missing.
+    """Write an example spec, its modules and a .gitignore into `directory`, which is created if missing.
 
-    A .gitignore that is there already is left alone; what to add is among the next steps. Raises TfdriverError if any
-    other of the files is there, naming them; nothing is written then.
+    An existing .gitignore is kept; the next steps list the lines to add. Raises TfdriverError, before it writes
+    anything, if another of the files exists.
     """
     root = directory.absolute()
     files = _scaffold()
-    next_steps: tuple[str, ...] = () if root == Path.cwd() else (f"Go there: `cd {shlex.quote(str(directory))}`",)
+    next_steps: tuple[str, ...] = () if root == Path.cwd() else (f"Run `cd {shlex.quote(str(directory))}`",)
     if (root / ".gitignore").is_file():
         lines = [line for line in files.pop(".gitignore").read_text(encoding="utf-8").splitlines() if line[:1] != "#"]
         next_steps = (*next_steps, f"Add to .gitignore: {' '.join(lines)}")
@@ -52,15 +49,15 @@ def init(directory: Path) -> InitResult:
             path.parent.mkdir(parents=True, exist_ok=True)
             data = source.read_bytes()
         except OSError as error:
-            raise TfdriverError(f"cannot write it: {error.strerror}", where=str(path)) from error
-        write_whole(path, _named(data, root) if name == "tfdriver.yaml" else data)
+            raise TfdriverError(f"cannot be written: {error.strerror}", where=str(path)) from error
+        write_whole(path, _with_project_name(data, root) if name == "tfdriver.yaml" else data)
     return InitResult(root, tuple(sorted(files)), (*next_steps, *NEXT_STEPS))
 
 
-def _named(spec: bytes, root: Path) -> bytes:
-    """Return the example spec with the folder's name as `project:`. Projects of one name share their resources' tags.
+def _with_project_name(spec: bytes, root: Path) -> bytes:
+    """Return the example spec with the folder's name as `project:`, because projects of one name share their tags.
 
-    Characters that a tag cannot hold become hyphens.
+    Characters that are invalid in a tag become hyphens.
     """
     name = "".join(c if names.tag_value(f"x{c}x") is None else "-" for c in root.name).strip()
     line = yaml.safe_dump({"project": name}, allow_unicode=True, width=1000).strip()
@@ -68,27 +65,23 @@ def _named(spec: bytes, root: Path) -> bytes:
 
 
 def _scaffold() -> dict[str, Path]:
-    """Return the file to copy for each name in the new project."""
-    modules = assets.modules()
-    scaffold = assets.templates() / "init"
-    found = {"tfdriver.yaml": scaffold / "tfdriver.yaml", ".gitignore": scaffold / "gitignore"}
-    for path in sorted(path for path in modules.rglob("*") if path.is_file()):
-        inside = path.relative_to(modules)
-        if not any(part.startswith(".") or part == "__pycache__" for part in inside.parts):  # what tools leave there
-            found[f"modules/{inside.as_posix()}"] = path
-    return found
+    """Return the source of each file in a new project, by name."""
+    modules, scaffold = assets.modules(), assets.templates() / "init"
+    files = {"tfdriver.yaml": scaffold / "tfdriver.yaml", ".gitignore": scaffold / "gitignore"}
+    for path in sorted(modules.rglob("*")):
+        name = path.relative_to(modules)
+        if path.is_file() and not any(part.startswith(".") or part == "__pycache__" for part in name.parts):
+            files[f"modules/{name.as_posix()}"] = path
+    return files
 
 
 def _refuse_existing(root: Path, files: dict[str, Path]) -> None:
     if root.exists() and not root.is_dir():
-        raise TfdriverError("is not a folder", where=str(root), hint="Name another one")
+        raise TfdriverError("is not a folder", where=str(root), hint="Name another folder")
     if (root / "modules").is_symlink():
         raise TfdriverError("is a symlink", where=str(root / "modules"), hint="Name an empty folder, or move it away")
     present = sorted(name for name in files if (root / name).exists() or (root / name).is_symlink())
     if present:
         few = ", ".join(present[-3:]) + (f" and {len(present) - 3} more" if len(present) > 3 else "")
-        raise TfdriverError(
-            f"there is already {few}; nothing was written",
-            where=str(root),
-            hint="Name an empty folder, or move these away",
-        )
+        hint = "No changes made. Name an empty folder, or move these files away"
+        raise TfdriverError(f"already contains {few}", where=str(root), hint=hint)

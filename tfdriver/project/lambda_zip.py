@@ -1,4 +1,4 @@
-"""The zip of a Lambda function's code: the same bytes for the same code, on any machine, at any time."""
+"""The zip of a Lambda function's code: reproducible, the same bytes for the same code."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from tfdriver.errors import TfdriverError
 
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
-# Readable by all, as Lambda asks; executable, as the `bootstrap` of a custom runtime must be.
+# Lambda requires files that all can read; the `bootstrap` of a custom runtime must be executable.
 _MODE = 0o100755
 
 
 def zip_folder(folder: Path) -> bytes:
     """Return the zip of all files below `folder`, without `__pycache__`.
 
-    Raises TfdriverError if the folder is missing or empty, or holds a symlink (it could lead anywhere).
+    Raises TfdriverError if the folder is missing or empty or contains a symlink.
     """
     try:
         contents = {path.relative_to(folder).as_posix(): path.read_bytes() for path in _files(folder)}
@@ -26,12 +26,12 @@ def zip_folder(folder: Path) -> bytes:
         raise TfdriverError(f"cannot read the code: {error.strerror}", where=error.filename or str(folder)) from error
     if not contents:
         hint = "Put the function's code there"
-        raise TfdriverError("there is no code in this folder", where=str(folder), hint=hint)
+        raise TfdriverError("this folder contains no code", where=str(folder), hint=hint)
     return _zip(contents)
 
 
-def made_here(data: bytes) -> bool:
-    """Whether `data` is a zip as `zip_folder` makes them; one that somebody edited or made by other means is not."""
+def is_generated_zip(data: bytes) -> bool:
+    """Whether `zip_folder` created the zip and nobody edited it."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return _zip({name: archive.read(name) for name in archive.namelist()}) == data
@@ -41,13 +41,12 @@ def made_here(data: bytes) -> bool:
 
 def _files(folder: Path) -> list[Path]:
     if not folder.is_dir():
-        raise TfdriverError("there is no such folder", where=str(folder))
+        raise TfdriverError("this folder does not exist", where=str(folder))
     paths = [path for path in folder.rglob("*") if "__pycache__" not in path.relative_to(folder).parts]
     for path in [folder, *paths]:
         if path.is_symlink():
-            raise TfdriverError(
-                "code to package may not hold symlinks", where=str(path), hint="Put the file itself there"
-            )
+            hint = "Replace it by a copy of the file"
+            raise TfdriverError("symlinks are not allowed in a Lambda package", where=str(path), hint=hint)
     return [path for path in paths if path.is_file()]
 
 

@@ -1,8 +1,7 @@
-"""One run per project at a time.
+"""The project lock: one run at a time.
 
-The lock is an flock on the project folder itself: nothing to delete, nothing stale, gone with the last process that
-holds it. Terraform inherits the descriptor, so that a project stays locked while a Terraform whose driver was killed
-still saves its state.
+The lock is an flock on the project folder. It ends with the last process that holds it, so it is never stale. Terraform
+inherits the descriptor: if tfdriver is killed, the project stays locked until Terraform has saved its state.
 """
 
 from __future__ import annotations
@@ -29,26 +28,25 @@ _HOLDER = Path("compositions/.tfdriver/run.json")
 
 @contextmanager
 def locked(project: Path, command: str, waiting: Waiting | None = None) -> Iterator[int]:
-    """Hold the project's lock inside the `with` block; gives the descriptor that Terraform is to inherit.
+    """Hold the project lock inside the `with` block; yield the descriptor that Terraform inherits.
 
-    command: what others are told is at work here; waiting: for another run. Raises TfdriverError, naming the holder, if
-    it is still at work then, or if `compositions/` is a symlink.
+    command: named in the message to other runs. Raises TfdriverError if another run still holds the lock after waiting,
+    or if `compositions/` is a symlink.
     """
     descriptor = os.open(project, os.O_RDONLY | os.O_DIRECTORY)
     try:
         (waiting or Waiting()).until_none(lambda: _refused(descriptor, project))
         try:
-            _announce(project, command)
+            _write_holder(project, command)
             yield descriptor
         finally:
-            _forget(project)
+            _delete_holder(project)
     finally:
         os.close(descriptor)
 
 
-def _announce(project: Path, command: str) -> None:
-    """Write down, over what a run that was killed said of itself, that this process is at work here."""
-    folder.check_around(project / _HOLDER.parts[0])
+def _write_holder(project: Path, command: str) -> None:
+    folder.check_parent(project / _HOLDER.parts[0])
     holder = {
         "command": command,
         "pid": os.getpid(),
@@ -59,37 +57,37 @@ def _announce(project: Path, command: str) -> None:
     write_whole(project / _HOLDER, json.dumps(holder).encode(), mode=0o600)
 
 
-def _forget(project: Path) -> None:
-    """Leave nothing behind: a run that was refused has changed nothing, not even on disk."""
+def _delete_holder(project: Path) -> None:
+    """Delete the file and its empty folders, so that a refused run leaves no files."""
     with suppress(OSError):
         (project / _HOLDER).unlink()
         for parent in _HOLDER.parents[:2]:
-            (project / parent).rmdir()  # fails, as it should, where anything else is kept there
+            (project / parent).rmdir()  # fails for a folder that is not empty
 
 
 def _refused(descriptor: int, project: Path) -> TfdriverError | None:
-    """Take the lock, or return who has it."""
+    """Take the lock, or return an error that names its holder."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        return TfdriverError(f"another run is at work here: {_holder(project)}", where=str(project), hint=WAIT)
+        what = f"another run is in progress: {_describe_holder(project)}"
+        return TfdriverError(what, where=str(project), hint=WAIT)
     return None
 
 
-def _holder(project: Path) -> str:
+def _describe_holder(project: Path) -> str:
     try:
         holder = read_json((project / _HOLDER).read_bytes())
-        process = f"process {holder['pid']} on {holder['host']}"
         since = datetime.fromisoformat(holder["since"])
-        if holder["host"] == socket.gethostname() and not _alive(holder["pid"], since):
-            return f"`{holder['command']}` since {moment(since)} ({process}) was killed, its Terraform is finishing"
-        return f"`{holder['command']}` since {moment(since)} ({process})"
+        text = f"`{holder['command']}` since {moment(since)} (process {holder['pid']} on {holder['host']})"
+        killed = holder["host"] == socket.gethostname() and not _is_running(holder["pid"], since)
+        return f"{text} was killed, its Terraform is still running" if killed else text
     except (OSError, ValueError, KeyError, TypeError):
-        return "it has not said which"
+        return "unknown command"
 
 
-def _alive(pid: int, since: datetime) -> bool:
-    """Whether a process that was at work at `since` still is; its number may be another one's by now."""
+def _is_running(pid: int, since: datetime) -> bool:
+    """Whether the process that had this id at `since` is running. The id may belong to another process now."""
     try:
         return psutil.Process(pid).create_time() <= since.timestamp() + 1
     except psutil.NoSuchProcess:

@@ -1,7 +1,7 @@
-"""Resources that exist in AWS and in no state: what a crash leaves between "AWS created it" and "it was written down".
+"""Orphaned resources: a crash after AWS created them and before Terraform saved its state. Pure; no I/O.
 
-From what Terraform plans to create and from what it failed with, to what is to be imported. Pure; no I/O. Asking AWS
-which of them exist is `adopt`'s; how each resource type is found is in `resource_types`.
+This module reads plans and errors and writes import blocks. `deploy.adopt` checks which resources exist in AWS, and
+`aws.resource_types` finds each resource type.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tfdriver.terraform.events import Diagnostic
 
 FILE = "imports.tf"
 
-# What AWS services answer to creating what exists already.
+# Errors of AWS services for creating a resource that exists.
 _EXISTS = (
     "AlreadyExists",  # EntityAlreadyExists, ResourceAlreadyExistsException, AlreadyExistsException, QueueAlreadyExists
     "ResourceInUseException",
@@ -34,7 +34,7 @@ _ADDRESS = re.compile(rf"{_PART}(?:\.{_PART})+")
 
 @dataclass(frozen=True)
 class PlannedCreate:
-    """A resource that Terraform plans to create. address: Terraform's; values: those known before applying."""
+    """A resource that Terraform plans to create. values: those known before the apply."""
 
     address: str
     type: str
@@ -43,7 +43,7 @@ class PlannedCreate:
 
 @dataclass(frozen=True)
 class OrphanedResource:
-    """A resource that exists, is ours, and is in no state. name: what AWS calls it; import_id: what Terraform takes."""
+    """A resource of this project that is in no state. name: AWS's; import_id: for `terraform import`."""
 
     address: str
     type: str
@@ -52,9 +52,9 @@ class OrphanedResource:
 
 
 def planned_creates(shown: Mapping[str, Any]) -> list[PlannedCreate]:
-    """Return what a plan creates. shown: the plan, as `terraform show -json` shows it.
+    """Return the resources that a plan creates. shown: the output of `terraform show -json`.
 
-    Source of the shape: Terraform's documentation, "JSON Output Format" (internals/json-format), plan representation.
+    Source of the format: Terraform's documentation, "JSON Output Format" (internals/json-format), plan representation.
     """
     return [
         PlannedCreate(change["address"], change["type"], change["change"].get("after") or {})
@@ -64,30 +64,28 @@ def planned_creates(shown: Mapping[str, Any]) -> list[PlannedCreate]:
 
 
 def existing_addresses(errors: Iterable[Diagnostic]) -> frozenset[str]:
-    """Return the addresses that could not be created because they exist; empty if anything else failed as well."""
-    errors = list(errors)
-    if not all(error.address and _says_exists(error) for error in errors):
-        return frozenset()
-    return frozenset(error.address for error in errors)
+    """Return the addresses of resources that already exist; empty if there is any other error."""
+    addresses = set()
+    for error in errors:
+        text = f"{error.summary} {error.detail}"
+        if not error.address or not any(words in text for words in _EXISTS):
+            return frozenset()
+        addresses.add(error.address)
+    return frozenset(addresses)
 
 
-def import_blocks(strays: Iterable[OrphanedResource]) -> str:
-    """Return the text of `imports.tf`, by which the next apply takes these over. Raises as `importable`."""
+def import_blocks(orphans: Iterable[OrphanedResource]) -> str:
+    """Return the text of `imports.tf`, with which the next apply adopts resources. Raises as `importable`."""
     blocks = [
-        f"\nimport {{\n  to = {importable(stray.address)}\n  id = {hcl.quoted(stray.import_id)}\n}}\n"
-        for stray in sorted(strays, key=lambda s: s.address)
+        f"\nimport {{\n  to = {importable(orphan.address)}\n  id = {hcl.quoted(orphan.import_id)}\n}}\n"
+        for orphan in sorted(orphans, key=lambda orphan: orphan.address)
     ]
     return stamp.comment("".join(blocks))
 
 
 def importable(address: str) -> str:
-    """Return an address as it may stand in Terraform's language. Raises TfdriverError for one that could be more."""
+    """Return an address that is safe in HCL. Raises TfdriverError for any other."""
     if not _ADDRESS.fullmatch(address):
-        hint = "Take it over by hand: run `terraform import` in the composition"
-        raise TfdriverError("this address cannot be written into an import block", where=address, hint=hint)
+        hint = "Run `terraform import` in the composition's folder"
+        raise TfdriverError("this address is not valid in an import block", where=address, hint=hint)
     return address
-
-
-def _says_exists(error: Diagnostic) -> bool:
-    text = f"{error.summary} {error.detail}"
-    return any(words in text for words in _EXISTS)

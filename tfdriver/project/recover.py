@@ -1,8 +1,8 @@
-"""State files that a crash left: what is wrong with them, whether it can be put right, and putting it right.
+"""Repairs state files after a crash.
 
-Terraform cuts and rewrites a local state in place (hashicorp/terraform#34266), so a crash can leave it empty or cut
-off; where it could not write it at all, it leaves `errored.tfstate`. Nothing found is thrown away: what is replaced is
-kept in the run folder.
+Terraform truncates and rewrites a local state in place (hashicorp/terraform#34266), so a crash can leave the state
+empty or truncated. If Terraform cannot write the state, it writes `errored.tfstate`. Every replaced file is kept in the
+run folder.
 """
 
 from __future__ import annotations
@@ -26,23 +26,25 @@ _COPIES = (_KEPT, Path(f"{STATE}.backup"))
 
 
 def check_state_file(folder: Path) -> None:
-    """Refuse a composition's folder whose state `repair_state` and `push_errored` cannot put right. Writes nothing.
+    """Refuse a composition whose state `repair_state` and `push_errored` cannot repair. Writes nothing.
 
-    Raises TfdriverError for a state that is no plain file, cannot be read or written, is of a version that is not
-    known or of another lineage than the last run's; and for an `errored.tfstate` that does not fit it.
+    Raises TfdriverError for a state that is not a plain file, is not readable and writable, has an unknown version or
+    another lineage than the last run's; and for an `errored.tfstate` that does not match it.
     """
     path = folder / STATE
     if path.is_symlink() or (path.exists() and not path.is_file()):
-        raise TfdriverError("the state is not a plain file", where=str(path), hint="Put the state back in its place")
+        raise TfdriverError("the state is not a plain file", where=str(path), hint="Restore the state file")
     if path.exists() and not os.access(path, os.R_OK | os.W_OK):
-        raise TfdriverError("the state cannot be read and written", where=str(path), hint="Give yourself permission")
+        raise TfdriverError(
+            "no permission to read and write the state", where=str(path), hint="Grant yourself permission"
+        )
     _check_lineage(folder)
-    is_broken(folder)  # raises for a version that is not known
+    is_broken(folder)  # raises for an unknown version
     _must_push(folder)
 
 
 def is_broken(folder: Path) -> bool:
-    """Whether the local state is empty or cut off. Raises TfdriverError for a version that is not known."""
+    """Whether the local state is empty or truncated. Raises TfdriverError for an unknown version."""
     try:
         read_state(folder)
     except BrokenStateError:
@@ -51,22 +53,22 @@ def is_broken(folder: Path) -> bool:
 
 
 def known_state(folder: Path) -> State | None:
-    """Return the local state of a composition, or the copy that `repair_state` would put in the place of a broken one.
+    """Return the local state of a composition, or the copy that `repair_state` would restore; None without both.
 
-    None if there is neither. Raises TfdriverError for a state that cannot be read.
+    Raises TfdriverError for an unreadable state.
     """
     try:
         return read_state(folder)
     except BrokenStateError:
         copy = _newest_copy(folder)
-        return _good(folder / copy) if copy else None
+        return _valid_state(folder / copy) if copy else None
 
 
 def repair_state(folder: Path, now: datetime) -> str:
-    """Put the newest good copy in the place of a broken state; return what was done, in a sentence, or ''.
+    """Replace a broken state by the newest valid copy; return a note, or ''. now: UTC.
 
-    now: UTC. The broken file is kept in the run folder. What was created since the copy is for the next apply to find,
-    which is why the last apply's log is emptied: see `unfinished`.
+    The broken file is kept in the run folder. The last apply's log is emptied, so that the next apply looks for
+    resources missing from the copy: see `unfinished`.
     """
     if not is_broken(folder):
         return ""
@@ -75,20 +77,20 @@ def repair_state(folder: Path, now: datetime) -> str:
     write_whole(folder / RUN_FOLDER / APPLY_LOG, b"", mode=0o600)
     aside = folder / RUN_FOLDER / f"{STATE}.broken-{now:%Y%m%dT%H%M%SZ}"
     write_whole(aside, path.read_bytes(), mode=0o600)
-    said = f"{folder.parent.name}/{folder.name}/{STATE} was empty or cut off and is kept as {aside.relative_to(folder)}"
+    place = f"{folder.parent.name}/{folder.name}/{STATE}"
+    note = f"{place} was empty or truncated and is kept as {aside.relative_to(folder)}"
     copy = _newest_copy(folder)
     if copy is None:
         path.unlink()
-        return f"{said}; there is no good copy, so what exists is looked up in AWS"
+        return f"{note}; no valid copy exists, looking up the resources in AWS"
     write_whole(path, (folder / copy).read_bytes(), mode=0o600)
-    return f"{said}; put {copy} back, and what was created since is looked up in AWS"
+    return f"{note}; restored {copy}, looking up newer resources in AWS"
 
 
 def push_errored(folder: Path, push: Callable[[str], None], now: datetime) -> str:
-    """Take up the state that Terraform could not save; return what was done, in a sentence, or ''.
+    """Push the state that Terraform could not save; return a note, or ''. now: UTC.
 
-    push: does `terraform state push` of a file of that name. The file is kept in the run folder. Raises as
-    `check_state_file`.
+    push: runs `terraform state push` for a file name. The file is kept in the run folder. Raises as `check_state_file`.
     """
     path = folder / ERRORED
     must_push = _must_push(folder)
@@ -100,35 +102,35 @@ def push_errored(folder: Path, push: Callable[[str], None], now: datetime) -> st
     aside = folder / RUN_FOLDER / f"{ERRORED}.pushed-{now:%Y%m%dT%H%M%SZ}"
     path.chmod(0o600)
     path.rename(aside)
-    done = "was pushed into the state" if must_push else "is in the state already"
-    return f"{folder.parent.name}/{folder.name}/{ERRORED} {done} and is kept as {aside.relative_to(folder)}"
+    result = "was pushed to the state" if must_push else "matches the state"
+    return f"{folder.parent.name}/{folder.name}/{ERRORED} {result} and is kept as {aside.relative_to(folder)}"
 
 
 def unfinished(folder: Path) -> bool:
-    """Whether the last apply here did not come to its end, so that AWS may hold more than the state lists.
+    """Whether the last apply was interrupted, so that resources may be missing from the state.
 
-    One that failed only because resources exist already has created nothing that its state does not list.
+    An apply that failed only because resources already exist is not one.
     """
     try:
         lines = (folder / RUN_FOLDER / APPLY_LOG).read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         return False
-    said = outcome((event for line in lines if (event := parse_line(line))), "apply")
-    return said.changes is None and not existing_addresses(said.errors)
+    result = outcome((event for line in lines if (event := parse_line(line))), "apply")
+    return result.changes is None and not existing_addresses(result.errors)
 
 
 def keep(folder: Path) -> None:
-    """Keep a copy of the state as it is before a run."""
+    """Keep a copy of the state before a run."""
     state, kept = folder / STATE, folder / _KEPT
     private_folder(kept.parent)
     if state.is_file():
         write_whole(kept, state.read_bytes(), mode=0o600)
     elif kept.exists():
-        # A state that is begun anew has another lineage; the copy is not one of it, but may be all there is.
+        # A new state will have another lineage; the copy of the former one may be the only one.
         kept.rename(kept.with_name(f"{STATE}.former"))
 
 
-def _good(path: Path) -> State | None:
+def _valid_state(path: Path) -> State | None:
     try:
         return read_state_file(path)
     except (BrokenStateError, TfdriverError):
@@ -136,39 +138,39 @@ def _good(path: Path) -> State | None:
 
 
 def _newest_copy(folder: Path) -> Path | None:
-    found = [(state.serial, copy) for copy in _COPIES if (state := _good(folder / copy))]
+    found = [(state.serial, copy) for copy in _COPIES if (state := _valid_state(folder / copy))]
     return max(found, key=lambda pair: pair[0])[1] if found else None
 
 
 def _check_lineage(folder: Path) -> None:
-    state, before = _good(folder / STATE), _good(folder / _KEPT)
+    state, before = _valid_state(folder / STATE), _valid_state(folder / _KEPT)
     if state and before and state.lineage != before.lineage:
         raise TfdriverError(
-            "this state is of another lineage than the one of the last run here: it was replaced",
+            "this state has another lineage than the last run's, so it was replaced",
             where=str(folder / STATE),
-            hint=f"Put the right one back (the last run's copy is {_KEPT} there); or, if this is it, delete that copy",
+            hint=f"Restore the right state (the last run's copy is {_KEPT}), or delete that copy if this one is right",
         )
 
 
 def _must_push(folder: Path) -> bool | None:
-    """Return whether `errored.tfstate` is to be pushed; None if there is none. Raises TfdriverError if it may not be.
+    """Return whether to push `errored.tfstate`, None without one. Raises TfdriverError if it must not be pushed.
 
     Source of the rules: Terraform's documentation, "Command: state push".
     """
     path = folder / ERRORED
     if not path.exists() or not path.stat().st_size:
         return None
-    hint = f"Compare it with {STATE} (`terraform show`); keep the one that is right there, move the other away"
+    hint = f"Compare it with {STATE} by `terraform show`, then move the wrong one away"
     try:
         errored = read_state_file(path)
     except BrokenStateError as error:
-        raise TfdriverError("Terraform left this state, and it is cut off", where=str(path), hint=hint) from error
-    state = _good(folder / STATE)
+        raise TfdriverError("Terraform left this state, which is truncated", where=str(path), hint=hint) from error
+    state = _valid_state(folder / STATE)
     if state is None or errored is None or state.serial < errored.serial:
         if state and errored and state.lineage != errored.lineage:
-            said = "Terraform left this state, and it is of another lineage than the one in use"
-            raise TfdriverError(said, where=str(path), hint=hint)
+            what = "Terraform left this state, which has another lineage than the one in use"
+            raise TfdriverError(what, where=str(path), hint=hint)
         return True
     if state == errored:
         return False
-    raise TfdriverError("Terraform left this state, and the one in use is no older", where=str(path), hint=hint)
+    raise TfdriverError("Terraform left this state, but the one in use is not older", where=str(path), hint=hint)

@@ -1,9 +1,8 @@
-"""Who was trusted when: a line per change of a trust, appended beside the compositions.
+"""The timeline: who was trusted when. A file beside the compositions with a line per trust change.
 
-A record for people, never an input to a decision. Lines come from Terraform's own events, so a run that is killed
-leaves what was told up to then. What a killed Terraform did and told nobody is added by whoever looks next, from what
-AWS shows, and marked as seen. A last line that a crash cut off is ignored; a file that cannot be written is warned of,
-once, and stops nothing.
+It is a record for people, never an input to a decision. Lines come from Terraform's events. The next run compares the
+timeline with AWS and adds changes of a killed run, marked as seen. A truncated last line is ignored. If the file cannot
+be written, the run warns once and continues.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from tfdriver.iam.trust_state import TrustState
-from tfdriver.project.trust_changes import BROAD, TrustChange, news, told
+from tfdriver.project.trust_changes import BROAD, TrustChange, applied_change, missing_change
 from tfdriver.redaction import clean
 from tfdriver.spec.compositions import Composition
 from tfdriver.terraform.events import Event
@@ -30,9 +29,9 @@ _LINE = TypeAdapter(TrustChange)
 
 @dataclass(frozen=True)
 class Exposure:
-    """A time in which a whole account was trusted. closed: None while it still is; seconds: until then or until now.
+    """A time in which a whole account was trusted. closed: None if it still is; seconds: until closed or now.
 
-    seen: whether its beginning or its end was found by looking at AWS, and may have been at another time.
+    seen: whether its start or end was read from AWS, so that its time is approximate.
     """
 
     role: str
@@ -51,10 +50,7 @@ class Exposure:
 
 
 class Timeline:
-    """The file. path: `compositions/timeline.jsonl`; callers: ARN of who applies, by account name.
-
-    warn: told, once, that the file cannot be read or written.
-    """
+    """The file. path: `compositions/timeline.jsonl`; callers: caller ARN by account name; warn: called at most once."""
 
     def __init__(self, path: Path, callers: Mapping[str, str], warn: Callable[[str], None]) -> None:
         self._path = path
@@ -63,11 +59,10 @@ class Timeline:
         self._warned = False
 
     def watch(self, composition: Composition, policies: Mapping[str, Mapping[str, Any]]) -> Callable[[Event], None]:
-        """Return a function that takes Terraform's events and records each change of a role's trust.
+        """Return a listener for Terraform's events that records each trust change.
 
-        policies: the trust policy being applied, by role key; a role without one trusts nobody we record.
-        Terraform names a role that it creates at the end, one that it deletes at the start only (`id_value` of the
-        hooks; seen with Terraform 1.11), so names are kept from the one to the other.
+        policies: the trust policies to apply, by role key; other roles are not recorded. Terraform 1.11 sends a role's
+        name (`id_value`) at the end of a creation but at the start of a deletion, so the listener keeps it.
         """
         keys = {role.name: role.key for role in composition.roles if role.key in policies}
         started: dict[str, str] = {}
@@ -81,27 +76,27 @@ class Timeline:
             elif name in keys:
                 policy = None if event.action == "delete" else policies[keys[name]]
                 by = self._callers.get(composition.account.name, "")
-                self._append(told(event.at, name, composition.account.name, policy, by))
+                self._append(applied_change(event.at, name, composition.account.name, policy, by))
 
         return on_event
 
-    def seen(self, states: Iterable[TrustState], now: datetime) -> None:
-        """Record what AWS shows of trusting roles and no line says; see `changes.news`.
+    def record_missing(self, states: Iterable[TrustState], now: datetime) -> None:
+        """Record trust changes that AWS shows and no line contains; see `trust_changes.missing_change`.
 
-        states: as they are `now` (UTC), while no Terraform is at work here: what one is about to tell is no news.
+        states: of trusting roles at `now` (UTC), while no Terraform runs, which would report its own changes.
         """
         newest = {(change.account, change.role): change for change in self.changes()}
         for state in states:
-            change = news(newest.get((state.role.account.name, state.role.name)), state, now)
+            change = missing_change(newest.get((state.role.account.name, state.role.name)), state, now)
             if change is not None:
                 self._append(change)
 
     def changes(self) -> list[TrustChange]:
-        """Return all recorded changes, oldest first; none if the file cannot be read."""
+        """Return all recorded changes, oldest first; [] if the file is unreadable."""
         try:
             return read_timeline(self._path)
         except OSError as error:
-            self._fails("read", error)
+            self._warn_once("read", error)
             return []
 
     def _append(self, change: TrustChange) -> None:
@@ -109,21 +104,21 @@ class Timeline:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
             with os.fdopen(descriptor, "r+b") as file:
                 end = file.seek(0, os.SEEK_END)
-                cut_off = bool(end) and os.pread(descriptor, 1, end - 1) != b"\n"
-                file.write(b"\n" * cut_off + json.dumps(asdict(change)).encode() + b"\n")
+                truncated = bool(end) and os.pread(descriptor, 1, end - 1) != b"\n"
+                file.write(b"\n" * truncated + json.dumps(asdict(change)).encode() + b"\n")
                 file.flush()
                 os.fsync(descriptor)
         except OSError as error:
-            self._fails("written", error)
+            self._warn_once("written", error)
 
-    def _fails(self, what: str, error: OSError) -> None:
+    def _warn_once(self, action: str, error: OSError) -> None:
         if not self._warned:
             self._warned = True
-            self._warn(f"warning: the timeline cannot be {what}: {error}. Who was trusted when is not recorded")
+            self._warn(f"warning: the timeline cannot be {action}: {error}. Trust changes are not recorded")
 
 
 def read_timeline(path: Path) -> list[TrustChange]:
-    """Return the changes recorded in a file, oldest first. What is no line of ours is skipped. Raises OSError."""
+    """Return the changes recorded in a file, oldest first. Invalid lines are skipped. Raises OSError."""
     try:
         lines = path.read_bytes().splitlines()
     except FileNotFoundError:
@@ -132,10 +127,7 @@ def read_timeline(path: Path) -> list[TrustChange]:
 
 
 def exposures(changes: Iterable[TrustChange], now: datetime) -> list[Exposure]:
-    """Return each time in which a whole account was trusted, oldest first.
-
-    A deadline ends it as a change does; nobody needs to have been there.
-    """
+    """Return each time in which a whole account was trusted, oldest first. A change or a deadline ends it."""
     found: list[Exposure] = []
     opened: dict[tuple[str, str], TrustChange] = {}
     for change in changes:
@@ -157,11 +149,20 @@ def _exposure(change: TrustChange, after: TrustChange | None, now: datetime) -> 
     if until is not None and until <= (closed or now):
         closed, seen = max(until, opened), change.seen
     seconds = max(((closed or now) - opened).total_seconds(), 0.0)
-    return Exposure(change.role, change.account, change.trusted, change.guarded, opened, closed, seconds, seen)
+    return Exposure(
+        role=change.role,
+        account=change.account,
+        trusted=change.trusted,
+        guarded=change.guarded,
+        opened=opened,
+        closed=closed,
+        seconds=seconds,
+        seen=seen,
+    )
 
 
 def _parse(line: bytes) -> TrustChange | None:
-    """Return the change that a line tells of, None if it is no line of ours: anybody may have written into the file."""
+    """Return the change in a line, None for an invalid line: other programs may write into the file."""
     try:
         change = _LINE.validate_json(line, strict=True)
         times = [datetime.fromisoformat(text) for text in (change.at, change.until or change.at)]

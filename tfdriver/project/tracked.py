@@ -1,4 +1,4 @@
-"""Whether git would take in the states beside the compositions: they hold secrets, and a push cannot be taken back."""
+"""Warns of states that git does not ignore: they contain secrets, and a push is final."""
 
 from __future__ import annotations
 
@@ -15,34 +15,38 @@ _SECONDS = 10.0
 
 
 def warning(folders: Iterable[Path], root: Path, environ: Mapping[str, str]) -> str:
-    """Return what to say where git does not ignore the states in these folders of compositions, or ''.
+    """Return a warning if git does not ignore the states in compositions' folders, else ''.
 
-    root: the project's folder; environ: ours. Says nothing where there is no git, no work tree, or git does not answer.
-    Nothing need exist yet.
+    folders: may be missing; root: the project's; environ: tfdriver's. Returns '' without git or without a work tree.
     """
     paths = [str(folder.relative_to(root) / name) for folder in folders for name in _STATES]
     ignored = _ignored(paths, root, environ) if paths else None
-    if ignored is None or not (seen := [path for path in paths if path not in ignored]):
+    if ignored is None or not (exposed := [path for path in paths if path not in ignored]):
         return ""
-    more = f" and {len(seen) - 1} more" if len(seen) > 1 else ""
+    more = f" and {len(exposed) - 1} more" if len(exposed) > 1 else ""
     return (
-        f"git does not ignore {seen[0]}{more}: states hold secrets. "
-        f"Add *.tfstate, *.tfstate.* and {RUN_FOLDER}/ to .gitignore; `git rm --cached` what is in it already"
+        f"git does not ignore {exposed[0]}{more}: states contain secrets. "
+        f"Add *.tfstate, *.tfstate.* and {RUN_FOLDER}/ to .gitignore; run `git rm --cached` for files in the index"
     )
 
 
 def _ignored(paths: list[str], root: Path, environ: Mapping[str, str]) -> set[str] | None:
-    """Return which of the paths git ignores, None if that can't be told. It ignores nothing that it has already."""
+    """Return the paths that git ignores, None if unknown. Git does not ignore a file in its index."""
     git = shutil.which("git", path=environ.get("PATH", ""))
     if git is None:
         return None
-    # GIT_DIR and the like, as in a hook, name another work tree than the one that this folder is in.
-    kept = {name: value for name, value in environ.items() if not name.startswith("GIT_")}
+    # In a hook, GIT_DIR and similar variables select another work tree.
+    environment = {name: value for name, value in environ.items() if not name.startswith("GIT_")}
     command = [git, "-c", "core.fsmonitor=false", "check-ignore", "-z", "--stdin"]
-    said = "\0".join(paths).encode()
     try:
         done = subprocess.run(
-            command, cwd=root, env=kept, input=said, capture_output=True, timeout=_SECONDS, check=False
+            command,
+            cwd=root,
+            env=environment,
+            input="\0".join(paths).encode(),
+            capture_output=True,
+            timeout=_SECONDS,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

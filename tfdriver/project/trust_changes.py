@@ -1,4 +1,4 @@
-"""The lines of the timeline: what a change of a trust looks like, and which of them AWS shows and nobody told. Pure."""
+"""Trust changes, the lines of the timeline: from Terraform's events, or from a comparison with AWS. Pure."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ BROAD, EXACT, GONE, OTHER = "broad", "exact", "gone", "other"
 
 @dataclass(frozen=True)
 class TrustChange:
-    """One change of a trust. at: UTC, ISO 8601; kind: broad, exact, other or gone; trusted: in words; by: caller ARN.
+    """One trust change. at: UTC, ISO 8601; kind: broad, exact, other or gone; trusted: in words; by: caller ARN.
 
     until: the deadline of a broad trust, UTC, ISO 8601, or ''; guarded: whether it has the `aws:PrincipalArn` guard.
-    seen: whether it was found by looking at AWS, which does not say who made it, nor always when (see `news`).
+    seen: whether it was read from AWS, which does not record who made it; `at` is then approximate.
     """
 
     at: str
@@ -33,21 +33,21 @@ class TrustChange:
     seen: bool = False
 
 
-def told(at: str, role: str, account: str, policy: Mapping[str, Any] | None, by: str) -> TrustChange:
-    """Return the line for what Terraform told. at: its time, ISO 8601; policy: as applied, None for a deleted role."""
+def applied_change(at: str, role: str, account: str, policy: Mapping[str, Any] | None, by: str) -> TrustChange:
+    """Return the change for an event of Terraform. at: ISO 8601; policy: as applied, None for a deleted role."""
     at = utc(datetime.fromisoformat(at)) if at else ""
     found = None if policy is None else trust.read_trust(policy)
     if policy is not None and found is None:
         return TrustChange(at, role, account, OTHER, by=by)
-    return _line(at, role, account, found, by)
+    return _change(at, role, account, found, by)
 
 
-def news(newest: TrustChange | None, state: TrustState, now: datetime) -> TrustChange | None:
-    """Return the line that is missing after `newest`, a role's newest, for AWS to show `state` now; None if none is.
+def missing_change(newest: TrustChange | None, state: TrustState, now: datetime) -> TrustChange | None:
+    """Return the change between a role's newest line and its state in AWS, None if no line is missing.
 
-    Nothing is said of a policy that cannot be read or understood, nor of a role without a line that is not open. A
-    broad trust began when its role was created, for tfdriver opens none otherwise, unless a line says that the role had
-    another trust since; of anything else, and where that is not known, `at` is `now` (UTC).
+    Unmanaged and unreadable policies are not recorded, nor is a role without lines unless its trust is broad. `at` is
+    `now` (UTC), except for a broad trust without a line since the role's creation: `at` is then the creation, because
+    tfdriver opens a trust only when it creates the role.
     """
     found, role = state.trust, state.role
     if found is None and state.kind is not TrustKind.ABSENT:
@@ -58,19 +58,28 @@ def news(newest: TrustChange | None, state: TrustState, now: datetime) -> TrustC
     at, created = now, state.live.created if state.live else None
     if broad and created and created <= now and (newest is None or created > datetime.fromisoformat(newest.at)):
         at = created
-    line = _line(utc(at), role.name, role.account.name, found, seen=True)
-    same = newest is not None and newest.kind == line.kind and (not broad or newest.trusted == line.trusted)
-    return None if same else line
+    change = _change(utc(at), role.name, role.account.name, found, seen=True)
+    same = newest is not None and newest.kind == change.kind and (not broad or newest.trusted == change.trusted)
+    return None if same else change
 
 
 def utc(when: datetime) -> str:
-    """Return a time as the lines have it."""
+    """Return a time in UTC, ISO 8601."""
     return when.astimezone(UTC).isoformat()
 
 
-def _line(at: str, role: str, account: str, found: Trust | None, by: str = "", *, seen: bool = False) -> TrustChange:
-    """Return the line for a role with this trust; None for a role that is gone."""
+def _change(at: str, role: str, account: str, found: Trust | None, by: str = "", *, seen: bool = False) -> TrustChange:
+    """Return the change to a trust, None for a deleted role."""
     if found is None:
         return TrustChange(at, role, account, GONE, by=by, seen=seen)
-    kind, until = BROAD if found.broad else EXACT, utc(found.until) if found.until else ""
-    return TrustChange(at, role, account, kind, wording.trusted(found), until, bool(found.guard), by, seen)
+    return TrustChange(
+        at=at,
+        role=role,
+        account=account,
+        kind=BROAD if found.broad else EXACT,
+        trusted=wording.trusted(found),
+        until=utc(found.until) if found.until else "",
+        guarded=bool(found.guard),
+        by=by,
+        seen=seen,
+    )

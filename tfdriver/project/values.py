@@ -1,4 +1,4 @@
-"""The values (`terraform.tfvars.json`) each composition gets, at the end and in phase 1. Pure; no I/O."""
+"""The values (`terraform.tfvars.json`) of a composition, final and for phase 1. Pure; no I/O."""
 
 from __future__ import annotations
 
@@ -21,11 +21,10 @@ def final(
     arns: Mapping[str, str] | None = None,
     revoke_before: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Return the values of the end state: trust exactly the trusted roles, assume exactly the trusting ones.
+    """Return the final values: trusting roles trust exactly the trusted roles, which may assume exactly them.
 
-    arns: role ARN by key as AWS gave it; by default the ARN each role has by its account, path and name. This is what
-    `tfdriver render` writes, without asking AWS: applied by hand, it can never loosen anything. revoke_before: see
-    `revoke`.
+    arns: role ARN by key, by default from account, path and name. `tfdriver render` writes these values without calling
+    AWS: applied by hand, they never widen a trust. revoke_before: time by role key, see `deploy.revocation`.
     """
     arns = arns or {role.key: role.arn for role in spec.roles.values()}
     if composition.side is Side.TRUSTING:
@@ -37,22 +36,22 @@ def final(
 def opening(
     spec: Spec,
     composition: Composition,
-    seen: Observation,
+    observation: Observation,
     now: datetime,
     revoke_before: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Return the values of phase 1 for a trusting composition; see `decide.opening`."""
-    existing = seen.existing()
+    """Return the values of phase 1 for a trusting composition; see `trust_state.opening_trust`."""
+    existing = observation.existing()
     policies = {
-        role.key: trust_state.opening_trust(seen.states[role.key], spec.trusted_by(role), existing, now)
+        role.key: trust_state.opening_trust(observation.states[role.key], spec.trusted_by(role), existing, now)
         for role in composition.roles
     }
     return trusting_values(composition, policies, revoke_before)
 
 
 def noted_revocations(values: Mapping[str, Any], now: datetime) -> dict[str, str]:
-    """Return the moments, by role key, that a composition's values have and that may not have served yet.
+    """Return the revocation times, by role key, that may still be needed: the longest session has not ended.
 
-    For those who do not ask AWS, and so do not know how long a session of the role may be. values: as last written.
+    For callers without access to the roles' session durations in AWS. values: as last written.
     """
     return {key: text for key, text in values.get(REVOKE, {}).items() if now < moment(text) + _LONGEST_SESSION}

@@ -1,4 +1,4 @@
-"""A project's compositions on disk: what belongs there, checked before and written when it is time."""
+"""A project's compositions on disk: rendering, checking and writing them, and their states."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Workspace:
 
     @property
     def timeline(self) -> Path:
-        """The file that records who was trusted when; see `timeline`."""
+        """The path of the timeline."""
         return self.spec.root / "compositions" / timeline.FILE
 
     def path(self, composition: Composition) -> Path:
@@ -51,28 +51,28 @@ class Workspace:
         return self.spec.root / "compositions" / composition.name
 
     def files(self, composition: Composition, composition_values: Mapping[str, Any]) -> dict[str, str | bytes]:
-        """Return the content of every file of a composition, by name. Raises TfdriverError for a bad template."""
+        """Return the content of each file of a composition, by name. Raises TfdriverError for an invalid template."""
         packages = {f"{r.key}.zip": zip_folder(r.package) for r in composition.roles if r.package}
         optional = ("revoke.tf",) if REVOKE in composition_values else ()
-        return {**self._text(composition, optional), VALUES: tfvars(dict(composition_values)), **packages}
+        return {**self._render(composition, optional), VALUES: tfvars(dict(composition_values)), **packages}
 
-    def _text(self, composition: Composition, optional: tuple[str, ...] = ()) -> dict[str, str]:
+    def _render(self, composition: Composition, optional: tuple[str, ...] = ()) -> dict[str, str]:
         return render(composition, [self.spec.root / "templates", assets.templates()], optional)
 
     @cached_property
     def backends(self) -> Mapping[str, Backend]:
-        """Where the state of each composition is kept, by its name, as its templates say. Raises as `files`."""
-        return {composition.name: find_backend(self._text(composition)) for composition in self.compositions}
+        """The backend of each composition, by name, from its templates. Raises as `files`."""
+        return {composition.name: find_backend(self._render(composition)) for composition in self.compositions}
 
     @property
     def kept_here(self) -> tuple[Composition, ...]:
-        """The compositions whose state is `terraform.tfstate` in their folder."""
+        """The compositions with their state in `terraform.tfstate` in their folder."""
         return tuple(c for c in self.compositions if self.backends[c.name].beside)
 
     def state(self, composition: Composition, pull: Pull) -> State | None:
-        """Return a composition's state from wherever it is kept, None if there is none; of a broken one, its copy.
+        """Return a composition's state from its backend, None without one. A broken local state is read from its copy.
 
-        Raises TfdriverError where it cannot be read.
+        Raises TfdriverError for an unreadable state.
         """
         backend, path = self.backends[composition.name], self.path(composition)
         if backend.remote:
@@ -82,15 +82,12 @@ class Workspace:
         try:
             return state.read_state_file(path / backend.path)
         except state.BrokenStateError as error:
-            raise TfdriverError("the state cannot be read", where=str(path / backend.path)) from error
+            raise TfdriverError("the state is not valid", where=str(path / backend.path)) from error
 
     def states(
         self, pull: Pull, compositions: Iterable[Composition] | None = None
     ) -> dict[str, State | Unreadable | None]:
-        """Return the state of each composition by its name, as `state` does, or why it cannot be read.
-
-        compositions: all of them by default.
-        """
+        """Return the state of each composition by name, or why it is unreadable. compositions: all by default."""
         chosen = self.compositions if compositions is None else tuple(compositions)
 
         def read(composition: Composition) -> State | Unreadable | None:
@@ -102,21 +99,22 @@ class Workspace:
         return dict(zip([c.name for c in chosen], side_by_side(read, chosen), strict=True))
 
     def local_states(self) -> dict[str, State | None]:
-        """Return the states that are in their compositions' folders, by composition name. Raises as `state`."""
+        """Return the states in compositions' folders, by composition name. Raises as `state`."""
         return {c.name: recover.known_state(self.path(c)) for c in self.kept_here}
 
     def state_file(self, composition: Composition) -> Path | None:
-        """Return the file that holds a composition's state, which need not exist; None if a backend keeps it."""
+        """Return the path of a composition's state, which may be missing; None for a remote backend."""
         backend = self.backends[composition.name]
         return None if backend.remote else self.path(composition) / backend.path
 
     def check(self) -> None:
-        """Refuse to go on where something on disk would be lost or obeyed by mistake. Writes nothing.
+        """Refuse compositions whose files would be lost or loaded by mistake. Writes nothing.
 
-        Raises TfdriverError for an edited generated file, a foreign file that Terraform would obey, a broken state.
+        Raises TfdriverError as `folder.check_folder` and `recover.check_state_file`, and for a composition that is no
+        longer in the spec.
         """
-        folder.check_around(self.spec.root / "compositions")
-        self._check_unnamed()
+        folder.check_parent(self.spec.root / "compositions")
+        self._check_removed()
         for composition in self.compositions:
             path = self.path(composition)
             folder.check_folder(path, self.files(composition, values.final(self.spec, composition)).keys())
@@ -124,63 +122,59 @@ class Workspace:
                 recover.check_state_file(path)
 
     def check_migrated(self) -> None:
-        """Refuse a local state that lists resources where the templates keep the state in a backend.
-
-        Raises TfdriverError: the backend knows nothing of those resources.
-        """
+        """Refuse a local state with resources if the templates configure another backend. Raises TfdriverError."""
         for composition in self.compositions:
             path, backend = self.path(composition), self.backends[composition.name]
             if not backend.beside and _lists_resources(path):
                 raise TfdriverError(
-                    f"its state is in {state.FILE} there, but the templates keep it in backend {backend.kind}",
+                    f"its state is in the local file {state.FILE}, but the templates configure backend {backend.kind}",
                     where=f"compositions/{composition.name}",
                     hint=f"Run `tfdriver render`, then `terraform -chdir={shlex.quote(str(path))} init "
                     "-migrate-state`, then the same command again",
                 )
 
     def check_place(self, states: Mapping[str, State | Unreadable | None] | None = None) -> None:
-        """Refuse states of resources in another account, or of another AWS, than a run here would look into.
+        """Refuse states whose resources are in another account, region or local AWS. Writes nothing.
 
-        states: by composition name; None for those in the compositions' folders only. Writes nothing. Raises
-        TfdriverError.
+        states: by composition name, by default those in compositions' folders. Raises TfdriverError.
         """
         states = self.local_states() if states is None else states
         known = ((c, self.path(c), states[c.name]) for c in self.compositions if c.name in states)
         readable = ((c, path, found) for c, path, found in known if not isinstance(found, Unreadable))
         place.check_location(readable, local=self.local)
 
-    def _check_unnamed(self) -> None:
-        """Refuse while a state that no composition of the spec names still lists resources: they would be forgotten."""
+    def _check_removed(self) -> None:
+        """Refuse a state with resources whose composition is no longer in the spec."""
         named = {composition.name for composition in self.compositions}
         for path in sorted((self.spec.root / "compositions").glob(f"*/{state.FILE}")):
             if path.parent.name not in named and _lists_resources(path.parent):
                 raise TfdriverError(
-                    "the spec has no such composition any more, but its state lists resources",
+                    "this composition is no longer in the spec, but its state lists resources",
                     where=f"compositions/{path.parent.name}",
-                    hint=f"Put its roles back into tfdriver.yaml and run `tfdriver destroy`, "
-                    f"or run `terraform -chdir={path.parent} destroy`; then take them out",
+                    hint="Restore its roles in tfdriver.yaml and run `tfdriver destroy`, "
+                    f"or run `terraform -chdir={path.parent} destroy`; then remove the roles",
                 )
 
     def write(
         self,
         composition: Composition,
         composition_values: Mapping[str, Any] | None = None,
-        take_over: Iterable[OrphanedResource] = (),
+        orphans: Iterable[OrphanedResource] = (),
     ) -> list[str]:
-        """Write a composition, by default with the values of the end state; return the names of what changed.
+        """Write a composition, by default with the final values; return the names of changed files.
 
-        take_over: what the next apply is to import.
+        orphans: resources for the next apply to import.
         """
         chosen = values.final(self.spec, composition) if composition_values is None else composition_values
         files = self.files(composition, chosen)
-        if strays := list(take_over):
-            files[IMPORTS] = import_blocks(strays)
+        if adopted := list(orphans):
+            files[IMPORTS] = import_blocks(adopted)
         return folder.write_folder(self.path(composition), files)
 
     def is_current(self, composition: Composition, now: datetime) -> bool | None:
-        """Whether what lies on disk is what the spec, templates and modules make now; None where nothing does.
+        """Whether the files are as spec, templates and modules render them now; None if not rendered yet. now: UTC.
 
-        now: UTC. Raises TfdriverError for a bad template, or for files as `check` does.
+        Raises TfdriverError for an invalid template, or as `folder.check_folder`.
         """
         path = self.path(composition)
         if not (path / VALUES).exists():
@@ -190,55 +184,53 @@ class Workspace:
         return folder.is_up_to_date(path, files)
 
     def final(self, composition: Composition, now: datetime) -> dict[str, Any]:
-        """Return the values of the end state, without asking AWS. now: UTC. Raises TfdriverError as `written` does.
+        """Return the final values without calling AWS. now: UTC. Raises TfdriverError as `written`.
 
-        What revokes sessions, by what was last written, stays for as long as those may live.
+        Revocations in the last written values stay until the longest session has ended.
         """
         return values.final(
             self.spec, composition, revoke_before=values.noted_revocations(self.written(composition), now)
         )
 
     def written(self, composition: Composition) -> dict[str, Any]:
-        """Return the values that a composition was last written with, {} if it was not. For one that was checked.
+        """Return the last written values of a checked composition, {} if not rendered yet.
 
-        Raises TfdriverError for a file that holds no values: a digest that fits can be put above anything.
+        Raises TfdriverError for an invalid file: a right digest does not prove valid JSON.
         """
         path = self.path(composition) / VALUES
         try:
             return dict(read_json(path.read_bytes())) if path.exists() else {}
         except (ValueError, TypeError) as error:
-            raise TfdriverError("holds no values", where=str(path), hint="Delete it and run again") from error
+            raise TfdriverError(
+                "is not a valid tfvars JSON object", where=str(path), hint="Delete it and run the same command again"
+            ) from error
 
     def keep_state(self, composition: Composition) -> None:
-        """Note where a run is about to change things, and keep the state as it is before: it is rewritten in place."""
+        """Record the location of an apply, and keep a copy of the state, which Terraform rewrites in place."""
         recover.keep(self.path(composition))
         place.note_location(self.path(composition), place.place_of(composition.account, local=self.local))
 
     def interrupted(self, states: Mapping[str, State | Unreadable | None]) -> frozenset[str]:
-        """Return the names of the compositions of which AWS may hold more than the state lists.
+        """Return the names of compositions in which a run was interrupted: AWS may have resources missing from state.
 
-        A run was interrupted there, as this folder or the state shows. states: by composition name.
+        states: by composition name.
         """
-        return frozenset(c.name for c in self.compositions if self._interrupted(c, states[c.name]))
+        return frozenset(c.name for c in self.compositions if self._was_interrupted(c, states[c.name]))
 
-    def _interrupted(self, composition: Composition, found: State | Unreadable | None) -> bool:
-        """Whether a run was interrupted in one composition.
-
-        Every apply that ends writes the outputs of `output.tf.j2`; a state without them is of one that did not, on
-        whatever machine that was.
-        """
+    def _was_interrupted(self, composition: Composition, found: State | Unreadable | None) -> bool:
         path = self.path(composition)
         if composition in self.kept_here and recover.is_broken(path):
             return True
-        unended = isinstance(found, State) and bool(found.managed) and not found.outputs
-        return unended or recover.unfinished(path)
+        # Every complete apply, on any machine, writes the outputs of `output.tf.j2`.
+        incomplete = isinstance(found, State) and bool(found.managed) and not found.outputs
+        return incomplete or recover.unfinished(path)
 
     def repair(self, composition: Composition, now: datetime) -> str:
-        """Put the newest good copy in the place of a broken local state; return what was done, or ''. now: UTC."""
+        """Replace a broken local state by the newest valid copy; return a note, or ''. now: UTC."""
         return recover.repair_state(self.path(composition), now) if composition in self.kept_here else ""
 
     def remove(self, composition: Composition) -> None:
-        """Remove everything that tfdriver and Terraform left in a composition that was destroyed."""
+        """Delete the files of tfdriver and Terraform in a destroyed composition."""
         folder.remove(self.path(composition))
 
 

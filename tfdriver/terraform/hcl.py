@@ -1,4 +1,4 @@
-"""Writing Terraform's language safely: literals, identifiers, and columns as `terraform fmt` wants them. Pure; no I/O.
+"""HCL literals, identifiers and aligned columns. Pure; no I/O.
 
 Source: HCL's syntax specification, "Template Expressions" and "Quoted Template Expressions".
 """
@@ -15,24 +15,21 @@ _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
 
 
 class Identifier(str):
-    """A string that was found to be a Terraform identifier, and is printed without quotes."""
+    """A valid Terraform identifier, printed without quotes."""
 
     __slots__ = ()
 
 
 def identifier(value: str) -> Identifier:
     """Return `value` marked as an identifier. Raises TfdriverError if it is not one."""
-    text = str(value)  # an undefined name of a template raises here, naming itself
+    text = str(value)  # raises for an undefined name in a template
     if not _IDENTIFIER.fullmatch(text):
         raise TfdriverError(f"{value!r} is not a Terraform identifier", hint="Use letters, digits, `_` and `-`")
     return Identifier(text)
 
 
 def literal(value: Any) -> str:
-    """Return `value` as a Terraform expression: strings quoted, whole numbers, bools and None as they are.
-
-    Raises TfdriverError for anything else.
-    """
+    """Return a string, whole number, bool or None as a Terraform literal. Raises TfdriverError for other types."""
     match value:
         case Identifier():
             return str(value)
@@ -44,21 +41,22 @@ def literal(value: Any) -> str:
             return "true" if value else "false"
         case int():
             return str(value)
-    str(value)  # an undefined name of a template raises here, naming itself
+    str(value)  # raises for an undefined name in a template
     hint = "Print text, a whole number or a bool"
     raise TfdriverError(f"a template cannot print a {type(value).__name__}", hint=hint)
 
 
 def quoted(text: str) -> str:
-    """Return a quoted Terraform string whose value is `text` (which Terraform normalises to NFC).
+    """Return `text` as a quoted Terraform string. Raises TfdriverError for a lone surrogate.
 
-    Raises TfdriverError for half of a surrogate pair, which no file can hold.
+    Terraform normalizes its value to NFC.
     """
-    return '"' + "".join(map(_escape, text.replace("${", "$${").replace("%{", "%%{"))) + '"'
+    doubled = text.replace("${", "$${").replace("%{", "%%{")
+    return '"' + "".join(_escape(char) for char in doubled) + '"'
 
 
 def aligned(text: str) -> str:
-    """Return `text`, lines of `name = value`, with their equals signs in one column."""
+    """Return lines of `name = value` with their equals signs aligned."""
     pairs = [line.partition(" = ") for line in text.splitlines() if line.strip()]
     width = max((len(name) for name, _, _ in pairs), default=0)
     return "".join(f"{name:<{width}} = {value}\n" for name, _, value in pairs)
@@ -71,5 +69,5 @@ def _escape(char: str) -> str:
         return char
     code = ord(char)
     if 0xD800 <= code <= 0xDFFF:
-        raise TfdriverError("half of a surrogate pair is not text")
+        raise TfdriverError("a lone surrogate is not valid text")
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"

@@ -295,7 +295,7 @@ def test_a_state_that_could_not_be_saved_is_pushed(stage):
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [({"lineage": "other", "serial": 99}, "another lineage"), ({"serial": 0, "resources": []}, "no older")],
+    [({"lineage": "other", "serial": 99}, "another lineage"), ({"serial": 0, "resources": []}, "not older")],
 )
 def test_a_state_that_does_not_fit_is_explained(stage, change, words):
     stage.run(up)
@@ -336,6 +336,6 @@ def test_files_with_json_that_python_cannot_read_are_as_broken_as_cut_ones(stage
 def test_values_that_cannot_be_read_are_named_though_their_digest_fits(stage):
     stage.run(up)
     (folder(stage) / "terraform.tfvars.json").write_text(stamp.json_member(DEEP))
-    with pytest.raises(TfdriverError, match="holds no values") as caught:
+    with pytest.raises(TfdriverError, match="is not a valid tfvars JSON object") as caught:
         render(stage.project, stage.time.now())
     assert caught.value.where.endswith("account_a/terraform.tfvars.json")

@@ -572,7 +572,7 @@ def test_a_second_run_at_once_is_refused_and_told_who_is_at_work(stage, first):
     with stage.session(first), pytest.raises(TfdriverError) as caught:
         stage.run(up)
     who = rf"`{first}` since 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC \(process {os.getpid()} on "
-    assert re.match(f"another run is at work here: {who}", caught.value.what)
+    assert re.match(f"another run is in progress: {who}", caught.value.what)
 
 
 def test_a_second_run_is_told_so_while_the_first_one_still_asks(stage):
@@ -586,7 +586,7 @@ def test_a_second_run_is_told_so_while_the_first_one_still_asks(stage):
 
     with stage.session("up") as session, pytest.raises(TfdriverError, match="not confirmed"):
         up(session, ask)
-    assert "another run is at work here: `up` since " in said[0]
+    assert "another run is in progress: `up` since " in said[0]
     assert not (stage.project / "compositions").exists()
 
 
@@ -596,7 +596,7 @@ def test_tighten_and_up_at_once_are_one_after_the_other(stage, first, second):
     said = []
 
     def at_once(_title):
-        with pytest.raises(TfdriverError, match="another run is at work here") as caught:
+        with pytest.raises(TfdriverError, match="another run is in progress") as caught:
             stage.run(second)
         said.append(caught.value.what)
 
@@ -612,7 +612,7 @@ def test_tighten_and_up_at_once_are_one_after_the_other(stage, first, second):
 def test_a_lock_is_held_though_something_deletes_what_says_who_holds_it(stage):
     with stage.session("up"):
         (stage.project / "compositions/.tfdriver/run.json").unlink()
-        with pytest.raises(TfdriverError, match="another run is at work here: it has not said which"):
+        with pytest.raises(TfdriverError, match="another run is in progress: unknown command"):
             stage.run(destroy)
     assert stage.run(up).exit_code is Exit.DONE
 
@@ -749,7 +749,7 @@ def test_a_state_that_the_spec_forgot_stops_the_run(stage):
     stage.run(up)
     compositions = stage.project / "compositions"
     (compositions / "account_b").rename(compositions / "account_c")
-    with pytest.raises(TfdriverError, match=r"compositions/account_c: the spec has no such composition any more"):
+    with pytest.raises(TfdriverError, match=r"compositions/account_c: this composition is no longer in the spec"):
         stage.run(up)
 
 

@@ -44,7 +44,7 @@ def test_the_open_trust_is_reported(opened, breaks, command):
 def test_the_lock_of_another_run(opened):
     with (
         opened.session(),
-        pytest.raises(OpenTrustError, match=r"another run is at work here.*In force now"),
+        pytest.raises(OpenTrustError, match=r"another run is in progress.*In force now"),
         opened.session(),
     ):
         pass

@@ -156,7 +156,7 @@ def test_a_file_that_would_stop_up_is_said(stage):
     stage.run(up)
     (stage.project / "compositions/account_a/z.auto.tfvars").write_text("")
     found = look(stage)
-    assert "Terraform would obey this file, which tfdriver did not write" in found.compositions[0].problem
+    assert "Terraform would load this file, which tfdriver did not write" in found.compositions[0].problem
     assert found.compositions[0].current is None
 
 

@@ -1,4 +1,4 @@
-"""States whose resources are in another account, or in a sandbox: no run loses track of them or mistakes others."""
+"""States whose resources are in another account or in a sandbox are refused."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ from tfdriver.deploy.up import up
 from tfdriver.errors import Exit, TfdriverError
 
 SANDBOX = "http://127.0.0.1:4000"
-COMMANDS = [up, tighten, destroy, lambda session, _confirm: plan(session)]
+
+
+def preview(session, _confirm):
+    return plan(session)
+
+
+COMMANDS = [up, tighten, destroy, preview]
 
 
 def move_account_a(stage: Stage) -> None:
@@ -26,32 +32,34 @@ def files(stage: Stage) -> dict[str, bytes]:
     return {str(p): p.read_bytes() for p in (stage.project / "compositions").rglob("*") if p.is_file()}
 
 
-def refused(stage: Stage, command, words: str) -> None:
+def refused(stage: Stage, command, message: str) -> None:
     stage.world.forget_calls()
     before, roles = files(stage), stage.world.data["roles"]
-    with pytest.raises(TfdriverError, match=words) as caught:
+
+    with pytest.raises(TfdriverError, match=message) as caught:
         stage.run(command)
+
     assert caught.value.exit_code is Exit.FAILED
     assert (files(stage), stage.world.data["roles"]) == (before, roles)
     assert [call[0] for call in stage.world.calls()] == ["version"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_another_account_id_in_the_spec(stage, command):
+def test_another_account_id_in_the_spec_is_refused(stage, command):
     stage.run(up)
     move_account_a(stage)
-    words = "^compositions/account_a: the state lists resources in account 111111111111, this run is for account 333"
-    refused(stage, command, words + ".* run `tfdriver destroy` first; if nothing is left there, delete")
+    message = "^compositions/account_a: the state lists resources in account 111111111111, this run is for account 333"
+    refused(stage, command, message + ".* run `tfdriver destroy` first; if nothing exists there, delete")
 
 
-def test_another_account_id_where_nothing_was_noted(stage):
+def test_another_account_id_is_refused_without_a_recorded_location(stage):
     stage.run(up)
     (stage.project / "compositions/account_a/.tfdriver/place.json").unlink()
     move_account_a(stage)
     refused(stage, up, "lists resources in account 111111111111, this run is for account 333333333333")
 
 
-def test_the_old_id_put_back_destroy_takes_everything_along(stage):
+def test_destroy_deletes_all_roles_after_the_old_id_is_restored(stage):
     stage.run(up)
     spec = (stage.project / "tfdriver.yaml").read_text()
     move_account_a(stage)
@@ -65,16 +73,16 @@ def test_the_old_id_put_back_destroy_takes_everything_along(stage):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_state_of_the_sandbox_outside_of_it(stage, command):
+def test_a_state_of_the_sandbox_is_refused_in_aws(stage, command):
     stage.environ["AWS_ENDPOINT_URL"] = SANDBOX
     stage.run(up)
     del stage.environ["AWS_ENDPOINT_URL"]
     both = "compositions/account_a and compositions/account_b"
-    words = "the state lists resources in account 111111111111 of a sandbox, this run is for account 111111111111:"
-    refused(stage, command, f"^{both}: {words} .*If that sandbox is gone, delete compositions/, which")
+    message = "the state lists resources in account 111111111111 of a sandbox, this run is for account 111111111111:"
+    refused(stage, command, f"^{both}: {message} .*If that sandbox has ended, delete compositions/ and run")
 
 
-def test_without_what_is_left_of_the_sandbox_up_begins_anew(stage):
+def test_up_starts_over_after_the_states_of_the_sandbox_are_deleted(stage):
     stage.environ["AWS_ENDPOINT_URL"] = SANDBOX
     stage.run(up)
     stage.world.change(lambda w: w.update(roles={}))
@@ -83,24 +91,22 @@ def test_without_what_is_left_of_the_sandbox_up_begins_anew(stage):
     assert stage.run(up).exit_code is Exit.DONE
 
 
-def test_one_side_of_the_sandbox_and_one_of_aws(stage):
+def test_one_side_of_the_sandbox_is_refused(stage):
     stage.environ["AWS_ENDPOINT_URL"] = SANDBOX
     stage.run(up)
     shutil.rmtree(stage.project / "compositions/account_b")
     del stage.environ["AWS_ENDPOINT_URL"]
-    refused(stage, up, "^compositions/account_a: .* delete compositions/account_a, which is all")
+    refused(stage, up, "^compositions/account_a: .* delete compositions/account_a and run")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_state_of_aws_in_the_sandbox(stage, command):
+def test_a_state_of_aws_is_refused_in_the_sandbox(stage, command):
     stage.run(up)
     stage.environ["AWS_ENDPOINT_URL"] = SANDBOX
-    refused(
-        stage, command, "in account 111111111111, .* 111111111111 of a sandbox: .* Work in the sandbox on a copy of"
-    )
+    refused(stage, command, "in account 111111111111, .* 111111111111 of a sandbox: .* In the sandbox, use a copy of")
 
 
-def test_a_state_of_the_sandbox_in_the_next_one(stage):
+def test_a_state_of_an_earlier_sandbox_is_accepted_in_a_sandbox(stage):
     stage.environ["AWS_ENDPOINT_URL"] = SANDBOX
     stage.run(up)
     stage.world.change(lambda w: w.update(roles={}))
@@ -108,14 +114,14 @@ def test_a_state_of_the_sandbox_in_the_next_one(stage):
     assert stage.run(up).exit_code is Exit.DONE
 
 
-def test_a_cut_off_state_counts_as_where_it_was_made(stage):
+def test_a_truncated_state_counts_for_its_recorded_location(stage):
     stage.run(up)
     (stage.project / "compositions/account_a/terraform.tfstate").write_text("")
     move_account_a(stage)
     refused(stage, up, "lists resources in account 111111111111, this run is for account 333333333333")
 
 
-def test_an_emptied_state_loses_nothing(stage):
+def test_a_state_without_resources_is_accepted_in_another_account(stage):
     stage.run(up)
     stage.world.change(lambda w: w.update(fail={"destroy account_a": {"error": "no", "after": 1}}))
     with pytest.raises(TfdriverError, match="no"):
@@ -126,12 +132,12 @@ def test_an_emptied_state_loses_nothing(stage):
     assert stage.run(up).exit_code is Exit.DONE
 
 
-def test_an_account_renamed_along_with_its_folder(stage):
+def test_an_account_is_renamed_along_with_its_folder(stage):
     stage.run(up)
     spec = stage.project / "tfdriver.yaml"
     spec.write_text(spec.read_text().replace("account_a:", "ours:").replace("account: account_a", "account: ours"))
     refused(
-        stage, up, "compositions/account_a: the spec has no such composition any more, but its state lists resources"
+        stage, up, "compositions/account_a: this composition is no longer in the spec, but its state lists resources"
     )
     (stage.project / "compositions/account_a").rename(stage.project / "compositions/ours")
     done = stage.run(up)

@@ -1,4 +1,4 @@
-"""The timeline in a fake world: what a killed run did is recorded by whoever looks next; no record stops a run."""
+"""The timeline in a fake world: the next run records the changes of a killed run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def kinds(stage: Stage) -> list[tuple[str, bool]]:
 
 @pytest.fixture
 def stage(stage) -> Stage:
-    """Terraform's time is the stage's, a minute ago."""
+    """Set Terraform's clock to a minute ago."""
     stage.world.change(lambda w: w.update(now=(stage.time.now() - timedelta(minutes=1)).isoformat()))
     return stage
 
@@ -34,7 +34,7 @@ def refuse(_view):
     raise TfdriverError("not confirmed")
 
 
-def test_what_a_killed_terraform_made_is_recorded_and_closed_by_the_next_run(stage):
+def test_a_role_of_a_killed_terraform_is_recorded_and_tightened_by_the_next_run(stage):
     die(stage, "apply account_a", CUT)
     with pytest.raises(OpenTrustError, match="In force now"):
         stage.run(up)
@@ -46,7 +46,7 @@ def test_what_a_killed_terraform_made_is_recorded_and_closed_by_the_next_run(sta
     assert kinds(stage) == [("broad", True), ("exact", False)]
 
 
-def test_what_a_killed_driver_left_is_recorded_before_anything_is_asked(stage):
+def test_a_trust_of_a_killed_run_is_recorded_before_the_confirmation(stage):
     stage.run(up, tighten=False)
     path(stage).unlink()
     with stage.session() as session, pytest.raises(TfdriverError, match="not confirmed"):
@@ -58,7 +58,7 @@ def test_what_a_killed_driver_left_is_recorded_before_anything_is_asked(stage):
     assert window.closed
 
 
-def test_looking_alone_records_nothing(stage):
+def test_plan_records_nothing(stage):
     stage.run(up, tighten=False)
     path(stage).unlink()
     with stage.session("plan"):
@@ -66,7 +66,7 @@ def test_looking_alone_records_nothing(stage):
     assert not path(stage).exists()
 
 
-def test_a_quiet_up_on_an_exact_role_appends_nothing(stage):
+def test_up_records_nothing_for_an_exact_role(stage):
     stage.run(up)
     before = path(stage).read_bytes()
     stage.run(up)
@@ -76,20 +76,20 @@ def test_a_quiet_up_on_an_exact_role_appends_nothing(stage):
     assert not path(stage).exists()
 
 
-def test_a_role_that_somebody_deleted_is_recorded_as_gone(stage):
+def test_a_role_deleted_outside_terraform_is_recorded_as_gone(stage):
     stage.run(up)
     stage.world.change(lambda w: w["roles"].pop(FOO))
     stage.run(up)
     assert kinds(stage) == [("broad", False), ("exact", False), ("gone", True), ("exact", False)]
 
 
-def test_a_destroyed_role_is_gone(stage):
+def test_a_destroyed_role_is_recorded_as_gone(stage):
     stage.run(up, tighten=False)
     stage.run(destroy)
     assert kinds(stage) == [("broad", False), ("gone", False)]
 
 
-def test_a_strangers_open_role_is_not_of_this_record(stage):
+def test_a_broad_trust_of_an_unmanaged_role_is_not_recorded(stage):
     stage.run(up, tighten=False)
     path(stage).unlink()
     change_role(stage, FOO, tags={"team": "other"})
@@ -98,8 +98,8 @@ def test_a_strangers_open_role_is_not_of_this_record(stage):
     assert not path(stage).exists()
 
 
-def test_a_timeline_that_cannot_be_written_is_warned_of_and_stops_nothing(stage):
+def test_an_unwritable_timeline_causes_one_warning(stage):
     path(stage).mkdir(parents=True)
     assert stage.run(up).exit_code is Exit.DONE
-    warnings = [said for said in stage.progress.said if said.startswith("warning: the timeline cannot be")]
+    warnings = [note for note in stage.progress.said if note.startswith("warning: the timeline cannot be")]
     assert len(warnings) == 1

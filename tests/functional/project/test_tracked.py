@@ -1,4 +1,4 @@
-"""A project in git: states that it does not ignore are warned of, once."""
+"""Warnings of states that git does not ignore."""
 
 from __future__ import annotations
 
@@ -12,56 +12,58 @@ from tests.fakes.world import Stage, use_backend
 from tfdriver.deploy.plan import plan
 from tfdriver.deploy.up import up
 
-pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="there is no git")
-WORDS = "compositions/account_a/terraform.tfstate and 5 more: states hold secrets. Add *.tfstate,"
+pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+STATES = "compositions/account_a/terraform.tfstate and 5 more: states contain secrets. Add *.tfstate,"
 
 
 def git(folder: Path, *arguments: str) -> None:
     subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True)
 
 
-def warned(stage: Stage) -> list[str]:
-    """What plan warns of."""
+def warnings(stage: Stage) -> list[str]:
+    """Return the warnings of `plan` about git."""
     with stage.session("plan") as session:
         plan(session)
-    said, stage.progress.said = stage.progress.said, []
-    return [line for line in said if "git" in line]
+    notes, stage.progress.said = stage.progress.said, []
+    return [note for note in notes if "git" in note]
 
 
-def test_states_that_git_does_not_ignore_are_warned_of_and_what_is_advised_helps(stage):
+def test_states_that_git_does_not_ignore_cause_a_warning_until_they_are_ignored(stage):
     git(stage.project, "init")
-    assert warned(stage) == []
+    assert warnings(stage) == []
+
     (stage.project / ".gitignore").unlink()
-    (said,) = warned(stage)
-    assert said.startswith(f"warning: git does not ignore {WORDS}")
+    (warning,) = warnings(stage)
+    assert warning.startswith(f"warning: git does not ignore {STATES}")
+
     (stage.project / ".gitignore").write_text("*.tfstate\n*.tfstate.*\n.tfdriver/\n")
-    assert warned(stage) == []
+    assert warnings(stage) == []
 
 
-def test_up_warns_before_the_first_state_and_from_below_the_top_of_the_work_tree(stage):
+def test_up_warns_before_the_first_state_in_a_subfolder_of_the_work_tree(stage):
     git(stage.project.parent, "init")
     (stage.project / ".gitignore").unlink()
     stage.run(up)
     assert sum("git does not ignore" in line for line in stage.progress.said) == 1
 
 
-def test_a_state_in_the_index_is_warned_of_though_it_would_be_ignored(stage):
+def test_a_state_in_the_index_causes_a_warning_despite_gitignore(stage):
     stage.run(up)
     git(stage.project, "init")
     git(stage.project, "add", "-f", "compositions/account_b/terraform.tfstate")
-    (said,) = warned(stage)
-    assert "does not ignore compositions/account_b/terraform.tfstate: " in said
+    (warning,) = warnings(stage)
+    assert "does not ignore compositions/account_b/terraform.tfstate: " in warning
 
 
-@pytest.mark.parametrize("why", ["no work tree", "no git", "another's work tree", "a backend"])
-def test_where_that_is_nothing_to_say_nothing_is_said(stage, why):
+@pytest.mark.parametrize("case", ["no work tree", "no git", "broken work tree", "backend"])
+def test_there_is_no_warning_without_git_or_local_states(stage, case):
     (stage.project / ".gitignore").unlink()
-    if why != "no work tree":
+    if case != "no work tree":
         git(stage.project, "init")
-    if why == "no git":
+    if case == "no git":
         stage.environ["PATH"] = "/nowhere"
-    if why == "another's work tree":
+    if case == "broken work tree":
         (stage.project / ".git/HEAD").write_text("nonsense")
-    if why == "a backend":
+    if case == "backend":
         use_backend(stage)
-    assert warned(stage) == []
+    assert warnings(stage) == []

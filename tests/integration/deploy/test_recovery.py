@@ -135,7 +135,7 @@ def test_the_driver_killed_in_the_middle_of_the_trusted_sides_apply(world: World
     run.communicate(timeout=LONGEST)
     at_once = world.tfdriver(*UP)
     assert at_once.returncode == 3
-    assert "was killed, its Terraform is finishing" in at_once.stderr
+    assert "was killed, its Terraform is still running" in at_once.stderr
     assert "In force now: role foo_bar in account_a trusts account 222222222222" in at_once.stderr
 
     again = world.tfdriver(*UP, "--lock-timeout", "2m")

@@ -102,7 +102,7 @@ def foreign_file(world: World) -> dict[str, str]:
         (dead_endpoint, "AWS cannot be reached"),
         (no_provider_where_named, "neither registry.terraform.io/hashicorp/aws"),
         (unknown_module, "team_b_bar_app"),
-        (foreign_file, "z_override.tf: Terraform would obey this file"),
+        (foreign_file, "z_override.tf: Terraform would load this file"),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
 )

@@ -1,4 +1,4 @@
-"""A spec, templates and answers that mean harm: through the whole program and real Terraform."""
+"""Hostile specs, templates and answers, with the whole program and real Terraform."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ variable "nasty" { default = null }
 output "role_arn" { value = "${var.role_path}${var.role_name}" }
 output "probe" { value = [var.trust_policy, var.roles_to_assume, var.nasty] }
 """
-# A project's own template, so that Terraform puts out what it read.
-TOLD = 'output "told" {\n  value = [var.profile, var.region, var.account_id, var.tags, var.roles]\n}\n'
+# A project's own template that outputs Terraform's variables.
+INPUTS = 'output "inputs" {\n  value = [var.profile, var.region, var.account_id, var.tags, var.roles]\n}\n'
 
-# Each is the most that the spec lets through in its place.
+# Each value is as hostile as the spec allows.
 PROJECT = "../../etc/passwd = a:b@c +- é 日本"
 PROFILE = "--help $(id) `id` \"x\" 'y' \\ %{if true} {{ 7*7 }} <<EOT ; & | * ~"
 PATH = "/%{if}/\"'`\\/<<EOT/{{7-7}}/../;&|~/"
@@ -65,7 +65,7 @@ def spec_with(nasty: Any) -> dict[str, Any]:
 
 
 def write(project: Path, spec: dict[str, Any]) -> None:
-    files = {"tfdriver.yaml": yaml.safe_dump(spec), f"{SOURCE}/main.tf": MODULE, "templates/told.tf.j2": TOLD}
+    files = {"tfdriver.yaml": yaml.safe_dump(spec), f"{SOURCE}/main.tf": MODULE, "templates/inputs.tf.j2": INPUTS}
     for name, text in files.items():
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).write_text(text)
@@ -85,7 +85,7 @@ def outputs(folder: Path, home: Path) -> dict[str, Any]:
 
 
 def normal(value: Any) -> Any:
-    """As Terraform has texts: normalised (cty's documentation, "Strings"), which is the same text to any reader."""
+    """Normalize text as Terraform does (cty's documentation, "Strings")."""
     if isinstance(value, str):
         return unicodedata.normalize("NFC", value)
     if isinstance(value, list):
@@ -103,13 +103,13 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.lists(texts, min_size=100, max_size=200))
-def test_any_string_in_any_place_of_a_spec_is_that_string_to_terraform(tmp_path: Path, generated: list[str]) -> None:
+def test_terraform_reads_any_string_of_a_spec_unchanged(tmp_path: Path, generated: list[str]) -> None:
     shutil.rmtree(tmp_path / "p", ignore_errors=True)
     deep = {"a": [{"b": [NASTY, {text: text for text in [*NASTY, *generated]}]}, generated]}
     write(tmp_path / "p", spec_with(deep))
     assert main.run(["-C", str(tmp_path / "p"), "render"]) == 0
     found = outputs(tmp_path / "p/compositions/a", tmp_path)
-    profile, region, account_id, tags, roles = found["told"]
+    profile, region, account_id, tags, roles = found["inputs"]
     assert (profile, region, account_id) == (PROFILE, "us-west-2", "111111111111")
     assert tags == normal({"tfdriver:project": PROJECT, "tfdriver:composition": "a"})
     assert roles["foo"]["variables"]["nasty"] == normal(deep)
@@ -120,7 +120,7 @@ def test_any_string_in_any_place_of_a_spec_is_that_string_to_terraform(tmp_path:
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["p"]
 
 
-def test_terraform_reads_the_modules_source_as_it_was_meant(tmp_path: Path) -> None:
+def test_terraform_reads_a_hostile_module_source_unchanged(tmp_path: Path) -> None:
     write(tmp_path / "p", spec_with(None))
     assert main.run(["-C", str(tmp_path / "p"), "render"]) == 0
     outputs(tmp_path / "p/compositions/a", tmp_path)
@@ -138,8 +138,8 @@ ENVIRONMENT = {
 
 
 @pytest.fixture
-def telling(tmp_path: Path):
-    """A world in which AWS repeats in its errors what signed the request, and what is secret in the environment."""
+def leaking(tmp_path: Path):
+    """A world in which AWS repeats request signatures and secrets of the environment in its errors."""
     project = tmp_path / "foo-bar"
     init(project)
     faults = tmp_path / "faults.yaml"
@@ -153,24 +153,24 @@ def telling(tmp_path: Path):
     yield from make_world(project, tmp_path, faults)
 
 
-def test_secrets_are_in_no_output_and_no_file(telling: World, tmp_path: Path) -> None:
-    credentials = Path(telling.environ["AWS_SHARED_CREDENTIALS_FILE"]).read_text()
+def test_secrets_are_in_no_output_and_no_file(leaking: World, tmp_path: Path) -> None:
+    credentials = Path(leaking.environ["AWS_SHARED_CREDENTIALS_FILE"]).read_text()
     keys = [line.split("=", 1)[1].strip() for line in credentials.splitlines() if "=" in line]
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     environ = {**ENVIRONMENT, "TMPDIR": str(temporary)}
-    runs = [telling.tfdriver("-vv", "up", "--yes", **environ)]
+    runs = [leaking.tfdriver("-vv", "up", "--yes", **environ)]
     assert runs[0].returncode == 3
     assert "IncompleteSignature" in runs[0].stderr
     (tmp_path / "armed").touch()
     for arguments in (["-vv", "up", "--yes", "--json"], ["-vv", "status", "--json"], ["-vv", "explain", "foo_bar"]):
-        runs.append(telling.tfdriver(*arguments, **environ))
+        runs.append(leaking.tfdriver(*arguments, **environ))
         assert "IncompleteSignature" in runs[-1].stdout + runs[-1].stderr
-    said = {f"output {number}": (run.stdout + run.stderr).encode() for number, run in enumerate(runs)}
-    files = [p for folder in (telling.project, temporary) for p in folder.rglob("*") if p.is_file()]
-    said |= {str(p): p.read_bytes() for p in files if ".terraform" not in p.parts and not p.is_symlink()}
-    assert any(name.endswith("apply.jsonl") for name in said)
+    texts = {f"output {number}": (run.stdout + run.stderr).encode() for number, run in enumerate(runs)}
+    files = [p for folder in (leaking.project, temporary) for p in folder.rglob("*") if p.is_file()]
+    texts |= {str(p): p.read_bytes() for p in files if ".terraform" not in p.parts and not p.is_symlink()}
+    assert any(name.endswith("apply.jsonl") for name in texts)
     secrets = [*keys, *ENVIRONMENT.values(), *PLANTED]
     assert len(secrets) > 10
-    found = [(name, secret) for name, text in said.items() for secret in secrets if secret.encode() in text]
+    found = [(name, secret) for name, text in texts.items() for secret in secrets if secret.encode() in text]
     assert found == []

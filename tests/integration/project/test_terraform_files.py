@@ -1,4 +1,4 @@
-"""What real Terraform says of modules, rendered compositions and hostile strings. No AWS: nothing here is created."""
+"""Modules, rendered compositions and hostile strings in real Terraform, without AWS."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ NASTY = [
 
 @pytest.fixture(scope="module")
 def terraform(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Runs Terraform in a folder; fails unless it exits 0; returns what it printed."""
+    """Return a function that runs Terraform in a folder, checks for exit code 0 and returns stdout."""
     program = find_program(os.environ)
     environment = terraform_environment(os.environ, cli_config(os.environ, tmp_path_factory.mktemp("config")))
 
@@ -85,7 +85,7 @@ def write(folder: Path, files: Mapping[str, str | bytes]) -> Path:
     return folder
 
 
-def test_modules_and_every_rendered_composition_are_formatted(tmp_path: Path, terraform: Run) -> None:
+def test_modules_and_rendered_compositions_are_formatted(tmp_path: Path, terraform: Run) -> None:
     shutil.copytree(assets.modules(), tmp_path / "modules")
     for composition in ALL:
         write(tmp_path / composition.project / composition.name, render(composition, TEMPLATES))
@@ -102,12 +102,11 @@ def test_the_example_is_valid(tmp_path: Path, terraform: Run, composition: Compo
     files = render(replace(composition, roles=(role,)), TEMPLATES)
     folder = write(tmp_path / "compositions" / composition.name, files)
     terraform(folder, "init", "-no-color")
-    said = json.loads(terraform(folder, "validate", "-json"))
-    assert (said["valid"], said["diagnostics"]) == (True, [])
+    result = json.loads(terraform(folder, "validate", "-json"))
+    assert (result["valid"], result["diagnostics"]) == (True, [])
 
 
-def test_the_lambda_module_asks_for_the_table_of_each_role(tmp_path: Path, terraform: Run) -> None:
-    """Its own validation speaks before anything is planned, instead of a crash of the function later."""
+def test_the_lambda_module_requires_a_table_for_each_role(tmp_path: Path, terraform: Run) -> None:
     variables = (assets.modules() / "team_b_bar_app" / "variables.tf").read_text()
     assume = [{"role": "foo", "arn": "arn:aws:iam::1:role/foo", "region": "us-west-2", "variables": {}}]
     values = {"role_name": "bar", "package": "bar.zip", "roles_to_assume": assume}
@@ -129,14 +128,14 @@ STUB_WITHOUT_PROBE = STUB.partition('output "probe"')[0]
 
 
 def outputs(folder: Path, terraform: Run) -> dict[str, Any]:
-    """Apply a composition without resources and return what it puts out."""
+    """Apply a composition without resources and return its outputs."""
     terraform(folder, "init", "-no-color")
     terraform(folder, "apply", "-auto-approve", "-no-color")
     return {name: output["value"] for name, output in json.loads(terraform(folder, "output", "-json")).items()}
 
 
-def test_values_come_through_a_composition_as_they_are(tmp_path: Path, terraform: Run) -> None:
-    """Through tfvars, the rendered files and a module, into Terraform's outputs; modules without a probe are fine."""
+def test_values_pass_through_a_composition_unchanged(tmp_path: Path, terraform: Run) -> None:
+    """From tfvars through the rendered files and a module into the outputs, also for a module without a probe."""
     write(tmp_path / "modules" / "m", {"main.tf": STUB})
     write(tmp_path / "modules" / "plain", {"main.tf": STUB_WITHOUT_PROBE})
     foo = replace(FOO, variables={"nasty": [*NASTY, 5, 1.5, True, None, {"${a}": "%{b}"}]})
@@ -153,7 +152,7 @@ def test_values_come_through_a_composition_as_they_are(tmp_path: Path, terraform
     assert found["roles_to_be_assumed"] == {"foo_bar": "foo_bar", "no-probe": "other"}
 
 
-def test_names_that_are_words_of_terraform_are_fine(tmp_path: Path, terraform: Run) -> None:
+def test_keywords_of_terraform_are_valid_names(tmp_path: Path, terraform: Run) -> None:
     write(tmp_path / "modules" / "m", {"main.tf": STUB_WITHOUT_PROBE})
     words = "for null true if in count each var local module self path terraform data output".split()
     roles = tuple(replace(BAR, key=word, name=f"n-{word}") for word in words)
@@ -164,24 +163,23 @@ def test_names_that_are_words_of_terraform_are_fine(tmp_path: Path, terraform: R
     assert found["roles_which_will_assume"] == {word: f"n-{word}" for word in words}
 
 
-def test_literals_come_through_as_they_are(tmp_path: Path, terraform: Run) -> None:
-    """The filter that quotes what templates print (a module's source, a backend's settings)."""
+def test_terraform_reads_quoted_literals_unchanged(tmp_path: Path, terraform: Run) -> None:
     lines = "".join(f"  {hcl.quoted(text)},\n" for text in NASTY)
     found = outputs(write(tmp_path, {"main.tf": f'output "nasty" {{\n  value = [\n{lines}]\n}}\n'}), terraform)
     assert found["nasty"] == [normalized(text) for text in NASTY]
 
 
 def normalized(text: str) -> str:
-    """Terraform's strings are normalised (cty's documentation, "Strings"): the same text to any reader."""
+    """Normalize text as Terraform does (cty's documentation, "Strings")."""
     return unicodedata.normalize("NFC", text)
 
 
-def test_the_committed_zip_is_what_the_code_packs_to() -> None:
+def test_the_committed_zip_matches_its_code() -> None:
     committed = Path(__file__).resolve().parents[3] / "compositions" / "account_b" / "bar.zip"
     assert committed.read_bytes() == zip_folder(assets.modules() / "team_b_bar_app" / "lambda")
 
 
-def test_long_lines_of_many_roles_stay_formatted(tmp_path: Path, terraform: Run) -> None:
+def test_compositions_with_long_names_are_formatted(tmp_path: Path, terraform: Run) -> None:
     roles = tuple(
         replace(role, key=f"{role.key}_{n}" + "y" * n, source="../../modules/m" + "z" * n)
         for n in (1, 20, 60)

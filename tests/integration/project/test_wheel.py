@@ -1,4 +1,4 @@
-"""The wheel, installed into an empty environment, does the main job."""
+"""The wheel in a new virtual environment."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def run(*command: str | Path, cwd: Path) -> str:
     return done.stdout
 
 
-def test_the_wheel_does_the_main_job(tmp_path: Path):
+def test_an_installed_wheel_runs_up(tmp_path: Path):
     run(sys.executable, "-m", "build", "--wheel", "--outdir", tmp_path, ROOT, cwd=tmp_path)
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()

@@ -1,4 +1,4 @@
-"""Compositions that several tests here render."""
+"""Compositions for the tests of this room."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ ALL = (EXAMPLE_TRUSTING, EXAMPLE_TRUSTED, MANY_TRUSTING, MANY_TRUSTED)
 
 
 def templates_in(folder: Path, **texts: str) -> Path:
-    """A project's templates folder with these templates: `main` is main.tf.j2."""
+    """Write templates into a folder: `main` is main.tf.j2."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         (folder / f"{name}.tf.j2").write_text(text, encoding="utf-8")

@@ -11,7 +11,7 @@ from tfdriver.errors import TfdriverError
 from tfdriver.files import private_folder, write_whole
 
 
-def test_new_and_replaced(tmp_path: Path) -> None:
+def test_a_file_is_written_and_replaced(tmp_path: Path) -> None:
     path = tmp_path / "f"
     write_whole(path, b"one", mode=0o600)
     write_whole(path, b"two", mode=0o600)
@@ -29,7 +29,7 @@ def test_a_symlink_is_replaced_not_followed(tmp_path: Path) -> None:
     assert not (tmp_path / "f").is_symlink()
 
 
-def test_failure_names_the_file_and_leaves_no_litter(tmp_path: Path) -> None:
+def test_a_failed_write_names_the_file_and_leaves_no_temporary_file(tmp_path: Path) -> None:
     (tmp_path / "f").mkdir()
     with pytest.raises(TfdriverError, match="f: cannot write it"):
         write_whole(tmp_path / "f", b"x")
@@ -38,7 +38,7 @@ def test_failure_names_the_file_and_leaves_no_litter(tmp_path: Path) -> None:
         write_whole(tmp_path / "none" / "f", b"x")
 
 
-def test_a_private_folder_is_private_whatever_the_umask_and_whatever_it_was(tmp_path: Path) -> None:
+def test_a_private_folder_is_private_for_any_umask_and_former_mode(tmp_path: Path) -> None:
     (tmp_path / "old").mkdir(mode=0o755)
     before = os.umask(0)
     try:
@@ -50,7 +50,7 @@ def test_a_private_folder_is_private_whatever_the_umask_and_whatever_it_was(tmp_
     assert modes == {"old": 0o700, "above": 0o700, "above/new": 0o700}
 
 
-def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
     (tmp_path / "f").write_text("")
     with pytest.raises(TfdriverError, match="cannot make this folder"):
         private_folder(tmp_path / "f/inner")

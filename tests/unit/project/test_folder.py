@@ -1,4 +1,4 @@
-"""A composition's folder: written whole and private, edits and strangers found, everything of ours removed."""
+"""A composition's folder: writing it, refusing edited and unknown files, removing it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def files(tmp_path: Path) -> dict[str, str | bytes]:
 
 @pytest.fixture
 def path(tmp_path: Path, files: dict[str, str | bytes]) -> Path:
-    """A composition that was written."""
+    """A written composition."""
     composition = tmp_path / "compositions" / "account_b"
     folder.write_folder(composition, files)
     return composition
@@ -40,13 +40,13 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_writing_gives_exactly_the_files(path: Path, files: dict[str, str | bytes]) -> None:
+def test_a_folder_contains_exactly_the_written_files(path: Path, files: dict[str, str | bytes]) -> None:
     assert contents(path) == {n: c.encode() if isinstance(c, str) else c for n, c in files.items()}
     assert mode(path) == 0o700
     assert mode(path / "terraform.tfvars.json") == 0o600
 
 
-def test_only_what_changed_is_written(path: Path, files: dict[str, str | bytes]) -> None:
+def test_only_changed_files_are_written(path: Path, files: dict[str, str | bytes]) -> None:
     untouched = (path / "main.tf").stat().st_ino
     assert folder.write_folder(path, files) == []
     assert folder.write_folder(path, {**files, "terraform.tfvars.json": tfvars({"region": "y"})}) == [
@@ -55,20 +55,20 @@ def test_only_what_changed_is_written(path: Path, files: dict[str, str | bytes])
     assert (path / "main.tf").stat().st_ino == untouched
 
 
-def test_a_checkouts_open_modes_are_closed(path: Path, files: dict[str, str | bytes]) -> None:
+def test_the_modes_of_a_checkout_become_private(path: Path, files: dict[str, str | bytes]) -> None:
     path.chmod(0o755)
     (path / "terraform.tfvars.json").chmod(0o644)
     assert folder.write_folder(path, files) == []
     assert (mode(path), mode(path / "terraform.tfvars.json")) == (0o700, 0o600)
 
 
-def test_generated_files_no_longer_wanted_are_removed(path: Path, files: dict[str, str | bytes]) -> None:
-    wanted = {name: content for name, content in files.items() if name not in ("output.tf", "bar.zip")}
-    assert folder.write_folder(path, wanted) == ["bar.zip", "output.tf"]
-    assert set(contents(path)) == set(wanted)
+def test_stale_generated_files_are_deleted(path: Path, files: dict[str, str | bytes]) -> None:
+    current = {name: content for name, content in files.items() if name not in ("output.tf", "bar.zip")}
+    assert folder.write_folder(path, current) == ["bar.zip", "output.tf"]
+    assert set(contents(path)) == set(current)
 
 
-def test_a_crashs_unfinished_file_is_no_obstacle(path: Path, files: dict[str, str | bytes]) -> None:
+def test_an_unfinished_file_of_a_crash_is_replaced(path: Path, files: dict[str, str | bytes]) -> None:
     (path / ".main.tf.new").write_text("half")
     (path / "main.tf").unlink()
     assert folder.write_folder(path, files) == ["main.tf"]
@@ -84,52 +84,59 @@ def link(name: str) -> Callable[[Path], object]:
 
 
 def put(name: str, text: str = "x") -> Callable[[Path], object]:
-    def spoil(path: Path) -> None:
+    def change(path: Path) -> None:
         (path / name).parent.mkdir(exist_ok=True)
         (path / name).write_text(text)
 
-    return spoil
+    return change
 
 
-def first_line(path: Path) -> None:
+def file_as_folder(path: Path) -> None:
+    (path / "main.tf").unlink()
+    (path / "main.tf").mkdir()
+
+
+def edit_first_line(path: Path) -> None:
     values = path / "terraform.tfvars.json"
     values.write_text(values.read_text().replace('",\n', '", "profile": "evil",\n', 1))
 
 
-SPOILT = {
+REFUSED = {
     "main.tf edited": (edit("main.tf", "\n"), "main.tf: this generated file was edited"),
     "values edited": (edit("terraform.tfvars.json", ""), "terraform.tfvars.json: this generated file was edited"),
-    "values edited in the first line": (first_line, "terraform.tfvars.json: Terraform would obey"),
+    "values edited in the first line": (edit_first_line, "terraform.tfvars.json: Terraform would load"),
     "zip replaced": (put("bar.zip"), "bar.zip: this generated file was edited"),
-    "main.tf replaced": (put("main.tf"), "main.tf: Terraform would obey this file, which tfdriver did not write"),
-    "main.tf a folder": (lambda p: ((p / "main.tf").unlink(), (p / "main.tf").mkdir()), "main.tf: is not a plain file"),
+    "main.tf replaced": (put("main.tf"), "main.tf: Terraform would load this file, which tfdriver did not write"),
+    "main.tf a folder": (file_as_folder, "main.tf: is not a plain file"),
     **{
-        f"foreign {name}": (put(name), f"{name}: Terraform would obey")
+        f"unknown {name}": (put(name), f"{name}: Terraform would load")
         for name in (
             "x.tf z_override.tf override.tf.json x.tf.json main.tofu main.tofu.json "
             "terraform.tfvars x.auto.tfvars x.auto.tfvars.json"
         ).split()
     },
-    "a symlink": (link("notes.md"), "notes.md: there may be no symlinks here"),
-    "the state a symlink": (link("terraform.tfstate"), "terraform.tfstate: there may be no symlinks here"),
+    "a symlink": (link("notes.md"), "notes.md: symlinks are not allowed here"),
+    "the state a symlink": (link("terraform.tfstate"), "terraform.tfstate: symlinks are not allowed here"),
 }
 
 
-@pytest.mark.parametrize(("spoil", "said"), SPOILT.values(), ids=SPOILT)
-def test_what_is_not_ours_stops_before_anything_is_written(
-    path: Path, files: dict[str, str | bytes], spoil: Callable[[Path], object], said: str
+@pytest.mark.parametrize(("change", "message"), REFUSED.values(), ids=REFUSED)
+def test_an_unsafe_folder_is_refused_before_anything_is_written(
+    path: Path, files: dict[str, str | bytes], change: Callable[[Path], object], message: str
 ) -> None:
-    spoil(path)
+    change(path)
     before = contents(path)
+
     with pytest.raises(TfdriverError) as caught:
         folder.check_folder(path, files.keys())
-    assert said in str(caught.value)
+
+    assert message in str(caught.value)
     with pytest.raises(TfdriverError):
         folder.write_folder(path, {**files, "provider.tf": "other"})
     assert contents(path) == before
 
 
-def test_notes_and_terraforms_own_files_are_left_alone(path: Path, files: dict[str, str | bytes]) -> None:
+def test_notes_and_terraforms_own_files_are_kept(path: Path, files: dict[str, str | bytes]) -> None:
     for name in ("README.md", "override-notes.txt", ".terraform.lock.hcl", "terraform.tfstate", "other.zip"):
         (path / name).write_text("x")
     folder.check_folder(path, files.keys())
@@ -137,13 +144,13 @@ def test_notes_and_terraforms_own_files_are_left_alone(path: Path, files: dict[s
     assert (path / "README.md").read_text() == "x"
 
 
-def test_a_folder_that_does_not_exist_is_fine_to_check(tmp_path: Path) -> None:
+def test_a_missing_folder_passes_the_check(tmp_path: Path) -> None:
     folder.check_folder(tmp_path / "compositions" / "none", ["main.tf"])
     assert not (tmp_path / "compositions").exists()
 
 
 @pytest.mark.parametrize("linked", ["compositions", "compositions/account_b"])
-def test_a_linked_folder_is_not_followed(tmp_path: Path, files: dict[str, str | bytes], linked: str) -> None:
+def test_a_symlink_to_a_folder_is_not_followed(tmp_path: Path, files: dict[str, str | bytes], linked: str) -> None:
     outside = tmp_path / "outside"
     (outside / "account_b").mkdir(parents=True)
     (outside / "account_b" / "terraform.tfstate").write_text("x")
@@ -157,17 +164,17 @@ def test_a_linked_folder_is_not_followed(tmp_path: Path, files: dict[str, str | 
 
 
 @pytest.mark.parametrize("name", [".tfdriver", "timeline.jsonl", "account_b"])
-def test_what_stands_beside_the_compositions_is_not_followed(tmp_path: Path, name: str) -> None:
+def test_a_symlink_beside_the_compositions_is_refused(tmp_path: Path, name: str) -> None:
     compositions = tmp_path / "compositions"
-    folder.check_around(compositions)
+    folder.check_parent(compositions)
     compositions.mkdir()
-    folder.check_around(compositions)
+    folder.check_parent(compositions)
     (compositions / name).symlink_to(tmp_path)
-    with pytest.raises(TfdriverError, match=f"{name}: there may be no symlinks here"):
-        folder.check_around(compositions)
+    with pytest.raises(TfdriverError, match=f"{name}: symlinks are not allowed here"):
+        folder.check_parent(compositions)
 
 
-def test_removing_leaves_nothing(path: Path) -> None:
+def test_removing_deletes_the_folder(path: Path) -> None:
     for name in ("terraform.tfstate", "terraform.tfstate.backup", ".terraform.lock.hcl", ".main.tf.new"):
         (path / name).write_text("x")
     put(".tfdriver/apply.jsonl")(path)
@@ -179,7 +186,7 @@ def test_removing_leaves_nothing(path: Path) -> None:
     assert folder.remove(path) == []
 
 
-def test_removing_keeps_what_is_not_ours(path: Path) -> None:
+def test_removing_keeps_edited_and_unknown_files(path: Path) -> None:
     edit("main.tf", "\n")(path)
     put("README.md")(path)
     put("terraform.tfstate.d/state")(path)
@@ -187,7 +194,7 @@ def test_removing_keeps_what_is_not_ours(path: Path) -> None:
     assert folder.remove(path) == ["README.md", "main.tf", "other.zip", "terraform.tfstate.d"]
 
 
-def test_removing_refuses_symlinks_before_it_deletes(path: Path, tmp_path: Path) -> None:
+def test_removing_refuses_symlinks_before_it_deletes_anything(path: Path, tmp_path: Path) -> None:
     (tmp_path / "precious").mkdir()
     (path / ".terraform").symlink_to(tmp_path / "precious")
     with pytest.raises(TfdriverError, match="symlinks"):
@@ -199,30 +206,32 @@ def test_removing_refuses_symlinks_before_it_deletes(path: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     "inner", [".tfdriver/planned.plan", ".terraform/terraform.tfstate", ".terraform/modules/modules.json"]
 )
-def test_what_is_written_into_by_name_is_no_way_out(path: Path, files: dict[str, str | bytes], inner: str) -> None:
+def test_a_symlink_in_a_folder_that_terraform_writes_is_refused(
+    path: Path, files: dict[str, str | bytes], inner: str
+) -> None:
     outside = path.parents[1] / "precious"
     outside.write_text("precious")
     (path / inner).parent.mkdir(parents=True)
     (path / inner).symlink_to(outside)
-    with pytest.raises(TfdriverError, match=f"{inner}: there may be no symlinks here"):
+    with pytest.raises(TfdriverError, match=f"{inner}: symlinks are not allowed here"):
         folder.check_folder(path, files.keys())
 
 
-def test_a_provider_may_be_a_link_into_a_mirror(path: Path, files: dict[str, str | bytes]) -> None:
+def test_a_provider_may_be_a_symlink_into_a_mirror(path: Path, files: dict[str, str | bytes]) -> None:
     provider = path / ".terraform/providers/registry.terraform.io/hashicorp/aws/5.100.0/linux_amd64"
     provider.parent.mkdir(parents=True)
     provider.symlink_to(path.parents[1])
     folder.check_folder(path, files.keys())
 
 
-def test_a_pipe_in_the_place_of_a_file_is_refused(path: Path, files: dict[str, str | bytes]) -> None:
+def test_a_pipe_instead_of_a_file_is_refused(path: Path, files: dict[str, str | bytes]) -> None:
     os.mkfifo(path / "terraform.tfstate")
     with pytest.raises(TfdriverError, match="is neither a file nor a folder"):
         folder.check_folder(path, files.keys())
 
 
-def test_compositions_that_anybody_may_write_into_are_refused(path: Path) -> None:
-    folder.check_around(path.parent)
+def test_a_folder_that_all_users_can_write_to_is_refused(path: Path) -> None:
+    folder.check_parent(path.parent)
     path.parent.chmod(0o777)
-    with pytest.raises(TfdriverError, match=r"anybody may write there\. Run `chmod o-w "):
-        folder.check_around(path.parent)
+    with pytest.raises(TfdriverError, match=r"all users can write to this folder\. Run `chmod o-w "):
+        folder.check_parent(path.parent)

@@ -1,4 +1,4 @@
-"""Rendered compositions, compared with the files in tests/golden. TFDRIVER_UPDATE_GOLDEN=1 writes them anew."""
+"""Rendered compositions, compared with tests/golden. TFDRIVER_UPDATE_GOLDEN=1 updates the files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def rendered(composition: Composition) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("composition", ALL, ids=lambda c: f"{c.project}-{c.name}")
-def test_rendering_is_what_it_was(composition: Composition) -> None:
+def test_rendered_files_equal_the_golden_files(composition: Composition) -> None:
     folder = GOLDEN / f"{composition.project}-{composition.name}"
     files = rendered(composition)
     if os.environ.get("TFDRIVER_UPDATE_GOLDEN"):

@@ -1,4 +1,4 @@
-"""`tfdriver init`: a project that says what the repository's own example says; nothing is ever overwritten."""
+"""`tfdriver init`: a copy of the repository's example; no file is overwritten."""
 
 from __future__ import annotations
 
@@ -54,22 +54,22 @@ def test_only_sources_are_copied(tmp_path: Path) -> None:
     assert not [name for name in names if "__pycache__" in name or ".terraform" in name or name.endswith(".zip")]
 
 
-def test_existing_files_are_listed_and_nothing_is_written(tmp_path: Path) -> None:
+def test_existing_files_are_reported_and_nothing_is_written(tmp_path: Path) -> None:
     (tmp_path / "tfdriver.yaml").write_text("mine")
     (tmp_path / ".gitignore").symlink_to("nowhere")
-    with pytest.raises(TfdriverError, match=r"already \.gitignore, tfdriver\.yaml; nothing was written"):
+    with pytest.raises(TfdriverError, match=r"already contains \.gitignore, tfdriver\.yaml\. No changes made"):
         init(tmp_path)
     assert files_in(tmp_path) == ["tfdriver.yaml"]
     assert (tmp_path / "tfdriver.yaml").read_text() == "mine"
 
 
-def test_other_files_are_no_obstacle(tmp_path: Path) -> None:
+def test_other_files_are_kept(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("mine")
     init(tmp_path)
     assert (tmp_path / "README.md").read_text() == "mine"
 
 
-def test_a_file_or_a_linked_modules_folder_is_refused(tmp_path: Path) -> None:
+def test_a_file_or_a_symlink_to_modules_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(TfdriverError, match="is not a folder"):
         init(tmp_path / "file")
@@ -81,7 +81,7 @@ def test_a_file_or_a_linked_modules_folder_is_refused(tmp_path: Path) -> None:
     assert files_in(tmp_path) == ["file"]
 
 
-def test_a_gitignore_that_is_there_is_left_alone_and_spoken_of(tmp_path: Path) -> None:
+def test_an_existing_gitignore_is_kept_and_its_missing_lines_reported(tmp_path: Path) -> None:
     (tmp_path / ".gitignore").write_text("mine\n")
     done = init(tmp_path)
     assert (tmp_path / ".gitignore").read_text() == "mine\n"
@@ -89,7 +89,7 @@ def test_a_gitignore_that_is_there_is_left_alone_and_spoken_of(tmp_path: Path) -
     assert "*.tfstate" in done.next_steps[1]
 
 
-def test_the_next_steps_begin_where_the_user_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_next_steps_start_in_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert init(Path("my project")).next_steps[0] == "Go there: `cd 'my project'`"
+    assert init(Path("my project")).next_steps[0] == "Run `cd 'my project'`"
     assert init(Path()).next_steps == NEXT_STEPS

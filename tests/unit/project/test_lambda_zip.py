@@ -1,4 +1,4 @@
-"""The zip of a Lambda function: the same code gives the same bytes; what is not code of the folder stays out."""
+"""The zip of a Lambda function: reproducible, with the folder's own files only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tfdriver.errors import TfdriverError
-from tfdriver.project.lambda_zip import made_here, zip_folder
+from tfdriver.project.lambda_zip import is_generated_zip, zip_folder
 
 
 def code(folder: Path, *names: str) -> Path:
@@ -45,7 +45,7 @@ def test_other_code_gives_other_bytes(tmp_path: Path) -> None:
 def test_symlinks_are_refused(tmp_path: Path, link: str) -> None:
     folder = code(tmp_path / "lambda", "a.py")
     (folder / link).symlink_to("/etc" if link == "sub" else "/etc/passwd")
-    with pytest.raises(TfdriverError, match=f"{link}: code to package may not hold symlinks"):
+    with pytest.raises(TfdriverError, match=f"{link}: symlinks are not allowed"):
         zip_folder(folder)
 
 
@@ -53,16 +53,16 @@ def test_a_folder_that_is_a_symlink_missing_or_empty_is_refused(tmp_path: Path) 
     code(tmp_path / "real", "a.py")
     (tmp_path / "link").symlink_to(tmp_path / "real")
     (tmp_path / "empty" / "__pycache__").mkdir(parents=True)
-    for name, said in {"link": "symlinks", "missing": "no such folder", "empty": "no code"}.items():
-        with pytest.raises(TfdriverError, match=said):
+    for name, message in {"link": "symlinks", "missing": "does not exist", "empty": "no code"}.items():
+        with pytest.raises(TfdriverError, match=message):
             zip_folder(tmp_path / name)
 
 
-def test_only_our_own_zips_are_known_as_ours(tmp_path: Path) -> None:
-    ours = zip_folder(code(tmp_path, "a.py"))
+def test_only_generated_zips_are_recognized(tmp_path: Path) -> None:
+    generated = zip_folder(code(tmp_path, "a.py"))
     other = io.BytesIO()
     with zipfile.ZipFile(other, "w") as archive:
         archive.write(tmp_path / "a.py", "a.py")
-    assert made_here(ours)
-    for data in (other.getvalue(), ours + b"x", ours[:-1], ours.replace(b"# a", b"# b"), b"", b"PK"):
-        assert not made_here(data)
+    assert is_generated_zip(generated)
+    for data in (other.getvalue(), generated + b"x", generated[:-1], generated.replace(b"# a", b"# b"), b"", b"PK"):
+        assert not is_generated_zip(data)

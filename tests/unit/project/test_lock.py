@@ -1,4 +1,4 @@
-"""One run per project at a time, and what is told of the other one."""
+"""The project lock, and the message about its holder."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from tfdriver.waiting import Waiting
 NOW = datetime.now(UTC)
 
 
-def holder(project: Path, **said: object) -> None:
-    """Write down, as a run does, who holds the lock."""
+def write_holder(project: Path, **fields: object) -> None:
+    """Overwrite the holder of the lock."""
     body = {"command": "up", "pid": os.getpid(), "host": socket.gethostname(), "since": NOW.isoformat()}
-    (project / "compositions/.tfdriver/run.json").write_text(json.dumps(body | said))
+    (project / "compositions/.tfdriver/run.json").write_text(json.dumps(body | fields))
 
 
 def refused(project: Path) -> str:
@@ -37,51 +37,51 @@ def dead_pid() -> int:
     return process.pid
 
 
-def test_a_live_run_is_named(tmp_path: Path):
+def test_a_running_holder_is_named(tmp_path: Path):
     with locked(tmp_path, "up"):
         assert f"(process {os.getpid()} on {socket.gethostname()})" in refused(tmp_path)
         assert "killed" not in refused(tmp_path)
 
 
-def test_a_run_that_was_killed_while_its_terraform_goes_on(tmp_path: Path):
+def test_a_killed_holder_with_a_running_terraform_is_reported(tmp_path: Path):
     with locked(tmp_path, "up"):
-        holder(tmp_path, pid=dead_pid())
-        assert refused(tmp_path).endswith("was killed, its Terraform is finishing")
+        write_holder(tmp_path, pid=dead_pid())
+        assert refused(tmp_path).endswith("was killed, its Terraform is still running")
 
 
-def test_a_process_that_got_the_number_of_a_killed_run(tmp_path: Path):
+def test_a_reused_process_id_is_not_the_holder(tmp_path: Path):
     with locked(tmp_path, "up"):
-        holder(tmp_path, since=(NOW - timedelta(days=1)).isoformat())
-        assert refused(tmp_path).endswith("was killed, its Terraform is finishing")
+        write_holder(tmp_path, since=(NOW - timedelta(days=1)).isoformat())
+        assert refused(tmp_path).endswith("was killed, its Terraform is still running")
 
 
-def test_a_run_on_another_host(tmp_path: Path):
+def test_a_holder_on_another_host_is_named(tmp_path: Path):
     with locked(tmp_path, "up"):
-        holder(tmp_path, pid=dead_pid(), host="elsewhere")
+        write_holder(tmp_path, pid=dead_pid(), host="elsewhere")
         assert "on elsewhere)" in refused(tmp_path)
         assert "killed" not in refused(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["", "[]", DEEP])
-def test_a_run_that_cannot_be_named_still_holds_the_lock(tmp_path: Path, text: str):
+def test_an_unknown_holder_still_holds_the_lock(tmp_path: Path, text: str):
     with locked(tmp_path, "up"):
         (tmp_path / "compositions/.tfdriver/run.json").write_text(text)
-        assert refused(tmp_path).endswith("it has not said which")
+        assert refused(tmp_path).endswith("another run is in progress: unknown command")
 
 
-def test_who_waits_says_for_whom_once(tmp_path: Path):
-    said: list[str] = []
+def test_waiting_reports_the_holder_once(tmp_path: Path):
+    notes: list[str] = []
     with (
         locked(tmp_path, "up"),
         pytest.raises(TfdriverError),
-        locked(tmp_path, "destroy", Waiting(0.02, tell=said.append)),
+        locked(tmp_path, "destroy", Waiting(0.02, tell=notes.append)),
     ):
         pass
-    (words,) = said
-    assert words.startswith("another run is at work here: `up` since ")
+    (note,) = notes
+    assert note.startswith("another run is in progress: `up` since ")
 
 
-def test_nothing_is_left_behind(tmp_path: Path):
+def test_a_released_lock_leaves_no_files(tmp_path: Path):
     with locked(tmp_path, "up"):
         assert (tmp_path / "compositions/.tfdriver/run.json").exists()
     assert list(tmp_path.iterdir()) == []

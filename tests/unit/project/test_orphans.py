@@ -1,4 +1,4 @@
-"""What of a plan is to be created, which errors say that it exists, and import blocks that nothing breaks out of."""
+"""Planned creates, errors for existing resources, and safe import blocks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def planned(address: str, *actions: str, mode: str = "managed", after: dict | No
     return {"address": address, "mode": mode, "type": kind, "change": {"actions": list(actions), "after": after}}
 
 
-def test_only_what_is_created_counts():
+def test_only_creates_of_a_plan_are_returned():
     shown = {
         "resource_changes": [
             planned(ROLE, "create", after={"name": "bar"}),
@@ -40,7 +40,7 @@ def test_only_what_is_created_counts():
 
 
 @pytest.mark.parametrize(
-    "said",
+    "summary",
     [
         "creating IAM Role (bar): CreateRole, EntityAlreadyExists: Role with name bar already exists.",
         "creating CloudWatch Logs Log Group (x): ResourceAlreadyExistsException: The specified log group",
@@ -49,15 +49,15 @@ def test_only_what_is_created_counts():
         "adding Lambda Permission (bar/x): ResourceConflictException: The statement id (x) provided exists",
     ],
 )
-def test_these_errors_say_that_it_exists(said):
-    assert existing_addresses([Diagnostic("error", said, address=ROLE)]) == {ROLE}
+def test_an_error_for_an_existing_resource_is_recognized(summary):
+    assert existing_addresses([Diagnostic("error", summary, address=ROLE)]) == {ROLE}
 
 
-def test_one_other_error_and_it_is_no_clash():
-    clash = Diagnostic("error", "EntityAlreadyExists", address=ROLE)
-    assert existing_addresses([clash, Diagnostic("error", "ResourceInUseException", address=TABLE)]) == {ROLE, TABLE}
-    assert not existing_addresses([clash, Diagnostic("error", "AccessDenied", address=TABLE)])
-    assert not existing_addresses([clash, Diagnostic("error", "EntityAlreadyExists")])
+def test_any_other_error_excludes_existing_resources():
+    exists = Diagnostic("error", "EntityAlreadyExists", address=ROLE)
+    assert existing_addresses([exists, Diagnostic("error", "ResourceInUseException", address=TABLE)]) == {ROLE, TABLE}
+    assert not existing_addresses([exists, Diagnostic("error", "AccessDenied", address=TABLE)])
+    assert not existing_addresses([exists, Diagnostic("error", "EntityAlreadyExists")])
     assert not existing_addresses([])
 
 
@@ -75,7 +75,7 @@ def test_import_blocks_are_stamped_sorted_and_quoted():
 
 
 @pytest.mark.parametrize("address", [ROLE, "aws_iam_role.r[0]", 'module.m["a b"].aws_iam_role.r["x.y\\"z"]'])
-def test_addresses_that_may_stand_in_a_file(address):
+def test_a_safe_address_is_accepted(address):
     assert importable(address) == address
 
 
@@ -92,6 +92,6 @@ def test_addresses_that_may_stand_in_a_file(address):
         "a..b",
     ],
 )
-def test_addresses_that_may_not(address):
+def test_an_unsafe_address_is_refused(address):
     with pytest.raises(TfdriverError, match="terraform import"):
         importable(address)

@@ -1,4 +1,4 @@
-"""Whether AWS is a local one, and what a note beside a state is worth."""
+"""Local endpoints, and the recorded location of a composition."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def put_state(folder: Path, arn: str, mode: str = "managed") -> None:
     (folder / "terraform.tfstate").write_text(json.dumps({"version": 4, "resources": [resource]}))
 
 
-def test_what_lists_nothing_elsewhere_is_fine(tmp_path):
+def test_a_state_without_resources_elsewhere_is_accepted(tmp_path):
     check(tmp_path / "missing")
     place.note_location(tmp_path, HERE)
     put_state(tmp_path, FOO.arn)
@@ -58,14 +58,14 @@ def test_what_lists_nothing_elsewhere_is_fine(tmp_path):
     check(tmp_path)
 
 
-def test_the_note_counts_wherever_the_state_is_kept(tmp_path):
+def test_the_recorded_location_counts_for_any_backend(tmp_path):
     place.note_location(tmp_path, ELSEWHERE)
-    kept = State("lineage", 1, ({"mode": "managed", "type": "null_resource", "instances": [{}]},))
+    state = State("lineage", 1, ({"mode": "managed", "type": "null_resource", "instances": [{}]},))
     with pytest.raises(TfdriverError, match="in account 333333333333, this run is for account 111111111111"):
-        place.check_location([(COMPOSITION, tmp_path, kept)], local=False)
+        place.check_location([(COMPOSITION, tmp_path, state)], local=False)
 
 
-def test_the_note_counts_where_a_broken_state_has_no_copy(tmp_path):
+def test_the_recorded_location_counts_for_a_broken_state_without_a_copy(tmp_path):
     place.note_location(tmp_path, ELSEWHERE)
     (tmp_path / "terraform.tfstate").write_text("{")
     with pytest.raises(TfdriverError, match="in account 333333333333, this run is for account 111111111111"):
@@ -73,7 +73,7 @@ def test_the_note_counts_where_a_broken_state_has_no_copy(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"account": "333333333333"}', "null", DEEP])
-def test_a_broken_note_is_none(tmp_path, text):
+def test_a_broken_record_is_ignored(tmp_path, text):
     (tmp_path / ".tfdriver").mkdir()
     (tmp_path / ".tfdriver/place.json").write_text(text)
     put_state(tmp_path, FOO.arn)
@@ -86,16 +86,16 @@ def test_a_broken_note_is_none(tmp_path, text):
     }
 
 
-def test_another_region_of_the_same_account(tmp_path):
+def test_another_region_of_the_same_account_is_refused(tmp_path):
     place.note_location(tmp_path, Location(A.id, False, "eu-west-1"))
     put_state(tmp_path, FOO.arn)
     with pytest.raises(TfdriverError) as caught:
         check(tmp_path)
     assert "in account 111111111111, eu-west-1, this run is for account 111111111111, us-west-2" in caught.value.what
-    assert caught.value.hint.startswith("Put the old region, eu-west-1, back and run `tfdriver destroy` first")
+    assert caught.value.hint.startswith("Restore the old region eu-west-1 and run `tfdriver destroy` first")
 
 
-def test_a_note_from_before_regions_were_noted(tmp_path):
+def test_a_record_without_a_region_is_accepted_and_updated(tmp_path):
     place.note_location(tmp_path, Location(A.id, False))
     put_state(tmp_path, FOO.arn)
     check(tmp_path)

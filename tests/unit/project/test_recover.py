@@ -1,4 +1,4 @@
-"""Broken states: which can be put right, with what, and that nothing is thrown away."""
+"""Repairing broken states, without losing a file."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ def text(folder: Path, name: str = "terraform.tfstate") -> str:
     return (folder / name).read_text()
 
 
-@pytest.mark.parametrize("whole", [body(), ""])
-def test_a_sound_or_missing_state_is_left_alone(folder, whole):
-    if whole:
-        put(folder, state=whole)
+@pytest.mark.parametrize("valid", [body(), ""])
+def test_a_valid_or_missing_state_is_not_changed(folder, valid):
+    if valid:
+        put(folder, state=valid)
     recover.check_state_file(folder)
     assert recover.repair_state(folder, NOW) == ""
-    assert (folder / "terraform.tfstate").exists() == bool(whole)
+    assert (folder / "terraform.tfstate").exists() == bool(valid)
     assert not recover.unfinished(folder)
 
 
-def test_every_cut_of_a_state_is_broken(folder):
+def test_every_truncated_state_is_broken(folder):
     for length in range(len(body())):
         put(folder, state=body()[:length])
         assert recover.is_broken(folder), length
@@ -63,7 +63,7 @@ def test_every_cut_of_a_state_is_broken(folder):
 @pytest.mark.parametrize(
     "content", ["[]", "null", "4", '"x"', '{"serial": 1}', '{"version": 4, "serial": "x"}', '{"version": 4.0}', DEEP]
 )
-def test_what_is_no_state_is_broken(folder, content):
+def test_invalid_content_is_broken(folder, content):
     put(folder, state=content)
     assert recover.is_broken(folder)
 
@@ -87,28 +87,27 @@ def test_a_state_that_terraform_cannot_decode_is_broken_and_repaired(folder, enc
         ({"before": '{"version": 9, "serial": 9}', "backup": body(1)}, "backup"),
     ],
 )
-def test_the_newest_good_copy_is_put_back(folder, copies, chosen):
+def test_the_newest_valid_copy_is_restored(folder, copies, chosen):
     put(folder, state="{", **copies)
     recover.check_state_file(folder)
-    said = recover.repair_state(folder, NOW)
+    note = recover.repair_state(folder, NOW)
     assert text(folder) == copies[chosen]
     assert text(folder, ASIDE) == "{"
     assert stat.S_IMODE((folder / ASIDE).stat().st_mode) == 0o600
-    assert ASIDE in said
+    assert ASIDE in note
     assert recover.unfinished(folder)
     assert recover.repair_state(folder, NOW) == ""
 
 
-def test_without_a_good_copy_it_starts_from_no_state(folder):
+def test_without_a_valid_copy_the_broken_state_is_removed(folder):
     put(folder, state="", before="", backup="{")
-    assert "looked up in AWS" in recover.repair_state(folder, NOW)
+    assert "looking up the resources in AWS" in recover.repair_state(folder, NOW)
     assert not (folder / "terraform.tfstate").exists()
     assert text(folder, ASIDE) == ""
     assert recover.unfinished(folder)
 
 
-def test_a_repair_that_was_killed_is_done_again(folder):
-    """Everything but the last step was done: the state is still broken."""
+def test_a_killed_repair_is_repeated(folder):
     put(folder, state="{", before=body(3))
     (folder / ASIDE).write_text("{")
     (folder / ".tfdriver/apply.jsonl").write_text("")
@@ -116,40 +115,36 @@ def test_a_repair_that_was_killed_is_done_again(folder):
     assert text(folder) == body(3)
 
 
-def test_the_known_state_of_a_broken_one_is_the_copy_that_a_repair_puts_back(folder):
+def test_the_known_state_of_a_broken_one_is_the_copy_that_a_repair_restores(folder):
     put(folder, state=body(4))
-    assert serial(recover.known_state(folder)) == 4
+    assert recover.known_state(folder).serial == 4
     put(folder, state="{", before=body(3), backup=body(2))
-    assert serial(recover.known_state(folder)) == 3
+    assert recover.known_state(folder).serial == 3
     put(folder, state="{", before="", backup="")
     assert recover.known_state(folder) is None
     assert recover.known_state(folder / "missing") is None
 
 
-def serial(found):
-    return found.serial
-
-
 @pytest.mark.parametrize(
-    ("files", "words"),
+    ("files", "message"),
     [
-        ({"state": '{"version": 5}'}, "version 5 is not known"),
-        ({"state": body(2, "other"), "before": body(1)}, "another lineage than the one of the last run"),
+        ({"state": '{"version": 5}'}, "version 5 is unknown"),
+        ({"state": body(2, "other"), "before": body(1)}, "another lineage than the last run's"),
         ({"state": body(2), "errored": body(3, "other")}, "another lineage than the one in use"),
-        ({"state": body(2), "errored": body(1)}, "the one in use is no older"),
-        ({"state": body(2), "errored": body(2, resources=())}, "the one in use is no older"),
-        ({"state": body(2), "errored": "{"}, "it is cut off"),
+        ({"state": body(2), "errored": body(1)}, "the one in use is not older"),
+        ({"state": body(2), "errored": body(2, resources=())}, "the one in use is not older"),
+        ({"state": body(2), "errored": "{"}, "which is truncated"),
     ],
 )
-def test_what_cannot_be_put_right_is_refused_and_left_as_it_is(folder, files, words):
+def test_a_state_that_cannot_be_repaired_is_refused_and_not_changed(folder, files, message):
     put(folder, **files)
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    with pytest.raises(TfdriverError, match=words):
+    with pytest.raises(TfdriverError, match=message):
         recover.check_state_file(folder)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
-def test_a_state_that_is_a_link_or_a_folder_is_refused(folder):
+def test_a_state_that_is_a_symlink_or_a_folder_is_refused(folder):
     (folder / "terraform.tfstate").symlink_to("elsewhere")
     with pytest.raises(TfdriverError, match="not a plain file"):
         recover.check_state_file(folder)
@@ -159,30 +154,30 @@ def test_a_state_that_is_a_link_or_a_folder_is_refused(folder):
         recover.check_state_file(folder)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everything")
+@pytest.mark.skipif(os.geteuid() == 0, reason="root can write every file")
 def test_a_state_that_cannot_be_written_is_refused(folder):
     put(folder, state=body())
     (folder / "terraform.tfstate").chmod(0o400)
-    with pytest.raises(TfdriverError, match="cannot be read and written"):
+    with pytest.raises(TfdriverError, match="no permission to read and write"):
         recover.check_state_file(folder)
 
 
 @pytest.mark.parametrize(("state", "pushed"), [(body(1), True), (None, True), ("", True), (body(2), False)])
-def test_a_state_that_could_not_be_saved_is_taken_up_and_kept(folder, state, pushed):
+def test_an_errored_state_is_pushed_and_kept(folder, state, pushed):
     put(folder, errored=body(2), **({} if state is None else {"state": state}))
     recover.check_state_file(folder)
     calls: list[str] = []
-    said = recover.push_errored(folder, calls.append, NOW)
+    note = recover.push_errored(folder, calls.append, NOW)
     assert calls == ["errored.tfstate"] * pushed
     assert not (folder / "errored.tfstate").exists()
     kept = folder / ".tfdriver/errored.tfstate.pushed-20260102T030405Z"
     assert kept.read_text() == body(2)
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
-    assert kept.name in said
+    assert kept.name in note
     assert recover.push_errored(folder, calls.append, NOW) == ""
 
 
-def test_an_empty_errored_state_is_nothing(folder):
+def test_an_empty_errored_state_is_ignored(folder):
     put(folder, state=body(), errored="")
     recover.check_state_file(folder)
     assert recover.push_errored(folder, pytest.fail, NOW) == ""
@@ -203,13 +198,13 @@ def line(operation: str) -> str:
         (line("apply")[:-9], True),
     ],
 )
-def test_an_apply_is_finished_when_its_log_has_the_summary(folder, log, unfinished):
+def test_an_apply_is_finished_if_its_log_has_a_summary(folder, log, unfinished):
     if log is not None:
         (folder / ".tfdriver/apply.jsonl").write_text(log)
     assert recover.unfinished(folder) is unfinished
 
 
-def test_the_copy_kept_is_private_and_one_of_another_lineage_is_not_overwritten(folder):
+def test_the_copy_is_private_and_one_of_another_lineage_is_kept(folder):
     put(folder, state=body(1))
     recover.keep(folder)
     kept = folder / ".tfdriver/terraform.tfstate.before"
@@ -223,7 +218,7 @@ def test_the_copy_kept_is_private_and_one_of_another_lineage_is_not_overwritten(
     assert text(folder, ".tfdriver/terraform.tfstate.former") == body(1)
 
 
-def test_the_roles_that_a_state_lists(folder):
+def test_only_managed_roles_of_a_state_are_listed(folder):
     data = ROLE | {"mode": "data", "instances": [{"attributes": {"arn": "read"}}]}
     put(folder, state=body(resources=(ROLE, data, {"mode": "managed", "type": "aws_iam_role"})))
     found = state.read_state(folder)

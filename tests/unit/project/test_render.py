@@ -1,4 +1,4 @@
-"""Rendering: what the text depends on, what a project's own templates can and can't do."""
+"""Rendering: its inputs, and the limits of a project's own templates."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_every_file_is_stamped(composition: Composition) -> None:
     assert all(stamp.intact(text.encode()) for text in files.values())
 
 
-def test_names_and_values_of_a_spec_stay_out_of_the_text() -> None:
+def test_rendered_text_contains_no_names_or_values_of_a_spec() -> None:
     secret = "UNLIKELY"
     account = replace(A, name=secret, id=secret, profile=secret, region=secret)
     odd = role("foo", account, name=secret, path=f"/{secret}/", external_id=secret, variables={"x": secret})
@@ -38,26 +38,26 @@ def test_a_module_source_is_quoted() -> None:
 
 
 @pytest.mark.parametrize("key", ['a"b', "a b", "${x}", "", "1a", "a\n", "é", "a.b"])
-def test_a_role_key_that_is_no_identifier_is_refused(key: str) -> None:
+def test_a_role_key_that_is_not_an_identifier_is_refused(key: str) -> None:
     with pytest.raises(TfdriverError, match="identifier"):
         render(Composition("b", "p", B, Side.TRUSTED, (role(key, B, name="n"),)), TEMPLATES)
 
 
-def test_a_project_overrides_file_by_file_and_may_add_files(tmp_path: Path) -> None:
+def test_a_project_can_replace_and_add_templates(tmp_path: Path) -> None:
     own = templates_in(tmp_path / "t", terraform="terraform {}\n", backend="# {{ composition.name | identifier }}\n")
-    ours = render(EXAMPLE_TRUSTING, TEMPLATES)
+    shipped = render(EXAMPLE_TRUSTING, TEMPLATES)
     files = render(EXAMPLE_TRUSTING, [own, TEMPLATES])
-    assert [name for name in files if files[name] != ours.get(name)] == ["terraform.tf", "backend.tf"]
+    assert [name for name in files if files[name] != shipped.get(name)] == ["terraform.tf", "backend.tf"]
     assert files["backend.tf"].endswith("\n# account_a\n")
 
 
-def test_a_file_that_comes_out_empty_is_left_out(tmp_path: Path) -> None:
+def test_an_empty_file_is_omitted(tmp_path: Path) -> None:
     own = templates_in(tmp_path, backend='{% if composition.side == "trusting" %}locals {}\n{% endif %}\n')
     assert "backend.tf" in render(EXAMPLE_TRUSTING, [own, TEMPLATES])
     assert "backend.tf" not in render(EXAMPLE_TRUSTED, [own, TEMPLATES])
 
 
-def test_a_projects_missing_templates_folder_is_no_error(tmp_path: Path) -> None:
+def test_a_missing_templates_folder_is_skipped(tmp_path: Path) -> None:
     assert render(EXAMPLE_TRUSTING, [tmp_path / "none", TEMPLATES]) == render(EXAMPLE_TRUSTING, TEMPLATES)
 
 
@@ -67,18 +67,18 @@ BROKEN = {
     "an undefined attribute": ("\n\n{{ roles[0].arn }}", "no attribute 'arn'", 3),
     "a syntax error": ("a\n{% if %}", "syntax error", 2),
     "an unknown filter": ("{{ 1 | nofilter }}", "nofilter", 1),
-    "a missing include": ('{% include "other.j2" %}', "no template other.j2", None),
-    "a list printed": ("\n{{ roles }}", "cannot print a list", 2),
-    "its own failure": ("\n{{ 1 / 0 }}", "division by zero", 2),
-    "a step out of the sandbox": ("{{ ''.__class__.__mro__ }}", "unsafe", 1),
-    "a change of what it was given": ("{{ roles.append(1) }}", "unsafe|not safely", 1),
+    "a missing include": ('{% include "other.j2" %}', "template other.j2 does not exist", None),
+    "a printed list": ("\n{{ roles }}", "cannot print a list", 2),
+    "a runtime error": ("\n{{ 1 / 0 }}", "division by zero", 2),
+    "an escape from the sandbox": ("{{ ''.__class__.__mro__ }}", "unsafe", 1),
+    "a change of its data": ("{{ roles.append(1) }}", "unsafe|not safely", 1),
 }
 
 
-@pytest.mark.parametrize(("text", "said", "line"), BROKEN.values(), ids=BROKEN)
-def test_a_broken_template_is_named_with_its_line(tmp_path: Path, text: str, said: str, line: int | None) -> None:
+@pytest.mark.parametrize(("text", "message", "line"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_template_is_reported_with_its_line(tmp_path: Path, text: str, message: str, line: int | None) -> None:
     own = templates_in(tmp_path, main=text)
-    with pytest.raises(TfdriverError, match=said) as caught:
+    with pytest.raises(TfdriverError, match=message) as caught:
         render(EXAMPLE_TRUSTING, [own, TEMPLATES])
     if line:
         assert caught.value.where == f"{own}/main.tf.j2:{line}"
@@ -112,7 +112,7 @@ def test_a_broken_template_is_named_with_its_line(tmp_path: Path, text: str, sai
     {% extends '/etc/passwd' %}
     """.strip().splitlines(),
 )
-def test_no_step_leads_out_of_the_sandbox(tmp_path: Path, text: str) -> None:
+def test_a_template_cannot_escape_the_sandbox(tmp_path: Path, text: str) -> None:
     own = templates_in(tmp_path / "templates", extra=text.strip())
     with pytest.raises(TfdriverError) as caught:
         render(EXAMPLE_TRUSTING, [own, TEMPLATES])
@@ -120,7 +120,7 @@ def test_no_step_leads_out_of_the_sandbox(tmp_path: Path, text: str) -> None:
     assert "<class" not in str(caught.value)
 
 
-def test_a_templates_folder_that_leads_elsewhere_is_not_followed(tmp_path: Path) -> None:
+def test_a_symlink_to_a_templates_folder_is_refused(tmp_path: Path) -> None:
     templates_in(tmp_path / "elsewhere", main="locals {}")
     project = tmp_path / "project"
     project.mkdir()
@@ -129,33 +129,37 @@ def test_a_templates_folder_that_leads_elsewhere_is_not_followed(tmp_path: Path)
         render(EXAMPLE_TRUSTING, [project / "templates", TEMPLATES])
 
 
-def no_main(folder: Path) -> None:
+def delete_main(folder: Path) -> None:
     (folder / "main.tf.j2").unlink()
 
 
-def not_utf8(folder: Path) -> None:
+def write_invalid_utf8(folder: Path) -> None:
     (folder / "main.tf.j2").write_bytes(b"\xff")
 
 
-def leads_elsewhere(folder: Path) -> None:
+def link_main(folder: Path) -> None:
     (folder / "main.tf.j2").unlink()
     (folder.parent / "secret").write_text("secret")
     (folder / "main.tf.j2").symlink_to(folder.parent / "secret")
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
-    [(no_main, "no template main.tf.j2"), (not_utf8, "cannot read"), (leads_elsewhere, "must lie in")],
+    ("change", "message"),
+    [
+        (delete_main, "template main.tf.j2 does not exist"),
+        (write_invalid_utf8, "cannot read"),
+        (link_main, "leads out of the folder"),
+    ],
 )
-def test_a_template_that_cannot_be_had_is_named(tmp_path: Path, spoil: Callable[[Path], None], said: str) -> None:
+def test_an_unreadable_template_is_reported(tmp_path: Path, change: Callable[[Path], None], message: str) -> None:
     folder = templates_in(tmp_path / "t", **{name.removesuffix(".tf"): "locals {}" for name in FILES})
-    spoil(folder)
-    with pytest.raises(TfdriverError, match=said):
+    change(folder)
+    with pytest.raises(TfdriverError, match=message):
         render(EXAMPLE_TRUSTING, folder)
 
 
-def test_a_template_with_a_line_break_in_its_name_is_refused_on_one_line(tmp_path: Path) -> None:
+def test_a_template_name_with_a_line_break_is_refused_in_one_line(tmp_path: Path) -> None:
     folder = templates_in(tmp_path / "t", **{"a\nb": "locals {}"})
-    with pytest.raises(TfdriverError, match=r"the name 'a\\nb\.tf\.j2'") as caught:
+    with pytest.raises(TfdriverError, match=r"'a\\nb\.tf\.j2' contains control characters") as caught:
         render(EXAMPLE_TRUSTING, [folder, TEMPLATES])
     assert "\n" not in str(caught.value)

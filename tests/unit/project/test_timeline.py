@@ -1,4 +1,4 @@
-"""Who was trusted when, from Terraform's events, also when a crash cut the last line."""
+"""The timeline: from Terraform's events and from AWS, also with a truncated last line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.unit.builders import BAR, FOO, A
 from tfdriver.iam import trust
 from tfdriver.iam.trust_state import LiveRole, TrustState, Unreadable, classify
 from tfdriver.project.timeline import Timeline, exposures, read_timeline
-from tfdriver.project.trust_changes import TrustChange, news
+from tfdriver.project.trust_changes import TrustChange, missing_change
 from tfdriver.spec.compositions import Composition, Side
 from tfdriver.terraform.events import parse_line
 
@@ -22,7 +22,7 @@ EXACT = trust.document(trust.exact([BAR]))
 
 
 def done(seconds, action="create", name="foo_bar", kind="aws_iam_role"):
-    """The events of one change, as Terraform 1.11 sends them: a delete has the role's name at its start alone."""
+    """Yield the events of one change as Terraform 1.11 sends them: a delete names the role only at its start."""
     resource = {"addr": "module.foo_bar.aws_iam_role.this", "resource_type": kind}
     hook, named = {"resource": resource, "action": action}, {"id_key": "id", "id_value": name}
     at = (T0 + timedelta(seconds=seconds)).isoformat()
@@ -42,7 +42,7 @@ def record(path, *steps):
     return timeline.changes()
 
 
-def test_a_window_is_from_the_broad_trust_to_the_exact_one(tmp_path):
+def test_an_exposure_lasts_from_the_broad_trust_to_the_exact_one(tmp_path):
     changes = record(tmp_path / "t", (BROAD, done(0)), (EXACT, done(9.4, "update")))
     (window,) = exposures(changes, T0 + timedelta(hours=5))
     assert (window.seconds, window.guarded, window.opened) == (9.4, True, T0)
@@ -54,7 +54,7 @@ def test_a_window_is_from_the_broad_trust_to_the_exact_one(tmp_path):
     assert (tmp_path / "t").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_window_that_nobody_closed_ends_at_its_deadline(tmp_path):
+def test_an_open_exposure_ends_at_its_deadline(tmp_path):
     changes = record(tmp_path / "t", (BROAD, done(0)))
     (during,) = exposures(changes, T0 + timedelta(minutes=5))
     (after,) = exposures(changes, T0 + timedelta(hours=5))
@@ -62,7 +62,7 @@ def test_a_window_that_nobody_closed_ends_at_its_deadline(tmp_path):
     assert (after.closed, after.seconds) == (T0 + timedelta(hours=1), 3600)
 
 
-def test_deleting_the_role_closes_it(tmp_path):
+def test_deleting_the_role_ends_its_exposure(tmp_path):
     changes = record(tmp_path / "t", (BROAD, done(0)), (EXACT, done(60, "delete")))
     assert [c.kind for c in changes] == ["broad", "gone"]
     assert exposures(changes, T0 + timedelta(hours=5))[0].seconds == 60
@@ -89,17 +89,17 @@ LINE = {"at": "2026-01-02T00:00:00+00:00", "role": "foo_bar", "account": "accoun
     ],
     ids=str,
 )
-def test_what_somebody_else_wrote_into_it_is_no_line(tmp_path, line):
+def test_an_invalid_line_is_skipped(tmp_path, line):
     (tmp_path / "t").write_text(json.dumps(line) + "\n" + "[" * 100_000 + "\n" + json.dumps(LINE) + "\n")
     assert read_timeline(tmp_path / "t") == [TrustChange(**LINE)]
 
 
-def test_a_line_cannot_steer_a_terminal(tmp_path):
+def test_control_characters_in_a_line_are_escaped(tmp_path):
     (tmp_path / "t").write_text(json.dumps(LINE | {"trusted": "\x1b[2Jeverybody"}))
     assert read_timeline(tmp_path / "t")[0].trusted == "\\x1b[2Jeverybody"
 
 
-def test_every_cut_of_the_last_line_is_survived(tmp_path):
+def test_every_truncated_last_line_is_skipped(tmp_path):
     path = tmp_path / "t"
     first, second = record(path, (BROAD, done(0)), (EXACT, done(9)))
     whole = path.read_bytes()
@@ -111,7 +111,7 @@ def test_every_cut_of_the_last_line_is_survived(tmp_path):
 
 
 @pytest.mark.parametrize("at", ["", "yesterday", "2026-01-02T00:00:00"])
-def test_a_line_whose_time_cannot_be_told_is_none_of_ours(tmp_path, at):
+def test_a_line_with_an_invalid_time_is_skipped(tmp_path, at):
     (tmp_path / "t").write_text(json.dumps({"at": at, "role": "foo_bar", "account": "account_a", "kind": "broad"}))
     assert read_timeline(tmp_path / "t") == []
 
@@ -122,37 +122,37 @@ LATER = trust.broad(FOO, [BAR], NOW)
 
 
 def shown(found, created=CREATED) -> TrustState:
-    """What AWS shows: a trust, a policy as it is, None for no such role, or why it cannot be read."""
+    """Return the state of a role in AWS. found: its trust or policy, None for a missing role, or Unreadable."""
     policy = trust.document(found) if isinstance(found, trust.Trust) else found
     live = LiveRole(FOO.arn, "AROAFOO", policy, {}, created) if isinstance(policy, dict) else policy
     return classify(FOO, [BAR], live, {BAR.arn: "AROABAR"})
 
 
 def line(kind, found=None, at=T0) -> TrustChange:
-    words = str(news(None, shown(found), NOW).trusted) if found else ""
+    words = str(missing_change(None, shown(found), NOW).trusted) if found else ""
     return TrustChange(at.isoformat(), "foo_bar", "account_a", kind, words)
 
 
 @pytest.mark.parametrize(
     ("newest", "state", "kind", "at"),
     [
-        pytest.param(None, shown(WANTED), "broad", CREATED, id="made by a run that was killed"),
-        pytest.param(None, shown(WANTED, None), "broad", NOW, id="nobody says when it was created"),
+        pytest.param(None, shown(WANTED), "broad", CREATED, id="created by a killed run"),
+        pytest.param(None, shown(WANTED, None), "broad", NOW, id="unknown creation"),
         pytest.param(None, shown(WANTED, NOW + timedelta(1)), "broad", NOW, id="created in the future"),
-        pytest.param(line("exact"), shown(WANTED), "broad", NOW, id="loosened by somebody"),
+        pytest.param(line("exact"), shown(WANTED), "broad", NOW, id="widened by another program"),
         pytest.param(line("exact"), shown(WANTED, T0 + timedelta(seconds=9)), "broad", T0 + timedelta(seconds=9)),
         pytest.param(line("gone"), shown(WANTED, T0 + timedelta(seconds=9)), "broad", T0 + timedelta(seconds=9)),
-        pytest.param(line("broad", WANTED), shown(LATER), "broad", NOW, id="open for longer than is recorded"),
+        pytest.param(line("broad", WANTED), shown(LATER), "broad", NOW, id="open with a later deadline"),
         pytest.param(line("broad", WANTED), shown(trust.exact([BAR])), "exact", NOW),
         pytest.param(line("broad", WANTED), shown(None), "gone", NOW),
         pytest.param(line("exact"), shown(None), "gone", NOW),
     ],
 )
-def test_what_aws_shows_and_no_line_says_is_news(newest, state, kind, at):
-    found = news(newest, state, NOW)
+def test_a_change_in_aws_without_a_line_is_missing(newest, state, kind, at):
+    found = missing_change(newest, state, NOW)
     assert found
     assert (found.kind, found.at, found.seen, found.by) == (kind, at.isoformat(), True, "")
-    assert news(found, state, NOW + timedelta(minutes=1)) is None
+    assert missing_change(found, state, NOW + timedelta(minutes=1)) is None
 
 
 @pytest.mark.parametrize(
@@ -169,35 +169,35 @@ def test_what_aws_shows_and_no_line_says_is_news(newest, state, kind, at):
         (line("gone"), shown(None)),
     ],
 )
-def test_what_is_recorded_or_cannot_be_told_is_none(newest, state):
-    assert news(newest, state, NOW) is None
+def test_a_recorded_or_unknown_change_is_not_missing(newest, state):
+    assert missing_change(newest, state, NOW) is None
 
 
-def test_a_window_that_was_only_seen_is_called_so():
-    opened = news(None, shown(WANTED), NOW)
-    closed = news(opened, shown(trust.exact([BAR])), NOW)
+def test_an_exposure_read_from_aws_is_marked():
+    opened = missing_change(None, shown(WANTED), NOW)
+    closed = missing_change(opened, shown(trust.exact([BAR])), NOW)
     (window,) = exposures([opened, closed], NOW)
     assert (window.opened, window.closed, window.seen) == (CREATED, NOW, True)
     assert "guarded, for 1801.0 s, as far as seen: account 222222222222" in str(window)
-    told = TrustChange(NOW.isoformat(), "foo_bar", "account_a", "exact")
-    assert exposures([opened, told], NOW)[0].seen
-    (window,) = exposures([line("broad", WANTED), told], NOW)
+    applied = TrustChange(NOW.isoformat(), "foo_bar", "account_a", "exact")
+    assert exposures([opened, applied], NOW)[0].seen
+    (window,) = exposures([line("broad", WANTED), applied], NOW)
     assert (window.seen, "as far as seen" in str(window)) == (False, False)
 
 
-def test_a_deadline_that_ends_a_window_is_known_whoever_looks_later(tmp_path):
+def test_an_exposure_that_ended_at_its_deadline_is_exact(tmp_path):
     (opened,) = record(tmp_path / "t", (BROAD, done(0)))
     late = T0 + timedelta(hours=5)
-    (window,) = exposures([opened, news(opened, shown(trust.exact([BAR])), late)], late)
+    (window,) = exposures([opened, missing_change(opened, shown(trust.exact([BAR])), late)], late)
     assert (window.closed, window.seen) == (T0 + timedelta(hours=1), False)
 
 
-def test_a_file_that_cannot_be_written_is_warned_of_once_and_stops_nothing(tmp_path):
-    said = []
-    timeline = Timeline(tmp_path, {}, said.append)
-    timeline.seen([shown(WANTED)], NOW)
+def test_an_unwritable_file_causes_one_warning(tmp_path):
+    warnings = []
+    timeline = Timeline(tmp_path, {}, warnings.append)
+    timeline.record_missing([shown(WANTED)], NOW)
     for event in [*done(0), *done(9, "update")]:
         timeline.watch(COMPOSITION, {"foo_bar": BROAD})(event)
     assert timeline.changes() == []
-    (warning,) = said
+    (warning,) = warnings
     assert warning.startswith("warning: the timeline cannot be read: [Errno 21] Is a directory")

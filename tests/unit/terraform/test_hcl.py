@@ -1,4 +1,4 @@
-"""Quoting and columns. That Terraform reads them back is checked with Terraform in tests/integration."""
+"""HCL quoting and alignment. tests/integration checks that Terraform reads the same values."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from tfdriver.terraform import hcl
         (hcl.identifier("a-b_C"), "a-b_C"),
     ],
 )
-def test_literals(value: object, expected: str) -> None:
+def test_a_value_becomes_a_literal(value: object, expected: str) -> None:
     assert hcl.literal(value) == expected
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
-def test_a_quoted_string_is_one_line_with_no_end_inside(text: str) -> None:
+def test_a_quoted_string_is_one_line_without_an_inner_end(text: str) -> None:
     quoted = hcl.quoted(text)
     assert quoted.isprintable()
     inside = quoted[1:-1].replace("\\\\", "").replace('\\"', "")
@@ -40,20 +40,20 @@ def test_a_quoted_string_is_one_line_with_no_end_inside(text: str) -> None:
     assert "%{" not in inside.replace("%%{", "")
 
 
-def test_an_identifier_loses_its_mark_when_it_is_changed() -> None:
+def test_a_changed_identifier_is_quoted() -> None:
     assert hcl.literal(hcl.identifier("a") + '"') == r'"a\""'
 
 
 @pytest.mark.parametrize("value", [[], {}, 1.5, b"x", object()])
-def test_other_types_are_no_literals(value: object) -> None:
+def test_other_types_are_refused(value: object) -> None:
     with pytest.raises(TfdriverError, match="cannot print"):
         hcl.literal(value)
 
 
-def test_half_a_surrogate_pair_is_refused() -> None:
+def test_a_lone_surrogate_is_refused() -> None:
     with pytest.raises(TfdriverError, match="surrogate"):
         hcl.quoted("\ud800")
 
 
-def test_equals_signs_are_aligned_on_the_first_of_each_line() -> None:
+def test_the_first_equals_signs_of_lines_are_aligned() -> None:
     assert hcl.aligned('\n  a = "x = y"\n\n  long_name = 1\n') == '  a         = "x = y"\n  long_name = 1\n'
