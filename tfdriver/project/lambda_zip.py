@@ -31,7 +31,7 @@ def zip_folder(folder: Path) -> bytes:
 
 
 def is_generated_zip(data: bytes) -> bool:
-    """Whether `zip_folder` created the zip and nobody edited it."""
+    """Whether `zip_folder` created the zip and it was not edited."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return _zip({name: archive.read(name) for name in archive.namelist()}) == data

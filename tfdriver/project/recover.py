@@ -36,7 +36,7 @@ def check_state_file(folder: Path) -> None:
         raise TfdriverError("the state is not a plain file", where=str(path), hint="Restore the state file")
     if path.exists() and not os.access(path, os.R_OK | os.W_OK):
         raise TfdriverError(
-            "no permission to read and write the state", where=str(path), hint="Grant yourself permission"
+            "no permission to read and write the state", where=str(path), hint="Make the file readable and writable"
         )
     _check_lineage(folder)
     is_broken(folder)  # raises for an unknown version
@@ -109,7 +109,7 @@ def push_errored(folder: Path, push: Callable[[str], None], now: datetime) -> st
 def unfinished(folder: Path) -> bool:
     """Whether the last apply was interrupted, so that resources may be missing from the state.
 
-    An apply that failed only because resources already exist is not one.
+    An apply that failed only because resources already exist counts as finished.
     """
     try:
         lines = (folder / RUN_FOLDER / APPLY_LOG).read_text(encoding="utf-8", errors="replace").splitlines()

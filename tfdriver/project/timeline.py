@@ -1,4 +1,4 @@
-"""The timeline: who was trusted when. A file beside the compositions with a line per trust change.
+"""The timeline: a file beside the compositions with a line per trust change.
 
 It is a record for people, never an input to a decision. Lines come from Terraform's events. The next run compares the
 timeline with AWS and adds changes of a killed run, marked as seen. A truncated last line is ignored. If the file cannot
@@ -45,7 +45,7 @@ class Exposure:
 
     def __str__(self) -> str:
         guard = "guarded" if self.guarded else "without a guard"
-        time = f"{self.seconds:.1f} s{'' if self.closed else ' so far'}{', as far as seen' if self.seen else ''}"
+        time = f"{self.seconds:.1f} s{'' if self.closed else ' so far'}{', approximately' if self.seen else ''}"
         return f"role {self.role} in {self.account} was open, {guard}, for {time}: {self.trusted}"
 
 
@@ -81,9 +81,9 @@ class Timeline:
         return on_event
 
     def record_missing(self, states: Iterable[TrustState], now: datetime) -> None:
-        """Record trust changes that AWS shows and no line contains; see `trust_changes.missing_change`.
+        """Record trust changes that are missing from the timeline; see `trust_changes.missing_change`.
 
-        states: of trusting roles at `now` (UTC), while no Terraform runs, which would report its own changes.
+        states: of trusting roles at `now` (UTC). No Terraform may run, because its events report its own changes.
         """
         newest = {(change.account, change.role): change for change in self.changes()}
         for state in states:

@@ -19,7 +19,7 @@ class TrustChange:
     """One trust change. at: UTC, ISO 8601; kind: broad, exact, other or gone; trusted: in words; by: caller ARN.
 
     until: the deadline of a broad trust, UTC, ISO 8601, or ''; guarded: whether it has the `aws:PrincipalArn` guard.
-    seen: whether it was read from AWS, which does not record who made it; `at` is then approximate.
+    seen: whether it was read from AWS, so that `by` is unknown and `at` may be approximate.
     """
 
     at: str
@@ -69,7 +69,7 @@ def utc(when: datetime) -> str:
 
 
 def _change(at: str, role: str, account: str, found: Trust | None, by: str = "", *, seen: bool = False) -> TrustChange:
-    """Return the change to a trust, None for a deleted role."""
+    """Return a trust change. found: the new trust, None for a deleted role."""
     if found is None:
         return TrustChange(at, role, account, GONE, by=by, seen=seen)
     return TrustChange(

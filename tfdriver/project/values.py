@@ -21,7 +21,7 @@ def final(
     arns: Mapping[str, str] | None = None,
     revoke_before: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Return the final values: trusting roles trust exactly the trusted roles, which may assume exactly them.
+    """Return the final values: trust policies are exact, and trusted roles may assume exactly their trusting roles.
 
     arns: role ARN by key, by default from account, path and name. `tfdriver render` writes these values without calling
     AWS: applied by hand, they never widen a trust. revoke_before: time by role key, see `deploy.revocation`.

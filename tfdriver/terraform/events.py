@@ -50,7 +50,7 @@ class Changes:
 
     @property
     def planned(self) -> str:
-        """The numbers in a plan's words."""
+        """The text for a plan."""
         return f"{self.added} to add, {self.changed} to change, {self.removed} to remove"
 
     def __str__(self) -> str:

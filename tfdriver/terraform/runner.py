@@ -160,7 +160,7 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         """Plan into the file `saved` and delete it; return the outcome and the plan as JSON, {} unless `show`."""
         try:
             outcome = self._run(name, self.argv("plan", json=IsFlagged, out=str(saved), **options), operation="plan")
-            if not show(outcome):  # it takes time
+            if not show(outcome):  # `terraform show` takes time
                 return outcome, {}
             return outcome, dict(read_json(self._output("cannot show a plan", "show", "-json", str(saved))))
         except ValueError as error:

@@ -1,7 +1,7 @@
 """Terraform's lock on a state: its holder, and a hint if the lock is stale.
 
 tfdriver waits for a lock and never removes it. The lock on a local state is an `fcntl` lock and ends with its process.
-A lock in a backend remains after its process was killed. Source of both formats: hashicorp/terraform,
+A lock in a backend remains if its process is killed. Source of both formats: hashicorp/terraform,
 `internal/states/statemgr` (locker.go, filesystem_lock_unix.go).
 """
 
@@ -65,7 +65,7 @@ def _lock(lock_id: str, who: str, operation: str, created: str) -> StateLock:
 def wait_for_local(folder: Path, waiting: Waiting) -> None:
     """Wait until no other Terraform holds the lock on the local state in a composition's folder.
 
-    Raises TfdriverError with the holder when patience ends.
+    Raises TfdriverError, naming the holder, if the lock is still held when the time of `patience` is over.
     """
     path = folder / FILE
     if not path.is_file():

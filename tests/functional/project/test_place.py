@@ -65,8 +65,10 @@ def test_destroy_deletes_all_roles_after_the_old_id_is_restored(stage):
     move_account_a(stage)
     with pytest.raises(TfdriverError):
         stage.run(destroy)
+
     (stage.project / "tfdriver.yaml").write_text(spec)
     stage.run(destroy)
+
     assert stage.world.data["roles"] == {}
     move_account_a(stage)
     assert stage.run(up).exit_code is Exit.DONE
@@ -135,11 +137,15 @@ def test_a_state_without_resources_is_accepted_in_another_account(stage):
 def test_an_account_is_renamed_along_with_its_folder(stage):
     stage.run(up)
     spec = stage.project / "tfdriver.yaml"
-    spec.write_text(spec.read_text().replace("account_a:", "ours:").replace("account: account_a", "account: ours"))
+    spec.write_text(
+        spec.read_text().replace("account_a:", "renamed:").replace("account: account_a", "account: renamed")
+    )
     refused(
         stage, up, "compositions/account_a: this composition is no longer in the spec, but its state lists resources"
     )
-    (stage.project / "compositions/account_a").rename(stage.project / "compositions/ours")
+    (stage.project / "compositions/account_a").rename(stage.project / "compositions/renamed")
+
     done = stage.run(up)
+
     assert done.exit_code is Exit.DONE
     assert [step.added for step in done.steps] == [0, 0]

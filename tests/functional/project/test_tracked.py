@@ -66,4 +66,5 @@ def test_there_is_no_warning_without_git_or_local_states(stage, case):
         (stage.project / ".git/HEAD").write_text("nonsense")
     if case == "backend":
         use_backend(stage)
+
     assert warnings(stage) == []

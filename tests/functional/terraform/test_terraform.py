@@ -62,11 +62,11 @@ def test_an_unwritable_run_folder_is_reported_for_its_composition(stage, spoil):
     (folder / ".terraform").mkdir(exist_ok=True)
     (folder / ".tfdriver").rename(folder / "elsewhere")
     spoil(folder / ".tfdriver")
-    with drift_reader(Options(stage.project), tools) as look:
-        assert (
-            "drift not looked for: terraform drift in compositions/account_a: cannot run"
-            in look(folder, composition).problem
-        )
+
+    with drift_reader(Options(stage.project), tools) as read_drift:
+        problem = read_drift(folder, composition).problem
+
+    assert "terraform drift in compositions/account_a: cannot run" in problem
 
 
 LOGGING = """\

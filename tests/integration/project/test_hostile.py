@@ -107,8 +107,10 @@ def test_terraform_reads_any_string_of_a_spec_unchanged(tmp_path: Path, generate
     shutil.rmtree(tmp_path / "p", ignore_errors=True)
     deep = {"a": [{"b": [NASTY, {text: text for text in [*NASTY, *generated]}]}, generated]}
     write(tmp_path / "p", spec_with(deep))
+
     assert main.run(["-C", str(tmp_path / "p"), "render"]) == 0
     found = outputs(tmp_path / "p/compositions/a", tmp_path)
+
     profile, region, account_id, tags, roles = found["inputs"]
     assert (profile, region, account_id) == (PROFILE, "us-west-2", "111111111111")
     assert tags == normal({"tfdriver:project": PROJECT, "tfdriver:composition": "a"})
@@ -159,6 +161,7 @@ def test_secrets_are_in_no_output_and_no_file(leaking: World, tmp_path: Path) ->
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     environ = {**ENVIRONMENT, "TMPDIR": str(temporary)}
+
     runs = [leaking.tfdriver("-vv", "up", "--yes", **environ)]
     assert runs[0].returncode == 3
     assert "IncompleteSignature" in runs[0].stderr
@@ -166,6 +169,7 @@ def test_secrets_are_in_no_output_and_no_file(leaking: World, tmp_path: Path) ->
     for arguments in (["-vv", "up", "--yes", "--json"], ["-vv", "status", "--json"], ["-vv", "explain", "foo_bar"]):
         runs.append(leaking.tfdriver(*arguments, **environ))
         assert "IncompleteSignature" in runs[-1].stdout + runs[-1].stderr
+
     texts = {f"output {number}": (run.stdout + run.stderr).encode() for number, run in enumerate(runs)}
     files = [p for folder in (leaking.project, temporary) for p in folder.rglob("*") if p.is_file()]
     texts |= {str(p): p.read_bytes() for p in files if ".terraform" not in p.parts and not p.is_symlink()}

@@ -102,7 +102,9 @@ def test_the_example_is_valid(tmp_path: Path, terraform: Run, composition: Compo
     files = render(replace(composition, roles=(role,)), TEMPLATES)
     folder = write(tmp_path / "compositions" / composition.name, files)
     terraform(folder, "init", "-no-color")
+
     result = json.loads(terraform(folder, "validate", "-json"))
+
     assert (result["valid"], result["diagnostics"]) == (True, [])
 
 
@@ -144,7 +146,9 @@ def test_values_pass_through_a_composition_unchanged(tmp_path: Path, terraform: 
     document = {"Statement": [{"Sid": text} for text in NASTY]}
     values = trusting_values(composition, {"foo_bar": document, "no-probe": {}})
     files = {**render(composition, TEMPLATES), "terraform.tfvars.json": tfvars(values)}
+
     found = outputs(write(tmp_path / "compositions" / "account_a", files), terraform)
+
     trust_policy, _, nasty = found["probes"]["foo_bar"]
     assert nasty == [*map(normalized, NASTY), 5, 1.5, True, None, {"${a}": "%{b}"}]
     assert [s["Sid"] for s in json.loads(trust_policy)["Statement"]] == [normalized(text) for text in NASTY]

@@ -70,6 +70,7 @@ def test_a_terraform_started_by_hand_is_named_and_waited_for(world: World, tmp_p
         assert re.search(r"the state is locked by \S+ since .* UTC \(plan\)", refused.stderr), refused.stderr
         assert "Wait for it to end, or give --lock-timeout 5m" in refused.stderr
         assert "force-unlock" not in refused.stderr
+
         done = world.tfdriver(*UP, "--lock-timeout", "2m")
         assert done.returncode == 0, done.stderr
         assert "waits: compositions/account_a: the state is locked by" in done.stderr

@@ -76,11 +76,17 @@ def test_an_unfinished_file_of_a_crash_is_replaced(path: Path, files: dict[str, 
 
 
 def edit(name: str, text: str) -> Callable[[Path], object]:
-    return lambda path: (path / name).write_text((path / name).read_text().replace("x", "y") + text)
+    def change(path: Path) -> None:
+        (path / name).write_text((path / name).read_text().replace("x", "y") + text)
+
+    return change
 
 
 def link(name: str) -> Callable[[Path], object]:
-    return lambda path: (path / name).symlink_to("/etc/passwd")
+    def change(path: Path) -> None:
+        (path / name).symlink_to("/etc/passwd")
+
+    return change
 
 
 def put(name: str, text: str = "x") -> Callable[[Path], object]:
@@ -157,9 +163,12 @@ def test_a_symlink_to_a_folder_is_not_followed(tmp_path: Path, files: dict[str, 
     (tmp_path / linked).parent.mkdir(exist_ok=True)
     (tmp_path / linked).symlink_to(outside if linked == "compositions" else outside / "account_b")
     composition = tmp_path / "compositions" / "account_b"
-    for act in (lambda: folder.write_folder(composition, files), lambda: folder.remove(composition)):
-        with pytest.raises(TfdriverError, match="is not a plain folder"):
-            act()
+
+    with pytest.raises(TfdriverError, match="is not a plain folder"):
+        folder.write_folder(composition, files)
+    with pytest.raises(TfdriverError, match="is not a plain folder"):
+        folder.remove(composition)
+
     assert [p.name for p in (outside / "account_b").iterdir()] == ["terraform.tfstate"]
 
 

@@ -19,8 +19,10 @@ def files_in(folder: Path) -> list[str]:
 
 
 def test_a_new_project_is_the_example_with_its_modules(tmp_path: Path) -> None:
-    result = init(tmp_path / "new" / "project")
     root = tmp_path / "new" / "project"
+
+    result = init(root)
+
     assert result.root == root
     assert list(result.files) == files_in(root)
     assert result.next_steps

@@ -26,6 +26,7 @@ def test_the_same_code_gives_the_same_bytes(tmp_path: Path) -> None:
     second = code(tmp_path / "b", "pkg/é.py", "a.py", "b.py", "__pycache__/a.cpython-313.pyc", "pkg/__pycache__/x.pyc")
     os.utime(second / "a.py", (1, 1))
     (second / "b.py").chmod(0o700)
+
     assert zip_folder(first) == zip_folder(second)
     with zipfile.ZipFile(io.BytesIO(zip_folder(second))) as archive:
         assert archive.namelist() == ["a.py", "b.py", "pkg/é.py"]

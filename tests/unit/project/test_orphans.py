@@ -35,6 +35,7 @@ def test_only_creates_of_a_plan_are_returned():
             planned("data.aws_iam_policy_document.d", "read", mode="data"),
         ]
     }
+
     assert planned_creates(shown) == [PlannedCreate(ROLE, "aws_iam_role", {"name": "bar"})]
     assert planned_creates({}) == []
 
@@ -68,6 +69,7 @@ def test_import_blocks_are_stamped_sorted_and_quoted():
             OrphanedResource(ROLE, "aws_iam_role", "r", "r"),
         ]
     )
+
     assert stamp.intact(text.encode())
     assert text.split("\n", 1)[1] == (
         f'\nimport {{\n  to = {ROLE}\n  id = "r"\n}}\n\nimport {{\n  to = {TABLE}\n  id = "T\\"\\n$${{x}}"\n}}\n'

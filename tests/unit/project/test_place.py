@@ -77,8 +77,10 @@ def test_a_broken_record_is_ignored(tmp_path, text):
     (tmp_path / ".tfdriver").mkdir()
     (tmp_path / ".tfdriver/place.json").write_text(text)
     put_state(tmp_path, FOO.arn)
+
     check(tmp_path)
     place.note_location(tmp_path, HERE)
+
     assert json.loads((tmp_path / ".tfdriver/place.json").read_text()) == {
         "account": A.id,
         "local": False,

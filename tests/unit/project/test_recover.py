@@ -167,7 +167,9 @@ def test_an_errored_state_is_pushed_and_kept(folder, state, pushed):
     put(folder, errored=body(2), **({} if state is None else {"state": state}))
     recover.check_state_file(folder)
     calls: list[str] = []
+
     note = recover.push_errored(folder, calls.append, NOW)
+
     assert calls == ["errored.tfstate"] * pushed
     assert not (folder / "errored.tfstate").exists()
     kept = folder / ".tfdriver/errored.tfstate.pushed-20260102T030405Z"
@@ -209,11 +211,13 @@ def test_the_copy_is_private_and_one_of_another_lineage_is_kept(folder):
     recover.keep(folder)
     kept = folder / ".tfdriver/terraform.tfstate.before"
     assert (kept.read_text(), stat.S_IMODE(kept.stat().st_mode)) == (body(1), 0o600)
+
     (folder / "terraform.tfstate").unlink()
     recover.keep(folder)
     put(folder, state=body(1, "new"))
     recover.check_state_file(folder)
     recover.keep(folder)
+
     assert kept.read_text() == body(1, "new")
     assert text(folder, ".tfdriver/terraform.tfstate.former") == body(1)
 

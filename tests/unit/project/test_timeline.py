@@ -178,11 +178,11 @@ def test_an_exposure_read_from_aws_is_marked():
     closed = missing_change(opened, shown(trust.exact([BAR])), NOW)
     (window,) = exposures([opened, closed], NOW)
     assert (window.opened, window.closed, window.seen) == (CREATED, NOW, True)
-    assert "guarded, for 1801.0 s, as far as seen: account 222222222222" in str(window)
+    assert "guarded, for 1801.0 s, approximately: account 222222222222" in str(window)
     applied = TrustChange(NOW.isoformat(), "foo_bar", "account_a", "exact")
     assert exposures([opened, applied], NOW)[0].seen
     (window,) = exposures([line("broad", WANTED), applied], NOW)
-    assert (window.seen, "as far as seen" in str(window)) == (False, False)
+    assert (window.seen, "approximately" in str(window)) == (False, False)
 
 
 def test_an_exposure_that_ended_at_its_deadline_is_exact(tmp_path):

@@ -133,10 +133,13 @@ def test_an_existing_cli_config_is_used_and_a_missing_one_ignored(tmp_path):
     mirror(tmp_path / "opt" / "a")
     own = tmp_path / "own.rc"
     environ = {"TF_CLI_CONFIG_FILE": str(own), "HOME": str(tmp_path / "home")}
+
     written = cli_config(environ, tmp_path, places)
+
     assert written == tmp_path / "terraform.rc"
     assert str(tmp_path / "opt" / "a") in written.read_text()
     assert written.stat().st_mode & 0o777 == 0o600
+
     own.write_text("")
     assert cli_config(environ, tmp_path, places) == own
 

@@ -134,6 +134,7 @@ def test_only_older_terraform_processes_are_listed(tmp_path: Path):
         end = time.monotonic() + 10
         while not psutil.Process(processes[0].pid).cmdline() and time.monotonic() < end:
             time.sleep(0.01)
+
         now = datetime.now(UTC)
         assert {p.pid for p in processes} & set(terraform_pids(now)) == {processes[0].pid}
         assert processes[0].pid not in terraform_pids(now - timedelta(hours=1))

@@ -193,6 +193,6 @@ def test_what_was_only_seen_is_said_to_be():
     change = replace(told.changes[0], by="", seen=True)
     window = replace(told.status.exposures[0], seen=True)
     seen = replace(told, changes=(change,), status=replace(told.status, exposures=(window,)))
-    words = ("9.4 s, as far as seen", "not known: found by looking at AWS")
+    words = ("9.4 s, approximately", "not known: found by looking at AWS")
     assert [w for w in words if w not in Page(html(seen)).text] == []
     assert [w for w in words if w in Page(html(told)).text] == []
