@@ -1,4 +1,4 @@
-"""Orphaned resources: a crash after AWS created them and before Terraform saved its state. Pure; no I/O.
+"""Orphaned resources: AWS created them, but Terraform was killed before it saved its state. Pure; no I/O.
 
 This module reads plans and errors and writes import blocks. `deploy.adopt` checks which resources exist in AWS, and
 `aws.resource_types` finds each resource type.

@@ -1,4 +1,4 @@
-"""Which backend keeps a composition's state, from the text of its Terraform files. Pure but for `of_folder`."""
+"""The backend of a composition, from its Terraform files. Pure but for `of_folder`."""
 
 from __future__ import annotations
 
@@ -18,10 +18,7 @@ _MENTIONED = re.compile(r"\b(backend|cloud)\b")
 
 @dataclass(frozen=True)
 class Backend:
-    """Where a state is kept. kind: e.g. `s3`, `cloud`; path: of a local state, as seen from the composition.
-
-    text: the block as it stands in the composition's files, '' if there is none.
-    """
+    """A backend. kind: e.g. `s3`, `cloud`; path: of a local state, relative to the folder; text: its block, or ''."""
 
     kind: str = LOCAL
     path: str = FILE
@@ -34,26 +31,26 @@ class Backend:
 
     @property
     def beside(self) -> bool:
-        """Whether the state is `terraform.tfstate` in the composition's folder, as Terraform has it by default."""
+        """Whether the state is `terraform.tfstate` in the composition's folder, Terraform's default."""
         return (self.kind, self.path) == (LOCAL, FILE)
 
     @property
     def configuration(self) -> str:
-        """A whole Terraform configuration that has this backend and nothing else."""
+        """A Terraform configuration with only this backend."""
         return f"terraform {{\n{self.text}\n}}\n"
 
 
 def find_backend(files: Mapping[str, str | bytes]) -> Backend:
     """Return the backend of a composition. files: content by file name.
 
-    Raises TfdriverError for a file that mentions a backend and that Terraform could not read.
+    Raises TfdriverError for a file that mentions a backend and has invalid syntax.
     """
     texts = ((name, text) for name, text in files.items() if name.endswith(".tf") and isinstance(text, str))
     return next((found for name, text in texts for found in _backends(name, text)), Backend())
 
 
 def of_folder(folder: Path) -> Backend:
-    """Return the backend of the composition that was rendered into a folder, which need not exist."""
+    """Return the backend of a composition's folder, which may be missing."""
     try:
         return find_backend({path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.tf"))})
     except (OSError, ValueError, TfdriverError):

@@ -46,8 +46,8 @@ def terraform_environment(
     """Return Terraform's whole environment.
 
     environ: tfdriver's; cli_config: the CLI configuration file, None for Terraform's default; with_keys: whether to
-    pass on access keys, for a profile with `credential_source = Environment`. Other profiles take precedence over them.
-    Endpoint overrides (`AWS_ENDPOINT_URL*`) are passed on for the sandbox.
+    pass on access keys, for a profile with `credential_source = Environment`. The provider prefers the credentials
+    of any other profile. Endpoint overrides (`AWS_ENDPOINT_URL*`) are passed on for the sandbox.
     """
     allowed = _ALLOWED | _MACHINE | (_KEYS if with_keys else frozenset())
     kept = {k: v for k, v in environ.items() if k in allowed or k.startswith(_ALLOWED_PREFIXES)}

@@ -94,7 +94,7 @@ def test_a_local_state_that_was_not_migrated_stops_every_change(stage):
 
     for command in (up, tighten, destroy):
         with pytest.raises(
-            TfdriverError, match=r"compositions/account_a: its state is in terraform\.tfstate there.*migra"
+            TfdriverError, match=r"compositions/account_a: its state is in the local file terraform\.tfstate.*migra"
         ):
             stage.run(command)
 
