@@ -1,7 +1,7 @@
 """What can go wrong, as users are told of it, and the exit codes.
 
 Every expected failure is a `TfdriverError`: where it is, what it is, what to do next. The command line catches it once
-and prints it as one short paragraph; anything else that escapes is a bug and says so.
+and prints a line for each; anything else that escapes is a bug and says so.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ class TfdriverError(Exception):
     """
 
     exit_code = Exit.FAILED
+    in_force = ""
 
     def __init__(self, what: str, *, where: str = "", hint: str = "") -> None:
         super().__init__(clean(what))
@@ -37,13 +38,22 @@ class TfdriverError(Exception):
         self.where = clean(where)
         self.hint = clean(hint)
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What happened and where; then, if there are any, the broad trusts in force; then the next step."""
+        cause = f"{self.where}: {self.what}" if self.where else self.what
+        return tuple(filter(None, (cause, self.in_force, self.hint)))
+
     def __str__(self) -> str:
-        text = f"{self.where}: {self.what}" if self.where else self.what
-        stop = "" if text.endswith(("?", ".")) else "."
-        return f"{text}{stop} {self.hint}" if self.hint else text
+        *first, last = self.lines
+        return " ".join([*(line if line.endswith(("?", ".")) else f"{line}." for line in first), last])
 
 
 class OpenTrustError(TfdriverError):
-    """A run stopped while a broad trust is in force."""
+    """A run stopped while a broad trust is in force. in_force: one sentence on which trusts are, or may be."""
 
     exit_code = Exit.OPEN_TRUST
+
+    def __init__(self, what: str, *, where: str = "", hint: str = "", in_force: str) -> None:
+        super().__init__(what, where=where, hint=hint)
+        self.in_force = clean(in_force)

@@ -242,6 +242,7 @@ def make_stage(project: Path, home: Path) -> Stage:
     program.write_text(_PROGRAM.format(python=quote(sys.executable), folder=quote(str(TERRAFORM.parent))))
     program.chmod(0o755)
     world = World(home)
+    (home / ".terraformrc").touch()  # else a mirror of this machine would be looked for
     environ = {"HOME": str(home), "TFDRIVER_TERRAFORM": str(program), "PATH": "/usr/bin:/bin"}
     return Stage(project, world, FakeAws(world), environ)
 

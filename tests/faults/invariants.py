@@ -36,12 +36,12 @@ def check_said(ended: Ended, now: Contents, *, blind: bool = False) -> None:
     if ended.code < 0:
         return
     broad = broad_now(now)
-    unseen = blind and "AWS does not say what is in force now" in ended.text
+    unseen = blind and "AWS does not show what is in force now" in ended.text
     assert ended.code in (0, 1, 3), ended.text
     assert (ended.code == 3) == broad or unseen, f"exit {ended.code}, broad: {broad}: {ended.text}"
     if ended.code == 3:
         words = "now: role foo_bar in account_a may trust" if unseen else "orce now: role foo_bar in account_a trusts"
-        edited = "account 111111111111, any principal that account lets"
+        edited = "all of account 111111111111"
         whom = edited if edited_by_hand(now) else "account 222222222222, only as role/bar, until"
         assert f"{words} {whom}" in ended.text, ended.text
     if ended.code == 3:

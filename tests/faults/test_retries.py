@@ -41,7 +41,7 @@ def test_twenty_throttled_calls_in_phase_2_are_retried(starts: Mapping[str, Star
         ended = scene.run("up")
         assert ended.code == 0, ended.text
         assert {action: refused(scene, action, "Throttling") for action in kinds} == kinds
-        assert "was open, guarded, for" in ended.text
+        assert "was open, guarded, from" in ended.text
         assert scene.world.trusted() == ["arn:aws:iam::222222222222:role/bar"]
 
 

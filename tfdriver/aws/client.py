@@ -288,8 +288,9 @@ def _unreachable(error: Exception, where: str, account: Account, hide: Callable[
     match error:
         case errors.ProfileNotFound():
             there = ", ".join(sorted(_no_profile().available_profiles)) or "none"
-            configure = f"aws configure --profile {shlex.quote(account.profile)}"
-            hint = f"Run `{configure}`, or name one of those there are: {there}"
+            profile = shlex.quote(account.profile)
+            configure = f"`aws configure --profile {profile}` or `aws configure sso --profile {profile}`"
+            hint = f"Run {configure}, or name one of those there are: {there}"
             return AwsError("there is no such AWS profile", where=where, hint=hint)
         case errors.NoCredentialsError() | errors.PartialCredentialsError():
             hint = "Give the profile an access key and a secret, a role or an SSO session"

@@ -41,6 +41,6 @@ def check_identities(
             raise TfdriverError(
                 f"profile {account.profile} is in account {found}, not in {account.id}{swapped}",
                 where=f"tfdriver.yaml: accounts.{account.name}",
-                hint="Correct the profile or the id; nothing was changed there",
+                hint="Correct the profile or the id",
             )
     return callers

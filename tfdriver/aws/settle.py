@@ -8,6 +8,7 @@ from tfdriver.aws.observe import RoleReader
 from tfdriver.concurrency import side_by_side
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import LiveRole, TrustState, Unreadable
+from tfdriver.iam.wording import role_in_account
 from tfdriver.spec.model import Role
 from tfdriver.waiting import Waiting
 
@@ -55,7 +56,7 @@ def wait_until_settled(keys: Iterable[str], states: Callable[[], Mapping[str, Tr
         seen = states()
         for state in (seen[key] for key in keys if not seen[key].settled):
             what = f"the exact trust was applied, but AWS still shows {state.kind}"
-            where = f"role {state.role.name} in {state.role.account.name}"
+            where = role_in_account(state.role)
             return TfdriverError(what, where=where, hint="Run `tfdriver tighten`")
         return None
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import click
 from rich.markup import escape
 
-from tfdriver.cli.output import Output
+from tfdriver.cli.output import PHASES, Output
 from tfdriver.deploy.overview import Overview
 from tfdriver.errors import TfdriverError
 
@@ -47,7 +47,7 @@ def print_overview(view: Overview, output: Output) -> None:
     for role in view.roles:
         console.print(f"  role {role.role} in {role.account}: {escape(role.now)}")
         for phase, words in role.phases.items():
-            console.print(f"    after {phase}: trusts {escape(words)}")
+            console.print(f"    after {PHASES[phase]}: trusts {escape(words)}")
     console.print(f"  compositions: {', '.join(view.compositions)}")
 
 
@@ -65,4 +65,4 @@ def _ask(question: str) -> None:
         sys.stderr.write("\n")  # the terminal shows ^C in the line of the question
         confirmed = False
     if not confirmed:
-        raise TfdriverError("not confirmed; nothing was changed")
+        raise TfdriverError("not confirmed", hint="No changes made")

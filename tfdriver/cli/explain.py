@@ -50,8 +50,9 @@ def print_explain(value: Explanation, output: Output) -> None:
         output.out.print(escape(words) + ".")
     for pair in value.pairs:
         answer = {True: "allowed", False: "refused", None: "cannot be told"}[pair.allowed]
-        who = f"{pair.trusted} ({pair.trusted_account}) -> {pair.trusting} ({pair.trusting_account})"
-        output.out.print(f"{escape(who)}: [bold]{answer}[/bold]")
+        trusted = f"role {pair.trusted} in {pair.trusted_account}"
+        trusting = f"role {pair.trusting} in {pair.trusting_account}"
+        output.out.print(f"{escape(f'{trusted} -> {trusting}')}: [bold]{answer}[/bold]")
         output.out.print(f"  permissions: {escape(pair.permissions.words)}")
         output.out.print(f"  trust: {escape(pair.trust.words)}")
     for unseen in value.unseen:

@@ -47,8 +47,8 @@ NAMES = (*RESULTS, "run", "spec")
 
 _ERROR = {
     "type": "object",
-    "properties": {name: {"type": "string"} for name in ("what", "where", "hint")},
-    "required": ["what", "where", "hint"],
+    "properties": {name: {"type": "string"} for name in ("what", "where", "hint", "in_force")},
+    "required": ["what", "where", "hint", "in_force"],
 }
 
 

@@ -108,8 +108,8 @@ def run(arguments: list[str]) -> int:
     try:
         return int(cli.main(arguments, prog_name="tfdriver", standalone_mode=False, obj=options) or 0)
     except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        return Exit.FAILED
+        click.echo(error.format_message())
+        return Exit.DONE
     except Exception as error:
         failure = _failure(error)
         if options.verbose > 1:

@@ -1,12 +1,11 @@
-"""The checks of `tfdriver verify` as a table for people: words and marks, colour only on top."""
+"""The checks of `tfdriver verify` as lines for people: words and marks, colour only on top."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import groupby
 
-from rich import box
 from rich.markup import escape
-from rich.table import Table
 
 from tfdriver.deploy.verified import CheckResult, CheckStatus, Verified
 
@@ -18,51 +17,19 @@ _MARKS = {
 }
 
 
-_WIDE = 110  # columns; with fewer, five would cut names into pieces
-
-
-def matrix(verified: Verified, width: int) -> Table:
-    """Return the table, grouped by role and pair, in the order of the checks. width: columns that there are."""
-    return _table(verified) if width >= _WIDE else _list(verified)
-
-
-def _list(verified: Verified) -> Table:
-    table = Table.grid(padding=(0, 1))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
+def matrix(verified: Verified) -> Iterator[str]:
+    """Yield a line of markup per check, grouped by role and pair, in the order of the checks."""
     for pair, checks in groupby(verified.checks, lambda check: check.pair):
-        table.add_row("", f"[bold]{escape(str(pair))}[/bold]")
+        yield f"[bold]{escape(str(pair))}[/bold]"
         for check in checks:
-            wanted = (
-                "" if check.verdict is CheckStatus.PASSED or not check.expected else f"expected {check.expected}, but "
-            )
-            table.add_row(_MARKS[check.verdict], escape(f"{check.tried}: {wanted}{check.happened}"))
-    return table
+            yield f"  {_MARKS[check.verdict]} {escape(_words(check))}"
 
 
-def _table(verified: Verified) -> Table:
-    table = Table(box=box.SIMPLE, show_edge=False, pad_edge=False)
-    table.add_column("", no_wrap=True)
-    table.add_column("what was tried", ratio=3, overflow="fold")
-    table.add_column("expected", ratio=2, overflow="fold")
-    table.add_column("what happened", ratio=3, overflow="fold")
-    table.add_column("s", justify="right", no_wrap=True)
-    before = None
-    for check in verified.checks:
-        if check.pair != before:
-            table.add_row("", f"[bold]{escape(str(check.pair))}[/bold]", "", "", "")
-            before = check.pair
-        cells = (escape(text) for text in (check.tried, check.expected, check.happened))
-        table.add_row(_MARKS[check.verdict], *cells, f"{check.seconds:.1f}" if check.seconds else "")
-    return table
-
-
-def complaint(check: CheckResult) -> str:
-    """Return, in markup, one paragraph on a check that did not pass: its name and the evidence there is."""
-    evidence = check.evidence
-    parts = [f"{_MARKS[check.verdict]} {escape(check.name)} ({escape(str(check.pair))}): {escape(check.happened)}"]
-    if evidence.item_key:
-        parts.append(f"item {escape(evidence.item_key)}")
-    if evidence.request_id:
-        parts.append(f"request id {escape(evidence.request_id)}")
-    return "; ".join(parts)
+def _words(check: CheckResult) -> str:
+    """Return what was tried and what happened; if that was not what was expected, also that, and the evidence."""
+    if check.verdict is CheckStatus.PASSED:
+        return f"{check.tried}: {check.happened}"
+    wanted = f"expected {check.expected}, but " if check.expected else ""
+    item = f"; item {check.evidence.item_key}" if check.evidence.item_key else ""
+    request = f"; request id {check.evidence.request_id}" if check.evidence.request_id else ""
+    return f"{check.tried}: {wanted}{check.happened}{item}{request}"

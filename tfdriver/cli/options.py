@@ -84,7 +84,7 @@ overwrite_option = click.option(
 adopt_option = click.option(
     "--adopt",
     is_flag=True,
-    help="Import existing resources that have this project's tags into a state that does not list them.",
+    help="Import resources of this project that exist in AWS and are missing from Terraform's state.",
 )
 lock_timeout_option = click.option(
     "--lock-timeout", type=Duration(0), default=None, help="How long to wait for another run."

@@ -22,6 +22,7 @@ from tfdriver.errors import Exit, OpenTrustError, TfdriverError
 T = TypeVar("T")
 
 FORMAT_VERSION = "1.0"  # of what --json prints
+PHASES = {"broad": "phase 1", "connect": "phase 2", "tighten": "phase 3"}  # as people read them
 _RECORDED = 106  # columns: wide enough for the demo's lines, narrow enough to be read on a page
 _UNLIMITED = 1000  # columns: wider than any row of a table
 
@@ -63,26 +64,29 @@ class Output:
             self._json({"command": command, "exit_code": exit_code, "result": data})
         else:
             print_text(value, self)
-        self._check_written(exit_code)
+        self._check_written(getattr(value, "in_force", ""))
 
     def document(self, value: dict[str, Any]) -> None:
         """Print a JSON document as it is. Raises as `result`."""
         self.write(json.dumps(value, indent=2) + "\n")
-        self._check_written(Exit.DONE)
+        self._check_written()
 
     def error(self, command: str, error: TfdriverError) -> None:
-        """Print an expected failure: one short paragraph on stderr, and JSON on stdout where that was asked for."""
+        """Print an expected failure: in lines on stderr, and as JSON on stdout where that was asked for."""
         if self._as_json:
-            said = {"what": error.what, "where": error.where, "hint": error.hint}
-            self._json({"command": command, "exit_code": int(error.exit_code), "error": said})
+            body = {"what": error.what, "where": error.where, "hint": error.hint, "in_force": error.in_force}
+            self._json({"command": command, "exit_code": int(error.exit_code), "error": body})
         label = "stopped half way" if error.exit_code is Exit.OPEN_TRUST else "error"
-        self.err.print(f"[bold red]{label}:[/bold red] {escape(str(error))}")
+        text = "\n".join(error.lines).replace("\n", "\n  ")
+        self.err.print(f"[bold red]{label}:[/bold red] {escape(text)}")
 
-    def _check_written(self, exit_code: int) -> None:
+    def _check_written(self, in_force: str = "") -> None:
         if self._stdout.failure:
-            kind = OpenTrustError if exit_code == Exit.OPEN_TRUST else TfdriverError
-            said = f"the result could not be written: {self._stdout.failure.strerror}"
-            raise kind(said, where="stdout", hint="What the command itself did is done")
+            what = f"the result could not be written: {self._stdout.failure.strerror}"
+            hint = "What the command itself did is done"
+            if in_force:
+                raise OpenTrustError(what, where="stdout", hint=hint, in_force=f"In force now: {in_force}")
+            raise TfdriverError(what, where="stdout", hint=hint)
 
     def write(self, text: str) -> None:
         """Write text to stdout as it is: rich would look for markup and emoji in it."""

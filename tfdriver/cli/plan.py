@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 from rich.markup import escape
-from rich.table import Table
 
 from tfdriver.cli.confirm import print_overview
 from tfdriver.cli.options import (
@@ -16,7 +15,7 @@ from tfdriver.cli.options import (
     overwrite_option,
     timeout_option,
 )
-from tfdriver.cli.output import Output
+from tfdriver.cli.output import PHASES, Output
 from tfdriver.cli.tools import opened_session
 from tfdriver.deploy.plan import Planned
 from tfdriver.deploy.plan import plan as plan_phases
@@ -65,11 +64,7 @@ def plan(
 def print_plan(value: Planned, output: Output) -> None:
     """Print what the command returned."""
     for phase in value.phases:
-        table = Table("action", title=f"{phase.phase}: {phase.composition}", title_justify="left")
-        table.add_column("what", overflow="fold")
+        title = f"[bold]{PHASES[phase.phase]}, {phase.composition}[/bold]"
+        output.out.print(title if phase.changes else f"{title}: no changes")
         for change in phase.changes:
-            table.add_row(change.action, escape(change.address))
-        if phase.changes:
-            output.out.print(table)
-        else:
-            output.out.print(f"{phase.phase}: {phase.composition}: no changes")
+            output.out.print(f"  {change.action} {escape(change.address)}")

@@ -13,7 +13,7 @@ from tfdriver.cli import sandbox_run
 from tfdriver.cli.options import GlobalOptions, file_type
 from tfdriver.cli.output import Output
 from tfdriver.cli.sandbox_run import FiredRule
-from tfdriver.iam import wording
+from tfdriver.iam.policy_document import named
 from tfdriver.sandbox.faults import FORMAT
 
 
@@ -37,7 +37,8 @@ def sandbox(
 ) -> int:
     """Run a command (default: a shell) against a local AWS.
 
-    It has the accounts of tfdriver.yaml, and is gone, with everything in it, when the command ends.
+    The command runs in the project's folder. The local AWS has the accounts of tfdriver.yaml, and is gone, with
+    everything in it, when the command ends.
 
     \b
     Examples:
@@ -50,11 +51,13 @@ def sandbox(
         )
     if as_json and not fire:
         raise click.UsageError("--json goes with --fire; the options of a command come after it")
+    output = Output(as_json=as_json)
     if fire:
         fired = sandbox_run.fire(fire, os.environ)
-        Output(as_json=as_json).result("sandbox", fired, print_sandbox, fired.exit_code)
+        output.result("sandbox", fired, print_sandbox, fired.exit_code)
         return fired.exit_code
-    return sandbox_run.sandbox(options.project, command, os.environ, log=log, faults=faults)
+    note = output.progress().note
+    return sandbox_run.sandbox(options.project, command, os.environ, note, log=log, faults=faults)
 
 
 def print_sandbox(value: FiredRule, output: Output) -> None:
@@ -62,4 +65,4 @@ def print_sandbox(value: FiredRule, output: Output) -> None:
     for target in value.targets:
         answer = f"answered {json.dumps(target.payload)}"
         done = f"failed: {target.error}" if target.ran else f"did not run: {target.error}"
-        output.out.print(escape(f"{wording.short(target.target)} {done if target.error else answer}"))
+        output.out.print(escape(f"{named(target.target)} {done if target.error else answer}"))

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -17,7 +17,7 @@ from tfdriver.deploy.session import read_spec
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.sandbox.resources import Target
 from tfdriver.spec.words import nearest
-from tfdriver.terraform.mirror import cli_config
+from tfdriver.terraform.mirror import cli_config, searched_mirror
 from tfdriver.terraform.program import find_program
 
 
@@ -25,14 +25,15 @@ def sandbox(
     project: Path,
     command: Sequence[str],
     environ: Mapping[str, str],
+    note: Callable[[str], None],
     *,
     log: Path | None = None,
     faults: Path | None = None,
 ) -> int:
-    """Run a command (none: the user's shell) against a fresh local AWS; return its exit code.
+    """Run a command (none: the user's shell) in the project's folder, against a new local AWS; return its exit code.
 
-    log: file that gets a line per API call; faults: file that says which calls go wrong. Everything in that AWS is gone
-    when the command ends.
+    note: reports which mirror of the AWS provider was found by searching; log: file that gets a line per API call;
+    faults: file of the faults to inject. Everything in that AWS is gone when the command ends.
     """
     spec = read_spec(project)
     from tfdriver.sandbox import run
@@ -43,8 +44,10 @@ def sandbox(
         tempfile.TemporaryDirectory(prefix="tfdriver-sandbox-") as private,
         run.start(accounts, log=log, faults=faults) as server,
     ):
+        if mirror := searched_mirror(environ):
+            note(f"the AWS provider comes from {mirror}, a mirror found by searching")
         extra = terraform_for_shells(environ, Path(private))
-        return run_command(server, command, environment={**environ, **extra})
+        return run_command(server, command, environment={**environ, **extra}, folder=project)
 
 
 def terraform_for_shells(environ: Mapping[str, str], folder: Path) -> dict[str, str]:

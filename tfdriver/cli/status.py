@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from functools import partial
+from itertools import zip_longest
 
 import click
 from rich.markup import escape
@@ -59,12 +60,16 @@ def print_status(value: Status, output: Output) -> None:
         output.out.print(escape(str(pair)))
     for composition in value.compositions:
         output.out.print(escape(_composition(composition)))
-    for exposure in value.exposures:
-        output.out.print(escape(str(exposure)))
-    for uses in value.uses or ():
-        output.out.print(escape(str(uses)))
-        for use in uses.calls:
-            output.out.print(f"  {escape(str(use))}")
+    if value.exposures:
+        output.out.print("[bold]Exposures[/bold]: when a whole account was trusted")
+    for exposure, uses in zip_longest(value.exposures, value.uses or ()):
+        output.out.print(f"  {escape(str(exposure))}")
+        if uses:
+            output.out.print(f"    {escape(str(uses))}")
+            for use in uses.calls:
+                output.out.print(f"      {escape(str(use))}")
+    if value.advice:
+        output.out.print(f"[bold]Next:[/bold] {escape(value.advice)}.")
 
 
 def _composition(found: CompositionStatus) -> str:
@@ -75,7 +80,7 @@ def _composition(found: CompositionStatus) -> str:
     if found.provider:
         parts.append(f"aws {found.provider}")
     if found.current is False:
-        parts.append("not what tfdriver.yaml makes of it now: run `tfdriver up`")
+        parts.append("not what tfdriver.yaml makes of it now")
     if found.applied is not None and found.problem:
         parts.append(found.problem)
     if found.drift is not None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import click
 from rich.markup import escape
 
-from tfdriver.cli.matrix import complaint, matrix
+from tfdriver.cli.matrix import matrix
 from tfdriver.cli.options import Duration, GlobalOptions, json_option, lock_timeout_option
 from tfdriver.cli.output import Output
 from tfdriver.cli.tools import opened_session
 from tfdriver.deploy.session import Options
-from tfdriver.deploy.verified import CheckStatus, Verified
+from tfdriver.deploy.verified import Verified
 from tfdriver.verify.verify import verify as run_verify
 
 
@@ -41,8 +41,7 @@ def verify(
 
 def print_verify(value: Verified, output: Output) -> None:
     """Print the checks as a table, what did not pass, and a summary."""
-    output.out.print(matrix(value, output.out.width))
-    for check in value.those(CheckStatus.FAILED, CheckStatus.INCONCLUSIVE, CheckStatus.NOT_PROBED):
-        output.out.print(complaint(check))
+    for line in matrix(value):
+        output.out.print(line)
     output.out.print(escape(value.summary))
     output.out.print(f"{escape(value.changed)}.")

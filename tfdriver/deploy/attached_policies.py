@@ -9,6 +9,7 @@ from __future__ import annotations
 from tfdriver.aws import role_policies
 from tfdriver.aws.calls import AwsError, Calls
 from tfdriver.errors import TfdriverError
+from tfdriver.iam.wording import role_in_account
 from tfdriver.spec.compositions import Composition
 from tfdriver.terraform.state import State
 
@@ -29,7 +30,7 @@ def refuse_unmanaged_policies(composition: Composition, state: State, aws: Calls
         if found and (names := ", ".join([*found.names, *(found.unsure if imported else ())])):
             raise TfdriverError(
                 f"somebody else gave it {names}, which destroying the role would take away",
-                where=f"role {role.name} in {role.account.name}",
+                where=role_in_account(role),
                 hint="Nothing was destroyed. Detach or delete it first; or, if it is to go along, add it to the role's "
                 "module and run `tfdriver up`",
             )

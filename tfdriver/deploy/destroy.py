@@ -26,7 +26,7 @@ def destroy(session: Session, confirm: Callable[[Overview], None]) -> RunResult:
     created and that is not its own any more, has policies that this project did not give it, or may not be adopted;
     OpenTrustError if it fails while a broad trust is in force.
     """
-    refuse_trusts(session.seen.states, frozenset({TrustKind.UNREADABLE}), "Nothing was changed")
+    refuse_trusts(session.seen.states, frozenset({TrustKind.UNREADABLE}), "No changes made")
     workspace, compositions = session.workspace, session.workspace.compositions
     refuse_unread_states(session, compositions)
     found = owners(compositions, session.seen, session.states)
@@ -47,7 +47,7 @@ def destroy(session: Session, confirm: Callable[[Overview], None]) -> RunResult:
         steps = [driver.destroy(composition) for composition in todo]
         for composition in compositions:
             workspace.remove(composition)
-        return run_result(driver, steps, session.seen)
+        return replace(run_result(driver, steps, session.seen), exposures=())  # `tfdriver status` lists them
 
 
 def _is_to_adopt(session: Session, composition: Composition, found: Mapping[str, Owner]) -> bool:

@@ -32,6 +32,7 @@ from tfdriver.deploy.revocation import Revocation
 from tfdriver.errors import TfdriverError
 from tfdriver.iam import trust
 from tfdriver.iam.trust_state import Phase, TrustKind
+from tfdriver.iam.wording import role_in_account
 from tfdriver.project import recover, values
 from tfdriver.project.orphans import existing_addresses
 from tfdriver.project.timeline import Exposure, Timeline, exposures
@@ -53,7 +54,10 @@ class DriverAws(RoleReader, IdentityReader, Calls, Protocol):
 # Values of a composition, given what AWS shows and the names of roles that are known to exist whatever it shows.
 ValuesOf = Callable[[Composition, Observation, frozenset[str]], Mapping[str, Any]]
 _NONE: frozenset[str] = frozenset()
-_EDITED = "It was left as it is. To replace it by exactly the roles the spec names, run `tfdriver tighten --overwrite`"
+_EDITED = (
+    "Completed changes are kept. To replace it with exactly the roles the spec names, "
+    "run `tfdriver tighten --overwrite`"
+)
 # How long IAM may take to accept a principal that cannot be seen from here, in seconds. The provider asks again for two
 # minutes; a role that has existed for a while is accepted at once.
 _UNSEEN_SECONDS = 30.0
@@ -175,7 +179,8 @@ class Driver:
         todo = [c for c in self._side(Side.TRUSTING) if any(role.key in absent for role in c.roles)]
         if not todo:
             return []
-        self._progress.phase("phase 1, broad: create the trusting roles")
+        exact = all(self._exists_any(seen, role) for c in todo for role in c.roles if role.key in absent)
+        self._progress.phase(f"phase 1, {'exact at once' if exact else 'broad'}: create the trusting roles")
         try:
             steps = self._apply(Phase.BROAD, todo, partial(self._opening, overwrite=overwrite))
         finally:
@@ -184,6 +189,10 @@ class Driver:
         for step in steps:
             self._check_arns(step, "roles_to_be_assumed")
         return steps
+
+    def _exists_any(self, seen: Observation, role: Role) -> bool:
+        """Whether a role exists that this trusting role is to trust, so that its trust is exact from the start."""
+        return any(trusted.arn in seen.existing() for trusted in self.spec.trusted_by(role))
 
     def connect(self) -> list[Step]:
         """Phase 2: apply the trusted side, allowed to assume exactly what the trusting side has."""
@@ -431,13 +440,16 @@ class Driver:
     ) -> dict[str, Any]:
         """Return the values of phase 1. seen: what AWS shows now; existing: names of roles that are known to exist."""
         states = {role.key: seen.states[role.key] for role in composition.roles}
-        refuse_trusts(states, refused_kinds(overwrite=overwrite), "It was not changed; run `tfdriver status`")
+        refuse_trusts(states, refused_kinds(overwrite=overwrite), "Completed changes are kept. Run `tfdriver status`")
         refuse_unreadable_roles(self.spec, seen)
         refuse_to_open_again(self.spec, seen)
         for state in states.values():
             if state.kind is TrustKind.ABSENT and state.role.name in existing:
-                where = f"role {state.role.name} in {state.role.account.name}"
-                raise TfdriverError("AWS shows it and then does not", where=where, hint="Run the same command again")
+                raise TfdriverError(
+                    "AWS shows it and then does not",
+                    where=role_in_account(state.role),
+                    hint="Run the same command again",
+                )
         return values.opening(self.spec, composition, seen, self._clock.now(), self._revoked(composition))
 
     def _run(

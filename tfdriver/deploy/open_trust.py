@@ -17,6 +17,7 @@ from tfdriver.spec.model import Spec
 
 STOPPED = "No account is trusted as a whole. What was done stays done; run the same command again to go on"
 
+_COMMANDS = ("Run `tfdriver ", "Run the same command again")
 _MAY_BE_OPEN = frozenset({TrustKind.ABSENT, TrustKind.BROAD})
 
 
@@ -30,18 +31,17 @@ def reporting_open_trusts(driver: Driver, before: Observation, stopped: str = ST
     try:
         yield
     except Exception as error:
-        what = str(error).rstrip(".") if isinstance(error, TfdriverError) else f"unexpected {error!r}"
+        cause = error if isinstance(error, TfdriverError) else TfdriverError(f"unexpected {error!r}")
         after = driver.observe()
         driver.record(after)
-        in_force = wording.in_force(after.trusts, driver.now())
-        if in_force:
-            raise OpenTrustError(f"{what}. In force now: {in_force}", hint=_next(after, error, driver)) from error
+        open_now = wording.in_force(after.trusts, driver.now())
         unsaid = unreadable_trusts(driver.spec, before.states, after.states, driver.now())
-        if unsaid:
-            said = f"{what}. AWS does not say what is in force now: {unsaid}"
-            raise OpenTrustError(said, hint=_next(after, error, driver)) from error
+        if open_now or unsaid:
+            in_force = f"In force now: {open_now}" if open_now else f"AWS does not show what is in force now: {unsaid}"
+            hint = _next(after, cause, driver)
+            raise OpenTrustError(cause.what, where=cause.where, hint=hint, in_force=in_force) from error
         if isinstance(error, InterruptedRunError):
-            raise InterruptedRunError(what, hint=stopped) from error
+            raise InterruptedRunError(cause.what, where=cause.where, hint=stopped) from error
         raise
 
 
@@ -80,16 +80,17 @@ def unreadable_trusts(
 def _may_trust(spec: Spec, before: TrustState, now: datetime) -> str:
     role = before.role
     if before.kind is TrustKind.UNMANAGED and before.trust is None:
-        return f"role {role.name} in {role.account.name} may still be as it was: {before.detail}"
+        return f"{wording.role_in_account(role)} may still be as it was: it {wording.access_to(before)}"
     at_most = before.trust or broad(role, spec.trusted_by(role), now)
     latest = " at the latest" if at_most.until else ""
-    return f"role {role.name} in {role.account.name} may trust {wording.trusted(at_most)}{latest}"
+    return f"{wording.role_in_account(role)} may trust {wording.trusted(at_most)}{latest}"
 
 
-def _next(after: Observation, error: Exception, driver: Driver) -> str:
-    """Return what to run, after what the error says is to be done first."""
-    command = _command(after, driver)
-    return command.replace("Run", "Then run", 1) if isinstance(error, TfdriverError) and error.hint else command
+def _next(after: Observation, cause: TfdriverError, driver: Driver) -> str:
+    """Return what to do first, as the cause says, and then what to run, in place of what the cause says to run."""
+    sentences = cause.hint.rstrip(".").split(". ") if cause.hint else []
+    first = [s for s in sentences if "--overwrite" not in s and not s.startswith(_COMMANDS)]
+    return ". ".join([*first, _command(after, driver)])
 
 
 def _command(after: Observation, driver: Driver) -> str:

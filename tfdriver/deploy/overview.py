@@ -74,7 +74,7 @@ def overview(
     terraform: str = "",
     endpoint: str = "",
 ) -> Overview:
-    """Return the overview of an action (`up`, `tighten`, `destroy`)."""
+    """Return the overview of an action (`plan`, `up`, `tighten`, `destroy`)."""
     accounts = tuple(
         AccountView(a.name, a.id, a.profile, a.region, callers[a.name].arn)
         for a in used_accounts(spec)
@@ -88,9 +88,9 @@ def _role_view(action: str, spec: Spec, role: Role, seen: Observation, now: date
     state = seen.states[role.key]
     wanted = spec.trusted_by(role)
     phases: dict[str, str] = {}
-    if action == "up" and state.kind is TrustKind.ABSENT:
+    if action in ("plan", "up") and state.kind is TrustKind.ABSENT:
         first = trust.read_trust(trust_state.opening_trust(state, wanted, seen.existing(), now))
         phases["broad"] = wording.trusted(first) if first else ""
-    if action in ("up", "tighten"):
+    if action in ("plan", "up", "tighten"):
         phases["tighten"] = wording.trusted(trust.exact(wanted, role.external_id))
     return RoleView(role.name, role.account.name, role.arn, wording.state(state, now), phases)

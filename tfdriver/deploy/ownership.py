@@ -9,7 +9,7 @@ from enum import StrEnum
 from tfdriver.aws.observe import Observation
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import LiveRole, TrustKind, Unreadable
-from tfdriver.iam.wording import moment
+from tfdriver.iam.wording import moment, role_in_account
 from tfdriver.spec.compositions import Composition, Side, owner_tags
 from tfdriver.spec.model import Account, Role, Spec
 from tfdriver.terraform.state import State
@@ -130,7 +130,8 @@ def refuse_to_open_again(spec: Spec, seen: Observation) -> None:
             o for o in seen.others if o.role.key == key and o.kind not in (TrustKind.UNMANAGED, TrustKind.ABSENT)
         ):
             raise TfdriverError(
-                f"it does not exist, but the state lists role {other.role.name}, which its module created instead",
+                f"it does not exist, but the state lists {role_in_account(other.role)}, which its module created "
+                "instead",
                 where=where(state.role),
                 hint=f"No changes made. Run `tfdriver destroy`, or put `name: {other.role.name}` back in tfdriver.yaml",
             )
@@ -143,7 +144,7 @@ def in_module(address: str, role: Role) -> bool:
 
 def where(role: Role) -> str:
     """Return how to name a role in an error."""
-    return f"role {role.name} in {role.account.name} ({role.account.id})"
+    return f"{role_in_account(role)} ({role.account.id})"
 
 
 def _unmanaged(role: Role, live: LiveRole, state: State | Unreadable | None, outcome: str) -> TfdriverError:

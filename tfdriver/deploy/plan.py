@@ -9,6 +9,7 @@ from tfdriver.deploy.session import Session
 from tfdriver.deploy.up import refuse_to_start
 from tfdriver.iam import trust_state
 from tfdriver.iam.trust_state import Phase, TrustKind
+from tfdriver.iam.wording import role_in_account
 from tfdriver.project import values
 from tfdriver.spec.compositions import Composition, Side
 from tfdriver.terraform.events import TerraformOutcome
@@ -51,7 +52,7 @@ def plan(session: Session, *, overwrite: bool = False) -> Planned:
     """
     refuse_to_start(session, overwrite=overwrite)
     driver, workspace = session.driver, session.workspace
-    with session.at_work(stopped="Nothing was changed in AWS"):
+    with session.at_work(stopped="No changes made"):
         driver.prepare(workspace.compositions)
         absent = {key for key, state in session.seen.states.items() if state.kind is TrustKind.ABSENT}
         new = [c for c in workspace.compositions if any(role.key in absent for role in c.roles)]
@@ -63,7 +64,7 @@ def plan(session: Session, *, overwrite: bool = False) -> Planned:
                         _pinning(session, composition) if composition in new else _changes(driver.preview(composition))
                     )
                     phases.append(PhasePlan(phase, composition.name, planned))
-    return Planned(session.overview("up"), tuple(phases))
+    return Planned(session.overview("plan"), tuple(phases))
 
 
 def _opening(session: Session, composition: Composition) -> PhasePlan:
@@ -82,7 +83,7 @@ def _pinning(session: Session, composition: Composition) -> tuple[PlannedChange,
             opening = trust_state.opening_trust(state, wanted, session.seen.existing(), session.driver.now())
             exact = opening == trust_state.exact_trust(role, wanted)
         if not exact:
-            found.append(PlannedChange("update", f"trust policy of role {role.name}"))
+            found.append(PlannedChange("update", f"trust policy of {role_in_account(role)}"))
     return tuple(found)
 
 

@@ -13,6 +13,7 @@ from tfdriver.deploy.ownership import in_module
 from tfdriver.errors import TfdriverError
 from tfdriver.iam import trust
 from tfdriver.iam.trust import Trust
+from tfdriver.iam.wording import role_in_account
 from tfdriver.spec.compositions import Composition
 from tfdriver.spec.model import Role
 
@@ -57,7 +58,7 @@ def _refusal(role: Role, planned: PlannedRole, more: str) -> TfdriverError:
     named = f"IAM role {planned.name} with path {planned.path}" if planned.name else unknown
     return TfdriverError(
         f"it creates {named}{more}; the spec says name {role.name}, path {role.path}",
-        where=f"module {role.module} of role {role.name} in {role.account.name}",
+        where=f"module {role.module} of {role_in_account(role)}",
         hint="No changes made. In the module's aws_iam_role, set `name = var.role_name` and `path = var.role_path`; "
         "see modules/README.md",
     )

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 from tfdriver.aws.observe import Observation
 from tfdriver.errors import TfdriverError
+from tfdriver.iam.trust import may_be_broad
 from tfdriver.iam.trust_state import TrustKind, TrustState, Unreadable
+from tfdriver.iam.wording import role_in_account
 from tfdriver.spec.model import Spec
 
 
@@ -19,7 +21,7 @@ def refuse_trusts(states: Mapping[str, TrustState], kinds: frozenset[TrustKind],
     """Raise TfdriverError for the first role whose trust is of one of `kinds`."""
     for state in states.values():
         if state.kind in kinds:
-            raise TfdriverError(_why(state), where=f"role {state.role.name} in {state.role.account.name}", hint=hint)
+            raise TfdriverError(_why(state), where=role_in_account(state.role), hint=hint)
 
 
 def refuse_unreadable_roles(spec: Spec, seen: Observation) -> None:
@@ -29,8 +31,8 @@ def refuse_unreadable_roles(spec: Spec, seen: Observation) -> None:
             role = spec.roles[key]
             raise TfdriverError(
                 f"it cannot be read: {found.reason}",
-                where=f"role {role.name} in {role.account.name}",
-                hint="Nothing was opened: whether it exists decides whom to trust. Allow iam:GetRole on it",
+                where=role_in_account(role),
+                hint="Allow iam:GetRole on it: whether it exists decides whom to trust",
             )
 
 
@@ -41,4 +43,6 @@ def _why(state: TrustState) -> str:
         case TrustKind.ABSENT:
             return "there is no such role"
         case _:
-            return f"its trust policy is not one that tfdriver would write for this spec: {state.detail}"
+            what = "its trust policy is not one that tfdriver would write for this spec"
+            open_now = state.trust is None and state.live is not None and may_be_broad(state.live.trust_policy)
+            return what if open_now else f"{what}: {state.detail}"  # `halfway.loud` reports whom an open trust trusts

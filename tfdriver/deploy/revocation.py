@@ -87,7 +87,9 @@ def wait_until_shown(roles: Iterable[Role], text: str, aws: Calls, waiting: Wait
 
     def problem() -> TfdriverError | None:
         shown = read_revocations(roles, aws)
-        unseen = ", ".join(role.name for role in roles if role.key not in shown or shown[role.key].text != text)
+        unseen = ", ".join(
+            wording.role_in_account(role) for role in roles if role.key not in shown or shown[role.key].text != text
+        )
         what = f"the policy {POLICY} was applied, but AWS does not show it"
         hint = "Run `tfdriver tighten --revoke-sessions` again"
         return TfdriverError(what, where=unseen, hint=hint) if unseen else None

@@ -43,7 +43,7 @@ from tfdriver.spec.file import permission_warning
 from tfdriver.spec.load import load_spec
 from tfdriver.spec.model import Spec
 from tfdriver.terraform.environment import LOG_PATH, ignored, terraform_environment
-from tfdriver.terraform.mirror import cli_config
+from tfdriver.terraform.mirror import PLACES, cli_config, searched_mirror
 from tfdriver.terraform.program import Program, check_version, find_program
 from tfdriver.terraform.progress import Progress
 from tfdriver.terraform.remote_state import Pull, pulling
@@ -75,7 +75,10 @@ class Options:
 
 @dataclass(frozen=True)
 class Tools:
-    """The outside world, as the commands use it. hide: takes the credentials out of a text."""
+    """The outside world, as the commands use it.
+
+    hide: takes the credentials out of a text; mirrors: folders below which a mirror of the AWS provider is searched.
+    """
 
     environ: Mapping[str, str]
     progress: Progress
@@ -83,6 +86,7 @@ class Tools:
     aws: DriverAws
     clock: Clock
     hide: Callable[[str], str] = str
+    mirrors: tuple[Path, ...] = PLACES
 
 
 def real_tools(environ: Mapping[str, str], progress: Progress, interrupts: Interrupts) -> Tools:
@@ -137,7 +141,7 @@ class Session:
         return self.workspace.state(composition, self.pull)
 
     def overview(self, action: str) -> Overview:
-        """Return what a person is shown before `action` (`up`, `tighten`, `destroy`)."""
+        """Return what a person is shown before `action` (`up`, `tighten`, `destroy`), or of `plan`."""
         return overview(
             action,
             self.spec,
@@ -166,13 +170,15 @@ def read_spec(project: Path) -> Spec:
 
 @contextmanager
 def find_terraform(spec: Spec, tools: Tools) -> Iterator[FoundTerraform]:
-    """Give Terraform inside the `with` block; say which variables it does not get.
+    """Give Terraform inside the `with` block; say which variables it does not get, and which mirror was found for it.
 
     Raises TfdriverError if there is none that is new enough.
     """
     with tempfile.TemporaryDirectory(prefix="tfdriver-") as private:
         program = find_program(tools.environ)
-        config = cli_config(tools.environ, Path(private))
+        if mirror := searched_mirror(tools.environ, tools.mirrors):
+            tools.progress.note(f"the AWS provider comes from {mirror}, a mirror found by searching")
+        config = cli_config(tools.environ, Path(private), tools.mirrors)
         with_keys = any(takes_keys_from_environment(account.profile) for account in used_accounts(spec))
         environment = terraform_environment(tools.environ, config, with_keys=with_keys)
         dropped = ignored(tools.environ, environment)

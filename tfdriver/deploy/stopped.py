@@ -38,6 +38,7 @@ def with_open_trusts(
     in_force = wording.in_force(states, now)
     perhaps = "; ".join(
         f"role {e.role} in {e.account} was opened, and may still trust {e.trusted}"
+        + (f", until {wording.moment(e.until)}" if e.until else "")
         for e in opened
         if (e.account, e.role) not in seen
     )
@@ -45,7 +46,8 @@ def with_open_trusts(
         return error
     stated = [f"In force now: {in_force}"] if in_force else []
     unknown = [f"AWS does not show what is in force now: {perhaps}"] if perhaps else []
-    return OpenTrustError(". ".join([str(error).rstrip("."), *stated, *unknown]), hint=_NEXT)
+    hint = f"{error.hint.rstrip('.')}. {_NEXT}" if error.hint else _NEXT
+    return OpenTrustError(error.what, where=error.where, hint=hint, in_force=". ".join([*stated, *unknown]))
 
 
 def _trusts(spec: Spec, aws: DriverAws) -> tuple[TrustState, ...]:

@@ -16,13 +16,14 @@ from tfdriver.deploy.up import check_plans, refuse_unread_states
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.policy_document import principals, statements
 from tfdriver.iam.trust_state import TrustKind, TrustState, Unreadable
+from tfdriver.iam.wording import role_in_account
 from tfdriver.spec.compositions import Composition, Side
 from tfdriver.terraform.failure import TerraformError
 from tfdriver.terraform.state import State
 
 _FOREIGN = (
-    "Nothing was changed. Look at the role with `aws iam get-role`; to replace its trust policy by exactly the roles "
-    "the spec names, run `tfdriver tighten --overwrite`, or `tfdriver up --overwrite` if tfdriver.yaml was edited since"
+    "No changes made. To replace it with exactly the roles the spec names, run `tfdriver tighten --overwrite`, or "
+    "`tfdriver up --overwrite` if tfdriver.yaml was edited since"
 )
 
 # What Terraform's errors say where IAM does not accept a principal, or took too long to.
@@ -50,7 +51,7 @@ def tighten(
     """
     states = session.seen.states
     trusting = [c for c in session.workspace.compositions if c.side is Side.TRUSTING]
-    refuse_trusts(states, frozenset({TrustKind.ABSENT}), "There is nothing to tighten; run `tfdriver up` first")
+    refuse_trusts(states, frozenset({TrustKind.ABSENT}), "No changes made. Run `tfdriver up` first")
     _refuse_unmanaged(session, trusting)
     refuse_trusts(states, refused_kinds(overwrite=overwrite), _FOREIGN)
     served = _with_served_revocation(trusting, session)
@@ -112,11 +113,10 @@ def _check_trusted(session: Session, compositions: list[Composition]) -> frozens
     pairs = [(a, b) for c in compositions for a in c.roles for b in session.spec.trusted_by(a)]
     for trusting, role in pairs:
         found, kind = session.seen.trusted[role.key], session.seen.states[trusting.key].kind
-        where = f"role {role.name} in {role.account.name}"
         if found is None:
             raise TfdriverError(
-                f"{trusting.name} cannot be tightened to it: it does not exist",
-                where=where,
+                f"{role_in_account(trusting)} cannot be tightened to it: it does not exist",
+                where=role_in_account(role),
                 hint="Run `tfdriver up --overwrite`, which creates it and then replaces the trust"
                 if kind is TrustKind.UNMANAGED
                 else "Run `tfdriver up`, which creates it",
@@ -124,10 +124,10 @@ def _check_trusted(session: Session, compositions: list[Composition]) -> frozens
         if isinstance(found, Unreadable):
             if _names_deleted_role(session.seen.states[trusting.key]):
                 raise TfdriverError(
-                    f"{trusting.name} trusts a role that was deleted, and the role of that name now cannot be seen: "
-                    f"{found.reason}",
-                    where=where,
-                    hint="No changes made. Run `tfdriver tighten` with credentials that may call iam:GetRole on it",
+                    f"{role_in_account(trusting)} trusts a role that was deleted, and the role of that name now cannot "
+                    f"be seen: {found.reason}",
+                    where=role_in_account(role),
+                    hint="No changes made. Use credentials that may call iam:GetRole on it",
                 )
             unseen.add(role.key)
     return frozenset(unseen)
@@ -141,7 +141,7 @@ def _names_deleted_role(state: TrustState) -> bool:
 
 def _not_accepted(error: TerraformError, session: Session, unseen: frozenset[str]) -> TfdriverError:
     """Return what to report where IAM may not have accepted roles that cannot be seen as principals."""
-    roles = ", ".join(f"{session.spec.roles[key].name} in {session.spec.roles[key].account.name}" for key in unseen)
+    roles = ", ".join(role_in_account(session.spec.roles[key]) for key in unseen)
     return TfdriverError(
         f"{error.what}. IAM accepts only roles that exist as principals, and whether {roles} exists cannot be seen",
         where=error.where,

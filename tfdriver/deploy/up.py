@@ -18,8 +18,8 @@ from tfdriver.interrupts import obeyed
 from tfdriver.spec.compositions import Composition
 
 _FOREIGN = (
-    "Nothing was changed. If you edited tfdriver.yaml since (a role renamed, replaced, taken out, an external id), or "
-    "if the trust is to be as the spec says whoever wrote it, run `tfdriver up --overwrite`: it opens nothing"
+    "No changes made. To replace it with exactly the roles the spec names, as after an edit of tfdriver.yaml, run "
+    "`tfdriver up --overwrite`: it opens nothing"
 )
 
 

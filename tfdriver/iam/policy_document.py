@@ -45,6 +45,54 @@ def principals(statement: Document) -> list[str]:
     return strings(named.get("AWS") if isinstance(named, Mapping) else named)
 
 
+def named(principal: str) -> str:
+    """Return a principal, or any ARN, in words: `role bar in account 222222222222`, `all of account 222222222222`."""
+    if principal == "*":
+        return "anybody"
+    parts = principal.split(":", 5)
+    account = parts[4] if len(parts) == 6 else principal
+    what = parts[5] if len(parts) == 6 else "root" if principal.isdecimal() else ""
+    if what == "root":
+        return f"all of account {account}"
+    if not what:
+        return f"the deleted {'role' if principal.startswith('AROA') else 'principal'} {principal}"
+    kind, _, name = what.partition("/")
+    if kind == "assumed-role":
+        return f"session {name} in account {account}"
+    return f"{kind} {name.rpartition('/')[2]} in account {account}" if name else f"{what} in account {account}"
+
+
+def access(trust_policy: Document) -> str:
+    """Return in words whom a trust policy gives access, statement by statement: `trusts anybody; denies ...`."""
+    return "; ".join(map(_access, statements(trust_policy))) or "trusts nobody"
+
+
+def _access(statement: Document) -> str:
+    verb = "denies" if statement.get("Effect") == "Deny" else "trusts"
+    if "NotPrincipal" in statement:
+        who = f"everybody except {_named(statement['NotPrincipal'])}"
+    else:
+        who = _named(statement.get("Principal"))
+    actions = ", ".join(strings(statement.get("Action"))) or "other actions"
+    what = "" if actions.lower() == "sts:assumerole" else f" for {actions}"
+    conditions = statement.get("Condition")
+    operators = conditions.values() if isinstance(conditions, Mapping) else ()
+    keys = ", ".join(sorted({key for tested in operators if isinstance(tested, Mapping) for key in tested}))
+    return f"{verb} {who}{what}" + (f", with conditions on {keys}" if keys else "")
+
+
+def _named(principal: Any) -> str:
+    """Return the principals of a statement in words."""
+    kinds = principal if isinstance(principal, Mapping) else {"AWS": principal}
+    kind_of = {"Service": "the service", "Federated": "the identity provider"}
+    found = [
+        named(name) if kind == "AWS" else f"{kind_of.get(kind, kind)} {name}"
+        for kind, names in kinds.items()
+        for name in strings(names)
+    ]
+    return " and ".join(found) or "nobody"
+
+
 def account_of(arn: str) -> str:
     """Return the account id in an ARN, '' if there is none."""
     parts = arn.split(":", 5)

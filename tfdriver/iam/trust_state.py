@@ -6,7 +6,6 @@ only a role that does not exist may start broad.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,11 +13,9 @@ from enum import StrEnum
 from typing import Any
 
 from tfdriver.iam import trust
-from tfdriver.iam.policy_document import Document
+from tfdriver.iam.policy_document import Document, access, named
 from tfdriver.iam.trust import Trust
 from tfdriver.spec.model import Role
-
-_SHOWN = 300  # characters of a unmanaged policy that a message shows
 
 
 class Phase(StrEnum):
@@ -103,10 +100,7 @@ def classify(
         return TrustState(role, TrustKind.UNREADABLE, detail=seen.reason)
     found = trust.read_trust(seen.trust_policy)
     if found is None:
-        shown = json.dumps(seen.trust_policy.get("Statement"), sort_keys=True)[:_SHOWN]
-        return TrustState(
-            role, TrustKind.UNMANAGED, seen, detail=f"its trust policy has parts that tfdriver never writes: {shown}"
-        )
+        return TrustState(role, TrustKind.UNMANAGED, seen, detail=f"it {access(seen.trust_policy)}")
     difference = _difference(role, wanted, found)
     if difference:
         return TrustState(role, TrustKind.UNMANAGED, seen, found, detail=difference)
@@ -136,14 +130,14 @@ def _differences(role: Role, wanted: tuple[Role, ...], found: Trust) -> Iterator
     allowed = {r.account.root_arn for r in wanted} if found.broad else {r.arn for r in wanted}
     strangers = sorted(found.principals - allowed - found.dead_ids)
     if strangers:
-        yield f"it trusts {', '.join(strangers)}, which the spec does not name"
+        yield f"it trusts {' and '.join(map(named, strangers))}, which the spec does not name"
     if found.broad and found.until and not found.guard:
         yield "it has a deadline, which tfdriver never writes without the guard"
     if found.until and not found.broad:
         yield "it has a deadline though it trusts single roles"
     outside = sorted(found.guard - {r.arn for r in wanted})
     if outside:
-        yield f"its guard lets in {', '.join(outside)}, which the spec does not name"
+        yield f"its guard allows {' and '.join(map(named, outside))}, which the spec does not name"
 
 
 def opening_trust(state: TrustState, wanted: Iterable[Role], existing: frozenset[str], now: datetime) -> dict[str, Any]:

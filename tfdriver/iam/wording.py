@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from tfdriver.iam.policy_document import access, account_of, named
 from tfdriver.iam.trust import Trust
 from tfdriver.iam.trust_state import TrustKind, TrustState
+from tfdriver.spec.model import Role
 
 
-def short(arn: str) -> str:
-    """Return an ARN as people say it: `account 222222222222`, or `222222222222:role/bar`."""
-    parts = arn.split(":", 5)
-    if len(parts) < 6:
-        return f"the deleted role {arn}"
-    return f"account {parts[4]}" if parts[5] == "root" else f"{parts[4]}:{parts[5]}"
+def role_in_account(role: Role) -> str:
+    """Return a role of the spec with its account: `role bar in account_b`."""
+    return f"role {role.name} in {role.account.name}"
 
 
 def moment(when: datetime) -> str:
@@ -23,17 +22,21 @@ def moment(when: datetime) -> str:
 
 
 def trusted(trust: Trust) -> str:
-    """Say who a trust lets in: `account 222222222222, only as role/bar, until ...`."""
-    parts = [", ".join(short(p) for p in sorted(trust.principals))]
+    """Return whom a trust gives access: `account 222222222222, only as role/bar, until ...`."""
+    until = f", until {moment(trust.until)}" if trust.until else ""
+    return trusted_whenever(trust) + until
+
+
+def trusted_whenever(trust: Trust) -> str:
+    """Return whom a trust gives access, as `trusted` does, without the deadline."""
     if trust.guard:
         names = sorted(arn.split(":", 5)[5] for arn in trust.guard)
-        parts.append(f"only as {' or '.join(names)}")
-    elif trust.broad:
-        parts.append("any principal that account lets")
+        accounts = (f"account {account_of(principal)}" for principal in sorted(trust.principals))
+        parts = [*accounts, f"only as {' or '.join(names)}"]
+    else:
+        parts = [named(principal) for principal in sorted(trust.principals)]
     if trust.external_id is not None:
         parts.append("with the external id")
-    if trust.until:
-        parts.append(f"until {moment(trust.until)}")
     return ", ".join(parts)
 
 
@@ -46,17 +49,19 @@ def state(found: TrustState, now: datetime) -> str:
             return f"{found.kind}: {found.detail}"
         case kind, Trust() as trust:
             expired = " (expired)" if trust.expired(now) else ""
-            missing = f", not yet {', '.join(short(r.arn) for r in found.missing)}" if found.missing else ""
+            missing = f", not yet {', '.join(map(role_in_account, found.missing))}" if found.missing else ""
             return f"{kind}{expired}: trusts {trusted(trust)}{missing}"
         case kind, _:
             return str(kind)
 
 
 def in_force(states: Iterable[TrustState], now: datetime) -> str:
-    """Say which broad trusts are in force now, or return '' if none is."""
-    return "; ".join(
-        f"role {s.role.name} in {s.role.account.name} "
-        + (f"trusts {trusted(s.trust)}" if s.trust else f"may let in a whole account: {s.detail}")
-        for s in states
-        if s.open_at(now)
-    )
+    """Return which broad trusts are in force now, or '' if none is."""
+    return "; ".join(f"{role_in_account(s.role)} {access_to(s)}" for s in states if s.open_at(now))
+
+
+def access_to(found: TrustState) -> str:
+    """Return whom a role that exists trusts, after the role's name: `trusts ...`."""
+    if found.trust is None and found.live is not None:
+        return access(found.live.trust_policy)
+    return f"trusts {trusted(found.trust)}" if found.trust else found.detail

@@ -14,21 +14,21 @@ def allowed_now(refusal: Refusal, said: Meaning, verdict: Verdict, policies: Rol
 
     said: what the refusal means by itself; verdict: of the pair in question; policies: of its trusted role.
     """
+    trusted = f"role {verdict.trusted} in {verdict.trusted_account}"
     match refusal.cause:
         case Cause.IDENTITY:
             named = f"policy {refusal.policy}" if refusal.policy else "the permissions policies"
-            return f"Look at {named} of role {verdict.trusted}. What it has now allows this: {_TRY}"
+            return f"Look at {named} of {trusted}. What it has now allows this: {_TRY}"
         case Cause.BOUNDARY if policies.boundary:
-            return (
-                f"Look at the permissions boundary {policies.boundary.name} of role {verdict.trusted}. "
-                f"It allows this now: {_TRY}"
-            )
+            boundary = policies.boundary.name
+            return f"Look at the permissions boundary {boundary} of {trusted}. It allows this now: {_TRY}"
         case Cause.BOUNDARY:
-            return f"Role {verdict.trusted} has no permissions boundary now: {_TRY}"
+            return f"There is no permissions boundary now on {trusted}: {_TRY}"
         case Cause.TRUST | Cause.RESOURCE:
             return (
-                f"Look at the trust policy of role {verdict.trusting}. It lets {verdict.trusted} in now: {_TRY}. If it "
-                "stays refused, compare the external id that the process sends with tfdriver.yaml"
+                f"Look at the trust policy of role {verdict.trusting} in {verdict.trusting_account}. It trusts "
+                f"{trusted} now: {_TRY}. If it stays refused, compare the external id that the process sends with "
+                "tfdriver.yaml"
             )
         case Cause.UNSAID if not refusal.explicit:
             return f"Both documents allow it now: {_TRY}"

@@ -14,6 +14,7 @@ from tfdriver.concurrency import side_by_side
 from tfdriver.deploy.session import Options, Tools, read_spec
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import LiveRole, Unreadable
+from tfdriver.iam.wording import role_in_account
 from tfdriver.inspect.again import allowed_now
 from tfdriver.inspect.refusal import Cause, Meaning, Refusal, parse_refusal, refusal_meaning
 from tfdriver.inspect.sent import old_external_id
@@ -109,8 +110,9 @@ def _asked(spec: Spec, refusal: Refusal, said: Meaning) -> _Question:
     pairs = tuple((a, caller) for a in candidates if caller and target in (None, a))
     if pairs or target is None:
         return _Question(pairs, words, "" if pairs else said.change)
-    names = ", ".join(f"{r.name} of {r.account.name}" for r in spec.trusted_by(target)) or "nobody"
-    stranger = f"{refusal.caller or 'the caller'} is not one that {target.name} is to trust: the spec says {names}"
+    names = ", ".join(map(role_in_account, spec.trusted_by(target))) or "nobody"
+    caller_is = refusal.caller or "the caller"
+    stranger = f"{caller_is} is not one that {role_in_account(target)} is to trust: the spec says {names}"
     change = f"Nothing, unless it should get in: then add its role to roles.{target.key}.trusts and run `tfdriver up`"
     return _Question((), (*words, stranger), change)
 
@@ -121,9 +123,10 @@ def _other_action(refusal: Refusal, caller: Role | None) -> tuple[str, ...]:
         return (f"tfdriver's trust policies allow {ACTION} alone: call it without session tags and source identity",)
     if caller is None:
         return ()
+    role = role_in_account(caller)
     if caller.trusts:
-        return (f"The caller is a session of {caller.name}, so {ACTION} worked; {refusal.action} is not granted",)
-    return (f"The caller is {caller.name} itself: it must assume the other account's role first, and call as that",)
+        return (f"The caller is a session of {role}, so {ACTION} worked; {refusal.action} is not granted",)
+    return (f"The caller is {role} itself: it must assume the other account's role first, and call as that",)
 
 
 def _role(spec: Spec, arn: str) -> Role | None:
@@ -172,6 +175,9 @@ def _change(refusal: Refusal | None, said: Meaning, seen: _Seen, *, old_id: bool
         return said.change or "Give the profiles of both accounts credentials that may read IAM"
     if old_id and (refusal is None or refusal.cause in (Cause.TRUST, Cause.UNSAID)):
         return "Run `tfdriver up`: it brings the process the external id of the spec"
+    broad = next((v.trust.change for v in seen.verdicts if v.trust.allows and v.trust.change), "")
+    if refusal is None and broad:
+        return broad
     if refusal is None:
         return "Nothing: both documents allow it. If it is refused all the same, give `tfdriver explain` AWS's message"
     policies = seen.policies[0]

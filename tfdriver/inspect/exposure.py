@@ -20,7 +20,7 @@ from tfdriver.aws.cloudtrail import events
 from tfdriver.concurrency import side_by_side
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import LiveRole, Unreadable
-from tfdriver.iam.wording import moment
+from tfdriver.iam.wording import moment, role_in_account
 from tfdriver.project.timeline import Exposure
 from tfdriver.spec.model import Role, Spec
 
@@ -56,7 +56,10 @@ class Use:
 
 @dataclass(frozen=True)
 class Uses:
-    """Who used a role in one time of exposure. problem: why that can't be told, or not wholly; '' if it can."""
+    """Who used a role in one time of exposure. problem: why that can't be told, or not wholly; '' if it can.
+
+    As text, only how many calls there were: the exposure itself says which role and when.
+    """
 
     role: str
     account: str
@@ -66,13 +69,10 @@ class Uses:
     problem: str = ""
 
     def __str__(self) -> str:
-        until = moment(self.closed) if self.closed else "now"
-        since = f"role {self.role} in {self.account}, open from {moment(self.opened)} until {until}"
         calls = f"{len(self.calls)} AssumeRole {'call' if len(self.calls) == 1 else 'calls'}"
-        used = calls if self.calls else "CloudTrail shows no AssumeRole call"
         if self.problem:
-            return f"{since}: {used if self.calls else 'who used it is not known'}. {self.problem}"
-        return f"{since}: {used}"
+            return f"{calls if self.calls else 'who used it is not known'}. {self.problem}"
+        return calls if self.calls else "CloudTrail shows no AssumeRole call"
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ def _use(body: Mapping[str, Any], known: Mapping[str, Role], meant: Collection[R
     unique_id, _, session = str(identity.get("principalId", "")).partition(":")
     unknown = f"{unique_id or 'somebody'} of account {identity.get('accountId', 'unknown')}"
     role = known.get(unique_id)
-    name = f"role {role.name} of {role.account.name}" if role else ""
+    name = role_in_account(role) if role else ""
     who = name or identity.get("arn") or identity.get("invokedBy") or unknown
     at = datetime.fromisoformat(body["eventTime"]).astimezone(UTC)  # the second's beginning: CloudTrail has no parts
     return Use(

@@ -26,6 +26,19 @@ class PairState(StrEnum):
     UNREADABLE = "unreadable"  # AWS did not say
 
 
+class Advice(StrEnum):
+    """What to do next. Of several, the first is the one to follow: it does what the later ones do, or they need it."""
+
+    CLOSE = "Run `tfdriver destroy` to close the trust now"
+    PLAN = "Run `tfdriver plan`: it says what to do about the unmanaged role"
+    DESTROY = "Run `tfdriver destroy`"
+    ADOPT = "If the state was lost, run `tfdriver up --adopt`"
+    OVERWRITE = "Run `tfdriver up --overwrite` to make the trust policy what the spec says"
+    UP = "Run `tfdriver up`"
+    TIGHTEN = "Run `tfdriver tighten`"
+    NONE = ""
+
+
 @dataclass(frozen=True)
 class Pair:
     """Two roles of the spec. words: the state as a sentence without a full stop; advice: what to do, or ''.
@@ -47,13 +60,8 @@ class Pair:
     trusted_exists: bool | None = None
 
     def __str__(self) -> str:
-        text = f"{self.trusting} ({self.trusting_account}) <- {self.trusted} ({self.trusted_account}): {self.state}"
-        return text + (f", {self.words}" if self.words else "") + (f". {self.advice}" if self.advice else "")
-
-
-_TIGHTEN = "Run `tfdriver tighten`"
-_UP = "Run `tfdriver up`"
-_FOREIGN = "Look at it with `aws iam get-role`; `tfdriver up --overwrite` makes it what the spec says"
+        roles = f"role {self.trusting} in {self.trusting_account} <- role {self.trusted} in {self.trusted_account}"
+        return f"{roles}: {self.state}" + (f", {self.words}" if self.words else "")
 
 
 def pairs(spec: Spec, seen: Observation, now: datetime, unmanaged: Collection[str] = ()) -> tuple[Pair, ...]:
@@ -72,7 +80,8 @@ def _pair(trusting: Role, trusted: Role, seen: Observation, now: datetime, unman
     state, other = seen.trust_of(trusting), seen.trusted[trusted.key]
     kind, words, advice = _between(trusted, state, other, now)
     if state.role != trusting:
-        words, advice = f"its module named the role {state.role.name}; {words}", "Run `tfdriver destroy`"
+        words = f"its module created {wording.role_in_account(state.role)} instead; {words}"
+        advice = Advice.DESTROY
     if unmanaged:
         kind, words, advice = _with_unmanaged(kind, words, unmanaged)
     broad = state.trust if kind in (PairState.BROAD, PairState.EXPIRED) else None
@@ -92,24 +101,24 @@ def _pair(trusting: Role, trusted: Role, seen: Observation, now: datetime, unman
     )
 
 
-def _with_unmanaged(kind: PairState, words: str, unmanaged: Sequence[Role]) -> tuple[PairState, str, str]:
+def _with_unmanaged(kind: PairState, words: str, unmanaged: Sequence[Role]) -> tuple[PairState, str, Advice]:
     """Return what is reported of a pair in which roles that exist are not managed by this project."""
-    named = " and ".join(f"role {role.name} in {role.account.name}" for role in unmanaged)
+    named = " and ".join(map(wording.role_in_account, unmanaged))
     found = f"{named} {'exist and are' if len(unmanaged) > 1 else 'exists and is'} not managed by this project"
     kept = (PairState.BROAD, PairState.EXPIRED, PairState.UNMANAGED, PairState.UNREADABLE)
-    advice = "`tfdriver destroy` closes the trust now" if kind is PairState.BROAD else "`tfdriver plan` says what to do"
+    advice = Advice.CLOSE if kind is PairState.BROAD else Advice.PLAN
     return kind if kind in kept else PairState.UNMANAGED, f"{found}; {words}" if words else found, advice
 
 
 def _between(
     trusted: Role, state: TrustState, other: LiveRole | Unreadable | None, now: datetime
-) -> tuple[PairState, str, str]:
-    finish = _UP if other is None else _TIGHTEN
+) -> tuple[PairState, str, Advice]:
+    finish = Advice.UP if other is None else Advice.TIGHTEN
     match state.kind, state.trust:
         case TrustKind.ABSENT, _:
-            return PairState.ABSENT, f"there is no role {state.role.name}", _UP
+            return PairState.ABSENT, f"{wording.role_in_account(state.role)} does not exist", Advice.UP
         case TrustKind.UNREADABLE, _:
-            return PairState.UNREADABLE, state.detail, ""
+            return PairState.UNREADABLE, state.detail, Advice.NONE
         case TrustKind.BROAD, Trust() as trust if _lets_in(trust, trusted):
             kind = PairState.EXPIRED if trust.expired(now) else PairState.BROAD
             guard = "guarded" if trust.guard else "without a guard"
@@ -117,24 +126,28 @@ def _between(
         case TrustKind.EXACT | TrustKind.ORPHANED, Trust() as trust:
             return _exact(trusted, state, trust, other, finish)
         case TrustKind.BROAD, _:
-            return PairState.ABSENT, f"{trusted.name} is not let in yet", finish
+            return PairState.ABSENT, f"{wording.role_in_account(trusted)} is not trusted yet", finish
         case _:
-            return PairState.UNMANAGED, state.detail, _FOREIGN
+            return PairState.UNMANAGED, state.detail, Advice.OVERWRITE
 
 
 def _exact(
-    trusted: Role, state: TrustState, trust: Trust, other: LiveRole | Unreadable | None, finish: str
-) -> tuple[PairState, str, str]:
+    trusted: Role, state: TrustState, trust: Trust, other: LiveRole | Unreadable | None, finish: Advice
+) -> tuple[PairState, str, Advice]:
     missing = trusted in state.missing
     if missing and state.kind is TrustKind.ORPHANED:
         dead = ", ".join(sorted(trust.dead_ids))
-        unsure = f"; whether {trusted.name} exists could not be seen" if isinstance(other, Unreadable) else ""
+        unsure = (
+            f"; whether {wording.role_in_account(trusted)} exists could not be seen"
+            if isinstance(other, Unreadable)
+            else ""
+        )
         return PairState.ORPHANED, f"it trusts {dead}, the id of a role that was deleted{unsure}", finish
     if missing:
-        return PairState.ABSENT, f"{trusted.name} is not let in yet", finish
+        return PairState.ABSENT, f"{wording.role_in_account(trusted)} is not trusted yet", finish
     if other is None:
-        return PairState.ORPHANED, f"it trusts {wording.short(trusted.arn)}, which does not exist", _UP
-    return PairState.EXACT, "", ""
+        return PairState.ORPHANED, f"it trusts {wording.role_in_account(trusted)}, which does not exist", Advice.UP
+    return PairState.EXACT, "", Advice.NONE
 
 
 def _lets_in(trust: Trust, trusted: Role) -> bool:

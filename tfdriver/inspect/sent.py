@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from tfdriver.files import read_json
+from tfdriver.iam.wording import role_in_account
 from tfdriver.project.workspace import VALUES
 from tfdriver.spec.compositions import Side, compositions
 from tfdriver.spec.model import Role, Spec
@@ -26,8 +27,8 @@ def old_external_id(spec: Spec, trusting: Role, trusted: Role) -> str:
     if sent == trusting.external_id:
         return ""
     return (
-        f"{trusted.name} still sends {_said(sent)} to {trusting.name}, as compositions/{own.name} was rendered with; "
-        f"the spec says {_said(trusting.external_id)}"
+        f"{role_in_account(trusted)} still sends {_said(sent)} to {role_in_account(trusting)}, as "
+        f"compositions/{own.name} was rendered with; the spec says {_said(trusting.external_id)}"
     )
 
 

@@ -14,10 +14,11 @@ from tfdriver.deploy.ownership import Owner, States, listed_elsewhere, owners
 from tfdriver.deploy.session import Options, Tools, find_terraform, read_spec
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.iam.trust_state import Unreadable
+from tfdriver.iam.wording import role_in_account
 from tfdriver.inspect.composition_status import CompositionStatus, describe
 from tfdriver.inspect.drift import Drift
 from tfdriver.inspect.exposure import CloudTrailReader, Uses
-from tfdriver.inspect.pairs import Pair, PairState, pairs
+from tfdriver.inspect.pairs import Advice, Pair, PairState, pairs
 from tfdriver.project import timeline
 from tfdriver.project.timeline import Exposure
 from tfdriver.project.workspace import Workspace
@@ -30,7 +31,7 @@ from tfdriver.terraform.remote_state import pulling
 class Status:
     """A project as it is. at: when it was looked at, UTC; exposures: when whole accounts were trusted, oldest first.
 
-    uses: who used each role in each of the exposures, None if not looked at.
+    uses: who used each role in each of the exposures, None if not looked at; advice: what to do next.
     """
 
     project: str
@@ -40,6 +41,7 @@ class Status:
     compositions: tuple[CompositionStatus, ...]
     exposures: tuple[Exposure, ...] = ()
     uses: tuple[Uses, ...] | None = None
+    advice: str = ""
 
     @property
     def unread(self) -> bool:
@@ -133,7 +135,18 @@ def status(
     accounts = tuple(sight.accounts.values())
     unmanaged = {key for key, owner in known.items() if owner is Owner.UNMANAGED}
     found_pairs = pairs(spec, sight.roles, now, unmanaged)
-    return Status(spec.project, now, accounts, found_pairs, tuple(found), exposures, uses)
+    return Status(spec.project, now, accounts, found_pairs, tuple(found), exposures, uses, _advice(found_pairs, found))
+
+
+def _advice(pairs: Iterable[Pair], compositions: Iterable[CompositionStatus]) -> Advice:
+    """Return the one thing to do next."""
+    given = {pair.advice for pair in pairs}
+    for found in compositions:
+        if found.applied is False and found.problem:
+            given.add(Advice.ADOPT)
+        elif found.current is False:
+            given.add(Advice.UP)
+    return next(advice for advice in Advice if advice in given or advice is Advice.NONE)
 
 
 def _composition(sight: ProjectView, composition: Composition, known: Mapping[str, Owner]) -> CompositionStatus:
@@ -145,8 +158,8 @@ def _composition(sight: ProjectView, composition: Composition, known: Mapping[st
             current = workspace.is_current(composition, sight.now)
         except (TfdriverError, OSError) as error:
             problem = problem or str(error).rstrip(".")
-    elif lost := ", ".join(role.name for role in composition.roles if known.get(role.key) is Owner.TAGS):
-        problem = f"but {lost} exists with this project's tags: if the state was lost, run `tfdriver up --adopt`"
+    elif lost := " and ".join(role_in_account(r) for r in composition.roles if known.get(r.key) is Owner.TAGS):
+        problem = f"but {lost} exists with this project's tags: the state may have been lost"
     return replace(found, problem=problem, current=current)
 
 

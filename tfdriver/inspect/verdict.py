@@ -12,6 +12,7 @@ from tfdriver.iam.conditions import RequestContext, like
 from tfdriver.iam.evaluator import AccessRequest, Effect, Principal, match_identity_policies, match_trust_policy
 from tfdriver.iam.policy_document import Document, statements, strings
 from tfdriver.iam.trust_state import LiveRole, TrustKind, TrustState, Unreadable
+from tfdriver.iam.wording import role_in_account
 from tfdriver.spec.model import Role
 
 ACTION = "sts:AssumeRole"
@@ -32,7 +33,10 @@ class PairView:
 
 @dataclass(frozen=True)
 class DocumentVerdict:
-    """What one document says. allows: None if it can't be told; words, change: sentences without a full stop."""
+    """What one document says. allows: None if it can't be told; words, change: sentences without a full stop.
+
+    change: what makes it allow the call; of a broad trust, which allows it, what makes the trust exact.
+    """
 
     allows: bool | None
     words: str
@@ -94,12 +98,13 @@ def _request(trusting: Role, trusted: Role, now: datetime) -> AccessRequest:
 def _permissions(trusting: Role, trusted: Role, sight: PairView, request: AccessRequest) -> DocumentVerdict:
     policies = sight.policies
     if sight.caller is None:
-        return DocumentVerdict(False, f"there is no role {trusted.name}", _UP)
+        return DocumentVerdict(False, f"{role_in_account(trusted)} does not exist", _UP)
     if policies is None or isinstance(policies, Unreadable):
         return DocumentVerdict(None, policies.reason if policies else "not looked at")
     denying = _by(policies.policies, request, Effect.DENY)
     if denying:
-        change = f"Remove that Deny from policy {denying.name} of role {trusted.name}, or except {trusting.arn} from it"
+        policy = f"policy {denying.name} of {role_in_account(trusted)}"
+        change = f"Remove that Deny from {policy}, or except {trusting.arn} from it"
         return DocumentVerdict(False, f"policy {denying.name} denies it", change)
     allowing = _by(policies.policies, request, Effect.ALLOW)
     if allowing is None:
@@ -127,7 +132,7 @@ def _not_allowed(trusting: Role, trusted: Role, policies: RolePolicies) -> Docum
         return DocumentVerdict(
             False,
             f"policy {fitting[0]} allows it only under conditions that do not hold, or that cannot be told from here",
-            f"Look at the conditions in policy {fitting[0]} of role {trusted.name}",
+            f"Look at the conditions in policy {fitting[0]} of {role_in_account(trusted)}",
         )
     if allowing:
         named = ", ".join(sorted({r for _, s in allowing for r in strings(s.get("Resource"))})) or "something else"
@@ -148,7 +153,7 @@ def _allowing(document: Document) -> list[Document]:
 def _trust(trusting: Role, trusted: Role, sight: PairView, request: AccessRequest, now: datetime) -> DocumentVerdict:
     state = sight.state
     if state.kind is TrustKind.ABSENT:
-        return DocumentVerdict(False, f"there is no role {trusting.name}", _UP)
+        return DocumentVerdict(False, f"{role_in_account(trusting)} does not exist", _UP)
     if state.live is None:
         return DocumentVerdict(None, state.detail)
     role_id = sight.caller.role_id if isinstance(sight.caller, LiveRole) else ""
@@ -156,11 +161,15 @@ def _trust(trusting: Role, trusted: Role, sight: PairView, request: AccessReques
     caller = Principal(session, trusted.account.id, role_id, trusted.arn)
     effect = match_trust_policy(state.live.trust_policy, caller, request).effect
     if effect is Effect.DENY:
-        return DocumentVerdict(
-            False, f"the trust policy of {trusting.name} denies {trusted.name}", f"Remove that Deny. {_OVERWRITE}"
-        )
+        words = f"the trust policy of {role_in_account(trusting)} denies {role_in_account(trusted)}"
+        return DocumentVerdict(False, words, f"Remove that Deny. {_OVERWRITE}")
+    if effect is Effect.ALLOW and state.open_at(now):
+        until = state.trust.until if state.trust else None
+        deadline = f"until {wording.moment(until)}" if until else "without a deadline"
+        change = f"It is allowed, but the trust is broad, {deadline}. {_finish(state, sight.caller)}"
+        return DocumentVerdict(True, f"{role_in_account(trusting)} {wording.access_to(state)}", change)
     if effect is Effect.ALLOW:
-        return DocumentVerdict(True, f"{trusting.name} lets {trusted.name} in")
+        return DocumentVerdict(True, f"{role_in_account(trusting)} trusts {role_in_account(trusted)}")
     return _not_let_in(trusting, trusted, state, sight.caller, now)
 
 
@@ -168,22 +177,24 @@ def _not_let_in(
     trusting: Role, trusted: Role, state: TrustState, caller: LiveRole | Unreadable | None, now: datetime
 ) -> DocumentVerdict:
     """Say why a trust policy lets nobody of this name in."""
-    finish = _UP if caller is None else _TIGHTEN
-    trust = state.trust
+    finish = _finish(state, caller)
+    trust, here, there = state.trust, role_in_account(trusting), role_in_account(trusted)
     if trust is None:
-        words = f"the trust policy of {trusting.name} does not let {trusted.name} in: {state.detail}"
-        return DocumentVerdict(False, words, _OVERWRITE)
+        return DocumentVerdict(False, f"{here} does not trust {there}: {state.detail}", _OVERWRITE)
     if trust.dead_ids:
         dead = ", ".join(sorted(trust.dead_ids))
-        return DocumentVerdict(False, f"{trusting.name} trusts {dead}, the id of a role that was deleted", finish)
+        return DocumentVerdict(False, f"{here} trusts {dead}, the id of a role that was deleted", finish)
     if trust.external_id != trusting.external_id:
         wanted, ours = trust.external_id or "none", trusting.external_id or "none"
-        words = f"the external id differs: {trusting.name} wants {wanted}, the spec says {ours}"
+        words = f"the external id differs: {here} wants {wanted}, the spec says {ours}"
         return DocumentVerdict(False, words, f"Put the right one into tfdriver.yaml. {_OVERWRITE}")
     if trust.expired(now):
-        return DocumentVerdict(
-            False, f"the deadline has passed: {trusting.name} trusted {wording.trusted(trust)}", finish
-        )
-    unmanaged = state.kind is TrustKind.UNMANAGED
-    words = f"{trusting.name} trusts {wording.trusted(trust)}, not {trusted.name}"
-    return DocumentVerdict(False, words, _OVERWRITE if unmanaged else finish)
+        return DocumentVerdict(False, f"the deadline has passed: {here} trusted {wording.trusted(trust)}", finish)
+    return DocumentVerdict(False, f"{here} trusts {wording.trusted(trust)}, not {there}", finish)
+
+
+def _finish(state: TrustState, caller: LiveRole | Unreadable | None) -> str:
+    """Return what makes a trust exact. caller: the trusted role."""
+    if state.kind is TrustKind.UNMANAGED:
+        return _OVERWRITE
+    return _UP if caller is None else _TIGHTEN

@@ -18,6 +18,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from tfdriver.iam.trust_state import TrustState
+from tfdriver.iam.wording import moment
 from tfdriver.project.trust_changes import BROAD, TrustChange, applied_change, missing_change
 from tfdriver.redaction import clean
 from tfdriver.spec.compositions import Composition
@@ -31,6 +32,7 @@ _LINE = TypeAdapter(TrustChange)
 class Exposure:
     """A time in which a whole account was trusted. closed: None if it still is; seconds: until closed or now.
 
+    trusted: whom, in words; until: the deadline of a trust that is still open, None for none.
     seen: whether its start or end was read from AWS, so that its time is approximate.
     """
 
@@ -42,11 +44,13 @@ class Exposure:
     closed: datetime | None
     seconds: float
     seen: bool = False
+    until: datetime | None = None
 
     def __str__(self) -> str:
         guard = "guarded" if self.guarded else "without a guard"
         time = f"{self.seconds:.1f} s{'' if self.closed else ' so far'}{', approximately' if self.seen else ''}"
-        return f"role {self.role} in {self.account} was open, {guard}, for {time}: {self.trusted}"
+        since = f"from {moment(self.opened)} for {time}"
+        return f"role {self.role} in {self.account} was open, {guard}, {since}: {self.trusted}"
 
 
 class Timeline:
@@ -148,7 +152,6 @@ def _exposure(change: TrustChange, after: TrustChange | None, now: datetime) -> 
     until = datetime.fromisoformat(change.until) if change.until else None
     if until is not None and until <= (closed or now):
         closed, seen = max(until, opened), change.seen
-    seconds = max(((closed or now) - opened).total_seconds(), 0.0)
     return Exposure(
         role=change.role,
         account=change.account,
@@ -156,8 +159,9 @@ def _exposure(change: TrustChange, after: TrustChange | None, now: datetime) -> 
         guarded=change.guarded,
         opened=opened,
         closed=closed,
-        seconds=seconds,
+        seconds=max(((closed or now) - opened).total_seconds(), 0.0),
         seen=seen,
+        until=None if closed else until,
     )
 
 

@@ -59,8 +59,9 @@ def missing_change(newest: TrustChange | None, state: TrustState, now: datetime)
     if broad and created and created <= now and (newest is None or created > datetime.fromisoformat(newest.at)):
         at = created
     change = _change(utc(at), role.name, role.account.name, found, seen=True)
-    same = newest is not None and newest.kind == change.kind and (not broad or newest.trusted == change.trusted)
-    return None if same else change
+    if newest is None or newest.kind != change.kind:
+        return change
+    return change if broad and (newest.trusted, newest.until) != (change.trusted, change.until) else None
 
 
 def utc(when: datetime) -> str:
@@ -77,7 +78,7 @@ def _change(at: str, role: str, account: str, found: Trust | None, by: str = "",
         role=role,
         account=account,
         kind=BROAD if found.broad else EXACT,
-        trusted=wording.trusted(found),
+        trusted=wording.trusted_whenever(found),
         until=utc(found.until) if found.until else "",
         guarded=bool(found.guard),
         by=by,

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 from tfdriver.errors import TfdriverError
@@ -29,16 +30,19 @@ def default_command(environment: Mapping[str, str]) -> list[str]:
     return [environment.get("SHELL") or "/bin/sh"]
 
 
-def run_command(sandbox: Sandbox, command: Sequence[str], *, environment: Mapping[str, str]) -> int:
+def run_command(
+    sandbox: Sandbox, command: Sequence[str], *, environment: Mapping[str, str], folder: Path | None = None
+) -> int:
     """Run a command in the sandbox and wait for it. Return its exit code, or 128 + n if signal n ended it.
 
-    command: program and arguments, empty for `default_command`; environment: the base for `child_environment`.
+    command: program and arguments, empty for `default_command`; environment: the base for `child_environment`; folder:
+    the working directory, None for the current one.
     Forwards SIGTERM, SIGHUP and, without a terminal, SIGINT: a terminal sends SIGINT to the command itself. Ignored
     signals stay ignored. Raises TfdriverError if the command cannot be started.
     """
     command = list(command) or default_command(environment)
     try:
-        process = subprocess.Popen(command, env=child_environment(sandbox, environment))
+        process = subprocess.Popen(command, cwd=folder, env=child_environment(sandbox, environment))
     except OSError as error:
         raise TfdriverError(f"cannot run {command[0]}: {error.strerror}", hint=_HINT) from error
     with _forwarding_signals(process):

@@ -35,7 +35,7 @@ def join_diagnostics(errors: Sequence[TerraformError]) -> TerraformError:
     """Return one error for several Terraform commands that ran in parallel."""
     if len(errors) == 1:
         return errors[0]
-    text = ". Also ".join(f"{error.where}: {error.what}" for error in errors)
+    text = ".\nAlso ".join(f"{error.where}: {error.what}" for error in errors)
     hint = next((error.hint for error in errors if error.hint), "")
     return TerraformError(text, hint=hint, errors=tuple(found for error in errors for found in error.errors))
 
@@ -61,8 +61,8 @@ def refuse_failed(
         if lock := state_lock.parse_lock(texts[0]):
             hint = state_lock.lock_hint(lock, folder)
             raise TerraformError(str(lock), where=where, hint=hint, errors=result.errors)
-        more = f". And {len(texts) - _QUOTED} more errors" if len(texts) > _QUOTED else ""
-        text = ". Also ".join(text.rstrip(".") for text in texts[:_QUOTED]) + more
+        more = f".\nAnd {len(texts) - _QUOTED} more errors" if len(texts) > _QUOTED else ""
+        text = ".\nAlso ".join(text.rstrip(".") for text in texts[:_QUOTED]) + more
         hint = next((hint for cause, hint in _HINTS.items() if cause in texts[0]), "")
         raise TerraformError(text, where=where, hint=hint, errors=result.errors)
     if finished.code < 0:

@@ -16,7 +16,7 @@ from tfdriver.terraform import hcl
 
 # Addresses of hashicorp/aws in Terraform and OpenTofu, each a folder in a mirror.
 PROVIDERS = ("registry.terraform.io/hashicorp/aws", "registry.opentofu.org/hashicorp/aws")
-_PLACES = (Path("/opt"), Path("/usr/share"), Path("/usr/local/share"))
+PLACES = (Path("/opt"), Path("/usr/share"), Path("/usr/local/share"))
 
 
 def existing_cli_config(environ: Mapping[str, str]) -> Path | None:
@@ -28,7 +28,7 @@ def existing_cli_config(environ: Mapping[str, str]) -> Path | None:
     return default if default.is_file() else None
 
 
-def find_mirror(environ: Mapping[str, str], places: tuple[Path, ...] = _PLACES) -> Path | None:
+def find_mirror(environ: Mapping[str, str], places: tuple[Path, ...] = PLACES) -> Path | None:
     """Return the folder of a mirror with the AWS provider, or None.
 
     Order: `TFDRIVER_PLUGIN_DIR`, folders directly below `places`. Terraform itself searches its implied mirror
@@ -46,6 +46,13 @@ def find_mirror(environ: Mapping[str, str], places: tuple[Path, ...] = _PLACES) 
     return next((folder for place in places for folder in _subfolders(place) if _providers_in(folder)), None)
 
 
+def searched_mirror(environ: Mapping[str, str], places: tuple[Path, ...] = PLACES) -> Path | None:
+    """Return the mirror that `cli_config` uses though nobody named it, None if it uses none or one that is named."""
+    if environ.get("TFDRIVER_PLUGIN_DIR") or existing_cli_config(environ) or implied(environ):
+        return None
+    return find_mirror(environ, places)
+
+
 def implied(environ: Mapping[str, str]) -> bool:
     """Whether one of Terraform's implied mirror directories contains the AWS provider."""
     home = Path(environ.get("HOME", "/nonexistent"))
@@ -57,7 +64,7 @@ def implied(environ: Mapping[str, str]) -> bool:
     return any(_providers_in(folder) for folder in folders)
 
 
-def cli_config(environ: Mapping[str, str], folder: Path, places: tuple[Path, ...] = _PLACES) -> Path | None:
+def cli_config(environ: Mapping[str, str], folder: Path, places: tuple[Path, ...] = PLACES) -> Path | None:
     """Return the CLI configuration file for Terraform, or None for its default.
 
     The user's own file is used unchanged. Otherwise, for a mirror that Terraform would not find itself, a file is
@@ -65,12 +72,9 @@ def cli_config(environ: Mapping[str, str], folder: Path, places: tuple[Path, ...
     it only for the providers that it contains.
     """
     named = environ.get("TFDRIVER_PLUGIN_DIR")
-    own = existing_cli_config(environ)
-    if own is not None and not named:
-        return own
-    mirror = None if implied(environ) and not named else find_mirror(environ, places)
+    mirror = find_mirror(environ, places) if named else searched_mirror(environ, places)
     if mirror is None:
-        return None
+        return existing_cli_config(environ)
     path = folder / "terraform.rc"
     path.touch(mode=0o600)
     path.write_text(_configuration(mirror, PROVIDERS if named else _providers_in(mirror)), encoding="utf-8")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tfdriver.aws.calls import AwsError, Calls
+from tfdriver.iam.wording import role_in_account
 from tfdriver.spec.model import Account, Role
 from tfdriver.verify import outcome
 from tfdriver.verify.function import ProbeFunction
@@ -21,7 +22,7 @@ from tfdriver.verify.probes import TableProbe
 
 def write_check(trusting: Role, trusted: Role, table: TableProbe) -> Check:
     """Return the check that the whole path works."""
-    tried = f"{trusted.name} writes an item to {table.table_name} through {trusting.name}"
+    tried = f"{role_in_account(trusted)} writes an item to {table.table_name} through {role_in_account(trusting)}"
     return Check(WRITE, tried, OutcomeKind.ALLOWED, Attempt(table.granted[0] if table.granted else ""))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, replace
 
+from tfdriver.iam.wording import role_in_account
 from tfdriver.spec.model import Role
 from tfdriver.verify.outcome import OutcomeKind
 from tfdriver.verify.probes import TableProbe
@@ -61,7 +62,7 @@ def intruder_round(trusting: Role, trusted: Role) -> tuple[Check, ...]:
     tries = [
         Check(
             f"intruder{suffix}",
-            f"{who} assumes {trusting.name}{words}",
+            f"{who} assumes {role_in_account(trusting)}{words}",
             OutcomeKind.DENIED,
             Attempt("sts:AssumeRole", external_id),
             (WHO, PERMITTED, WHO_AGAIN),
@@ -77,11 +78,11 @@ def intruder_round(trusting: Role, trusted: Role) -> tuple[Check, ...]:
 
 def function_round(trusting: Role, trusted: Role, table: TableProbe | None) -> tuple[Check, ...]:
     """Return the calls that only the trusted role can make. table: what it is let into, if that can be tried."""
-    who = trusted.name
+    who = role_in_account(trusted)
     right, *others = [
         Check(
             f"assume{suffix}",
-            f"{who} assumes {trusting.name}{words}",
+            f"{who} assumes {role_in_account(trusting)}{words}",
             OutcomeKind.DENIED if suffix else OutcomeKind.ALLOWED,
             Attempt("sts:AssumeRole", external_id),
             ("assume", WHO, WHO_AGAIN) if suffix else (),
@@ -93,7 +94,7 @@ def function_round(trusting: Role, trusted: Role, table: TableProbe | None) -> t
 
 
 def _table_checks(trusting: Role, trusted: Role, table: TableProbe) -> tuple[Check, ...]:
-    as_role = f"{trusted.name} as {trusting.name}"
+    as_role = f"{role_in_account(trusted)} as {role_in_account(trusting)}"
     identity = Attempt("sts:GetCallerIdentity", trusting.external_id, as_role=True)
     granted = [_table_check("granted", as_role, action, table, trusting) for action in table.granted]
     # The same kind of call must pass, else a refusal may be for something else than who asks.
@@ -107,7 +108,7 @@ def _table_checks(trusting: Role, trusted: Role, table: TableProbe) -> tuple[Che
             for action in table.not_granted
         ),
         *(
-            replace(_table_check("direct", f"{trusted.name} as itself", action, table), controls=by_itself)
+            replace(_table_check("direct", f"{role_in_account(trusted)} as itself", action, table), controls=by_itself)
             for action in table.granted
         ),
     )
@@ -115,7 +116,7 @@ def _table_checks(trusting: Role, trusted: Role, table: TableProbe) -> tuple[Che
 
 def untried(trusting: Role, trusted: Role, table: TableProbe) -> tuple[tuple[str, str, str], ...]:
     """Return what a probe gives nothing to try for: the name of each such check, what is not tried, and why."""
-    as_role = f"{trusted.name} as {trusting.name}"
+    as_role = f"{role_in_account(trusted)} as {role_in_account(trusting)}"
     lists = {
         "granted": (table.granted, f"{as_role} does what it may on {table.table_name}"),
         "not-granted": (table.not_granted, f"{as_role} tries what it may not on {table.table_name}"),

@@ -38,7 +38,7 @@ def trust_check(state: TrustState, wanted: tuple[Role, ...], now: datetime) -> C
     return CheckResult(
         CheckedRoles(role.key, ""),
         "trust-policy",
-        f"the trust policy of {role.name}, as IAM has it",
+        f"the trust policy of {wording.role_in_account(role)}, as IAM has it",
         f"trusts {expected}",
         wording.state(state, now),
         verdict,
@@ -61,7 +61,7 @@ def permissions_check(role: Role, pair: CheckedRoles, plan: Mapping[str, Any], u
     return CheckResult(
         pair,
         "permissions",
-        f"the permissions of {role.name}, as IAM has them",
+        f"the permissions of {wording.role_in_account(role)}, as IAM has them",
         "what the composition says",
         "; ".join(text for _, text in found) or "the same",
         CheckStatus.FAILED if certain else CheckStatus.INCONCLUSIVE if found else CheckStatus.PASSED,

@@ -13,6 +13,7 @@ from tfdriver.aws.observe import Observation
 from tfdriver.concurrency import side_by_side
 from tfdriver.deploy.verified import CheckedRoles, CheckResult, CheckStatus
 from tfdriver.iam.trust_state import TrustKind as TrustKind
+from tfdriver.iam.wording import role_in_account
 from tfdriver.spec.model import Role, Spec
 from tfdriver.verify import judge, probes
 from tfdriver.verify.allowed import Writing, write_check
@@ -81,11 +82,11 @@ def _role_checks(scene: Scene, role: Role) -> list[CheckResult]:
 
 def _permissions(scene: Scene, role: Role, pair: CheckedRoles) -> CheckResult:
     def without(verdict: CheckStatus, reason: str) -> CheckResult:
-        return _without(pair, "permissions", f"the permissions of {role.name}", verdict, reason)
+        return _without(pair, "permissions", f"the permissions of {role_in_account(role)}", verdict, reason)
 
     state, plan = scene.states[role.key], scene.plans.get(role.key, {})
     if role.key in scene.seen.trusted and scene.seen.trusted[role.key] is None:
-        return without(CheckStatus.FAILED, f"there is no role {role.name}")
+        return without(CheckStatus.FAILED, f"{role_in_account(role)} does not exist")
     if isinstance(state, str) or isinstance(plan, str):
         return without(CheckStatus.INCONCLUSIVE, state if isinstance(state, str) else str(plan))
     try:
@@ -100,15 +101,16 @@ def _permissions(scene: Scene, role: Role, pair: CheckedRoles) -> CheckResult:
 def _jobs(scene: Scene, trusting: Role, trusted: Role, writings: list[Writing], *, patient: bool) -> Iterable[Job]:
     """Yield what to do for a pair, each independent of the others."""
     pair = CheckedRoles(trusting.key, trusted.key)
+    a, b = role_in_account(trusting), role_in_account(trusted)
     if scene.seen.states[trusting.key].kind is TrustKind.ABSENT:
-        yield _not_probed(pair, "calls", f"{trusted.name} assumes {trusting.name}", f"there is no role {trusting.name}")
+        yield _not_probed(pair, "calls", f"{b} assumes {a}", f"{a} does not exist")
         return
     intruder = Intruder(scene.aws, trusted.account, scene.callers[trusted.account.name], trusting)
     yield _round(scene, pair, intruder_round(trusting, trusted), intruder, IN_A_ROW, patient)
     process, table = _probe(scene, trusted), _probe(scene, trusting)
     if not isinstance(process, FunctionProbe):
         reason = process.reason if isinstance(process, NoProbe) else "its module's probe is nothing that can be run"
-        yield _not_probed(pair, "write", f"{trusted.name} does its work through {trusting.name}", reason)
+        yield _not_probed(pair, "write", f"{b} does its work through {a}", reason)
         return
     function = ProbeFunction(scene.aws, trusted.account, process, trusting)
     if isinstance(table, TableProbe):
@@ -117,7 +119,7 @@ def _jobs(scene: Scene, trusting: Role, trusted: Role, writings: list[Writing], 
         yield _round(scene, pair, (write_check(trusting, trusted, table),), writing, 1, patient)
     else:
         reason = table.reason if isinstance(table, NoProbe) else "its module's probe is nothing that can be read back"
-        yield _not_probed(pair, "write", f"{trusted.name} does its work through {trusting.name}", reason)
+        yield _not_probed(pair, "write", f"{b} does its work through {a}", reason)
     if process.attempts:
         checks = function_round(trusting, trusted, table if isinstance(table, TableProbe) else None)
         yield _round(scene, pair, checks, function, IN_A_ROW, patient)
@@ -125,7 +127,7 @@ def _jobs(scene: Scene, trusting: Role, trusted: Role, writings: list[Writing], 
             yield from (_not_probed(pair, *missing) for missing in untried(trusting, trusted, table))
     else:
         reason = f"the probe of module {trusted.module} does not say `attempts = true`"
-        yield _not_probed(pair, "attempts", f"{trusted.name} tries what it must not be able to do", reason)
+        yield _not_probed(pair, "attempts", f"{b} tries what it must not be able to do", reason)
 
 
 def _probe(scene: Scene, role: Role) -> TableProbe | FunctionProbe | NoProbe:
@@ -134,7 +136,7 @@ def _probe(scene: Scene, role: Role) -> TableProbe | FunctionProbe | NoProbe:
         return NoProbe(reason=state)
     found = state.get("outputs", {}).get("probes", {}).get("value")
     if not isinstance(found, Mapping) or role.key not in found:
-        return NoProbe(reason=f"Terraform's state has no probe of {role.name}: it was not applied here")
+        return NoProbe(reason=f"Terraform's state has no probe of {role_in_account(role)}: it was not applied here")
     return probes.parse_probes(found[role.key], role.module)
 
 

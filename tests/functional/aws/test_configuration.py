@@ -37,7 +37,12 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.parametrize(
     ("config", "credentials", "words"),
     [
-        ("", "", "there is no such AWS profile. Run `aws configure --profile account_a`, or name one"),
+        (
+            "",
+            "",
+            "there is no such AWS profile. Run `aws configure --profile account_a` or "
+            "`aws configure sso --profile account_a`, or name",
+        ),
         ("", "[other]\n" + KEYS, "or name one of those there are: other"),
         ("", "[account_a]\naws_access_key_id = AKIA\n", "no complete credentials. Give the profile an access key and"),
         ("", f"[account_a]\naws_secret_access_key {SECRET}\n", "Unable to parse config file: .* Mend that file"),

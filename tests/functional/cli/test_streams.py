@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 TFDRIVER = f"{shlex.quote(sys.executable)} -m tfdriver"
-NO_TERMINAL = "error: there is no terminal to ask on. Give --yes to go on without asking\n"
+NO_TERMINAL = "error: there is no terminal to ask on\n  Give --yes to go on without asking\n"
 
 
 def shell(project: Path, command: str) -> tuple[int, str, str]:
@@ -55,7 +55,7 @@ def test_a_result_that_cannot_be_written_is_a_failure(stage, command):
     code, _, told = shell(stage.project, f"tfdriver {command} >/dev/full")
     assert (code, told) == (
         1,
-        "error: stdout: the result could not be written: No space left on device. "
+        "error: stdout: the result could not be written: No space left on device\n  "
         "What the command itself did is done\n",
     )
 

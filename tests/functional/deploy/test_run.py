@@ -185,7 +185,7 @@ def test_what_failed_side_by_side_is_all_told_and_each_but_once(stage):
 
 def test_several_errors_of_one_terraform_are_told_and_the_rest_counted(stage):
     fail(stage, "apply account_a", error="one\ntwo\nthree\nfour\nfive")
-    with pytest.raises(TfdriverError, match=r"account_a: one\. Also two\. Also three\. And 2 more errors$"):
+    with pytest.raises(TfdriverError, match=r"account_a: one\.\nAlso two\.\nAlso three\.\nAnd 2 more errors$"):
         stage.run(up)
 
 
@@ -262,10 +262,11 @@ def edit_after(stage: Stage, composition: str, document: dict) -> None:
 def test_a_trust_edited_while_phase_2_runs_stops_up_as_any_foreign_one(stage):
     edit_after(stage, "account_b", UNMANAGED)
     with pytest.raises(
-        OpenTrustError, match=r"not one that tfdriver would write.*may let in a whole account"
+        OpenTrustError, match=r"not one that tfdriver would write.*foo_bar in account_a trusts anybody"
     ) as caught:
         stage.run(up)
     assert "tighten --overwrite" in caught.value.hint
+    assert str(caught.value).count("trusts anybody") == 1
     assert stage.world.trust("foo_bar") == UNMANAGED
     assert stage.run(tighten, overwrite=True).exit_code is Exit.DONE
     assert trusted(stage) == EXACT
@@ -274,10 +275,10 @@ def test_a_trust_edited_while_phase_2_runs_stops_up_as_any_foreign_one(stage):
 def test_an_account_let_in_by_hand_while_phase_2_runs_is_loud_and_says_what_up_cannot_do(stage):
     edit_after(stage, "account_b", trust.document(trust.Trust(frozenset({"arn:aws:iam::111111111111:root"}))))
     with pytest.raises(
-        OpenTrustError, match="In force now: role foo_bar in account_a trusts account 111111111111"
+        OpenTrustError, match=r"In force now: role foo_bar in account_a trusts all of account 1+\."
     ) as e:
         stage.run(up)
-    assert e.value.hint.startswith("Then run `tfdriver tighten --overwrite`")
+    assert "Run `tfdriver tighten --overwrite`" in e.value.hint
 
 
 @pytest.mark.parametrize("command", [up, tighten])
@@ -296,12 +297,14 @@ def test_a_lost_trusting_role_is_exact_at_once(stage):
     done = stage.run(up)
     assert [s.phase for s in done.steps] == ["broad", "connect", "tighten"]
     assert [s.changed for s in done.steps] == [0, 0, 0]
+    titles = [said for said in stage.progress.said if said.startswith("phase 1")]
+    assert titles == ["phase 1, broad: create the trusting roles", "phase 1, exact at once: create the trusting roles"]
 
 
 @pytest.mark.parametrize("command", [up, lambda session, _confirm: plan(session)], ids=["up", "plan"])
 def test_a_trusted_role_that_cannot_be_read_opens_nothing(stage, command):
     stage.aws.unreadable = {"bar"}
-    with pytest.raises(TfdriverError, match=r"role bar in account_b: it cannot be read: AccessDenied\. Nothing was op"):
+    with pytest.raises(TfdriverError, match=r"role bar in account_b: it cannot be read: AccessDenied\. Allow iam:Get"):
         stage.run(command)
     assert stage.world.data["roles"] == {}
     assert not (stage.project / "compositions").exists()
@@ -351,7 +354,7 @@ def test_another_login_under_the_same_profile_stops_the_next_phase(stage):
 def test_another_login_under_the_same_profile_stops_destroy(stage):
     stage.run(up)
     log_in_elsewhere_after(stage, "account_b")
-    with pytest.raises(TfdriverError, match=r"in account 333333333333, not in 111111111111.*nothing was changed there"):
+    with pytest.raises(TfdriverError, match=r"in account 333333333333, not in 111111111111\. Correct the profile"):
         stage.run(destroy)
     assert ["destroy", "account_a"] not in stage.world.calls()
     assert list(stage.world.data["roles"]) == ["arn:aws:iam::111111111111:role/foo_bar"]
@@ -404,6 +407,8 @@ def test_plan_says_what_each_phase_would_change_and_changes_nothing(stage):
         ("tighten", "account_a", ["update"]),
     ]
     assert planned.differences
+    assert planned.overview.action == "plan"
+    assert list(planned.overview.roles[0].phases) == ["broad", "tighten"]
     assert stage.world.data["roles"] == {}
     stage.run(up)
     with stage.session("plan") as session:
@@ -433,7 +438,7 @@ def test_plan_pins_only_the_roles_that_are_not_exact(stage):
     spec.write_text(f"{spec.read_text()}\n  second:{foo_bar.replace('[bar]', '[bar, other]')}\n{other}")
     with stage.session("plan") as session:
         pinned = [c.address for p in plan(session).phases if p.phase == "tighten" for c in p.changes]
-    assert pinned == ["trust policy of role second"]
+    assert pinned == ["trust policy of role second in account_a"]
 
 
 def test_plan_refuses_what_up_refuses(stage):
@@ -515,9 +520,9 @@ def test_an_interrupt_before_anything_changed_is_not(stage):
         stage.run(up)
 
 
-def test_an_interrupted_plan_says_that_nothing_was_changed(stage):
+def test_an_interrupted_plan_says_that_no_changes_were_made(stage):
     stage.progress.started = lambda _name, action: action == "plan" and stage.interrupts.request()
-    with stage.session("plan") as session, pytest.raises(InterruptedRunError, match="Nothing was changed in AWS"):
+    with stage.session("plan") as session, pytest.raises(InterruptedRunError, match="No changes made"):
         plan(session)
 
 
@@ -724,7 +729,7 @@ def test_an_open_policy_that_nobody_here_wrote_and_that_cannot_be_read_any_more_
         stage.aws.unreadable.update({"foo_bar"} if (name, action) == ("account_a", "apply") else ())
 
     stage.progress.started = started
-    with pytest.raises(OpenTrustError, match=r"AWS does not say .*: role foo_bar .* as it was: its trust"):
+    with pytest.raises(OpenTrustError, match=r"AWS does not show .*: role foo_bar .* as it was: it trusts anybody"):
         stage.run(tighten, overwrite=True)
 
 

@@ -171,10 +171,13 @@ def test_a_role_under_another_name_is_found_by_the_state(stage):
             stage.run(command)
 
     assert stage.world.data["roles"] == roles
-    assert "its module named the role x-foo_bar; guarded" in look(stage).pairs[0].words
+    assert "its module created role x-foo_bar in account_a instead; guarded" in look(stage).pairs[0].words
     with stage.session("verify") as session:
         (check, *_) = verify(session).checks
-    assert (check.verdict, check.tried) == (CheckStatus.FAILED, "the trust policy of x-foo_bar, as IAM has it")
+    assert (check.verdict, check.tried) == (
+        CheckStatus.FAILED,
+        "the trust policy of role x-foo_bar in account_a, as IAM has it",
+    )
 
 
 @pytest.mark.parametrize("command", [up, destroy])

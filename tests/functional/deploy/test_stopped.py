@@ -37,8 +37,9 @@ def test_the_open_trust_is_reported(opened, breaks, command):
     breaks(opened)
     with pytest.raises(OpenTrustError) as caught, opened.session(command):
         pass
-    assert OPEN in caught.value.what
-    assert caught.value.hint.startswith("`tfdriver tighten` closes the trust")
+    assert OPEN in caught.value.in_force
+    assert "In force" not in caught.value.what
+    assert "`tfdriver tighten` closes the trust" in caught.value.hint
 
 
 def test_the_lock_of_another_run(opened):
@@ -101,7 +102,7 @@ def test_a_trust_that_names_a_deleted_role_is_not_pinned_to_one_that_cannot_be_s
     opened.world.change(lambda w: next(r for r in w["roles"].values() if r["name"] == "foo_bar").update(trust=policy))
     wrong_account_b(opened)
 
-    with pytest.raises(TfdriverError, match="foo_bar trusts a role that was deleted"):
+    with pytest.raises(TfdriverError, match="role foo_bar in account_a trusts a role that was deleted"):
         opened.run(tighten, overwrite=overwrite)
 
     assert opened.world.trust("foo_bar") == policy

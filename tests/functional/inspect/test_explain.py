@@ -52,9 +52,22 @@ def test_a_deadline_that_passed(accounts):
     assert found.change == "Run `tfdriver tighten`"
 
 
+def test_a_broad_trust_that_allows_the_call_is_not_nothing_to_change(accounts):
+    condition = {"ArnEquals": {"aws:PrincipalArn": BAR}, "DateLessThan": {"aws:CurrentTime": "2100-01-01T00:00:00Z"}}
+    accounts.set_trust(trust("arn:aws:iam::222222222222:root", **condition))
+
+    found = accounts.ask()
+
+    assert found.pairs[0].allowed is True
+    assert found.change.endswith("the trust is broad, until 2100-01-01 00:00:00 UTC. Run `tfdriver tighten`")
+
+
 def test_an_external_id_that_differs(accounts):
     accounts.set_trust(trust(BAR, StringEquals={"sts:ExternalId": "their-id"}))
-    assert "the external id differs: foo_bar wants their-id, the spec says none" in accounts.ask().pairs[0].trust.words
+    assert (
+        "the external id differs: role foo_bar in account_a wants their-id, the spec says none"
+        in accounts.ask().pairs[0].trust.words
+    )
 
 
 def test_the_sandboxs_own_refusal_of_a_stranger(accounts):
@@ -63,7 +76,8 @@ def test_the_sandboxs_own_refusal_of_a_stranger(accounts):
     found = accounts.ask(str(refused.value))
     assert found.words == (
         "The role's trust policy does not let the caller in",
-        "arn:aws:iam::222222222222:user/admin is not one that foo_bar is to trust: the spec says bar of account_b",
+        "arn:aws:iam::222222222222:user/admin is not one that role foo_bar in account_a is to trust: the spec says "
+        "role bar in account_b",
     )
     assert found.change.startswith("Nothing, unless it should get in")
     assert found.pairs == ()
@@ -85,9 +99,15 @@ def test_a_refusal_by_what_cannot_be_seen_is_believed(accounts):
 @pytest.mark.parametrize(
     ("reason", "words"),
     [
-        ("because no role trust policy allows the sts:AssumeRole action", "Look at the trust policy of role foo_bar."),
+        (
+            "because no role trust policy allows the sts:AssumeRole action",
+            "Look at the trust policy of role foo_bar in account_a.",
+        ),
         ("because no identity-based policy allows the sts:AssumeRole action", "Look at the permissions policies of"),
-        ("because no permissions boundary allows the sts:AssumeRole action", "Role bar has no permissions boundary"),
+        (
+            "because no permissions boundary allows the sts:AssumeRole action",
+            "There is no permissions boundary now on role bar in account_b",
+        ),
         ("", "Both documents allow it now: try again"),
     ],
 )
@@ -106,13 +126,13 @@ def test_a_process_that_still_sends_the_old_external_id(accounts):
     (folder / "terraform.tfvars.json").write_text(json.dumps(told))
     refused = accounts.ask(said("because no role trust policy allows the sts:AssumeRole action"))
     assert refused.words[-1] == (
-        "bar still sends the external id old-id to foo_bar, as compositions/account_b was rendered with; "
-        "the spec says no external id"
+        "role bar in account_b still sends the external id old-id to role foo_bar in account_a, as "
+        "compositions/account_b was rendered with; the spec says no external id"
     )
     assert refused.change == "Run `tfdriver up`: it brings the process the external id of the spec"
     assert accounts.ask().change == refused.change
     by_boundary = accounts.ask(said("because no permissions boundary allows the sts:AssumeRole action"))
-    assert by_boundary.change.startswith("Role bar has no permissions boundary")
+    assert by_boundary.change.startswith("There is no permissions boundary now on role bar in account_b")
     for other in ("{", "[" * 100_000, "[]", '{"roles_to_assume": {}}', '{"roles_to_assume": {"bar": [null]}}'):
         (folder / "terraform.tfvars.json").write_text(other)
         assert accounts.ask().words == ()

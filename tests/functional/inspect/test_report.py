@@ -92,7 +92,7 @@ def test_another_endpoint_is_said_without_its_password(stage):
 def test_before_the_first_up_it_says_so(stage):
     _, text = write(stage)
     assert text.count("There is no such role.") == 2
-    assert "there is no role foo_bar. Run `tfdriver up`." in text
+    assert "role foo_bar in account_a does not exist. Run `tfdriver up`." in text
 
 
 def test_an_external_id_is_nowhere_on_it(stage):

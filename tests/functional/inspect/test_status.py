@@ -8,13 +8,14 @@ import shutil
 import pytest
 
 from tests.fakes.world import Stage
+from tfdriver.cli.output import Output
 from tfdriver.deploy.session import Options, Tools
 from tfdriver.deploy.tighten import tighten
 from tfdriver.deploy.up import up
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.iam import trust
 from tfdriver.inspect.drift import Drift
-from tfdriver.inspect.pairs import PairState
+from tfdriver.inspect.pairs import Advice, PairState
 from tfdriver.inspect.status import Status, status, view_project
 
 
@@ -178,7 +179,7 @@ def test_a_state_that_was_lost_is_reported(stage):
     stage.run(up)
     shutil.rmtree(stage.project / "compositions")
     found = look(stage)
-    assert [(c.applied, "if the state was lost" in c.problem) for c in found.compositions] == [(False, True)] * 2
+    assert [(c.applied, "the state may have been lost" in c.problem) for c in found.compositions] == [(False, True)] * 2
     assert codes(found) == (0, 2)
 
 
@@ -186,3 +187,63 @@ def test_a_bad_spec_is_the_one_thing_it_needs(stage):
     (stage.project / "tfdriver.yaml").write_text("version: 7\n")
     with pytest.raises(TfdriverError, match="version"):
         look(stage)
+
+
+UNMANAGED = {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}]}
+
+
+def forge(stage: Stage) -> None:
+    stage.world.change(lambda w: next(r for r in w["roles"].values() if r["name"] == "foo_bar").update(trust=UNMANAGED))
+
+
+def edit_spec(stage: Stage) -> None:
+    path = stage.project / "tfdriver.yaml"
+    path.write_text(path.read_text().replace("read_capacity: 5", "read_capacity: 6"))
+
+
+def lose_states(stage: Stage) -> None:
+    shutil.rmtree(stage.project / "compositions")
+
+
+@pytest.mark.parametrize(
+    ("tightened", "happens", "advice"),
+    [
+        (True, [], Advice.NONE),
+        (False, [], Advice.TIGHTEN),
+        (False, [edit_spec], Advice.UP),  # it tightens, too
+        (True, [forge, edit_spec], Advice.OVERWRITE),
+        (False, [edit_spec, lose_states], Advice.ADOPT),  # without, `up` and `tighten` refuse
+        (True, [forge, lose_states], Advice.ADOPT),
+    ],
+)
+def test_there_is_one_piece_of_advice_whatever_is_to_be_done(stage, capsys, tightened, happens, advice):
+    stage.run(up, tighten=tightened)
+    for happen in happens:
+        happen(stage)
+
+    found = look(stage)
+    Output().result("status", found)
+
+    assert found.advice == advice
+    printed = capsys.readouterr().out
+    assert printed.count("`tfdriver ") == bool(advice)
+    assert printed.endswith(f"Next: {advice}.\n") is bool(advice)
+
+
+def test_an_exposure_that_is_over_is_printed_once_under_its_heading_without_a_deadline(stage, capsys):
+    (stage.project / "compositions").mkdir()
+    lines = [
+        {"at": f"2026-01-01T23:00:0{second}+00:00", "role": "foo_bar", "account": "account_a", "kind": kind}
+        for second, kind in ((0, "broad"), (9, "exact"))
+    ]
+    lines[0] |= {"trusted": "account 222222222222, only as role/bar", "until": "2026-01-02T00:00:00+00:00"}
+    path = stage.project / "compositions" / "timeline.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    Output().result("status", look(stage))
+
+    _, _, below = capsys.readouterr().out.partition("Exposures: when a whole account was trusted\n")
+    exposure, *_ = below.splitlines()
+    assert exposure.endswith("from 2026-01-01 23:00:00 UTC for 9.0 s: account 222222222222, only as role/bar")
+    assert below.count("only as role/bar") == 1
+    assert "until" not in below

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 from tests.fakes.world import Stage
-from tfdriver.deploy.session import Options, Tools
+from tfdriver.deploy.session import Options, Tools, find_terraform, read_spec
 from tfdriver.deploy.up import up
 from tfdriver.inspect.drift import drift_reader
 from tfdriver.redaction import without_secrets
 from tfdriver.terraform.failure import TerraformError
+from tfdriver.terraform.mirror import PROVIDERS
 from tfdriver.terraform.program import Program
 from tfdriver.terraform.runner import Root, Settings
 
@@ -112,3 +114,17 @@ def test_each_command_is_logged_with_its_duration(stage, caplog):
         stage.run(up)
 
     assert any(re.search(r"terraform init .* in account_a: exit code 0, \d+\.\d s", text) for text in caplog.messages)
+
+
+def test_a_mirror_that_was_found_by_searching_is_named(stage, tmp_path):
+    mirror = tmp_path / "opt" / "mirror"
+    (mirror / PROVIDERS[0]).mkdir(parents=True)
+    (tmp_path / "home/.terraformrc").unlink()
+    tools = Tools(
+        stage.environ, stage.progress, stage.interrupts, stage.aws, stage.time.clock(), mirrors=(tmp_path / "opt",)
+    )
+
+    with find_terraform(read_spec(stage.project), tools) as found:
+        assert str(mirror) in Path(found.environment["TF_CLI_CONFIG_FILE"]).read_text()
+
+    assert stage.progress.said == [f"the AWS provider comes from {mirror}, a mirror found by searching"]

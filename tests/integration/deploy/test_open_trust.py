@@ -63,7 +63,7 @@ def test_whatever_stops_a_command_an_open_trust_is_reported_until_tighten_closes
     delete_role(opened, "bar", "account_b")
     orphaned = opened.tfdriver("tighten", "--yes")
     assert orphaned.returncode == 1
-    assert "role bar in account_b: foo_bar trusts a role that was deleted" in orphaned.stderr
+    assert "role bar in account_b: role foo_bar in account_a trusts a role that was deleted" in orphaned.stderr
     assert opened.trust_writes(before) == ["UpdateAssumeRolePolicy"]
 
 
@@ -75,5 +75,5 @@ def test_a_role_that_is_not_seen_and_does_not_exist_is_not_waited_for_long(opene
 
     assert stopped.returncode == 3
     assert "s and was interrupted" in stopped.stderr
-    assert "whether bar in account_b exists cannot be seen" in stopped.stderr
+    assert "whether role bar in account_b exists cannot be seen" in stopped.stderr
     assert f"In force now: {OPEN}" in stopped.stderr

@@ -99,7 +99,10 @@ def test_a_broad_trust_under_another_name_is_reported_and_never_opened_again(sma
     assert world.tfdriver(*UP).returncode == 3
     shown = world.tfdriver("status")
 
-    assert "its module named the role x-foo_bar; guarded: account 222222222222, only as role/bar" in shown.stdout
+    assert (
+        "its module created role x-foo_bar in account_a instead; guarded: account 222222222222, only as role/bar"
+        in shown.stdout
+    )
     assert world.trust_writes(before) == []
     assert world.trust_writes(before, "x-foo_bar") == []
     destroyed = world.tfdriver("destroy", "--yes")

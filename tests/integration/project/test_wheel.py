@@ -33,5 +33,5 @@ def test_an_installed_wheel_runs_up(tmp_path: Path):
     run(tmp_path / "venv/bin/pip", "install", "--quiet", f"{wheel}[sandbox,terraform]", cwd=tmp_path)
     tfdriver = tmp_path / "venv/bin/tfdriver"
     run(tfdriver, "init", "project", cwd=tmp_path)
-    up = ("tfdriver", "-C", "project", "up", "--yes", "--no-verify")
+    up = ("tfdriver", "up", "--yes", "--no-verify")
     run(tfdriver, "-C", "project", "sandbox", "--", *up, cwd=tmp_path)

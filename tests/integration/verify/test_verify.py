@@ -44,7 +44,7 @@ def test_broad_without_a_guard_is_failed_by_name_and_tight_is_passed(world: Worl
     assert not_passed(broad) == {"trust-policy": "failed", "intruder": "failed"}
     told = world.tfdriver("verify")
     assert told.returncode == 1
-    assert "FAILED intruder (bar -> foo_bar): allowed" in told.stdout
+    assert "assumes role foo_bar in account_a: expected AccessDenied, but allowed" in told.stdout
 
     assert world.tfdriver("tighten", "--yes").returncode == 0
     items, before = table(world), len(world.calls())
@@ -89,7 +89,7 @@ def test_a_state_that_was_refreshed_by_hand_hides_no_widened_and_no_added_policy
     (world.project / "modules/team_a_foo_ddb/broken.tf").write_text("locals { broken = var.nowhere }")
     broken = world.tfdriver("verify")
     assert broken.returncode == 1
-    assert "INCONCLUSIVE permissions (foo_bar)" in broken.stdout, broken.stderr
+    assert "INCONCLUSIVE the permissions of role foo_bar in account_a" in broken.stdout, broken.stderr
     assert "undeclared input variable" in broken.stdout
 
 
@@ -125,6 +125,6 @@ def test_throttling_is_never_called_a_refusal(throttled: World):
     assert throttled.tfdriver("up", "--yes", "--no-verify").returncode == 0
     done = throttled.tfdriver("verify", "--timeout", "2s")
     assert done.returncode == 1
-    assert "INCONCLUSIVE intruder" in done.stdout
+    assert "INCONCLUSIVE our own identity in account_b" in done.stdout
     assert "Throttling: Slow down" in done.stdout
     assert "refused" not in done.stdout

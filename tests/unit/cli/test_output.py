@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from contextlib import redirect_stderr, redirect_stdout
 from datetime import UTC, datetime
@@ -11,16 +12,24 @@ import pytest
 
 from tests.unit.verify.test_judge import INTRUDER, judged
 from tfdriver.cli.output import Output
+from tfdriver.cli.plan import print_plan
 from tfdriver.cli.run_text import print_run
+from tfdriver.deploy.overview import Overview
+from tfdriver.deploy.plan import PhasePlan, Planned, PlannedChange
 from tfdriver.deploy.result import RoleTrust, RunResult
 from tfdriver.deploy.verified import Verified
-from tfdriver.errors import Exit, TfdriverError
+from tfdriver.errors import Exit, OpenTrustError, TfdriverError
 from tfdriver.project.timeline import Exposure
 
 ROLE = RoleTrust("foo_bar", "account_a", "arn", "exact", "exact: trusts 222222222222:role/bar")
 OPENED = datetime(2026, 1, 2, tzinfo=UTC)
 OPEN = Exposure("foo_bar", "account_a", "account 222222222222, only as role/bar", True, OPENED, OPENED, 14.0)
 CHECKS = (judged(INTRUDER, "intruder", 0), judged(INTRUDER, "intruder", 3))
+ADDRESS = "module.a_role_with_a_long_name.aws_iam_role_policy_attachment.permissions"
+PLANNED = Planned(
+    Overview("p", "plan", "1.11", "", (), (), ()),
+    (PhasePlan("connect", "account_b", (PlannedChange("create", ADDRESS),)), PhasePlan("tighten", "account_a", ())),
+)
 DONE = RunResult(Exit.DONE, "1 of 1 applies", (), (ROLE,), exposures=(OPEN,), verified=Verified(0, "2", CHECKS, "No"))
 
 
@@ -41,13 +50,14 @@ def printed(monkeypatch: pytest.MonkeyPatch, width: int, *, terminal: bool) -> t
     with redirect_stdout(out), redirect_stderr(err):
         output = Output()
         output.result("up", DONE, print_run)
+        output.result("plan", PLANNED, print_plan)
         output.error("up", TfdriverError("something " * 20, hint="Do " * 30))
     plain = (re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue()) for stream in (out, err))
     said, told = (text.splitlines() for text in plain)
     return said, told
 
 
-@pytest.mark.parametrize("width", [60, 80, 109, 120])
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
 def test_on_a_terminal_lines_break_between_words(monkeypatch, width):
     out, err = printed(monkeypatch, width, terminal=True)
     assert max(len(line.rstrip()) for line in [*out, *err]) <= width
@@ -59,4 +69,41 @@ def test_in_a_pipe_nothing_is_broken(monkeypatch):
     out, err = printed(monkeypatch, 60, terminal=False)
     assert str(OPEN) in out
     assert len([line for line in out if "our own identity" in line and "AccessDenied" in line]) == len(CHECKS)
-    assert len(err) == 1
+    assert [line.split()[0] for line in err] == ["error:", "Do"]
+    assert [line for line in out if line != line.rstrip()] == []
+
+
+def test_a_check_that_did_not_pass_is_printed_once_with_its_evidence(monkeypatch):
+    out, _ = printed(monkeypatch, 60, terminal=False)
+    bad = [line for line in out if "request id" in line or "INCONCLUSIVE" in line]
+    assert len(bad) == 1
+    assert bad[0].startswith(
+        "  ? INCONCLUSIVE our own identity in account_b assumes role foo_bar in account_a: expected "
+    )
+    assert bad[0].endswith("; request id id of intruder")
+
+
+def test_cause_open_trust_and_next_step_are_a_line_each(capsys):
+    error = OpenTrustError("it failed", where="role x in a", in_force="In force now: everything", hint="Run it again")
+    Output(as_json=True).error("up", error)
+    printed = capsys.readouterr()
+    assert printed.err.splitlines() == [
+        "stopped half way: role x in a: it failed",
+        "  In force now: everything",
+        "  Run it again",
+    ]
+    assert json.loads(printed.out)["error"] == {
+        "what": "it failed",
+        "where": "role x in a",
+        "hint": "Run it again",
+        "in_force": "In force now: everything",
+    }
+
+
+def test_a_plan_is_a_line_per_change(capsys):
+    Output().result("plan", PLANNED, print_plan)
+    assert capsys.readouterr().out.splitlines() == [
+        "phase 2, account_b",
+        f"  create {ADDRESS}",
+        "phase 3, account_a: no changes",
+    ]

@@ -120,7 +120,10 @@ def test_it_is_shown_once_aws_has_shown_it_twice_in_a_row():
 
 
 def test_what_is_never_shown_is_said():
-    with pytest.raises(TfdriverError, match="foo_bar: the policy AWSRevokeOlderSessions was applied, but AWS does not"):
+    with pytest.raises(
+        TfdriverError,
+        match="role foo_bar in account_a: the policy AWSRevokeOlderSessions was applied, but AWS does not",
+    ):
         wait(Shown(False))
 
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tfdriver.iam.policy_document import account_of, moment, parse_policy, statements, strings
+from tfdriver.iam.policy_document import access, account_of, moment, named, parse_policy, statements, strings
 
 ALLOW, DENY = {"Effect": "Allow"}, {"Effect": "Deny"}
 
@@ -59,3 +59,55 @@ def test_a_document_is_json_url_encoded_or_read_already():
 def test_what_is_no_json_object_is_no_document(text):
     with pytest.raises(ValueError, match=r".+"):
         parse_policy(text)
+
+
+B = "222222222222"
+
+
+@pytest.mark.parametrize(
+    ("principal", "words"),
+    [
+        ("*", "anybody"),
+        (B, f"all of account {B}"),
+        (f"arn:aws:iam::{B}:root", f"all of account {B}"),
+        (f"arn:aws-cn:iam::{B}:role/team/bar", f"role bar in account {B}"),
+        (f"arn:aws:iam::{B}:user/admin", f"user admin in account {B}"),
+        (f"arn:aws:sts::{B}:assumed-role/bar/x", f"session bar/x in account {B}"),
+        (f"arn:aws:lambda:us-west-2:{B}:function:bar", f"function:bar in account {B}"),
+        ("AROADEAD", "the deleted role AROADEAD"),
+        ("AIDADEAD", "the deleted principal AIDADEAD"),
+    ],
+)
+def test_a_principal_is_named_with_its_account(principal, words):
+    assert named(principal) == words
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"Principal": "*"}, "trusts anybody"),
+        ({"Principal": {"AWS": ["5" * 12, B]}}, f"trusts all of account {'5' * 12} and all of account {B}"),
+        ({"Principal": {"Service": "dax.amazonaws.com"}}, "trusts the service dax.amazonaws.com"),
+        ({"Principal": {"Federated": "accounts.google.com"}}, "trusts the identity provider accounts.google.com"),
+        ({"Effect": "Deny", "Principal": {"AWS": B}}, f"denies all of account {B}"),
+        ({"NotPrincipal": {"AWS": B}}, f"trusts everybody except all of account {B}"),
+        (
+            {"Principal": {"AWS": B}, "Action": ["sts:AssumeRole", "sts:TagSession"]},
+            f"trusts all of account {B} for sts:AssumeRole, sts:TagSession",
+        ),
+        (
+            {"Principal": {"AWS": B}, "Condition": {"Bool": {"b": "true"}, "StringEquals": {"a": "1"}}},
+            f"trusts all of account {B}, with conditions on a, b",
+        ),
+        ({}, "trusts nobody"),
+        ({"Principal": 7, "Condition": ["x"]}, "trusts nobody"),
+    ],
+)
+def test_whom_a_statement_gives_access(fields, words):
+    statement = {"Effect": "Allow", "Action": "sts:AssumeRole"} | fields
+    assert access({"Statement": [statement]}) == words
+    assert access({"Statement": [statement, statement]}) == f"{words}; {words}"
+
+
+def test_a_policy_without_statements_trusts_nobody():
+    assert access({"Statement": []}) == "trusts nobody"

@@ -20,12 +20,12 @@ def said(cause: Cause, *, policies: RolePolicies = FREE, explicit: bool = False,
 
 
 def test_a_boundary_is_named_if_there_is_one():
-    assert said(Cause.BOUNDARY, policies=BOUNDED).startswith("Look at the permissions boundary edge of role bar.")
-    assert said(Cause.BOUNDARY).startswith("Role bar has no permissions boundary now: try again")
+    assert said(Cause.BOUNDARY, policies=BOUNDED).startswith("Look at the permissions boundary edge of role bar in b.")
+    assert said(Cause.BOUNDARY).startswith("There is no permissions boundary now on role bar in b: try again")
 
 
 def test_a_policy_that_aws_named_is_named():
-    assert said(Cause.IDENTITY, explicit=True, policy="arn:no").startswith("Look at policy arn:no of role bar.")
+    assert said(Cause.IDENTITY, explicit=True, policy="arn:no").startswith("Look at policy arn:no of role bar in b.")
 
 
 @pytest.mark.parametrize("cause", list(Cause))

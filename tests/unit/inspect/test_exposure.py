@@ -101,11 +101,10 @@ def test_a_call_by_the_trusted_role_has_its_name_and_a_strangers_what_cloudtrail
     found = uses(trail)
     assert [use.who for use in found.calls] == [
         "AIDASOMEBODY of account 222222222222",
-        "role bar of account_b (session session-1)",
+        "role bar in account_b (session session-1)",
     ]
     assert [(use.session, use.source, use.error) for use in found.calls] == [("work", "192.0.2.1", "")] * 2
-    when = "open from 2026-01-02 12:00:00 UTC until 2026-01-02 12:00:09 UTC"
-    assert str(found) == f"role foo_bar in account_a, {when}: 2 AssumeRole calls"
+    assert str(found) == "2 AssumeRole calls"
     assert str(found.calls[0]).endswith(
         "AIDASOMEBODY of account 222222222222 from 192.0.2.1: let in, not a role that is meant"
     )
@@ -123,15 +122,13 @@ def test_a_call_after_the_closing_is_no_use_of_the_open_door():
 def test_one_call_is_one_and_what_is_open_is_open_until_now():
     window = replace(WINDOW, closed=None)
     found = uses(Trail(us_west_2=[event()]), window)
-    assert str(found).startswith(
-        "role foo_bar in account_a, open from 2026-01-02 12:00:00 UTC until now: 1 AssumeRole call"
-    )
+    assert str(found).startswith("1 AssumeRole call.")
     assert "calls" not in str(found).partition(". ")[0]
 
 
 def test_a_role_that_another_is_to_trust_has_its_name_and_is_not_meant():
     (use,) = uses(Trail(us_west_2=[event(principalId="AROAOTHER:s")])).calls
-    assert (use.who, use.meant) == ("role other of account_b (session s)", False)
+    assert (use.who, use.meant) == ("role other in account_b (session s)", False)
 
 
 def test_calls_on_other_roles_and_the_same_call_twice_are_left_out():
@@ -170,7 +167,7 @@ NOT_ENABLED = ("UnrecognizedClientException", "InvalidClientTokenId", "OptInRequ
 def test_through_a_region_that_is_not_enabled_nobody_can_have_come(code):
     found = uses(Trail(us_east_1=AwsError("no", code=code)))
     assert found.problem == ""
-    assert str(found).endswith(": CloudTrail shows no AssumeRole call")
+    assert str(found) == "CloudTrail shows no AssumeRole call"
 
 
 @pytest.mark.parametrize("code", NOT_ENABLED)

@@ -12,7 +12,7 @@ from tfdriver.aws.observe import Observation
 from tfdriver.iam import trust
 from tfdriver.iam.trust import Trust
 from tfdriver.iam.trust_state import LiveRole, Unreadable, classify
-from tfdriver.inspect.pairs import PairState, pairs
+from tfdriver.inspect.pairs import Advice, PairState, pairs
 from tfdriver.spec.model import Spec
 
 T0 = datetime(2026, 1, 2, tzinfo=UTC)
@@ -34,29 +34,41 @@ def seen(project: Spec, found: Trust | dict | Unreadable | None, bar: LiveRole |
 
 UNMANAGED = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]}
 CASES = [
-    (None, LIVE_BAR, PairState.ABSENT, "there is no role foo_bar. Run `tfdriver up`"),
-    (GUARDED, LIVE_BAR, PairState.BROAD, "guarded: account 222222222222, only as role/bar, until 2026-01-02 01:00:00"),
-    (GUARDED, None, PairState.BROAD, "Run `tfdriver up`"),
-    (PLAIN, LIVE_BAR, PairState.BROAD, "without a guard: account 222222222222, any principal that account lets. Run"),
-    (EXACT, LIVE_BAR, PairState.EXACT, "exact"),
-    (EXACT, Unreadable("no"), PairState.EXACT, "exact"),
-    (EXACT, None, PairState.ORPHANED, "trusts 222222222222:role/bar, which does not exist. Run `tfdriver up`"),
-    (Trust(frozenset({"AROABAR"})), LIVE_BAR, PairState.EXACT, "exact"),
-    (DEAD, LIVE_BAR, PairState.ORPHANED, "AROADEAD, the id of a role that was deleted. Run `tfdriver tighten`"),
-    (DEAD, None, PairState.ORPHANED, "deleted. Run `tfdriver up`"),
-    (DEAD, Unreadable("no"), PairState.ORPHANED, "deleted; whether bar exists could not be seen"),
-    (UNMANAGED, LIVE_BAR, PairState.UNMANAGED, 'parts that tfdriver never writes: [{"Action": "sts:AssumeRole"'),
-    (Unreadable("account_a is not seen"), LIVE_BAR, PairState.UNREADABLE, "account_a is not seen"),
+    (None, LIVE_BAR, PairState.ABSENT, "role foo_bar in account_a does not exist", Advice.UP),
+    (
+        GUARDED,
+        LIVE_BAR,
+        PairState.BROAD,
+        "guarded: account 222222222222, only as role/bar, until 2026-01-02 01:00:00",
+        Advice.TIGHTEN,
+    ),
+    (GUARDED, None, PairState.BROAD, "guarded", Advice.UP),
+    (PLAIN, LIVE_BAR, PairState.BROAD, "without a guard: all of account 222222222222", Advice.TIGHTEN),
+    (EXACT, LIVE_BAR, PairState.EXACT, "exact", Advice.NONE),
+    (EXACT, Unreadable("no"), PairState.EXACT, "exact", Advice.NONE),
+    (EXACT, None, PairState.ORPHANED, "trusts role bar in account_b, which does not exist", Advice.UP),
+    (Trust(frozenset({"AROABAR"})), LIVE_BAR, PairState.EXACT, "exact", Advice.NONE),
+    (DEAD, LIVE_BAR, PairState.ORPHANED, "AROADEAD, the id of a role that was deleted", Advice.TIGHTEN),
+    (DEAD, None, PairState.ORPHANED, "deleted", Advice.UP),
+    (
+        DEAD,
+        Unreadable("no"),
+        PairState.ORPHANED,
+        "deleted; whether role bar in account_b exists could not be seen",
+        Advice.TIGHTEN,
+    ),
+    (UNMANAGED, LIVE_BAR, PairState.UNMANAGED, "it trusts anybody", Advice.OVERWRITE),
+    (Unreadable("account_a is not seen"), LIVE_BAR, PairState.UNREADABLE, "account_a is not seen", Advice.NONE),
 ]
 
 
-@pytest.mark.parametrize(("found", "bar", "state", "words"), CASES)
-def test_each_state_has_its_words_and_what_to_run(found, bar, state, words):
+@pytest.mark.parametrize(("found", "bar", "state", "words", "advice"), CASES)
+def test_each_state_has_its_words_and_what_to_run(found, bar, state, words, advice):
     project = spec(FOO, BAR)
     (pair,) = pairs(project, seen(project, found, bar), T0)
-    assert pair.state is state
+    assert (pair.state, pair.advice) == (state, advice)
     assert words in str(pair)
-    assert str(pair).startswith(f"foo_bar (account_a) <- bar (account_b): {state}")
+    assert str(pair).startswith(f"role foo_bar in account_a <- role bar in account_b: {state}")
 
 
 def test_a_deadline_that_passed_is_told_from_one_that_did_not():
@@ -71,7 +83,11 @@ def test_a_role_that_the_spec_added_is_not_let_in_yet(found):
     project = spec(replace(FOO, trusts=("bar", "new")), BAR, role("new", B))
     first, second = pairs(project, seen(project, found, LIVE_BAR), T0)
     assert first.state in (PairState.BROAD, PairState.EXACT)
-    assert (second.state, second.words, second.trusted_exists) == (PairState.ABSENT, "new is not let in yet", False)
+    assert (second.state, second.words, second.trusted_exists) == (
+        PairState.ABSENT,
+        "role new in account_b is not trusted yet",
+        False,
+    )
 
 
 @pytest.mark.parametrize(
@@ -79,7 +95,7 @@ def test_a_role_that_the_spec_added_is_not_let_in_yet(found):
     [
         (EXACT, PairState.UNMANAGED, "role bar in account_b exists and is not managed by this project"),
         (DEAD, PairState.UNMANAGED, "managed by this project; it trusts AROADEAD, the id of a role that was deleted"),
-        (None, PairState.UNMANAGED, "is not managed by this project; there is no role foo_bar"),
+        (None, PairState.UNMANAGED, "is not managed by this project; role foo_bar in account_a does not exist"),
         (GUARDED, PairState.BROAD, "not managed by this project; guarded: account 222222222222, only as role/bar"),
     ],
 )
@@ -89,7 +105,7 @@ def test_an_unmanaged_trusted_role_is_reported_and_nobody_is_told_to_tighten(fou
     assert pair.state is state
     assert words in pair.words
     assert "tighten" not in pair.advice
-    assert ("`tfdriver destroy` closes the trust now" in pair.advice) is (state is PairState.BROAD)
+    assert pair.advice == (Advice.CLOSE if state is PairState.BROAD else Advice.PLAN)
 
 
 def test_what_could_not_be_seen_is_not_said_to_be_missing():

@@ -68,7 +68,7 @@ PERMISSIONS = [
         "the permissions boundary limit does not",
         "in the permissions boundary limit",
     ),
-    (sight(caller=None, policies=None), "there is no role bar", "Run `tfdriver up`"),
+    (sight(caller=None, policies=None), "role bar in account_b does not exist", "Run `tfdriver up`"),
 ]
 
 
@@ -82,31 +82,31 @@ def test_what_the_trusted_roles_permissions_say(seen, words, change):
 
 
 TRUSTS = [
-    (sight(found=None), "there is no role foo_bar", "Run `tfdriver up`"),
+    (sight(found=None), "role foo_bar in account_a does not exist", "Run `tfdriver up`"),
     (
         sight(found=document(Trust(frozenset({"AROADEAD"})))),
-        "foo_bar trusts AROADEAD, the id of a role that was deleted",
+        "role foo_bar in account_a trusts AROADEAD, the id of a role that was deleted",
         "Run `tfdriver tighten`",
     ),
     (sight(found=EXPIRED), "the deadline has passed", "Run `tfdriver tighten`"),
     (
         sight(found=document(trust.exact([BAR], "secret-1"))),
-        "the external id differs: foo_bar wants secret-1, the spec says none",
+        "the external id differs: role foo_bar in account_a wants secret-1, the spec says none",
         "Put the right one into tfdriver.yaml",
     ),
     (
         sight(found=EXACT | {"Statement": [*EXACT["Statement"], DENY_BAR]}),
-        "the trust policy of foo_bar denies bar",
+        "the trust policy of role foo_bar in account_a denies role bar in account_b",
         "Remove that Deny",
     ),
     (
         sight(found=document(Trust(frozenset({OTHER})))),
-        "foo_bar trusts 111111111111:role/other, not bar",
+        "trusts role other in account 111111111111, not role bar in account_b",
         "tfdriver tighten --overwrite",
     ),
     (
         sight(found={"Statement": [{"Effect": "Allow", "Principal": {"Service": "x"}, "Action": "sts:AssumeRole"}]}),
-        "has parts that tfdriver never writes",
+        "does not trust role bar in account_b: it trusts the service x",
         "tfdriver tighten --overwrite",
     ),
 ]
@@ -159,3 +159,31 @@ def test_what_was_not_seen_is_never_said_to_allow(seen):
 def test_one_side_that_refuses_is_enough_whatever_the_other_is():
     found = judge(FOO, BAR, sight(found=EXPIRED, caller=Unreadable("x"), policies=Unreadable("x")), T0)
     assert (found.allowed, found.change) == (False, "Run `tfdriver tighten`")
+
+
+@pytest.mark.parametrize(
+    ("found", "words", "change"),
+    [
+        (
+            trust.document(trust.broad(FOO, [BAR], T0)),
+            "role foo_bar in account_a trusts account 222222222222, only as role/bar, until 2026-01-02 01:00:00 UTC",
+            "the trust is broad, until 2026-01-02 01:00:00 UTC. Run `tfdriver tighten`",
+        ),
+        (
+            document(Trust(frozenset({BAR.account.root_arn}))),
+            "role foo_bar in account_a trusts all of account 222222222222",
+            "the trust is broad, without a deadline. Run `tfdriver tighten`",
+        ),
+        (
+            {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}]},
+            "role foo_bar in account_a trusts anybody",
+            "the trust is broad, without a deadline. If nobody meant that, run `tfdriver tighten --overwrite`",
+        ),
+    ],
+)
+def test_a_broad_trust_allows_the_call_and_is_to_be_made_exact(found, words, change):
+    verdict = judge(FOO, BAR, sight(found=found), T0)
+
+    assert verdict.allowed is True
+    assert verdict.trust.words == words
+    assert change in verdict.trust.change

@@ -47,7 +47,7 @@ def test_an_exposure_lasts_from_the_broad_trust_to_the_exact_one(tmp_path):
     (window,) = exposures(changes, T0 + timedelta(hours=5))
     assert (window.seconds, window.guarded, window.opened) == (9.4, True, T0)
     assert str(window).startswith(
-        "role foo_bar in account_a was open, guarded, for 9.4 s: account 222222222222, only as"
+        "role foo_bar in account_a was open, guarded, from 2026-01-02 00:00:00 UTC for 9.4 s: account 222222222222"
     )
     assert [c.kind for c in changes] == ["broad", "exact"]
     assert changes[0].by.endswith("user/admin")
@@ -129,8 +129,8 @@ def shown(found, created=CREATED) -> TrustState:
 
 
 def line(kind, found=None, at=T0) -> TrustChange:
-    words = str(missing_change(None, shown(found), NOW).trusted) if found else ""
-    return TrustChange(at.isoformat(), "foo_bar", "account_a", kind, words)
+    there = missing_change(None, shown(found), NOW) if found else TrustChange("", "", "", "")
+    return TrustChange(at.isoformat(), "foo_bar", "account_a", kind, there.trusted, there.until)
 
 
 @pytest.mark.parametrize(
@@ -173,12 +173,24 @@ def test_a_recorded_or_unknown_change_is_not_missing(newest, state):
     assert missing_change(newest, state, NOW) is None
 
 
+def test_only_an_open_window_has_a_deadline(tmp_path):
+    opened, closed = record(tmp_path / "t", (BROAD, done(0)), (EXACT, done(9)))
+
+    (still_open,) = exposures([opened], T0 + timedelta(minutes=1))
+    (over,) = exposures([opened, closed], T0 + timedelta(minutes=1))
+    (expired,) = exposures([opened], T0 + timedelta(hours=2))
+
+    assert still_open.until == T0 + timedelta(hours=1)
+    assert (over.until, expired.until) == (None, None)
+    assert "until" not in f"{over} {expired}"
+
+
 def test_an_exposure_read_from_aws_is_marked():
     opened = missing_change(None, shown(WANTED), NOW)
     closed = missing_change(opened, shown(trust.exact([BAR])), NOW)
     (window,) = exposures([opened, closed], NOW)
     assert (window.opened, window.closed, window.seen) == (CREATED, NOW, True)
-    assert "guarded, for 1801.0 s, approximately: account 222222222222" in str(window)
+    assert "UTC for 1801.0 s, approximately: account 222222222222" in str(window)
     applied = TrustChange(NOW.isoformat(), "foo_bar", "account_a", "exact")
     assert exposures([opened, applied], NOW)[0].seen
     (window,) = exposures([line("broad", WANTED), applied], NOW)

@@ -8,7 +8,7 @@ import pytest
 
 from tfdriver.errors import TfdriverError
 from tfdriver.terraform.environment import ignored, terraform_environment
-from tfdriver.terraform.mirror import PROVIDERS, cli_config, find_mirror, shares_cache
+from tfdriver.terraform.mirror import PROVIDERS, cli_config, find_mirror, searched_mirror, shares_cache
 
 HARMFUL = {
     "TF_CLI_ARGS_apply": "-destroy",
@@ -96,6 +96,7 @@ def test_a_named_mirror_wins_and_must_contain_the_provider(tmp_path):
     mirror(tmp_path / "opt" / "a")
     named = mirror(tmp_path / "named")
     assert find_mirror({"TFDRIVER_PLUGIN_DIR": str(named)}, (tmp_path / "opt",)) == named
+    assert searched_mirror({"TFDRIVER_PLUGIN_DIR": str(named)}, (tmp_path / "opt",)) is None
     with pytest.raises(TfdriverError, match="TFDRIVER_PLUGIN_DIR") as error:
         find_mirror({"TFDRIVER_PLUGIN_DIR": str(tmp_path)}, ())
     assert all(provider in error.value.what for provider in PROVIDERS)

@@ -95,7 +95,7 @@ def test_what_a_probe_names_nothing_for_is_told():
     assert found == (
         (
             "not-granted",
-            "bar as foo_bar tries what it may not on T",
+            "role bar in account_b as role foo_bar in account_a tries what it may not on T",
             "the probe of module m names no action as `not_granted`",
         ),
     )

@@ -116,7 +116,7 @@ def test_an_exact_trust_is_passed_with_the_document_as_evidence():
     found = trusted(live_role(trust.exact([BAR])))
     assert found.verdict is CheckStatus.PASSED
     assert BAR.arn in found.evidence.said
-    assert found.expected == "trusts 222222222222:role/bar"
+    assert found.expected == "trusts role bar in account 222222222222"
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def build(spec: Spec, seen: Observation | None, now: datetime) -> Graph:
     seen: what AWS shows, or None for what the spec says; now: aware, for deadlines.
     """
     if seen is None:
-        edges = [_edge(role, trusted, EdgeState.PLANNED) for role, trusted in _wanted(spec)]
+        edges = [_edge(role, trusted, EdgeState.UNKNOWN) for role, trusted in _wanted(spec)]
         return _graph(spec, spec.project, "Who may assume what, according to tfdriver.yaml", edges)
     absent = [key for key, state in seen.states.items() if state.kind is TrustKind.ABSENT]
     absent += [key for key, role in seen.trusted.items() if role is None]

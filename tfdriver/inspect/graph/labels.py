@@ -52,7 +52,7 @@ def _sources(graph: Graph) -> dict[tuple[bool, str], tuple[str, ...]]:
     for box in graph.trusted:
         found[True, box.key] = (box.account,)
         for role in box.roles:
-            found[False, role.key] = (role.name, f"of {box.account}") if names[role.name] > 1 else (role.name,)
+            found[False, role.key] = (role.name, f"in {box.account}") if names[role.name] > 1 else (role.name,)
     return found
 
 

@@ -11,7 +11,7 @@ REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 class EdgeState(StrEnum):
     """What a trust is now, as the label of its edge says it."""
 
-    PLANNED = "planned"
+    UNKNOWN = "state unknown"
     ABSENT = "absent"
     BROAD = "broad, guarded"
     UNGUARDED = "broad, no guard"
@@ -23,7 +23,7 @@ class EdgeState(StrEnum):
 
 
 MEANING = {
-    EdgeState.PLANNED: "as in tfdriver.yaml; AWS was not asked",
+    EdgeState.UNKNOWN: "AWS was not asked; `tfdriver graph --live` asks it",
     EdgeState.ABSENT: "not trusted yet",
     EdgeState.BROAD: "the account is trusted; until the deadline, only these role names may assume the trusting role",
     EdgeState.UNGUARDED: "the account is trusted; whoever has permission there may assume the trusting role",
@@ -94,19 +94,20 @@ class Graph:
         return {role.key: role for box in (*self.trusted, *self.trusting) for role in box.roles}
 
     def source_name(self, edge: Edge) -> str:
-        """Return who is let in by an edge, in words: `account_b as a whole` or `bar of account_b`."""
+        """Return who is trusted by an edge, in words: `all of account_b` or `role bar in account_b`."""
         for box in self.trusted:
             if edge.whole and box.key == edge.source:
-                return f"{box.account} as a whole"
+                return f"all of {box.account}"
             for role in box.roles:
                 if role.key == edge.source and not edge.whole:
-                    return f"{role.name} of {box.account}"
+                    return f"role {role.name} in {box.account}"
         raise KeyError(edge.source)
 
     def sentence(self, edge: Edge) -> str:
         """Return an edge as a sentence without a full stop."""
         box = next(b for b in self.trusting if any(r.key == edge.target for r in b.roles))
-        return f"{self.nodes[edge.target].name} of {box.account} trusts {self.source_name(edge)} ({edge.label})"
+        role = f"role {self.nodes[edge.target].name} in {box.account}"
+        return f"{role} trusts {self.source_name(edge)} ({edge.label})"
 
 
 def printable(text: str) -> str:

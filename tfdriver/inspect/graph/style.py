@@ -22,7 +22,7 @@ class Style:
 
 
 STYLES = {
-    EdgeState.PLANNED: Style("#0550ae", "#79c0ff", "#2f81f7", "7 4", 1.75, "dashed"),
+    EdgeState.UNKNOWN: Style("#0550ae", "#79c0ff", "#2f81f7", "7 4", 1.75, "dashed"),
     EdgeState.ABSENT: Style("#57606a", "#9ea7b3", "#7d8590", "2 5", 1.5, "dotted"),
     EdgeState.BROAD: Style("#8a5300", "#e3b341", "#b07c00", "12 4", 3, "dashed,bold"),
     EdgeState.UNGUARDED: Style("#b42318", "#ff7b72", "#e5484d", "", 4.5, "bold"),

@@ -96,7 +96,7 @@ def summary(report: Report) -> Iterator[Line]:
 
 def _exposed(status: Status) -> Line:
     """What AWS shows counts, whatever is recorded."""
-    open_now = {pair.trusting for pair in status.pairs if pair.state is PairState.BROAD}
+    open_now = {f"role {p.trusting} in {p.trusting_account}" for p in status.pairs if p.state is PairState.BROAD}
     if open_now:
         return Line(False, f"A whole account is trusted now, by {', '.join(sorted(open_now))}")
     past = (

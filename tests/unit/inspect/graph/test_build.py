@@ -18,9 +18,9 @@ def states(graph):
     return {(edge.source, edge.target): edge.state for edge in graph.edges}
 
 
-def test_offline_every_pair_is_planned():
+def test_offline_no_state_is_claimed():
     graph = build(EXAMPLE, None, NOW)
-    assert graph.edges == (Edge("bar", "foo_bar", EdgeState.PLANNED),)
+    assert graph.edges == (Edge("bar", "foo_bar", EdgeState.UNKNOWN),)
     assert [(b.account, b.account_id, [r.name for r in b.roles]) for b in graph.trusted] == [
         ("account_b", "222222222222", ["bar"])
     ]
@@ -42,7 +42,7 @@ def test_every_state_that_aws_can_show():
         ("bar", "unmanaged"): EdgeState.UNMANAGED,
         ("own", "unreadable"): EdgeState.UNREADABLE,
     }
-    assert set(states(graph).values()) | {EdgeState.PLANNED} == set(EdgeState)
+    assert set(states(graph).values()) | {EdgeState.UNKNOWN} == set(EdgeState)
 
 
 def test_a_guarded_trust_says_until_when_and_for_whom():

@@ -40,8 +40,8 @@ def test_svg_needs_nothing_from_elsewhere():
 
 def test_svg_tells_who_cannot_see_it_everything():
     text = draw(EXAMPLE, Format.SVG, NOW, three_phases=True)
-    assert "foo_bar of account_a trusts account_b as a whole (broad, guarded: for 1 h, only bar)" in text
-    assert "foo_bar of account_a trusts bar of account_b (exact)" in text
+    assert "role foo_bar in account_a trusts all of account_b (broad, guarded: for 1 h, only bar)" in text
+    assert "role foo_bar in account_a trusts role bar in account_b (exact)" in text
 
 
 def test_a_project_is_drawn_without_asking_aws(project):
@@ -65,7 +65,7 @@ class HalfSeen:
 
 def test_a_live_graph_asks_only_where_it_may(project):
     drawn = draw_graph(project, Format.TREE, NOW, live=HalfSeen())
-    assert "foo_bar (does not exist) trusts\n    └── bar of account_b [absent]" in drawn.text
+    assert "foo_bar (does not exist) trusts\n    └── role bar in account_b [absent]" in drawn.text
 
 
 def test_written_to_a_file(tmp_path):

@@ -30,12 +30,12 @@ def test_where_several_arrive_each_says_who_it_lets_in():
 
 def test_roles_of_one_name_are_told_apart_by_their_accounts():
     of = spec(role("a", A, trusts=("x", "y", "z")), role("x", B, name="n"), role("y", C, name="n"), role("z", C))
-    assert lines(of) == {("x", "a"): ("n", "of account_b"), ("y", "a"): ("n", "of account_c"), ("z", "a"): ("z",)}
+    assert lines(of) == {("x", "a"): ("n", "in account_b"), ("y", "a"): ("n", "in account_c"), ("z", "a"): ("z",)}
 
 
 def test_too_many_edges_have_no_labels_but_titles_and_a_legend():
     assert set(lines(DENSE).values()) == {None}
     drawn = svg([build(DENSE, None, NOW)])
     assert 'class="pill"' not in drawn
-    assert "<title>a3 of account_a trusts b2 of account_b (planned)</title>" in drawn
-    assert "planned: as in tfdriver.yaml" in drawn
+    assert "<title>role a3 in account_a trusts role b2 in account_b (state unknown)</title>" in drawn
+    assert "state unknown: AWS was not asked" in drawn

@@ -163,7 +163,7 @@ def test_the_summary_believes_aws_and_not_the_record():
     """The record of this report says that the exposure ended."""
     found = lines(BROAD)
     assert found[0] == (False, "0 of 1 trusts name exactly the role that is meant")
-    assert found[1] == (False, "A whole account is trusted now, by foo_bar")
+    assert found[1] == (False, "A whole account is trusted now, by role foo_bar in account_a")
 
 
 def test_the_summary_of_what_was_never_open():
