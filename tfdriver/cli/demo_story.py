@@ -152,7 +152,7 @@ class _Story:
             self._after("tighten")
             item = self._write()
             progress.phase(f"a namesake: somebody in {b} deletes role {trusted.name} and creates another of that name")
-            self._try_as_namesake("AccessDenied", "IAM keeps the unique id of the deleted role")
+            self._try_as_namesake("AccessDenied", "IAM compares unique ids")
             return item
 
     def _after(self, phase: str) -> None:

@@ -225,6 +225,13 @@ def test_the_picture_in_the_readme_is_what_graph_draws(tmp_path):
     assert "docs/phases.svg" in (ROOT / "README.md").read_text()
 
 
+def test_the_recording_in_the_readme_has_no_links_and_no_paths_of_a_machine():
+    recording = (ROOT / "docs/demo.svg").read_text().replace("&#160;", " ")
+    assert "phase 3, tighten" in recording
+    assert re.findall(r"url\(http|/(?:tmp|home|root|usr|opt|Users)/", recording) == []
+    assert "docs/demo.svg" in (ROOT / "README.md").read_text()
+
+
 @pytest.mark.parametrize(
     "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name
 )

@@ -107,3 +107,17 @@ def test_a_plan_is_a_line_per_change(capsys):
         f"  create {ADDRESS}",
         "phase 3, account_a: no changes",
     ]
+
+
+def test_a_recording_is_one_file_without_references_to_others(tmp_path, capsys):
+    output = Output(record=True)
+    with output.progress() as progress:
+        progress.phase("phase 1 & 2")
+    output.result("x", "a result", lambda text, to: to.out.print(text))
+
+    output.save_recording(tmp_path / "x.svg", "a title")
+
+    drawn = (tmp_path / "x.svg").read_text().replace("&#160;", " ")
+    assert all(words in drawn for words in ("a title", "phase 1 &amp; 2", "a result"))
+    assert "font-face" not in drawn
+    assert "phase 1 & 2" in capsys.readouterr().err
