@@ -1,4 +1,4 @@
-"""The accounts of a spec: regions known, no id twice."""
+"""Checks the accounts of a spec and fills in their profiles and regions."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ ProfileRegion = Callable[[str], str | None]
 def resolve_accounts(
     shapes: Mapping[str, AccountShape], regions: Mapping[str, str], profile_region: ProfileRegion, problems: Problems
 ) -> dict[str, Account]:
-    """Return the accounts whose region is good, by key, and note what is wrong with them all.
+    """Return the accounts with a valid region, by key. Add each mistake to `problems`.
 
-    regions: partition by region; profile_region: the region that a profile sets, or None.
+    regions: partition by region; profile_region: returns the region that a profile sets, or None.
     """
-    found: dict[str, Account] = {}
+    accounts: dict[str, Account] = {}
     owners: dict[str, str] = {}
     for key, shape in shapes.items():
         path, profile = ("accounts", key), shape.profile or key
         owner = owners.setdefault(shape.id, key)
         if owner != key:
-            what = f"account id {shape.id} is that of {owner} too"
-            problems.add((*path, "id"), what, "Two keys mean two accounts: correct one, or use one key")
-        given = "region" in shape.model_fields_set
-        region = shape.region if given else profile_region(profile) or ""
-        if not region and not given:
+            what = f"account id {shape.id} is also the id of {owner}"
+            problems.add((*path, "id"), what, "Correct one of the ids, or use one key for the account")
+        has_region = "region" in shape.model_fields_set
+        region = shape.region if has_region else profile_region(profile) or ""
+        if not region and not has_region:
             hint = f"Add `region:`, or run `aws configure set region us-west-2 --profile {profile}`"
-            problems.add(path, f"has no region, and profile {profile} sets none", hint)
+            problems.add(path, f"has no region, and profile {profile} does not set one", hint)
         elif not (reason := names.region(region, regions)):
-            found[key] = Account(key, shape.id, profile, region, regions[region])
-        elif given:
+            accounts[key] = Account(name=key, id=shape.id, profile=profile, region=region, partition=regions[region])
+        elif has_region:
             problems.add((*path, "region"), *reason)
         else:
-            problems.add(path, f"profile {profile}: {reason.what}", reason.cure)
-    return found
+            problems.add(path, f"profile {profile}: {reason.what}", reason.hint)
+    return accounts

@@ -1,7 +1,7 @@
-"""Which Terraform roots a spec makes, and the values each gets. Pure; no I/O.
+"""The compositions of a spec and the values of their variables. Pure; no I/O.
 
-A composition is one root with one state: all roles of one account on one side of the relation. Its text depends on the
-spec alone; what changes between the phases are values, in `terraform.tfvars.json`.
+A composition is one Terraform root with one state: all roles of one account on one side of the relation. Its `.tf`
+files depend on the spec alone. Only the values in `terraform.tfvars.json` change between the phases.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any
 
 from tfdriver.spec.model import Account, Role, Spec
 
-# The variable that makes the policies of `revoke`.
+# The variable that adds the policies of `tfdriver tighten --revoke-sessions`.
 REVOKE = "revoke_sessions_before"
 
 
 class Side(StrEnum):
-    """Which side of the relation a composition is on."""
+    """The side of the relation that a composition is on."""
 
     TRUSTING = "trusting"
     TRUSTED = "trusted"
@@ -26,7 +26,7 @@ class Side(StrEnum):
 
 @dataclass(frozen=True)
 class Composition:
-    """One Terraform root. name: its folder below `compositions/`; roles: at least one, all of `account`."""
+    """One Terraform root. name: its folder below `compositions/`; roles: one or more, all in `account`."""
 
     name: str
     project: str
@@ -40,20 +40,20 @@ def compositions(spec: Spec) -> tuple[Composition, ...]:
 
     A composition is named after its account; an account on both sides gets `NAME_trusting` and `NAME_trusted`.
     """
-    by_side = {Side.TRUSTING: spec.trusting, Side.TRUSTED: spec.trusted}
-    both = {r.account.name for r in spec.trusting} & {r.account.name for r in spec.trusted}
+    roles_by_side = {Side.TRUSTING: spec.trusting, Side.TRUSTED: spec.trusted}
+    on_both_sides = {r.account.name for r in spec.trusting} & {r.account.name for r in spec.trusted}
     found = []
-    for side, roles in by_side.items():
+    for side, roles in roles_by_side.items():
         for account in spec.accounts.values():
             own = tuple(role for role in roles if role.account.name == account.name)
             if own:
-                name = f"{account.name}_{side}" if account.name in both else account.name
+                name = f"{account.name}_{side}" if account.name in on_both_sides else account.name
                 found.append(Composition(name, spec.project, account, side, own))
     return tuple(found)
 
 
 def owner_tags(composition: Composition) -> dict[str, str]:
-    """Return the tags that every resource of a composition carries, and that say whose it is."""
+    """Return the tags that mark every resource of a composition as managed by this project."""
     return {"tfdriver:project": composition.project, "tfdriver:composition": composition.name}
 
 
@@ -64,27 +64,27 @@ def trusting_values(
 ) -> dict[str, Any]:
     """Return the tfvars of a trusting composition.
 
-    trust_policies: for each role key of the composition, the trust policy document to apply. revoke_before: UTC times
-    by role key, see `revoke`; those of other compositions are left out, and without any so is the variable.
+    trust_policies: the trust policy document to apply, by role key; revoke_before: the UTC time before which sessions
+    are revoked, by role key, may contain roles of other compositions. Without times, the variable is left out.
     """
-    found = _values(composition) | {"trust_policies": {r.key: trust_policies[r.key] for r in composition.roles}}
+    values = _values(composition) | {"trust_policies": {r.key: trust_policies[r.key] for r in composition.roles}}
     times = {r.key: revoke_before[r.key] for r in composition.roles if revoke_before and r.key in revoke_before}
-    return found | ({REVOKE: times} if times else {})
+    return values | ({REVOKE: times} if times else {})
 
 
 def trusted_values(composition: Composition, roles_to_assume: Mapping[str, list[dict[str, Any]]]) -> dict[str, Any]:
     """Return the tfvars of a trusted composition.
 
-    roles_to_assume: for each role key of the composition, what `roles_to_assume` says of the roles it may assume.
+    roles_to_assume: the result of the function `roles_to_assume`, by role key.
     """
     return _values(composition) | {"roles_to_assume": {r.key: roles_to_assume[r.key] for r in composition.roles}}
 
 
 def roles_to_assume(spec: Spec, trusted: Role, arns: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return what a trusted role's module is told of each role it may assume: ARN, external id, account, variables.
+    """Return the variable `roles_to_assume` of a trusted role's module: one object for each role it may assume.
 
-    arns: role ARN by key of the trusting role. `variables` are the scalar ones of the trusting role in the spec, as
-    strings, so that the process can find the resource (a table's name) without anybody typing it twice.
+    arns: role ARN by key of the trusting role. `variables` has the scalar variables of the trusting role as strings, so
+    that the process can find the resource (a table's name) without a second copy of the name in the spec.
     """
     return [
         {

@@ -20,7 +20,7 @@ _CLOSING = {"}": "`}`", "]": "`]`", ")": "`)`", "quoted_template_end": '`"`', "h
 
 
 class HclSyntaxError(Exception):
-    """Text that is not valid Terraform. line: from 1."""
+    """The text is not valid HCL. line: from 1."""
 
     def __init__(self, what: str, line: int) -> None:
         super().__init__(what)
@@ -32,14 +32,14 @@ class HclSyntaxError(Exception):
 class Expression:
     """An expression. line: its first, from 1. kind: one of these, with its text and parts.
 
-    `string`: what is between the quotes, as written; parts of kind `text` and the expressions in its `${}`.
-    `heredoc`: the lines between its markers, as written.
-    `literal`: a number, `true`, `false` or `null`.
-    `reference`: names joined by dots, e.g. `local.name`.
+    `string`: the text between the quotes, as written; parts of kind `text` and the expressions in its `${}`.
+    `heredoc`: the lines between its markers, as written; no parts.
+    `literal`: a number, `true`, `false` or `null`; no parts.
+    `reference`: names joined by dots, e.g. `local.name`; no parts.
     `call`: the function's name; its arguments.
     `list`: no text; its items.
     `object`: no text; parts of kind `member`, each with its key as text and its value as the only part.
-    `other`: no text; the expressions in it, of an operation none.
+    `other`: no text; the expressions in it, except those in an operation.
     """
 
     kind: str
@@ -59,7 +59,7 @@ class Body:
 
 @dataclass(frozen=True)
 class Block:
-    """A block. type: e.g. `variable`; labels: e.g. (`table_name`,); line, end: its first and last, from 1."""
+    """A block. type: e.g. `variable`; labels: e.g. (`table_name`,); line, end: its first and last line, from 1."""
 
     type: str
     labels: tuple[str, ...]
@@ -68,12 +68,12 @@ class Block:
     end: int
 
 
-@lru_cache(maxsize=256)  # a module's files are read for what they declare and again for their policies
+@lru_cache(maxsize=256)  # a module's files are read for their declarations and again for their policies
 def read_blocks(text: str) -> Body:
     """Return the content of a Terraform file. Raises HclSyntaxError."""
     source = text.encode(errors="replace")
     root = Parser(_LANGUAGE).parse(source).root_node
-    if root.has_error:  # tree-sitter-hcl 1.2.0 reads 1.0e3, but not 1e3
+    if root.has_error:  # tree-sitter-hcl 1.2.0 accepts 1.0e3, but not 1e3
         root = Parser(_LANGUAGE).parse(_EXPONENT.sub(rb"\1.0\2", source)).root_node
     if root.has_error:
         raise _syntax_error(root, text)
@@ -84,7 +84,7 @@ def read_blocks(text: str) -> Body:
 
 
 def read_expression(text: str) -> Expression:
-    """Return an expression that is not in a file. Raises HclSyntaxError for anything else."""
+    """Return a single expression. Raises HclSyntaxError for any other text."""
     body = read_blocks(f"value = {text}")
     if set(body.arguments) != {"value"} or body.blocks:
         raise HclSyntaxError("more than one expression", 1)
@@ -95,14 +95,14 @@ def _syntax_error(node: Node, text: str) -> HclSyntaxError:
     while inner := next((child for child in node.children if child.has_error), None):
         node = inner
     if node.is_missing and node.type in _CLOSING:
-        opened = node
-        while opened.parent and opened.start_byte == node.start_byte:
-            opened = opened.parent
-        return HclSyntaxError(f"line {_line(opened)} has no closing {_CLOSING[node.type]}", _line(node))
+        opening = node
+        while opening.parent and opening.start_byte == node.start_byte:
+            opening = opening.parent
+        return HclSyntaxError(f"line {_line(opening)} has no closing {_CLOSING[node.type]}", _line(node))
     # An error that spans the file has the valid blocks before it as its first children.
     node = next((child for child in node.children if child.type not in ("body", "block", "attribute")), node)
-    found = text.split("\n")[_line(node) - 1].strip()
-    return HclSyntaxError(f"invalid block or expression: {found[:60]}", _line(node))
+    line = text.split("\n")[_line(node) - 1].strip()
+    return HclSyntaxError(f"invalid block or expression: {line[:60]}", _line(node))
 
 
 def _body(parent: Node) -> Body:
@@ -148,35 +148,36 @@ def _expression(node: Node) -> Expression:
         case "object_elem":
             key, value = map(_expression, children)
             return Expression("member", key.text, (value,), line=line)
-        case "operation":  # puts out a number or a bool, whatever is in it
+        case "operation":  # its result is a number or a bool, not one of its operands
             return Expression("other", line=line)
-    parts = map(_expression, children)
-    inside = tuple(inner for part in parts for inner in (part.parts if part.kind == "other" else [part]))
-    return Expression("other", parts=inside, line=line)
+    flattened: list[Expression] = []
+    for part in map(_expression, children):
+        flattened += part.parts if part.kind == "other" else [part]
+    return Expression("other", parts=tuple(flattened), line=line)
 
 
-def _with_accessors(found: Expression, accessors: list[Node]) -> Expression:
-    """Add what follows an expression: `.name`, `[index]`, `[*]`."""
+def _with_accessors(expression: Expression, accessors: list[Node]) -> Expression:
+    """Add the accessors that follow an expression: `.name`, `[index]`, `[*]`."""
     for node in accessors:
-        if found.kind == "reference" and node.type == "get_attr":
-            found = Expression("reference", f"{found.text}.{_text(_children(node)[0])}", line=found.line)
+        if expression.kind == "reference" and node.type == "get_attr":
+            reference = f"{expression.text}.{_text(_children(node)[0])}"
+            expression = Expression("reference", reference, line=expression.line)
         else:
-            found = Expression("other", parts=(found,), line=found.line)
-    return found
+            expression = Expression("other", parts=(expression,), line=expression.line)
+    return expression
 
 
 def _string_parts(node: Node) -> Iterator[Expression]:
-    """Yield the text and the expressions between the quotes; text with escapes, `${~ }` and `%{}` as kind `other`."""
+    """Yield the text and expressions between the quotes. Text with escapes, `${~ }` and `%{}` have the kind `other`."""
     source, at = node.text or b"", 1
-    for child in _children(node)[1:]:  # the last is the closing quote
-        if child.type == "template_literal":  # without the white space that it starts with
+    for child in _children(node)[1:]:  # the last child is the closing quote
+        if child.type == "template_literal":  # lacks leading white space: the text is cut from `source` below
             continue
         if text := source[at : child.start_byte - node.start_byte].decode():
             yield Expression("other") if _ESCAPE.search(text) else Expression("text", text)
         at = child.end_byte - node.start_byte
-        inside = _children(child)
-        if inside:
-            yield _expression(inside[1] if child.type == "template_interpolation" and len(inside) == 3 else child)
+        if inner := _children(child):
+            yield _expression(inner[1] if child.type == "template_interpolation" and len(inner) == 3 else child)
 
 
 def _expressions(nodes: list[Node]) -> tuple[Expression, ...]:

@@ -1,8 +1,8 @@
-"""tfdriver.yaml to a `Spec`: what a `Spec` can't be trusted to hold ends here.
+"""Reads tfdriver.yaml, checks it and returns a `Spec`.
 
-In this order, each stage naming the first problem in the file: bytes (`file`), YAML (`document`), keys, types and
-syntax (`shape`), what keys say together (`accounts`, `relations`, `module_use`), what follows from it all (`sequels`).
-Nothing is written, and nothing outside this machine is asked.
+The stages, in order: bytes (`file`), YAML (`document`), keys, types and syntax (`shape`), references between keys
+(`accounts`, `relations`, `module_use`), names that must be unique (`sequels`). The first stage that finds problems
+reports the first of them in the file. Nothing is written, and no network call is made.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from tfdriver.spec.module_use import ModuleUse, resolve_module
 from tfdriver.spec.modules import Module
 from tfdriver.spec.problems import Problems
 from tfdriver.spec.relations import check_relations, sides
-from tfdriver.spec.sequels import check_sequels
+from tfdriver.spec.sequels import check_unique_names
 from tfdriver.spec.shape import GENERATE, RoleShape
 from tfdriver.spec.shape_errors import read_shape
-from tfdriver.spec.words import nearest, shown
+from tfdriver.spec.words import nearest, quoted
 
-# Names our ids among all uuid5s; changing it would change every generated external id.
+# The namespace of generated external ids. A change would change every generated external id.
 _EXTERNAL_IDS = uuid.UUID("6c1d2c53-4a2e-5f0e-9d6b-3f2f0d6f7a10")
 
 
@@ -38,12 +38,11 @@ def load_spec(
     profile_region: Callable[[str], str | None],
     checks: Iterable[Callable[[Spec, Problems], None]] = (),
 ) -> Spec:
-    """Return what the tfdriver.yaml in `root`, the project folder, says.
+    """Return the spec in the project folder `root`.
 
-    regions: gives the partition of each AWS region there is; profile_region: gives the region that an AWS profile of
-    the local configuration sets, or None; it is called for accounts without `region:` only. checks: further checks of
-    a whole spec, each of which adds what it finds to the problems.
-    Raises TfdriverError for the first problem, naming file, line and key, and what would be right.
+    regions: returns the partition of every AWS region; profile_region: returns the region that an AWS profile sets, or
+    None, and is called for accounts without `region:` only; checks: further checks of the whole spec.
+    Raises TfdriverError for the first problem, with file, line, key and a hint.
     """
     root = check_root(root)
     data, lines = read_document(FILE_NAME, read_spec_file(root))
@@ -51,22 +50,22 @@ def load_spec(
     shape = read_shape(data, problems)
     project = shape.project or root.name
     if reason := names.tag_value(project):
-        problems.add((), f"the folder's name cannot be the project's: {reason.what}", "Add `project:` with a name")
+        problems.add((), f"the folder's name cannot be the project's name: {reason.what}", "Add `project:` with a name")
     accounts = resolve_accounts(shape.accounts, regions(), profile_region, problems)
     check_relations(shape.roles, accounts, problems)
     side = sides(shape.roles)
-    read: dict[Path, Module | TfdriverError] = {}
+    modules: dict[Path, Module | TfdriverError] = {}
     roles: dict[str, Role] = {}
     for key, role in shape.roles.items():
-        used = resolve_module(key, role, side.get(key), root, read, problems)
+        used = resolve_module(key, role, side.get(key), root, modules, problems)
         if role.account not in shape.accounts:
             hint = nearest(role.account, shape.accounts)
-            problems.add(("roles", key, "account"), f"there is no account {shown(role.account)}", hint)
+            problems.add(("roles", key, "account"), f"there is no account {quoted(role.account)}", hint)
         elif used and role.account in accounts:
             roles[key] = _role(key, role, accounts[role.account], used, project)
     problems.raise_first()
     spec = Spec(root, project, accounts, roles)
-    for check in (check_sequels, *checks):
+    for check in (check_unique_names, *checks):
         check(spec, problems)
     problems.raise_first()
     return spec
@@ -75,9 +74,8 @@ def load_spec(
 def _role(key: str, shape: RoleShape, account: Account, used: ModuleUse, project: str) -> Role:
     external_id = shape.external_id or None
     if external_id == GENERATE:
-        # The same in every run, on every machine, also when the role gets another name or path. That an outsider could
-        # work it out does no harm: an external id is not a secret, it tells apart the roles that one trusted role
-        # assumes (IAM user guide, id_roles_create_for-user_externalid).
+        # The same in every run and on every machine, also after a change of the role's name or path. It may be
+        # predictable: an external id is not a secret (IAM user guide, id_roles_create_for-user_externalid).
         external_id = str(uuid.uuid5(_EXTERNAL_IDS, f"{project}\n{account.id}\n{key}"))
     return Role(
         key=key,

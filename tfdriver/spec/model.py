@@ -1,7 +1,6 @@
-"""What a checked tfdriver.yaml says, as values.
+"""The checked spec: accounts, roles and who trusts whom. Pure; no I/O.
 
-Everything here is resolved (defaults filled in, names cross-checked) and syntactically safe: `load.load_spec` lets
-nothing else through. Pure; no I/O.
+`load.load_spec` has filled in the defaults, checked the syntax of every name and resolved every reference.
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ from typing import Any
 from tfdriver.spec.duration import DEFAULT_OPEN_FOR, parse_duration
 
 _OPEN_FOR = parse_duration(DEFAULT_OPEN_FOR)
-PROJECT = "../../"  # the project, as seen from a composition, which is two folders below it
+PROJECT = "../../"  # the path from a composition to the project
 
 
 def global_region(partition: str) -> str:
-    """Return the region in which CloudTrail records the calls of IAM, which has no regions.
+    """Return the region in which CloudTrail records calls of IAM, a global service.
 
     Source: CloudTrail user guide, "Global service events".
     """
@@ -48,12 +47,12 @@ class Account:
 
 @dataclass(frozen=True)
 class Role:
-    """An IAM role of the spec, with the module that makes it.
+    """An IAM role of the spec, with the module that creates it.
 
     key: its logical name, a Terraform identifier; name: the IAM role name; path: begins and ends with `/`.
-    module: what the spec says; source: what goes into `source = ` of a composition.
+    module: as written in the spec; source: for `source = ` in the composition.
     package: folder of code to zip for the module, or None; variables: JSON values for the module, by variable name.
-    trusts: keys of the roles it trusts; a role with any is a trusting role.
+    trusts: keys of the roles it trusts, empty unless it is a trusting role.
     """
 
     key: str
@@ -71,12 +70,12 @@ class Role:
 
     @property
     def arn(self) -> str:
-        """The ARN the role has, or will have once it exists."""
+        """The ARN that the role has, or will have once it is created."""
         return f"arn:{self.account.partition}:iam::{self.account.id}:role{self.path}{self.name}"
 
     @property
     def folder(self) -> str | None:
-        """The folder of its module, from the project's root; None for a module from elsewhere."""
+        """The path of its module below the project folder; None for a remote module."""
         return self.source.removeprefix(PROJECT) if self.source.startswith(PROJECT) else None
 
 
@@ -97,11 +96,11 @@ class Spec:
     @property
     def trusted(self) -> tuple[Role, ...]:
         """The roles that others trust, in the file's order."""
-        named = {key for role in self.trusting for key in role.trusts}
-        return tuple(role for role in self.roles.values() if role.key in named)
+        keys = {key for role in self.trusting for key in role.trusts}
+        return tuple(role for role in self.roles.values() if role.key in keys)
 
     def trusted_by(self, trusting: Role) -> tuple[Role, ...]:
-        """The roles that `trusting` trusts, in the order it names them."""
+        """The roles that `trusting` trusts, in the order of its `trusts:`."""
         return tuple(self.roles[key] for key in trusting.trusts)
 
     def trusting_of(self, trusted: Role) -> tuple[Role, ...]:

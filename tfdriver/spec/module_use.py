@@ -1,4 +1,4 @@
-"""Whether a role's module takes part in the contract of modules/README.md, and whether its variables fit."""
+"""Checks that a role's module meets the contract of modules/README.md and that its variables fit."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from tfdriver.spec.sources import find_source
 from tfdriver.spec.terraform_types import mismatch
 from tfdriver.spec.words import named, nearest
 
-_CONTRACT_README = "See modules/README.md for what a module must take and put out"
-_OF_SIDE = {Side.TRUSTING: "trust_policy", Side.TRUSTED: "roles_to_assume"}
-_OF_BOTH = ("role_name", "role_path")
+_CONTRACT_README = "See modules/README.md for the variables and outputs that a module needs"
+_SIDE_VARIABLE = {Side.TRUSTING: "trust_policy", Side.TRUSTED: "roles_to_assume"}
+_ROLE_VARIABLES = ("role_name", "role_path")
 _PACKAGE = "package"
-_CODE = "lambda"
+_CODE_FOLDER = "lambda"
 
 
 @dataclass(frozen=True)
 class ModuleUse:
-    """A role's module. source: for `source = `; package: the folder of code to zip for it, or None."""
+    """The module of a role. source: for `source = `; package: the folder of code to zip, or None."""
 
     source: str
     package: Path | None
@@ -35,12 +35,12 @@ def resolve_module(
     role: RoleShape,
     side: Side | None,
     root: Path,
-    read: dict[Path, Module | TfdriverError],
+    modules: dict[Path, Module | TfdriverError],
     problems: Problems,
 ) -> ModuleUse | None:
-    """Return how a role uses its module, or None if there is none, and note what is wrong.
+    """Return the source and the package of a role's module, or None if it is unusable. Add mistakes to `problems`.
 
-    side: None if the role is on none. root: the project, resolved. read: modules by folder, kept between calls.
+    side: None for a role without a relation; root: the project folder, resolved; modules: a cache by folder.
     """
     path = ("roles", key)
     source = find_source(role.module, root)
@@ -49,39 +49,39 @@ def resolve_module(
         return None
     if source.folder is None:
         return ModuleUse(source.text, None)
-    if source.folder not in read:
+    if source.folder not in modules:
         try:
-            read[source.folder] = read_module(source.folder, root)
+            modules[source.folder] = read_module(source.folder, root)
         except TfdriverError as error:
-            read[source.folder] = error
-    module = read[source.folder]
+            modules[source.folder] = error
+    module = modules[source.folder]
     if isinstance(module, TfdriverError):
         problems.add_error((*path, "module"), module)
         return None
-    code = source.folder / _CODE
+    code = source.folder / _CODE_FOLDER
     package = code if code.is_dir() else None
-    if side and (reason := _contract(module, role.module, side, package)):
+    if side and (reason := _contract_violation(module, role.module, side, package)):
         problems.add((*path, "module"), *reason)
     else:
         _check_variables(path, role, module, problems)
     return ModuleUse(source.text, package)
 
 
-def _contract(module: Module, name: str, side: Side, package: Path | None) -> Reason | None:
+def _contract_violation(module: Module, name: str, side: Side, package: Path | None) -> Reason | None:
     other = Side.TRUSTED if side is Side.TRUSTING else Side.TRUSTING
-    needed = [*_OF_BOTH, _OF_SIDE[side], *([_PACKAGE] if package else [])]
-    if _OF_SIDE[side] not in module.variables and _OF_SIDE[other] in module.variables:
-        what = f"module {name} is for a {other} role, and this role is {side}: no variable {_OF_SIDE[side]}"
-        return Reason(what, "Use another module, or turn `trusts:` round")
+    needed = [*_ROLE_VARIABLES, _SIDE_VARIABLE[side], *([_PACKAGE] if package else [])]
+    if _SIDE_VARIABLE[side] not in module.variables and _SIDE_VARIABLE[other] in module.variables:
+        what = f"module {name} is for a {other} role, and this role is {side}: no variable {_SIDE_VARIABLE[side]}"
+        return Reason(what, "Use another module, or reverse `trusts:`")
     if missing := [v for v in needed if v not in module.variables]:
-        why = f", which a module with a folder {_CODE}/ takes" if missing == [_PACKAGE] else ""
+        why = f", which a module with a folder {_CODE_FOLDER}/ needs" if missing == [_PACKAGE] else ""
         return Reason(f"module {name} declares no variable {', '.join(missing)}{why}", _CONTRACT_README)
     if "role_arn" not in module.outputs:
         return Reason(f"module {name} has no output role_arn", _CONTRACT_README)
     required = {v.name for v in module.variables.values() if v.required} & CONTRACT_VARIABLES
     if unmet := sorted(required - set(needed)):
-        why = f"has no folder {_CODE}/" if unmet == [_PACKAGE] else f"is used for a {side} role"
-        return Reason(f"module {name} must be given {', '.join(unmet)}, but {why}", _CONTRACT_README)
+        why = f"has no folder {_CODE_FOLDER}/" if unmet == [_PACKAGE] else f"is used for a {side} role"
+        return Reason(f"module {name} requires {', '.join(unmet)}, but {why}", _CONTRACT_README)
     return None
 
 
@@ -90,12 +90,12 @@ def _check_variables(path: tuple[str, str], role: RoleShape, module: Module, pro
     for name, value in role.variables.items():
         here = (*path, "variables", name)
         if name not in own:
-            cure = nearest(name, own) or "It takes none"
-            problems.add(here, f"module {role.module} has no variable {name}", cure)
-        elif value is None and own[name].required:  # else it means the default, or null itself, as the module says
-            problems.add(here, "has no value", "The module needs one")
+            hint = nearest(name, own) or "The module has no variables of its own: remove it"
+            problems.add(here, f"module {role.module} has no variable {name}", hint)
+        elif value is None and own[name].required:  # an optional variable may be null
+            problems.add(here, "has no value", "Write a value: the module needs one")
         elif wrong := mismatch(value, own[name].type):
-            problems.add((*here, *wrong.path), wrong.what, wrong.cure)
+            problems.add((*here, *wrong.path), wrong.what, wrong.hint)
     if missing := [name for name, variable in own.items() if variable.required and name not in role.variables]:
         what = f"module {role.module} needs a value for {', '.join(missing)}"
-        problems.add((*path, "variables"), what, f"Add it: `variables: {{{named(missing[0])}: ...}}`")
+        problems.add((*path, "variables"), what, f"Add it, e.g. `variables: {{{named(missing[0])}: ...}}`")

@@ -11,16 +11,13 @@ from tfdriver.spec.shape import SpecShape
 
 
 def spec_schema() -> dict[str, Any]:
-    """Return the JSON Schema (draft 2020-12) of a spec, as JSON values.
-
-    It says what editors can use: keys, types, patterns. `load.load_spec` checks more.
-    """
+    """Return the JSON Schema (draft 2020-12) of a spec: keys, types and patterns. `load.load_spec` checks more."""
     schema = SpecShape.model_json_schema(schema_generator=_Generator)
     return {"$schema": _Generator.schema_dialect, **schema, "title": "tfdriver.yaml"}
 
 
 class _Generator(GenerateJsonSchema):
     def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
-        """Leave out `default: ""`: it stands for an absent key, and nobody may write it."""
-        absent = schema.get("default") in ("", [])
-        return self.generate_inner(schema["schema"]) if absent else super().default_schema(schema)
+        """Leave out the defaults "" and []: they stand for an absent key, and are invalid values."""
+        stands_for_absent = schema.get("default") in ("", [])
+        return self.generate_inner(schema["schema"]) if stands_for_absent else super().default_schema(schema)

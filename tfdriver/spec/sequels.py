@@ -1,4 +1,4 @@
-"""What follows from a whole spec and cannot be seen in one place of it: names that clash."""
+"""Checks the names that must be unique in a whole spec: of IAM roles and of compositions."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from tfdriver.spec.model import Role, Spec
 from tfdriver.spec.problems import Problems
 
 
-def check_sequels(spec: Spec, problems: Problems) -> None:
-    """Note what AWS or the file system would refuse of a spec whose every part is good."""
-    _refuse_same_role_name(spec, problems)
-    _refuse_same_composition(spec, problems)
+def check_unique_names(spec: Spec, problems: Problems) -> None:
+    """Add to `problems` the names that AWS or the file system would refuse as duplicates."""
+    _check_role_names(spec, problems)
+    _check_composition_names(spec, problems)
 
 
-def _refuse_same_role_name(spec: Spec, problems: Problems) -> None:
-    """Role names are unique in an account, case aside, whatever the path (IAM user guide, reference_iam-quotas)."""
-    seen: dict[tuple[str, str], Role] = {}
+def _check_role_names(spec: Spec, problems: Problems) -> None:
+    """Role names are unique in an account, regardless of case and path (IAM user guide, reference_iam-quotas)."""
+    owners: dict[tuple[str, str], Role] = {}
     for role in spec.roles.values():
-        other = seen.setdefault((role.account.name, role.name.lower()), role)
+        other = owners.setdefault((role.account.name, role.name.lower()), role)
         if other is not role:
-            what = f"IAM role name {role.name} in {role.account.name} is that of role {other.key} too"
+            what = f"IAM role name {role.name} in {role.account.name} is also the name of role {other.key}"
             if other.name != role.name:
                 what = f"IAM role names {other.name} and {role.name} in {role.account.name} differ in case only"
             problems.add(("roles", role.key, "name"), what, "Set another `name:`")
 
 
-def _refuse_same_composition(spec: Spec, problems: Problems) -> None:
-    """Folders are compared case aside: not every file system tells `Team` from `team`."""
+def _check_composition_names(spec: Spec, problems: Problems) -> None:
+    """Names of folders are compared regardless of case: some file systems do not distinguish `Team` from `team`."""
     order = list(spec.accounts)
     owners: dict[str, str] = {}
     for composition in compositions(spec):
@@ -34,5 +34,5 @@ def _refuse_same_composition(spec: Spec, problems: Problems) -> None:
         other = owners.setdefault(composition.name.lower(), account)
         if other != account:
             what = f"accounts {other} and {account} would share the folder compositions/{composition.name}"
-            hint = "Rename one (an account on both sides takes NAME_trusting and NAME_trusted; case does not count)"
+            hint = "Rename one (an account on both sides uses NAME_trusting and NAME_trusted; case does not count)"
             problems.add(("accounts", max(account, other, key=order.index)), what, hint)

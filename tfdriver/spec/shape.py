@@ -1,7 +1,7 @@
-"""The shape of tfdriver.yaml: which keys there are, of which type, by which rule of syntax.
+"""The keys of tfdriver.yaml, their types and syntax.
 
-What one key alone can say is checked here; what keys say together (references, clashes) is not. An absent text is "",
-which no key may say itself.
+Each key is checked alone. References and duplicate names are checked elsewhere. An absent text is "", which is an
+invalid value of every key.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from pydantic_core import PydanticCustomError
 from tfdriver.spec import duration, names
 from tfdriver.spec.names import Reason
 
-# What tfdriver itself passes to a module, and Terraform's own arguments of a module block.
+# The variables that tfdriver passes to a module, and the arguments of a module block that Terraform reserves.
 CONTRACT_VARIABLES = frozenset({"role_name", "role_path", "trust_policy", "roles_to_assume", "package"})
 META_ARGUMENTS = frozenset({"source", "version", "providers", "count", "for_each", "depends_on", "lifecycle", "locals"})
 GENERATE = "generate"
 
 
 def _rule(check: Callable[[str], Reason | None]) -> AfterValidator:
-    """Make pydantic apply a rule of `names`."""
+    """Return a pydantic validator that applies a rule of `names`."""
 
     def validate(text: str) -> str:
         if reason := check(text):
@@ -34,9 +34,9 @@ def _rule(check: Callable[[str], Reason | None]) -> AfterValidator:
 
 def _variable_name(text: str) -> Reason | None:
     if text in CONTRACT_VARIABLES:
-        return Reason(f"{text} is set by tfdriver", "Take it away")
+        return Reason(f"{text} is set by tfdriver", "Remove it")
     if text in META_ARGUMENTS:
-        return Reason(f"{text} is a word of Terraform's own, no variable can have that name", "Take it away")
+        return Reason(f"{text} is reserved by Terraform", "Remove it")
     return names.identifier(text)
 
 
@@ -47,7 +47,7 @@ Reference = Annotated[str, Field(min_length=1)]
 
 
 class Shape(BaseModel):
-    """What all parts have in common: nothing is converted, nothing unknown is let through."""
+    """The common base: no value is converted, unknown keys are errors."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
@@ -61,11 +61,11 @@ class AccountShape(Shape):
     profile: Annotated[str, _rule(names.profile)] = Field(
         default="", description="Profile of the AWS configuration; default: the account's name here."
     )
-    region: str = Field(default="", description="e.g. us-west-2; default: what the profile says.")
+    region: str = Field(default="", description="e.g. us-west-2; default: the profile's region.")
 
 
 class RoleShape(Shape):
-    """An IAM role and the module that makes it."""
+    """An IAM role and the module that creates it."""
 
     account: Reference = Field(description="A key of `accounts:`.")
     module: Reference = Field(description="A folder in modules/, ./a/path, or any Terraform module source.")
@@ -83,13 +83,13 @@ class RoleShape(Shape):
     trusts: list[Reference] = Field(default=[], min_length=1, description="Keys of the roles that may assume this one.")
     external_id: Annotated[str, _rule(names.external_id)] = Field(
         default="",
-        description="What must be said to assume the role; `generate` makes one.",
+        description="The external id required to assume the role; `generate` creates one.",
         json_schema_extra={"pattern": "^[A-Za-z0-9_+=,.@:/-]{2,1224}$"},
     )
-    guard: bool = Field(default=True, description="Whether the broad trust lets in the trusted roles' ARNs only.")
+    guard: bool = Field(default=True, description="Whether the broad trust allows only the ARNs of the trusted roles.")
     open_for: Annotated[str, _rule(duration.open_for)] = Field(
         default=duration.DEFAULT_OPEN_FOR,
-        description="When a broad trust ends by itself: 1m to 12h.",
+        description="How long a broad trust is valid: 1m to 12h.",
         json_schema_extra={"pattern": "^([0-9]+[hms])+$"},
     )
 
@@ -100,7 +100,7 @@ class SpecShape(Shape):
     version: int = Field(description="The version of this format.", ge=1, le=1)
     project: Annotated[str, _rule(names.tag_value)] = Field(
         default="",
-        description="Goes into every resource's tags; default: the folder's name.",
+        description="A tag of every resource; default: the folder's name.",
         json_schema_extra={"maxLength": 256},
     )
     accounts: dict[AccountKey, AccountShape] = Field(min_length=1, description="AWS accounts by name.")

@@ -1,4 +1,4 @@
-"""pydantic's errors in our words. Pure; no I/O."""
+"""Translates pydantic's errors into problems of the spec. Pure; no I/O."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 from tfdriver.spec.names import Reason
 from tfdriver.spec.problems import Problems
 from tfdriver.spec.shape import AccountShape, RoleShape, Shape, SpecShape
-from tfdriver.spec.words import kind, named, nearest, shown
+from tfdriver.spec.words import described, named, nearest, quoted
 from tfdriver.spec.yaml_reader import Path
 
 _WANTED = {"string_type": "text", "bool_type": "true or false", "list_type": "a list"}
@@ -26,14 +26,14 @@ _EXAMPLES = {
 
 
 def read_shape(data: Any, problems: Problems) -> SpecShape:
-    """Return a document's data as a SpecShape. Raises TfdriverError for what comes first in the file."""
+    """Return a document's data as a SpecShape. Raises TfdriverError for the first problem in the file."""
     try:
         return SpecShape.model_validate(data)
     except ValidationError as error:
         found = [(tuple(part for part in e["loc"] if part != "[key]"), e) for e in error.errors(include_url=False)]
         unknown = {path[:-1] for path, e in found if e["type"] == "extra_forbidden"}
         for path, e in found:
-            # What is missing beside an unknown key is likely to be there, misspelt.
+            # A key that is missing next to an unknown key is probably the misspelt one.
             if e["type"] != "missing" or path[:-1] not in unknown:
                 problems.add(path, *_reason(path, e))
         problems.raise_first()
@@ -52,30 +52,30 @@ def _reason(path: Path, error: ErrorDetails) -> Reason:
         case "too_short":
             return Reason("is empty", "Name at least one, or leave the key out" if last == "trusts" else "Name one")
         case "string_too_short":
-            return Reason("is empty", "Write the name of one")
+            return Reason("is empty", "Write a name")
         case "int_type" | "greater_than_equal" | "less_than_equal":
-            meant = str(value) in ("1", "1.0")
-            cure = "Write `version: 1`, without quotes" if meant else "This tfdriver reads version 1"
-            return Reason(f"{kind(value)} is no known version", cure)
+            is_one = str(value) in ("1", "1.0")
+            hint = "Write `version: 1`, without quotes" if is_one else "This tfdriver reads version 1"
+            return Reason(f"{described(value)} is not a known version", hint)
     wanted = _WANTED.get(error["type"], "a mapping")
     if not path:
-        what = f"must be a mapping with version, accounts and roles, is {kind(value)}"
-        return Reason(what, "`tfdriver init DIR` writes an example to start from")
+        what = f"must be a mapping with version, accounts and roles, is {described(value)}"
+        return Reason(what, "Run `tfdriver init DIR` to create an example")
     if value is None:
         return Reason("has no value", _EXAMPLES.get(last) or f"Write {wanted}, or leave the key out")
-    return Reason(f"must be {wanted}, is {kind(value)}", _cure(last, wanted, value))
+    return Reason(f"must be {wanted}, is {described(value)}", _hint(last, wanted, value))
 
 
-def _cure(last: str, wanted: str, value: Any) -> str:
+def _hint(last: str, wanted: str, value: Any) -> str:
     match wanted, value:
         case "text", bool():
             return "Quote it if it is text: YAML reads yes, no, on, off, true and false as bools"
         case "text", int() | float() if last == "open_for":
             return f'Write "{value}s" if these are seconds'
         case "text", int() | float() if last == "id" and len(str(value)) != 12:
-            return "Quote it, all 12 digits: YAML reads numbers without their zeros"
+            return "Quote it, with all 12 digits: YAML drops the leading zeros of numbers"
         case "text", int() | float():
-            return f"Quote it: {shown(str(value))}"
+            return f"Quote it: {quoted(str(value))}"
         case "a list", str():
             return f"Write [{value}]" if value.isidentifier() else "Write the keys of roles, e.g. [bar]"
         case "true or false", str():

@@ -1,4 +1,4 @@
-"""From `module:` to what Terraform takes as a source, and to the folder of a local module."""
+"""Converts `module:` to a Terraform module source and to the folder of a local module."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from tfdriver.spec.model import PROJECT
 from tfdriver.spec.names import Reason
-from tfdriver.spec.words import nearest, shown
+from tfdriver.spec.words import nearest, quoted
 
 _BARE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _REGISTRY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(/[A-Za-z0-9][A-Za-z0-9_-]*){2}")
@@ -19,33 +19,33 @@ _REMOTE = re.compile(r"(git@|[a-z0-9]+::|(https?|ssh|git|s3|gs|hg)://).+")
 
 @dataclass(frozen=True)
 class Source:
-    """Where a module is. text: for `source = ` in a composition; folder: of a module in the project, else None."""
+    """A module source. text: for `source = ` in a composition; folder: of a module in the project, else None."""
 
     text: str
     folder: Path | None = None
 
 
 def find_source(module: str, root: Path) -> Source | Reason:
-    """Return where the module is that a spec names, or why it can't be used. root: the project, resolved.
+    """Return the source of the module named in a spec, or why it is invalid. root: the project folder, resolved.
 
-    Terraform's own kinds of remote sources pass through. Source: Terraform, "Module Sources".
+    Remote sources are passed to Terraform unchanged. Source: Terraform, "Module Sources".
     """
     if "${" in module or "%{" in module:
-        return Reason(f"module {shown(module)} holds a placeholder", "Write the folder or source itself")
+        return Reason(f"module {quoted(module)} contains a placeholder", "Write the folder or source itself")
     if any((char.isspace() and char != " ") or not char.isprintable() for char in module) or module != module.strip():
-        return Reason(f"module {shown(module)} has a space or character that no source has", "Take it away")
+        return Reason(f"module {quoted(module)} has a space or character that no source can have", "Remove it")
     if _BARE.fullmatch(module):
         return _folder(PurePosixPath("modules", module), root)
     if module.startswith(("./", "../")) or module in (".", ".."):
         if "\\" in module or "?" in module:
-            what = f"{shown(module)} has a character that Terraform takes for something else"
+            what = f"{quoted(module)} contains \\ or ?, which Terraform does not read as part of a folder's name"
             return Reason(what, "Rename the folder")
         normal = os.path.normpath(module)
         if normal.startswith(".."):
-            return Reason(f"{shown(module)} leads out of the project", "Move the module into the project")
+            return Reason(f"{quoted(module)} leads out of the project", "Move the module into the project")
         return _folder(PurePosixPath(normal), root)
     if module.startswith(("/", "~", "file:")):
-        return Reason(f"{shown(module)} is a path of this machine", "Write a path from the project, e.g. ./modules/x")
+        return Reason(f"{quoted(module)} is a path on this machine", "Write a path in the project, e.g. ./modules/x")
     return _remote(module, root)
 
 
@@ -55,11 +55,11 @@ def _remote(module: str, root: Path) -> Source | Reason:
     except (OSError, ValueError):  # a name that is too long for the file system
         is_folder = False
     if is_folder:
-        return Reason(f"{shown(module)} is a folder, but Terraform would not take it for one", f"Write ./{module}")
+        return Reason(f"{quoted(module)} is a folder, but a local module source begins with ./", f"Write ./{module}")
     if _REGISTRY.fullmatch(module) or _HOST.fullmatch(module) or _REMOTE.fullmatch(module):
         return Source(module)
     return Reason(
-        f"{shown(module)} is neither a folder of modules/ nor a Terraform module source",
+        f"{quoted(module)} is neither a folder of modules/ nor a Terraform module source",
         "Write a name, ./a/path, namespace/name/provider, or a URL such as git::https://host/repository.git",
     )
 
@@ -69,12 +69,12 @@ def _folder(relative: PurePosixPath, root: Path) -> Source | Reason:
     try:
         real = folder.resolve(strict=True)
     except (OSError, RuntimeError):
-        name = str(relative) if len(str(relative)) < 100 else shown(str(relative))
-        there = sorted(path.name for path in (root / "modules").glob("*") if path.is_dir())
-        cure = nearest(relative.name, there) or "There is no folder modules/: `tfdriver init DIR` shows one"
-        return Reason(f"there is no module {name}", cure)
+        name = str(relative) if len(str(relative)) < 100 else quoted(str(relative))
+        modules = sorted(path.name for path in (root / "modules").glob("*") if path.is_dir())
+        hint = nearest(relative.name, modules) or "Run `tfdriver init DIR` to create example modules"
+        return Reason(f"there is no module {name}", hint)
     if not real.is_relative_to(root):
         return Reason(f"{relative} is a symlink that leads out of the project", "Copy the module into the project")
     if not real.is_dir():
-        return Reason(f"{relative} is a file, not a folder", "A module is a folder of .tf files: name that")
+        return Reason(f"{relative} is a file, not a folder", "Name the folder that contains the .tf files")
     return Source(PROJECT + str(relative), folder)

@@ -1,7 +1,7 @@
-"""Types of Terraform variables, and whether a value of the spec fits. Pure; no I/O.
+"""Types of Terraform variables. Checks whether a value of the spec fits one. Pure; no I/O.
 
-Stricter than Terraform, which turns "5" into 5 and 1.10 into "1.1": YAML has already lost what was meant by then, and
-the cure (a pair of quotes more or less) is easy. Source: Terraform, "Type Constraints".
+Terraform converts "5" to 5 and 1.1 to "1.1". This check does not: YAML reads the text 1.10 as the number 1.1.
+Source: Terraform, "Type Constraints".
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tfdriver.spec.words import dotted, kind, nearest
+from tfdriver.spec.words import described, dotted, nearest
 
 
 @dataclass(frozen=True)
 class Type:
     """A type constraint. name: `string`, `number`, `bool`, `any`, `list`, `set`, `map`, `object` or `tuple`.
 
-    element: of a list, set or map; attributes: of an object, by name; optional: names of those that may be left out;
+    element: of a list, set or map; attributes: of an object, by name; optional: names of those that may be omitted;
     elements: of a tuple.
     """
 
@@ -33,17 +33,17 @@ ANY = Type("any")
 
 @dataclass(frozen=True)
 class Mismatch:
-    """Where in a value it does not fit, what is wrong, and the cure."""
+    """A value, or a part of it at `path`, that does not have the type of its variable."""
 
     path: tuple[str | int, ...]
     what: str
-    cure: str = ""
+    hint: str = ""
 
 
 def mismatch(value: Any, wanted: Type, path: tuple[str | int, ...] = ()) -> Mismatch | None:
-    """Return the first place where `value` (of YAML or JSON) does not fit `wanted`, or None if all of it does."""
+    """Return the first mismatch between `value` (from YAML or JSON) and the type `wanted`, or None."""
     if value is None:
-        return None  # null is of every type
+        return None  # null has every type
     match wanted.name, value:
         case ("any", _) | ("string", str()) | ("bool", bool()):
             return None
@@ -57,7 +57,7 @@ def mismatch(value: Any, wanted: Type, path: tuple[str | int, ...] = ()) -> Mism
             return _object_mismatch(value, wanted, path)
         case ("tuple", list()):
             return _tuple_mismatch(value, wanted, path)
-    return Mismatch(path, f"the module wants {_a(wanted)}, this is {kind(value)}", _cure(value, wanted))
+    return Mismatch(path, f"the module wants {_a(wanted)}, this is {described(value)}", _hint(value, wanted))
 
 
 def _object_mismatch(value: dict[str, Any], wanted: Type, path: tuple[str | int, ...]) -> Mismatch | None:
@@ -66,8 +66,8 @@ def _object_mismatch(value: dict[str, Any], wanted: Type, path: tuple[str | int,
             return Mismatch(path, f"{dotted((key,))} is missing", f"The module wants {_a(wanted)}")
     for key, item in value.items():
         if key not in wanted.attributes:
-            cure = nearest(key, wanted.attributes)
-            return Mismatch((*path, key), f"the module knows no {dotted((key,))} here", cure)
+            hint = nearest(key, wanted.attributes)
+            return Mismatch((*path, key), f"the module has no attribute {dotted((key,))} here", hint)
         if found := mismatch(item, wanted.attributes[key], (*path, key)):
             return found
     return None
@@ -75,7 +75,8 @@ def _object_mismatch(value: dict[str, Any], wanted: Type, path: tuple[str | int,
 
 def _tuple_mismatch(value: list[Any], wanted: Type, path: tuple[str | int, ...]) -> Mismatch | None:
     if len(value) != len(wanted.elements):
-        return Mismatch(path, f"the module wants {len(wanted.elements)} items, these are {len(value)}")
+        what = f"the module wants {len(wanted.elements)} items, this list has {len(value)}"
+        return Mismatch(path, what, "Write one item for each element of the tuple")
     pairs = zip(value, wanted.elements, strict=True)
     return _first(mismatch(item, element, (*path, i)) for i, (item, element) in enumerate(pairs))
 
@@ -98,7 +99,7 @@ def _a(wanted: Type) -> str:
             return f"a {name}"
 
 
-def _cure(value: Any, wanted: Type) -> str:
+def _hint(value: Any, wanted: Type) -> str:
     match wanted.name, value:
         case ("string", bool()):
             return "Quote it: YAML reads yes, no, on, off, true and false as bools"

@@ -10,12 +10,12 @@ _COLLECTIONS = ("list", "set", "map")
 
 
 def read_type(expression: Expression) -> Type:
-    """Return the type that an expression means, e.g. `list(string)`. Raises HclSyntaxError if it is not a type."""
+    """Return the type of an expression such as `list(string)`. Raises HclSyntaxError for any other expression."""
     match expression:
         case Expression("reference" | "string", name) if name in _PRIMITIVES:  # Terraform 0.11 wrote type = "string"
             return Type(name)
         case Expression("reference" | "string", name) if name in _COLLECTIONS:
-            return Type(name, element=ANY)  # `type = list`, the older way to write list(any)
+            return Type(name, element=ANY)  # `type = list` is the older form of list(any)
         case Expression("call", name, [element]) if name in _COLLECTIONS:
             return Type(name, element=read_type(element))
         case Expression("call", "tuple", [Expression("list", parts=elements)]):

@@ -143,7 +143,7 @@ def test_init_says_where_what_to_edit_and_what_to_run_and_lists_no_files(tmp_pat
 def test_below_a_project_the_project_is_named(tmp_path, capsys):
     assert main.run(["init", str(tmp_path / "p")]) == 0
     assert main.run(["-C", str(tmp_path / "p" / "modules"), "render"]) == 1
-    assert f"There is one in {tmp_path / 'p'}: go there, or name it with -C" in capsys.readouterr().err
+    assert f"Run tfdriver in {tmp_path / 'p'}, which has one, or pass that folder with -C" in capsys.readouterr().err
 
 
 def test_json_is_one_object_on_stdout_and_text_goes_to_stderr(tmp_path, capsys):

@@ -1,7 +1,7 @@
-"""What people get wrong in tfdriver.yaml, and what they are told. Read it as documentation.
+"""Common mistakes in tfdriver.yaml and the errors that report them. Read it as documentation.
 
-LINES: a line of the good spec (`project.GOOD`) as somebody wrote it instead; the message begins with
-`tfdriver.yaml:`, the place, and says all the words. FILES: a whole file.
+LINES: each replaces a line of the valid spec (`project.GOOD`); the message begins with `tfdriver.yaml:` and the place,
+and contains all of the words. FILES: each is a whole file.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Line(NamedTuple):
-    """A line of the good spec replaced. where: what follows `tfdriver.yaml:` in the message's place."""
+    """A replaced line of the valid spec. where: the place after `tfdriver.yaml:` in the message."""
 
     kind: str
     number: int
@@ -20,7 +20,7 @@ class Line(NamedTuple):
 
 
 class File(NamedTuple):
-    """A whole tfdriver.yaml. where: the message's place."""
+    """A whole tfdriver.yaml. where: the place in the message."""
 
     kind: str
     written: str | bytes
@@ -33,7 +33,7 @@ ROLE = "11: roles.writer"
 TRUSTS = "15: roles.writer.trusts"
 FIRST_TRUST = "15: roles.writer.trusts[0]"
 THIRD = "  third: {account: store, module: table, variables: {table_name: T}, trusts: "
-LOOP = "  bar: {account: app, module: function, trusts: [writer]}"
+BAR = "  bar: {account: app, module: function, trusts: [writer]}"
 
 FILES = [
     File("empty", "", "tfdriver.yaml", ("empty", "tfdriver init")),
@@ -43,7 +43,7 @@ FILES = [
     File("Latin-1", "version: 1\nproject: Köln\n".encode("latin-1"), "tfdriver.yaml:2", ("not UTF-8", "Save it")),
     File("control character", "version: 1\nproject: a\x07b\n", "tfdriver.yaml:2", ("U+0007", "Delete it")),
     File("odd line break", 'version: 1\nproject: "a\u2028b"\n', "tfdriver.yaml:2", ("U+2028", "\\u2028", "Delete it")),
-    File("huge", "# " + "x" * 300_000, "tfdriver.yaml", ("256 KiB", "right file")),
+    File("huge", "# " + "x" * 300_000, "tfdriver.yaml", ("256 KiB", "your spec")),
     File("a list", "- version: 1\n", "tfdriver.yaml:1", ("must be a mapping", "a list", "accounts")),
     File("text", "hello\n", "tfdriver.yaml:1", ("must be a mapping", '"hello"', "accounts")),
     File("two documents", "version: 1\n---\nversion: 1\n", "tfdriver.yaml:2", ("second document", "---")),
@@ -60,12 +60,12 @@ FILES = [
         "a: &a [x, x, x, x, x, x, x, x, x, x]\n"
         + "".join(f"{b}: &{b} [{', '.join(['*' + a] * 10)}]\n" for a, b in zip("abcdef", "bcdefg", strict=True)),
         "tfdriver.yaml:5: e[0]",
-        ("20000 values", "aliases", "right file"),
+        ("20000 values", "aliases", "your spec"),
     ),
     File(
-        "alias of itself", "version: &v [*v]\n", "tfdriver.yaml:1: version[0]", ("stands inside", "Write the value out")
+        "alias of itself", "version: &v [*v]\n", "tfdriver.yaml:1: version[0]", ("part of the value", "Write the value")
     ),
-    File("alias of nothing", "version: *v\n", "tfdriver.yaml:1: version", ("alias of nothing", "Quote")),
+    File("alias without an anchor", "version: *v\n", "tfdriver.yaml:1: version", ("no anchor &v", "Quote")),
     File("merge key", "a: &a {x: y}\nb:\n  <<: *a\n", "tfdriver.yaml:3: b", ("<<", "Write the keys out")),
     File("deep", "version: " + "[" * 500 + "]" * 500, "tfdriver.yaml:1: version" + "[0]" * 23, ("24 levels", "Nest")),
     File("key that is a list", "[a]: b\n", "tfdriver.yaml:1", ("a key must be text", "Quote")),
@@ -133,7 +133,7 @@ LINES = [
         ("cannot be a name", "letters, digits"),
     ),
     Line(
-        "account's name a placeholder", 4, "  ${STORE}:", '4: accounts."${STORE}"', ("placeholder", "write the value")
+        "account's name a placeholder", 4, "  ${STORE}:", '4: accounts."${STORE}"', ("placeholder", "Write the value")
     ),
     Line("account's name empty", 4, '  "":', '4: accounts.""', ("empty", "letters, digits")),
     Line(
@@ -147,7 +147,7 @@ LINES = [
         ("cannot be a name", "letters, digits"),
     ),
     Line("role's key a number", 11, "  1writer:", "11: roles.1writer", ("cannot be a name", "beginning with a letter")),
-    Line("role's key code", 11, '  "${file(1)}":', '11: roles."${file(1)}"', ("placeholder", "write the value")),
+    Line("role's key code", 11, '  "${file(1)}":', '11: roles."${file(1)}"', ("placeholder", "Write the value")),
     Line("role's key a template", 11, '  "{{7*7}}":', '11: roles."{{7*7}}"', ("cannot be a name", "letters, digits")),
     Line("role's key two lines", 11, '  "a\\nb":', '11: roles."a\\nb"', ("cannot be a name", "letters, digits")),
     # account ids
@@ -175,7 +175,7 @@ LINES = [
     Line("id an ARN", 5, "    id: arn:aws:iam::333333333333:root", ID, ("ARN", 'Write "333333333333"')),
     Line("id a placeholder", 5, "    id: ${ACCOUNT}", ID, ("placeholder", "environment")),
     Line("id a list", 5, "    id: [1]", ID, ("must be text", "a list")),
-    Line("same id twice", 8, '    id: "111111111111"', "8: accounts.app.id", ("that of store too", "one key")),
+    Line("same id twice", 8, '    id: "111111111111"', "8: accounts.app.id", ("also the id of store", "one key")),
     # profiles and regions
     Line(
         "profile empty",
@@ -336,14 +336,14 @@ LINES = [
         12,
         "    account: store\n    path: /a*/",
         "13: roles.writer.path",
-        ('"*"', "leave it out"),
+        ('"*"', "Leave it out"),
     ),
     Line(
         "path with a variable",
         12,
         "    account: store\n    path: /${a}/",
         "13: roles.writer.path",
-        ('"$"', "leave it out"),
+        ('"$"', "Leave it out"),
     ),
     Line("path with a space", 12, "    account: store\n    path: /a b/", "13: roles.writer.path", ("space", "/team/")),
     Line("path too long", 12, f"    account: store\n    path: /{'p' * 511}/", "13: roles.writer.path", ("513", "512")),
@@ -387,7 +387,7 @@ LINES = [
         ("whole account", "keys of `roles:`"),
     ),
     Line(
-        "trusts a stranger's ARN",
+        "trusts an ARN in an unknown account",
         15,
         '    trusts: ["arn:aws:iam::999999999999:role/x"]',
         FIRST_TRUST,
@@ -413,11 +413,11 @@ LINES = [
     Line(
         "both sides",
         15,
-        "    trusts: [bar]\n" + LOOP.replace("writer", "worker"),
+        "    trusts: [bar]\n" + BAR.replace("writer", "worker"),
         FIRST_TRUST,
         ("bar trusts worker", "two roles"),
     ),
-    Line("circle", 15, "    trusts: [bar]\n" + LOOP, FIRST_TRUST, ("writer trusts bar trusts writer", "Take one")),
+    Line("cycle", 15, "    trusts: [bar]\n" + BAR, FIRST_TRUST, ("writer trusts bar trusts writer", "Remove one")),
     # external ids, guard, open_for
     Line(
         "external id of one character",
@@ -494,21 +494,21 @@ LINES = [
         18,
         "    module: function\n    external_id: generate",
         "19: roles.worker.external_id",
-        ("for trusting roles", "Put it on"),
+        ("for trusting roles", "Set it on"),
     ),
     Line(
         "guard of a trusted role",
         18,
         "    module: function\n    guard: false",
         "19: roles.worker.guard",
-        ("for trusting roles", "Put it on"),
+        ("for trusting roles", "Set it on"),
     ),
     Line(
         "open_for of a trusted role",
         18,
         "    module: function\n    open_for: 1h",
         "19: roles.worker.open_for",
-        ("for trusting roles", "Put it on"),
+        ("for trusting roles", "Set it on"),
     ),
     Line(
         "guard text",
@@ -578,7 +578,7 @@ LINES = [
         15,
         "    trusts: [worker]\n    guard: no\n    open_for: 1h",
         "17: roles.writer.open_for",
-        ("part of the guard", "Take it away"),
+        ("part of the guard", "Remove `open_for:`"),
     ),
     # modules
     Line("no module", 13, "", ROLE + ".module", ("missing", "modules/")),
@@ -637,14 +637,14 @@ LINES = [
         13,
         "    module: /opt/table",
         "13: roles.writer.module",
-        ("path of this machine", "./modules/x"),
+        ("path on this machine", "./modules/x"),
     ),
     Line(
         "module in a home",
         13,
         "    module: ~/table",
         "13: roles.writer.module",
-        ("path of this machine", "./modules/x"),
+        ("path on this machine", "./modules/x"),
     ),
     Line("module dots", 13, '    module: ".."', "13: roles.writer.module", ("out of the project", "into the project")),
     Line("module a file", 13, "    module: ./tfdriver.yaml", "13: roles.writer.module", ("is a file", "folder")),
@@ -655,7 +655,7 @@ LINES = [
         "13: roles.writer.module",
         ("placeholder", "Write the folder"),
     ),
-    Line("module two lines", 13, '    module: "a\\nb"', "13: roles.writer.module", ("\\n", "Take it away")),
+    Line("module two lines", 13, '    module: "a\\nb"', "13: roles.writer.module", ("\\n", "Remove it")),
     Line(
         "module for the other side",
         13,
@@ -699,14 +699,14 @@ LINES = [
         14,
         "    variables: {table_name: T, trust_policy: x}",
         "14: roles.writer.variables.trust_policy",
-        ("set by tfdriver", "Take it away"),
+        ("set by tfdriver", "Remove it"),
     ),
     Line(
         "variable of Terraform's",
         14,
         "    variables: {table_name: T, count: 2}",
         "14: roles.writer.variables.count",
-        ("Terraform's own", "Take it away"),
+        ("reserved by Terraform", "Remove it"),
     ),
     Line(
         "variable no identifier",
@@ -811,15 +811,15 @@ LINES = [
         14,
         "    variables: {table_name: T, backup: {vault: v, dyas: 3}}",
         "14: roles.writer.variables.backup.dyas",
-        ("no dyas", "Did you mean days?"),
+        ("no attribute dyas", "Did you mean days?"),
     ),
-    # what follows from the whole
+    # duplicate names
     Line(
         "one name, two roles",
         18,
         "    module: function\n    name: x\n  other: {account: app, module: function, name: x}\n" + THIRD + "[other]}",
         "20: roles.other.name",
-        ("that of role worker too", "another `name:`"),
+        ("also the name of role worker", "another `name:`"),
     ),
     Line(
         "one name in two cases",

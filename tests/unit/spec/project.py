@@ -1,4 +1,4 @@
-"""A small good project, for tests to break."""
+"""A small valid project for tests to change."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ output "role_arn" { value = aws_iam_role.this.arn }
 
 
 def make_project(folder: Path, spec: str | bytes = GOOD) -> Path:
-    """Write the project into a folder `shop` of `folder` and return it."""
+    """Write the project to `folder`/shop and return its path."""
     root = folder / "shop"
     files = {
         "modules/table/main.tf": TABLE,
@@ -107,7 +107,7 @@ def make_project(folder: Path, spec: str | bytes = GOOD) -> Path:
 
 
 def put(root: Path, name: str, content: str | bytes) -> None:
-    """Write a file of the project, readable by all, writable by its owner."""
+    """Write a file of the project with mode 0644."""
     path = root / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -115,11 +115,11 @@ def put(root: Path, name: str, content: str | bytes) -> None:
 
 
 def load(root: Path) -> Spec:
-    """Load a project's spec, with a small world of regions and profiles."""
+    """Load a project's spec with a few regions and profiles."""
     return load_spec(root, regions=lambda: REGIONS, profile_region=PROFILE_REGIONS.get, checks=(refuse_long_trusts,))
 
 
 def with_line(number: int, text: str) -> str:
-    """Return the good spec with a line (from 1) replaced by `text`, which may be several lines, or none."""
+    """Return the valid spec with a line (from 1) replaced by `text`: any number of lines, or none."""
     lines = GOOD.splitlines()
     return "\n".join([*lines[: number - 1], *([text] if text else []), *lines[number:]]) + "\n"

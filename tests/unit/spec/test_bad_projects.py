@@ -1,4 +1,4 @@
-"""Projects whose files, modules or folders are not what the spec needs. The table reads as documentation."""
+"""Projects with wrong files, modules or folders. Read the table as documentation."""
 
 from __future__ import annotations
 
@@ -94,16 +94,16 @@ PROJECTS = [
         "spec a folder",
         steps(remove("tfdriver.yaml"), lambda root: (root / "tfdriver.yaml").mkdir()),
         "tfdriver.yaml",
-        ("is a folder", "Take it away"),
+        ("is a folder", "Remove it"),
     ),
     Project(
         "spec a pipe",
         steps(remove("tfdriver.yaml"), lambda root: os.mkfifo(root / "tfdriver.yaml")),
         "tfdriver.yaml",
-        ("not a plain file", "text"),
+        ("not a regular file", "text"),
     ),
     Project("spec a symlink out", outside("tfdriver.yaml", "x.yaml"), "tfdriver.yaml", ("out of the project", "Copy")),
-    Project("spec a symlink to nothing", link("tfdriver.yaml", "gone"), "ROOT/tfdriver.yaml", ("to nothing", "itself")),
+    Project("spec a broken symlink", link("tfdriver.yaml", "gone"), "ROOT/tfdriver.yaml", ("broken", "itself")),
     Project(
         "spec a symlink to itself", link("tfdriver.yaml", "tfdriver.yaml"), "ROOT/tfdriver.yaml", ("cannot be read",)
     ),
@@ -132,7 +132,7 @@ PROJECTS = [
         ("leads out of the project", "Copy"),
     ),
     Project("module's file a symlink out", outside(MAIN, "x.tf"), MAIN, ("leads out of the project", "itself")),
-    Project("module's file a symlink to nothing", link(MAIN, "gone.tf"), MAIN, ("cannot be read", "Give yourself")),
+    Project("module's file a broken symlink", link(MAIN, "gone.tf"), MAIN, ("cannot be read", "Grant yourself")),
     Project(
         "module a symlink to itself",
         link("modules/table", "table"),
@@ -140,7 +140,7 @@ PROJECTS = [
         ("no module", "function"),
     ),
     Project("module's file binary", lambda root: put(root, MAIN, b"\xff\xfe\x00"), MAIN, ("not UTF-8", "Save it")),
-    Project("module's file huge", module("#" * 1_100_000), MAIN, ("1024 KiB", "Split it up")),
+    Project("module's file huge", module("#" * 1_100_000), MAIN, ("1024 KiB", "Split the file")),
     Project("brace left open", module("locals {\n  a = 1\n"), MAIN + ":3", ("syntax error", "line 1", "validate")),
     Project("bracket left open", module("locals {\n  a = [1,\n}\n"), MAIN + ":2", ("invalid", "a = [1,", "validate")),
     Project("bracket too many", module("locals {\n  a = 1]\n}\n"), MAIN + ":1", ("invalid", "locals {", "validate")),
@@ -158,7 +158,7 @@ PROJECTS = [
     Project("no value", module("locals {\n  a =\n}\n"), MAIN + ":2", ("invalid", "a =", "validate")),
     Project("two equals signs", module("locals {\n  a = = 3\n}\n"), MAIN + ":2", ("invalid", "a = = 3", "validate")),
     Project("argument twice", module("locals {\n  a = 1\n  a = 2\n}\n"), MAIN + ":3", ("a is given twice", "validate")),
-    Project("stray text", module("locals {\n}\n???\n"), MAIN + ":3", ("invalid", "???", "validate")),
+    Project("unexpected text", module("locals {\n}\n???\n"), MAIN + ":3", ("invalid", "???", "validate")),
     Project("block without braces", module('variable "a"\n'), MAIN + ":1", ("invalid", 'variable "a"', "validate")),
     Project("variable without a name", module("variable {\n}\n"), MAIN + ":1", ("one name", "validate")),
     Project(
@@ -207,13 +207,13 @@ PROJECTS = [
         "variable package without code",
         remove("modules/function/lambda"),
         "tfdriver.yaml:18: roles.worker.module",
-        ("must be given package", "no folder lambda/", "modules/README.md"),
+        ("requires package", "no folder lambda/", "modules/README.md"),
     ),
     Project(
         "for both sides at once",
         module(TABLE + 'variable "roles_to_assume" {}\n'),
         "tfdriver.yaml:13: roles.writer.module",
-        ("must be given roles_to_assume", "trusting role", "modules/README.md"),
+        ("requires roles_to_assume", "trusting role", "modules/README.md"),
     ),
     Project(
         "null where the module forbids it",
@@ -238,7 +238,7 @@ PROJECTS = [
 
 
 @pytest.mark.parametrize("case", PROJECTS, ids=lambda case: case.kind)
-def test_project(case: Project, tmp_path: Path) -> None:
+def test_a_bad_project_is_refused(case: Project, tmp_path: Path) -> None:
     root = make_project(tmp_path)
     case.spoil(root)
     check(refusal(root), case.where.replace("ROOT", str(root.resolve())), case.words)
@@ -249,28 +249,28 @@ def test_a_folder_whose_name_cannot_be_a_tag_needs_a_project_name(tmp_path: Path
     check(refusal(root), "tfdriver.yaml:1", ("folder's name", '"#"', "Add `project:`"))
 
 
-def test_project_folder_missing(tmp_path: Path) -> None:
+def test_a_missing_project_folder_is_refused(tmp_path: Path) -> None:
     check(refusal(tmp_path / "gone"), str(tmp_path / "gone"), ("no such folder", "tfdriver init"))
 
 
-def test_project_folder_a_file(tmp_path: Path) -> None:
+def test_a_file_as_project_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     check(refusal(tmp_path / "file"), str(tmp_path / "file"), ("is a file", "-C"))
 
 
-def test_project_folder_below_a_file(tmp_path: Path) -> None:
+def test_a_project_folder_below_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     check(refusal(tmp_path / "file" / "x"), str(tmp_path / "file" / "x"), ("Not a directory", "-C"))
 
 
-def test_project_folder_a_symlink(tmp_path: Path) -> None:
+def test_a_symlink_to_a_project_folder_is_refused(tmp_path: Path) -> None:
     root = make_project(tmp_path)
     (tmp_path / "link").symlink_to(root)
     check(refusal(tmp_path / "link"), str(tmp_path / "link"), ("symlink", f"-C {root.resolve()}"))
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_what_nobody_may_read(tmp_path: Path) -> None:
+@pytest.mark.skipif(os.geteuid() == 0, reason="root can read every file")
+def test_an_unreadable_spec_is_reported(tmp_path: Path) -> None:
     root = make_project(tmp_path)
     (root / "tfdriver.yaml").chmod(0)
     with pytest.raises(TfdriverError, match="cannot be read: Permission denied"):

@@ -1,4 +1,4 @@
-"""Each bad spec is refused with one short message that names file, line, key and the cure; nothing is written."""
+"""Each bad spec is refused with one short message: file, line, key and a hint. Nothing is written."""
 
 from __future__ import annotations
 
@@ -35,27 +35,27 @@ def check(error: TfdriverError, where: str, words: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("case", LINES, ids=lambda case: case.kind)
-def test_line(case: Line, tmp_path: Path) -> None:
+def test_a_bad_line_is_refused(case: Line, tmp_path: Path) -> None:
     root = make_project(tmp_path, with_line(case.number, case.written))
     check(refusal(root), f"tfdriver.yaml:{case.where}", case.words)
 
 
 @pytest.mark.parametrize("case", FILES, ids=lambda case: case.kind)
-def test_file(case: File, tmp_path: Path) -> None:
+def test_a_bad_file_is_refused(case: File, tmp_path: Path) -> None:
     check(refusal(make_project(tmp_path, case.written)), case.where, case.words)
 
 
-def test_the_table_is_long_and_its_kinds_are_distinct() -> None:
+def test_the_table_is_complete_and_its_cases_are_distinct() -> None:
     kinds = [case.kind for case in (*LINES, *FILES)]
     assert len(kinds) >= 80
     assert len({(case.written, getattr(case, "number", 0)) for case in (*LINES, *FILES)}) == len(kinds)
 
 
-def test_the_first_problem_in_the_file_is_told(tmp_path: Path) -> None:
+def test_the_first_problem_in_the_file_is_reported(tmp_path: Path) -> None:
     text = with_line(6, "    region: us-nowhere-9").replace("module: function", "module: nothing")
     assert refusal(make_project(tmp_path, text)).where == "tfdriver.yaml:6: accounts.store.region"
 
 
 @pytest.mark.parametrize("text", ['version: "\\Uffffffff"\n', f"%YAML 1.{'1' * 5000}\n---\nversion: 1\n"])
-def test_numbers_that_pyyaml_cannot_convert(tmp_path: Path, text: str) -> None:
+def test_numbers_that_pyyaml_cannot_convert_are_reported(tmp_path: Path, text: str) -> None:
     check(refusal(make_project(tmp_path, text)), "tfdriver.yaml", ("not YAML", "escape such as \\U", "%"))

@@ -1,4 +1,4 @@
-"""Durations as people write them, in the spec and on the command line."""
+"""Durations in the spec and on the command line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tfdriver.spec.duration import parse_duration
 
 
 @pytest.mark.parametrize(
-    ("text", "time"),
+    ("text", "expected"),
     [
         ("0s", timedelta()),
         ("90s", timedelta(seconds=90)),
@@ -20,13 +20,13 @@ from tfdriver.spec.duration import parse_duration
         ("999999h", timedelta(hours=999_999)),
     ],
 )
-def test_a_duration(text: str, time: timedelta) -> None:
-    assert parse_duration(text) == time
+def test_valid_durations(text: str, expected: timedelta) -> None:
+    assert parse_duration(text) == expected
 
 
 @pytest.mark.parametrize(
     "text", ["", "90", "s", "-5m", "1.5h", "1h 30m", "30m1h", "1h1h", "1d", "5M", "\u0661m", "1h\n"]
 )
-def test_not_a_duration(text: str) -> None:
+def test_invalid_durations(text: str) -> None:
     with pytest.raises(ValueError, match="is not a time"):
         parse_duration(text)

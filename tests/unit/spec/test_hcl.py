@@ -1,4 +1,4 @@
-"""Terraform's language: what its blocks and expressions are read as, and what is not valid."""
+"""Reading the blocks and expressions of Terraform's language, and its syntax errors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tfdriver.spec.hcl import Expression, HclSyntaxError, read_blocks, read_expr
 
 
 def plain(expression: Expression) -> tuple[Any, ...]:
-    """An expression as (kind, text, *parts), where each part is the same."""
+    """Return an expression as nested tuples (kind, text, *parts)."""
     return (expression.kind, expression.text, *map(plain, expression.parts))
 
 
@@ -51,12 +51,12 @@ X = ("reference", "x")
         ("<<-EOT\r\n  a\r\n  EOT\r\n", ("heredoc", "  a")),
     ],
 )
-def test_expressions(text: str, expected: tuple[Any, ...]) -> None:
+def test_reading_expressions(text: str, expected: tuple[Any, ...]) -> None:
     assert plain(read_expression(text)) == expected
 
 
 @pytest.mark.parametrize("text", ["", "1\na = 2", "1\na {}", "]"])
-def test_what_is_not_one_expression_is_refused(text: str) -> None:
+def test_text_that_is_not_a_single_expression_is_refused(text: str) -> None:
     with pytest.raises(HclSyntaxError):
         read_expression(text)
 
@@ -71,7 +71,7 @@ def test_blocks_have_labels_lines_and_arguments() -> None:
     assert inner.body.arguments == {"f": Expression("reference", "g.h", line=5)}
 
 
-# Valid for `terraform fmt` (Terraform 1.x), refused by python-hcl2 8.1.4.
+# `terraform fmt` (Terraform 1.x) accepts these, python-hcl2 8.1.4 does not.
 REFUSED_BY_PYTHON_HCL2 = [
     '"b ${~ 1 ~} c"',
     '"${\n  x\n}"',
@@ -88,12 +88,12 @@ REFUSED_BY_PYTHON_HCL2 = [
 
 
 @pytest.mark.parametrize("text", REFUSED_BY_PYTHON_HCL2)
-def test_syntax_that_python_hcl2_refuses_is_read(text: str) -> None:
+def test_syntax_that_python_hcl2_refuses_is_accepted(text: str) -> None:
     assert read_blocks(f"é = {text}\n日本 = 2\n").arguments.keys() == {"é", "日本"}
 
 
 @pytest.mark.parametrize("number", ["1e3", "1E-3", "10e+2", "1.5e3"])
-def test_numbers_with_an_exponent_are_read(number: str) -> None:
+def test_numbers_with_an_exponent_are_accepted(number: str) -> None:
     body = read_blocks(f'a = {number}\nb = max(1, {number})\nc = "x-{number}"\n')
     assert body.arguments.keys() == {"a", "b", "c"}
     assert float(body.arguments["a"].text) == float(number)

@@ -1,4 +1,4 @@
-"""Good specs, and what they mean."""
+"""Loading valid specs."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tfdriver.errors import TfdriverError
 from tfdriver.spec.load import load_spec
 from tfdriver.spec.model import Account
 
-SLOW_ENOUGH = settings(
+FEW_EXAMPLES = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 
 
-def test_the_good_spec(tmp_path: Path) -> None:
+def test_a_valid_spec_is_loaded(tmp_path: Path) -> None:
     root = make_project(tmp_path)
     spec = load(root)
     assert spec.root == root.resolve()
@@ -40,7 +40,7 @@ def test_the_good_spec(tmp_path: Path) -> None:
     assert spec.trusted == (worker,)
 
 
-def test_all_that_can_be_said_of_a_trusting_role(tmp_path: Path) -> None:
+def test_all_options_of_a_trusting_role(tmp_path: Path) -> None:
     more = "trusts: [worker]\n    name: w+=,.@-1\n    path: /a/b/\n    external_id: a:b/c\n    guard: off"
     role = load(make_project(tmp_path, with_line(15, f"    {more}"))).roles["writer"]
     assert role.arn == "arn:aws:iam::111111111111:role/a/b/w+=,.@-1"
@@ -48,7 +48,7 @@ def test_all_that_can_be_said_of_a_trusting_role(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "time"),
+    ("text", "expected"),
     [
         ("90s", timedelta(seconds=90)),
         ("30m", timedelta(minutes=30)),
@@ -56,34 +56,34 @@ def test_all_that_can_be_said_of_a_trusting_role(tmp_path: Path) -> None:
         ("12h", timedelta(hours=12)),
     ],
 )
-def test_open_for(tmp_path: Path, text: str, time: timedelta) -> None:
+def test_open_for_is_a_duration(tmp_path: Path, text: str, expected: timedelta) -> None:
     root = make_project(tmp_path, with_line(15, f"    trusts: [worker]\n    open_for: {text}"))
-    assert load(root).roles["writer"].open_for == time
+    assert load(root).roles["writer"].open_for == expected
 
 
-def test_project_is_the_folders_name_unless_given(tmp_path: Path) -> None:
+def test_the_project_name_defaults_to_the_folder_name(tmp_path: Path) -> None:
     root = make_project(tmp_path, with_line(2, "")).rename(tmp_path / "my folder")
     assert load(root).project == "my folder"
 
 
-def test_profile_and_region_come_from_the_accounts_name_and_profile(tmp_path: Path) -> None:
-    asked = []
+def test_the_profile_defaults_to_the_account_key_and_the_region_to_the_profile(tmp_path: Path) -> None:
+    profiles = []
 
     def profile_region(profile: str) -> str | None:
-        asked.append(profile)
+        profiles.append(profile)
         return "us-gov-west-1"
 
     text = GOOD.replace("    region: us-west-2\n", "").replace(
         "region: eu-west-1", "profile: p\n    region: us-gov-west-1"
     )
     spec = load_spec(make_project(tmp_path, text), regions=lambda: REGIONS, profile_region=profile_region)
-    assert asked == ["store"]
+    assert profiles == ["store"]
     assert spec.accounts["store"].region == "us-gov-west-1"
     assert spec.accounts["app"].profile == "p"
     assert spec.roles["writer"].arn == "arn:aws-us-gov:iam::111111111111:role/writer"
 
 
-def test_generated_external_ids_follow_from_project_and_role(tmp_path: Path) -> None:
+def test_generated_external_ids_depend_on_project_account_and_role_key_only(tmp_path: Path) -> None:
     def generated(**changes: str) -> str | None:
         text = with_line(15, "    trusts: [worker]\n    external_id: generate")
         for old, new in changes.items():
@@ -91,7 +91,7 @@ def test_generated_external_ids_follow_from_project_and_role(tmp_path: Path) -> 
         return load(make_project(tmp_path, text)).trusting[0].external_id
 
     first = generated()
-    # Written down, so that no release changes it: a changed id would lock the trusted roles out.
+    # No release may change this value: a changed external id would deny the trusted roles access.
     assert first == "70adeb69-9ceb-5cf8-94fb-300028ee048f"
     assert generated() == first
     others = [generated(shop="other"), generated(writer="scribe"), generated(**{"111111111111": "333333333333"})]
@@ -113,33 +113,33 @@ def test_generated_external_ids_follow_from_project_and_role(tmp_path: Path) -> 
         "app.terraform.io/example/role/aws",
     ],
 )
-def test_remote_sources_pass_through_with_any_variables(tmp_path: Path, source: str) -> None:
+def test_remote_sources_are_kept_with_any_variables(tmp_path: Path, source: str) -> None:
     text = GOOD.replace("module: table", f"module: {source}").replace("{table_name: Orders}", "{x: [1, {y: null}]}")
     role = load(make_project(tmp_path, text)).roles["writer"]
     assert (role.module, role.source, role.package) == (source, source, None)
     assert role.variables == {"x": [1, {"y": None}]}
 
 
-def test_a_module_by_its_path(tmp_path: Path) -> None:
+def test_a_module_may_be_named_by_its_path(tmp_path: Path) -> None:
     root = make_project(tmp_path, with_line(13, "    module: ./teams/./a b//table/"))
     (root / "teams/a b").mkdir(parents=True)
     (root / "modules/table").rename(root / "teams/a b/table")
     assert load(root).roles["writer"].source == "../../teams/a b/table"
 
 
-def test_a_symlink_to_a_module_inside_the_project(tmp_path: Path) -> None:
+def test_a_symlink_to_a_module_in_the_project_is_accepted(tmp_path: Path) -> None:
     root = make_project(tmp_path, with_line(13, "    module: newest"))
     (root / "modules/newest").symlink_to("table")
     assert load(root).roles["writer"].source == "../../modules/newest"
 
 
-def test_a_pair_within_one_account_and_accounts_without_roles(tmp_path: Path) -> None:
+def test_both_roles_may_be_in_one_account_and_an_account_may_have_no_roles(tmp_path: Path) -> None:
     spec = load(make_project(tmp_path, with_line(17, "    account: store")))
     assert [role.account.name for role in spec.roles.values()] == ["store", "store"]
     assert list(spec.accounts) == ["store", "app"]
 
 
-def test_many_to_many(tmp_path: Path) -> None:
+def test_trust_is_many_to_many(tmp_path: Path) -> None:
     more = """\
   second: {account: store, module: table, variables: {table_name: T}, trusts: [worker, other]}
   other: {account: store, module: function}
@@ -149,22 +149,22 @@ def test_many_to_many(tmp_path: Path) -> None:
     assert [role.key for role in spec.trusted_by(spec.roles["second"])] == ["worker", "other"]
 
 
-def test_one_name_in_two_accounts(tmp_path: Path) -> None:
+def test_two_accounts_may_have_roles_with_the_same_name(tmp_path: Path) -> None:
     spec = load(make_project(tmp_path, with_line(18, "    module: function\n    name: writer")))
     assert {role.name for role in spec.roles.values()} == {"writer"}
 
 
-def test_aliases_mean_what_they_stand_for(tmp_path: Path) -> None:
+def test_yaml_aliases_are_resolved(tmp_path: Path) -> None:
     text = with_line(6, "    region: &here us-west-2").replace("eu-west-1", "*here")
     assert load(make_project(tmp_path, text)).accounts["app"].region == "us-west-2"
 
 
-def test_a_byte_order_mark_and_windows_lines_are_no_matter(tmp_path: Path) -> None:
+def test_a_byte_order_mark_and_windows_line_endings_are_accepted(tmp_path: Path) -> None:
     content = b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode()
     assert load(make_project(tmp_path, content)).project == "shop"
 
 
-def test_a_symlink_to_a_spec_inside_the_project(tmp_path: Path) -> None:
+def test_a_symlink_to_a_spec_in_the_project_is_accepted(tmp_path: Path) -> None:
     root = make_project(tmp_path)
     (root / "tfdriver.yaml").rename(root / "real.yaml")
     (root / "tfdriver.yaml").symlink_to("real.yaml")
@@ -192,15 +192,15 @@ def test_a_symlink_to_a_spec_inside_the_project(tmp_path: Path) -> None:
         ("{anything: =}", "="),
     ],
 )
-def test_values_of_variables(tmp_path: Path, written: str, value: Any) -> None:
+def test_yaml_values_of_variables(tmp_path: Path, written: str, value: Any) -> None:
     text = with_line(14, f"    variables: {{table_name: T, {written[1:]}")
     variables = load(make_project(tmp_path, text)).roles["writer"].variables
     assert list(variables.values()) == ["T", value]
 
 
-@SLOW_ENOUGH
+@FEW_EXAMPLES
 @given(text=st.text())
-def test_any_text_of_a_variable_comes_through_unchanged(tmp_path: Path, text: str) -> None:
+def test_any_text_of_a_variable_is_kept_unchanged(tmp_path: Path, text: str) -> None:
     document = yaml.safe_load(GOOD)
     document["roles"]["writer"]["variables"] = {"table_name": text, "anything": {text: [text]}}
     raw = not set(text) & set("\x85\u2028\u2029")  # refused unless escaped
@@ -212,13 +212,13 @@ def test_any_text_of_a_variable_comes_through_unchanged(tmp_path: Path, text: st
     "text",
     ["${file(1)}", "%{if true}", "{{ 7*7 }}", 'a"b', "a\nb", "<<EOT", "\\", "'", "\x00", "\x85\u2028", "é", "🙂"],
 )
-def test_hostile_texts_come_through_unchanged(tmp_path: Path, text: str) -> None:
+def test_hostile_texts_are_kept_unchanged(tmp_path: Path, text: str) -> None:
     document = yaml.safe_load(GOOD)
     document["roles"]["writer"]["variables"]["table_name"] = text
     assert load(make_project(tmp_path, yaml.safe_dump(document))).roles["writer"].variables["table_name"] == text
 
 
-def loads_or_is_refused(root: Path, content: bytes) -> None:
+def load_or_refuse(root: Path, content: bytes) -> None:
     put(root, "tfdriver.yaml", content)
     try:
         spec = load(root)
@@ -228,10 +228,10 @@ def loads_or_is_refused(root: Path, content: bytes) -> None:
         assert spec.trusting
 
 
-@SLOW_ENOUGH
+@FEW_EXAMPLES
 @given(content=st.one_of(st.binary(), st.text(alphabet=string.printable).map(str.encode)))
-def test_arbitrary_bytes_raise_nothing_but_our_error(tmp_path: Path, content: bytes) -> None:
-    loads_or_is_refused(make_project(tmp_path), content)
+def test_arbitrary_bytes_raise_only_tfdriver_errors(tmp_path: Path, content: bytes) -> None:
+    load_or_refuse(make_project(tmp_path), content)
 
 
 WORDS = st.sampled_from(
@@ -244,10 +244,10 @@ TREES: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@SLOW_ENOUGH
+@FEW_EXAMPLES
 @given(tree=TREES, at=st.lists(WORDS, max_size=4))
-def test_any_yaml_raises_nothing_but_our_error(tmp_path: Path, tree: Any, at: list[str]) -> None:
-    """at: where in the good spec the tree is put, as far as the way goes."""
+def test_any_yaml_raises_only_tfdriver_errors(tmp_path: Path, tree: Any, at: list[str]) -> None:
+    """at: the path in the valid spec at which the tree is inserted, cut at the first key that is not a mapping."""
     document: Any = yaml.safe_load(GOOD)
     place = document
     for key in at[:-1]:
@@ -255,10 +255,10 @@ def test_any_yaml_raises_nothing_but_our_error(tmp_path: Path, tree: Any, at: li
             place = place[key]
     if at:
         place[at[-1]] = tree
-    loads_or_is_refused(make_project(tmp_path), yaml.safe_dump(document if at else tree).encode())
+    load_or_refuse(make_project(tmp_path), yaml.safe_dump(document if at else tree).encode())
 
 
-@SLOW_ENOUGH
-@given(cut=st.integers(0, len(GOOD)), put_in=st.text(alphabet=string.printable, max_size=3))
-def test_a_good_spec_with_anything_typed_into_it(tmp_path: Path, cut: int, put_in: str) -> None:
-    loads_or_is_refused(make_project(tmp_path), (GOOD[:cut] + put_in + GOOD[cut:]).encode())
+@FEW_EXAMPLES
+@given(at=st.integers(0, len(GOOD)), inserted=st.text(alphabet=string.printable, max_size=3))
+def test_random_insertions_raise_only_tfdriver_errors(tmp_path: Path, at: int, inserted: str) -> None:
+    load_or_refuse(make_project(tmp_path), (GOOD[:at] + inserted + GOOD[at:]).encode())

@@ -1,4 +1,4 @@
-"""What module folders declare, read from Terraform's language as people write it."""
+"""Reading the variables and outputs of modules."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def read(tmp_path: Path, **files: str) -> Module:
     return read_module(tmp_path, tmp_path)
 
 
-def test_variables_and_outputs_of_all_files(tmp_path: Path) -> None:
+def test_variables_and_outputs_of_all_files_are_read(tmp_path: Path) -> None:
     module = read(
         tmp_path,
         variables__tf='variable "a" {\n  type = string\n}\nvariable b {\n  default = null\n}\n',
@@ -38,7 +38,7 @@ def test_variables_and_outputs_of_all_files(tmp_path: Path) -> None:
     assert module.outputs == {"x", "y"}
 
 
-def test_json_files(tmp_path: Path) -> None:
+def test_json_files_are_read(tmp_path: Path) -> None:
     text = """{
       "variable": {"a": {"type": "list(string)"}, "b": [{"default": 1, "nullable": false}]},
       "output": [{"x": {"value": 1}}, {"y": {"value": 2}}]
@@ -56,14 +56,14 @@ def test_override_files_are_merged_over_the_others(tmp_path: Path, name: str) ->
     assert module.variables["a"] == Variable("a", Type("number"), required=False)
 
 
-def test_files_that_terraform_ignores_are_ignored(tmp_path: Path) -> None:
+def test_files_that_terraform_ignores_are_skipped(tmp_path: Path) -> None:
     (tmp_path / ".hidden.tf").write_text('variable "a" {}')
     (tmp_path / "folder.tf").mkdir()
     assert not read(tmp_path, main__tf="").variables
 
 
 @pytest.mark.parametrize(
-    ("written", "meant"),
+    ("written", "expected"),
     [
         ("any", ANY),
         ('"string"', STRING),
@@ -82,11 +82,11 @@ def test_files_that_terraform_ignores_are_ignored(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_types(tmp_path: Path, written: str, meant: Type) -> None:
-    assert read(tmp_path, main__tf=f'variable "a" {{\n  type = {written}\n}}\n').variables["a"].type == meant
+def test_type_constraints(tmp_path: Path, written: str, expected: Type) -> None:
+    assert read(tmp_path, main__tf=f'variable "a" {{\n  type = {written}\n}}\n').variables["a"].type == expected
 
 
-# What Terraform accepts, and parsers in Python stumble over. Each is followed by a variable that must be found.
+# Valid Terraform that other parsers in Python fail on. A variable follows each, and must be found.
 ACCEPTED = {
     "nothing": "",
     "a comment at the end": "# the end",
@@ -113,13 +113,13 @@ ACCEPTED = {
 
 
 @pytest.mark.parametrize("text", ACCEPTED.values(), ids=ACCEPTED.keys())
-def test_what_terraform_accepts_is_accepted(tmp_path: Path, text: str) -> None:
+def test_valid_terraform_is_accepted(tmp_path: Path, text: str) -> None:
     module = read(tmp_path, main__tf=f'{text}\nvariable "found" {{}}\n')
     assert list(module.variables) == ["found"]
 
 
 @given(st.text(alphabet='${%}"\\\n<-EOT=[](), ab/*#', max_size=60))
-def test_no_text_raises_anything_but_a_syntax_error(text: str) -> None:
+def test_any_text_raises_only_syntax_errors(text: str) -> None:
     try:
         body = read_blocks(text)
     except HclSyntaxError as error:
@@ -137,16 +137,16 @@ def test_no_text_raises_anything_but_a_syntax_error(text: str) -> None:
     ],
     ids=["strings in strings", "blocks in blocks", "types in types"],
 )
-def test_too_deep(tmp_path: Path, text: str, words: str) -> None:
+def test_deep_nesting_is_a_syntax_error(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(TfdriverError, match=words):
         read(tmp_path, main__tf=text)
 
 
-def test_half_of_a_surrogate_pair_is_not_a_type(tmp_path: Path) -> None:
+def test_an_unpaired_surrogate_is_not_a_type(tmp_path: Path) -> None:
     with pytest.raises(TfdriverError, match=r"^main\.tf\.json:1: syntax error"):
         read(tmp_path, main__tf__json='{"variable": {"a": {"type": "\\ud800"}}}')
 
 
-def test_json_too_deep(tmp_path: Path) -> None:
-    with pytest.raises(TfdriverError, match="levels"):
+def test_deep_nesting_in_json_is_a_syntax_error(tmp_path: Path) -> None:
+    with pytest.raises(TfdriverError, match="nested too deep"):
         read(tmp_path, main__tf__json="[" * 200_000)

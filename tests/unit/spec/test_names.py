@@ -1,4 +1,4 @@
-"""The rules of names, at their limits. What breaks them in a spec is in spec/bad_specs.py."""
+"""The rules for names, at their limits. Invalid names in a spec are in bad_specs.py."""
 
 from __future__ import annotations
 
@@ -14,53 +14,53 @@ ARN = "arn:aws:iam::111111111111:role/worker"
 
 
 @pytest.mark.parametrize("text", ["111111111111", "000000000000", "012345678901"])
-def test_account_ids(text: str) -> None:
+def test_valid_account_ids(text: str) -> None:
     assert names.account_id(text) is None
 
 
 @pytest.mark.parametrize("text", ["a", "A" * 64, "a+=,.@-_9", "-"])
-def test_role_names(text: str) -> None:
+def test_valid_role_names(text: str) -> None:
     assert names.role_name(text) is None
 
 
 @pytest.mark.parametrize("text", ["/", "/a/", "/a/b.c/d_e/", "/" + "a" * 510 + "/", "/a:b/"])
-def test_paths(text: str) -> None:
+def test_valid_paths(text: str) -> None:
     assert names.role_path(text) is None
 
 
 @pytest.mark.parametrize("text", ["ab", "a" * 1224, "a1_+=,.@:/-"])
-def test_external_ids(text: str) -> None:
+def test_valid_external_ids(text: str) -> None:
     assert names.external_id(text) is None
 
 
 @pytest.mark.parametrize("text", ["a", "Köln 7", "a_.:/=+-@", "x" * 256, "日本"])
-def test_tag_values(text: str) -> None:
+def test_valid_tag_values(text: str) -> None:
     assert names.tag_value(text) is None
 
 
 @pytest.mark.parametrize("text", ["default", "my profile", "team/dev", "a@b", "é"])
-def test_profiles(text: str) -> None:
+def test_valid_profiles(text: str) -> None:
     assert names.profile(text) is None
 
 
 @pytest.mark.parametrize("text", ["a", "_a-b", "A" * 64])
-def test_identifiers(text: str) -> None:
+def test_valid_identifiers(text: str) -> None:
     assert names.identifier(text) is None
     assert names.account_key(text) is None
 
 
-def test_an_account_may_begin_with_a_digit_a_role_may_not() -> None:
+def test_account_keys_may_begin_with_a_digit_and_role_keys_may_not() -> None:
     assert names.account_key("1-dev") is None
     assert names.identifier("1-dev") is not None
 
 
 @pytest.mark.parametrize("text", [ARN, "arn:aws-cn:iam::222222222222:role/a/b/c+d"])
-def test_role_arns(text: str) -> None:
+def test_valid_role_arns(text: str) -> None:
     assert names.role_arn(text, PARTITIONS, ACCOUNTS) is None
 
 
 @pytest.mark.parametrize(
-    ("text", "word"),
+    ("text", "words"),
     [
         (ARN.replace("aws", "aws-cn"), "is in partition aws"),
         (ARN.replace("aws", "aws-mars"), "no partition"),
@@ -82,28 +82,28 @@ def test_role_arns(text: str) -> None:
         (ARN + "\n", "space or newline"),
         ("AROAEXAMPLEEXAMPLE123", "unique id"),
         ("arn:aws:iam::1", "14 characters"),
-        (ARN + "x" * 2048, "characters cannot be"),
+        (ARN + "x" * 2048, "2085 characters"),
     ],
 )
-def test_bad_role_arns(text: str, word: str) -> None:
+def test_an_invalid_role_arn_is_refused_with_a_hint(text: str, words: str) -> None:
     reason = names.role_arn(text, PARTITIONS, ACCOUNTS)
     assert reason is not None
-    assert word in reason.what
-    assert reason.cure
+    assert words in reason.what
+    assert reason.hint
 
 
 @given(st.text())
-def test_every_rule_takes_any_text_and_always_has_a_cure(text: str) -> None:
+def test_every_rule_accepts_any_text_and_refuses_with_a_hint(text: str) -> None:
     rules = [names.account_id, names.role_name, names.role_path, names.external_id, names.profile, names.tag_value]
     found = [rule(text) for rule in (*rules, names.account_key, names.identifier)]
     found += [names.region(text, ("us-west-2",)), names.role_arn(text, PARTITIONS, ACCOUNTS)]
     for reason in found:
         if reason:
             assert reason.what.isprintable()
-            assert reason.cure.isprintable()
-            assert reason.cure
+            assert reason.hint.isprintable()
+            assert reason.hint
 
 
 @given(st.from_regex(r"[A-Za-z0-9_+=,.@-]{1,64}", fullmatch=True))
-def test_role_names_as_aws_defines_them(text: str) -> None:
+def test_every_role_name_of_the_iam_pattern_is_valid(text: str) -> None:
     assert names.role_name(text) is None

@@ -1,4 +1,4 @@
-"""The JSON Schema agrees with what `load_spec` accepts, as far as it goes."""
+"""The JSON Schema accepts valid specs and refuses wrong keys, types and syntax."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def errors(text: str) -> list[Any]:
     return list(jsonschema.Draft202012Validator(schema).iter_errors(yaml.safe_load(text)))
 
 
-def test_a_good_spec_is_good() -> None:
+def test_a_valid_spec_is_accepted() -> None:
     assert errors(GOOD) == []
 
 
-def test_all_options_are_known() -> None:
+def test_all_options_are_accepted() -> None:
     options = "trusts: [worker], name: n, path: /a/b/, external_id: generate, guard: false, open_for: 30m"
     assert errors(with_line(15, "    " + options.replace(", ", "\n    "))) == []
 
@@ -43,11 +43,11 @@ def test_all_options_are_known() -> None:
         (15, "    trusts: [worker]\n    open_for: soon"),
     ],
 )
-def test_a_bad_one_is_not(number: int, written: str) -> None:
+def test_an_invalid_spec_is_refused(number: int, written: str) -> None:
     assert errors(with_line(number, written))
 
 
-def test_no_default_that_nobody_may_write() -> None:
+def test_defaults_are_valid_values() -> None:
     role = spec_schema()["$defs"]["RoleShape"]["properties"]
     assert "default" not in role["external_id"]
     assert role["open_for"]["default"] == "1h"
