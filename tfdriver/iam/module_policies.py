@@ -1,7 +1,7 @@
-"""The policy statements that stand in a Terraform file in so many words. Pure; no I/O.
+"""Reads the policy statements in a Terraform file. Pure; no I/O.
 
-A statement comes out as in a policy document, its `Action`, `Resource` and so on as lists of strings. What is computed
-(variables, functions, other modules) is left out; locals are looked up.
+A statement is returned as in a policy document, with lists of strings as `Action`, `Resource` and so on. Only literal
+strings and local values are read, not variables, functions or other modules.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _ELEMENTS = {
     "resources": "Resource",
     "not_resources": "NotResource",
 }
-# Functions whose result holds the strings they are given as they are.
+# Functions whose result contains their string arguments unchanged.
 _JOINING = frozenset(
     ("concat", "toset", "tolist", "distinct", "flatten", "compact", "sort", "setunion", "coalescelist")
 )
@@ -29,74 +29,68 @@ Locals = Mapping[str, Expression]  # local values, by name
 
 def block_statements(body: Body, values: Locals) -> list[Document]:
     """Return the statements of an `aws_iam_policy_document`."""
-    return [_statement(found, values) for found in _statement_blocks(body)]
+    found: list[Document] = []
+    for block in body.blocks:
+        if block.type == "statement":
+            found.append(_statement(block.body, values))
+        elif block.type == "dynamic" and block.labels == ("statement",):
+            found += [_statement(inner.body, values) for inner in block.body.blocks if inner.type == "content"]
+    return found
 
 
 def encoded_statements(expression: Expression | None, values: Locals) -> list[Document]:
     """Return the statements in `jsonencode({...})` or in a heredoc of JSON."""
     match expression:
         case Expression("heredoc", text):
-            return _from_json(text)
+            try:
+                return statements(parse_policy(text))
+            except ValueError:
+                return []
         case Expression("call", "jsonencode"):
-            objects = [_value(found, values) for found in _objects(expression)]
-            return [found for found in objects if {"Action", "NotAction"} & set(found)]
+            objects = [_value(inner, values) for inner in _objects(expression)]
+            return [members for members in objects if {"Action", "NotAction"} & set(members)]
     return []
 
 
 def strings(expression: Expression | None, values: Locals) -> list[str]:
-    """Return the strings that an expression puts out as they stand there, or in the locals it names.
+    """Return the literal strings in the value of an expression, also those in its local values.
 
-    Not those that are handed to a function which may make something else of them.
+    The arguments of functions that may change a string are left out.
     """
     return list(_strings(expression, values, set()))
 
 
-def _strings(expression: Expression | None, values: Locals, looked_up: set[str]) -> Iterator[str]:
-    """Yield the strings; each local is looked up once, so that those naming themselves do not matter."""
+def _strings(expression: Expression | None, values: Locals, visited: set[str]) -> Iterator[str]:
+    """Yield the strings. Each local value is visited once, because it may refer to itself."""
     match expression:
         case Expression("string", text):
             yield text
         case Expression("reference", reference) if reference.startswith("local."):
             name = reference.split(".")[1]
-            if name not in looked_up:
-                looked_up.add(name)
-                yield from _strings(values.get(name), values, looked_up)
+            if name not in visited:
+                visited.add(name)
+                yield from _strings(values.get(name), values, visited)
         case Expression(kind, function, parts) if kind != "call" or function in _JOINING:
             for part in parts:
-                yield from _strings(part, values, looked_up)
-
-
-def _statement_blocks(body: Body) -> Iterator[Body]:
-    for block in body.blocks:
-        if block.type == "statement":
-            yield block.body
-        elif block.type == "dynamic" and block.labels == ("statement",):
-            yield from (content.body for content in block.body.blocks if content.type == "content")
+                yield from _strings(part, values, visited)
 
 
 def _statement(body: Body, values: Locals) -> dict[str, Any]:
-    """A `statement` block as a statement of a policy document."""
-    found: dict[str, Any] = {
+    """Return a `statement` block as a statement of a policy document."""
+    statement: dict[str, Any] = {
         element: strings(body.arguments[argument], values)
         for argument, element in _ELEMENTS.items()
         if argument in body.arguments
     }
-    found["Effect"] = (found.get("Effect") or ["Allow"])[0]
+    statement["Effect"] = (statement.get("Effect") or ["Allow"])[0]
     for block in body.blocks:
         if block.type in ("principals", "not_principals"):
             arguments = block.body.arguments
-            kinds = strings(arguments.get("type"), values)
-            principals = strings(arguments.get("identifiers"), values)
             key = "Principal" if block.type == "principals" else "NotPrincipal"
-            found.setdefault(key, {"AWS": []})["AWS"] += principals if kinds in (["AWS"], ["*"]) else []
-    return found
-
-
-def _from_json(text: str) -> list[Document]:
-    try:
-        return statements(parse_policy(text))
-    except ValueError:
-        return []
+            principals = statement.setdefault(key, {"AWS": []})
+            if strings(arguments.get("type"), values) in (["AWS"], ["*"]):
+                principals["AWS"] += strings(arguments.get("identifiers"), values)
+    return statement
 
 
 def _objects(expression: Expression) -> Iterator[Expression]:
@@ -107,7 +101,7 @@ def _objects(expression: Expression) -> Iterator[Expression]:
 
 
 def _value(expression: Expression, values: Locals) -> Any:
-    """Return an object as a dict of its members, anything else as the strings it puts out."""
+    """Return an object as a dict of its members, and the strings of any other expression."""
     if expression.kind != "object":
         return strings(expression, values)
     members = {member.text: _value(member.parts[0], values) for member in expression.parts}

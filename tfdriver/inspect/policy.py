@@ -10,7 +10,7 @@ from tfdriver.deploy.session import read_spec
 from tfdriver.errors import TfdriverError
 from tfdriver.inspect.operator_policy.arns import arn_of
 from tfdriver.inspect.operator_policy.documents import MAX_CHARACTERS, Document, documents, length
-from tfdriver.inspect.operator_policy.made import making
+from tfdriver.inspect.operator_policy.made import module_resources
 from tfdriver.inspect.operator_policy.statements import Purpose, statements
 from tfdriver.spec.model import Account, Spec
 from tfdriver.spec.words import nearest
@@ -69,8 +69,8 @@ def _chosen(spec: Spec, used: list[Account], name: str) -> Account:
 
 
 def _of_account(spec: Spec, account: Account, purpose: Purpose, *, access_analyzer: bool) -> AccountPolicy:
-    makings = {role.key: making(role, spec.root, arn_of) for role in spec.roles.values()}
-    found, notes = statements(spec, account, makings, purpose, access_analyzer=access_analyzer)
+    modules = {role.key: module_resources(role, spec.root, arn_of) for role in spec.roles.values()}
+    found, notes = statements(spec, account, modules, purpose, access_analyzer=access_analyzer)
     cut = documents(found)
     if len(cut) > _ATTACHABLE:
         notes.append(f"these are {len(cut)} policies; a user or role takes {_ATTACHABLE}, unless AWS allows you more")

@@ -21,17 +21,17 @@ def run(project: Path, *arguments: str) -> int:
     return main.run(["-C", str(project), "policy", *arguments])
 
 
-def test_an_accounts_document_is_all_there_is_on_stdout(project, capsys):
+def test_stdout_is_the_document_of_the_account(project, capsys):
     assert run(project, "--account", "account_b") == 0
-    said = capsys.readouterr()
-    document = json.loads(said.out)
+    printed = capsys.readouterr()
+    document = json.loads(printed.out)
     assert document["Version"] == "2012-10-17"
     assert {s["Sid"] for s in document["Statement"]} >= {"Roles", "Functions", "PassRolesToLambda", "TryTrustingRoles"}
-    assert said.err.strip().startswith("account_b = 222222222222: ")
-    assert len(said.err.strip().splitlines()) == 1
+    assert printed.err.strip().startswith("account_b = 222222222222: ")
+    assert len(printed.err.strip().splitlines()) == 1
 
 
-def test_for_one_command_it_is_shorter(project, capsys):
+def test_the_policy_for_one_command_is_shorter(project, capsys):
     lengths = {}
     for purpose in ("all", "up", "verify", "destroy"):
         assert run(project, "--for", purpose, "--json") == 0
@@ -40,15 +40,16 @@ def test_for_one_command_it_is_shorter(project, capsys):
     assert max(lengths["verify"], lengths["destroy"]) < lengths["up"] < lengths["all"]
 
 
-def test_what_cannot_be_told_is_a_note(project, capsys):
+def test_unknown_permissions_are_noted_on_stderr(project, capsys):
     (project / "modules/team_a_foo_ddb/more.tf").write_text('resource "aws_kms_key" "[x]" {}\n')
     assert run(project, "--account", "account_a") == 0
-    said = capsys.readouterr()
-    json.loads(said.out)
-    assert "note: aws_kms_key.[x] of module team_a_foo_ddb: what this type needs is not known here; add it" in said.err
+    printed = capsys.readouterr()
+    json.loads(printed.out)
+    note = "note: aws_kms_key.[x] of module team_a_foo_ddb: the permissions for this type are not known; add them"
+    assert note in printed.err
 
 
-def test_what_does_not_fit_is_several_documents(project, capsys):
+def test_a_long_policy_is_split_into_documents(project, capsys):
     queues = "".join(
         f'resource "aws_sqs_queue" "q{n}" {{\n  name = "a-rather-long-name-of-queue-number-{n:03}"\n}}\n'
         for n in range(120)
@@ -62,7 +63,7 @@ def test_what_does_not_fit_is_several_documents(project, capsys):
     assert max(account["characters"]) <= 6144
 
 
-def test_more_policies_than_can_be_attached_are_said(project, capsys):
+def test_more_policies_than_can_be_attached_are_noted(project, capsys):
     queues = "".join(f'resource "aws_sqs_queue" "q{n}" {{\n  name = "{"long-" * 14}{n:04}"\n}}\n' for n in range(700))
     (project / "modules/team_a_foo_ddb/queues.tf").write_text(queues)
     assert run(project, "--account", "account_a") == 0
@@ -78,12 +79,12 @@ def test_more_policies_than_can_be_attached_are_said(project, capsys):
         (["--for", "down"], "'down' is not one of 'up', 'verify', 'destroy', 'all'"),
     ],
 )
-def test_bad_usage(project, arguments, words, capsys):
+def test_bad_usage_is_reported_in_one_line(project, arguments, words, capsys):
     spec = project / "tfdriver.yaml"
     spare = 'accounts:\n  spare: {id: "333333333333", region: us-west-2}\n'
     spec.write_text(spec.read_text().replace("accounts:\n", spare))
     assert run(project, *arguments) == 1
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert words in " ".join(said.err.split())
-    assert len(said.err.strip().splitlines()) <= 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert words in " ".join(printed.err.split())
+    assert len(printed.err.strip().splitlines()) <= 2

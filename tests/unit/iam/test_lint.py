@@ -181,7 +181,7 @@ WIDE = "allows every action"
 EVERYWHERE = "allows its actions on every resource"
 
 
-def test_policy_documents_of_modules(tmp_path):
+def test_broad_policy_documents_of_modules(tmp_path):
     text = """
 data "aws_iam_policy_document" "p" {
   statement {
@@ -218,12 +218,12 @@ locals {
     ],
 )
 @pytest.mark.parametrize("kind", ["aws_iam_policy", "aws_iam_role_policy"])
-def test_policies_as_json_in_modules(tmp_path, kind, policy):
+def test_broad_policies_as_json_in_modules(tmp_path, kind, policy):
     text = f'resource "{kind}" "p" {{\n  policy = {policy}\n}}\n'
     assert lint(tmp_path, text) == [(ERROR, "1", WIDE), (WARNING, "1", EVERYWHERE)]
 
 
-def test_inline_policies_and_the_administrator(tmp_path):
+def test_inline_policies_and_administrator_access_in_modules(tmp_path):
     text = """resource "aws_iam_role" "r" {
   assume_role_policy = jsonencode({ Statement = [{ Action = "sts:AssumeRole", Principal = { AWS = "*" } }] })
   inline_policy {
@@ -252,17 +252,17 @@ resource "aws_iam_role_policy_attachment" "a" {
         'resource "aws_sqs_queue_policy" "q" {\n  policy = jsonencode({ Statement = [{ Action = "*" }] })\n}',
         'resource "aws_iam_policy" "p" {\n  policy = jsonencode(var.policy)\n}',
         'resource "aws_iam_policy" "p" {\n  policy = <<EOF\n${var.policy}\nEOF\n}',
-        # A resource's policy: not ours to judge.
+        # A resource-based policy.
         'data "aws_iam_policy_document" "p" {\n statement {\n  actions = ["kms:*"]\n  resources = ["*"]\n'
         '  principals {\n   type = "AWS"\n   identifiers = ["*"]\n  }\n }\n}',
         'data "aws_iam_policy_document" "p" {',
     ],
 )
-def test_what_does_not_stand_there_in_so_many_words_is_not_judged(tmp_path, text):
+def test_computed_and_resource_based_policies_of_modules_are_not_checked(tmp_path, text):
     assert lint(tmp_path, text) == []
 
 
-def test_wildcard_principals_in_a_trust_of_a_module(tmp_path):
+def test_wildcard_principals_in_policy_documents_of_modules(tmp_path):
     text = """data "aws_iam_policy_document" "trust" {
   statement {
     actions = ["sts:AssumeRole"]
@@ -277,7 +277,7 @@ def test_wildcard_principals_in_a_trust_of_a_module(tmp_path):
 
 
 @pytest.mark.parametrize("action", ['"sts:AssumeRole"', '["sts:AssumeRole", "sts:TagSession"]'])
-def test_wildcard_principals_in_json(tmp_path, action):
+def test_wildcard_principals_as_json_in_modules(tmp_path, action):
     text = f"""resource "aws_iam_role" "r" {{
   assume_role_policy = <<EOF
 {{"Statement": {{"Effect": "Allow", "Principal": "*", "Action": {action}}}}}
@@ -286,7 +286,7 @@ EOF
     assert lint(tmp_path, text) == [(ERROR, "1", "trusts principal '*'")]
 
 
-def test_local_modules_of_a_spec_are_named_from_the_project(tmp_path):
+def test_findings_name_files_relative_to_the_project(tmp_path):
     (tmp_path / "modules" / "m").mkdir(parents=True)
     policy = 'jsonencode({ Statement = [{ Action = "*", Resource = "arn:x" }] })'
     (tmp_path / "modules" / "m" / "iam.tf").write_text(f'resource "aws_iam_policy" "p" {{\n  policy = {policy}\n}}\n')
@@ -313,7 +313,7 @@ def test_warnings_are_shown_and_every_error_stops_and_is_told():
     assert str(raised.value) == said
 
 
-def test_a_project_is_its_spec_and_its_modules(tmp_path):
+def test_lint_project_checks_the_spec_and_its_modules(tmp_path):
     (tmp_path / "modules" / "m").mkdir(parents=True)
     policy = 'jsonencode({ Statement = [{ Action = "*", Resource = "arn:x" }] })'
     (tmp_path / "modules" / "m" / "iam.tf").write_text(f'resource "aws_iam_policy" "p" {{\n  policy = {policy}\n}}\n')
@@ -322,5 +322,5 @@ def test_a_project_is_its_spec_and_its_modules(tmp_path):
 
 
 @pytest.mark.parametrize("folder", sorted(p for p in MODULES.iterdir() if p.is_dir()), ids=lambda p: p.name)
-def test_our_own_modules_are_clean(folder):
+def test_the_shipped_modules_have_no_findings(folder):
     assert lint_module(folder, folder.name) == []

@@ -1,5 +1,5 @@
-"""What the operator must be allowed to do: a spec and its modules -> a least-privilege IAM policy for each account.
+"""Computes a least-privilege IAM policy for the operator of each account, from the spec and its modules.
 
-`expressions` works out names that stand in a module; `made` lists what modules make; `statements` puts together
-what each resource needs; `documents` cuts it into policies that IAM takes.
+`expressions` evaluates names in a module; `made` lists the resources of modules; `arns` predicts their ARNs;
+`statements` lists the actions that each resource needs; `documents` splits the statements into managed policies.
 """

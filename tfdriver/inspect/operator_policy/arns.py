@@ -1,34 +1,35 @@
-"""ARNs of resources before they exist, from the arguments they are made with, with UNKNOWN for what can't be told."""
+"""Predicts the ARNs of resources from their arguments. UNKNOWN stands for text that is not known yet."""
 
 from __future__ import annotations
 
 from tfdriver.aws.resource_types import RESOURCE_TYPES
 from tfdriver.inspect.operator_policy.expressions import UNKNOWN
-from tfdriver.inspect.operator_policy.made import Made
+from tfdriver.inspect.operator_policy.made import Resource
 
 
-def arn_of(made: Made) -> str:
-    """Return the ARN of a resource; for one that is part of another (an attachment, a target), the other's."""
-    known, role, function = RESOURCE_TYPES.get(made.type), made.argument("role"), made.argument("function_name")
+def arn_of(resource: Resource) -> str:
+    """Return the ARN of a resource, or of the resource that it is part of (an attachment, a target)."""
+    known = RESOURCE_TYPES.get(resource.type)
+    role, function = resource.argument("role"), resource.argument("function_name")
     if known is None:
         return UNKNOWN
-    if made.type == "aws_lambda_permission" and function and function.startswith("arn:"):
+    if resource.type == "aws_lambda_permission" and function and function.startswith("arn:"):
         return function
-    if "{role}" in known.pattern:  # only the role itself says which path it has
-        for sibling in made.siblings("aws_iam_role"):
+    if "{role}" in known.pattern:  # the path is an argument of the role itself
+        for sibling in resource.siblings("aws_iam_role"):
             if _name(sibling, "name") == (role or UNKNOWN):
                 return arn_of(sibling)
-    bus = made.argument("event_bus_name") or "default"
+    bus = resource.argument("event_bus_name") or "default"
     return known.arn(
-        made.account,
-        path=made.argument("path") or "/",
+        resource.account,
+        path=resource.argument("path") or "/",
         bus="" if bus == "default" else f"{bus}/",
-        **{argument: _name(made, argument) for argument in ("name", "function_name", "rule", "role")},
+        **{argument: _name(resource, argument) for argument in ("name", "function_name", "rule", "role")},
     )
 
 
 def pattern(text: str) -> str:
-    """Return text as IAM policies take it: UNKNOWN as a wildcard, everything else as itself.
+    """Return text escaped for an IAM policy, with UNKNOWN as a wildcard.
 
     Source: IAM user guide, reference_policies_variables, "Special characters" (`${*}`, `${?}`, `${$}`).
     """
@@ -36,5 +37,5 @@ def pattern(text: str) -> str:
     return escaped.replace(UNKNOWN, "*")
 
 
-def _name(made: Made, argument: str) -> str:
-    return made.argument(argument) or (made.argument(f"{argument}_prefix") or "") + UNKNOWN
+def _name(resource: Resource, argument: str) -> str:
+    return resource.argument(argument) or (resource.argument(f"{argument}_prefix") or "") + UNKNOWN

@@ -1,4 +1,4 @@
-"""Statements as policy documents that IAM takes. Pure; no I/O."""
+"""Splits statements into policy documents of at most the size that IAM allows. Pure; no I/O."""
 
 from __future__ import annotations
 
@@ -9,28 +9,27 @@ from typing import Any
 
 from tfdriver.inspect.operator_policy.statements import Statement
 
-# Of a managed policy; white space does not count. Source: IAM user guide, reference_iam-quotas.
+# The quota of a managed policy, without white space. Source: IAM user guide, reference_iam-quotas.
 MAX_CHARACTERS = 6144
 
 Document = dict[str, Any]
 
 
 def documents(statements: Iterable[Statement], limit: int = MAX_CHARACTERS) -> list[Document]:
-    """Return as few documents as hold the statements in order, each of at most `limit` characters.
+    """Return the statements, in order, in as few documents of at most `limit` characters as possible.
 
-    A statement that is too long for one is cut; the parts are numbered.
+    A statement that is too long for one document is split, and its parts are numbered.
     """
-    found: list[Document] = []
+    packed: list[Document] = []
     for statement in statements:
         for number, part in enumerate(_parts(statement, limit), start=1):
-            text = _json(replace(part, sid=f"{part.sid}{number}") if number > 1 else part)
-            last = found[-1] if found else _document([])
-            longer = _document([*last["Statement"], text])
-            if found and length(longer) <= limit:
-                found[-1] = longer
+            added = _json(replace(part, sid=f"{part.sid}{number}") if number > 1 else part)
+            extended = _document([*packed[-1]["Statement"], added]) if packed else None
+            if extended and length(extended) <= limit:
+                packed[-1] = extended
             else:
-                found.append(_document([text]))
-    return found
+                packed.append(_document([added]))
+    return packed
 
 
 def length(document: Document) -> int:
@@ -39,16 +38,16 @@ def length(document: Document) -> int:
 
 
 def _parts(statement: Statement, limit: int) -> Iterator[Statement]:
-    """Yield the statement, or halves of it until they fit: each half of its longest list, with all the rest."""
-    room = limit - 10  # for the number in its Sid
-    of_values = len(statement.values) > len(statement.resources)
-    texts = sorted(statement.values if of_values else statement.resources)
+    """Yield the statement if it fits. Otherwise split its longest list in two and yield the parts of both halves."""
+    room = limit - 10  # the Sid may get a number
+    split_values = len(statement.values) > len(statement.resources)
+    texts = sorted(statement.values if split_values else statement.resources)
     if length(_document([_json(statement)])) <= room or len(texts) < 2:
         yield statement
         return
     middle = len(texts) // 2
     for half in map(frozenset, (texts[:middle], texts[middle:])):
-        part = replace(statement, values=half) if of_values else replace(statement, resources=half)
+        part = replace(statement, values=half) if split_values else replace(statement, resources=half)
         yield from _parts(part, limit)
 
 
@@ -57,12 +56,12 @@ def _document(statements: list[dict[str, Any]]) -> Document:
 
 
 def _json(statement: Statement) -> dict[str, Any]:
-    found: dict[str, Any] = {
+    element: dict[str, Any] = {
         "Sid": statement.sid,
         "Effect": "Allow",
         "Action": sorted(statement.actions),
         "Resource": sorted(statement.resources),
     }
     if statement.key:
-        found["Condition"] = {statement.operator: {statement.key: sorted(statement.values)}}
-    return found
+        element["Condition"] = {statement.operator: {statement.key: sorted(statement.values)}}
+    return element

@@ -1,7 +1,7 @@
-"""The text that an expression of Terraform's language stands for, as far as it can be told. Pure; no I/O.
+"""Evaluates expressions of Terraform's language to text. Pure; no I/O.
 
-Names of resources are mostly a variable, a local value, an attribute of another resource, or text with these in it.
-What else there is (conditionals, most functions, data sources) is UNKNOWN: no guess is made.
+It covers the expressions that resource names are usually made of: variables, local values, attributes of other
+resources, and text with these in it. The value of any other expression is UNKNOWN.
 """
 
 from __future__ import annotations
@@ -12,35 +12,35 @@ from dataclasses import dataclass, field
 
 from tfdriver.spec.hcl import Expression
 
-# Stands for text that cannot be told, also in the middle of other text. Half of a surrogate pair: no file can hold it.
+# Stands for unknown text, also inside other text. No file can contain it: it is an unpaired surrogate.
 UNKNOWN = "\ud800"
 
-# What an expression stands for; None is Terraform's null.
+# The value of an expression; None is Terraform's null.
 Text = str | None
 # ("aws_iam_role", "this", "name") -> the value of that attribute.
 Attribute = Callable[[str, str, str], Text]
 
 _DEEPEST = 20
 _LONGEST = 2048  # characters; no ARN is longer
-_CHARACTER_CLASS = re.compile(r"/(\[[^\[\]\\]+\]\+?)/")  # the only regular expressions that are followed
+_CHARACTER_CLASS = re.compile(r"/(\[[^\[\]\\]+\]\+?)/")  # the only regular expressions that are evaluated
 
 
 @dataclass(frozen=True)
 class Scope:
-    """What expressions of a module may name. variables: values; defaults, locals: expressions.
+    """The names that expressions of a module may refer to. variables: values; defaults, locals: expressions.
 
-    worked_out: what was found already, by reference.
+    evaluated: a cache of values, by reference.
     """
 
     variables: Mapping[str, Text] = field(default_factory=dict)
     defaults: Mapping[str, Expression] = field(default_factory=dict)
     locals: Mapping[str, Expression] = field(default_factory=dict)
     attribute: Attribute = lambda _type, _name, _attribute: UNKNOWN
-    worked_out: dict[str, Text] = field(default_factory=dict)
+    evaluated: dict[str, Text] = field(default_factory=dict)
 
 
 def text_of(expression: Expression | None, scope: Scope, depth: int = 0) -> Text:
-    """Return what an expression stands for: text with UNKNOWN in it where that can't be told, or None for null."""
+    """Return the value of an expression, with UNKNOWN for each unknown part of the text, or None for null."""
     if depth > _DEEPEST:
         return UNKNOWN
     match expression:
@@ -55,10 +55,10 @@ def text_of(expression: Expression | None, scope: Scope, depth: int = 0) -> Text
         case Expression("call", function, arguments):
             return _call(function, [text_of(argument, scope, depth + 1) for argument in arguments])
         case Expression("reference", name):
-            if name not in scope.worked_out:
-                scope.worked_out[name] = UNKNOWN  # if it should name itself
-                scope.worked_out[name] = _reference(name, scope, depth)
-            return scope.worked_out[name]
+            if name not in scope.evaluated:
+                scope.evaluated[name] = UNKNOWN  # the value if it refers to itself
+                scope.evaluated[name] = _reference(name, scope, depth)
+            return scope.evaluated[name]
     return UNKNOWN
 
 
@@ -87,7 +87,7 @@ def _call(function: str, values: list[Text]) -> Text:
 
 
 def _replace(text: str, old: str, new: str) -> str:
-    """Replace as Terraform does: a regular expression between slashes, else plain text."""
+    """Replace as Terraform does: `old` is a regular expression if it is between slashes."""
     if UNKNOWN in text + old + new:
         return UNKNOWN
     if not (len(old) > 1 and old.startswith("/") and old.endswith("/")):

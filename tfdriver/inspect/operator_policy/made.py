@@ -1,4 +1,4 @@
-"""What the modules of a spec make, by resource, as far as their files say."""
+"""Reads the AWS resources that a role's module creates from the files of the module."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from tfdriver.spec.hcl import Block, Body
 from tfdriver.spec.model import Account, Role
 from tfdriver.spec.modules import parsed_files
 
-_OURS = "aws_"
-# Data sources that ask AWS nothing, or only who is asking.
+_AWS_PREFIX = "aws_"
+# Data sources that need no permissions.
 _FREE_DATA = frozenset(
     "aws_arn aws_caller_identity aws_default_tags aws_iam_policy_document aws_partition aws_region aws_service".split()
 )
 
 
 @dataclass(frozen=True)
-class Made:
-    """A resource of a module. account: where it is made; blocks: types of the blocks in it.
+class Resource:
+    """A resource of a module. account: in which it is created; blocks: types of its blocks.
 
-    argument: gives what an argument stands for, None if it has none of that name; siblings: gives all resources of a
-    type in the same module.
+    argument: returns the value of an argument, None if it is absent; siblings: returns the resources of a type in the
+    same module.
     """
 
     type: str
@@ -31,7 +31,7 @@ class Made:
     account: Account
     blocks: frozenset[str]
     argument: Callable[[str], Text]
-    siblings: Callable[[str], Iterable[Made]]
+    siblings: Callable[[str], Iterable[Resource]]
 
     @property
     def address(self) -> str:
@@ -39,38 +39,37 @@ class Made:
         return f"{self.type}.{self.name}"
 
     def has(self, name: str) -> bool:
-        """Whether it has such a block, or such an argument that is not null."""
+        """Return whether the resource has a block, or an argument other than null, of this name."""
         return name in self.blocks or self.argument(name) is not None
 
 
 @dataclass(frozen=True)
-class Making:
-    """What a role's module makes. unseen: sentences, no full stop, on what cannot be told from its files."""
+class ModuleResources:
+    """The resources of a role's module. notes: sentences without a full stop on parts that were not read."""
 
-    resources: tuple[Made, ...]
+    resources: tuple[Resource, ...]
     has_probe: bool
-    unseen: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
-# Gives the ARN of a resource, with UNKNOWN in it.
-ArnOf = Callable[[Made], str]
+# Returns the ARN of a resource, which may contain UNKNOWN.
+ArnOf = Callable[[Resource], str]
 
 
-def making(role: Role, root: Path, arn_of: ArnOf) -> Making:
-    """Return what the module of a role makes. root: the project's folder; arn_of: for attributes named `arn`."""
+def module_resources(role: Role, root: Path, arn_of: ArnOf) -> ModuleResources:
+    """Return the resources of a role's module. root: the project folder; arn_of: evaluates attributes named `arn`."""
     if role.folder is None:
-        elsewhere = f"module {role.module} of role {role.key} is not in the project: what it makes is not known here"
-        return Making((), True, (elsewhere,))
+        note = f"module {role.module} of role {role.key} is not in the project: its resources are not known"
+        return ModuleResources((), has_probe=True, notes=(note,))
     folder = root / role.folder
     bodies = [body for _, body in parsed_files(folder)]
-    resources = _Resources(role, bodies, arn_of)
-    unseen = [f"module {role.module} {words}" for words in _unseen(folder, bodies)]
+    notes = tuple(f"module {role.module} {note}" for note in _notes(folder, bodies))
     has_probe = any(block.labels == ("probe",) for block in _blocks(bodies, "output"))
-    return Making(tuple(resources.all()), has_probe, tuple(unseen))
+    return ModuleResources(tuple(_Module(role, bodies, arn_of).resources()), has_probe, notes)
 
 
-class _Resources:
-    """The resources of a role's module, with what their arguments stand for."""
+class _Module:
+    """The files of a role's module, with the values of its variables."""
 
     def __init__(self, role: Role, bodies: list[Body], arn_of: ArnOf) -> None:
         self._account = role.account
@@ -83,30 +82,37 @@ class _Resources:
         values = {name: found for b in _blocks(bodies, "locals") for name, found in b.body.arguments.items()}
         self._scope = Scope(variables, defaults, values, self._attribute)
 
-    def all(self) -> Iterator[Made]:
-        """Yield the resources of AWS."""
-        return (self._made(*key) for key in self._blocks if key[0].startswith(_OURS))
+    def resources(self) -> Iterator[Resource]:
+        """Yield the AWS resources."""
+        return (self._resource(*key) for key in self._blocks if key[0].startswith(_AWS_PREFIX))
 
-    def _made(self, resource_type: str, name: str) -> Made:
+    def _resource(self, resource_type: str, name: str) -> Resource:
         body = self._blocks[resource_type, name].body
 
         def argument(key: str) -> Text:
             return text_of(body.arguments[key], self._scope) if key in body.arguments else None
 
-        def siblings(wanted: str) -> Iterable[Made]:
-            return (made for made in self.all() if made.type == wanted)
+        def siblings(wanted: str) -> Iterable[Resource]:
+            return (resource for resource in self.resources() if resource.type == wanted)
 
         blocks = {".".join(block.labels) if block.type == "dynamic" else block.type for block in body.blocks}
-        return Made(resource_type, name, self._account, frozenset(blocks), argument, siblings)
+        return Resource(
+            type=resource_type,
+            name=name,
+            account=self._account,
+            blocks=frozenset(blocks),
+            argument=argument,
+            siblings=siblings,
+        )
 
     def _attribute(self, resource_type: str, name: str, attribute: str) -> Text:
         if (resource_type, name) not in self._blocks:
             return UNKNOWN
-        made = self._made(resource_type, name)
+        resource = self._resource(resource_type, name)
         if attribute == "arn":
-            return self._arn_of(made)
-        value = made.argument(attribute)
-        return UNKNOWN if value is None else value  # AWS or the provider sets what is not given
+            return self._arn_of(resource)
+        value = resource.argument(attribute)
+        return UNKNOWN if value is None else value  # AWS or the provider sets absent arguments
 
 
 def _plain(value: object) -> Text:
@@ -114,18 +120,20 @@ def _plain(value: object) -> Text:
         return str(value).lower()
     if isinstance(value, str):
         return UNKNOWN if UNKNOWN in value else value
-    return str(value) if isinstance(value, int) else None if value is None else UNKNOWN
+    if isinstance(value, int):
+        return str(value)
+    return None if value is None else UNKNOWN
 
 
 def _blocks(bodies: list[Body], kind: str) -> Iterator[Block]:
     return (block for body in bodies for block in body.blocks if block.type == kind)
 
 
-def _unseen(folder: Path, bodies: list[Body]) -> Iterator[str]:
+def _notes(folder: Path, bodies: list[Body]) -> Iterator[str]:
     for block in _blocks(bodies, "module"):
-        yield f"calls module {'.'.join(block.labels)}, which is not looked into"
+        yield f"calls module {'.'.join(block.labels)}, whose resources are not known"
     for block in _blocks(bodies, "data"):
-        if block.labels and block.labels[0].startswith(_OURS) and block.labels[0] not in _FREE_DATA:
-            yield f"reads data.{'.'.join(block.labels)}, whose permissions are not known here"
+        if block.labels and block.labels[0].startswith(_AWS_PREFIX) and block.labels[0] not in _FREE_DATA:
+            yield f"reads data.{'.'.join(block.labels)}, which needs permissions that are not known"
     if any(folder.glob("*.tf.json")):
-        yield "has .tf.json files, which are not looked into"
+        yield "has .tf.json files, whose resources are not known"

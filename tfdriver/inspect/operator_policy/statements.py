@@ -1,4 +1,4 @@
-"""The statements of the operator's policy in an account: what Terraform calls for its resources, and tfdriver."""
+"""The statements of the operator's policy in an account: the calls of Terraform and of tfdriver."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from enum import StrEnum
 from tfdriver.aws.resource_types import RESOURCE_TYPES, ResourceType
 from tfdriver.inspect.operator_policy.arns import arn_of, pattern
 from tfdriver.inspect.operator_policy.expressions import UNKNOWN
-from tfdriver.inspect.operator_policy.made import Made, Making
+from tfdriver.inspect.operator_policy.made import ModuleResources, Resource
 from tfdriver.spec.model import Account, Role, Spec
 
 
 class Purpose(StrEnum):
-    """What the operator is to run. UP: `up`, which verifies at its end, and `plan`, `tighten`, `status`, `explain`."""
+    """The commands that the operator runs. UP: `up` with its `verify`, `plan`, `tighten`, `status` and `explain`."""
 
     UP = "up"
     VERIFY = "verify"
@@ -23,23 +23,23 @@ class Purpose(StrEnum):
 
     @property
     def creates(self) -> bool:
-        """Whether resources are created and changed."""
+        """Whether resources are created and updated."""
         return self in (Purpose.UP, Purpose.ALL)
 
     @property
     def destroys(self) -> bool:
-        """Whether resources are destroyed."""
+        """Whether resources are deleted."""
         return self in (Purpose.DESTROY, Purpose.ALL)
 
     @property
     def verifies(self) -> bool:
-        """Whether `verify` is run, by itself or at the end of `up`."""
+        """Whether `verify` runs, alone or at the end of `up`."""
         return self is not Purpose.DESTROY
 
 
 @dataclass(frozen=True)
 class Statement:
-    """An Allow of some actions on some resources. values: what the condition's key must be one of; key: '' for none."""
+    """An Allow statement. operator, key, values: of its condition; key is '' without a condition."""
 
     sid: str
     actions: frozenset[str]
@@ -50,116 +50,132 @@ class Statement:
 
 
 def statements(
-    spec: Spec, account: Account, makings: Mapping[str, Making], purpose: Purpose, *, access_analyzer: bool = False
+    spec: Spec,
+    account: Account,
+    modules: Mapping[str, ModuleResources],
+    purpose: Purpose,
+    *,
+    access_analyzer: bool = False,
 ) -> tuple[list[Statement], list[str]]:
-    """Return what the operator needs in an account, and sentences on what cannot be told from here.
+    """Return the statements that the operator needs in an account, and notes on permissions that are not known.
 
-    makings: what the module of each role makes, by role key; access_analyzer: whether `up` and `plan` are run with it.
+    modules: the resources of each role's module, by role key; access_analyzer: whether `up` and `plan` use
+    `--access-analyzer`.
     """
-    found: dict[str, Statement] = {}
-    unseen: dict[str, None] = {}
+    by_sid: dict[str, Statement] = {}
+    notes: dict[str, None] = {}
     for role in spec.roles.values():
         if role.account.name != account.name:
             continue
-        making = makings[role.key]
-        parts = [*_own(spec, role, purpose)]
-        if access_analyzer and role.trusts and purpose.creates:  # this action is on no resource in particular
+        module = modules[role.key]
+        parts = [*_for_tfdriver(spec, role, purpose)]
+        if access_analyzer and role.trusts and purpose.creates:  # ValidatePolicy does not support resource ARNs
             parts.append(_allow("AskAccessAnalyzer", ["access-analyzer:ValidatePolicy"], "*"))
-        for made in making.resources:
-            parts += [*_managed(made, purpose), *(_probes(made, role) if making.has_probe and purpose.verifies else ())]
+        for resource in module.resources:
+            parts += _for_terraform(resource, purpose)
+            if module.has_probe and purpose.verifies:
+                parts += _for_probe(resource, role)
         for statement in parts:
-            same = found.get(statement.sid)
-            if same:  # of the same condition key
+            if same := by_sid.get(statement.sid):  # with the same condition key
                 statement = replace(
                     same,
                     actions=same.actions | statement.actions,
                     resources=same.resources | statement.resources,
                     values=same.values | statement.values,
                 )
-            found[statement.sid] = statement
-        unseen |= dict.fromkeys([*making.unseen, *_unknown(making.resources, role)])
-    return [found[sid] for sid in sorted(found)], list(unseen)
+            by_sid[statement.sid] = statement
+        notes |= dict.fromkeys([*module.notes, *_notes(module.resources, role)])
+    return [by_sid[sid] for sid in sorted(by_sid)], list(notes)
 
 
-def _own(spec: Spec, role: Role, purpose: Purpose) -> Iterator[Statement]:
-    """Yield what tfdriver itself calls for a role. Anybody may call sts:GetCallerIdentity."""
+def _for_tfdriver(spec: Spec, role: Role, purpose: Purpose) -> Iterator[Statement]:
+    """Yield the calls of tfdriver itself for a role. sts:GetCallerIdentity needs no permission."""
     account = f"arn:{role.account.partition}:iam::{role.account.id}:"
-    looks = ["iam:GetRole", *(["iam:GetRolePolicy"] if role.trusts and purpose.creates else [])]
-    # For the policy of `tighten --revoke-sessions`, which stays until a later run removes it.
+    reads = ["iam:GetRole", *(["iam:GetRolePolicy"] if role.trusts and purpose.creates else [])]
+    # The policy of `tighten --revoke-sessions` exists until a later run deletes it.
     revoking = ["iam:GetRolePolicy", "iam:DeleteRolePolicy"] if purpose is not Purpose.VERIFY else []
     revoking += ["iam:PutRolePolicy"] if purpose.creates else []
-    yield _allow("Roles", [*looks, *(revoking if role.trusts else [])], pattern(role.arn))
-    if role.path != "/":  # as long as it does not exist, nobody knows its path
-        yield _allow("FindRoles", looks, pattern(f"{account}role/{role.name}"))
+    yield _allow("Roles", [*reads, *(revoking if role.trusts else [])], pattern(role.arn))
+    if role.path != "/":  # IAM evaluates a call for an absent role with the ARN without a path
+        yield _allow("FindRoles", reads, pattern(f"{account}role/{role.name}"))
     for trusting in spec.trusting_of(role) if purpose.verifies else ():
         yield _allow("TryTrustingRoles", ["sts:AssumeRole"], pattern(trusting.arn))
-        # Where AWS does not say which policy refused. Who the operator is, the spec does not know.
+        # Called if a refusal does not name the policy. The operator may be any role or user.
         yield _allow("AskAboutOneself", ["iam:SimulatePrincipalPolicy"], f"{account}role/*", f"{account}user/*")
 
 
-def _managed(made: Made, purpose: Purpose) -> Iterator[Statement]:
-    """Yield what Terraform calls for a resource."""
-    known = RESOURCE_TYPES.get(made.type)
+def _for_terraform(resource: Resource, purpose: Purpose) -> Iterator[Statement]:
+    """Yield the calls of Terraform for a resource."""
+    known = RESOURCE_TYPES.get(resource.type)
     if known is None:
         return
-    arn = pattern(arn_of(made))
-    resources = (arn, f"{arn}:*") if made.type == "aws_cloudwatch_log_group" else (arn,)
-    yield _allow(known.statement, _actions(known, made, purpose), *resources)
-    if made.type == "aws_cloudwatch_log_group":
-        # AWS asks for this on no group in particular (hashicorp/terraform-provider-aws#8804).
+    arn = pattern(arn_of(resource))
+    arns = (arn, f"{arn}:*") if resource.type == "aws_cloudwatch_log_group" else (arn,)
+    yield _allow(known.statement, _actions(known, resource, purpose), *arns)
+    if resource.type == "aws_cloudwatch_log_group":
+        # AWS checks this action on all log groups (hashicorp/terraform-provider-aws#8804).
         yield _allow("FindLogGroups", ["logs:DescribeLogGroups"], f"{arn.partition(':log-group:')[0]}:log-group:*")
-    if made.type == "aws_iam_role_policy_attachment":
-        yield from _attaching(made, arn, purpose)
+    if resource.type == "aws_iam_role_policy_attachment":
+        yield from _attachment(resource, arn, purpose)
     if purpose.creates:
-        yield from _passing(known, made)
+        yield from _pass_role(known, resource)
 
 
-def _actions(known: ResourceType, made: Made, purpose: Purpose) -> set[str]:
+def _actions(known: ResourceType, resource: Resource, purpose: Purpose) -> set[str]:
     lists = [known.read]
     if purpose.creates:
-        lists += [known.write, *(actions for name, actions in known.more.items() if made.has(name))]
+        lists += [known.write, *(actions for name, actions in known.more.items() if resource.has(name))]
     if purpose.destroys:
         lists.append(known.delete)
     return known.actions(*lists)
 
 
-def _attaching(made: Made, role: str, purpose: Purpose) -> Iterator[Statement]:
-    """Yield a statement that allows to attach this policy to the role, and no other."""
-    actions = frozenset(
-        (["iam:AttachRolePolicy"] if purpose.creates else []) + (["iam:DetachRolePolicy"] if purpose.destroys else [])
-    )
-    policy = frozenset([pattern(made.argument("policy_arn") or UNKNOWN)])
-    if actions:
-        yield Statement("AttachPolicies", actions, frozenset([role]), "ArnLike", "iam:PolicyARN", policy)
+def _attachment(resource: Resource, role_arn: str, purpose: Purpose) -> Iterator[Statement]:
+    """Yield the permission to attach only this policy to the role."""
+    actions = {"iam:AttachRolePolicy": purpose.creates, "iam:DetachRolePolicy": purpose.destroys}
+    if any(actions.values()):
+        yield Statement(
+            sid="AttachPolicies",
+            actions=frozenset(action for action, needed in actions.items() if needed),
+            resources=frozenset([role_arn]),
+            operator="ArnLike",
+            key="iam:PolicyARN",
+            values=frozenset([pattern(resource.argument("policy_arn") or UNKNOWN)]),
+        )
 
 
-def _passing(known: ResourceType, made: Made) -> Iterator[Statement]:
-    """Yield a statement that allows to hand a role to the service that works with it."""
-    if known.role_argument and made.has(known.role_argument):
-        arn = made.argument(known.role_argument) or UNKNOWN
+def _pass_role(known: ResourceType, resource: Resource) -> Iterator[Statement]:
+    """Yield the permission to pass a role to the service that assumes it."""
+    if known.role_argument and resource.has(known.role_argument):
+        arn = resource.argument(known.role_argument) or UNKNOWN
         if arn == UNKNOWN:
-            arn = f"arn:{made.account.partition}:iam::{made.account.id}:role/{UNKNOWN}"
-        roles, to = frozenset([pattern(arn)]), frozenset([f"{known.service}.amazonaws.com"])
-        sid = f"PassRolesTo{known.service.capitalize()}"
-        yield Statement(sid, frozenset(["iam:PassRole"]), roles, "StringEquals", "iam:PassedToService", to)
+            arn = f"arn:{resource.account.partition}:iam::{resource.account.id}:role/{UNKNOWN}"
+        yield Statement(
+            sid=f"PassRolesTo{known.service.capitalize()}",
+            actions=frozenset(["iam:PassRole"]),
+            resources=frozenset([pattern(arn)]),
+            operator="StringEquals",
+            key="iam:PassedToService",
+            values=frozenset([f"{known.service}.amazonaws.com"]),
+        )
 
 
-def _probes(made: Made, role: Role) -> Iterator[Statement]:
-    """Yield what `verify` does with a resource: read and remove the probe's items, invoke the function."""
-    match made.type, bool(role.trusts):
+def _for_probe(resource: Resource, role: Role) -> Iterator[Statement]:
+    """Yield the calls of `verify` for a resource: read and delete the items of the probe, invoke the function."""
+    match resource.type, bool(role.trusts):
         case "aws_dynamodb_table", True:
-            yield _allow("ProbeItems", ["dynamodb:GetItem", "dynamodb:DeleteItem"], pattern(arn_of(made)))
+            yield _allow("ProbeItems", ["dynamodb:GetItem", "dynamodb:DeleteItem"], pattern(arn_of(resource)))
         case "aws_lambda_function", False:
-            yield _allow("InvokeFunctions", ["lambda:InvokeFunction"], pattern(arn_of(made)))
+            yield _allow("InvokeFunctions", ["lambda:InvokeFunction"], pattern(arn_of(resource)))
 
 
-def _unknown(resources: Iterable[Made], role: Role) -> Iterator[str]:
-    for made in resources:
-        where = f"{made.address} of module {role.module}"
-        if made.type not in RESOURCE_TYPES:
-            yield f"{where}: what this type needs is not known here; add it"
-        elif UNKNOWN in arn_of(made):
-            yield f"{where}: its name cannot be told from here, so that the policy says {pattern(arn_of(made))}"
+def _notes(resources: Iterable[Resource], role: Role) -> Iterator[str]:
+    for resource in resources:
+        where = f"{resource.address} of module {role.module}"
+        if resource.type not in RESOURCE_TYPES:
+            yield f"{where}: the permissions for this type are not known; add them to the policy"
+        elif UNKNOWN in arn_of(resource):
+            yield f"{where}: its name is not known, so the policy allows {pattern(arn_of(resource))}"
 
 
 def _allow(sid: str, actions: Iterable[str], *resources: str) -> Statement:

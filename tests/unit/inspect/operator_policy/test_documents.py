@@ -1,4 +1,4 @@
-"""Statements cut into documents that fit, without losing or adding anything."""
+"""Splitting statements into documents."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from tfdriver.inspect.operator_policy.statements import Statement
 
 def statement(sid: str, resources: int, values: int = 0) -> Statement:
     return Statement(
-        sid,
-        frozenset(["iam:A", "iam:B"]),
-        frozenset(f"arn:aws:iam::111111111111:role/{sid}-{n:04}" for n in range(resources)),
-        "ArnLike" if values else "",
-        "iam:PolicyARN" if values else "",
-        frozenset(f"arn:aws:iam::111111111111:policy/{sid}-{n:04}" for n in range(values)),
+        sid=sid,
+        actions=frozenset(["iam:A", "iam:B"]),
+        resources=frozenset(f"arn:aws:iam::111111111111:role/{sid}-{n:04}" for n in range(resources)),
+        operator="ArnLike" if values else "",
+        key="iam:PolicyARN" if values else "",
+        values=frozenset(f"arn:aws:iam::111111111111:policy/{sid}-{n:04}" for n in range(values)),
     )
 
 
 def allowed(found: list[dict]) -> set[tuple[str, ...]]:
-    """Each action, resource and condition value that the documents allow together."""
+    """Return each combination of action, resource and condition value that the documents allow."""
     return {
         combination
         for document in found
@@ -46,7 +46,7 @@ def allowed(found: list[dict]) -> set[tuple[str, ...]]:
     ],
     ids=lambda given: "-".join(s.sid for s in given[:3]),
 )
-def test_everything_is_allowed_and_every_document_fits(given: list[Statement]) -> None:
+def test_the_documents_fit_and_allow_the_same_as_the_statements(given: list[Statement]) -> None:
     found = documents(given)
     assert all(length(document) <= MAX_CHARACTERS for document in found)
     assert allowed(found) == {c for s in given for c in product(s.actions, s.resources, s.values or {""})}
@@ -56,12 +56,12 @@ def test_everything_is_allowed_and_every_document_fits(given: list[Statement]) -
         assert all(sid.isalnum() for sid in sids)
 
 
-def test_short_ones_share_a_document() -> None:
+def test_short_statements_share_a_document() -> None:
     (document,) = documents([statement("One", 1), statement("Two", 1)])
     assert [s["Sid"] for s in document["Statement"]] == ["One", "Two"]
     assert "Condition" not in document["Statement"][0]
 
 
-def test_white_space_does_not_count() -> None:
+def test_white_space_is_not_counted() -> None:
     (document,) = documents([statement("One", 1)])
     assert length(document) == len("".join(json.dumps(document, indent=4).split()))

@@ -1,4 +1,4 @@
-"""Names that stand in a module, worked out: right, or unknown, never guessed."""
+"""Evaluating expressions: the value is right or unknown."""
 
 from __future__ import annotations
 
@@ -71,11 +71,11 @@ SCOPE = Scope(
         ("coalesce(" * 50 + ")" * 50, U),
     ],
 )
-def test_what_an_expression_stands_for(expression: str, expected: Text) -> None:
-    assert text_of(read_expression(expression), Scope(**{**vars(SCOPE), "worked_out": {}})) == expected
+def test_an_expression_has_its_value_or_is_unknown(expression: str, expected: Text) -> None:
+    assert text_of(read_expression(expression), Scope(**{**vars(SCOPE), "evaluated": {}})) == expected
 
 
-def test_what_doubles_itself_is_worked_out_once() -> None:
-    """Fifteen levels, each the one before sixteen times: as many characters as there are grains of sand on a beach."""
+def test_local_values_that_grow_exponentially_are_unknown() -> None:
+    """Each of 15 levels repeats the next one 16 times: 16**15 copies of `ab`."""
     levels = {f"l{n}": read_expression('"' + f"${{local.l{n + 1}}}" * 16 + '"') for n in range(15)}
     assert text_of(read_expression("local.l0"), Scope(locals={**levels, "l15": read_expression('"ab"')})) == U

@@ -1,7 +1,8 @@
-"""The operator's statements, from modules written for it."""
+"""The operator's statements for small modules."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from tests.unit.builders import A, B, role, spec
 from tfdriver.aws.resource_types import RESOURCE_TYPES
 from tfdriver.inspect.operator_policy.arns import arn_of, pattern
 from tfdriver.inspect.operator_policy.expressions import UNKNOWN
-from tfdriver.inspect.operator_policy.made import Making, making
+from tfdriver.inspect.operator_policy.made import module_resources
 from tfdriver.inspect.operator_policy.statements import Purpose, Statement, statements
 from tfdriver.project import assets
 from tfdriver.spec.model import Account, Role
@@ -23,28 +24,25 @@ IAM_A, IAM_B = "arn:aws:iam::111111111111:", "arn:aws:iam::222222222222:"
 def needed(
     tmp_path: Path, hcl: str, purpose: Purpose = Purpose.ALL, account: Account = A, **fields: Any
 ) -> tuple[dict[str, Statement], list[str]]:
-    """The statements by Sid and the notes for a trusting role in A, trusted by one in B, both made by this module."""
+    """Return the statements by Sid, and the notes. Role foo in A trusts role bar in B; `hcl` is the module of both."""
     folder = tmp_path / "modules" / "m"
     folder.mkdir(parents=True)
     (folder / "main.tf").write_text(hcl)
     roles = (role("foo", A, trusts=("bar",), **fields), role("bar", B, **fields))
-    makings = {r.key: making(r, tmp_path, arn_of) for r in roles}
-    found, notes = statements(spec(*roles), account, makings, purpose)
+    modules = {r.key: module_resources(r, tmp_path, arn_of) for r in roles}
+    found, notes = statements(spec(*roles), account, modules, purpose)
     return {statement.sid: statement for statement in found}, notes
 
 
-def shipped(role: Role, name: str) -> Making:
-    source = f"../../{name}"
-    moved = Role(role.key, role.account, role.name, name, source, role.path, trusts=role.trusts, variables={})
-    return making(moved, assets.modules(), arn_of)
+@pytest.mark.parametrize("module", ["team_a_foo_ddb", "team_b_bar_app"])
+def test_every_resource_of_the_shipped_modules_is_known(module: str) -> None:
+    foo = replace(role("foo", A), module=module, source=f"../../{module}", variables={})
 
+    resources = module_resources(foo, assets.modules(), arn_of).resources
 
-def test_every_resource_of_the_shipped_modules_is_known() -> None:
-    for module in ("team_a_foo_ddb", "team_b_bar_app"):
-        made = shipped(role("foo", A), module).resources
-        assert made
-        assert {resource.type for resource in made} <= set(RESOURCE_TYPES)
-        assert all(UNKNOWN not in arn_of(r) for r in made if r.type != "aws_dynamodb_table")
+    assert resources
+    assert {resource.type for resource in resources} <= set(RESOURCE_TYPES)
+    assert all(UNKNOWN not in arn_of(r) for r in resources if r.type != "aws_dynamodb_table")
 
 
 @pytest.mark.parametrize(
@@ -64,7 +62,7 @@ def test_a_purpose_gets_no_more_than_it_needs(tmp_path: Path, purpose: Purpose, 
     assert ("iam:DeleteRolePolicy" in found[own].actions) is (purpose is not Purpose.VERIFY)
 
 
-def test_roles_have_their_paths_and_can_be_looked_for_without(tmp_path: Path) -> None:
+def test_a_role_with_a_path_may_also_be_read_without_it(tmp_path: Path) -> None:
     found, notes = needed(tmp_path, ROLE, path="/team/")
     assert found["Roles"].resources == {f"{IAM_A}role/team/foo"}
     assert found["FindRoles"].resources == {f"{IAM_A}role/foo"}
@@ -72,13 +70,13 @@ def test_roles_have_their_paths_and_can_be_looked_for_without(tmp_path: Path) ->
     assert notes == []
 
 
-def test_sessions_of_trusting_roles_only_are_revoked(tmp_path: Path) -> None:
+def test_only_trusting_roles_get_the_actions_of_a_revocation(tmp_path: Path) -> None:
     found, _ = needed(tmp_path, ROLE, account=B, path="/team/")
     assert "iam:PutRolePolicy" not in found["Roles"].actions
     assert found["FindRoles"].actions == {"iam:GetRole"}
 
 
-def test_a_policy_can_be_attached_where_it_belongs_only(tmp_path: Path) -> None:
+def test_a_policy_may_be_attached_to_its_role_only(tmp_path: Path) -> None:
     more = """
 resource "aws_iam_policy" "p" {
   name = "${var.role_name}-p"
@@ -103,7 +101,7 @@ output "probe" { value = {} }
 """
 
 
-def test_a_role_can_be_passed_to_its_service_only(tmp_path: Path) -> None:
+def test_a_role_may_be_passed_to_its_service_only(tmp_path: Path) -> None:
     target = 'resource "aws_cloudwatch_event_target" "t" {\n  rule = "r"\n  role_arn = var.elsewhere\n}\n'
     found, _ = needed(tmp_path, ROLE + FUNCTION + target, account=B)
     to_lambda, to_events = found["PassRolesToLambda"], found["PassRolesToEvents"]
@@ -112,7 +110,7 @@ def test_a_role_can_be_passed_to_its_service_only(tmp_path: Path) -> None:
     assert to_lambda.key == "iam:PassedToService"
 
 
-def test_verifying_tries_the_trusting_role_and_the_probes(tmp_path: Path) -> None:
+def test_verify_may_assume_the_trusting_role_and_invoke_the_function(tmp_path: Path) -> None:
     found, _ = needed(tmp_path, ROLE + FUNCTION, Purpose.VERIFY, account=B)
     assert found["TryTrustingRoles"].resources == {f"{IAM_A}role/foo"}
     assert found["InvokeFunctions"].actions == {"lambda:InvokeFunction"}
@@ -122,7 +120,7 @@ def test_verifying_tries_the_trusting_role_and_the_probes(tmp_path: Path) -> Non
     }
 
 
-def test_what_has_no_probe_is_not_invoked(tmp_path: Path) -> None:
+def test_a_function_without_a_probe_may_not_be_invoked(tmp_path: Path) -> None:
     found, _ = needed(tmp_path, ROLE + FUNCTION.partition("output")[0], account=B)
     assert "InvokeFunctions" not in found
 
@@ -165,13 +163,13 @@ def test_a_table_is_probed_on_the_trusting_side_only(tmp_path: Path) -> None:
         ('resource "aws_iam_role_policy" "p" {\n  role = "other"\n}', "Roles", "iam::111111111111:role/other"),
     ],
 )
-def test_resources_are_as_narrow_as_their_names_are_known(tmp_path: Path, hcl: str, sid: str, resource: str) -> None:
+def test_a_wildcard_stands_only_for_unknown_parts_of_a_name(tmp_path: Path, hcl: str, sid: str, resource: str) -> None:
     found, notes = needed(tmp_path, hcl)
     assert f"arn:aws:{resource}" in found[sid].resources
     assert ("*" in resource) is any(resource in note for note in notes)
 
 
-def test_log_groups_are_meant_with_and_without_their_streams(tmp_path: Path) -> None:
+def test_log_groups_are_allowed_with_and_without_their_streams(tmp_path: Path) -> None:
     found, _ = needed(tmp_path, 'resource "aws_cloudwatch_log_group" "g" {\n  name = "g"\n}')
     logs = "arn:aws:logs:us-west-2:111111111111:log-group:"
     assert found["LogGroups"].resources == {f"{logs}g", f"{logs}g:*"}
@@ -188,7 +186,7 @@ def test_a_name_cannot_become_a_wildcard_or_a_variable(tmp_path: Path, name: str
     assert pattern(name) == inside
 
 
-def test_what_cannot_be_told_is_said(tmp_path: Path) -> None:
+def test_unknown_permissions_are_noted(tmp_path: Path) -> None:
     hcl = """
 resource "aws_kms_key" "k" {}
 resource "random_pet" "x" {}
@@ -202,10 +200,10 @@ data "aws_partition" "p" {}
         assert any(words in note for note in notes), words
 
 
-def test_a_module_from_elsewhere_is_said() -> None:
+def test_a_remote_module_is_noted() -> None:
     remote = Role("foo", A, "foo", "org/x/aws", "org/x/aws", trusts=("bar",))
-    found = making(remote, Path("/nowhere"), arn_of)
-    assert found.resources == ()
-    assert "org/x/aws" in found.unseen[0]
-    own, _ = statements(spec(remote, role("bar", B)), A, {"foo": found, "bar": found}, Purpose.UP)
+    module = module_resources(remote, Path("/nowhere"), arn_of)
+    assert module.resources == ()
+    assert "org/x/aws" in module.notes[0]
+    own, _ = statements(spec(remote, role("bar", B)), A, {"foo": module, "bar": module}, Purpose.UP)
     assert [s.resources for s in own] == [{f"{IAM_A}role/foo"}]
