@@ -40,14 +40,16 @@ def graph(options: GlobalOptions, form: str, file: Path | None, phases: bool, li
     """
     if phases and live:
         raise click.UsageError("--phases shows what `up` would do, --live what is there: give one of them")
+    output = Output(as_json=as_json)
     drawn = graph_command.draw_graph(
         options.project,
         graph_command.Format(form),
         Clock().now(),
         three_phases=phases,
         live=Aws(environment_secrets(os.environ)) if live else None,
+        note=output.note,
     )
-    Output(as_json=as_json).result("graph", graph_command.write_graph(drawn, file) if file else drawn, print_graph)
+    output.result("graph", graph_command.write_graph(drawn, file) if file else drawn, print_graph)
 
 
 def print_graph(value: Drawn, output: Output) -> None:

@@ -80,6 +80,10 @@ class Output:
         text = "\n".join(error.lines).replace("\n", "\n  ")
         self.err.print(f"[bold red]{label}:[/bold red] {escape(text)}")
 
+    def note(self, text: str) -> None:
+        """Print a sentence on stderr."""
+        self.err.print(f"[dim]{escape(text)}[/dim]")
+
     def _check_written(self, in_force: str = "") -> None:
         if self._stdout.failure:
             what = f"the result could not be written: {self._stdout.failure.strerror}"

@@ -38,8 +38,9 @@ def policy(options: GlobalOptions, purpose: str, account: str | None, access_ana
       tfdriver policy --account account_a > a.json
       aws iam create-policy --policy-name tfdriver --policy-document file://a.json
     """
-    found = operator_policy(options.project, Purpose(purpose), account, access_analyzer=access_analyzer)
-    Output(as_json=as_json).result("policy", found, print_policy)
+    output, chosen = Output(as_json=as_json), Purpose(purpose)
+    found = operator_policy(options.project, chosen, account, access_analyzer=access_analyzer, note=output.note)
+    output.result("policy", found, print_policy)
 
 
 def print_policy(value: OperatorPolicies, output: Output) -> None:

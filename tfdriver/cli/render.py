@@ -21,7 +21,8 @@ def render(options: GlobalOptions, as_json: bool) -> None:
     Example:
       tfdriver -C my-project render
     """
-    Output(as_json=as_json).result("render", render_project(options.project, Clock().now()), print_render)
+    output = Output(as_json=as_json)
+    output.result("render", render_project(options.project, Clock().now(), output.note), print_render)
 
 
 def print_render(value: Rendered, output: Output) -> None:

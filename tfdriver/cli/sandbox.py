@@ -56,8 +56,7 @@ def sandbox(
         fired = sandbox_run.fire(fire, os.environ)
         output.result("sandbox", fired, print_sandbox, fired.exit_code)
         return fired.exit_code
-    note = output.progress().note
-    return sandbox_run.sandbox(options.project, command, os.environ, note, log=log, faults=faults)
+    return sandbox_run.sandbox(options.project, command, os.environ, output.note, log=log, faults=faults)
 
 
 def print_sandbox(value: FiredRule, output: Output) -> None:

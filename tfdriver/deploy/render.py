@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,12 +20,12 @@ class Rendered:
     files: dict[str, tuple[str, ...]]
 
 
-def render(project: Path, now: datetime) -> Rendered:
-    """Write every composition with the values of the end state. now: UTC. Raises TfdriverError.
+def render(project: Path, now: datetime, note: Callable[[str], None] = lambda _: None) -> Rendered:
+    """Write every composition with the values of the end state. now: UTC; note: see `read_spec`. Raises TfdriverError.
 
     A policy that revokes sessions stays for as long as those may live: applied by hand, this must not let them in.
     """
-    spec = read_spec(project)
+    spec = read_spec(project, note)
     workspace = Workspace(spec)
 
     def write(composition: Composition) -> tuple[str, ...]:

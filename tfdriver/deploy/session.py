@@ -163,9 +163,12 @@ class Session:
             yield self.driver
 
 
-def read_spec(project: Path) -> Spec:
-    """Return the project's checked spec. Raises TfdriverError."""
-    return load_spec(project, regions=known_regions, profile_region=profile_region, checks=(refuse_long_trusts,))
+def read_spec(project: Path, note: Callable[[str], None] = lambda _: None) -> Spec:
+    """Return the project's checked spec. note: receives a warning about the file's mode. Raises TfdriverError."""
+    spec = load_spec(project, regions=known_regions, profile_region=profile_region, checks=(refuse_long_trusts,))
+    if warning := permission_warning(spec.root):
+        note(f"warning: {warning}")
+    return spec
 
 
 @contextmanager
@@ -199,7 +202,7 @@ def open_session(command: str, options: Options, tools: Tools) -> Iterator[Sessi
     with ExitStack() as stack:
         spec: Spec | None = None
         try:
-            spec = read_spec(options.project)
+            spec = read_spec(options.project, tools.progress.note)
             session = _opened(stack, command, spec, options, tools)
         except (Exception, KeyboardInterrupt) as error:
             stopped = _expected(error)
@@ -225,8 +228,6 @@ def _expected(error: BaseException) -> TfdriverError:
 
 def _opened(stack: ExitStack, command: str, spec: Spec, options: Options, tools: Tools) -> Session:
     """Open a project until the stack is closed."""
-    if warning := permission_warning(spec.root):
-        tools.progress.note(f"warning: {warning}")
     if options.lint:
         refuse_errors(lint_project(spec), tools.progress.note)
     found = stack.enter_context(find_terraform(spec, tools))

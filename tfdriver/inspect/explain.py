@@ -69,7 +69,7 @@ def explain(text: str, options: Options, tools: Tools) -> Explanation:
     """
     refusal = parse_refusal(text)
     try:
-        spec = read_spec(options.project)
+        spec = read_spec(options.project, tools.progress.note)
     except TfdriverError as error:
         if refusal is None:
             raise

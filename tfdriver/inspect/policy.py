@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,14 +43,19 @@ class OperatorPolicies:
 
 
 def policy(
-    project: Path, purpose: Purpose, account: str | None = None, *, access_analyzer: bool = False
+    project: Path,
+    purpose: Purpose,
+    account: str | None = None,
+    *,
+    access_analyzer: bool = False,
+    note: Callable[[str], None] = lambda _: None,
 ) -> OperatorPolicies:
     """Return the operator's policies in the accounts that have roles, or in one account.
 
-    access_analyzer: whether `plan` and `up` are to ask IAM Access Analyzer too. Raises TfdriverError for a bad spec, or
-    an account that is not in it or has no roles.
+    access_analyzer: whether `plan` and `up` use `--access-analyzer`; note: see `read_spec`. Raises TfdriverError for a
+    bad spec, or an account that is not in it or has no roles.
     """
-    spec = read_spec(project)
+    spec = read_spec(project, note)
     used = used_accounts(spec)
     if account is not None:
         used = [_chosen(spec, used, account)]

@@ -94,7 +94,7 @@ class ProjectView:
 
 def view_project(options: Options, tools: Tools) -> ProjectView:
     """Look at every role and every state with the credentials at hand. Raises TfdriverError for a bad spec only."""
-    spec = read_spec(options.project)
+    spec = read_spec(options.project, tools.progress.note)
     workspace, accounts = Workspace(spec), account_access(spec, tools.aws)
     states = _states(workspace, options, tools, accounts)
     others = listed_elsewhere(workspace.compositions, states)

@@ -140,6 +140,16 @@ def test_init_says_where_what_to_edit_and_what_to_run_and_lists_no_files(tmp_pat
     assert len(said.splitlines()) < 10
 
 
+@pytest.mark.parametrize("command", ["render", "graph", "policy", "status", "explain foo_bar", "sandbox -- true"])
+def test_a_command_without_a_session_warns_about_a_world_writable_spec(tmp_path, capsys, command):
+    assert main.run(["init", str(tmp_path / "p")]) == 0
+    (tmp_path / "p" / "tfdriver.yaml").chmod(0o666)
+
+    main.run(["-C", str(tmp_path / "p"), *command.split()])
+
+    assert capsys.readouterr().err.count("warning: every user of this machine may change tfdriver.yaml") == 1
+
+
 def test_below_a_project_the_project_is_named(tmp_path, capsys):
     assert main.run(["init", str(tmp_path / "p")]) == 0
     assert main.run(["-C", str(tmp_path / "p" / "modules"), "render"]) == 1

@@ -49,14 +49,20 @@ class Drawn:
 
 
 def draw_graph(
-    project: Path, form: Format, now: datetime, *, three_phases: bool = False, live: DriverAws | None = None
+    project: Path,
+    form: Format,
+    now: datetime,
+    *,
+    three_phases: bool = False,
+    live: DriverAws | None = None,
+    note: Callable[[str], None] = lambda _: None,
 ) -> Drawn:
     """Return the graph of a project. Reads AWS only through `live`; changes nothing. Raises TfdriverError.
 
     now: aware, for deadlines; three_phases: draw what a first `up` does, whatever AWS shows; live: draw what AWS shows,
-    as far as the credentials at hand let it be seen, instead of what the spec says.
+    as far as the credentials at hand let it be seen, instead of what the spec says; note: see `read_spec`.
     """
-    spec = read_spec(project)
+    spec = read_spec(project, note)
     seen = observe(spec, ReachableAws(live, account_access(spec, live))) if live and not three_phases else None
     return Drawn(form, draw(spec, form, now, three_phases=three_phases, seen=seen))
 
