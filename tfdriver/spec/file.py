@@ -63,7 +63,9 @@ def permission_warning(root: Path) -> str:
     """Return a warning if every user of this machine can write to the project's tfdriver.yaml, else ''."""
     if not (root / FILE_NAME).stat().st_mode & stat.S_IWOTH:
         return ""
-    return f"every user of this machine may change {FILE_NAME}. Run `chmod o-w {FILE_NAME}`, and check what it contains"
+    return (
+        f"every user of this machine can write to {FILE_NAME}. Run `chmod o-w {FILE_NAME}` and check the file's content"
+    )
 
 
 def _open_nonblocking(path: str, flags: int) -> int:

@@ -147,7 +147,7 @@ def test_a_command_without_a_session_warns_about_a_world_writable_spec(tmp_path,
 
     main.run(["-C", str(tmp_path / "p"), *command.split()])
 
-    assert capsys.readouterr().err.count("warning: every user of this machine may change tfdriver.yaml") == 1
+    assert capsys.readouterr().err.count("warning: every user of this machine can write to tfdriver.yaml") == 1
 
 
 def test_below_a_project_the_project_is_named(tmp_path, capsys):

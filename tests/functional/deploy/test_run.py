@@ -112,7 +112,7 @@ def test_a_spec_that_every_user_may_change_is_warned_of_and_used(stage, mode, wa
     done = stage.run(up)
 
     assert done.exit_code is Exit.DONE
-    words = "warning: every user of this machine may change tfdriver.yaml. Run `chmod o-w tfdriver.yaml`"
+    words = "warning: every user of this machine can write to tfdriver.yaml. Run `chmod o-w tfdriver.yaml`"
     assert sum(line.startswith(words) for line in stage.progress.said) == warnings
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,46 +18,37 @@ from tfdriver.errors import TfdriverError
 MAIN = "modules/table/main.tf"
 
 
-def module(text: str, name: str = MAIN) -> Callable[[Path], None]:
-    return lambda root: put(root, name, text)
-
-
-def spec(number: int, text: str) -> Callable[[Path], None]:
-    return lambda root: put(root, "tfdriver.yaml", with_line(number, text))
+def module(text: str | bytes, name: str = MAIN) -> Callable[[Path], None]:
+    return partial(put, name=name, content=text)
 
 
 def remove(name: str) -> Callable[[Path], None]:
-    def act(root: Path) -> None:
+    def change(root: Path) -> None:
         path = root / name
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
-    return act
-
-
-def steps(*acts: Callable[[Path], object]) -> Callable[[Path], None]:
-    def act(root: Path) -> None:
-        for each in acts:
-            each(root)
-
-    return act
+    return change
 
 
 def link(name: str, target: str) -> Callable[[Path], None]:
-    def act(root: Path) -> None:
-        shutil.rmtree(root / name) if (root / name).is_dir() else (root / name).unlink(missing_ok=True)
+    def change(root: Path) -> None:
+        remove(name)(root)
         (root / name).symlink_to(target)
 
-    return act
+    return change
 
 
 def outside(name: str, target: str) -> Callable[[Path], None]:
-    """Move a file or folder of the project beside it and put a symlink in its place."""
+    """Move a file or folder out of the project and put a symlink in its place."""
 
-    def act(root: Path) -> None:
+    def change(root: Path) -> None:
         (root / name).rename(root.parent / target)
         (root / name).symlink_to(root.parent / target)
 
-    return act
+    return change
 
 
 def both_sides(third: str) -> Callable[[Path], None]:
@@ -66,7 +58,7 @@ def both_sides(third: str) -> Callable[[Path], None]:
   other: {{account: {third}, module: table, variables: {{table_name: T}}, trusts: [helper]}}
 """
     text = GOOD.replace("  app:\n", f'  {third}: {{id: "333333333333", region: us-west-2}}\n  app:\n') + more
-    return lambda root: put(root, "tfdriver.yaml", text)
+    return partial(put, name="tfdriver.yaml", content=text)
 
 
 def many_trusted(root: Path) -> None:
@@ -75,33 +67,39 @@ def many_trusted(root: Path) -> None:
     put(root, "tfdriver.yaml", with_line(15, f"    trusts: [worker, {', '.join(keys)}]") + roles)
 
 
+def rename_spec(root: Path) -> None:
+    (root / "tfdriver.yaml").rename(root / "tfdriver.yml")
+
+
+def replace_spec_with_a_folder(root: Path) -> None:
+    (root / "tfdriver.yaml").unlink()
+    (root / "tfdriver.yaml").mkdir()
+
+
+def replace_spec_with_a_pipe(root: Path) -> None:
+    (root / "tfdriver.yaml").unlink()
+    os.mkfifo(root / "tfdriver.yaml")
+
+
+def set_a_required_variable_to_null(root: Path) -> None:
+    put(root, "tfdriver.yaml", with_line(14, "    variables: {table_name: T, keys: null}"))
+    put(root, MAIN, TABLE.replace("  default  = []\n", ""))
+
+
 class Project(NamedTuple):
+    """A valid project after a change. where: the place in the message."""
+
     kind: str
-    spoil: Callable[[Path], None]
+    change: Callable[[Path], None]
     where: str
     words: tuple[str, ...]
 
 
 PROJECTS = [
     Project("spec missing", remove("tfdriver.yaml"), "ROOT/tfdriver.yaml", ("no such file", "tfdriver init")),
-    Project(
-        "spec named otherwise",
-        steps(lambda root: (root / "tfdriver.yaml").rename(root / "tfdriver.yml")),
-        "ROOT/tfdriver.yaml",
-        ("no such file", "Rename tfdriver.yml"),
-    ),
-    Project(
-        "spec a folder",
-        steps(remove("tfdriver.yaml"), lambda root: (root / "tfdriver.yaml").mkdir()),
-        "tfdriver.yaml",
-        ("is a folder", "Remove it"),
-    ),
-    Project(
-        "spec a pipe",
-        steps(remove("tfdriver.yaml"), lambda root: os.mkfifo(root / "tfdriver.yaml")),
-        "tfdriver.yaml",
-        ("not a regular file", "text"),
-    ),
+    Project("spec with another name", rename_spec, "ROOT/tfdriver.yaml", ("no such file", "Rename tfdriver.yml")),
+    Project("spec a folder", replace_spec_with_a_folder, "tfdriver.yaml", ("is a folder", "Remove it")),
+    Project("spec a pipe", replace_spec_with_a_pipe, "tfdriver.yaml", ("not a regular file", "text")),
     Project("spec a symlink out", outside("tfdriver.yaml", "x.yaml"), "tfdriver.yaml", ("out of the project", "Copy")),
     Project("spec a broken symlink", link("tfdriver.yaml", "gone"), "ROOT/tfdriver.yaml", ("broken", "itself")),
     Project(
@@ -139,7 +137,7 @@ PROJECTS = [
         "tfdriver.yaml:13: roles.writer.module",
         ("no module", "function"),
     ),
-    Project("module's file binary", lambda root: put(root, MAIN, b"\xff\xfe\x00"), MAIN, ("not UTF-8", "Save it")),
+    Project("module's file binary", module(b"\xff\xfe\x00"), MAIN, ("not UTF-8", "Save it")),
     Project("module's file huge", module("#" * 1_100_000), MAIN, ("1024 KiB", "Split the file")),
     Project("brace left open", module("locals {\n  a = 1\n"), MAIN + ":3", ("syntax error", "line 1", "validate")),
     Project("bracket left open", module("locals {\n  a = [1,\n}\n"), MAIN + ":2", ("invalid", "a = [1,", "validate")),
@@ -217,7 +215,7 @@ PROJECTS = [
     ),
     Project(
         "null where the module forbids it",
-        steps(spec(14, "    variables: {table_name: T, keys: null}"), module(TABLE.replace("  default  = []\n", ""))),
+        set_a_required_variable_to_null,
         "tfdriver.yaml:14: roles.writer.variables.keys",
         ("no value", "needs one"),
     ),
@@ -240,7 +238,8 @@ PROJECTS = [
 @pytest.mark.parametrize("case", PROJECTS, ids=lambda case: case.kind)
 def test_a_bad_project_is_refused(case: Project, tmp_path: Path) -> None:
     root = make_project(tmp_path)
-    case.spoil(root)
+    case.change(root)
+
     check(refusal(root), case.where.replace("ROOT", str(root.resolve())), case.words)
 
 
