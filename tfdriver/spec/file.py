@@ -21,9 +21,7 @@ def check_root(root: Path) -> Path:
             hint = f"Pass the folder itself: -C {real}"
             raise TfdriverError("the project folder is a symlink", where=where, hint=hint)
         if not real.is_dir():
-            raise TfdriverError(
-                "is a file, not a project folder", where=where, hint="Pass -C the folder that contains it"
-            )
+            raise TfdriverError("is a file, not a project folder", where=where, hint="Pass the folder with -C")
         return real
     except FileNotFoundError as error:
         hint = "Pass -C an existing folder, or create one with `tfdriver init DIR`"
@@ -63,9 +61,7 @@ def permission_warning(root: Path) -> str:
     """Return a warning if every user of this machine can write to the project's tfdriver.yaml, else ''."""
     if not (root / FILE_NAME).stat().st_mode & stat.S_IWOTH:
         return ""
-    return (
-        f"every user of this machine can write to {FILE_NAME}. Run `chmod o-w {FILE_NAME}` and check the file's content"
-    )
+    return f"every user of this machine can write to {FILE_NAME}. Run `chmod o-w {FILE_NAME}` and check its content"
 
 
 def _open_nonblocking(path: str, flags: int) -> int:

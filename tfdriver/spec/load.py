@@ -57,12 +57,12 @@ def load_spec(
     modules: dict[Path, Module | TfdriverError] = {}
     roles: dict[str, Role] = {}
     for key, role in shape.roles.items():
-        used = resolve_module(key, role, side.get(key), root, modules, problems)
+        module = resolve_module(key, role, side.get(key), root, modules, problems)
         if role.account not in shape.accounts:
             hint = nearest(role.account, shape.accounts)
             problems.add(("roles", key, "account"), f"there is no account {quoted(role.account)}", hint)
-        elif used and role.account in accounts:
-            roles[key] = _role(key, role, accounts[role.account], used, project)
+        elif module and role.account in accounts:
+            roles[key] = _role(key, role, accounts[role.account], module, project)
     problems.raise_first()
     spec = Spec(root, project, accounts, roles)
     for check in (check_unique_names, *checks):
@@ -71,7 +71,7 @@ def load_spec(
     return spec
 
 
-def _role(key: str, shape: RoleShape, account: Account, used: ModuleUse, project: str) -> Role:
+def _role(key: str, shape: RoleShape, account: Account, module: ModuleUse, project: str) -> Role:
     external_id = shape.external_id or None
     if external_id == GENERATE:
         # The same in every run and on every machine, also after a change of the role's name or path. It may be
@@ -82,9 +82,9 @@ def _role(key: str, shape: RoleShape, account: Account, used: ModuleUse, project
         account=account,
         name=shape.name or key,
         module=shape.module,
-        source=used.source,
+        source=module.source,
         path=shape.path,
-        package=used.package,
+        package=module.package,
         variables=shape.variables,
         trusts=tuple(shape.trusts),
         external_id=external_id,

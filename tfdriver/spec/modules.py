@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,11 +47,11 @@ def read_module(folder: Path, root: Path) -> Module:
     for path in _files(folder, root):
         where = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
         text = _text(path, root, where)
-        found = _from_json(text, where) if path.name.endswith(_JSON) else _from_hcl(text, where)
-        for name, arguments in found.variables.items():
-            variables.setdefault(name, {}).update(arguments)
-        outputs |= found.outputs
-    return Module(folder, {name: Variable(name, **given) for name, given in variables.items()}, frozenset(outputs))
+        declared_variables, declared_outputs = _declarations(text, where)
+        for name, fields in declared_variables.items():
+            variables.setdefault(name, {}).update(fields)
+        outputs |= declared_outputs
+    return Module(folder, {name: Variable(name, **fields) for name, fields in variables.items()}, frozenset(outputs))
 
 
 def parsed_files(folder: Path) -> Iterator[tuple[str, Body]]:
@@ -62,18 +63,10 @@ def parsed_files(folder: Path) -> Iterator[tuple[str, Body]]:
             continue
 
 
-@dataclass(frozen=True)
-class _Declared:
-    """The declarations of one file. variables: keyword arguments of Variable, by name."""
-
-    variables: Mapping[str, dict[str, Any]]
-    outputs: set[str]
-
-
 def _files(folder: Path, root: Path) -> list[Path]:
     where = folder.relative_to(root).as_posix() if folder.is_relative_to(root) else str(folder)
     try:
-        names = sorted(path.name for path in folder.iterdir() if not path.is_dir())
+        names = [path.name for path in folder.iterdir() if not path.is_dir()]
     except OSError as error:
         hint = "Grant yourself read permission"
         raise TfdriverError(f"the module cannot be read: {error.strerror}", where=where, hint=hint) from error
@@ -81,13 +74,9 @@ def _files(folder: Path, root: Path) -> list[Path]:
     if not names:
         hint = "Add the module's files; see modules/README.md"
         raise TfdriverError("the module has no .tf files", where=where, hint=hint)
-    return [folder / name for name in sorted(names, key=_is_override)]
-
-
-def _is_override(name: str) -> bool:
-    """Return whether Terraform merges the file over the others. Source: Terraform, "Override Files"."""
-    stem = name.removesuffix(_JSON).removesuffix(".tf")
-    return stem == "override" or stem.endswith("_override")
+    # Terraform merges override files over the others. Source: Terraform, "Override Files".
+    override = re.compile(r"(.*_)?override\.tf(\.json)?")
+    return [folder / name for name in sorted(names, key=lambda name: (bool(override.fullmatch(name)), name))]
 
 
 def _text(path: Path, root: Path, where: str) -> str:
@@ -109,13 +98,22 @@ def _text(path: Path, root: Path, where: str) -> str:
         raise TfdriverError("is not UTF-8 text", where=where, hint="Save it as UTF-8") from error
 
 
-def _from_hcl(text: str, where: str) -> _Declared:
+def _declarations(text: str, where: str) -> tuple[dict[str, dict[str, Any]], set[str]]:
+    """Return the fields of each Variable in a file by name, and the names of its outputs."""
     try:
+        if where.endswith(_JSON):
+            data = json.loads(text)
+            variables = {name: _json_variable(block) for name, block in _json_blocks(data, "variable").items()}
+            return variables, set(_json_blocks(data, "output"))
         body = read_blocks(text)
         variables = {block.labels[0]: _variable(block.body.arguments) for block in _labelled(body, "variable")}
+        return variables, {block.labels[0] for block in _labelled(body, "output")}
+    except json.JSONDecodeError as error:
+        raise _syntax_error(error.msg, where, error.lineno) from error
     except HclSyntaxError as error:
         raise _syntax_error(error.what, where, error.line) from error
-    return _Declared(variables, {block.labels[0] for block in _labelled(body, "output")})
+    except RecursionError as error:
+        raise _syntax_error("nested too deep", where, 1) from error
 
 
 def _labelled(body: Body, kind: str) -> Iterator[Block]:
@@ -130,19 +128,6 @@ def _labelled(body: Body, kind: str) -> Iterator[Block]:
 def _variable(arguments: Mapping[str, Expression]) -> dict[str, Any]:
     fields: dict[str, Any] = {"type": read_type(arguments["type"])} if "type" in arguments else {}
     return fields | ({"required": False} if "default" in arguments else {})
-
-
-def _from_json(text: str, where: str) -> _Declared:
-    try:
-        data = json.loads(text)
-        variables = {name: _json_variable(block) for name, block in _json_blocks(data, "variable").items()}
-        return _Declared(variables, set(_json_blocks(data, "output")))
-    except json.JSONDecodeError as error:
-        raise _syntax_error(error.msg, where, error.lineno) from error
-    except HclSyntaxError as error:
-        raise _syntax_error(error.what, where, error.line) from error
-    except RecursionError as error:
-        raise _syntax_error("nested too deep", where, 1) from error
 
 
 def _json_blocks(data: Any, kind: str) -> dict[str, Any]:

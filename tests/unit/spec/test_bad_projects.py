@@ -159,6 +159,7 @@ PROJECTS = [
     Project("unexpected text", module("locals {\n}\n???\n"), MAIN + ":3", ("invalid", "???", "validate")),
     Project("block without braces", module('variable "a"\n'), MAIN + ":1", ("invalid", 'variable "a"', "validate")),
     Project("variable without a name", module("variable {\n}\n"), MAIN + ":1", ("one name", "validate")),
+    Project("output without a name", module("output {\n}\n"), MAIN + ":1", ("one name", "validate")),
     Project(
         "type of no kind",
         module('variable "a" {\n  type = strnig\n}\n'),
