@@ -37,6 +37,7 @@ def test_the_policy_for_one_command_is_shorter(project, capsys):
         assert run(project, "--for", purpose, "--json") == 0
         accounts = json.loads(capsys.readouterr().out)["result"]["accounts"]
         lengths[purpose] = sum(sum(account["characters"]) for account in accounts)
+
     assert max(lengths["verify"], lengths["destroy"]) < lengths["up"] < lengths["all"]
 
 
@@ -55,6 +56,7 @@ def test_a_long_policy_is_split_into_documents(project, capsys):
         for n in range(120)
     )
     (project / "modules/team_a_foo_ddb/queues.tf").write_text(queues)
+
     assert run(project, "--account", "account_a") == 0
     assert "account_a = 111111111111 (2 of 2): " in capsys.readouterr().err
     assert run(project, "--account", "account_a", "--json") == 0
@@ -66,6 +68,7 @@ def test_a_long_policy_is_split_into_documents(project, capsys):
 def test_more_policies_than_can_be_attached_are_noted(project, capsys):
     queues = "".join(f'resource "aws_sqs_queue" "q{n}" {{\n  name = "{"long-" * 14}{n:04}"\n}}\n' for n in range(700))
     (project / "modules/team_a_foo_ddb/queues.tf").write_text(queues)
+
     assert run(project, "--account", "account_a") == 0
     assert "a user or role takes 10, unless AWS allows you more" in capsys.readouterr().err
 
@@ -83,6 +86,7 @@ def test_bad_usage_is_reported_in_one_line(project, arguments, words, capsys):
     spec = project / "tfdriver.yaml"
     spare = 'accounts:\n  spare: {id: "333333333333", region: us-west-2}\n'
     spec.write_text(spec.read_text().replace("accounts:\n", spare))
+
     assert run(project, *arguments) == 1
     printed = capsys.readouterr()
     assert printed.out == ""

@@ -26,6 +26,7 @@ FEW_EXAMPLES = settings(
 def test_a_valid_spec_is_loaded(tmp_path: Path) -> None:
     root = make_project(tmp_path)
     spec = load(root)
+
     assert spec.root == root.resolve()
     assert spec.project == "shop"
     assert spec.accounts["store"] == Account("store", "111111111111", "store", "us-west-2", "aws")
@@ -43,6 +44,7 @@ def test_a_valid_spec_is_loaded(tmp_path: Path) -> None:
 def test_all_options_of_a_trusting_role(tmp_path: Path) -> None:
     more = "trusts: [worker]\n    name: w+=,.@-1\n    path: /a/b/\n    external_id: a:b/c\n    guard: off"
     role = load(make_project(tmp_path, with_line(15, f"    {more}"))).roles["writer"]
+
     assert role.arn == "arn:aws:iam::111111111111:role/a/b/w+=,.@-1"
     assert (role.external_id, role.guard) == ("a:b/c", False)
 
@@ -76,7 +78,9 @@ def test_the_profile_defaults_to_the_account_key_and_the_region_to_the_profile(t
     text = GOOD.replace("    region: us-west-2\n", "").replace(
         "region: eu-west-1", "profile: p\n    region: us-gov-west-1"
     )
+
     spec = load_spec(make_project(tmp_path, text), regions=lambda: REGIONS, profile_region=profile_region)
+
     assert profiles == ["store"]
     assert spec.accounts["store"].region == "us-gov-west-1"
     assert spec.accounts["app"].profile == "p"
@@ -91,6 +95,7 @@ def test_generated_external_ids_depend_on_project_account_and_role_key_only(tmp_
         return load(make_project(tmp_path, text)).trusting[0].external_id
 
     first = generated()
+
     # No release may change this value: a changed external id would deny the trusted roles access.
     assert first == "70adeb69-9ceb-5cf8-94fb-300028ee048f"
     assert generated() == first
@@ -116,6 +121,7 @@ def test_generated_external_ids_depend_on_project_account_and_role_key_only(tmp_
 def test_remote_sources_are_kept_with_any_variables(tmp_path: Path, source: str) -> None:
     text = GOOD.replace("module: table", f"module: {source}").replace("{table_name: Orders}", "{x: [1, {y: null}]}")
     role = load(make_project(tmp_path, text)).roles["writer"]
+
     assert (role.module, role.source, role.package) == (source, source, None)
     assert role.variables == {"x": [1, {"y": None}]}
 
@@ -124,12 +130,14 @@ def test_a_module_may_be_named_by_its_path(tmp_path: Path) -> None:
     root = make_project(tmp_path, with_line(13, "    module: ./teams/./a b//table/"))
     (root / "teams/a b").mkdir(parents=True)
     (root / "modules/table").rename(root / "teams/a b/table")
+
     assert load(root).roles["writer"].source == "../../teams/a b/table"
 
 
 def test_a_symlink_to_a_module_in_the_project_is_accepted(tmp_path: Path) -> None:
     root = make_project(tmp_path, with_line(13, "    module: newest"))
     (root / "modules/newest").symlink_to("table")
+
     assert load(root).roles["writer"].source == "../../modules/newest"
 
 
@@ -145,6 +153,7 @@ def test_trust_is_many_to_many(tmp_path: Path) -> None:
   other: {account: store, module: function}
 """
     spec = load(make_project(tmp_path, GOOD + more))
+
     assert [role.key for role in spec.trusting_of(spec.roles["worker"])] == ["writer", "second"]
     assert [role.key for role in spec.trusted_by(spec.roles["second"])] == ["worker", "other"]
 
@@ -168,6 +177,7 @@ def test_a_symlink_to_a_spec_in_the_project_is_accepted(tmp_path: Path) -> None:
     root = make_project(tmp_path)
     (root / "tfdriver.yaml").rename(root / "real.yaml")
     (root / "tfdriver.yaml").symlink_to("real.yaml")
+
     assert load(root).project == "shop"
 
 
@@ -195,6 +205,7 @@ def test_a_symlink_to_a_spec_in_the_project_is_accepted(tmp_path: Path) -> None:
 def test_yaml_values_of_variables(tmp_path: Path, written: str, value: Any) -> None:
     text = with_line(14, f"    variables: {{table_name: T, {written[1:]}")
     variables = load(make_project(tmp_path, text)).roles["writer"].variables
+
     assert list(variables.values()) == ["T", value]
 
 
@@ -204,7 +215,9 @@ def test_any_text_of_a_variable_is_kept_unchanged(tmp_path: Path, text: str) -> 
     document = yaml.safe_load(GOOD)
     document["roles"]["writer"]["variables"] = {"table_name": text, "anything": {text: [text]}}
     raw = not set(text) & set("\x85\u2028\u2029")  # refused unless escaped
+
     root = make_project(tmp_path, yaml.safe_dump(document, allow_unicode=raw))
+
     assert load(root).roles["writer"].variables == {"table_name": text, "anything": {text: [text]}}
 
 
@@ -215,6 +228,7 @@ def test_any_text_of_a_variable_is_kept_unchanged(tmp_path: Path, text: str) -> 
 def test_hostile_texts_are_kept_unchanged(tmp_path: Path, text: str) -> None:
     document = yaml.safe_load(GOOD)
     document["roles"]["writer"]["variables"]["table_name"] = text
+
     assert load(make_project(tmp_path, yaml.safe_dump(document))).roles["writer"].variables["table_name"] == text
 
 

@@ -44,7 +44,9 @@ def test_json_files_are_read(tmp_path: Path) -> None:
       "output": [{"x": {"value": 1}}, {"y": {"value": 2}}]
     }"""
     module = read(tmp_path, main__tf__json=text)
+
     expected = [Variable("a", Type("list", element=STRING)), Variable("b", required=False)]
+
     assert list(module.variables.values()) == expected
     assert module.outputs == {"x", "y"}
 
@@ -53,12 +55,14 @@ def test_json_files_are_read(tmp_path: Path) -> None:
 def test_override_files_are_merged_over_the_others(tmp_path: Path, name: str) -> None:
     overriding = {name: 'variable "a" {\n  type = number\n}\n'}
     module = read(tmp_path, main__tf='variable "a" {\n  type = string\n  default = ""\n}\n', **overriding)
+
     assert module.variables["a"] == Variable("a", Type("number"), required=False)
 
 
 def test_files_that_terraform_ignores_are_skipped(tmp_path: Path) -> None:
     (tmp_path / ".hidden.tf").write_text('variable "a" {}')
     (tmp_path / "folder.tf").mkdir()
+
     assert not read(tmp_path, main__tf="").variables
 
 

@@ -87,7 +87,9 @@ resource "aws_iam_role_policy_attachment" "p" {
 }
 """
     found, _ = needed(tmp_path, ROLE + more, path="/x/")
+
     attach = found["AttachPolicies"]
+
     assert (attach.resources, attach.values) == ({f"{IAM_A}role/x/foo"}, {f"{IAM_A}policy/foo-p"})
     assert (attach.operator, attach.key) == ("ArnLike", "iam:PolicyARN")
 
@@ -104,7 +106,9 @@ output "probe" { value = {} }
 def test_a_role_may_be_passed_to_its_service_only(tmp_path: Path) -> None:
     target = 'resource "aws_cloudwatch_event_target" "t" {\n  rule = "r"\n  role_arn = var.elsewhere\n}\n'
     found, _ = needed(tmp_path, ROLE + FUNCTION + target, account=B)
+
     to_lambda, to_events = found["PassRolesToLambda"], found["PassRolesToEvents"]
+
     assert (to_lambda.resources, to_lambda.values) == ({f"{IAM_B}role/bar"}, {"lambda.amazonaws.com"})
     assert (to_events.resources, to_events.values) == ({f"{IAM_B}role/*"}, {"events.amazonaws.com"})
     assert to_lambda.key == "iam:PassedToService"
@@ -128,6 +132,7 @@ def test_a_function_without_a_probe_may_not_be_invoked(tmp_path: Path) -> None:
 def test_a_table_is_probed_on_the_trusting_side_only(tmp_path: Path) -> None:
     table = 'resource "aws_dynamodb_table" "t" {\n  name = "T"\n  ttl {}\n}\noutput "probe" {}\n'
     found, _ = needed(tmp_path, table)
+
     assert found["ProbeItems"].resources == {"arn:aws:dynamodb:us-west-2:111111111111:table/T"}
     assert "dynamodb:UpdateTimeToLive" in found["Tables"].actions
     assert "dynamodb:UpdateContinuousBackups" not in found["Tables"].actions
@@ -172,6 +177,7 @@ def test_a_wildcard_stands_only_for_unknown_parts_of_a_name(tmp_path: Path, hcl:
 def test_log_groups_are_allowed_with_and_without_their_streams(tmp_path: Path) -> None:
     found, _ = needed(tmp_path, 'resource "aws_cloudwatch_log_group" "g" {\n  name = "g"\n}')
     logs = "arn:aws:logs:us-west-2:111111111111:log-group:"
+
     assert found["LogGroups"].resources == {f"{logs}g", f"{logs}g:*"}
     assert found["FindLogGroups"].resources == {f"{logs}*"}
 
@@ -181,7 +187,9 @@ def test_a_name_cannot_become_a_wildcard_or_a_variable(tmp_path: Path, name: str
     table = 'resource "aws_dynamodb_table" "t" {\n  name = var.table\n}'
     found, _ = needed(tmp_path, table, variables={"table": name})
     (resource,) = found["Tables"].resources
+
     inside = resource.partition("table/")[2]
+
     assert inside == "".join(f"${{{c}}}" if c in "*?$" else c for c in name)
     assert pattern(name) == inside
 
@@ -195,6 +203,7 @@ data "aws_vpc" "v" {}
 data "aws_partition" "p" {}
 """
     _, notes = needed(tmp_path, hcl)
+
     assert len(notes) == 3
     for words in ("aws_kms_key.k", "module sub", "data.aws_vpc.v"):
         assert any(words in note for note in notes), words
@@ -203,6 +212,7 @@ data "aws_partition" "p" {}
 def test_a_remote_module_is_noted() -> None:
     remote = Role("foo", A, "foo", "org/x/aws", "org/x/aws", trusts=("bar",))
     module = module_resources(remote, Path("/nowhere"), arn_of)
+
     assert module.resources == ()
     assert "org/x/aws" in module.notes[0]
     own, _ = statements(spec(remote, role("bar", B)), A, {"foo": module, "bar": module}, Purpose.UP)
