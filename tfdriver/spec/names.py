@@ -76,9 +76,7 @@ def role_name(text: str) -> Reason | None:
     if "/" in text:
         return Reason(f"role name {quoted(text)} has a slash", "Write the part before the name as `path:`")
     if not _ROLE_NAME.fullmatch(text):
-        return Reason(
-            f"role name {quoted(text)} has {_invalid(text, '_+=,.@-')}", "Use letters, digits and _+=,.@- only"
-        )
+        return Reason(f"role name {quoted(text)} has {_invalid(text, '_+=,.@-')}", "Use letters, digits and _+=,.@-")
     if len(text) > _ROLE_NAME_MAX:
         return Reason(f"role name {quoted(text)} has {len(text)} characters", "IAM allows 64; set a shorter `name:`")
     return None
@@ -110,15 +108,13 @@ def external_id(text: str) -> Reason | None:
     if not text:
         return Reason("the external id is empty", "Leave `external_id:` out, or write `generate` to create one")
     if text.lower() == "generate" != text:
-        return Reason(
-            f"external id {quoted(text)} looks like `generate`", "Write `generate` in lowercase to create one"
-        )
+        return Reason(f"external id {quoted(text)} looks like `generate`", "Write `generate` in lowercase")
     if not _EXTERNAL_ID_MIN <= len(text) <= _EXTERNAL_ID_MAX:
         return Reason(f"the external id has {len(text)} characters", "AWS allows 2 to 1224")
     if "${" in text:
         return Reason(f"external id {quoted(text)} contains a placeholder", _NO_PLACEHOLDERS)
     if not _EXTERNAL_ID.fullmatch(text):
-        return Reason(f"the external id has {_invalid(text, '_+=,.@:/-')}", "Use letters, digits and _+=,.@:/- only")
+        return Reason(f"the external id has {_invalid(text, '_+=,.@:/-')}", "Use letters, digits and _+=,.@:/-")
     return None
 
 

@@ -28,7 +28,7 @@ def check_relations(roles: Mapping[str, RoleShape], accounts: Mapping[str, Accou
     for key, role in roles.items():
         path = ("roles", key)
         for index, trusted in enumerate(role.trusts):
-            if reason := _bad_reference(key, trusted, index, roles, accounts):
+            if reason := _reference_problem(key, trusted, index, roles, accounts):
                 problems.add((*path, "trusts", index), *reason)
         if key not in side:
             hint = "Add `trusts:`, or name this role in another `trusts:`"
@@ -42,7 +42,7 @@ def check_relations(roles: Mapping[str, RoleShape], accounts: Mapping[str, Accou
             problems.add((*path, "open_for"), what, "Remove `open_for:` or `guard: false`")
 
 
-def _bad_reference(
+def _reference_problem(
     key: str, trusted: str, index: int, roles: Mapping[str, RoleShape], accounts: Mapping[str, Account]
 ) -> Reason | None:
     """Check `trusted`, the item number `index` in the `trusts:` of role `key`."""

@@ -57,13 +57,13 @@ def mismatch(value: Any, wanted: Type, path: tuple[str | int, ...] = ()) -> Mism
             return _object_mismatch(value, wanted, path)
         case ("tuple", list()):
             return _tuple_mismatch(value, wanted, path)
-    return Mismatch(path, f"the module wants {_a(wanted)}, this is {described(value)}", _hint(value, wanted))
+    return Mismatch(path, f"the module wants {_noun(wanted)}, this is {described(value)}", _hint(value, wanted))
 
 
 def _object_mismatch(value: dict[str, Any], wanted: Type, path: tuple[str | int, ...]) -> Mismatch | None:
     for key in wanted.attributes:
         if key not in value and key not in wanted.optional:
-            return Mismatch(path, f"{dotted((key,))} is missing", f"The module wants {_a(wanted)}")
+            return Mismatch(path, f"{dotted((key,))} is missing", f"The module wants {_noun(wanted)}")
     for key, item in value.items():
         if key not in wanted.attributes:
             hint = nearest(key, wanted.attributes)
@@ -85,7 +85,7 @@ def _first(found: Iterator[Mismatch | None]) -> Mismatch | None:
     return next((m for m in found if m), None)
 
 
-def _a(wanted: Type) -> str:
+def _noun(wanted: Type) -> str:
     match wanted.name:
         case "string":
             return "text"
@@ -112,4 +112,4 @@ def _hint(value: Any, wanted: Type) -> str:
         case (("map" | "object"), _):
             return "Write it as a mapping: {key: value}"
         case _:
-            return f"Write {_a(wanted)}"
+            return f"Write {_noun(wanted)}"
