@@ -32,8 +32,8 @@ def sandbox(
 ) -> int:
     """Run a command (none: the user's shell) in the project's folder, against a new local AWS; return its exit code.
 
-    note: reports a warning, or the mirror of the AWS provider that was found by searching; log: file that gets a line per
-    API call; faults: file of the faults to inject. Everything in that AWS is gone when the command ends.
+    note: reports a warning, or the mirror of the AWS provider that was found by searching; log: file that gets a line
+    per API call; faults: file of the faults to inject. Everything in that AWS is gone when the command ends.
     """
     spec = read_spec(project, note)
     from tfdriver.sandbox import run
