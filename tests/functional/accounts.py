@@ -15,7 +15,7 @@ from tfdriver.deploy.session import Options, Tools, read_spec
 from tfdriver.inspect.explain import Explanation, explain
 from tfdriver.interrupts import Interrupts
 from tfdriver.project.init import init
-from tfdriver.sandbox.run import start
+from tfdriver.sandbox.start import start
 
 FOO = "arn:aws:iam::111111111111:role/foo_bar"
 BAR = "arn:aws:iam::222222222222:role/bar"

@@ -18,9 +18,9 @@ import pytest
 from tfdriver.aws.client import known_regions
 from tfdriver.cli.sandbox_run import terraform_for_shells
 from tfdriver.project.init import init
-from tfdriver.sandbox import run
-from tfdriver.sandbox.command import child_environment
-from tfdriver.sandbox.run import Sandbox
+from tfdriver.sandbox import start
+from tfdriver.sandbox.run_command import child_environment
+from tfdriver.sandbox.start import Sandbox
 from tfdriver.spec.load import load_spec
 
 TFDRIVER = Path(sys.executable).with_name("tfdriver")
@@ -150,7 +150,7 @@ def make_world(project: Path, tmp_path: Path, faults: Path | None = None) -> Ite
     log = tmp_path / "calls.jsonl"
     home = tmp_path / "home"
     home.mkdir()
-    with run.start(list(spec.accounts.values()), log=log, faults=faults) as server:
+    with start.start(list(spec.accounts.values()), log=log, faults=faults) as server:
         environ = child_environment(server, _environ(os.environ) | {"HOME": str(home)})
         environ |= terraform_for_shells(environ, tmp_path)
         yield World(project, server, environ, log)

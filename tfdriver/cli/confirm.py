@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import click
 from rich.markup import escape
 
-from tfdriver.cli.output import PHASES, Output
+from tfdriver.cli.printer import PHASES, Output
 from tfdriver.deploy.overview import Overview
 from tfdriver.errors import TfdriverError
 

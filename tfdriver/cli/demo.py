@@ -13,8 +13,8 @@ from rich.table import Table
 from tfdriver.cli import demo_story
 from tfdriver.cli.demo_story import Told
 from tfdriver.cli.options import file_type, json_option
-from tfdriver.cli.output import Output
-from tfdriver.cli.tools import tools_for
+from tfdriver.cli.printer import Output
+from tfdriver.cli.session import tools_for
 
 
 @click.command()

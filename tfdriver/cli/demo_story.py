@@ -18,8 +18,8 @@ from typing import Any
 
 from tfdriver.aws.calls import AwsError, Calls
 from tfdriver.deploy.destroy import destroy
-from tfdriver.deploy.driver import DriverAws
 from tfdriver.deploy.overview import Overview
+from tfdriver.deploy.phases import DriverAws
 from tfdriver.deploy.session import Options, Session, Tools, open_session, read_spec
 from tfdriver.errors import OpenTrustError, TfdriverError
 from tfdriver.iam import wording
@@ -67,13 +67,13 @@ def stage(environ: MutableMapping[str, str]) -> Iterator[Path]:
 
     environ: this process's own; the sandbox's variables are set in it and taken back.
     """
-    from tfdriver.sandbox import run  # moto is an extra, and slow to import
+    from tfdriver.sandbox import start  # moto is an extra, and slow to import
 
     with tempfile.TemporaryDirectory(prefix="tfdriver-demo-") as folder:
         project = Path(folder) / "foo-bar"
         init(project)
         spec = read_spec(project)
-        with run.start(list(spec.accounts.values())) as sandbox:
+        with start.start(list(spec.accounts.values())) as sandbox:
             _add_profile(Path(sandbox.environment["AWS_CONFIG_FILE"]), spec.trusted[0])
             before = dict(environ)
             for name in sandbox.unset:

@@ -13,9 +13,9 @@ from tfdriver.cli.options import (
     timeout_option,
     yes_option,
 )
-from tfdriver.cli.output import Output
+from tfdriver.cli.printer import Output
 from tfdriver.cli.run_text import print_run
-from tfdriver.cli.tools import opened_session
+from tfdriver.cli.session import opened_session
 from tfdriver.deploy.destroy import destroy as run_destroy
 from tfdriver.deploy.session import Options
 

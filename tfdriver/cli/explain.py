@@ -8,8 +8,8 @@ import click
 from rich.markup import escape
 
 from tfdriver.cli.options import GlobalOptions, json_option
-from tfdriver.cli.output import Output
-from tfdriver.cli.tools import tools_for
+from tfdriver.cli.printer import Output
+from tfdriver.cli.session import tools_for
 from tfdriver.deploy.session import Options
 from tfdriver.errors import TfdriverError
 from tfdriver.inspect.explain import Explanation

@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from tfdriver.aws.client import Aws
 from tfdriver.cli.options import GlobalOptions, file_type, json_option
-from tfdriver.cli.output import Output
+from tfdriver.cli.printer import Output
 from tfdriver.clock import Clock
 from tfdriver.inspect.graph import draw as graph_command
 from tfdriver.inspect.graph.draw import Drawn

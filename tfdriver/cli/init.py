@@ -8,7 +8,7 @@ import click
 from rich.markup import escape
 
 from tfdriver.cli.options import GlobalOptions, folder_type, json_option
-from tfdriver.cli.output import Output
+from tfdriver.cli.printer import Output
 from tfdriver.project.init import InitResult
 from tfdriver.project.init import init as init_project
 

@@ -9,12 +9,12 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
 from tfdriver.cli.demo_story import Told
-from tfdriver.cli.output import FORMAT_VERSION
+from tfdriver.cli.printer import FORMAT_VERSION
 from tfdriver.cli.sandbox_run import FiredRule
 from tfdriver.deploy.plan import Planned
 from tfdriver.deploy.render import Rendered
-from tfdriver.deploy.result import RunResult
-from tfdriver.deploy.verified import Verified
+from tfdriver.deploy.run_result import RunResult
+from tfdriver.deploy.verify_result import Verified
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.inspect.explain import Explanation
 from tfdriver.inspect.graph.draw import Drawn

@@ -19,9 +19,9 @@ from tfdriver.cli.graph import graph
 from tfdriver.cli.init import init
 from tfdriver.cli.logs import log_to_stderr
 from tfdriver.cli.options import GlobalOptions, folder_type
-from tfdriver.cli.output import Output
 from tfdriver.cli.plan import plan
 from tfdriver.cli.policy import policy
+from tfdriver.cli.printer import Output
 from tfdriver.cli.render import render
 from tfdriver.cli.report import report
 from tfdriver.cli.sandbox import sandbox

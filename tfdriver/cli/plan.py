@@ -15,8 +15,8 @@ from tfdriver.cli.options import (
     overwrite_option,
     timeout_option,
 )
-from tfdriver.cli.output import PHASES, Output
-from tfdriver.cli.tools import opened_session
+from tfdriver.cli.printer import PHASES, Output
+from tfdriver.cli.session import opened_session
 from tfdriver.deploy.plan import Planned
 from tfdriver.deploy.plan import plan as plan_phases
 from tfdriver.deploy.session import Options

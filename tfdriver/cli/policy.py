@@ -8,7 +8,7 @@ import click
 from rich.markup import escape
 
 from tfdriver.cli.options import GlobalOptions, json_option
-from tfdriver.cli.output import Output
+from tfdriver.cli.printer import Output
 from tfdriver.inspect.operator_policy.statements import Purpose
 from tfdriver.inspect.policy import OperatorPolicies
 from tfdriver.inspect.policy import policy as operator_policy

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from tfdriver.cli.options import GlobalOptions, json_option
-from tfdriver.cli.output import Output
+from tfdriver.cli.printer import Output
 from tfdriver.clock import Clock
 from tfdriver.deploy.render import Rendered
 from tfdriver.deploy.render import render as render_project

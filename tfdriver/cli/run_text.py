@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rich.markup import escape
 
-from tfdriver.cli.output import Output
+from tfdriver.cli.printer import Output
 from tfdriver.cli.verify import print_verify
-from tfdriver.deploy.result import RunResult
+from tfdriver.deploy.run_result import RunResult
 
 
 def print_run(value: RunResult, output: Output) -> None:

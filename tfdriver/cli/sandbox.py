@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from tfdriver.cli import sandbox_run
 from tfdriver.cli.options import GlobalOptions, file_type
-from tfdriver.cli.output import Output
+from tfdriver.cli.printer import Output
 from tfdriver.cli.sandbox_run import FiredRule
 from tfdriver.iam.policy_document import named
 from tfdriver.sandbox.faults import FORMAT

@@ -16,9 +16,9 @@ from urllib.parse import quote
 from tfdriver.deploy.session import read_spec
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.sandbox.resources import Target
-from tfdriver.spec.words import nearest
-from tfdriver.terraform.mirror import cli_config, searched_mirror
+from tfdriver.spec.message_text import nearest
 from tfdriver.terraform.program import find_program
+from tfdriver.terraform.provider_installation import cli_config, searched_mirror
 
 
 def sandbox(
@@ -36,13 +36,13 @@ def sandbox(
     per API call; faults: file of the faults to inject. Everything in that AWS is gone when the command ends.
     """
     spec = read_spec(project, note)
-    from tfdriver.sandbox import run
-    from tfdriver.sandbox.command import run_command
+    from tfdriver.sandbox import start
+    from tfdriver.sandbox.run_command import run_command
 
     accounts = list(spec.accounts.values())
     with (
         tempfile.TemporaryDirectory(prefix="tfdriver-sandbox-") as private,
-        run.start(accounts, log=log, faults=faults) as server,
+        start.start(accounts, log=log, faults=faults) as server,
     ):
         if mirror := searched_mirror(environ):
             note(f"the AWS provider comes from {mirror}, a mirror found by searching")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from tfdriver.cli import json_schema
-from tfdriver.cli.output import Output
+from tfdriver.cli.printer import Output
 
 
 @click.command()

@@ -10,8 +10,8 @@ import click
 from rich.markup import escape
 
 from tfdriver.cli.options import GlobalOptions, json_option, timeout_option
-from tfdriver.cli.output import Output
-from tfdriver.cli.tools import cloudtrail_reader, tools_for
+from tfdriver.cli.printer import Output
+from tfdriver.cli.session import cloudtrail_reader, tools_for
 from tfdriver.deploy.session import Options
 from tfdriver.iam import wording
 from tfdriver.inspect import status as status_command

@@ -5,12 +5,12 @@ from __future__ import annotations
 import click
 from rich.markup import escape
 
-from tfdriver.cli.matrix import matrix
 from tfdriver.cli.options import Duration, GlobalOptions, json_option, lock_timeout_option
-from tfdriver.cli.output import Output
-from tfdriver.cli.tools import opened_session
+from tfdriver.cli.printer import Output
+from tfdriver.cli.session import opened_session
+from tfdriver.cli.verify_table import matrix
 from tfdriver.deploy.session import Options
-from tfdriver.deploy.verified import Verified
+from tfdriver.deploy.verify_result import Verified
 from tfdriver.verify.verify import verify as run_verify
 
 

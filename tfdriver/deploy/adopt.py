@@ -7,8 +7,8 @@ from typing import Any
 
 from tfdriver.aws.calls import Calls
 from tfdriver.aws.resource_types import RESOURCE_TYPES
-from tfdriver.deploy import survey
-from tfdriver.deploy.survey import Survey
+from tfdriver.deploy import orphan_search
+from tfdriver.deploy.orphan_search import Survey
 from tfdriver.project.orphans import OrphanedResource, existing_addresses
 from tfdriver.project.workspace import Workspace
 from tfdriver.spec.compositions import Composition
@@ -44,11 +44,11 @@ class Adopter:
         """
         untagged = {name for name, known in RESOURCE_TYPES.items() if not known.tagged}
         tagged = [change for change in shown.get("resource_changes", ()) if change["type"] not in untagged]
-        found, _ = survey.find_orphans_once(composition, {"resource_changes": tagged}, self._aws)
-        survey.refuse_unmanaged_resources(found, composition)
-        survey.refuse_moved(found, shown, composition)
+        found, _ = orphan_search.find_orphans_once(composition, {"resource_changes": tagged}, self._aws)
+        orphan_search.refuse_unmanaged_resources(found, composition)
+        orphan_search.refuse_moved(found, shown, composition)
         if not may_adopt:
-            survey.refuse_without_adopt(found, composition)
+            orphan_search.refuse_without_adopt(found, composition)
 
     def for_apply(
         self, composition: Composition, values: Mapping[str, Any], clash: TerraformError | None = None
@@ -60,8 +60,8 @@ class Adopter:
         """
         found = self._survey(composition, values)
         clashing = existing_addresses(clash.errors) if clash else frozenset()
-        survey.refuse_unmanaged_resources(found, composition)
-        survey.refuse_unknown(found, clashing, composition)
+        orphan_search.refuse_unmanaged_resources(found, composition)
+        orphan_search.refuse_unknown(found, clashing, composition)
         if clash is not None and not clashing & {stray.address for stray in found.ours}:
             raise clash
         return found.ours
@@ -83,7 +83,7 @@ class Adopter:
             self._workspace.write(composition, values, take_over)
             return self._root(composition).planned()
 
-        found = survey.find_orphans(composition, plan, self._aws)
+        found = orphan_search.find_orphans(composition, plan, self._aws)
         for stray in found.ours:
             self._note(f"  {composition.name}: takes over {stray.type} {stray.name}, which exists and is ours")
         return found

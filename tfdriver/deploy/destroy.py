@@ -10,7 +10,7 @@ from tfdriver.deploy import attached_policies
 from tfdriver.deploy.overview import Overview
 from tfdriver.deploy.ownership import Owner, has_tags, owners, refuse_unmanaged, where
 from tfdriver.deploy.preflight import refuse_trusts
-from tfdriver.deploy.result import RunResult, run_result
+from tfdriver.deploy.run_result import RunResult, run_result
 from tfdriver.deploy.session import Session
 from tfdriver.deploy.up import refuse_unread_states
 from tfdriver.errors import TfdriverError

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from tfdriver.aws.observe import Observation
-from tfdriver.deploy.driver import Driver
+from tfdriver.deploy.phases import Driver
 from tfdriver.errors import OpenTrustError, TfdriverError
 from tfdriver.iam import wording
 from tfdriver.iam.trust import broad

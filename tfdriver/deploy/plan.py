@@ -10,7 +10,7 @@ from tfdriver.deploy.up import refuse_to_start
 from tfdriver.iam import trust_state
 from tfdriver.iam.trust_state import Phase, TrustKind
 from tfdriver.iam.wording import role_in_account
-from tfdriver.project import values
+from tfdriver.project import tfvars
 from tfdriver.spec.compositions import Composition, Side
 from tfdriver.terraform.events import TerraformOutcome
 
@@ -69,7 +69,7 @@ def plan(session: Session, *, overwrite: bool = False) -> Planned:
 
 def _opening(session: Session, composition: Composition) -> PhasePlan:
     """Plan phase 1 with its own values, leaving those in the composition's folder alone."""
-    opening = values.opening(session.spec, composition, session.seen, session.driver.now())
+    opening = tfvars.opening(session.spec, composition, session.seen, session.driver.now())
     return PhasePlan(Phase.BROAD, composition.name, _changes(session.driver.preview(composition, opening)))
 
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tfdriver.aws.calls import AwsError, Calls
-from tfdriver.aws.settle import IN_A_ROW
+from tfdriver.aws.consistency import IN_A_ROW
 from tfdriver.concurrency import side_by_side
 from tfdriver.errors import TfdriverError
 from tfdriver.iam import wording

@@ -22,30 +22,30 @@ from tfdriver.aws.identity import check_identities, used_accounts
 from tfdriver.aws.observe import Observation
 from tfdriver.clock import Clock
 from tfdriver.deploy.access_analyzer import analyze
-from tfdriver.deploy.driver import Driver, DriverAws, RunScope
 from tfdriver.deploy.open_trust import STOPPED, reporting_open_trusts, reporting_open_trusts_if_refused
 from tfdriver.deploy.overview import Overview, overview
 from tfdriver.deploy.ownership import States, listed_elsewhere
+from tfdriver.deploy.phases import Driver, DriverAws, RunScope
 from tfdriver.deploy.stopped import with_open_trusts
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.lint import refuse_errors
 from tfdriver.iam.lint_modules import lint_project
 from tfdriver.iam.phase_trusts import refuse_long_trusts
 from tfdriver.interrupts import InterruptedRunError, Interrupts, stopped_by
-from tfdriver.project import tracked
+from tfdriver.project import git_check
 from tfdriver.project.lock import locked
-from tfdriver.project.place import is_local
+from tfdriver.project.state_account import is_local
 from tfdriver.project.timeline import Timeline
 from tfdriver.project.workspace import Workspace
 from tfdriver.redaction import environment_secrets
 from tfdriver.spec.compositions import Composition
-from tfdriver.spec.file import permission_warning
 from tfdriver.spec.load import load_spec
 from tfdriver.spec.model import Spec
+from tfdriver.spec.spec_file import permission_warning
 from tfdriver.terraform.environment import LOG_PATH, ignored, terraform_environment
-from tfdriver.terraform.mirror import PLACES, cli_config, searched_mirror
 from tfdriver.terraform.program import Program, check_version, find_program
 from tfdriver.terraform.progress import Progress
+from tfdriver.terraform.provider_installation import PLACES, cli_config, searched_mirror
 from tfdriver.terraform.remote_state import Pull, pulling
 from tfdriver.terraform.runner import Settings
 from tfdriver.terraform.state import State
@@ -272,7 +272,7 @@ def _locked_workspace(
     workspace.check()
     workspace.check_migrated()
     workspace.check_place()
-    if options.lint and (said := tracked.warning(map(workspace.path, workspace.kept_here), spec.root, tools.environ)):
+    if options.lint and (said := git_check.warning(map(workspace.path, workspace.kept_here), spec.root, tools.environ)):
         tools.progress.note(f"warning: {said}")
     return workspace, descriptor
 

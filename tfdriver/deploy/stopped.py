@@ -8,8 +8,8 @@ from pathlib import Path
 
 from tfdriver.aws.account_access import ReachableAws, account_access
 from tfdriver.aws.observe import observe
-from tfdriver.deploy.driver import DriverAws
 from tfdriver.deploy.ownership import listed_elsewhere
+from tfdriver.deploy.phases import DriverAws
 from tfdriver.errors import OpenTrustError, TfdriverError
 from tfdriver.iam import wording
 from tfdriver.iam.trust_state import TrustKind, TrustState

@@ -9,8 +9,8 @@ from tfdriver.aws.cloudtrail import creator
 from tfdriver.deploy.overview import Overview
 from tfdriver.deploy.ownership import Owner, owners, refuse_unmanaged
 from tfdriver.deploy.preflight import refuse_trusts, refused_kinds
-from tfdriver.deploy.result import RunResult, run_result
 from tfdriver.deploy.revocation import revocations_in_force
+from tfdriver.deploy.run_result import RunResult, run_result
 from tfdriver.deploy.session import Session
 from tfdriver.deploy.up import check_plans, refuse_unread_states
 from tfdriver.errors import TfdriverError

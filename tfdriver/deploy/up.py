@@ -9,9 +9,9 @@ from tfdriver.aws.cloudtrail import creator
 from tfdriver.deploy.overview import Overview
 from tfdriver.deploy.ownership import refuse_to_open_again, refuse_unmanaged
 from tfdriver.deploy.preflight import refuse_trusts, refuse_unreadable_roles, refused_kinds
-from tfdriver.deploy.result import RunResult, run_result
+from tfdriver.deploy.run_result import RunResult, run_result
 from tfdriver.deploy.session import Session
-from tfdriver.deploy.verified import Verified
+from tfdriver.deploy.verify_result import Verified
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.iam.trust_state import TrustKind, Unreadable
 from tfdriver.interrupts import obeyed

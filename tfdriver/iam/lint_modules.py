@@ -12,7 +12,7 @@ from pathlib import Path
 from tfdriver.iam.lint import Finding, Severity, lint_permissions, lint_spec, lint_trust
 from tfdriver.iam.module_policies import Locals, block_statements, encoded_statements, strings
 from tfdriver.iam.policy_document import Document
-from tfdriver.spec.hcl import Block, Expression
+from tfdriver.spec.hcl_reader import Block, Expression
 from tfdriver.spec.model import Spec
 from tfdriver.spec.modules import parsed_files
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tfdriver.iam.policy_document import Document, parse_policy, statements
-from tfdriver.spec.hcl import Body, Expression
+from tfdriver.spec.hcl_reader import Body, Expression
 
 _ELEMENTS = {
     "effect": "Effect",

@@ -15,9 +15,9 @@ from tfdriver.deploy.session import Options, Tools, read_spec
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import LiveRole, Unreadable
 from tfdriver.iam.wording import role_in_account
-from tfdriver.inspect.again import allowed_now
+from tfdriver.inspect.allowed_now import allowed_now
+from tfdriver.inspect.external_id import old_external_id
 from tfdriver.inspect.refusal import Cause, Meaning, Refusal, parse_refusal, refusal_meaning
-from tfdriver.inspect.sent import old_external_id
 from tfdriver.inspect.verdict import ACTION, PairView, Verdict, judge
 from tfdriver.spec.model import Role, Spec
 

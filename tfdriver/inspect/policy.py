@@ -11,10 +11,10 @@ from tfdriver.deploy.session import read_spec
 from tfdriver.errors import TfdriverError
 from tfdriver.inspect.operator_policy.arns import arn_of
 from tfdriver.inspect.operator_policy.documents import MAX_CHARACTERS, Document, documents, length
-from tfdriver.inspect.operator_policy.made import module_resources
+from tfdriver.inspect.operator_policy.module_resources import module_resources
 from tfdriver.inspect.operator_policy.statements import Purpose, statements
+from tfdriver.spec.message_text import nearest
 from tfdriver.spec.model import Account, Spec
-from tfdriver.spec.words import nearest
 
 _ATTACHABLE = 10  # managed policies on a user or role, by default. Source: IAM user guide, reference_iam-quotas
 

@@ -18,7 +18,7 @@ from tfdriver.iam.wording import role_in_account
 from tfdriver.inspect.composition_status import CompositionStatus, describe
 from tfdriver.inspect.drift import Drift
 from tfdriver.inspect.exposure import CloudTrailReader, Uses
-from tfdriver.inspect.pairs import Advice, Pair, PairState, pairs
+from tfdriver.inspect.role_pairs import Advice, Pair, PairState, pairs
 from tfdriver.project import timeline
 from tfdriver.project.timeline import Exposure
 from tfdriver.project.workspace import Workspace

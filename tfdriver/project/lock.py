@@ -20,7 +20,7 @@ import psutil
 from tfdriver.errors import TfdriverError
 from tfdriver.files import private_folder, read_json, write_whole
 from tfdriver.iam.wording import moment
-from tfdriver.project import folder
+from tfdriver.project import composition_folder
 from tfdriver.waiting import WAIT, Waiting
 
 _HOLDER = Path("compositions/.tfdriver/run.json")
@@ -46,7 +46,7 @@ def locked(project: Path, command: str, waiting: Waiting | None = None) -> Itera
 
 
 def _write_holder(project: Path, command: str) -> None:
-    folder.check_parent(project / _HOLDER.parts[0])
+    composition_folder.check_parent(project / _HOLDER.parts[0])
     holder = {
         "command": command,
         "pid": os.getpid(),

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfdriver.errors import TfdriverError
-from tfdriver.project import stamp
-from tfdriver.terraform import hcl
+from tfdriver.project import generated_header
+from tfdriver.terraform import hcl_writer
 from tfdriver.terraform.events import Diagnostic
 
 FILE = "imports.tf"
@@ -77,10 +77,10 @@ def existing_addresses(errors: Iterable[Diagnostic]) -> frozenset[str]:
 def import_blocks(orphans: Iterable[OrphanedResource]) -> str:
     """Return the text of `imports.tf`, with which the next apply adopts resources. Raises as `importable`."""
     blocks = [
-        f"\nimport {{\n  to = {importable(orphan.address)}\n  id = {hcl.quoted(orphan.import_id)}\n}}\n"
+        f"\nimport {{\n  to = {importable(orphan.address)}\n  id = {hcl_writer.quoted(orphan.import_id)}\n}}\n"
         for orphan in sorted(orphans, key=lambda orphan: orphan.address)
     ]
-    return stamp.comment("".join(blocks))
+    return generated_header.comment("".join(blocks))
 
 
 def importable(address: str) -> str:

@@ -17,9 +17,9 @@ from jinja2.bccache import Bucket
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from tfdriver.errors import TfdriverError
-from tfdriver.project import assets, stamp
+from tfdriver.project import assets, generated_header
 from tfdriver.spec.compositions import Composition
-from tfdriver.terraform import hcl
+from tfdriver.terraform import hcl_writer
 
 FILES = ("main.tf", "variables.tf", "provider.tf", "terraform.tf", "output.tf")
 _SUFFIX = ".j2"
@@ -42,7 +42,7 @@ def render(composition: Composition, templates: Path | Sequence[Path], optional:
         raise TfdriverError(f"{invalid + _SUFFIX!r} contains control characters", where="templates", hint=hint)
     texts = {name: _render_file(environment, name + _SUFFIX, context) for name in (*FILES, *extra)}
     texts |= {name: _render_file(environment, f"optional/{name}{_SUFFIX}", context) for name in optional}
-    return {name: stamp.comment("\n" + text) for name, text in texts.items() if text.strip()}
+    return {name: generated_header.comment("\n" + text) for name, text in texts.items() if text.strip()}
 
 
 def page(name: str, context: Mapping[str, Any]) -> str:
@@ -68,7 +68,7 @@ def tfvars(values: dict[str, Any]) -> str:
         body.encode()
     except (TypeError, ValueError) as error:
         raise TfdriverError(f"a value cannot be written as JSON: {error}", where="terraform.tfvars.json") from error
-    return stamp.json_member(body)
+    return generated_header.json_member(body)
 
 
 def _json_lines(value: Any) -> str:
@@ -104,15 +104,15 @@ def _environment(folders: Sequence[Path]) -> jinja2.Environment:
     environment = ImmutableSandboxedEnvironment(
         loader=jinja2.FunctionLoader(_loader(folders)),
         undefined=jinja2.StrictUndefined,
-        finalize=hcl.literal,
+        finalize=hcl_writer.literal,
         autoescape=False,  # it escapes HTML; `finalize` quotes for Terraform
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
         bytecode_cache=_compiled,  # depends on the options above, so `page` must not share it
     )
-    environment.filters["identifier"] = hcl.identifier
-    environment.filters["aligned"] = hcl.aligned
+    environment.filters["identifier"] = hcl_writer.identifier
+    environment.filters["aligned"] = hcl_writer.aligned
     return environment
 
 

@@ -14,7 +14,8 @@ from tfdriver.concurrency import side_by_side
 from tfdriver.errors import TfdriverError
 from tfdriver.files import read_json
 from tfdriver.iam.trust_state import Unreadable
-from tfdriver.project import assets, folder, place, recover, timeline, values
+from tfdriver.project import assets, composition_folder, crash_recovery, state_account, timeline
+from tfdriver.project import tfvars as values
 from tfdriver.project.lambda_zip import zip_folder
 from tfdriver.project.orphans import FILE as IMPORTS
 from tfdriver.project.orphans import OrphanedResource, import_blocks
@@ -78,7 +79,7 @@ class Workspace:
         if backend.remote:
             return pull(composition, backend)
         if backend.beside:
-            return recover.known_state(path)
+            return crash_recovery.known_state(path)
         try:
             return state.read_state_file(path / backend.path)
         except state.BrokenStateError as error:
@@ -100,7 +101,7 @@ class Workspace:
 
     def local_states(self) -> dict[str, State | None]:
         """Return the states in compositions' folders, by composition name. Raises as `state`."""
-        return {c.name: recover.known_state(self.path(c)) for c in self.kept_here}
+        return {c.name: crash_recovery.known_state(self.path(c)) for c in self.kept_here}
 
     def state_file(self, composition: Composition) -> Path | None:
         """Return the path of a composition's state, which may be missing; None for a remote backend."""
@@ -113,13 +114,13 @@ class Workspace:
         Raises TfdriverError as `folder.check_folder` and `recover.check_state_file`, and for a composition that is no
         longer in the spec.
         """
-        folder.check_parent(self.spec.root / "compositions")
+        composition_folder.check_parent(self.spec.root / "compositions")
         self._check_removed()
         for composition in self.compositions:
             path = self.path(composition)
-            folder.check_folder(path, self.files(composition, values.final(self.spec, composition)).keys())
+            composition_folder.check_folder(path, self.files(composition, values.final(self.spec, composition)).keys())
             if composition in self.kept_here:
-                recover.check_state_file(path)
+                crash_recovery.check_state_file(path)
 
     def check_migrated(self) -> None:
         """Refuse a local state with resources if the templates configure another backend. Raises TfdriverError."""
@@ -141,7 +142,7 @@ class Workspace:
         states = self.local_states() if states is None else states
         known = ((c, self.path(c), states[c.name]) for c in self.compositions if c.name in states)
         readable = ((c, path, found) for c, path, found in known if not isinstance(found, Unreadable))
-        place.check_location(readable, local=self.local)
+        state_account.check_location(readable, local=self.local)
 
     def _check_removed(self) -> None:
         """Refuse a state with resources whose composition is no longer in the spec."""
@@ -169,7 +170,7 @@ class Workspace:
         files = self.files(composition, chosen)
         if adopted := list(orphans):
             files[IMPORTS] = import_blocks(adopted)
-        return folder.write_folder(self.path(composition), files)
+        return composition_folder.write_folder(self.path(composition), files)
 
     def is_current(self, composition: Composition, now: datetime) -> bool | None:
         """Whether the files are as spec, templates and modules render them now; None if not rendered yet. now: UTC.
@@ -180,8 +181,8 @@ class Workspace:
         if not (path / VALUES).exists():
             return None
         files = self.files(composition, self.final(composition, now))
-        folder.check_folder(path, files.keys())
-        return folder.is_up_to_date(path, files)
+        composition_folder.check_folder(path, files.keys())
+        return composition_folder.is_up_to_date(path, files)
 
     def final(self, composition: Composition, now: datetime) -> dict[str, Any]:
         """Return the final values without calling AWS. now: UTC. Raises TfdriverError as `written`.
@@ -207,8 +208,10 @@ class Workspace:
 
     def keep_state(self, composition: Composition) -> None:
         """Record the location of an apply, and keep a copy of the state, which Terraform rewrites in place."""
-        recover.keep(self.path(composition))
-        place.note_location(self.path(composition), place.place_of(composition.account, local=self.local))
+        crash_recovery.keep(self.path(composition))
+        state_account.note_location(
+            self.path(composition), state_account.place_of(composition.account, local=self.local)
+        )
 
     def interrupted(self, states: Mapping[str, State | Unreadable | None]) -> frozenset[str]:
         """Return the names of compositions in which a run was interrupted: AWS may have resources missing from state.
@@ -219,19 +222,19 @@ class Workspace:
 
     def _was_interrupted(self, composition: Composition, found: State | Unreadable | None) -> bool:
         path = self.path(composition)
-        if composition in self.kept_here and recover.is_broken(path):
+        if composition in self.kept_here and crash_recovery.is_broken(path):
             return True
         # Every complete apply, on any machine, writes the outputs of `output.tf.j2`.
         incomplete = isinstance(found, State) and bool(found.managed) and not found.outputs
-        return incomplete or recover.unfinished(path)
+        return incomplete or crash_recovery.unfinished(path)
 
     def repair(self, composition: Composition, now: datetime) -> str:
         """Replace a broken local state by the newest valid copy; return a note, or ''. now: UTC."""
-        return recover.repair_state(self.path(composition), now) if composition in self.kept_here else ""
+        return crash_recovery.repair_state(self.path(composition), now) if composition in self.kept_here else ""
 
     def remove(self, composition: Composition) -> None:
         """Delete the files of tfdriver and Terraform in a destroyed composition."""
-        folder.remove(self.path(composition))
+        composition_folder.remove(self.path(composition))
 
 
 def _lists_resources(path: Path) -> bool:

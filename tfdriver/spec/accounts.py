@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from tfdriver.spec import names
+from tfdriver.spec.fields import AccountShape
 from tfdriver.spec.model import Account
 from tfdriver.spec.problems import Problems
-from tfdriver.spec.shape import AccountShape
 
 ProfileRegion = Callable[[str], str | None]
 

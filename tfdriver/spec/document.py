@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from tfdriver.errors import TfdriverError
-from tfdriver.spec.words import location
+from tfdriver.spec.message_text import location
 from tfdriver.spec.yaml_reader import Path, YamlReader
 
 MAX_BYTES = 256 * 1024

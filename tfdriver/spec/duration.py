@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
+from tfdriver.spec.message_text import quoted
 from tfdriver.spec.names import Reason
-from tfdriver.spec.words import quoted
 
 DEFAULT_OPEN_FOR = "1h"
 

@@ -16,16 +16,16 @@ from tfdriver.spec import names
 from tfdriver.spec.accounts import resolve_accounts
 from tfdriver.spec.document import read_document
 from tfdriver.spec.duration import parse_duration
-from tfdriver.spec.file import FILE_NAME, check_root, read_spec_file
+from tfdriver.spec.field_errors import read_shape
+from tfdriver.spec.fields import GENERATE, RoleShape
+from tfdriver.spec.message_text import nearest, quoted
 from tfdriver.spec.model import Account, Role, Spec
 from tfdriver.spec.module_use import ModuleUse, resolve_module
 from tfdriver.spec.modules import Module
+from tfdriver.spec.name_clashes import check_unique_names
 from tfdriver.spec.problems import Problems
 from tfdriver.spec.relations import check_relations, sides
-from tfdriver.spec.sequels import check_unique_names
-from tfdriver.spec.shape import GENERATE, RoleShape
-from tfdriver.spec.shape_errors import read_shape
-from tfdriver.spec.words import nearest, quoted
+from tfdriver.spec.spec_file import FILE_NAME, check_root, read_spec_file
 
 # The namespace of generated external ids. A change would change every generated external id.
 _EXTERNAL_IDS = uuid.UUID("6c1d2c53-4a2e-5f0e-9d6b-3f2f0d6f7a10")

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from tfdriver.errors import TfdriverError
 from tfdriver.spec.compositions import Side
+from tfdriver.spec.fields import CONTRACT_VARIABLES, RoleShape
+from tfdriver.spec.message_text import named, nearest
 from tfdriver.spec.modules import Module, read_module
 from tfdriver.spec.names import Reason
 from tfdriver.spec.problems import Problems
-from tfdriver.spec.shape import CONTRACT_VARIABLES, RoleShape
 from tfdriver.spec.sources import find_source
 from tfdriver.spec.terraform_types import mismatch
-from tfdriver.spec.words import named, nearest
 
 _CONTRACT_README = "See modules/README.md for the variables and outputs that a module needs"
 _SIDE_VARIABLE = {Side.TRUSTING: "trust_policy", Side.TRUSTED: "roles_to_assume"}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tfdriver.errors import TfdriverError
-from tfdriver.spec.hcl import Block, Body, Expression, HclSyntaxError, read_blocks, read_expression
+from tfdriver.spec.hcl_reader import Block, Body, Expression, HclSyntaxError, read_blocks, read_expression
 from tfdriver.spec.terraform_types import ANY, Type
 from tfdriver.spec.type_reader import read_type
 

@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from tfdriver.spec.words import nearest, quoted
+from tfdriver.spec.message_text import nearest, quoted
 
 _ACCOUNT_ID = re.compile(r"[0-9]{12}")
 _ROLE_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]+")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tfdriver.errors import TfdriverError
-from tfdriver.spec.words import location
+from tfdriver.spec.message_text import location
 from tfdriver.spec.yaml_reader import Path
 
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from tfdriver.spec import names
 from tfdriver.spec.compositions import Side
+from tfdriver.spec.fields import RoleShape
+from tfdriver.spec.message_text import named, nearest, quoted
 from tfdriver.spec.model import Account
 from tfdriver.spec.names import Reason
 from tfdriver.spec.problems import Problems
-from tfdriver.spec.shape import RoleShape
-from tfdriver.spec.words import named, nearest, quoted
 
 
 def sides(roles: Mapping[str, RoleShape]) -> dict[str, Side]:

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core.core_schema import WithDefaultSchema
 
-from tfdriver.spec.shape import SpecShape
+from tfdriver.spec.fields import SpecShape
 
 
 def spec_schema() -> dict[str, Any]:

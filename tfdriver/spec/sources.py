@@ -7,9 +7,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from tfdriver.spec.message_text import nearest, quoted
 from tfdriver.spec.model import PROJECT
 from tfdriver.spec.names import Reason
-from tfdriver.spec.words import nearest, quoted
 
 _BARE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _REGISTRY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(/[A-Za-z0-9][A-Za-z0-9_-]*){2}")

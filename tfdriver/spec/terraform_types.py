@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tfdriver.spec.words import described, dotted, nearest
+from tfdriver.spec.message_text import described, dotted, nearest
 
 
 @dataclass(frozen=True)

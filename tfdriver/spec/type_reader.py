@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tfdriver.spec.hcl import Expression, HclSyntaxError
+from tfdriver.spec.hcl_reader import Expression, HclSyntaxError
 from tfdriver.spec.terraform_types import ANY, Type
 
 _PRIMITIVES = ("string", "number", "bool", "any")

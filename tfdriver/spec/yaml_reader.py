@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from tfdriver.errors import TfdriverError
-from tfdriver.spec.words import dotted, location, quoted
+from tfdriver.spec.message_text import dotted, location, quoted
 
 Path = tuple[str | int, ...]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from posixpath import normpath
 
 from tfdriver.errors import TfdriverError
-from tfdriver.spec.hcl import Block, Expression, HclSyntaxError, read_blocks
+from tfdriver.spec.hcl_reader import Block, Expression, HclSyntaxError, read_blocks
 from tfdriver.terraform.state import FILE
 
 LOCAL = "local"

@@ -12,8 +12,8 @@ from typing import Any
 from tfdriver.aws.calls import AwsError, Calls
 from tfdriver.spec.model import Account, Role
 from tfdriver.verify import outcome
+from tfdriver.verify.attempts import PERMITTED, Attempt, Check
 from tfdriver.verify.outcome import CallOutcome, OutcomeKind
-from tfdriver.verify.plan import PERMITTED, Attempt, Check
 
 _SESSION_NAME = "tfdriver-verify"
 _TRUST = "role trust policy"

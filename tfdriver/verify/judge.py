@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from tfdriver.deploy.verified import CheckedRoles, CheckResult, CheckStatus, Evidence
+from tfdriver.deploy.verify_result import CheckedRoles, CheckResult, CheckStatus, Evidence
+from tfdriver.verify.attempts import WRITE, Check
 from tfdriver.verify.outcome import CallOutcome, OutcomeKind
-from tfdriver.verify.plan import WRITE, Check
 from tfdriver.waiting import Held, Look
 
 Outcomes = Mapping[str, CallOutcome]

@@ -12,7 +12,7 @@ from typing import Any
 
 from tfdriver.aws.role_policies import Unmanaged
 from tfdriver.deploy.ownership import in_module
-from tfdriver.deploy.verified import CheckedRoles, CheckResult, CheckStatus, Evidence
+from tfdriver.deploy.verify_result import CheckedRoles, CheckResult, CheckStatus, Evidence
 from tfdriver.iam import trust, wording
 from tfdriver.iam.trust_state import TrustKind as TrustKind
 from tfdriver.iam.trust_state import TrustState

@@ -8,17 +8,17 @@ from functools import partial
 from threading import Lock
 from typing import Any
 
-from tfdriver.aws.settle import LIMIT
+from tfdriver.aws.consistency import LIMIT
 from tfdriver.concurrency import side_by_side
 from tfdriver.deploy.session import Session
-from tfdriver.deploy.verified import CheckResult, CheckStatus, Verified
+from tfdriver.deploy.verify_result import CheckResult, CheckStatus, Verified
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.iam.trust_state import Unreadable
 from tfdriver.interrupts import InterruptedRunError
 from tfdriver.spec.compositions import Composition
 from tfdriver.terraform.progress import report_work
 from tfdriver.terraform.runner import Root
-from tfdriver.verify.run import Scene, run_checks
+from tfdriver.verify.checks import Scene, run_checks
 from tfdriver.waiting import Waiting
 
 _BAD = frozenset({CheckStatus.FAILED, CheckStatus.INCONCLUSIVE})

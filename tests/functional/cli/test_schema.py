@@ -15,12 +15,12 @@ from tests.fakes.world import Stage
 from tests.unit.verify.test_judge import INTRUDER, judged
 from tfdriver.cli import main
 from tfdriver.cli.json_schema import NAMES, RESULTS, schema
-from tfdriver.cli.output import Output
+from tfdriver.cli.printer import Output
 from tfdriver.deploy.destroy import destroy
 from tfdriver.deploy.plan import plan
 from tfdriver.deploy.tighten import tighten
 from tfdriver.deploy.up import up
-from tfdriver.deploy.verified import Verified
+from tfdriver.deploy.verify_result import Verified
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.project import assets
 

@@ -17,7 +17,7 @@ from tfdriver.deploy.tighten import tighten
 from tfdriver.deploy.up import up
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.iam import trust
-from tfdriver.project import orphans, stamp
+from tfdriver.project import generated_header, orphans
 from tfdriver.project.orphans import OrphanedResource
 
 FOO = "arn:aws:iam::111111111111:role/foo_bar"
@@ -335,7 +335,7 @@ def test_files_with_json_that_python_cannot_read_are_as_broken_as_cut_ones(stage
 
 def test_values_that_cannot_be_read_are_named_though_their_digest_fits(stage):
     stage.run(up)
-    (folder(stage) / "terraform.tfvars.json").write_text(stamp.json_member(DEEP))
+    (folder(stage) / "terraform.tfvars.json").write_text(generated_header.json_member(DEEP))
     with pytest.raises(TfdriverError, match="is not a valid tfvars JSON object") as caught:
         render(stage.project, stage.time.now())
     assert caught.value.where.endswith("account_a/terraform.tfvars.json")

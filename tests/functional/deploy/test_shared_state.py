@@ -13,9 +13,9 @@ from tfdriver.deploy.destroy import destroy
 from tfdriver.deploy.render import render
 from tfdriver.deploy.tighten import tighten
 from tfdriver.deploy.up import up
-from tfdriver.deploy.verified import CheckStatus
+from tfdriver.deploy.verify_result import CheckStatus
 from tfdriver.errors import Exit, TfdriverError
-from tfdriver.inspect.pairs import PairState
+from tfdriver.inspect.role_pairs import PairState
 from tfdriver.verify.verify import verify
 
 BAR = "arn:aws:iam::222222222222:role/bar"

@@ -11,10 +11,10 @@ import pytest
 from tests.fakes.world import Stage
 from tests.unit.inspect.report.cases import checks
 from tfdriver.cli.json_schema import schema
-from tfdriver.cli.output import Output
+from tfdriver.cli.printer import Output
 from tfdriver.deploy.session import Options, Tools
 from tfdriver.deploy.up import up
-from tfdriver.deploy.verified import CheckStatus
+from tfdriver.deploy.verify_result import CheckStatus
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.iam import trust
 from tfdriver.inspect.report.write import Reported, report

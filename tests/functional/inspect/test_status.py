@@ -8,14 +8,14 @@ import shutil
 import pytest
 
 from tests.fakes.world import Stage
-from tfdriver.cli.output import Output
+from tfdriver.cli.printer import Output
 from tfdriver.deploy.session import Options, Tools
 from tfdriver.deploy.tighten import tighten
 from tfdriver.deploy.up import up
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.iam import trust
 from tfdriver.inspect.drift import Drift
-from tfdriver.inspect.pairs import Advice, PairState
+from tfdriver.inspect.role_pairs import Advice, PairState
 from tfdriver.inspect.status import Status, status, view_project
 
 

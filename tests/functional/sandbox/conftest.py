@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.functional.sandbox.world import TRUSTED, TRUSTING, World
-from tfdriver.sandbox.run import start
+from tfdriver.sandbox.start import start
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 
 from tests.functional.sandbox.world import TRUSTED, TRUSTING, World, admin, allow, outcome, trust
 from tfdriver.errors import TfdriverError
-from tfdriver.sandbox.run import start
+from tfdriver.sandbox.start import start
 
 
 def entries(log_file: Path) -> list[dict[str, Any]]:

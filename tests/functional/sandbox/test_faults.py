@@ -15,7 +15,7 @@ from botocore.exceptions import ConnectionClosedError, HTTPClientError
 
 from tests.functional.sandbox.world import TRUSTED, Caller, admin, outcome, policy, trust
 from tfdriver.errors import TfdriverError
-from tfdriver.sandbox.run import start
+from tfdriver.sandbox.start import start
 from tfdriver.spec.model import Account
 
 pytestmark = pytest.mark.integration  # waits in real time, too long for `make check`

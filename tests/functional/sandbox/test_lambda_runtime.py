@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.functional.sandbox.world import TRUSTED, World, allow, outcome, trust
-from tfdriver.cli.output import Output
+from tfdriver.cli.printer import Output
 from tfdriver.cli.sandbox import print_sandbox
 from tfdriver.cli.sandbox_run import fire
 from tfdriver.errors import TfdriverError

@@ -15,7 +15,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tfdriver.sandbox.run import Sandbox
+from tfdriver.sandbox.start import Sandbox
 from tfdriver.spec.model import Account
 
 TRUSTING = Account(name="trusting", id="515151515151", profile="trusting_admin", region="us-west-2", partition="aws")

@@ -13,8 +13,8 @@ from tfdriver.deploy.up import up
 from tfdriver.inspect.drift import drift_reader
 from tfdriver.redaction import without_secrets
 from tfdriver.terraform.failure import TerraformError
-from tfdriver.terraform.mirror import PROVIDERS
 from tfdriver.terraform.program import Program
+from tfdriver.terraform.provider_installation import PROVIDERS
 from tfdriver.terraform.runner import Root, Settings
 
 

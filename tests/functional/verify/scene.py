@@ -17,13 +17,13 @@ from tests.unit.builders import BAR, FOO, A, B, spec
 from tfdriver.aws.client import Aws
 from tfdriver.aws.observe import observe
 from tfdriver.clock import Clock
-from tfdriver.deploy.verified import CheckResult, CheckStatus
+from tfdriver.deploy.verify_result import CheckResult, CheckStatus
 from tfdriver.iam import trust
 from tfdriver.project import assets
 from tfdriver.project.lambda_zip import zip_folder
-from tfdriver.sandbox.run import Sandbox, start
+from tfdriver.sandbox.start import Sandbox, start
 from tfdriver.spec.model import Role, Spec
-from tfdriver.verify.run import Job, Scene, run_checks
+from tfdriver.verify.checks import Job, Scene, run_checks
 from tfdriver.waiting import Waiting
 
 EXTERNAL_ID = "the-external-id"

@@ -23,7 +23,7 @@ from tests.functional.verify.scene import (
     verdicts,
 )
 from tests.unit.builders import BAR, FOO, B
-from tfdriver.deploy.verified import CheckStatus
+from tfdriver.deploy.verify_result import CheckStatus
 from tfdriver.iam import trust
 from tfdriver.verify.probes import FunctionProbe
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.functional.verify.scene import setup, verdicts
-from tfdriver.deploy.verified import CheckStatus
+from tfdriver.deploy.verify_result import CheckStatus
 
 pytestmark = pytest.mark.integration  # the sandbox's real time: too long for `make check`
 

@@ -20,7 +20,7 @@ import pytest
 
 from tests.unit.builders import BAR, FOO
 from tests.unit.inspect.report.cases import T0, checks, report
-from tfdriver.deploy.verified import CheckStatus
+from tfdriver.deploy.verify_result import CheckStatus
 from tfdriver.iam import trust
 from tfdriver.inspect.report import page as report_page
 

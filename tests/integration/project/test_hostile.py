@@ -22,8 +22,8 @@ from tests.unit.test_clean import TELLING
 from tfdriver.cli import main
 from tfdriver.project.init import init
 from tfdriver.terraform.environment import terraform_environment
-from tfdriver.terraform.mirror import cli_config
 from tfdriver.terraform.program import find_program
+from tfdriver.terraform.provider_installation import cli_config
 
 pytestmark = pytest.mark.integration
 

@@ -20,10 +20,10 @@ from tfdriver.project import assets
 from tfdriver.project.lambda_zip import zip_folder
 from tfdriver.project.render import render, tfvars
 from tfdriver.spec.compositions import Composition, Side, trusted_values, trusting_values
-from tfdriver.terraform import hcl
+from tfdriver.terraform import hcl_writer
 from tfdriver.terraform.environment import terraform_environment
-from tfdriver.terraform.mirror import cli_config
 from tfdriver.terraform.program import find_program
+from tfdriver.terraform.provider_installation import cli_config
 
 pytestmark = pytest.mark.integration
 
@@ -168,7 +168,7 @@ def test_keywords_of_terraform_are_valid_names(tmp_path: Path, terraform: Run) -
 
 
 def test_terraform_reads_quoted_literals_unchanged(tmp_path: Path, terraform: Run) -> None:
-    lines = "".join(f"  {hcl.quoted(text)},\n" for text in NASTY)
+    lines = "".join(f"  {hcl_writer.quoted(text)},\n" for text in NASTY)
     found = outputs(write(tmp_path, {"main.tf": f'output "nasty" {{\n  value = [\n{lines}]\n}}\n'}), terraform)
     assert found["nasty"] == [normalized(text) for text in NASTY]
 

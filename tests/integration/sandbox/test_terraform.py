@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tfdriver.sandbox.command import child_environment
-from tfdriver.sandbox.run import Sandbox, start
+from tfdriver.sandbox.run_command import child_environment
+from tfdriver.sandbox.start import Sandbox, start
 from tfdriver.spec.model import Account
 from tfdriver.terraform.environment import terraform_environment
-from tfdriver.terraform.mirror import cli_config
 from tfdriver.terraform.program import find_program
+from tfdriver.terraform.provider_installation import cli_config
 
 pytestmark = pytest.mark.integration
 

@@ -15,7 +15,7 @@ from tfdriver.aws.client import Aws, known_regions
 from tfdriver.iam import trust, trust_state
 from tfdriver.iam.trust_state import LiveRole
 from tfdriver.interrupts import Interrupts
-from tfdriver.project import values
+from tfdriver.project import tfvars
 from tfdriver.project.workspace import Workspace
 from tfdriver.spec.compositions import Composition
 from tfdriver.spec.load import load_spec
@@ -45,7 +45,7 @@ class Parts:
         return Root(self.workspace.path(composition), self.settings, self.events.append)
 
     def write(self, composition: Composition, arns: dict[str, str] | None = None, **policies: dict) -> None:
-        chosen = values.final(self.spec, composition, arns)
+        chosen = tfvars.final(self.spec, composition, arns)
         if policies:
             chosen["trust_policies"] = policies
         self.workspace.write(composition, chosen)

@@ -12,7 +12,7 @@ from tests.unit.builders import BAR, FOO
 from tests.unit.project.cases import ALL, EXAMPLE_TRUSTING, TEMPLATES
 from tests.unit.verify.answers import Calls, error
 from tfdriver.aws.calls import AwsError
-from tfdriver.aws.settle import LIMIT
+from tfdriver.aws.consistency import LIMIT
 from tfdriver.deploy import revocation
 from tfdriver.errors import TfdriverError
 from tfdriver.interrupts import InterruptedRunError, Interrupts

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tfdriver.errors import TfdriverError
-from tfdriver.project import stamp
+from tfdriver.project import generated_header
 from tfdriver.project.orphans import (
     OrphanedResource,
     PlannedCreate,
@@ -70,7 +70,7 @@ def test_import_blocks_are_stamped_sorted_and_quoted():
         ]
     )
 
-    assert stamp.intact(text.encode())
+    assert generated_header.intact(text.encode())
     assert text.split("\n", 1)[1] == (
         f'\nimport {{\n  to = {ROLE}\n  id = "r"\n}}\n\nimport {{\n  to = {TABLE}\n  id = "T\\"\\n$${{x}}"\n}}\n'
     )

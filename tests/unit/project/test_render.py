@@ -11,7 +11,7 @@ import pytest
 from tests.unit.builders import A, B, role
 from tests.unit.project.cases import ALL, EXAMPLE_TRUSTED, EXAMPLE_TRUSTING, TEMPLATES, templates_in
 from tfdriver.errors import TfdriverError
-from tfdriver.project import stamp
+from tfdriver.project import generated_header
 from tfdriver.project.render import FILES, render
 from tfdriver.spec.compositions import Composition, Side
 
@@ -20,7 +20,7 @@ from tfdriver.spec.compositions import Composition, Side
 def test_every_file_is_stamped(composition: Composition) -> None:
     files = render(composition, TEMPLATES)
     assert tuple(files) == FILES
-    assert all(stamp.intact(text.encode()) for text in files.values())
+    assert all(generated_header.intact(text.encode()) for text in files.values())
 
 
 def test_rendered_text_contains_no_names_or_values_of_a_spec() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfdriver.errors import TfdriverError
-from tfdriver.spec.hcl import HclSyntaxError, read_blocks
+from tfdriver.spec.hcl_reader import HclSyntaxError, read_blocks
 from tfdriver.spec.modules import Module, Variable, read_module
 from tfdriver.spec.terraform_types import ANY, Type
 

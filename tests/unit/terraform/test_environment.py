@@ -8,7 +8,7 @@ import pytest
 
 from tfdriver.errors import TfdriverError
 from tfdriver.terraform.environment import ignored, terraform_environment
-from tfdriver.terraform.mirror import PROVIDERS, cli_config, find_mirror, searched_mirror, shares_cache
+from tfdriver.terraform.provider_installation import PROVIDERS, cli_config, find_mirror, searched_mirror, shares_cache
 
 HARMFUL = {
     "TF_CLI_ARGS_apply": "-destroy",

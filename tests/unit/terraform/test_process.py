@@ -12,8 +12,8 @@ import pytest
 
 from tfdriver.files import LONGEST_LINE
 from tfdriver.interrupts import InterruptedRunError, Interrupts
-from tfdriver.sandbox.command import run_command
-from tfdriver.sandbox.run import Sandbox
+from tfdriver.sandbox.run_command import run_command
+from tfdriver.sandbox.start import Sandbox
 from tfdriver.terraform.process import Job, run_program
 
 COUNTING = """

@@ -7,8 +7,8 @@ from typing import Any
 
 from tfdriver.aws.calls import Answer, AwsError
 from tfdriver.spec.model import Account
+from tfdriver.verify.attempts import Check
 from tfdriver.verify.outcome import CallOutcome, OutcomeKind
-from tfdriver.verify.plan import Check
 
 REFUSED_BY_TRUST = "User: x is not authorized because no role trust policy allows the sts:AssumeRole action"
 

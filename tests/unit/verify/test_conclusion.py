@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tfdriver.deploy.verified import CheckedRoles, CheckResult, CheckStatus, Evidence
+from tfdriver.deploy.verify_result import CheckedRoles, CheckResult, CheckStatus, Evidence
 from tfdriver.errors import Exit
 from tfdriver.verify.judge import hinted
 from tfdriver.verify.verify import conclude

@@ -8,9 +8,9 @@ import pytest
 
 from tests.unit.builders import BAR, FOO, B
 from tests.unit.verify.answers import REFUSED_BY_TRUST, Calls, error
+from tfdriver.verify.attempts import PERMITTED, WHO, WHO_AGAIN, intruder_round
 from tfdriver.verify.intruder import Intruder
 from tfdriver.verify.outcome import OutcomeKind
-from tfdriver.verify.plan import PERMITTED, WHO, WHO_AGAIN, intruder_round
 
 ADMIN = "arn:aws:iam::222222222222:user/admin"
 ME = {"ResponseMetadata": {"RequestId": "req-me"}, "Arn": ADMIN}

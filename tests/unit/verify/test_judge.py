@@ -8,13 +8,13 @@ import pytest
 
 from tests.unit.builders import BAR, FOO
 from tests.unit.verify.answers import ALLOWED, DENIED, THROTTLED, as_expected
-from tests.unit.verify.test_plan import TABLE
+from tests.unit.verify.test_attempts import TABLE
 from tfdriver.aws.calls import Answer
-from tfdriver.deploy.verified import CheckedRoles, CheckStatus
+from tfdriver.deploy.verify_result import CheckedRoles, CheckStatus
 from tfdriver.verify import judge
-from tfdriver.verify.allowed import write_check
+from tfdriver.verify.attempts import REFUSED_FOR, Check, function_round, intruder_round
 from tfdriver.verify.outcome import CallOutcome, OutcomeKind, from_answer
-from tfdriver.verify.plan import REFUSED_FOR, Check, function_round, intruder_round
+from tfdriver.verify.write_check import write_check
 from tfdriver.waiting import Held
 
 INTRUDER = intruder_round(FOO, BAR)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.builders import BAR, FOO
 from tfdriver.aws.role_policies import Unmanaged
-from tfdriver.deploy.verified import CheckedRoles, CheckStatus
+from tfdriver.deploy.verify_result import CheckedRoles, CheckStatus
 from tfdriver.iam import trust
 from tfdriver.iam.trust_state import LiveRole, Unreadable, classify
 from tfdriver.verify.policy_checks import permissions_check, trust_check

@@ -9,7 +9,7 @@ from tfdriver.aws.observe import Observation
 from tfdriver.iam.trust_state import TrustKind
 from tfdriver.iam.wording import moment
 from tfdriver.inspect.graph.model import Box, Edge, EdgeState, Graph, Node, printable
-from tfdriver.inspect.pairs import Pair, PairState, pairs
+from tfdriver.inspect.role_pairs import Pair, PairState, pairs
 from tfdriver.spec.model import Account, Role, Spec
 
 _SINGLE = {

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tfdriver.aws.account_access import ReachableAws, account_access
 from tfdriver.aws.observe import Observation, observe
-from tfdriver.deploy.driver import DriverAws
+from tfdriver.deploy.phases import DriverAws
 from tfdriver.deploy.session import read_spec
 from tfdriver.files import write_whole
 from tfdriver.inspect.graph.build import build, phases

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from statistics import mean
 
+from tfdriver.inspect.graph.coordinates import Layout, PlacedBox, PlacedEdge, PlacedRole, Rect, Text
 from tfdriver.inspect.graph.labels import PAD, Label, labels
 from tfdriver.inspect.graph.measure import Font
 from tfdriver.inspect.graph.model import Box, Edge, Graph
-from tfdriver.inspect.graph.places import Layout, PlacedBox, PlacedEdge, PlacedRole, Rect, Text
 
 ACCOUNT, ROLE, SMALL = Font(14, bold=True), Font(14, mono=True), Font(11.5)
 LINE = 16  # from one line of text to the next

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from html import escape
 
+from tfdriver.inspect.graph.coordinates import Rect
 from tfdriver.inspect.graph.model import EdgeState
-from tfdriver.inspect.graph.places import Rect
 from tfdriver.inspect.graph.style import STYLES
 
 SANS = 'system-ui,-apple-system,"Segoe UI","DejaVu Sans",Verdana,sans-serif'

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tfdriver.inspect.graph.coordinates import Layout, PlacedBox, PlacedEdge, PlacedRole, Rect, Text
 from tfdriver.inspect.graph.labels import DETAIL, DETAIL_LINE, PAD, STATE
 from tfdriver.inspect.graph.layout import ACCOUNT, LINE, ROLE, SMALL, layout
 from tfdriver.inspect.graph.markup import SCOPE, element, rectangle, state_class, style_sheet, text
 from tfdriver.inspect.graph.measure import Font
 from tfdriver.inspect.graph.model import MEANING, EdgeState, Graph
-from tfdriver.inspect.graph.places import Layout, PlacedBox, PlacedEdge, PlacedRole, Rect, Text
 
 _MARGIN, _BETWEEN = 24, 36
 _TITLE, _CAPTION = Font(17, bold=True), Font(12)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tfdriver.aws.resource_types import RESOURCE_TYPES
 from tfdriver.inspect.operator_policy.expressions import UNKNOWN
-from tfdriver.inspect.operator_policy.made import Resource
+from tfdriver.inspect.operator_policy.module_resources import Resource
 
 
 def arn_of(resource: Resource) -> str:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from tfdriver.spec.hcl import Expression
+from tfdriver.spec.hcl_reader import Expression
 
 # Stands for unknown text, also inside other text. No file can contain it: it is an unpaired surrogate.
 UNKNOWN = "\ud800"

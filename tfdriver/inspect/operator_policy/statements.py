@@ -9,7 +9,7 @@ from enum import StrEnum
 from tfdriver.aws.resource_types import RESOURCE_TYPES, ResourceType
 from tfdriver.inspect.operator_policy.arns import arn_of, pattern
 from tfdriver.inspect.operator_policy.expressions import UNKNOWN
-from tfdriver.inspect.operator_policy.made import ModuleResources, Resource
+from tfdriver.inspect.operator_policy.module_resources import ModuleResources, Resource
 from tfdriver.spec.model import Account, Role, Spec
 
 

@@ -13,7 +13,7 @@ from tfdriver.aws import role_policies
 from tfdriver.aws.calls import Calls
 from tfdriver.aws.role_policies import NamedPolicy
 from tfdriver.concurrency import side_by_side
-from tfdriver.deploy.verified import Verified
+from tfdriver.deploy.verify_result import Verified
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import LiveRole, Unreadable
 from tfdriver.inspect.graph.build import build

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tfdriver.deploy.verified import Verified
+from tfdriver.deploy.verify_result import Verified
 from tfdriver.inspect.status import Status
 from tfdriver.project.trust_changes import TrustChange
 

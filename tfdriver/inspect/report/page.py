@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 
 from markupsafe import Markup, escape
 
-from tfdriver.deploy.verified import CheckStatus
+from tfdriver.deploy.verify_result import CheckStatus
 from tfdriver.iam.wording import moment
 from tfdriver.inspect.exposure import Uses
 from tfdriver.inspect.graph.build import duration
-from tfdriver.inspect.pairs import PairState
 from tfdriver.inspect.report.model import Report
+from tfdriver.inspect.role_pairs import PairState
 from tfdriver.inspect.status import Status
 from tfdriver.project.render import page
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfdriver.aws.calls import Calls
-from tfdriver.deploy.verified import Verified
+from tfdriver.deploy.verify_result import Verified
 from tfdriver.errors import Exit
 from tfdriver.files import write_whole
 from tfdriver.inspect.report.collect import collect

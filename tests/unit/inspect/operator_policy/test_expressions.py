@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tfdriver.inspect.operator_policy.expressions import UNKNOWN, Scope, Text, text_of
-from tfdriver.spec.hcl import read_expression
+from tfdriver.spec.hcl_reader import read_expression
 
 U = UNKNOWN
 

@@ -12,7 +12,7 @@ from tests.unit.builders import A, B, role, spec
 from tfdriver.aws.resource_types import RESOURCE_TYPES
 from tfdriver.inspect.operator_policy.arns import arn_of, pattern
 from tfdriver.inspect.operator_policy.expressions import UNKNOWN
-from tfdriver.inspect.operator_policy.made import module_resources
+from tfdriver.inspect.operator_policy.module_resources import module_resources
 from tfdriver.inspect.operator_policy.statements import Purpose, Statement, statements
 from tfdriver.project import assets
 from tfdriver.spec.model import Account, Role

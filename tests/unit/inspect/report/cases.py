@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from tests.unit.builders import BAR, FOO, spec
 from tfdriver.aws.account_access import AccountAccess
 from tfdriver.aws.observe import Observation
-from tfdriver.deploy.verified import CheckedRoles, CheckResult, CheckStatus, Evidence, Verified
+from tfdriver.deploy.verify_result import CheckedRoles, CheckResult, CheckStatus, Evidence, Verified
 from tfdriver.errors import Exit
 from tfdriver.iam import trust
 from tfdriver.iam.trust_state import LiveRole, classify
@@ -16,8 +16,8 @@ from tfdriver.inspect.drift import Drift
 from tfdriver.inspect.exposure import Use, Uses
 from tfdriver.inspect.graph.build import build
 from tfdriver.inspect.graph.svg import svg
-from tfdriver.inspect.pairs import pairs
 from tfdriver.inspect.report.model import Report, ReportedPolicy, RoleDocuments
+from tfdriver.inspect.role_pairs import pairs
 from tfdriver.inspect.status import CompositionStatus, Status
 from tfdriver.project.timeline import Exposure
 from tfdriver.project.trust_changes import TrustChange

@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.builders import BAR
 from tests.unit.inspect.report.cases import checks
-from tfdriver.deploy.verified import CheckStatus
+from tfdriver.deploy.verify_result import CheckStatus
 from tfdriver.iam import trust
 from tfdriver.inspect.report.mask import MASK, external_ids, masked
 from tfdriver.inspect.report.model import ReportedPolicy

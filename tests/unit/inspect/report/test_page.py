@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.unit.builders import BAR, FOO
 from tests.unit.inspect.report.cases import NASTY, T0, checks, report
-from tfdriver.deploy.verified import CheckStatus, Evidence
+from tfdriver.deploy.verify_result import CheckStatus, Evidence
 from tfdriver.iam import trust
 from tfdriver.inspect.report.page import breakable, html, is_policy, span, summary
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from tfdriver.aws.account_access import AccountAccess
 from tfdriver.aws.calls import Calls
 from tfdriver.aws.client import known_regions
-from tfdriver.cli.output import Output
+from tfdriver.cli.printer import Output
 from tfdriver.deploy.session import Options, Session, Tools, open_session, real_tools
 from tfdriver.inspect.exposure import CloudTrailReader
 from tfdriver.interrupts import Interrupts

@@ -12,7 +12,7 @@ import pytest
 
 from tests.unit.builders import DEEP
 from tfdriver.errors import TfdriverError
-from tfdriver.project import recover
+from tfdriver.project import crash_recovery
 from tfdriver.terraform import state
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -46,18 +46,18 @@ def text(folder: Path, name: str = "terraform.tfstate") -> str:
 def test_a_valid_or_missing_state_is_not_changed(folder, valid):
     if valid:
         put(folder, state=valid)
-    recover.check_state_file(folder)
-    assert recover.repair_state(folder, NOW) == ""
+    crash_recovery.check_state_file(folder)
+    assert crash_recovery.repair_state(folder, NOW) == ""
     assert (folder / "terraform.tfstate").exists() == bool(valid)
-    assert not recover.unfinished(folder)
+    assert not crash_recovery.unfinished(folder)
 
 
 def test_every_truncated_state_is_broken(folder):
     for length in range(len(body())):
         put(folder, state=body()[:length])
-        assert recover.is_broken(folder), length
+        assert crash_recovery.is_broken(folder), length
     put(folder, state=body())
-    assert not recover.is_broken(folder)
+    assert not crash_recovery.is_broken(folder)
 
 
 @pytest.mark.parametrize(
@@ -65,15 +65,15 @@ def test_every_truncated_state_is_broken(folder):
 )
 def test_invalid_content_is_broken(folder, content):
     put(folder, state=content)
-    assert recover.is_broken(folder)
+    assert crash_recovery.is_broken(folder)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
 def test_a_state_that_terraform_cannot_decode_is_broken_and_repaired(folder, encoding):
     put(folder, before=body(3))
     (folder / "terraform.tfstate").write_bytes(body(4).encode(encoding))
-    recover.check_state_file(folder)
-    assert recover.repair_state(folder, NOW)
+    crash_recovery.check_state_file(folder)
+    assert crash_recovery.repair_state(folder, NOW)
     assert text(folder) == body(3)
 
 
@@ -89,40 +89,40 @@ def test_a_state_that_terraform_cannot_decode_is_broken_and_repaired(folder, enc
 )
 def test_the_newest_valid_copy_is_restored(folder, copies, chosen):
     put(folder, state="{", **copies)
-    recover.check_state_file(folder)
-    note = recover.repair_state(folder, NOW)
+    crash_recovery.check_state_file(folder)
+    note = crash_recovery.repair_state(folder, NOW)
     assert text(folder) == copies[chosen]
     assert text(folder, ASIDE) == "{"
     assert stat.S_IMODE((folder / ASIDE).stat().st_mode) == 0o600
     assert ASIDE in note
-    assert recover.unfinished(folder)
-    assert recover.repair_state(folder, NOW) == ""
+    assert crash_recovery.unfinished(folder)
+    assert crash_recovery.repair_state(folder, NOW) == ""
 
 
 def test_without_a_valid_copy_the_broken_state_is_removed(folder):
     put(folder, state="", before="", backup="{")
-    assert "looking up the resources in AWS" in recover.repair_state(folder, NOW)
+    assert "looking up the resources in AWS" in crash_recovery.repair_state(folder, NOW)
     assert not (folder / "terraform.tfstate").exists()
     assert text(folder, ASIDE) == ""
-    assert recover.unfinished(folder)
+    assert crash_recovery.unfinished(folder)
 
 
 def test_a_killed_repair_is_repeated(folder):
     put(folder, state="{", before=body(3))
     (folder / ASIDE).write_text("{")
     (folder / ".tfdriver/apply.jsonl").write_text("")
-    recover.repair_state(folder, NOW)
+    crash_recovery.repair_state(folder, NOW)
     assert text(folder) == body(3)
 
 
 def test_the_known_state_of_a_broken_one_is_the_copy_that_a_repair_restores(folder):
     put(folder, state=body(4))
-    assert recover.known_state(folder).serial == 4
+    assert crash_recovery.known_state(folder).serial == 4
     put(folder, state="{", before=body(3), backup=body(2))
-    assert recover.known_state(folder).serial == 3
+    assert crash_recovery.known_state(folder).serial == 3
     put(folder, state="{", before="", backup="")
-    assert recover.known_state(folder) is None
-    assert recover.known_state(folder / "missing") is None
+    assert crash_recovery.known_state(folder) is None
+    assert crash_recovery.known_state(folder / "missing") is None
 
 
 @pytest.mark.parametrize(
@@ -140,18 +140,18 @@ def test_a_state_that_cannot_be_repaired_is_refused_and_not_changed(folder, file
     put(folder, **files)
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     with pytest.raises(TfdriverError, match=message):
-        recover.check_state_file(folder)
+        crash_recovery.check_state_file(folder)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
 def test_a_state_that_is_a_symlink_or_a_folder_is_refused(folder):
     (folder / "terraform.tfstate").symlink_to("elsewhere")
     with pytest.raises(TfdriverError, match="not a plain file"):
-        recover.check_state_file(folder)
+        crash_recovery.check_state_file(folder)
     (folder / "terraform.tfstate").unlink()
     (folder / "terraform.tfstate").mkdir()
     with pytest.raises(TfdriverError, match="not a plain file"):
-        recover.check_state_file(folder)
+        crash_recovery.check_state_file(folder)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root can write every file")
@@ -159,16 +159,16 @@ def test_a_state_that_cannot_be_written_is_refused(folder):
     put(folder, state=body())
     (folder / "terraform.tfstate").chmod(0o400)
     with pytest.raises(TfdriverError, match="no permission to read and write"):
-        recover.check_state_file(folder)
+        crash_recovery.check_state_file(folder)
 
 
 @pytest.mark.parametrize(("state", "pushed"), [(body(1), True), (None, True), ("", True), (body(2), False)])
 def test_an_errored_state_is_pushed_and_kept(folder, state, pushed):
     put(folder, errored=body(2), **({} if state is None else {"state": state}))
-    recover.check_state_file(folder)
+    crash_recovery.check_state_file(folder)
     calls: list[str] = []
 
-    note = recover.push_errored(folder, calls.append, NOW)
+    note = crash_recovery.push_errored(folder, calls.append, NOW)
 
     assert calls == ["errored.tfstate"] * pushed
     assert not (folder / "errored.tfstate").exists()
@@ -176,13 +176,13 @@ def test_an_errored_state_is_pushed_and_kept(folder, state, pushed):
     assert kept.read_text() == body(2)
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert kept.name in note
-    assert recover.push_errored(folder, calls.append, NOW) == ""
+    assert crash_recovery.push_errored(folder, calls.append, NOW) == ""
 
 
 def test_an_empty_errored_state_is_ignored(folder):
     put(folder, state=body(), errored="")
-    recover.check_state_file(folder)
-    assert recover.push_errored(folder, pytest.fail, NOW) == ""
+    crash_recovery.check_state_file(folder)
+    assert crash_recovery.push_errored(folder, pytest.fail, NOW) == ""
 
 
 def line(operation: str) -> str:
@@ -203,20 +203,20 @@ def line(operation: str) -> str:
 def test_an_apply_is_finished_if_its_log_has_a_summary(folder, log, unfinished):
     if log is not None:
         (folder / ".tfdriver/apply.jsonl").write_text(log)
-    assert recover.unfinished(folder) is unfinished
+    assert crash_recovery.unfinished(folder) is unfinished
 
 
 def test_the_copy_is_private_and_one_of_another_lineage_is_kept(folder):
     put(folder, state=body(1))
-    recover.keep(folder)
+    crash_recovery.keep(folder)
     kept = folder / ".tfdriver/terraform.tfstate.before"
     assert (kept.read_text(), stat.S_IMODE(kept.stat().st_mode)) == (body(1), 0o600)
 
     (folder / "terraform.tfstate").unlink()
-    recover.keep(folder)
+    crash_recovery.keep(folder)
     put(folder, state=body(1, "new"))
-    recover.check_state_file(folder)
-    recover.keep(folder)
+    crash_recovery.check_state_file(folder)
+    crash_recovery.keep(folder)
 
     assert kept.read_text() == body(1, "new")
     assert text(folder, ".tfdriver/terraform.tfstate.former") == body(1)

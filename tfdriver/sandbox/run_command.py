@@ -13,7 +13,7 @@ from types import FrameType
 
 from tfdriver.errors import TfdriverError
 from tfdriver.interrupts import handled
-from tfdriver.sandbox.run import Sandbox
+from tfdriver.sandbox.start import Sandbox
 
 _HINT = "Give a command after `--`, e.g. `tfdriver sandbox -- tfdriver up`, or none to start $SHELL"
 

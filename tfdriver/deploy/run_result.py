@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tfdriver.aws.observe import Observation
-from tfdriver.deploy.driver import Driver, Step
 from tfdriver.deploy.open_trust import unreadable_trusts
+from tfdriver.deploy.phases import Driver, Step
 from tfdriver.deploy.revocation import Revocation
-from tfdriver.deploy.verified import Verified
+from tfdriver.deploy.verify_result import Verified
 from tfdriver.errors import Exit
 from tfdriver.iam import wording
 from tfdriver.project.timeline import Exposure

@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit.project.cases import EXAMPLE_TRUSTED, TEMPLATES
 from tfdriver.errors import TfdriverError
-from tfdriver.project import folder
+from tfdriver.project import composition_folder
 from tfdriver.project.lambda_zip import zip_folder
 from tfdriver.project.render import render, tfvars
 
@@ -28,7 +28,7 @@ def files(tmp_path: Path) -> dict[str, str | bytes]:
 def path(tmp_path: Path, files: dict[str, str | bytes]) -> Path:
     """A written composition."""
     composition = tmp_path / "compositions" / "account_b"
-    folder.write_folder(composition, files)
+    composition_folder.write_folder(composition, files)
     return composition
 
 
@@ -48,8 +48,8 @@ def test_a_folder_contains_exactly_the_written_files(path: Path, files: dict[str
 
 def test_only_changed_files_are_written(path: Path, files: dict[str, str | bytes]) -> None:
     untouched = (path / "main.tf").stat().st_ino
-    assert folder.write_folder(path, files) == []
-    assert folder.write_folder(path, {**files, "terraform.tfvars.json": tfvars({"region": "y"})}) == [
+    assert composition_folder.write_folder(path, files) == []
+    assert composition_folder.write_folder(path, {**files, "terraform.tfvars.json": tfvars({"region": "y"})}) == [
         "terraform.tfvars.json"
     ]
     assert (path / "main.tf").stat().st_ino == untouched
@@ -58,20 +58,20 @@ def test_only_changed_files_are_written(path: Path, files: dict[str, str | bytes
 def test_the_modes_of_a_checkout_become_private(path: Path, files: dict[str, str | bytes]) -> None:
     path.chmod(0o755)
     (path / "terraform.tfvars.json").chmod(0o644)
-    assert folder.write_folder(path, files) == []
+    assert composition_folder.write_folder(path, files) == []
     assert (mode(path), mode(path / "terraform.tfvars.json")) == (0o700, 0o600)
 
 
 def test_stale_generated_files_are_deleted(path: Path, files: dict[str, str | bytes]) -> None:
     current = {name: content for name, content in files.items() if name not in ("output.tf", "bar.zip")}
-    assert folder.write_folder(path, current) == ["bar.zip", "output.tf"]
+    assert composition_folder.write_folder(path, current) == ["bar.zip", "output.tf"]
     assert set(contents(path)) == set(current)
 
 
 def test_an_unfinished_file_of_a_crash_is_replaced(path: Path, files: dict[str, str | bytes]) -> None:
     (path / ".main.tf.new").write_text("half")
     (path / "main.tf").unlink()
-    assert folder.write_folder(path, files) == ["main.tf"]
+    assert composition_folder.write_folder(path, files) == ["main.tf"]
     assert (path / "main.tf").read_text() == files["main.tf"]
 
 
@@ -134,24 +134,24 @@ def test_an_unsafe_folder_is_refused_before_anything_is_written(
     before = contents(path)
 
     with pytest.raises(TfdriverError) as caught:
-        folder.check_folder(path, files.keys())
+        composition_folder.check_folder(path, files.keys())
 
     assert message in str(caught.value)
     with pytest.raises(TfdriverError):
-        folder.write_folder(path, {**files, "provider.tf": "other"})
+        composition_folder.write_folder(path, {**files, "provider.tf": "other"})
     assert contents(path) == before
 
 
 def test_notes_and_terraforms_own_files_are_kept(path: Path, files: dict[str, str | bytes]) -> None:
     for name in ("README.md", "override-notes.txt", ".terraform.lock.hcl", "terraform.tfstate", "other.zip"):
         (path / name).write_text("x")
-    folder.check_folder(path, files.keys())
-    assert folder.write_folder(path, files) == []
+    composition_folder.check_folder(path, files.keys())
+    assert composition_folder.write_folder(path, files) == []
     assert (path / "README.md").read_text() == "x"
 
 
 def test_a_missing_folder_passes_the_check(tmp_path: Path) -> None:
-    folder.check_folder(tmp_path / "compositions" / "none", ["main.tf"])
+    composition_folder.check_folder(tmp_path / "compositions" / "none", ["main.tf"])
     assert not (tmp_path / "compositions").exists()
 
 
@@ -165,9 +165,9 @@ def test_a_symlink_to_a_folder_is_not_followed(tmp_path: Path, files: dict[str, 
     composition = tmp_path / "compositions" / "account_b"
 
     with pytest.raises(TfdriverError, match="is not a plain folder"):
-        folder.write_folder(composition, files)
+        composition_folder.write_folder(composition, files)
     with pytest.raises(TfdriverError, match="is not a plain folder"):
-        folder.remove(composition)
+        composition_folder.remove(composition)
 
     assert [p.name for p in (outside / "account_b").iterdir()] == ["terraform.tfstate"]
 
@@ -175,12 +175,12 @@ def test_a_symlink_to_a_folder_is_not_followed(tmp_path: Path, files: dict[str, 
 @pytest.mark.parametrize("name", [".tfdriver", "timeline.jsonl", "account_b"])
 def test_a_symlink_beside_the_compositions_is_refused(tmp_path: Path, name: str) -> None:
     compositions = tmp_path / "compositions"
-    folder.check_parent(compositions)
+    composition_folder.check_parent(compositions)
     compositions.mkdir()
-    folder.check_parent(compositions)
+    composition_folder.check_parent(compositions)
     (compositions / name).symlink_to(tmp_path)
     with pytest.raises(TfdriverError, match=f"{name}: symlinks are not allowed here"):
-        folder.check_parent(compositions)
+        composition_folder.check_parent(compositions)
 
 
 def test_removing_deletes_the_folder(path: Path) -> None:
@@ -189,10 +189,10 @@ def test_removing_deletes_the_folder(path: Path) -> None:
     put(".tfdriver/apply.jsonl")(path)
     put(".terraform/provider")(path)
     (path / ".terraform" / "link").symlink_to(path.parent)
-    assert folder.remove(path) == []
+    assert composition_folder.remove(path) == []
     assert not path.exists()
     assert path.parent.exists()
-    assert folder.remove(path) == []
+    assert composition_folder.remove(path) == []
 
 
 def test_removing_keeps_edited_and_unknown_files(path: Path) -> None:
@@ -200,14 +200,14 @@ def test_removing_keeps_edited_and_unknown_files(path: Path) -> None:
     put("README.md")(path)
     put("terraform.tfstate.d/state")(path)
     put("other.zip")(path)
-    assert folder.remove(path) == ["README.md", "main.tf", "other.zip", "terraform.tfstate.d"]
+    assert composition_folder.remove(path) == ["README.md", "main.tf", "other.zip", "terraform.tfstate.d"]
 
 
 def test_removing_refuses_symlinks_before_it_deletes_anything(path: Path, tmp_path: Path) -> None:
     (tmp_path / "precious").mkdir()
     (path / ".terraform").symlink_to(tmp_path / "precious")
     with pytest.raises(TfdriverError, match="symlinks"):
-        folder.remove(path)
+        composition_folder.remove(path)
     assert (path / "main.tf").exists()
     assert (tmp_path / "precious").exists()
 
@@ -223,24 +223,24 @@ def test_a_symlink_in_a_folder_that_terraform_writes_is_refused(
     (path / inner).parent.mkdir(parents=True)
     (path / inner).symlink_to(outside)
     with pytest.raises(TfdriverError, match=f"{inner}: symlinks are not allowed here"):
-        folder.check_folder(path, files.keys())
+        composition_folder.check_folder(path, files.keys())
 
 
 def test_a_provider_may_be_a_symlink_into_a_mirror(path: Path, files: dict[str, str | bytes]) -> None:
     provider = path / ".terraform/providers/registry.terraform.io/hashicorp/aws/5.100.0/linux_amd64"
     provider.parent.mkdir(parents=True)
     provider.symlink_to(path.parents[1])
-    folder.check_folder(path, files.keys())
+    composition_folder.check_folder(path, files.keys())
 
 
 def test_a_pipe_instead_of_a_file_is_refused(path: Path, files: dict[str, str | bytes]) -> None:
     os.mkfifo(path / "terraform.tfstate")
     with pytest.raises(TfdriverError, match="is neither a file nor a folder"):
-        folder.check_folder(path, files.keys())
+        composition_folder.check_folder(path, files.keys())
 
 
 def test_a_folder_that_all_users_can_write_to_is_refused(path: Path) -> None:
-    folder.check_parent(path.parent)
+    composition_folder.check_parent(path.parent)
     path.parent.chmod(0o777)
     with pytest.raises(TfdriverError, match=r"all users can write to this folder\. Run `chmod o-w "):
-        folder.check_parent(path.parent)
+        composition_folder.check_parent(path.parent)

@@ -7,10 +7,10 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from tfdriver.spec.fields import AccountShape, RoleShape, Shape, SpecShape
+from tfdriver.spec.message_text import described, named, nearest, quoted
 from tfdriver.spec.names import Reason
 from tfdriver.spec.problems import Problems
-from tfdriver.spec.shape import AccountShape, RoleShape, Shape, SpecShape
-from tfdriver.spec.words import described, named, nearest, quoted
 from tfdriver.spec.yaml_reader import Path
 
 _WANTED = {"string_type": "text", "bool_type": "true or false", "list_type": "a list"}

@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.unit.verify.test_judge import INTRUDER, judged
-from tfdriver.cli.output import Output
 from tfdriver.cli.plan import print_plan
+from tfdriver.cli.printer import Output
 from tfdriver.cli.run_text import print_run
 from tfdriver.deploy.overview import Overview
 from tfdriver.deploy.plan import PhasePlan, Planned, PlannedChange
-from tfdriver.deploy.result import RoleTrust, RunResult
-from tfdriver.deploy.verified import Verified
+from tfdriver.deploy.run_result import RoleTrust, RunResult
+from tfdriver.deploy.verify_result import Verified
 from tfdriver.errors import Exit, OpenTrustError, TfdriverError
 from tfdriver.project.timeline import Exposure
 

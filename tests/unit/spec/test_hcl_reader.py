@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tfdriver.spec.hcl import Expression, HclSyntaxError, read_blocks, read_expression
+from tfdriver.spec.hcl_reader import Expression, HclSyntaxError, read_blocks, read_expression
 
 
 def plain(expression: Expression) -> tuple[Any, ...]:

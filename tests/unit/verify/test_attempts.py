@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.unit.builders import BAR, FOO
+from tfdriver.verify.attempts import PERMITTED, WHO, WHO_AGAIN, function_round, intruder_round, untried
 from tfdriver.verify.outcome import OutcomeKind
-from tfdriver.verify.plan import PERMITTED, WHO, WHO_AGAIN, function_round, intruder_round, untried
 from tfdriver.verify.probes import TableProbe
 
 TABLE = TableProbe(

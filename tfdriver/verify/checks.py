@@ -11,18 +11,18 @@ from tfdriver.aws import role_policies
 from tfdriver.aws.calls import AwsError, Calls
 from tfdriver.aws.observe import Observation
 from tfdriver.concurrency import side_by_side
-from tfdriver.deploy.verified import CheckedRoles, CheckResult, CheckStatus
+from tfdriver.deploy.verify_result import CheckedRoles, CheckResult, CheckStatus
 from tfdriver.iam.trust_state import TrustKind as TrustKind
 from tfdriver.iam.wording import role_in_account
 from tfdriver.spec.model import Role, Spec
 from tfdriver.verify import judge, probes
-from tfdriver.verify.allowed import Writing, write_check
-from tfdriver.verify.function import ProbeFunction
+from tfdriver.verify.attempts import IN_A_ROW, Check, function_round, intruder_round, untried
 from tfdriver.verify.intruder import Intruder
 from tfdriver.verify.outcome import CallOutcome
-from tfdriver.verify.plan import IN_A_ROW, Check, function_round, intruder_round, untried
 from tfdriver.verify.policy_checks import permissions_check, trust_check
+from tfdriver.verify.probe_function import ProbeFunction
 from tfdriver.verify.probes import FunctionProbe, NoProbe, TableProbe
+from tfdriver.verify.write_check import Writing, write_check
 from tfdriver.waiting import Look, Waiting, poll
 
 Make = Callable[[Sequence[Check]], Mapping[str, CallOutcome]]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tfdriver.errors import TfdriverError
 from tfdriver.files import UNFINISHED, private_folder, sync_folder, write_whole
-from tfdriver.project import lambda_zip, stamp
+from tfdriver.project import generated_header, lambda_zip
 
 # Terraform and OpenTofu load all of these, including override files and `*.auto.tfvars`.
 _LOADED = (".tf", ".tf.json", ".tofu", ".tofu.json", ".tfvars", ".tfvars.json")
@@ -41,7 +41,7 @@ def check_folder(path: Path, expected_names: Collection[str]) -> None:
         data = _read(entry)
         if _is_generated(name, data):
             continue
-        if stamp.stamped(data) or name.endswith(".zip"):
+        if generated_header.stamped(data) or name.endswith(".zip"):
             raise TfdriverError(
                 "this generated file was edited, and writing it again would lose the edit",
                 where=str(entry),
@@ -129,7 +129,7 @@ def _entries(path: Path) -> list[Path]:
 
 
 def _is_generated(name: str, data: bytes) -> bool:
-    return lambda_zip.is_generated_zip(data) if name.endswith(".zip") else stamp.intact(data)
+    return lambda_zip.is_generated_zip(data) if name.endswith(".zip") else generated_header.intact(data)
 
 
 def _is_generated_file(entry: Path) -> bool:

@@ -10,8 +10,8 @@ from typing import Any
 from tfdriver.aws.calls import Answer, AwsError, Calls
 from tfdriver.spec.model import Account, Role
 from tfdriver.verify import outcome
+from tfdriver.verify.attempts import Check
 from tfdriver.verify.outcome import CallOutcome, OutcomeKind
-from tfdriver.verify.plan import Check
 from tfdriver.verify.probes import FunctionProbe
 
 _UNTRIED = "NotTried"

@@ -6,7 +6,7 @@ import pytest
 
 from tests.fakes.world import FakeClock
 from tests.unit.builders import BAR, FOO
-from tfdriver.aws.settle import LIMIT, wait_for_roles
+from tfdriver.aws.consistency import LIMIT, wait_for_roles
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import LiveRole, Unreadable
 from tfdriver.waiting import Waiting

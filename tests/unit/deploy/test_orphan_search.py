@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.builders import FOO, A
 from tfdriver.aws.calls import AwsError
-from tfdriver.deploy.survey import Survey, find_orphans, refuse_moved, refuse_unknown, refuse_unmanaged_resources
+from tfdriver.deploy.orphan_search import Survey, find_orphans, refuse_moved, refuse_unknown, refuse_unmanaged_resources
 from tfdriver.errors import TfdriverError
 from tfdriver.project.orphans import OrphanedResource, PlannedCreate
 from tfdriver.spec.compositions import Composition, Side, owner_tags

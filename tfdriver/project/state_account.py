@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from tfdriver.errors import TfdriverError
 from tfdriver.files import private_folder, read_json, write_whole
-from tfdriver.project.recover import is_broken
+from tfdriver.project.crash_recovery import is_broken
 from tfdriver.spec.compositions import Composition
 from tfdriver.spec.model import Account
 from tfdriver.terraform.runner import RUN_FOLDER

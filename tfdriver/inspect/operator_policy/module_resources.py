@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfdriver.inspect.operator_policy.expressions import UNKNOWN, Scope, Text, text_of
-from tfdriver.spec.hcl import Block, Body
+from tfdriver.spec.hcl_reader import Block, Body
 from tfdriver.spec.model import Account, Role
 from tfdriver.spec.modules import parsed_files
 

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from rich.markup import escape
 
-from tfdriver.deploy.verified import CheckResult, CheckStatus, Verified
+from tfdriver.deploy.verify_result import CheckResult, CheckStatus, Verified
 
 _MARKS = {
     CheckStatus.PASSED: "[green]+ passed[/green]",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tfdriver.aws.role_policies import NamedPolicy, RolePolicies
-from tfdriver.inspect.again import allowed_now
+from tfdriver.inspect.allowed_now import allowed_now
 from tfdriver.inspect.refusal import Cause, Refusal, refusal_meaning
 from tfdriver.inspect.verdict import DocumentVerdict, Verdict
 

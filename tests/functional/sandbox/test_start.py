@@ -18,8 +18,8 @@ import pytest
 
 from tests.functional.sandbox.world import TRUSTED, TRUSTING, World, admin, outcome, policy, trust, zipped
 from tfdriver.errors import TfdriverError
-from tfdriver.sandbox.command import child_environment, default_command, run_command
-from tfdriver.sandbox.run import start
+from tfdriver.sandbox.run_command import child_environment, default_command, run_command
+from tfdriver.sandbox.start import start
 from tfdriver.spec.model import Account
 
 OTHER = Account(name="other", id="212121212121", profile="default", region="us-west-2", partition="aws")

@@ -14,9 +14,9 @@ from tfdriver.aws.calls import AwsError, Calls
 from tfdriver.iam.wording import role_in_account
 from tfdriver.spec.model import Account, Role
 from tfdriver.verify import outcome
-from tfdriver.verify.function import ProbeFunction
+from tfdriver.verify.attempts import WRITE, Attempt, Check
 from tfdriver.verify.outcome import CallOutcome, OutcomeKind
-from tfdriver.verify.plan import WRITE, Attempt, Check
+from tfdriver.verify.probe_function import ProbeFunction
 from tfdriver.verify.probes import TableProbe
 
 

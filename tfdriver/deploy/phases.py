@@ -10,9 +10,9 @@ from functools import partial
 from typing import Any, Protocol
 
 from tfdriver.aws.calls import Calls
+from tfdriver.aws.consistency import LIMIT, wait_for_roles, wait_until_settled
 from tfdriver.aws.identity import IdentityReader, check_identities
 from tfdriver.aws.observe import Observation, RoleReader, observe
-from tfdriver.aws.settle import LIMIT, wait_for_roles, wait_until_settled
 from tfdriver.clock import Clock
 from tfdriver.concurrency import side_by_side
 from tfdriver.deploy import plan_checks, revocation
@@ -33,7 +33,7 @@ from tfdriver.errors import TfdriverError
 from tfdriver.iam import trust
 from tfdriver.iam.trust_state import Phase, TrustKind
 from tfdriver.iam.wording import role_in_account
-from tfdriver.project import recover, values
+from tfdriver.project import crash_recovery, tfvars
 from tfdriver.project.orphans import existing_addresses
 from tfdriver.project.timeline import Exposure, Timeline, exposures
 from tfdriver.project.workspace import Workspace
@@ -41,8 +41,8 @@ from tfdriver.spec.compositions import Composition, Side
 from tfdriver.spec.model import Account, Role, Spec
 from tfdriver.terraform.events import Changes, Event, TerraformOutcome
 from tfdriver.terraform.failure import TerraformError, join_diagnostics
-from tfdriver.terraform.mirror import shares_cache
 from tfdriver.terraform.progress import Progress, report_work
+from tfdriver.terraform.provider_installation import shares_cache
 from tfdriver.terraform.runner import Root, Settings
 from tfdriver.waiting import Waiting
 
@@ -168,7 +168,7 @@ class Driver:
             side_by_side(self._init, compositions)
         for composition in compositions:
             push = self._root(composition).push_state
-            self._note(recover.push_errored(self._workspace.path(composition), push, self._clock.now()))
+            self._note(crash_recovery.push_errored(self._workspace.path(composition), push, self._clock.now()))
 
     def open(self, seen: Observation, *, overwrite: bool = False) -> list[Step]:
         """Phase 1: create the trusting roles that do not exist; every other keeps the trust it has.
@@ -201,7 +201,7 @@ class Driver:
         for composition in [c for c in self._side(Side.TRUSTED) if c.name in self._unplanned]:
             self.preview(composition)
         arns = {key: role.arn for key, role in live.items()}
-        steps = self._apply(Phase.CONNECT, self._side(Side.TRUSTED), lambda c, *_: values.final(self.spec, c, arns))
+        steps = self._apply(Phase.CONNECT, self._side(Side.TRUSTED), lambda c, *_: tfvars.final(self.spec, c, arns))
         for step in steps:
             self._check_arns(step, "roles_which_will_assume")
         return steps
@@ -256,21 +256,21 @@ class Driver:
         roles = [role for composition in todo for role in composition.roles]
         text = revocation.stamp(self._clock.now())
         times = {role.key: text for role in roles}
-        steps = self._apply(Phase.TIGHTEN, todo, lambda c, *_: values.final(self.spec, c, revoke_before=times))
+        steps = self._apply(Phase.TIGHTEN, todo, lambda c, *_: tfvars.final(self.spec, c, revoke_before=times))
         revocation.wait_until_shown(roles, text, self._aws, self._waiting)
         return steps
 
     def adopt(self, composition: Composition) -> None:
         """Take what exists of a composition and its state does not list into that state, to destroy it."""
         check_identities(self.spec, self._aws, [composition.account])
-        self._adopter.for_destroy(composition, values.final(self.spec, composition))
+        self._adopter.for_destroy(composition, tfvars.final(self.spec, composition))
 
     def destroy(self, composition: Composition) -> Step:
         """Destroy everything in the state of one composition. Raises TfdriverError for a role that was replaced."""
         check_identities(self.spec, self._aws, [composition.account])
         states = self._scope.states([composition])
         refuse_replaced([composition], states, self._scope.looks.look, "Completed changes are kept")
-        return self._run("destroy", composition, "destroy", values.final(self.spec, composition))
+        return self._run("destroy", composition, "destroy", tfvars.final(self.spec, composition))
 
     def preview(self, composition: Composition, instead: Mapping[str, Any] | None = None) -> TerraformOutcome:
         """Return what apply would do in a composition that was prepared, having refused what no apply may do.
@@ -288,7 +288,7 @@ class Driver:
         started = self._clock.monotonic()
         outcome = self._tell(composition, "plan", plan)
         self._previews[composition.name] = outcome, self._clock.monotonic() - started
-        policies = (instead or values.final(self.spec, composition)).get("trust_policies", {})
+        policies = (instead or tfvars.final(self.spec, composition)).get("trust_policies", {})
         trusts = {key: found for key, policy in policies.items() if (found := trust.read_trust(policy))}
         plan_checks.refuse_other_names(composition, shown, trusts)
         self._adopter.before_apply(composition, shown, may_adopt=self.may_adopt(composition))
@@ -326,7 +326,7 @@ class Driver:
 
     def _final(self, composition: Composition) -> dict[str, Any]:
         """Return the values of the end state, which keeps sessions revoked for as long as they would live."""
-        return values.final(self.spec, composition, revoke_before=self._revoked(composition))
+        return tfvars.final(self.spec, composition, revoke_before=self._revoked(composition))
 
     def _revoked(self, composition: Composition) -> dict[str, str]:
         return revocation.revocations_in_force(self.revocations([composition]), self._clock.now())
@@ -450,7 +450,7 @@ class Driver:
                     where=role_in_account(state.role),
                     hint="Run the same command again",
                 )
-        return values.opening(self.spec, composition, seen, self._clock.now(), self._revoked(composition))
+        return tfvars.opening(self.spec, composition, seen, self._clock.now(), self._revoked(composition))
 
     def _run(
         self,

@@ -12,7 +12,7 @@ from tfdriver.aws.observe import Observation
 from tfdriver.iam import trust
 from tfdriver.iam.trust import Trust
 from tfdriver.iam.trust_state import LiveRole, Unreadable, classify
-from tfdriver.inspect.pairs import Advice, PairState, pairs
+from tfdriver.inspect.role_pairs import Advice, PairState, pairs
 from tfdriver.spec.model import Spec
 
 T0 = datetime(2026, 1, 2, tzinfo=UTC)

@@ -10,13 +10,13 @@ import pytest
 
 from tests.unit.builders import BAR, FOO, A, B
 from tests.unit.verify.answers import Calls, error
-from tests.unit.verify.test_plan import TABLE
+from tests.unit.verify.test_attempts import TABLE
 from tfdriver.aws.calls import AwsError
-from tfdriver.verify.allowed import Writing, write_check
-from tfdriver.verify.function import ProbeFunction
+from tfdriver.verify.attempts import function_round
 from tfdriver.verify.outcome import OutcomeKind
-from tfdriver.verify.plan import function_round
+from tfdriver.verify.probe_function import ProbeFunction
 from tfdriver.verify.probes import FunctionProbe
+from tfdriver.verify.write_check import Writing, write_check
 
 PROBE = FunctionProbe(function_name="bar", region="eu-west-1", attempts=True)
 CHECKS = function_round(FOO, BAR, TABLE)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tfdriver.errors import TfdriverError
-from tfdriver.terraform import hcl
+from tfdriver.terraform import hcl_writer
 
 # Addresses of hashicorp/aws in Terraform and OpenTofu, each a folder in a mirror.
 PROVIDERS = ("registry.terraform.io/hashicorp/aws", "registry.opentofu.org/hashicorp/aws")
@@ -101,7 +101,7 @@ def _configuration(mirror: Path, providers: Sequence[str]) -> str:
     names = json.dumps(providers)
     return (
         "provider_installation {\n"
-        f"  filesystem_mirror {{\n    path    = {hcl.quoted(str(mirror))}\n    include = {names}\n  }}\n"
+        f"  filesystem_mirror {{\n    path    = {hcl_writer.quoted(str(mirror))}\n    include = {names}\n  }}\n"
         f"  direct {{\n    exclude = {names}\n  }}\n"
         "}\n"
     )
