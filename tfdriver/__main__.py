@@ -15,7 +15,7 @@ def main() -> None:
         try:
             from tfdriver.cli.main import main as run
         except KeyboardInterrupt as interrupt:
-            sys.exit(f"error: {stopped_by(interrupt)}")
+            sys.exit(f"error[interrupted]: {stopped_by(interrupt)}")
         run()
 
 

@@ -1,12 +1,13 @@
-"""What can go wrong, as users are told of it, and the exit codes.
+"""Errors that are reported to users, their codes, and the exit codes.
 
-Every expected failure is a `TfdriverError`: where it is, what it is, what to do next. The command line catches it once
-and prints a line for each; anything else that escapes is a bug and says so.
+Every expected failure is a `TfdriverError`: what happened, where, and what to do next. The command line catches it in
+one place and prints it. Any other exception is a bug and is reported as one.
 """
 
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Literal
 
 from tfdriver.redaction import clean
 
@@ -20,10 +21,74 @@ class Exit(IntEnum):
     OPEN_TRUST = 3
 
 
+# Stable names of errors, a promise to scripts; docs/errors.md describes each.
+Code = Literal[
+    "aws_call_failed",
+    "aws_unreachable",
+    "bad_usage",
+    "broken_installation",
+    "broken_state",
+    "command_not_found",
+    "confirmation_required",
+    "dangerous_policy",
+    "demo_failed",
+    "disk_full",
+    "edited_file",
+    "expired_credentials",
+    "iam_not_consistent",
+    "internal_error",
+    "interrupted",
+    "invalid_aws_config",
+    "invalid_faults",
+    "invalid_lambda_code",
+    "invalid_module",
+    "invalid_spec",
+    "invalid_template",
+    "io_error",
+    "mfa_required",
+    "no_credentials",
+    "no_provider_mirror",
+    "no_such_rule",
+    "not_confirmed",
+    "not_in_state",
+    "not_writable",
+    "other_role_name",
+    "output_not_written",
+    "profile_not_found",
+    "project_exists",
+    "project_locked",
+    "rejected_credentials",
+    "resource_moved",
+    "role_missing",
+    "sandbox_failed",
+    "sandbox_not_installed",
+    "spec_not_found",
+    "sso_login_required",
+    "stale_composition",
+    "state_locked",
+    "state_not_migrated",
+    "terraform_failed",
+    "terraform_not_found",
+    "terraform_timeout",
+    "terraform_too_old",
+    "unmanaged_file",
+    "unmanaged_policies",
+    "unmanaged_resource",
+    "unmanaged_role",
+    "unmanaged_trust",
+    "unreadable_role",
+    "unreadable_state",
+    "unsafe_path",
+    "wrong_account",
+    "wrong_role_arn",
+]
+
+
 class TfdriverError(Exception):
     """An expected failure.
 
     what: one sentence without a full stop at its end, e.g. `account id has 11 digits`.
+    code: its stable name.
     where: file:line, key, command or account it is about, e.g. `tfdriver.yaml:4: accounts.account_a.id`.
     hint: one sentence that says what to do next.
     All of them may quote what comes from outside: it is cleaned here.
@@ -32,8 +97,9 @@ class TfdriverError(Exception):
     exit_code = Exit.FAILED
     in_force = ""
 
-    def __init__(self, what: str, *, where: str = "", hint: str = "") -> None:
+    def __init__(self, what: str, *, code: Code, where: str = "", hint: str = "") -> None:
         super().__init__(clean(what))
+        self.code = code
         self.what = clean(what)
         self.where = clean(where)
         self.hint = clean(hint)
@@ -50,10 +116,10 @@ class TfdriverError(Exception):
 
 
 class OpenTrustError(TfdriverError):
-    """A run stopped while a broad trust is in force. in_force: one sentence on which trusts are, or may be."""
+    """A run stopped while a broad trust is in force. code: the cause's; in_force: which trusts are, or may be."""
 
     exit_code = Exit.OPEN_TRUST
 
-    def __init__(self, what: str, *, where: str = "", hint: str = "", in_force: str) -> None:
-        super().__init__(what, where=where, hint=hint)
+    def __init__(self, what: str, *, code: Code, where: str = "", hint: str = "", in_force: str) -> None:
+        super().__init__(what, code=code, where=where, hint=hint)
         self.in_force = clean(in_force)

@@ -56,7 +56,7 @@ def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
         sync_folder(path.parent)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise TfdriverError(f"cannot write it: {error.strerror}", where=str(path)) from error
+        raise TfdriverError(f"cannot write it: {error.strerror}", code="io_error", where=str(path)) from error
 
 
 def private_folder(path: Path) -> None:
@@ -69,7 +69,9 @@ def private_folder(path: Path) -> None:
             folder.mkdir(mode=0o700)
         path.chmod(0o700)
     except OSError as error:
-        raise TfdriverError(f"cannot make this folder: {error.strerror}", where=str(error.filename or path)) from error
+        raise TfdriverError(
+            f"cannot make this folder: {error.strerror}", code="io_error", where=str(error.filename or path)
+        ) from error
 
 
 def sync_folder(folder: Path) -> None:

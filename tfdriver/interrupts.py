@@ -20,6 +20,9 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class InterruptedRunError(TfdriverError):
     """The user (or the system) asked the run to stop."""
 
+    def __init__(self, what: str, *, where: str = "", hint: str = "") -> None:
+        super().__init__(what, code="interrupted", where=where, hint=hint)
+
 
 class Stop(KeyboardInterrupt):  # no error: like what it is a kind of
     """One of the signals came where they are not counted. signal: its name."""

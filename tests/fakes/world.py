@@ -102,7 +102,7 @@ class FakeAws:
 
     def call(self, account: Account, service: str, ask: Callable[[Any], Any]) -> Any:
         if service == "cloudtrail":
-            raise AwsError("cloudtrail:LookupEvents was refused", code="AccessDenied")
+            raise AwsError("cloudtrail:LookupEvents was refused", aws_code="AccessDenied")
         assert service == "iam"
         return ask(FakeIam(self, account))
 
@@ -117,7 +117,7 @@ class FakeIam:
     def get_role(self, RoleName: str) -> dict[str, Any]:  # noqa: N803  # boto3's name
         found = self.aws.look(self.account, RoleName)
         if not isinstance(found, LiveRole):
-            raise AwsError("there is no such role", code="NoSuchEntity")
+            raise AwsError("there is no such role", aws_code="NoSuchEntity")
         return {"Role": {"Arn": found.arn, "Tags": [{"Key": k, "Value": v} for k, v in found.tags.items()]}}
 
     def create_role(self, RoleName: str, AssumeRolePolicyDocument: str) -> None:  # noqa: N803  # boto3's names
@@ -151,7 +151,7 @@ class FakeIam:
         roles = self.aws.world.data["roles"].values()
         found = next((r for r in roles if (r["name"], r["account"]) == (RoleName, self.account.id)), {})
         if PolicyName != "AWSRevokeOlderSessions" or not found.get("revoked"):
-            raise AwsError("there is no such policy", code="NoSuchEntity")
+            raise AwsError("there is no such policy", aws_code="NoSuchEntity")
         condition = {"DateLessThan": {"aws:TokenIssueTime": found["revoked"]}}
         statement = {"Effect": "Deny", "Action": ["*"], "Resource": ["*"], "Condition": condition}
         return {"PolicyDocument": {"Version": "2012-10-17", "Statement": [statement]}}

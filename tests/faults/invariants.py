@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -48,7 +49,7 @@ def check_said(ended: Ended, now: Contents, *, blind: bool = False) -> None:
         assert "tfdriver up" in ended.text or "tfdriver tighten" in ended.text, ended.text
         assert "tfdriver destroy" in ended.text, ended.text
     if ended.code == 1:
-        assert "error:" in ended.text or ended.text, "it failed without a word"
+        assert re.search(r"error\[\w+\]: ", ended.text), "it failed without a message"
     assert "bug" not in ended.text, ended.text
 
 

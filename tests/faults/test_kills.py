@@ -100,6 +100,6 @@ def _victim(scene: Scene, run: Run, kind: str) -> int | None:
 
 def _check_said(ended: Ended, now: contents.Contents) -> None:
     """I4, but for commands stopped before they had looked at AWS."""
-    if ended.text.rstrip().endswith("error: stopped by SIGINT"):
+    if ended.text.rstrip().endswith("error[interrupted]: stopped by SIGINT"):
         return
     invariants.check_said(ended, now)

@@ -90,7 +90,7 @@ def test_what_is_no_secret_stays(text):
     ],
 )
 def test_nothing_steers_the_terminal(text, shown):
-    assert str(TfdriverError(text)) == shown
+    assert str(TfdriverError(text, code="io_error")) == shown
 
 
 @given(st.text())

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from tfdriver.errors import TfdriverError
+from tfdriver.errors import Code, TfdriverError
 from tfdriver.spec.model import Account
 
 T = TypeVar("T")
@@ -30,19 +30,26 @@ class Answer:
 
 
 class AwsError(TfdriverError):
-    """AWS could not be asked, or refused. answer: what AWS said, empty where no answer came; code: its error code."""
+    """AWS could not be asked, or refused. answer: AWS's, empty where there is none; aws_code: its error code."""
 
     def __init__(
-        self, what: str, *, where: str = "", hint: str = "", code: str = "", answer: Answer | None = None
+        self,
+        what: str,
+        *,
+        code: Code = "aws_call_failed",
+        where: str = "",
+        hint: str = "",
+        aws_code: str = "",
+        answer: Answer | None = None,
     ) -> None:
-        super().__init__(what, where=where, hint=hint)
-        self.answer = answer or Answer(code)
-        self.code = self.answer.code
+        super().__init__(what, code=code, where=where, hint=hint)
+        self.answer = answer or Answer(aws_code)
+        self.aws_code = self.answer.code
 
     @property
     def missing(self) -> bool:
         """Whether AWS says that there is no such thing."""
-        return self.code in _NO_SUCH
+        return self.aws_code in _NO_SUCH
 
 
 @dataclass(frozen=True)

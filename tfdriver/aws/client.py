@@ -25,7 +25,7 @@ from botocore.parsers import ResponseParserError
 
 from tfdriver import redaction
 from tfdriver.aws.calls import Answer, AwsError, Caller
-from tfdriver.errors import TfdriverError
+from tfdriver.errors import Code, TfdriverError
 from tfdriver.iam.policy_document import parse_policy
 from tfdriver.iam.trust_state import LiveRole, Unreadable
 from tfdriver.spec.model import Account
@@ -40,7 +40,8 @@ _LAMBDA_CONFIG = Config(connect_timeout=4, read_timeout=90, retries={"total_max_
 _NO_FILES = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None)) | {
     "profile": (None, None, None, None)
 }
-_MEND = "Mend that file: a line in it is none that an AWS configuration can have"
+_FIX_FILE = "Fix the invalid line in that file"
+_CHECK_NETWORK = "Check the network and AWS_ENDPOINT_URL"
 _EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
 _BAD_KEYS = ("InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "InvalidAccessKeyId")
 
@@ -95,7 +96,9 @@ def _profiles(profile: str) -> Mapping[str, Any]:
     try:
         found: Mapping[str, Any] = _no_profile().full_config.get("profiles", {})
     except errors.BotoCoreError as error:
-        raise TfdriverError(str(error), where=f"profile {profile}", hint=_MEND) from error
+        raise TfdriverError(
+            str(error), code="invalid_aws_config", where=f"profile {profile}", hint=_FIX_FILE
+        ) from error
     return found
 
 
@@ -256,6 +259,7 @@ def _refuse_mfa(session: boto3.Session, account: Account) -> None:
         who = "the profile" if asking == account.profile else f"its source_profile {asking}"
         raise AwsError(
             f"{who} asks for an MFA code, which Terraform cannot enter",
+            code="mfa_required",
             where=_where(account),
             hint="Get temporary credentials with `aws sts get-session-token` or a tool like aws-vault, "
             "and put them into a profile of their own",
@@ -266,10 +270,18 @@ def _refused(error: errors.ClientError, where: str, hide: Callable[[str], str]) 
     answer = _answer(error, hide)
     code = answer.code
     if code in _EXPIRED:
-        return AwsError("the credentials have expired", where=where, hint="Log in again", answer=answer)
+        return AwsError(
+            "the credentials have expired", code="expired_credentials", where=where, hint="Log in again", answer=answer
+        )
     if code in _BAD_KEYS:
         hint = "Check the profile's access key and secret"
-        return AwsError(f"AWS does not accept the credentials ({code})", where=where, hint=hint, answer=answer)
+        return AwsError(
+            f"AWS does not accept the credentials ({code})",
+            code="rejected_credentials",
+            where=where,
+            hint=hint,
+            answer=answer,
+        )
     what = f"{error.operation_name} was refused: {code}: {answer.message.rstrip('.')}"
     return AwsError(what, where=where, answer=answer)
 
@@ -285,36 +297,37 @@ def _answer(error: errors.ClientError, hide: Callable[[str], str]) -> Answer:
 
 
 def _unreachable(error: Exception, where: str, account: Account, hide: Callable[[str], str]) -> AwsError:
+    code, what, hint = _problem(error, account)
+    return AwsError(hide(what).strip().rstrip(".:"), code=code, where=where, hint=hint)
+
+
+def _problem(error: Exception, account: Account) -> tuple[Code, str, str]:
+    """Return the code, the message and the hint for an error without an answer from AWS."""
+    profile = shlex.quote(account.profile)
     match error:
         case errors.ProfileNotFound():
-            there = ", ".join(sorted(_no_profile().available_profiles)) or "none"
-            profile = shlex.quote(account.profile)
+            existing = ", ".join(sorted(_no_profile().available_profiles)) or "none"
             configure = f"`aws configure --profile {profile}` or `aws configure sso --profile {profile}`"
-            hint = f"Run {configure}, or name one of those there are: {there}"
-            return AwsError("there is no such AWS profile", where=where, hint=hint)
+            hint = f"Run {configure}, or use an existing profile: {existing}"
+            return "profile_not_found", "there is no such AWS profile", hint
         case errors.NoCredentialsError() | errors.PartialCredentialsError():
             hint = "Give the profile an access key and a secret, a role or an SSO session"
-            return AwsError("the profile has no complete credentials", where=where, hint=hint)
+            return "no_credentials", "the profile has no complete credentials", hint
         case errors.SSOError() | errors.TokenRetrievalError():
-            hint = f"Run `aws sso login --profile {shlex.quote(account.profile)}`"
-            return AwsError("the SSO session is not logged in", where=where, hint=hint)
+            return "sso_login_required", "the SSO session has ended", f"Run `aws sso login --profile {profile}`"
         case errors.EndpointConnectionError() | errors.ConnectTimeoutError() | errors.HTTPClientError():
-            return AwsError(
-                f"AWS cannot be reached: {error}", where=where, hint="Check the network and AWS_ENDPOINT_URL"
-            )
-        case errors.ConfigParseError():
-            return AwsError(f"{error}", where=where, hint=_MEND)
+            return "aws_unreachable", f"AWS cannot be reached: {error}", _CHECK_NETWORK
         case ResponseParserError():
-            return AwsError("what answers is not AWS", where=where, hint="Check the network and AWS_ENDPOINT_URL")
+            return "aws_unreachable", "the endpoint returned a response that is not AWS's", _CHECK_NETWORK
+        case errors.ConfigParseError():
+            return "invalid_aws_config", str(error), _FIX_FILE
         case OSError():  # botocore starts a program, or reads a file, that the profile names
-            what = f"the profile's credentials cannot be had: {error.filename or ''}: {error.strerror or error}"
-            hint = "Check the profile's credential_process or web_identity_token_file"
-            return AwsError(what, where=where, hint=hint)
+            what = f"the profile's credentials cannot be read: {error.filename or ''}: {error.strerror or error}"
+            return "no_credentials", what, "Check the profile's credential_process or web_identity_token_file"
         case JSONDecodeError() | UnicodeDecodeError():
-            hint = "Check the profile's credential_process"
-            return AwsError(f"what the profile's program prints is no JSON: {error}", where=where, hint=hint)
+            what = f"the output of the profile's program is not JSON: {error}"
+            return "no_credentials", what, "Check the profile's credential_process"
         case ValueError():
-            return AwsError(f"{error}", where=where, hint="Check AWS_ENDPOINT_URL")
+            return "invalid_aws_config", str(error), "Check AWS_ENDPOINT_URL"
         case _:
-            hint = "Check the profile in the AWS configuration"
-            return AwsError(hide(f"{error}").strip().rstrip(".:"), where=where, hint=hint)
+            return "invalid_aws_config", str(error), "Check the profile in the AWS configuration"

@@ -33,12 +33,14 @@ def wait_for_roles(roles: Iterable[Role], aws: RoleReader, waiting: Waiting) -> 
                     live[role.key] = found
                 case LiveRole(arn=arn):
                     what = f"AWS shows it as {arn}, the spec says {role.arn}"
-                    raise TfdriverError(what, where=where, hint="Correct `path:`")
+                    raise TfdriverError(what, code="wrong_role_arn", where=where, hint="Correct `path:`")
                 case Unreadable(reason=reason):
-                    problems.append(TfdriverError(f"cannot be read: {reason}", where=where))
+                    problems.append(TfdriverError(f"cannot be read: {reason}", code="unreadable_role", where=where))
                 case None:
                     hint = "Run `tfdriver up` again"
-                    problems.append(TfdriverError("AWS does not show it", where=where, hint=hint))
+                    problems.append(
+                        TfdriverError("AWS does not show it", code="iam_not_consistent", where=where, hint=hint)
+                    )
         return next(iter(problems), None)
 
     waiting.until_none(look, IN_A_ROW)
@@ -57,7 +59,7 @@ def wait_until_settled(keys: Iterable[str], states: Callable[[], Mapping[str, Tr
         for state in (seen[key] for key in keys if not seen[key].settled):
             what = f"the exact trust was applied, but AWS still shows {state.kind}"
             where = role_in_account(state.role)
-            return TfdriverError(what, where=where, hint="Run `tfdriver tighten`")
+            return TfdriverError(what, code="iam_not_consistent", where=where, hint="Run `tfdriver tighten`")
         return None
 
     waiting.until_none(look, IN_A_ROW)

@@ -40,6 +40,7 @@ def check_identities(
             swapped = f", which is {other.name}: are the profiles swapped?" if other else ""
             raise TfdriverError(
                 f"profile {account.profile} is in account {found}, not in {account.id}{swapped}",
+                code="wrong_account",
                 where=f"tfdriver.yaml: accounts.{account.name}",
                 hint="Correct the profile or the id",
             )

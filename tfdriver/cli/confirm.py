@@ -16,7 +16,9 @@ from tfdriver.errors import TfdriverError
 def confirmation(output: Output, yes: bool) -> Callable[[Overview], None]:
     """Return how to ask; refuse at once where nobody can answer."""
     if not yes and not sys.stdin.isatty():
-        raise TfdriverError("there is no terminal to ask on", hint="Give --yes to go on without asking")
+        raise TfdriverError(
+            "there is no terminal to ask on", code="confirmation_required", hint="Give --yes to go on without asking"
+        )
 
     def ask(view: Overview) -> None:
         print_overview(view, output)
@@ -65,4 +67,4 @@ def _ask(question: str) -> None:
         sys.stderr.write("\n")  # the terminal shows ^C in the line of the question
         confirmed = False
     if not confirmed:
-        raise TfdriverError("not confirmed", hint="No changes made")
+        raise TfdriverError("not confirmed", code="not_confirmed", hint="No changes made")

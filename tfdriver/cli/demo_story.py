@@ -104,7 +104,7 @@ def demo(project: Path, tools: Tools, program: str = "tfdriver") -> Told:
     except (OpenTrustError, InterruptedRunError) as error:
         # Nothing stays open: what these say of it, and the commands they name, would lead nowhere.
         first = error.__cause__ if isinstance(error.__cause__, TfdriverError) else error
-        raise TfdriverError(first.what, where=first.where, hint=_GONE) from error
+        raise TfdriverError(first.what, code=first.code, where=first.where, hint=_GONE) from error
 
 
 def _tell(project: Path, tools: Tools, program: str) -> Told:
@@ -120,7 +120,7 @@ def _tell(project: Path, tools: Tools, program: str) -> Told:
             key for key, live in session.seen.trusted.items() if live
         )
     if left:
-        raise TfdriverError(f"destroy left {', '.join(left)}")
+        raise TfdriverError(f"destroy left {', '.join(left)}", code="demo_failed")
     seconds = tools.clock.monotonic() - begun
     return Told(tuple(story.moments), item, left, seconds, next_steps(program, tools.environ.get("PATH", "")))
 
@@ -185,7 +185,7 @@ class _Story:
             lambda client: json.load(client.invoke(FunctionName=trusted.name)["Payload"]),
         )
         if "written" not in answer:
-            raise TfdriverError(f"the Lambda function failed: {answer}")
+            raise TfdriverError(f"the Lambda function failed: {answer}", code="demo_failed")
         written = answer["written"][0]
         found = self._aws.call(
             trusting.account,
@@ -195,7 +195,7 @@ class _Story:
             ),
         )
         if "Item" not in found:
-            raise TfdriverError(f"the item {written['key']} is not in {written['table_name']}")
+            raise TfdriverError(f"the item {written['key']} is not in {written['table_name']}", code="demo_failed")
         self._session.tools.progress.note(f"  wrote item {written['key']} to {written['table_name']}")
         return dict(written["item"])
 
@@ -213,7 +213,7 @@ def next_steps(program: str, path: str) -> tuple[str, ...]:
 
 def _expect(answer: str, expected: str) -> None:
     if answer != expected:
-        raise TfdriverError(f"AWS answered {answer} to sts:AssumeRole, not {expected}")
+        raise TfdriverError(f"AWS answered {answer} to sts:AssumeRole, not {expected}", code="demo_failed")
 
 
 def assume(aws: Calls, account: Account, role: Role) -> str:
@@ -224,8 +224,8 @@ def assume(aws: Calls, account: Account, role: Role) -> str:
     try:
         aws.call(account, "sts", lambda sts: sts.assume_role(RoleArn=role.arn, RoleSessionName="demo"))
     except AwsError as error:
-        if error.code:
-            return error.code
+        if error.aws_code:
+            return error.aws_code
         raise
     return "allowed"
 

@@ -37,7 +37,7 @@ def explain(options: GlobalOptions, error_or_role: str, as_json: bool) -> None:
     text = sys.stdin.buffer.read(_LONGEST_ERROR).decode("utf-8", "replace") if piped else error_or_role
     if piped and not text.strip():
         hint = "AWS's commands tell errors on standard error: pipe both, with `2>&1 | tfdriver explain -`"
-        raise TfdriverError("nothing came in on standard input", hint=hint)
+        raise TfdriverError("nothing came in on standard input", code="bad_usage", hint=hint)
     with output.progress() as progress:
         tools = tools_for(progress)
         found = explain_refusal(text, Options(options.project), tools)

@@ -47,8 +47,8 @@ NAMES = (*RESULTS, "run", "spec")
 
 _ERROR = {
     "type": "object",
-    "properties": {name: {"type": "string"} for name in ("what", "where", "hint", "in_force")},
-    "required": ["what", "where", "hint", "in_force"],
+    "properties": {name: {"type": "string"} for name in ("code", "what", "where", "hint", "in_force")},
+    "required": ["code", "what", "where", "hint", "in_force"],
 }
 
 
@@ -94,5 +94,7 @@ def schema(name: str) -> dict[str, Any]:
         return spec_schema()
     commands = RUN if name == "run" else (name,)
     if not set(commands) <= set(RESULTS):
-        raise TfdriverError(f"there is no schema {name}", hint=f"There are {', '.join(sorted(NAMES))}")
+        raise TfdriverError(
+            f"there is no schema {name}", code="bad_usage", hint=f"There are {', '.join(sorted(NAMES))}"
+        )
     return envelope(commands, RESULTS[commands[0]])

@@ -115,7 +115,7 @@ def run(arguments: list[str]) -> int:
         if options.verbose > 1:
             sys.stderr.write(clean(hide(traceback.format_exc(), environment_secrets(os.environ))))
     except KeyboardInterrupt as interrupt:
-        failure = TfdriverError(stopped_by(interrupt))
+        failure = TfdriverError(stopped_by(interrupt), code="interrupted")
     Output(as_json="--json" in own).error(options.command, failure)
     return int(failure.exit_code)
 
@@ -145,15 +145,15 @@ def _failure(error: Exception) -> TfdriverError:
             return error
         case click.UsageError():
             if isinstance(error, click.NoSuchOption) and (hint := _misplaced(error)):
-                return TfdriverError(f"no option {error.option_name} here", hint=hint)
+                return TfdriverError(f"no option {error.option_name} here", code="bad_usage", hint=hint)
             hint = f"Try `{error.ctx.command_path} -h`" if error.ctx else ""
-            return TfdriverError(error.format_message().rstrip("."), hint=hint)
+            return TfdriverError(error.format_message().rstrip("."), code="bad_usage", hint=hint)
         case click.ClickException():
-            return TfdriverError(error.format_message().rstrip("."))
+            return TfdriverError(error.format_message().rstrip("."), code="bad_usage")
         case click.Abort():  # click's word for Ctrl-C
-            return TfdriverError(stopped_by(error.__cause__))
+            return TfdriverError(stopped_by(error.__cause__), code="interrupted")
         case OSError():
-            return TfdriverError(error.strerror or str(error), where=str(error.filename or ""))
+            return TfdriverError(error.strerror or str(error), code="io_error", where=str(error.filename or ""))
         case _:
             hint = "This is a bug in tfdriver: please report it, with what `-vv` shows"
-            return TfdriverError(f"unexpected {type(error).__name__}: {error}", hint=hint)
+            return TfdriverError(f"unexpected {type(error).__name__}: {error}", code="internal_error", hint=hint)

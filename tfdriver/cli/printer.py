@@ -17,7 +17,7 @@ from tfdriver import __version__
 from tfdriver.cli.logs import is_logging
 from tfdriver.cli.progress_display import LiveProgress, PlainProgress
 from tfdriver.cli.streams import ResilientStream
-from tfdriver.errors import Exit, OpenTrustError, TfdriverError
+from tfdriver.errors import OpenTrustError, TfdriverError
 
 T = TypeVar("T")
 
@@ -74,11 +74,12 @@ class Output:
     def error(self, command: str, error: TfdriverError) -> None:
         """Print an expected failure: in lines on stderr, and as JSON on stdout where that was asked for."""
         if self._as_json:
-            body = {"what": error.what, "where": error.where, "hint": error.hint, "in_force": error.in_force}
+            names = ("code", "what", "where", "hint", "in_force")
+            body = {name: getattr(error, name) for name in names}
             self._json({"command": command, "exit_code": int(error.exit_code), "error": body})
-        label = "stopped half way" if error.exit_code is Exit.OPEN_TRUST else "error"
+        label = f"error[{error.code}]"
         text = "\n".join(error.lines).replace("\n", "\n  ")
-        self.err.print(f"[bold red]{label}:[/bold red] {escape(text)}")
+        self.err.print(f"[bold red]{escape(label)}:[/bold red] {escape(text)}")
 
     def note(self, text: str) -> None:
         """Print a sentence on stderr."""
@@ -89,8 +90,10 @@ class Output:
             what = f"the result could not be written: {self._stdout.failure.strerror}"
             hint = "What the command itself did is done"
             if in_force:
-                raise OpenTrustError(what, where="stdout", hint=hint, in_force=f"In force now: {in_force}")
-            raise TfdriverError(what, where="stdout", hint=hint)
+                raise OpenTrustError(
+                    what, code="output_not_written", where="stdout", hint=hint, in_force=f"In force now: {in_force}"
+                )
+            raise TfdriverError(what, code="output_not_written", where="stdout", hint=hint)
 
     def write(self, text: str) -> None:
         """Write text to stdout as it is: rich would look for markup and emoji in it."""

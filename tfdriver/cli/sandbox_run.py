@@ -93,7 +93,7 @@ def fire(rule: str, environ: Mapping[str, str]) -> FiredRule:
         hint = (
             f"Open one with `tfdriver sandbox`; there `tfdriver up`, then `tfdriver sandbox --fire {shlex.quote(rule)}`"
         )
-        raise TfdriverError("--fire works in a sandbox only, and this is none", hint=hint)
+        raise TfdriverError("--fire works in a sandbox only, and this is none", code="bad_usage", hint=hint)
     # Only http, and only to loopback: checked just above.
     request = urllib.request.Request(f"{endpoint}/sandbox/fire/{quote(rule, safe='')}", method="POST")  # noqa: S310
     try:
@@ -103,12 +103,12 @@ def fire(rule: str, environ: Mapping[str, str]) -> FiredRule:
         raise _no_such_rule(rule, json.load(error)["rules"] if error.code == 404 else []) from error
     except urllib.error.URLError as error:
         hint = "Has it ended? Open another with `tfdriver sandbox`"
-        raise TfdriverError(f"the sandbox does not answer: {error.reason}", hint=hint) from error
+        raise TfdriverError(f"the sandbox does not answer: {error.reason}", code="sandbox_failed", hint=hint) from error
     return FiredRule(Exit.FAILED if any(t.error for t in targets) else Exit.DONE, targets)
 
 
 def _no_such_rule(rule: str, rules: Sequence[str]) -> TfdriverError:
     if rule in rules:
-        return TfdriverError(f"the event rule {rule} has no target")
+        return TfdriverError(f"the event rule {rule} has no target", code="no_such_rule")
     hint = nearest(rule, rules) or "There is none at all yet: run `tfdriver up` in this sandbox first"
-    return TfdriverError(f"no event rule {rule!r} with a schedule is enabled", hint=hint)
+    return TfdriverError(f"no event rule {rule!r} with a schedule is enabled", code="no_such_rule", hint=hint)

@@ -58,8 +58,8 @@ def _validate(aws: Calls, role: Role, document: Document) -> list[Mapping[str, A
     try:
         return aws.call(role.account, "accessanalyzer", ask)
     except AwsError as error:
-        if error.code in _DENIED:
-            raise AwsError(error.what, where=error.where, hint=_GRANT, answer=error.answer) from error
+        if error.aws_code in _DENIED:
+            raise AwsError(error.what, code=error.code, where=error.where, hint=_GRANT, answer=error.answer) from error
         raise
 
 

@@ -30,6 +30,7 @@ def refuse_unmanaged_policies(composition: Composition, state: State, aws: Calls
         if found and (names := ", ".join([*found.names, *(found.unsure if imported else ())])):
             raise TfdriverError(
                 f"somebody else gave it {names}, which destroying the role would take away",
+                code="unmanaged_policies",
                 where=role_in_account(role),
                 hint="Nothing was destroyed. Detach or delete it first; or, if it is to go along, add it to the role's "
                 "module and run `tfdriver up`",

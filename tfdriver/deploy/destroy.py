@@ -84,6 +84,7 @@ def _refuse_unmanaged(session: Session, found: Mapping[str, Owner]) -> None:
                 raise TfdriverError(
                     f"its trust policy is not one that tfdriver wrote ({state.detail}), and it does not have this "
                     "project's tags",
+                    code="unmanaged_trust",
                     where=where(role),
                     hint="No changes made. If it is yours, remove it by hand",
                 )

@@ -1,22 +1,27 @@
-"""Makes a run that stops half way loud: what is trusted now, until when, and what to run."""
+"""Reports the broad trusts in force when a command stops (exit code 3): whom they trust, until when, what to run."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
+from pathlib import Path
 
-from tfdriver.aws.observe import Observation
-from tfdriver.deploy.phases import Driver
+from tfdriver.aws.account_access import ReachableAws, account_access
+from tfdriver.aws.observe import Observation, observe
+from tfdriver.deploy.ownership import listed_elsewhere
+from tfdriver.deploy.phases import Driver, DriverAws
 from tfdriver.errors import OpenTrustError, TfdriverError
 from tfdriver.iam import wording
 from tfdriver.iam.trust import broad
 from tfdriver.iam.trust_state import TrustKind, TrustState
 from tfdriver.interrupts import InterruptedRunError, stopped_by
-from tfdriver.spec.model import Spec
+from tfdriver.project import timeline
+from tfdriver.project.workspace import Workspace
+from tfdriver.spec.model import Role, Spec
 
-STOPPED = "No account is trusted as a whole. What was done stays done; run the same command again to go on"
-
+STOPPED = "No broad trust is in force. Completed changes are kept. Run the same command again to continue"
+_TIGHTEN = "`tfdriver tighten` closes the trust; it needs the credentials of the trusting side only"
 _COMMANDS = ("Run `tfdriver ", "Run the same command again")
 _MAY_BE_OPEN = frozenset({TrustKind.ABSENT, TrustKind.BROAD})
 
@@ -31,7 +36,9 @@ def reporting_open_trusts(driver: Driver, before: Observation, stopped: str = ST
     try:
         yield
     except Exception as error:
-        cause = error if isinstance(error, TfdriverError) else TfdriverError(f"unexpected {error!r}")
+        cause = (
+            error if isinstance(error, TfdriverError) else TfdriverError(f"unexpected {error!r}", code="internal_error")
+        )
         after = driver.observe()
         driver.record(after)
         open_now = wording.in_force(after.trusts, driver.now())
@@ -39,7 +46,9 @@ def reporting_open_trusts(driver: Driver, before: Observation, stopped: str = ST
         if open_now or unsaid:
             in_force = f"In force now: {open_now}" if open_now else f"AWS does not show what is in force now: {unsaid}"
             hint = _next(after, cause, driver)
-            raise OpenTrustError(cause.what, where=cause.where, hint=hint, in_force=in_force) from error
+            raise OpenTrustError(
+                cause.what, code=cause.code, where=cause.where, hint=hint, in_force=in_force
+            ) from error
         if isinstance(error, InterruptedRunError):
             raise InterruptedRunError(cause.what, where=cause.where, hint=stopped) from error
         raise
@@ -104,3 +113,44 @@ def _command(after: Observation, driver: Driver) -> str:
         return f"Run `tfdriver {command} --overwrite` to trust exactly the roles the spec names, or `tfdriver destroy`"
     close = "`tfdriver tighten` to close it at once, " if there else ""
     return f"Run `tfdriver up` again to finish, {close}or `tfdriver destroy` to take everything back"
+
+
+def with_open_trusts(
+    error: TfdriverError, project: Path, spec: Spec | None, aws: DriverAws, now: datetime
+) -> TfdriverError:
+    """Return what to report of a command that an error stopped: the error, with the broad trusts that are in force.
+
+    For a command that stops before it changes anything: a wrong profile, a lock, a spec with an error. spec: None if it
+    cannot be read; now: UTC. Roles that AWS does not show are taken from the timeline beside the compositions.
+    """
+    try:
+        noted = timeline.exposures(timeline.read_timeline(project / "compositions" / timeline.FILE), now)
+    except OSError:
+        noted = []
+    opened = [exposure for exposure in noted if exposure.closed is None]
+    states = _trusts(spec, aws) if spec else ()
+    seen = {(s.role.account.name, s.role.name) for s in states if s.kind is not TrustKind.UNREADABLE}
+    in_force = wording.in_force(states, now)
+    perhaps = "; ".join(
+        f"role {e.role} in {e.account} was opened, and may still trust {e.trusted}"
+        + (f", until {wording.moment(e.until)}" if e.until else "")
+        for e in opened
+        if (e.account, e.role) not in seen
+    )
+    if not in_force and not perhaps:
+        return error
+    stated = [f"In force now: {in_force}"] if in_force else []
+    unknown = [f"AWS does not show what is in force now: {perhaps}"] if perhaps else []
+    hint = f"{error.hint.rstrip('.')}. {_TIGHTEN}" if error.hint else _TIGHTEN
+    return OpenTrustError(
+        error.what, code=error.code, where=error.where, hint=hint, in_force=". ".join([*stated, *unknown])
+    )
+
+
+def _trusts(spec: Spec, aws: DriverAws) -> tuple[TrustState, ...]:
+    """Return the trusts that AWS shows; under other names than the spec's, of roles that local states list."""
+    others: tuple[Role, ...] = ()
+    with suppress(TfdriverError):  # a template or a state may be what is wrong
+        workspace = Workspace(spec)
+        others = listed_elsewhere(workspace.kept_here, workspace.local_states())
+    return observe(spec, ReachableAws(aws, account_access(spec, aws)), others).trusts

@@ -66,6 +66,7 @@ def refuse_without_adopt(found: Survey, composition: Composition) -> None:
     named = ", ".join(f"{stray.type} {stray.name}" for stray in found.ours)
     raise TfdriverError(
         f"{named} exists with this project's tags, but the state of {composition.name} does not list it",
+        code="not_in_state",
         where=f"account {composition.account.name} ({composition.account.id})",
         hint=f"No changes made. {ADOPT}",
     )
@@ -84,6 +85,7 @@ def refuse_moved(found: Survey, shown: Mapping[str, Any], composition: Compositi
                 raise TfdriverError(
                     f"{stray.type} {stray.name} is in the state as {change['address']}: the plan deletes it there and "
                     f"creates it as {stray.address}",
+                    code="resource_moved",
                     where=f"compositions/{composition.name}",
                     hint="No changes made. To keep it, add a `moved` block to the module, or run "
                     f"`terraform state mv '{change['address']}' '{stray.address}'` there",
@@ -96,6 +98,7 @@ def refuse_unmanaged_resources(found: Survey, composition: Composition) -> None:
         raise TfdriverError(
             f"{stray.type} {stray.name} exists in account {composition.account.id}, not managed by this project: "
             "it does not have its tags",
+            code="unmanaged_resource",
             where=stray.address,
             hint=f"No changes made to it. Rename yours in tfdriver.yaml; or, to adopt it, run `terraform import "
             f"'{stray.address}' '{stray.import_id}'` in compositions/{composition.name}",
@@ -109,6 +112,7 @@ def refuse_unknown(found: Survey, clashing: Iterable[str], composition: Composit
         if address in types and types[address] not in RESOURCE_TYPES:
             raise TfdriverError(
                 f"this {types[address]} exists in account {composition.account.id}; tfdriver cannot tell whose it is",
+                code="unmanaged_resource",
                 where=address,
                 hint=f"If it is yours, run `terraform import '{address}' ID` in compositions/{composition.name} "
                 "(the AWS provider's documentation says what its ID is); else rename yours in tfdriver.yaml",

@@ -95,6 +95,7 @@ def refuse_replaced(
                 raise TfdriverError(
                     "it exists and is not managed by this project: the role of that name which this project created "
                     f"was deleted{_created(live)}",
+                    code="unmanaged_role",
                     where=f"role {listed.name} in {composition.account.name} ({composition.account.id})",
                     hint=f"{outcome}. If nobody needs that role, delete it and run the same command again. Else remove "
                     f"the deleted one and its policies from the state (`terraform -chdir=compositions/"
@@ -132,6 +133,7 @@ def refuse_to_open_again(spec: Spec, seen: Observation) -> None:
             raise TfdriverError(
                 f"it does not exist, but the state lists {role_in_account(other.role)}, which its module created "
                 "instead",
+                code="other_role_name",
                 where=where(state.role),
                 hint=f"No changes made. Run `tfdriver destroy`, or put `name: {other.role.name}` back in tfdriver.yaml",
             )
@@ -150,10 +152,16 @@ def where(role: Role) -> str:
 def _unmanaged(role: Role, live: LiveRole, state: State | Unreadable | None, outcome: str) -> TfdriverError:
     if isinstance(state, Unreadable):
         hint = f"{outcome}. Whether this project manages it is not known: {state.reason}"
-        return TfdriverError("it exists, and is not known to be managed by this project", where=where(role), hint=hint)
+        return TfdriverError(
+            "it exists, and is not known to be managed by this project",
+            code="unmanaged_role",
+            where=where(role),
+            hint=hint,
+        )
     return TfdriverError(
         "it exists and is not managed by this project: no state here lists it, and it does not have this project's "
         f"tags{_created(live)}",
+        code="unmanaged_role",
         where=where(role),
         hint=f"{outcome}. Give yours another `name:` in tfdriver.yaml; or, if nobody needs that role, delete it",
     )
@@ -163,6 +171,7 @@ def _unasked(role: Role, live: LiveRole, composition: Composition, creator: str)
     by = f" by {creator}" if creator and live.created else ""
     return TfdriverError(
         f"it has this project's tags, but the state of {composition.name} does not list it{_created(live)}{by}",
+        code="not_in_state",
         where=where(role),
         hint=f"No changes made. {ADOPT}",
     )

@@ -447,6 +447,7 @@ class Driver:
             if state.kind is TrustKind.ABSENT and state.role.name in existing:
                 raise TfdriverError(
                     "AWS shows it and then does not",
+                    code="iam_not_consistent",
                     where=role_in_account(state.role),
                     hint="Run the same command again",
                 )
@@ -491,6 +492,7 @@ class Driver:
             if found.get(role.key) != role.arn:
                 raise TfdriverError(
                     f"the module put out {found.get(role.key)} as its role, the spec says {role.arn}",
+                    code="wrong_role_arn",
                     where=f"module {role.module}, output role_arn",
                     hint="The module must name its role by role_name and role_path; see modules/README.md",
                 )

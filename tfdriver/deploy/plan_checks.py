@@ -58,6 +58,7 @@ def _refusal(role: Role, planned: PlannedRole, more: str) -> TfdriverError:
     named = f"IAM role {planned.name} with path {planned.path}" if planned.name else unknown
     return TfdriverError(
         f"it creates {named}{more}; the spec says name {role.name}, path {role.path}",
+        code="other_role_name",
         where=f"module {role.module} of {role_in_account(role)}",
         hint="No changes made. In the module's aws_iam_role, set `name = var.role_name` and `path = var.role_path`; "
         "see modules/README.md",

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tfdriver.aws.observe import Observation
-from tfdriver.errors import TfdriverError
+from tfdriver.errors import Code, TfdriverError
 from tfdriver.iam.trust import may_be_broad
 from tfdriver.iam.trust_state import TrustKind, TrustState, Unreadable
 from tfdriver.iam.wording import role_in_account
 from tfdriver.spec.model import Spec
+
+_CODES: Mapping[TrustKind, Code] = {TrustKind.UNREADABLE: "unreadable_role", TrustKind.ABSENT: "role_missing"}
 
 
 def refused_kinds(*, overwrite: bool) -> frozenset[TrustKind]:
@@ -21,7 +23,8 @@ def refuse_trusts(states: Mapping[str, TrustState], kinds: frozenset[TrustKind],
     """Raise TfdriverError for the first role whose trust is of one of `kinds`."""
     for state in states.values():
         if state.kind in kinds:
-            raise TfdriverError(_why(state), where=role_in_account(state.role), hint=hint)
+            code = _CODES.get(state.kind, "unmanaged_trust")
+            raise TfdriverError(_why(state), code=code, where=role_in_account(state.role), hint=hint)
 
 
 def refuse_unreadable_roles(spec: Spec, seen: Observation) -> None:
@@ -31,6 +34,7 @@ def refuse_unreadable_roles(spec: Spec, seen: Observation) -> None:
             role = spec.roles[key]
             raise TfdriverError(
                 f"it cannot be read: {found.reason}",
+                code="unreadable_role",
                 where=role_in_account(role),
                 hint="Allow iam:GetRole on it: whether it exists decides whom to trust",
             )
@@ -45,4 +49,4 @@ def _why(state: TrustState) -> str:
         case _:
             what = "its trust policy is not one that tfdriver would write for this spec"
             open_now = state.trust is None and state.live is not None and may_be_broad(state.live.trust_policy)
-            return what if open_now else f"{what}: {state.detail}"  # `halfway.loud` reports whom an open trust trusts
+            return what if open_now else f"{what}: {state.detail}"  # `open_trust` reports an open one

@@ -92,7 +92,7 @@ def wait_until_shown(roles: Iterable[Role], text: str, aws: Calls, waiting: Wait
         )
         what = f"the policy {POLICY} was applied, but AWS does not show it"
         hint = "Run `tfdriver tighten --revoke-sessions` again"
-        return TfdriverError(what, where=unseen, hint=hint) if unseen else None
+        return TfdriverError(what, code="iam_not_consistent", where=unseen, hint=hint) if unseen else None
 
     waiting.until_none(problem, IN_A_ROW)
 

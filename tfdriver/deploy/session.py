@@ -22,11 +22,15 @@ from tfdriver.aws.identity import check_identities, used_accounts
 from tfdriver.aws.observe import Observation
 from tfdriver.clock import Clock
 from tfdriver.deploy.access_analyzer import analyze
-from tfdriver.deploy.open_trust import STOPPED, reporting_open_trusts, reporting_open_trusts_if_refused
+from tfdriver.deploy.open_trust import (
+    STOPPED,
+    reporting_open_trusts,
+    reporting_open_trusts_if_refused,
+    with_open_trusts,
+)
 from tfdriver.deploy.overview import Overview, overview
 from tfdriver.deploy.ownership import States, listed_elsewhere
 from tfdriver.deploy.phases import Driver, DriverAws, RunScope
-from tfdriver.deploy.stopped import with_open_trusts
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.lint import refuse_errors
 from tfdriver.iam.lint_modules import lint_project
@@ -223,7 +227,7 @@ def _expected(error: BaseException) -> TfdriverError:
             return error
         case KeyboardInterrupt():
             return InterruptedRunError(stopped_by(error))
-    return TfdriverError(f"unexpected {type(error).__name__}: {error}")
+    return TfdriverError(f"unexpected {type(error).__name__}: {error}", code="internal_error")
 
 
 def _opened(stack: ExitStack, command: str, spec: Spec, options: Options, tools: Tools) -> Session:
@@ -280,7 +284,12 @@ def _locked_workspace(
 def _check_folder(root: Path) -> None:
     for folder in (root, root / "compositions"):
         if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
-            raise TfdriverError("the folder is not writable", where=str(folder), hint="Give yourself write permission")
+            raise TfdriverError(
+                "the folder is not writable",
+                code="not_writable",
+                where=str(folder),
+                hint="Give yourself write permission",
+            )
     if shutil.disk_usage(root).free < _ROOM_NEEDED:
         hint = "Free at least 20 MB: Terraform must be able to save its state"
-        raise TfdriverError("the disk is full", where=str(root), hint=hint)
+        raise TfdriverError("the disk is full", code="disk_full", where=str(root), hint=hint)

@@ -116,6 +116,7 @@ def _check_trusted(session: Session, compositions: list[Composition]) -> frozens
         if found is None:
             raise TfdriverError(
                 f"{role_in_account(trusting)} cannot be tightened to it: it does not exist",
+                code="role_missing",
                 where=role_in_account(role),
                 hint="Run `tfdriver up --overwrite`, which creates it and then replaces the trust"
                 if kind is TrustKind.UNMANAGED
@@ -126,6 +127,7 @@ def _check_trusted(session: Session, compositions: list[Composition]) -> frozens
                 raise TfdriverError(
                     f"{role_in_account(trusting)} trusts a role that was deleted, and the role of that name now cannot "
                     f"be seen: {found.reason}",
+                    code="unreadable_role",
                     where=role_in_account(role),
                     hint="No changes made. Use credentials that may call iam:GetRole on it",
                 )
@@ -144,6 +146,7 @@ def _not_accepted(error: TerraformError, session: Session, unseen: frozenset[str
     roles = ", ".join(role_in_account(session.spec.roles[key]) for key in unseen)
     return TfdriverError(
         f"{error.what}. IAM accepts only roles that exist as principals, and whether {roles} exists cannot be seen",
+        code=error.code,
         where=error.where,
         hint="Ask the owner of the trusted account whether the role exists, and run `tfdriver tighten` again",
     )

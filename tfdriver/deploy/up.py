@@ -44,6 +44,7 @@ def refuse_unread_states(session: Session, compositions: Iterable[Composition]) 
         if isinstance(state, Unreadable):
             raise TfdriverError(
                 f"its state cannot be read: {state.reason}",
+                code="unreadable_state",
                 where=f"compositions/{composition.name}",
                 hint="No changes made: what this project manages is not known without it",
             )

@@ -55,7 +55,7 @@ def refuse_errors(findings: Iterable[Finding], note: Callable[[str], None]) -> N
         first, *others = errors
         what = "; ".join([first.what, *(f"{error.where}: {error.what}" for error in others)])
         hint = ". ".join(dict.fromkeys(error.hint for error in errors))
-        raise TfdriverError(what, where=first.where, hint=hint)
+        raise TfdriverError(what, code="dangerous_policy", where=first.where, hint=hint)
 
 
 def lint_spec(spec: Spec) -> list[Finding]:

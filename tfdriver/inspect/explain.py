@@ -91,6 +91,7 @@ def _pairs_of(spec: Spec, text: str) -> tuple[tuple[Role, Role], ...]:
     if not found:
         raise TfdriverError(
             f"{' '.join(wanted.split())[:80]!r} is neither an error of AWS that tfdriver knows nor a role of the spec",
+            code="bad_usage",
             hint=f"Give AWS's whole message in quotes, or one of {', '.join(spec.roles)}",
         )
     return found

@@ -138,7 +138,7 @@ class _Look:
     @property
     def not_enabled(self) -> bool:
         """Whether the region does not know the credentials: it is not enabled, or they are none."""
-        return isinstance(self.error, AwsError) and self.error.code in _NOT_ENABLED
+        return isinstance(self.error, AwsError) and self.error.aws_code in _NOT_ENABLED
 
 
 def _problem(looks: Iterable[_Look], window: Exposure, now: datetime) -> str:

@@ -67,11 +67,13 @@ def policy(
 def _chosen(spec: Spec, used: list[Account], name: str) -> Account:
     if name not in spec.accounts:
         cure = nearest(name, spec.accounts) or f"There are: {', '.join(spec.accounts)}"
-        raise TfdriverError(f"there is no account {name!r} in the spec", where="--account", hint=cure)
+        raise TfdriverError(f"there is no account {name!r} in the spec", code="bad_usage", where="--account", hint=cure)
     for account in used:
         if account.name == name:
             return account
-    raise TfdriverError(f"no role is in account {name}", where="--account", hint="Its operator needs no permissions")
+    raise TfdriverError(
+        f"no role is in account {name}", code="bad_usage", where="--account", hint="Its operator needs no permissions"
+    )
 
 
 def _of_account(spec: Spec, account: Account, purpose: Purpose, *, access_analyzer: bool) -> AccountPolicy:

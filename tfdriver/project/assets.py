@@ -25,5 +25,8 @@ def _asset(name: str) -> Path:
         if folder.is_dir():
             return folder
     raise TfdriverError(
-        f"the folder {name} of this installation is missing", where=str(_PACKAGE), hint="Reinstall tfdriver"
+        f"the folder {name} of this installation is missing",
+        code="broken_installation",
+        where=str(_PACKAGE),
+        hint="Reinstall tfdriver",
     )

@@ -37,18 +37,20 @@ def check_folder(path: Path, expected_names: Collection[str]) -> None:
         if name not in expected_names and not name.endswith(_LOADED):
             continue
         if not entry.is_file():
-            raise TfdriverError("is not a plain file", where=str(entry), hint="Move it away")
+            raise TfdriverError("is not a plain file", code="unsafe_path", where=str(entry), hint="Move it away")
         data = _read(entry)
         if _is_generated(name, data):
             continue
         if generated_header.stamped(data) or name.endswith(".zip"):
             raise TfdriverError(
                 "this generated file was edited, and writing it again would lose the edit",
+                code="edited_file",
                 where=str(entry),
                 hint="Move the change to tfdriver.yaml, templates/ or modules/, then delete the file and run again",
             )
         raise TfdriverError(
             "Terraform would load this file, which tfdriver did not write",
+            code="unmanaged_file",
             where=str(entry),
             hint="Move its content to templates/ or modules/, then delete it",
         )
@@ -63,7 +65,7 @@ def check_parent(path: Path) -> None:
         _entries(folder)
         if folder.exists() and folder.stat().st_mode & 0o002:
             hint = f"Run `chmod o-w {shlex.quote(str(folder))}`"
-            raise TfdriverError("all users can write to this folder", where=str(folder), hint=hint)
+            raise TfdriverError("all users can write to this folder", code="unsafe_path", where=str(folder), hint=hint)
 
 
 def write_folder(path: Path, files: Mapping[str, str | bytes]) -> list[str]:
@@ -104,7 +106,9 @@ def remove(path: Path) -> list[str]:
             else:
                 entry.unlink()
     except OSError as error:
-        raise TfdriverError(f"cannot be deleted: {error.strerror}", where=str(error.filename or path)) from error
+        raise TfdriverError(
+            f"cannot be deleted: {error.strerror}", code="io_error", where=str(error.filename or path)
+        ) from error
     remaining = sorted(entry.name for entry in _entries(path))
     if path.is_dir() and not remaining:
         path.rmdir()
@@ -115,16 +119,20 @@ def _entries(path: Path) -> list[Path]:
     """Return the entries of a folder, sorted; [] if it is missing. Raises TfdriverError for a symlink."""
     for parent in (path.parent, path):
         if parent.is_symlink() or (parent.exists() and not parent.is_dir()):
-            raise TfdriverError("is not a plain folder", where=str(parent), hint="Move it away")
+            raise TfdriverError("is not a plain folder", code="unsafe_path", where=str(parent), hint="Move it away")
     try:
         entries = sorted(path.iterdir()) if path.exists() else []
     except OSError as error:
-        raise TfdriverError(f"cannot read this folder: {error.strerror}", where=str(path)) from error
+        raise TfdriverError(f"cannot read this folder: {error.strerror}", code="io_error", where=str(path)) from error
     for entry in entries:
         if entry.is_symlink():
-            raise TfdriverError("symlinks are not allowed here", where=str(entry), hint="Move it away")
+            raise TfdriverError(
+                "symlinks are not allowed here", code="unsafe_path", where=str(entry), hint="Move it away"
+            )
         if not entry.is_file() and not entry.is_dir():
-            raise TfdriverError("is neither a file nor a folder", where=str(entry), hint="Move it away")
+            raise TfdriverError(
+                "is neither a file nor a folder", code="unsafe_path", where=str(entry), hint="Move it away"
+            )
     return entries
 
 
@@ -150,7 +158,7 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise TfdriverError(f"cannot be read: {error.strerror}", where=str(path)) from error
+        raise TfdriverError(f"cannot be read: {error.strerror}", code="io_error", where=str(path)) from error
 
 
 def _write_file(path: Path, content: str | bytes) -> bool:

@@ -33,10 +33,15 @@ def check_state_file(folder: Path) -> None:
     """
     path = folder / STATE
     if path.is_symlink() or (path.exists() and not path.is_file()):
-        raise TfdriverError("the state is not a plain file", where=str(path), hint="Restore the state file")
+        raise TfdriverError(
+            "the state is not a plain file", code="broken_state", where=str(path), hint="Restore the state file"
+        )
     if path.exists() and not os.access(path, os.R_OK | os.W_OK):
         raise TfdriverError(
-            "no permission to read and write the state", where=str(path), hint="Make the file readable and writable"
+            "no permission to read and write the state",
+            code="broken_state",
+            where=str(path),
+            hint="Make the file readable and writable",
         )
     _check_lineage(folder)
     is_broken(folder)  # raises for an unknown version
@@ -147,6 +152,7 @@ def _check_lineage(folder: Path) -> None:
     if state and before and state.lineage != before.lineage:
         raise TfdriverError(
             "this state has another lineage than the last run's, so it was replaced",
+            code="broken_state",
             where=str(folder / STATE),
             hint=f"Restore the right state (the last run's copy is {_KEPT}), or delete that copy if this one is right",
         )
@@ -164,13 +170,17 @@ def _must_push(folder: Path) -> bool | None:
     try:
         errored = read_state_file(path)
     except BrokenStateError as error:
-        raise TfdriverError("Terraform left this state, which is truncated", where=str(path), hint=hint) from error
+        raise TfdriverError(
+            "Terraform left this state, which is truncated", code="broken_state", where=str(path), hint=hint
+        ) from error
     state = _valid_state(folder / STATE)
     if state is None or errored is None or state.serial < errored.serial:
         if state and errored and state.lineage != errored.lineage:
             what = "Terraform left this state, which has another lineage than the one in use"
-            raise TfdriverError(what, where=str(path), hint=hint)
+            raise TfdriverError(what, code="broken_state", where=str(path), hint=hint)
         return True
     if state == errored:
         return False
-    raise TfdriverError("Terraform left this state, but the one in use is not older", where=str(path), hint=hint)
+    raise TfdriverError(
+        "Terraform left this state, but the one in use is not older", code="broken_state", where=str(path), hint=hint
+    )

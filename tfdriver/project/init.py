@@ -49,7 +49,7 @@ def init(directory: Path) -> InitResult:
             path.parent.mkdir(parents=True, exist_ok=True)
             data = source.read_bytes()
         except OSError as error:
-            raise TfdriverError(f"cannot be written: {error.strerror}", where=str(path)) from error
+            raise TfdriverError(f"cannot be written: {error.strerror}", code="io_error", where=str(path)) from error
         write_whole(path, _with_project_name(data, root) if name == "tfdriver.yaml" else data)
     return InitResult(root, tuple(sorted(files)), (*next_steps, *NEXT_STEPS))
 
@@ -77,11 +77,16 @@ def _scaffold() -> dict[str, Path]:
 
 def _refuse_existing(root: Path, files: dict[str, Path]) -> None:
     if root.exists() and not root.is_dir():
-        raise TfdriverError("is not a folder", where=str(root), hint="Name another folder")
+        raise TfdriverError("is not a folder", code="unsafe_path", where=str(root), hint="Name another folder")
     if (root / "modules").is_symlink():
-        raise TfdriverError("is a symlink", where=str(root / "modules"), hint="Name an empty folder, or move it away")
+        raise TfdriverError(
+            "is a symlink",
+            code="unsafe_path",
+            where=str(root / "modules"),
+            hint="Name an empty folder, or move it away",
+        )
     present = sorted(name for name in files if (root / name).exists() or (root / name).is_symlink())
     if present:
         few = ", ".join(present[-3:]) + (f" and {len(present) - 3} more" if len(present) > 3 else "")
         hint = "No changes made. Name an empty folder, or move these files away"
-        raise TfdriverError(f"already contains {few}", where=str(root), hint=hint)
+        raise TfdriverError(f"already contains {few}", code="project_exists", where=str(root), hint=hint)

@@ -23,10 +23,12 @@ def zip_folder(folder: Path) -> bytes:
     try:
         contents = {path.relative_to(folder).as_posix(): path.read_bytes() for path in _files(folder)}
     except OSError as error:
-        raise TfdriverError(f"cannot read the code: {error.strerror}", where=error.filename or str(folder)) from error
+        raise TfdriverError(
+            f"cannot read the code: {error.strerror}", code="invalid_lambda_code", where=error.filename or str(folder)
+        ) from error
     if not contents:
         hint = "Put the function's code there"
-        raise TfdriverError("this folder contains no code", where=str(folder), hint=hint)
+        raise TfdriverError("this folder contains no code", code="invalid_lambda_code", where=str(folder), hint=hint)
     return _zip(contents)
 
 
@@ -41,12 +43,14 @@ def is_generated_zip(data: bytes) -> bool:
 
 def _files(folder: Path) -> list[Path]:
     if not folder.is_dir():
-        raise TfdriverError("this folder does not exist", where=str(folder))
+        raise TfdriverError("this folder does not exist", code="invalid_lambda_code", where=str(folder))
     paths = [path for path in folder.rglob("*") if "__pycache__" not in path.relative_to(folder).parts]
     for path in [folder, *paths]:
         if path.is_symlink():
             hint = "Replace it by a copy of the file"
-            raise TfdriverError("symlinks are not allowed in a Lambda package", where=str(path), hint=hint)
+            raise TfdriverError(
+                "symlinks are not allowed in a Lambda package", code="invalid_lambda_code", where=str(path), hint=hint
+            )
     return [path for path in paths if path.is_file()]
 
 

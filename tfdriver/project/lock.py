@@ -71,7 +71,7 @@ def _refused(descriptor: int, project: Path) -> TfdriverError | None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         what = f"another run is in progress: {_describe_holder(project)}"
-        return TfdriverError(what, where=str(project), hint=WAIT)
+        return TfdriverError(what, code="project_locked", where=str(project), hint=WAIT)
     return None
 
 

@@ -87,5 +87,7 @@ def importable(address: str) -> str:
     """Return an address that is safe in HCL. Raises TfdriverError for any other."""
     if not _ADDRESS.fullmatch(address):
         hint = "Run `terraform import` in the composition's folder"
-        raise TfdriverError("this address is not valid in an import block", where=address, hint=hint)
+        raise TfdriverError(
+            "this address is not valid in an import block", code="unmanaged_resource", where=address, hint=hint
+        )
     return address

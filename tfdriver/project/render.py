@@ -39,7 +39,9 @@ def render(composition: Composition, templates: Path | Sequence[Path], optional:
     extra = sorted({path.name.removesuffix(_SUFFIX) for f in folders for path in f.glob("*.tf" + _SUFFIX)} - {*FILES})
     if invalid := next((name for name in extra if not name.isprintable()), None):
         hint = "Rename the template"
-        raise TfdriverError(f"{invalid + _SUFFIX!r} contains control characters", where="templates", hint=hint)
+        raise TfdriverError(
+            f"{invalid + _SUFFIX!r} contains control characters", code="invalid_template", where="templates", hint=hint
+        )
     texts = {name: _render_file(environment, name + _SUFFIX, context) for name in (*FILES, *extra)}
     texts |= {name: _render_file(environment, f"optional/{name}{_SUFFIX}", context) for name in optional}
     return {name: generated_header.comment("\n" + text) for name, text in texts.items() if text.strip()}
@@ -67,7 +69,9 @@ def tfvars(values: dict[str, Any]) -> str:
         body = ",\n".join(f"  {_json(key)}: {_json_lines(value)}" for key, value in values.items()) + "\n}\n"
         body.encode()
     except (TypeError, ValueError) as error:
-        raise TfdriverError(f"a value cannot be written as JSON: {error}", where="terraform.tfvars.json") from error
+        raise TfdriverError(
+            f"a value cannot be written as JSON: {error}", code="invalid_template", where="terraform.tfvars.json"
+        ) from error
     return generated_header.json_member(body)
 
 
@@ -120,7 +124,9 @@ def _loader(folders: Sequence[Path]) -> Callable[[str], tuple[str, str, None] | 
     for folder in folders:
         if not folder.resolve().is_relative_to(folder.parent.resolve()):
             hint = "Replace the symlink by the templates"
-            raise TfdriverError("is a symlink that leads out of the project", where=str(folder), hint=hint)
+            raise TfdriverError(
+                "is a symlink that leads out of the project", code="invalid_template", where=str(folder), hint=hint
+            )
 
     def load(name: str) -> tuple[str, str, None] | None:
         for folder in folders:
@@ -129,7 +135,9 @@ def _loader(folders: Sequence[Path]) -> Callable[[str], tuple[str, str, None] | 
                 continue
             if not path.resolve().is_relative_to(folder.resolve()):
                 hint = "Replace the symlink by the template"
-                raise TfdriverError("is a symlink that leads out of the folder", where=str(path), hint=hint)
+                raise TfdriverError(
+                    "is a symlink that leads out of the folder", code="invalid_template", where=str(path), hint=hint
+                )
             return path.read_text(encoding="utf-8"), str(path), None
         return None
 
@@ -161,16 +169,26 @@ def _render_file(environment: jinja2.Environment, name: str, context: dict[str, 
     try:
         return environment.get_template(name).render(context)
     except TfdriverError as error:
-        raise TfdriverError(error.what, where=error.where or _template_line(error, name), hint=error.hint) from error
+        raise TfdriverError(
+            error.what, code="invalid_template", where=error.where or _template_line(error, name), hint=error.hint
+        ) from error
     except jinja2.TemplateSyntaxError as error:
         where = f"{error.filename or name}:{error.lineno}"
-        raise TfdriverError(f"syntax error in the template: {error.message}", where=where, hint=_HINT) from error
+        raise TfdriverError(
+            f"syntax error in the template: {error.message}", code="invalid_template", where=where, hint=_HINT
+        ) from error
     except jinja2.TemplateNotFound as error:
-        raise TfdriverError(f"template {error.name} does not exist", where="templates", hint=_HINT) from error
+        raise TfdriverError(
+            f"template {error.name} does not exist", code="invalid_template", where="templates", hint=_HINT
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise TfdriverError(f"cannot read the template: {error}", where=name, hint=_HINT) from error
+        raise TfdriverError(
+            f"cannot read the template: {error}", code="invalid_template", where=name, hint=_HINT
+        ) from error
     except Exception as error:  # a template can raise any exception
-        raise TfdriverError(f"the template failed: {error}", where=_template_line(error, name), hint=_HINT) from error
+        raise TfdriverError(
+            f"the template failed: {error}", code="invalid_template", where=_template_line(error, name), hint=_HINT
+        ) from error
 
 
 def _template_line(error: Exception, name: str) -> str:

@@ -125,6 +125,7 @@ def _refusal(elsewhere: list[tuple[Composition, Location]], *, local: bool, tota
     return TfdriverError(
         f"the state lists resources in {old}, this run is for {new}: "
         "Terraform would drop them from the state, or mistake resources of the same name for them",
+        code="wrong_account",
         where=folders,
         hint=hint,
     )

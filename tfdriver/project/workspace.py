@@ -83,7 +83,9 @@ class Workspace:
         try:
             return state.read_state_file(path / backend.path)
         except state.BrokenStateError as error:
-            raise TfdriverError("the state is not valid", where=str(path / backend.path)) from error
+            raise TfdriverError(
+                "the state is not valid", code="unreadable_state", where=str(path / backend.path)
+            ) from error
 
     def states(
         self, pull: Pull, compositions: Iterable[Composition] | None = None
@@ -129,6 +131,7 @@ class Workspace:
             if not backend.beside and _lists_resources(path):
                 raise TfdriverError(
                     f"its state is in the local file {state.FILE}, but the templates configure backend {backend.kind}",
+                    code="state_not_migrated",
                     where=f"compositions/{composition.name}",
                     hint=f"Run `tfdriver render`, then `terraform -chdir={shlex.quote(str(path))} init "
                     "-migrate-state`, then the same command again",
@@ -151,6 +154,7 @@ class Workspace:
             if path.parent.name not in named and _lists_resources(path.parent):
                 raise TfdriverError(
                     "this composition is no longer in the spec, but its state lists resources",
+                    code="stale_composition",
                     where=f"compositions/{path.parent.name}",
                     hint="Restore its roles in tfdriver.yaml and run `tfdriver destroy`, "
                     f"or run `terraform -chdir={path.parent} destroy`; then remove the roles",
@@ -203,7 +207,10 @@ class Workspace:
             return dict(read_json(path.read_bytes())) if path.exists() else {}
         except (ValueError, TypeError) as error:
             raise TfdriverError(
-                "is not a valid tfvars JSON object", where=str(path), hint="Delete it and run the same command again"
+                "is not a valid tfvars JSON object",
+                code="edited_file",
+                where=str(path),
+                hint="Delete it and run the same command again",
             ) from error
 
     def keep_state(self, composition: Composition) -> None:

@@ -36,6 +36,7 @@ try:
 except ImportError as error:
     raise TfdriverError(
         "the sandbox needs moto, which is not installed",
+        code="sandbox_not_installed",
         where=f"import of {error.name}",
         hint="Run pip install 'tfdriver[sandbox]'",
     ) from error
@@ -62,7 +63,9 @@ class MotoBackend:
     def __enter__(self) -> MotoBackend:
         taken = sorted(_accounts_in_use & set(self.accounts))
         if taken:
-            raise TfdriverError(f"account {taken[0]} is already in use by another sandbox of this process")
+            raise TfdriverError(
+                f"account {taken[0]} is already in use by another sandbox of this process", code="sandbox_failed"
+            )
         _accounts_in_use.update(self.accounts)
         self._removed = {name: os.environ.pop(name) for name in _MOTO_VARIABLES if name in os.environ}
         with self.lock:

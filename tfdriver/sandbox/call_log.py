@@ -98,7 +98,10 @@ def open_call_log(path: Path | None) -> Iterator[CallLog]:
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise TfdriverError(
-            f"cannot write the call log: {error.strerror}", where=str(path), hint="Give --log another file"
+            f"cannot write the call log: {error.strerror}",
+            code="sandbox_failed",
+            where=str(path),
+            hint="Give --log another file",
         ) from error
     try:
         yield CallLog(descriptor)

@@ -118,23 +118,32 @@ def load_faults(path: Path | None) -> Faults:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = str(error).replace("\n", " ")
-        raise TfdriverError(f"cannot read the faults: {reason}", where=str(path), hint=_HINT) from error
+        raise TfdriverError(
+            f"cannot read the faults: {reason}", code="invalid_faults", where=str(path), hint=_HINT
+        ) from error
     rules = content.get("faults") if isinstance(content, Mapping) else None
     if not isinstance(rules, list):
-        raise TfdriverError("`faults:` with a list of rules is missing", where=str(path), hint=_HINT)
+        raise TfdriverError(
+            "`faults:` with a list of rules is missing", code="invalid_faults", where=str(path), hint=_HINT
+        )
     return Faults(tuple(_rule(rule, f"{path}: rule {number}") for number, rule in enumerate(rules, 1)))
 
 
 def _rule(rule: Any, where: str) -> Fault:
     if not isinstance(rule, Mapping) or not isinstance(rule.get("call"), str) or ":" not in rule["call"]:
-        raise TfdriverError("`call: service:operation` is missing", where=where, hint=_HINT)
+        raise TfdriverError("`call: service:operation` is missing", code="invalid_faults", where=where, hint=_HINT)
     unknown = sorted(set(map(str, rule)) - _KEYS - set(_KINDS))
     if unknown:
         known = ", ".join([*sorted(_KEYS), *_KINDS])
-        raise TfdriverError(f"unknown key {unknown[0]}", where=where, hint=f"Use only {known}")
+        raise TfdriverError(f"unknown key {unknown[0]}", code="invalid_faults", where=where, hint=f"Use only {known}")
     kinds = [kind for kind in _KINDS if kind in rule] or ["touch"]
     if len(kinds) > 1 or (kinds == ["touch"] and "touch" not in rule):
-        raise TfdriverError(f"the rule needs exactly one of {', '.join(_KINDS)} or touch", where=where, hint=_HINT)
+        raise TfdriverError(
+            f"the rule needs exactly one of {', '.join(_KINDS)} or touch",
+            code="invalid_faults",
+            where=where,
+            hint=_HINT,
+        )
     _check_values(rule, kinds[0], where)
     return Fault(
         call=rule["call"],
@@ -165,12 +174,12 @@ def _check_values(rule: Mapping[str, Any], kind: str, where: str) -> None:
         "touch": isinstance(value, str),
     }
     if not valid[kind]:
-        raise TfdriverError(f"`{kind}` has an invalid value: {value!r}", where=where, hint=_HINT)
+        raise TfdriverError(f"`{kind}` has an invalid value: {value!r}", code="invalid_faults", where=where, hint=_HINT)
     if rule.get("when", "before") not in ("before", "after"):
-        raise TfdriverError("`when` is neither `before` nor `after`", where=where, hint=_HINT)
+        raise TfdriverError("`when` is neither `before` nor `after`", code="invalid_faults", where=where, hint=_HINT)
     for key in ("nth", "times"):
         if key in rule and (not isinstance(rule[key], int) or isinstance(rule[key], bool) or rule[key] < 1):
-            raise TfdriverError(f"`{key}` is not a positive integer", where=where, hint=_HINT)
+            raise TfdriverError(f"`{key}` is not a positive integer", code="invalid_faults", where=where, hint=_HINT)
 
 
 def _is_duration(value: Any) -> bool:

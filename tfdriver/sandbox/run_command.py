@@ -44,7 +44,9 @@ def run_command(
     try:
         process = subprocess.Popen(command, cwd=folder, env=child_environment(sandbox, environment))
     except OSError as error:
-        raise TfdriverError(f"cannot run {command[0]}: {error.strerror}", hint=_HINT) from error
+        raise TfdriverError(
+            f"cannot run {command[0]}: {error.strerror}", code="command_not_found", hint=_HINT
+        ) from error
     with _forwarding_signals(process):
         returncode = process.wait()
     return returncode if returncode >= 0 else 128 - returncode

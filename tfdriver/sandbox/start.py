@@ -60,7 +60,9 @@ def start(
         try:
             listener = stack.enter_context(socket.create_server(("127.0.0.1", port), backlog=128))
         except OSError as error:
-            raise TfdriverError(f"cannot listen on port {port}: {error.strerror}", where="sandbox") from error
+            raise TfdriverError(
+                f"cannot listen on port {port}: {error.strerror}", code="sandbox_failed", where="sandbox"
+            ) from error
         endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
         sessions, trusts = RoleSessions(), TrustPolicies(backend)
         functions = Functions(backend=backend, trusts=trusts, sessions=sessions, endpoint=endpoint)

@@ -69,11 +69,13 @@ def _files(folder: Path, root: Path) -> list[Path]:
         names = [path.name for path in folder.iterdir() if not path.is_dir()]
     except OSError as error:
         hint = "Grant yourself read permission"
-        raise TfdriverError(f"the module cannot be read: {error.strerror}", where=where, hint=hint) from error
+        raise TfdriverError(
+            f"the module cannot be read: {error.strerror}", code="invalid_module", where=where, hint=hint
+        ) from error
     names = [name for name in names if name.endswith((".tf", _JSON)) and not name.startswith((".", "#"))]
     if not names:
         hint = "Add the module's files; see modules/README.md"
-        raise TfdriverError("the module has no .tf files", where=where, hint=hint)
+        raise TfdriverError("the module has no .tf files", code="invalid_module", where=where, hint=hint)
     # Terraform merges override files over the others. Source: Terraform, "Override Files".
     override = re.compile(r"(.*_)?override\.tf(\.json)?")
     return [folder / name for name in sorted(names, key=lambda name: (bool(override.fullmatch(name)), name))]
@@ -83,19 +85,25 @@ def _text(path: Path, root: Path, where: str) -> str:
     try:
         if not path.resolve(strict=True).is_relative_to(root.resolve()):
             hint = "Replace it with the file itself"
-            raise TfdriverError("is a symlink that leads out of the project", where=where, hint=hint)
+            raise TfdriverError(
+                "is a symlink that leads out of the project", code="invalid_module", where=where, hint=hint
+            )
         if not path.is_file():
-            raise TfdriverError("is not a regular file", where=where, hint="Remove it")
+            raise TfdriverError("is not a regular file", code="invalid_module", where=where, hint="Remove it")
         with path.open("rb") as file:
             content = file.read(_MAX_BYTES + 1)
         if len(content) > _MAX_BYTES:
-            raise TfdriverError(f"is larger than {_MAX_BYTES // 1024} KiB", where=where, hint="Split the file")
+            raise TfdriverError(
+                f"is larger than {_MAX_BYTES // 1024} KiB", code="invalid_module", where=where, hint="Split the file"
+            )
         return content.decode("utf-8")
     except (OSError, RuntimeError) as error:
         what = f"cannot be read: {getattr(error, 'strerror', None) or error}"
-        raise TfdriverError(what, where=where, hint="Grant yourself read permission, or remove it") from error
+        raise TfdriverError(
+            what, code="invalid_module", where=where, hint="Grant yourself read permission, or remove it"
+        ) from error
     except UnicodeDecodeError as error:
-        raise TfdriverError("is not UTF-8 text", where=where, hint="Save it as UTF-8") from error
+        raise TfdriverError("is not UTF-8 text", code="invalid_module", where=where, hint="Save it as UTF-8") from error
 
 
 def _declarations(text: str, where: str) -> tuple[dict[str, dict[str, Any]], set[str]]:
@@ -149,4 +157,6 @@ def _merged(value: Any) -> dict[str, Any]:
 
 def _syntax_error(what: str, where: str, line: int) -> TfdriverError:
     hint = "Run `terraform validate` in that folder for details"
-    return TfdriverError(f"syntax error in the module: {what}", where=f"{where}:{line}", hint=hint)
+    return TfdriverError(
+        f"syntax error in the module: {what}", code="invalid_module", where=f"{where}:{line}", hint=hint
+    )

@@ -18,7 +18,10 @@ class Problems:
 
     def add(self, path: Path, what: str, hint: str = "") -> None:
         """Add a mistake in the value at `path`."""
-        self.add_error(path, TfdriverError(what, where=location(self._name, self._line(path), path), hint=hint))
+        self.add_error(
+            path,
+            TfdriverError(what, code="invalid_spec", where=location(self._name, self._line(path), path), hint=hint),
+        )
 
     def add_error(self, path: Path, error: TfdriverError) -> None:
         """Add an error caused by the value at `path`."""

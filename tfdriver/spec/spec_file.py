@@ -19,16 +19,20 @@ def check_root(root: Path) -> Path:
         real = root.resolve(strict=True)
         if root.is_symlink():
             hint = f"Pass the folder itself: -C {real}"
-            raise TfdriverError("the project folder is a symlink", where=where, hint=hint)
+            raise TfdriverError("the project folder is a symlink", code="invalid_spec", where=where, hint=hint)
         if not real.is_dir():
-            raise TfdriverError("is a file, not a project folder", where=where, hint="Pass the folder with -C")
+            raise TfdriverError(
+                "is a file, not a project folder", code="invalid_spec", where=where, hint="Pass the folder with -C"
+            )
         return real
     except FileNotFoundError as error:
         hint = "Pass -C an existing folder, or create one with `tfdriver init DIR`"
-        raise TfdriverError("there is no such folder", where=where, hint=hint) from error
+        raise TfdriverError("there is no such folder", code="spec_not_found", where=where, hint=hint) from error
     except (OSError, RuntimeError, ValueError) as error:
         what = f"the project folder cannot be read: {_reason(error)}"
-        raise TfdriverError(what, where=where, hint="Pass -C a folder that you can read") from error
+        raise TfdriverError(
+            what, code="invalid_spec", where=where, hint="Pass -C a folder that you can read"
+        ) from error
 
 
 def read_spec_file(root: Path) -> bytes:
@@ -42,19 +46,25 @@ def read_spec_file(root: Path) -> bytes:
         real = path.resolve(strict=True)
         if not real.is_relative_to(root):
             hint = "Copy the file into the project"
-            raise TfdriverError("is a symlink that leads out of the project", where=FILE_NAME, hint=hint)
+            raise TfdriverError(
+                "is a symlink that leads out of the project", code="invalid_spec", where=FILE_NAME, hint=hint
+            )
         with open(real, "rb", opener=_open_nonblocking) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise TfdriverError("is not a regular file", where=FILE_NAME, hint="Replace it with a text file")
+                raise TfdriverError(
+                    "is not a regular file", code="invalid_spec", where=FILE_NAME, hint="Replace it with a text file"
+                )
             return file.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
         raise _missing(path) from error
     except IsADirectoryError as error:
         hint = "Remove it and run `tfdriver init`"
-        raise TfdriverError("is a folder, not a file", where=FILE_NAME, hint=hint) from error
+        raise TfdriverError("is a folder, not a file", code="invalid_spec", where=FILE_NAME, hint=hint) from error
     except (OSError, RuntimeError) as error:
         hint = "Grant yourself read permission"
-        raise TfdriverError(f"cannot be read: {_reason(error)}", where=str(path), hint=hint) from error
+        raise TfdriverError(
+            f"cannot be read: {_reason(error)}", code="invalid_spec", where=str(path), hint=hint
+        ) from error
 
 
 def permission_warning(root: Path) -> str:
@@ -71,7 +81,9 @@ def _open_nonblocking(path: str, flags: int) -> int:
 
 def _missing(path: Path) -> TfdriverError:
     if path.is_symlink():
-        return TfdriverError("is a broken symlink", where=str(path), hint="Replace it with the file itself")
+        return TfdriverError(
+            "is a broken symlink", code="invalid_spec", where=str(path), hint="Replace it with the file itself"
+        )
     misnamed = sorted(file.name for file in path.parent.iterdir() if file.name.lower() in (FILE_NAME, "tfdriver.yml"))
     parent = next((folder for folder in path.parent.parents if (folder / FILE_NAME).is_file()), None)
     hint = "Run `tfdriver init` to create an example, or pass another folder with -C"
@@ -79,7 +91,7 @@ def _missing(path: Path) -> TfdriverError:
         hint = f"Rename {misnamed[0]} to {FILE_NAME}"
     elif parent:
         hint = f"Run tfdriver in {parent}, which has one, or pass that folder with -C"
-    return TfdriverError("there is no such file", where=str(path), hint=hint)
+    return TfdriverError("there is no such file", code="spec_not_found", where=str(path), hint=hint)
 
 
 def _reason(error: Exception) -> str:

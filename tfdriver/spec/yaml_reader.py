@@ -137,4 +137,4 @@ class YamlReader:
             raise self._error("an unpaired surrogate is not text", "Write the character itself")
 
     def _error(self, what: str, hint: str) -> TfdriverError:
-        return TfdriverError(what, where=location(self._name, self._line, self._path), hint=hint)
+        return TfdriverError(what, code="invalid_spec", where=location(self._name, self._line, self._path), hint=hint)

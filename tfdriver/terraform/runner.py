@@ -188,7 +188,9 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
                 start_new_session=True,  # Ctrl-C at the terminal reaches tfdriver only
             )
         except subprocess.TimeoutExpired as error:
-            raise TerraformError(f"{failure}: no answer in {seconds:g} s", where=where) from error
+            raise TerraformError(
+                f"{failure}: no answer in {seconds:g} s", code="terraform_timeout", where=where
+            ) from error
         except OSError as error:
             raise TerraformError(f"{failure}: {error}", where=where) from error
         _log(["terraform", *command], self.working_dir, done.returncode, started)

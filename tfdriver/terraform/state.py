@@ -92,6 +92,7 @@ def parse_state(data: bytes | str, where: str) -> State:
     if version != _VERSION:
         raise TfdriverError(
             f"state version {version} is unknown: another version of Terraform wrote it",
+            code="broken_state",
             where=where,
             hint="Use the Terraform version that wrote it, or replace it by a state of this version",
         )
@@ -105,7 +106,7 @@ def read_state_file(path: Path) -> State | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise TfdriverError(f"cannot read the state: {error.strerror}", where=str(path)) from error
+        raise TfdriverError(f"cannot read the state: {error.strerror}", code="broken_state", where=str(path)) from error
     return parse_state(data, str(path))
 
 

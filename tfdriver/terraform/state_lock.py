@@ -73,7 +73,11 @@ def wait_for_local(folder: Path, waiting: Waiting) -> None:
 
     def locked() -> TfdriverError | None:
         holder = _local_lock(folder) or "another Terraform holds the lock on the state"
-        return None if _is_unlocked(path) else TfdriverError(f"compositions/{folder.name}: {holder}", hint=WAIT)
+        return (
+            None
+            if _is_unlocked(path)
+            else TfdriverError(f"compositions/{folder.name}: {holder}", code="state_locked", hint=WAIT)
+        )
 
     waiting.until_none(locked)
 

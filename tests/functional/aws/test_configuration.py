@@ -43,10 +43,14 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             "there is no such AWS profile. Run `aws configure --profile account_a` or "
             "`aws configure sso --profile account_a`, or name",
         ),
-        ("", "[other]\n" + KEYS, "or name one of those there are: other"),
+        ("", "[other]\n" + KEYS, "or use an existing profile: other"),
         ("", "[account_a]\naws_access_key_id = AKIA\n", "no complete credentials. Give the profile an access key and"),
-        ("", f"[account_a]\naws_secret_access_key {SECRET}\n", "Unable to parse config file: .* Mend that file"),
-        ("[profile account_a\n", "", "Unable to parse config file: .* Mend that file"),
+        (
+            "",
+            f"[account_a]\naws_secret_access_key {SECRET}\n",
+            "Unable to parse config file: .* Fix the invalid line in that file",
+        ),
+        ("[profile account_a\n", "", "Unable to parse config file: .* Fix the invalid line in that file"),
         (
             "[profile account_a]\nrole_arn = arn:aws:iam::1:role/x\nsource_profile = gone\n",
             "",
@@ -60,12 +64,12 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         (
             "[profile account_a]\ncredential_process = /nowhere/log-in\n",
             "",
-            "cannot be had: /nowhere/log-in: No such file or directory. Check the profile's credential_process",
+            "cannot be read: /nowhere/log-in: No such file or directory. Check the profile's credential_process",
         ),
         (
             f"[profile account_a]\ncredential_process = echo {SECRET}\n",
             "",
-            r"prints is no JSON: Expecting value: .*\. Check the profile's credential_process",
+            r"program is not JSON: Expecting value: .*\. Check the profile's credential_process",
         ),
         (
             f"[profile account_a]\ncredential_process = echo '[\"{SECRET}\"]'\n",
@@ -81,7 +85,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             "[profile account_a]\nsso_session = s\nsso_account_id = 1\nsso_role_name = r\n"
             "[sso-session s]\nsso_region = us-east-1\nsso_start_url = https://sso.invalid\n",
             "",
-            "the SSO session is not logged in. Run `aws sso login --profile account_a`",
+            "the SSO session has ended. Run `aws sso login --profile account_a`",
         ),
         (
             f"[profile account_a]\nrole_arn = r\nmfa_serial = m\nsource_profile = base\n[profile base]\n{KEYS}",
@@ -156,7 +160,10 @@ def test_who_answers_and_is_not_aws(files, monkeypatch):
     with HTTPServer(("127.0.0.1", 0), Portal) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,)).start()
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
-        with pytest.raises(TfdriverError, match=r"what answers is not AWS\. Check the network and AWS_ENDPOINT_URL"):
+        with pytest.raises(
+            TfdriverError,
+            match=r"the endpoint returned a response that is not AWS's\. Check the network and AWS_ENDPOINT_URL",
+        ):
             Aws().caller(A)
         server.shutdown()
 
@@ -179,7 +186,9 @@ def test_what_asks_aws_nothing_does_not_read_it(files, tmp_path, capsys):
 
 def test_a_region_that_is_to_come_from_it_cannot(files):
     files(config="[profile account_a\n")
-    with pytest.raises(TfdriverError, match=r"profile account_a: Unable to parse config file: .* Mend that file"):
+    with pytest.raises(
+        TfdriverError, match=r"profile account_a: Unable to parse config file: .* Fix the invalid line in that file"
+    ):
         profile_region("account_a")
 
 
@@ -202,5 +211,7 @@ def test_which_profile_takes_its_keys_from_the_environment(files, config, takes)
 
 def test_whether_it_does_cannot_be_told_from_a_broken_file(files):
     files("[profile p\n")
-    with pytest.raises(TfdriverError, match=r"profile p: Unable to parse config file: .* Mend that file"):
+    with pytest.raises(
+        TfdriverError, match=r"profile p: Unable to parse config file: .* Fix the invalid line in that file"
+    ):
         takes_keys_from_environment("p")

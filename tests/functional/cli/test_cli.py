@@ -182,7 +182,7 @@ def test_a_signal_while_it_still_starts_is_one_line(name):
         tfdriver.__main__.main()
     """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (1, f"error: stopped by {name}\n")
+    assert (done.returncode, done.stderr) == (1, f"error[interrupted]: stopped by {name}\n")
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
@@ -191,7 +191,7 @@ def test_a_signal_before_a_run_is_at_work_is_told(stage, name):
     program.write_text(f"#!/bin/sh\nkill -s {name[3:]} $PPID\nexec sleep 30\n")
     command = [sys.executable, "-m", "tfdriver", "-C", str(stage.project), "up", "--yes"]
     done = subprocess.run(command, env=stage.environ, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr.strip()) == (1, f"error: stopped by {name}")
+    assert (done.returncode, done.stderr.strip()) == (1, f"error[interrupted]: stopped by {name}")
 
 
 def test_a_failure_is_json_too_where_json_was_asked_for(tmp_path, capsys):
@@ -199,8 +199,8 @@ def test_a_failure_is_json_too_where_json_was_asked_for(tmp_path, capsys):
     captured = capsys.readouterr()
     envelope = json.loads(captured.out)
     assert envelope["exit_code"] == 1
-    assert set(envelope["error"]) == {"what", "where", "hint", "in_force"}
-    assert captured.err.startswith("error:")
+    assert set(envelope["error"]) == {"code", "what", "where", "hint", "in_force"}
+    assert captured.err.startswith("error[spec_not_found]:")
 
 
 def test_a_traceback_only_with_vv(tmp_path, capsys):

@@ -24,7 +24,7 @@ class Guarded(FakeAws):
 
     def call(self, account, service, ask):
         if service == "sts" and account.name != command.NAMESAKE:
-            raise AwsError("no", code="AccessDenied")
+            raise AwsError("no", aws_code="AccessDenied")
         return None if service == "sts" else super().call(account, service, ask)
 
 
@@ -72,7 +72,7 @@ def test_a_namesake_that_gets_an_unexpected_answer_fails_the_demo(stage: Stage):
     class Refusing(Guarded):
         def call(self, account, service, ask):
             if account.name == command.NAMESAKE:
-                raise AwsError("no", code="AccessDenied")
+                raise AwsError("no", aws_code="AccessDenied")
             return super().call(account, service, ask)
 
     tools = Tools(stage.environ, stage.progress, stage.interrupts, Refusing(stage.world), stage.time.clock())

@@ -81,7 +81,7 @@ def test_a_run_that_was_verified_validates(stage: Stage, capsys):
 
 def test_an_error_validates_for_every_command(capsys):
     for name in RESULTS:
-        Output(as_json=True).error(name, TfdriverError("what", where="where"))
+        Output(as_json=True).error(name, TfdriverError("what", code="io_error", where="where"))
         jsonschema.validate(json.loads(capsys.readouterr().out), schema(name))
 
 

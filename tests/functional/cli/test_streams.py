@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 TFDRIVER = f"{shlex.quote(sys.executable)} -m tfdriver"
-NO_TERMINAL = "error: there is no terminal to ask on\n  Give --yes to go on without asking\n"
+NO_TERMINAL = "error[confirmation_required]: there is no terminal to ask on\n  Give --yes to go on without asking\n"
 
 
 def shell(project: Path, command: str) -> tuple[int, str, str]:
@@ -27,7 +27,7 @@ def shell(project: Path, command: str) -> tuple[int, str, str]:
         ("tfdriver render <&- >&- 2>&-", 0, ""),
         ("tfdriver up <&-", 1, NO_TERMINAL),
         ("tfdriver up <&- >&-", 1, NO_TERMINAL),
-        ("tfdriver explain - <&-", 1, "error: "),
+        ("tfdriver explain - <&-", 1, "error[bad_usage]: "),
         ("tfdriver -h >&-", 0, ""),
     ],
 )
@@ -55,7 +55,7 @@ def test_a_result_that_cannot_be_written_is_a_failure(stage, command):
     code, _, told = shell(stage.project, f"tfdriver {command} >/dev/full")
     assert (code, told) == (
         1,
-        "error: stdout: the result could not be written: No space left on device\n  "
+        "error[output_not_written]: stdout: the result could not be written: No space left on device\n  "
         "What the command itself did is done\n",
     )
 

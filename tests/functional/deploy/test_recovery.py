@@ -234,7 +234,7 @@ def test_a_broken_state_waits_for_the_confirmation(stage):
     state(stage).write_text(CUT)
 
     def no(_view):
-        raise TfdriverError("not confirmed")
+        raise TfdriverError("not confirmed", code="not_confirmed")
 
     with stage.session() as session, pytest.raises(TfdriverError, match="not confirmed"):
         up(session, no)

@@ -463,7 +463,7 @@ def test_plan_refuses_a_strangers_role(stage):
 def test_a_plan_that_fails_leaves_no_values_of_phase_1(stage):
     def killed(composition, action):
         if action == "plan":
-            raise TfdriverError("stopped")
+            raise TfdriverError("stopped", code="io_error")
 
     stage.progress.started = killed
     with stage.session("plan") as session, pytest.raises(TfdriverError, match="stopped"):
@@ -499,7 +499,7 @@ def test_what_was_not_confirmed_is_not_done(stage):
             "arn:aws:iam::111111111111:user/admin",
             "arn:aws:iam::222222222222:user/admin",
         ]
-        raise TfdriverError("not confirmed")
+        raise TfdriverError("not confirmed", code="not_confirmed")
 
     with stage.session() as session, pytest.raises(TfdriverError, match="not confirmed"):
         up(session, no)
@@ -526,7 +526,9 @@ def test_an_interrupted_plan_says_that_no_changes_were_made(stage):
         plan(session)
 
 
-@pytest.mark.parametrize("why", [InterruptedRunError("stopped by SIGINT"), TfdriverError("no credentials")])
+@pytest.mark.parametrize(
+    "why", [InterruptedRunError("stopped by SIGINT"), TfdriverError("no credentials", code="no_credentials")]
+)
 def test_what_keeps_verify_from_its_end_leaves_the_result_of_the_phases(stage, why):
     def prove(_session):
         raise why
@@ -587,7 +589,7 @@ def test_a_second_run_is_told_so_while_the_first_one_still_asks(stage):
         with pytest.raises(TfdriverError) as caught:
             stage.run(destroy)
         said.append(caught.value.what)
-        raise TfdriverError("not confirmed")
+        raise TfdriverError("not confirmed", code="not_confirmed")
 
     with stage.session("up") as session, pytest.raises(TfdriverError, match="not confirmed"):
         up(session, ask)
@@ -702,7 +704,7 @@ def test_what_would_be_deleted_is_asked_about_before_anything_is_changed(stage):
 
     def give_up(losses):
         asked.extend(losses)
-        raise TfdriverError("not confirmed")
+        raise TfdriverError("not confirmed", code="not_confirmed")
 
     before = stage.world.data["roles"]
     with pytest.raises(TfdriverError, match="not confirmed"):
@@ -763,7 +765,7 @@ class OnlyIam(FakeAws):
 
     def call(self, account, service, ask):
         if service != "iam":
-            raise AwsError(f"{service} does not answer", code="Throttling")
+            raise AwsError(f"{service} does not answer", aws_code="Throttling")
         return super().call(account, service, ask)
 
 
@@ -794,7 +796,7 @@ def test_ctrl_c_at_the_second_question_is_obeyed_at_once(stage):
     def ctrl_c(_losses):
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
-        raise TfdriverError("not confirmed")
+        raise TfdriverError("not confirmed", code="not_confirmed")
 
     with pytest.raises(TfdriverError, match="not confirmed"):
         stage.run(up, overwrite=True, give_up=ctrl_c)

@@ -32,7 +32,7 @@ class Iam:
     def call(self, account: Any, service: str, ask: Any) -> Any:
         assert service == "iam"
         if account.name == self.refuses:
-            raise TfdriverError("ListAttachedRolePolicies was refused", where=account.name)
+            raise TfdriverError("ListAttachedRolePolicies was refused", code="aws_call_failed", where=account.name)
         self.account = account
         return ask(self)
 

@@ -31,7 +31,7 @@ def stage(stage) -> Stage:
 
 
 def refuse(_view):
-    raise TfdriverError("not confirmed")
+    raise TfdriverError("not confirmed", code="not_confirmed")
 
 
 def test_a_role_of_a_killed_terraform_is_recorded_and_tightened_by_the_next_run(stage):

@@ -64,7 +64,7 @@ def test_a_role_with_another_path_is_not_waited_for():
 
 def test_who_is_asked_to_stop_waits_no_longer():
     def stop() -> None:
-        raise TfdriverError("stopped by SIGINT")
+        raise TfdriverError("stopped by SIGINT", code="interrupted")
 
     with pytest.raises(TfdriverError, match="stopped by SIGINT"):
         wait_for_roles([BAR], RoleReader(bar=[None]), Waiting(LIMIT, FakeClock().clock(), stop))

@@ -51,7 +51,7 @@ def printed(monkeypatch: pytest.MonkeyPatch, width: int, *, terminal: bool) -> t
         output = Output()
         output.result("up", DONE, print_run)
         output.result("plan", PLANNED, print_plan)
-        output.error("up", TfdriverError("something " * 20, hint="Do " * 30))
+        output.error("up", TfdriverError("something " * 20, code="io_error", hint="Do " * 30))
     plain = (re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue()) for stream in (out, err))
     said, told = (text.splitlines() for text in plain)
     return said, told
@@ -69,7 +69,7 @@ def test_in_a_pipe_nothing_is_broken(monkeypatch):
     out, err = printed(monkeypatch, 60, terminal=False)
     assert str(OPEN) in out
     assert len([line for line in out if "our own identity" in line and "AccessDenied" in line]) == len(CHECKS)
-    assert [line.split()[0] for line in err] == ["error:", "Do"]
+    assert [line.split()[0] for line in err] == ["error[io_error]:", "Do"]
     assert [line for line in out if line != line.rstrip()] == []
 
 
@@ -84,15 +84,22 @@ def test_a_check_that_did_not_pass_is_printed_once_with_its_evidence(monkeypatch
 
 
 def test_cause_open_trust_and_next_step_are_a_line_each(capsys):
-    error = OpenTrustError("it failed", where="role x in a", in_force="In force now: everything", hint="Run it again")
+    error = OpenTrustError(
+        "it failed",
+        code="terraform_failed",
+        where="role x in a",
+        in_force="In force now: everything",
+        hint="Run it again",
+    )
     Output(as_json=True).error("up", error)
     printed = capsys.readouterr()
     assert printed.err.splitlines() == [
-        "stopped half way: role x in a: it failed",
+        "error[terraform_failed]: role x in a: it failed",
         "  In force now: everything",
         "  Run it again",
     ]
     assert json.loads(printed.out)["error"] == {
+        "code": "terraform_failed",
         "what": "it failed",
         "where": "role x in a",
         "hint": "Run it again",

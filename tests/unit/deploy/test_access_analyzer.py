@@ -95,6 +95,6 @@ def test_findings_of_all_pages_are_passed_on(kind, severity):
 
 
 def test_who_may_not_ask_is_told_what_to_allow():
-    refused = AwsError("ValidatePolicy was refused", where="account account_a", code="AccessDeniedException")
+    refused = AwsError("ValidatePolicy was refused", where="account account_a", aws_code="AccessDeniedException")
     with pytest.raises(TfdriverError, match="tfdriver policy --access-analyzer"):
         found(Analyzer(error=refused), None)

@@ -32,7 +32,7 @@ class Iam:
 
     def call(self, _account: Account, _service: str, ask: Callable[[Any], Any]) -> Any:
         if not self.there:
-            raise AwsError("there is no such role", code="NoSuchEntity")
+            raise AwsError("there is no such role", aws_code="NoSuchEntity")
         return ask(self)
 
     def get_paginator(self, operation: str) -> Any:
@@ -91,7 +91,7 @@ def test_a_state_that_does_not_list_the_role_says_nothing_of_it():
 def test_where_aws_does_not_say_nothing_is_destroyed():
     class Denied:
         def call(self, *_: Any) -> Any:
-            raise AwsError("ListAttachedRolePolicies was refused", code="AccessDenied")
+            raise AwsError("ListAttachedRolePolicies was refused", aws_code="AccessDenied")
 
     with pytest.raises(AwsError):
         attached_policies.refuse_unmanaged_policies(COMPOSITION, state(), Denied())

@@ -39,7 +39,7 @@ class Iam:
 
     def _tags(self, name):
         if name not in self.tags:
-            raise AwsError("no", code="NoSuchEntity")
+            raise AwsError("no", aws_code="NoSuchEntity")
         return [{"Key": k, "Value": v} for k, v in self.tags[name].items()]
 
 
@@ -89,7 +89,7 @@ def test_what_stays_unknown_is_left_to_terraform():
 def test_a_refusal_of_aws_is_no_absence():
     class Denied(Iam):
         def get_role(self, RoleName):  # noqa: N803
-            raise AwsError(f"{RoleName} refused", code="AccessDenied")
+            raise AwsError(f"{RoleName} refused", aws_code="AccessDenied")
 
     with pytest.raises(AwsError, match="r refused"):
         look(Denied(), [ROLE])

@@ -155,7 +155,12 @@ def test_a_refusal_is_told_from_a_use():
 
 
 def test_a_region_that_cannot_be_read_is_said_and_the_others_are_read():
-    found = uses(Trail(us_east_1=TfdriverError("LookupEvents was refused: AccessDenied"), us_west_2=[event()]))
+    found = uses(
+        Trail(
+            us_east_1=TfdriverError("LookupEvents was refused: AccessDenied", code="aws_call_failed"),
+            us_west_2=[event()],
+        )
+    )
     assert len(found.calls) == 1
     assert found.problem == "us-east-1: CloudTrail cannot be read (LookupEvents was refused: AccessDenied)"
 
@@ -165,7 +170,7 @@ NOT_ENABLED = ("UnrecognizedClientException", "InvalidClientTokenId", "OptInRequ
 
 @pytest.mark.parametrize("code", NOT_ENABLED)
 def test_through_a_region_that_is_not_enabled_nobody_can_have_come(code):
-    found = uses(Trail(us_east_1=AwsError("no", code=code)))
+    found = uses(Trail(us_east_1=AwsError("no", aws_code=code)))
     assert found.problem == ""
     assert str(found) == "CloudTrail shows no AssumeRole call"
 
@@ -173,12 +178,12 @@ def test_through_a_region_that_is_not_enabled_nobody_can_have_come(code):
 @pytest.mark.parametrize("code", NOT_ENABLED)
 @pytest.mark.parametrize("home", [*NOT_ENABLED, "", "AccessDeniedException"])
 def test_where_the_accounts_own_region_does_not_answer_bad_credentials_look_the_same(code, home):
-    found = uses(Trail(us_east_1=AwsError("no", code=code), us_west_2=AwsError("nor here", code=home)))
+    found = uses(Trail(us_east_1=AwsError("no", aws_code=code), us_west_2=AwsError("nor here", aws_code=home)))
     assert "us-east-1: CloudTrail cannot be read (no)" in found.problem
 
 
 def test_where_nothing_can_be_read_nobody_is_said_to_have_used_it():
-    no = TfdriverError("no")
+    no = TfdriverError("no", code="io_error")
     found = uses(Trail(us_east_1=no, us_west_2=no))
     assert "who used it is not known. us-west-2, us-east-1: CloudTrail cannot be read (no)" in str(found)
 

@@ -55,7 +55,7 @@ class HalfSeen:
 
     def caller(self, account: Account) -> Caller:
         if account.name == "account_b":
-            raise TfdriverError("no credentials")
+            raise TfdriverError("no credentials", code="no_credentials")
         return Caller(account.id, f"arn:aws:iam::{account.id}:user/me")
 
     def look(self, account: Account, name: str) -> LiveRole | Unreadable | None:
