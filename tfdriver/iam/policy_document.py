@@ -56,7 +56,7 @@ def named(principal: str) -> str:
         return f"all of account {account}"
     if not what:
         return f"the deleted {'role' if principal.startswith('AROA') else 'principal'} {principal}"
-    kind, _, name = what.partition("/")
+    kind, _, name = what.replace(":", "/", 1).partition("/")  # a Lambda function has a colon
     if kind == "assumed-role":
         return f"session {name} in account {account}"
     return f"{kind} {name.rpartition('/')[2]} in account {account}" if name else f"{what} in account {account}"

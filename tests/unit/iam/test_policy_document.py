@@ -73,7 +73,7 @@ B = "222222222222"
         (f"arn:aws-cn:iam::{B}:role/team/bar", f"role bar in account {B}"),
         (f"arn:aws:iam::{B}:user/admin", f"user admin in account {B}"),
         (f"arn:aws:sts::{B}:assumed-role/bar/x", f"session bar/x in account {B}"),
-        (f"arn:aws:lambda:us-west-2:{B}:function:bar", f"function:bar in account {B}"),
+        (f"arn:aws:lambda:us-west-2:{B}:function:bar", f"function bar in account {B}"),
         ("AROADEAD", "the deleted role AROADEAD"),
         ("AIDADEAD", "the deleted principal AIDADEAD"),
     ],
