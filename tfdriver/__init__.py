@@ -1,23 +1,21 @@
 """tfdriver connects two AWS accounts through IAM roles that name each other.
 
-Read this first. What flows through the program, and where each stage lives:
+The rooms of the package, from the top down. Each imports only from those below it; `make check` verifies that.
 
-1. `spec`          tfdriver.yaml -> `Spec`: accounts, roles, who trusts whom. Bad input ends here.
-2. `compositions`  `Spec` -> `Composition`s: one Terraform root and state per account and side.
-3. `observe`       asks AWS (through `aws`, the one door to boto3) what is trusted now -> `TrustState` per role.
-4. `decide`        `TrustState` -> the trust document of each role in each phase. Pure: "never loosen".
-5. `render`        `Composition` + `templates/` -> the text of each file; `folder` writes, `package` zips.
-6. `driver`        runs the phases: write values, apply (`terraform` is the one door), check with AWS.
-7. `commands`      one file per command: stages 1 to 6 strung together, returning a value.
-8. `cli`, `console`  options in, text or JSON out. What happens meanwhile: `telling` says to whom, `progress` shows it.
+`cli`        The commands: one file each, with options and text. `main` turns errors into messages and exit codes.
+`sandbox`    A local AWS that enforces IAM. `dispatch` handles a call; moto stores the resources (`backend`).
+`inspect`    Commands that change nothing: `status`, `explain`, `graph`, `report`, `policy`.
+`verify`     Proves access by real calls: `attempts` lists the calls, `checks` makes them, `judge` compares the results.
+`deploy`     The phases. `session` opens a project, `phases` applies it; `up`, `tighten`, `destroy` are the commands.
+`project`    A project on disk. `render` writes compositions from templates, `workspace` holds them and their states.
+`terraform`  Runs Terraform: `runner` is the only way to start it; `events`, `state` and `state_lock` read its output.
+`aws`        Calls AWS. `client` is the only importer of boto3, `observe` reads every role, `consistency` waits for IAM.
+`iam`        IAM policies, without I/O. `trust` builds trust policies; `trust_state` decides which one a role gets and
+             never widens an exact one; `evaluator` decides as IAM does, for `explain` and the sandbox.
+`spec`       tfdriver.yaml. `load` returns a checked `Spec` (`model`); `compositions` splits it into Terraform roots.
 
-Beside that: `adopt` and `recover` take up what a crash left; `place` refuses states of other accounts; `verify` proves
-by real calls who gets in; `timeline` records who was trusted when; `lint` looks for dangerous policies, `analyzer` asks
-AWS about them; `explain`, `graph`, `report` and `operator_policy` tell people; `schema` tells programs. `evaluator`
-decides as IAM does, for `explain` and for the sandbox; `policy_document` reads what all of these look at.
-
-`sandbox` is a local, two-account AWS for all of this to run against.
-`operator_policy` says what the operator must be allowed to do for all of this.
+Below the rooms, modules that all of them use: `errors`, `files`, `redaction`, `waiting`, `concurrency`, `clock` and
+`interrupts`.
 """
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""`tfdriver`, also as `python -m tfdriver`: the imports take a moment, and Ctrl-C may hit them too."""
+"""The entry point: `tfdriver`, or `python -m tfdriver`. Handles Ctrl-C during the imports too."""
 
 from __future__ import annotations
 

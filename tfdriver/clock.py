@@ -1,4 +1,4 @@
-"""Time as the driver uses it, passed in so that tests can make their own."""
+"""The clock: passed to functions as a parameter, so that tests can replace it."""
 
 from __future__ import annotations
 
@@ -11,17 +11,14 @@ from datetime import UTC, datetime
 
 @dataclass(frozen=True)
 class Clock:
-    """now: the UTC time; monotonic: seconds that never jump; sleep: waits that many seconds."""
+    """now: UTC; monotonic: seconds that never go back; sleep: waits that many seconds."""
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
     def attempts(self, limit: float) -> Iterator[float]:
-        """Yield the seconds passed, at once and then after ever longer waits with jitter, until `limit` seconds.
-
-        IAM is eventually consistent and promises no bound, so we ask again instead of waiting blindly.
-        """
+        """Yield the seconds passed: at once, then after increasing waits with jitter, until `limit` seconds."""
         started = self.monotonic()
         wait = 0.2
         while True:

@@ -1,4 +1,4 @@
-"""Doing the same to many things at the same time."""
+"""Calls a function for several items in parallel threads."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ B = TypeVar("B")
 
 
 def side_by_side(do: Callable[[A], B], items: Iterable[A], limit: int = 8) -> list[B]:
-    """Return `do` of each item, in order, `limit` at a time; the first exception is raised after all ended.
+    """Return the results of `do` in the order of the items. Run at most `limit` calls at a time.
 
-    KeyboardInterrupt is raised at once: a call to an AWS that does not answer would else keep a Ctrl-C waiting. (A
-    ThreadPoolExecutor waits for its threads, and so does Python at its end unless they are daemons.)
+    Raises the first exception after all calls have ended, but KeyboardInterrupt at once: Ctrl-C must not wait for an
+    endpoint that does not respond. (A ThreadPoolExecutor waits for its threads. Python waits at exit unless they are
+    daemons.)
     """
     todo: SimpleQueue[tuple[A, Future[B]]] = SimpleQueue()
     futures: list[Future[B]] = []

@@ -1,7 +1,6 @@
 """Errors that are reported to users, their codes, and the exit codes.
 
-Every expected failure is a `TfdriverError`: what happened, where, and what to do next. The command line catches it in
-one place and prints it. Any other exception is a bug and is reported as one.
+Every expected failure is a `TfdriverError`, which the command line prints. Any other exception is reported as a bug.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from tfdriver.redaction import clean
 
 
 class Exit(IntEnum):
-    """Exit codes, a promise to scripts (2 means what it means in `terraform plan -detailed-exitcode`)."""
+    """Exit codes, stable. DIFFERENCES is that of `terraform plan -detailed-exitcode`."""
 
     DONE = 0
     FAILED = 1
@@ -21,7 +20,7 @@ class Exit(IntEnum):
     OPEN_TRUST = 3
 
 
-# Stable names of errors, a promise to scripts; docs/errors.md describes each.
+# Stable names of errors for scripts, described in docs/errors.md.
 Code = Literal[
     "aws_call_failed",
     "aws_unreachable",
@@ -87,11 +86,10 @@ Code = Literal[
 class TfdriverError(Exception):
     """An expected failure.
 
-    what: one sentence without a full stop at its end, e.g. `account id has 11 digits`.
-    code: its stable name.
-    where: file:line, key, command or account it is about, e.g. `tfdriver.yaml:4: accounts.account_a.id`.
-    hint: one sentence that says what to do next.
-    All of them may quote what comes from outside: it is cleaned here.
+    what: what happened, one sentence without a full stop, e.g. `account id has 11 digits`.
+    where: the file and line, role, account or command, e.g. `tfdriver.yaml:4: accounts.account_a.id`.
+    hint: what to do next, one imperative sentence.
+    Each may quote text from AWS, Terraform or files: secrets and control characters are removed here.
     """
 
     exit_code = Exit.FAILED
@@ -106,7 +104,7 @@ class TfdriverError(Exception):
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """What happened and where; then, if there are any, the broad trusts in force; then the next step."""
+        """Where and what happened; then, if there are any, the broad trusts in force; then the hint."""
         cause = f"{self.where}: {self.what}" if self.where else self.what
         return tuple(filter(None, (cause, self.in_force, self.hint)))
 
@@ -116,7 +114,7 @@ class TfdriverError(Exception):
 
 
 class OpenTrustError(TfdriverError):
-    """A run stopped while a broad trust is in force. code: the cause's; in_force: which trusts are, or may be."""
+    """A run stopped while a broad trust is in force. code: the cause's; in_force: the trusts that are, or may be."""
 
     exit_code = Exit.OPEN_TRUST
 

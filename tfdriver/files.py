@@ -1,7 +1,4 @@
-"""Files written whole, and JSON that others wrote: Terraform, programs, files that anybody may have touched.
-
-A reader, or a run after a crash, sees the old content of a file or the new, never a part.
-"""
+"""Writes files atomically, reads JSON, creates private folders, and hides secrets in log files."""
 
 from __future__ import annotations
 
@@ -15,17 +12,17 @@ from tfdriver.errors import TfdriverError
 from tfdriver.redaction import HIDDEN, hide_in_line
 
 UNFINISHED = ".new"
-LONGEST_LINE = 1024 * 1024  # bytes of a log's line that are looked into; Terraform's longest are some kilobytes
+LONGEST_LINE = 1024 * 1024  # bytes; Terraform's longest log lines are some kilobytes
 
 
 class NotJsonError(ValueError):
-    """A text from outside is no JSON that can be read."""
+    """A text is not valid JSON."""
 
 
 def read_json(text: str | bytes) -> Any:
-    """Return what a JSON text says; bytes are UTF-8 without a byte order mark, as Terraform wants them too.
+    """Return the value of a JSON text. Bytes must be UTF-8 without a byte order mark, as Terraform requires.
 
-    Raises NotJsonError, also for a text that is nested too deeply to be read and for the NaN that only Python knows.
+    Raises NotJsonError, also for NaN, which only Python accepts, and for a text that is nested too deeply.
     """
     try:
         return json.loads(text.decode() if isinstance(text, bytes) else text, parse_constant=_refuse)
@@ -34,16 +31,16 @@ def read_json(text: str | bytes) -> Any:
 
 
 def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not valid JSON")
 
 
 def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Write `data` to `path` in one step; `mode` is the new file's, less the umask.
+    """Write `data` to `path` atomically: a reader, or a run after a crash, finds the old or the new content.
 
-    The new file takes the place of whatever has that name: a symlink there is replaced, not followed. Raises
-    TfdriverError if it can't be written; the old content is then still there.
+    A symlink is replaced, not followed. mode: of the new file, less the umask. Raises TfdriverError if the file cannot
+    be written; the old content is kept.
     """
-    # Hidden, so that Terraform overlooks one that a crash left; the project's lock keeps a second writer away.
+    # A hidden name: Terraform ignores the file if a crash leaves it. The project lock excludes a second writer.
     temporary = path.with_name(f".{path.name}{UNFINISHED}")
     try:
         temporary.unlink(missing_ok=True)
@@ -56,26 +53,23 @@ def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
         sync_folder(path.parent)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise TfdriverError(f"cannot write it: {error.strerror}", code="io_error", where=str(path)) from error
+        raise TfdriverError(f"cannot write the file: {error.strerror}", code="io_error", where=str(path)) from error
 
 
 def private_folder(path: Path) -> None:
-    """Make a folder that only its owner can look into, whatever the umask, with those above it that are missing.
-
-    Raises TfdriverError if it can't be made.
-    """
+    """Create a folder with mode 0700, and its missing parents. Raises TfdriverError if that fails."""
     try:
         for folder in reversed([folder for folder in (path, *path.parents) if not folder.exists()]):
             folder.mkdir(mode=0o700)
         path.chmod(0o700)
     except OSError as error:
         raise TfdriverError(
-            f"cannot make this folder: {error.strerror}", code="io_error", where=str(error.filename or path)
+            f"cannot create the folder: {error.strerror}", code="io_error", where=str(error.filename or path)
         ) from error
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable, e.g. after a rename."""
+    """Write the folder's entries to disk, e.g. after a rename."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -84,22 +78,22 @@ def sync_folder(folder: Path) -> None:
 
 
 def hide_in_file(path: Path, hiding: Callable[[str], str]) -> None:
-    """Let `hiding` rewrite the lines of a private log if it changes any; nothing if there is no such file.
+    """Replace each line of a private log with the result of `hiding`. Do nothing if the file does not exist.
 
-    Of a line longer than LONGEST_LINE nothing is kept: to look for secrets in it would take minutes.
+    A line longer than LONGEST_LINE is replaced completely: searching it for secrets would take minutes.
     """
     try:
         with path.open("rb") as file:
             lines = list(_lines(file))
     except FileNotFoundError:
         return
-    hidden = [_rewritten(line, hiding) for line in lines]
+    hidden = [_hidden(line, hiding) for line in lines]
     if hidden != lines:
         write_whole(path, b"\n".join(hidden), mode=0o600)
 
 
 def _lines(file: IO[bytes]) -> Iterator[bytes]:
-    """Yield the lines without their ends, of the long ones no more than shows that they are; the last has no end."""
+    """Yield the lines without line ends. Of a line that is too long, yield one byte more than LONGEST_LINE."""
     line = b"\n"
     while line.endswith(b"\n"):
         line = rest = file.readline(LONGEST_LINE + 2)
@@ -109,7 +103,7 @@ def _lines(file: IO[bytes]) -> Iterator[bytes]:
         yield line.removesuffix(b"\n")
 
 
-def _rewritten(line: bytes, hiding: Callable[[str], str]) -> bytes:
+def _hidden(line: bytes, hiding: Callable[[str], str]) -> bytes:
     if len(line) > LONGEST_LINE:
         return f"{HIDDEN}: a line of more than {LONGEST_LINE} bytes".encode()
     return hide_in_line(line.decode(errors="surrogateescape"), hiding).encode(errors="surrogateescape")

@@ -1,7 +1,6 @@
-"""Text from outside (AWS, Terraform, files) as it may be printed and kept: without credentials and control characters.
+"""Removes credentials and control characters from text of AWS, Terraform and files, before it is printed or stored.
 
-AWS's own messages can hold what signed a request: some repeat its whole Authorization header, or the canonical request
-with the session token in it. Other text may hold what steers a terminal.
+Some error messages of AWS contain the Authorization header of the request, or the session token.
 """
 
 from __future__ import annotations
@@ -26,28 +25,27 @@ _SECRETS = tuple(
         (rf"(?i)((?:x-amz-)?security-token|(?:aws_)?session_?token){_IS}{_VALUE}", rf"\1\2{HIDDEN}"),
         (rf"(?i)((?:aws_)?secret_?(?:access_?)?key){_IS}{_VALUE}", rf"\1\2{HIDDEN}"),
         (rf"(?i)\b(aws_(?:secret_access_key|session_token)\s+)(?![:=]){_VALUE}", rf"\1{HIDDEN}"),
-        # Session tokens begin like this; they are some hundred characters long.
+        # Session tokens begin with these letters and have some hundred characters.
         (r"(?:FwoG|FQoG|IQoJ|AQoD)[A-Za-z0-9/+=_-]{30,}", HIDDEN),
         (r"(?<![A-Z0-9])A(?:KIA|SIA)[A-Z0-9]{12,}", HIDDEN),
-        # A password or a token in a URL; `git@` is neither.
+        # A password or a token in a URL, but not `git@`.
         (r"://(?:[^/@\s:\"\\]*:[^/@\s\"\\]+|[^/@\s:\"\\]{16,})@", f"://{HIDDEN}@"),
     )
 )
-# A secret key of AWS looks like any 40 characters of base64: it is one where the text speaks of such.
+# An AWS secret key has no prefix. Hide any 40 characters of base64, but only if the text mentions keys.
 _B64 = "[A-Za-z0-9/+]"
 _KEY = re.compile(rf"(?<!{_B64})(?={_B64}*[A-Z])(?={_B64}*[a-z])(?={_B64}*[0-9]){_B64}{{40}}(?![A-Za-z0-9/+=])")
-_OF_KEYS = re.compile(r"(?i)key|secret|credential")
+_MENTIONS_KEYS = re.compile(r"(?i)key|secret|credential")
 
-_SHORTEST = 8  # characters; hiding less would hide ordinary words
-# KEY and PASS are whole words of a name, for MONKEY and COMPASS are none; the others may end one, as in PGPASSWORD.
+_SHORTEST = 8  # characters; shorter values are often ordinary words
+# KEY and PASS must be whole words of a name, unlike in MONKEY and COMPASS. The others may end one, as in PGPASSWORD.
 _SECRET_NAME = re.compile(
     r"(?i)(?:SECRET|TOKEN|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|(?:^|_)PASS|(?:^|_|API)KEY)S?(?:_|\d|$)"
 )
-# Of such a variable, what says where the secret is, or which, and not the secret itself.
-_OTHER_NAME = re.compile(r"(?i)AWS_ENDPOINT.*|.*_(?:FILE|PATH|DIR|URL|URI|HOST|NAME|TYPE|ARN|REGION|SOCK|COMMAND)")
-# What is said in other places too: a word or a number that is not long, a region, an ARN, a URL, a path (but a secret
-# key of AWS may begin with a slash).
-_NO_SECRET = re.compile(
+# Variables whose names match _SECRET_NAME, but whose values are only the location or the name of a secret.
+_LOCATION_NAME = re.compile(r"(?i)AWS_ENDPOINT.*|.*_(?:FILE|PATH|DIR|URL|URI|HOST|NAME|TYPE|ARN|REGION|SOCK|COMMAND)")
+# A short word or number, a region, an ARN, a URL, a path (but not a secret key of AWS that begins with a slash).
+_HARMLESS = re.compile(
     r"[A-Za-z_]{,15}|[0-9]{,15}|[a-z]{2}(?:-[a-z]+){1,2}-[0-9]|arn:.*|[a-z][a-z0-9+.-]*://.*"
     r"|(?:~|\.\.?)?/(?![A-Za-z0-9/+]{39}$).*",
     re.DOTALL,
@@ -58,11 +56,11 @@ def without_secrets(text: str) -> str:
     """Return the text without access keys, session tokens, authorization headers and passwords in URLs."""
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
-    return _KEY.sub(HIDDEN, text) if _OF_KEYS.search(text) else text
+    return _KEY.sub(HIDDEN, text) if _MENTIONS_KEYS.search(text) else text
 
 
 def clean(text: str) -> str:
-    """Return the text without secrets, and with control characters (but newlines and tabs) written out."""
+    """Return the text without secrets, and with control characters escaped, except newlines and tabs."""
     return "".join(
         char
         if char.isprintable() or char in "\n\t" or unicodedata.category(char) == "Zs"
@@ -72,32 +70,32 @@ def clean(text: str) -> str:
 
 
 def environment_secrets(environ: Mapping[str, str]) -> frozenset[str]:
-    """Return the values of the variables whose names say that they are secrets, but for harmless words."""
-    names = (name for name in environ if _SECRET_NAME.search(name) and not _OTHER_NAME.fullmatch(name))
+    """Return the values of the variables that are named like secrets, without harmless words."""
+    names = (name for name in environ if _SECRET_NAME.search(name) and not _LOCATION_NAME.fullmatch(name))
     values = {environ[name].strip() for name in names}
-    return frozenset(value for value in values if len(value) >= _SHORTEST and not _NO_SECRET.fullmatch(value))
+    return frozenset(value for value in values if len(value) >= _SHORTEST and not _HARMLESS.fullmatch(value))
 
 
 def hide(text: str, secrets: Iterable[str]) -> str:
-    """Return the text without the secrets, as they are and as they are in URLs, and without what looks like one."""
-    for secret in sorted(secrets, key=len, reverse=True):  # one may be a part of another
+    """Return the text without the secrets, plain or URL-encoded, and without other text that looks like a secret."""
+    for secret in sorted(secrets, key=len, reverse=True):  # one secret may be a part of another
         if len(secret) >= _SHORTEST:
             text = text.replace(secret, HIDDEN).replace(quote(secret, safe=""), HIDDEN)
     return without_secrets(text)
 
 
 def hide_in_line(line: str, hiding: Callable[[str], str]) -> str:
-    """Return a line of a log as `hiding` makes it: JSON text by text, so that it stays JSON, any other as a whole."""
+    """Return a line of a log with `hiding` applied: to each string of a JSON value, to any other line as a whole."""
     try:
         body = json.loads(line)
         hidden = changed(body, hiding)
         return line if hidden == body else json.dumps(hidden)
-    except (ValueError, RecursionError):  # what can just be read may be nested too deeply for the rest
+    except (ValueError, RecursionError):  # not JSON, or nested too deeply
         return hiding(line)
 
 
 def changed(value: Any, change: Callable[[str], str]) -> Any:
-    """Return a value (of dataclasses, mappings, tuples, lists, strings) with `change` of every string in it."""
+    """Return a value of dataclasses, mappings, tuples, lists and strings, with `change` applied to every string."""
     if type(value) is str:
         return change(value)
     if isinstance(value, Mapping):

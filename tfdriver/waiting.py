@@ -1,7 +1,7 @@
-"""Waiting until what is looked at is as it should be: IAM is eventually consistent, and other runs hold locks.
+"""Waits for a condition, checking it repeatedly with back-off and jitter: IAM to be consistent, a lock to be released.
 
-Sources: boto/boto3#3206, hashicorp/terraform-provider-aws#1388 and #8905: a role just created may still be refused as
-a principal. What is asked is the real call, with back-off and jitter.
+Sources: boto/boto3#3206, hashicorp/terraform-provider-aws#1388 and #8905: IAM may reject a new role as a principal for
+some time.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ WAIT = "Wait for it to end, or give --lock-timeout 5m to wait here"
 
 @dataclass(frozen=True)
 class Look:
-    """What one look showed of one thing. good: as expected; hopeless: not as expected, and waiting will not help.
+    """The result of one check of one condition. good: it holds; hopeless: it does not, and waiting does not help.
 
-    span: seconds that it must stay good, from the first to the last look of a streak.
+    span: seconds for which it must hold, from the first to the last check of a streak.
     """
 
     good: bool
@@ -29,10 +29,10 @@ class Look:
 
 @dataclass(frozen=True)
 class Held:
-    """How long something held. streak: how often in a row it was good, up to the last look.
+    """How long a condition held. streak: the number of good checks in a row, up to the last one.
 
-    first: seconds until the first look of that streak began; seconds: until the last look ended. waited: whether an
-    earlier look was not good. last: seconds until the last look began.
+    first: seconds until the first check of the streak began; last: until the last one began; seconds: until the last
+    one ended. waited: whether an earlier check was not good.
     """
 
     streak: int = 0
@@ -42,13 +42,13 @@ class Held:
     last: float = 0.0
 
     def enough(self, in_a_row: int, span: float = 0.0) -> bool:
-        """Whether it was good that often in a row, and for `span` seconds from the first to the last look of them."""
+        """Whether it held in that many checks in a row, and for `span` seconds from the first to the last of them."""
         return self.streak >= in_a_row and self.last - self.first >= span
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """How to wait. limit: seconds; check: raises to stop waiting; tell: is given, once, what is waited for."""
+    """How to wait. limit: seconds; check: raises an error to stop; tell: called once, with the reason for waiting."""
 
     limit: float = 0
     clock: Clock = field(default_factory=Clock)
@@ -56,26 +56,26 @@ class Waiting:
     tell: Callable[[str], None] = lambda _: None
 
     def until_none(self, look: Callable[[], TfdriverError | None], in_a_row: int = 1) -> None:
-        """Return once `look` has found no problem `in_a_row` times; raise its last one if it has not in time."""
+        """Return when `look` has found no problem `in_a_row` times. Raise the last problem when the time is up."""
         problems: list[TfdriverError] = []
 
-        def find() -> Mapping[str, Look]:
+        def check() -> Mapping[str, Look]:
             problem = look()
             if problem and not problems:
                 self.tell(problem.what)
             problems.extend([problem] if problem else [])
             return {"": Look(good=problem is None)}
 
-        if not poll(find, self, in_a_row)[""].streak:
+        if not poll(check, self, in_a_row)[""].streak:
             raise problems[-1]
 
 
 def poll(look: Callable[[], Mapping[str, Look]], waiting: Waiting, in_a_row: int) -> dict[str, Held]:
-    """Look until each thing was good `in_a_row` times and for its span, or is not good and hopeless or out of time.
+    """Check until each condition held `in_a_row` times and for its span, or does not hold and is hopeless or too late.
 
-    A span, because a few quick looks may all meet the same part of IAM: a change takes seconds to reach the others, and
-    no bound is promised. A thing that became good just before the time was up gets the further looks it needs. Raises
-    what `look` and `waiting.check` raise.
+    The span is needed because quick checks may all reach the same part of IAM; a change takes seconds to reach the
+    others. A condition that holds when the time is up gets the further checks that it needs. Raises what `look` and
+    `waiting.check` raise.
     """
     held: dict[str, Held] = {}
     started = waiting.clock.monotonic()
@@ -83,18 +83,18 @@ def poll(look: Callable[[], Mapping[str, Look]], waiting: Waiting, in_a_row: int
         waiting.check()
         looks = look()
         ended = waiting.clock.monotonic() - started
-        held = {name: _after(held.get(name, Held()), found, began, ended) for name, found in looks.items()}
-        over = ended >= waiting.limit
+        held = {name: _next(held.get(name, Held()), found, began, ended) for name, found in looks.items()}
+        too_late = ended >= waiting.limit
         if all(
-            held[name].enough(in_a_row, found.span) or (not found.good and (found.hopeless or over))
+            held[name].enough(in_a_row, found.span) or (not found.good and (found.hopeless or too_late))
             for name, found in looks.items()
         ):
             break
     return held
 
 
-def _after(before: Held, found: Look, began: float, ended: float) -> Held:
+def _next(previous: Held, found: Look, began: float, ended: float) -> Held:
     if not found.good:
         return Held(seconds=ended, waited=True)
-    first = before.first if before.streak else began
-    return replace(before, streak=before.streak + 1, first=first, last=began, seconds=ended)
+    first = previous.first if previous.streak else began
+    return replace(previous, streak=previous.streak + 1, first=first, last=began, seconds=ended)

@@ -130,7 +130,7 @@ def test_it_ends_as_verifying_does(stage, verdict, code):
 def test_where_it_cannot_be_written_is_said(stage):
     tools = Tools(stage.environ, stage.progress, stage.interrupts, stage.aws, stage.time.clock())
     sight = view_project(Options(stage.project), tools)
-    with pytest.raises(TfdriverError, match=r"none/report\.html: cannot write it"):
+    with pytest.raises(TfdriverError, match=r"none/report\.html: cannot write the file"):
         report(sight, status(sight), Iam(), stage.project / "none" / "report.html")
 
 

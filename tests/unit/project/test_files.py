@@ -31,10 +31,10 @@ def test_a_symlink_is_replaced_not_followed(tmp_path: Path) -> None:
 
 def test_a_failed_write_names_the_file_and_leaves_no_temporary_file(tmp_path: Path) -> None:
     (tmp_path / "f").mkdir()
-    with pytest.raises(TfdriverError, match="f: cannot write it"):
+    with pytest.raises(TfdriverError, match="f: cannot write the file"):
         write_whole(tmp_path / "f", b"x")
     assert [p.name for p in tmp_path.iterdir()] == ["f"]
-    with pytest.raises(TfdriverError, match="cannot write it: No such file"):
+    with pytest.raises(TfdriverError, match="cannot write the file: No such file"):
         write_whole(tmp_path / "none" / "f", b"x")
 
 
@@ -52,5 +52,5 @@ def test_a_private_folder_is_private_for_any_umask_and_former_mode(tmp_path: Pat
 
 def test_a_folder_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
     (tmp_path / "f").write_text("")
-    with pytest.raises(TfdriverError, match="cannot make this folder"):
+    with pytest.raises(TfdriverError, match="cannot create the folder"):
         private_folder(tmp_path / "f/inner")
