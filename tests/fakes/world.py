@@ -91,7 +91,7 @@ class FakeAws:
         found = self.callers.get(account.profile, account.id)
         return Caller(found, f"arn:aws:iam::{found}:user/admin")
 
-    def look(self, account: Account, name: str) -> LiveRole | Unreadable | None:
+    def read_role(self, account: Account, name: str) -> LiveRole | Unreadable | None:
         if name in self.unreadable:
             return Unreadable("AccessDenied")
         for arn, role in self.world.data["roles"].items():
@@ -115,7 +115,7 @@ class FakeIam:
     account: Account
 
     def get_role(self, RoleName: str) -> dict[str, Any]:  # noqa: N803  # boto3's name
-        found = self.aws.look(self.account, RoleName)
+        found = self.aws.read_role(self.account, RoleName)
         if not isinstance(found, LiveRole):
             raise AwsError("there is no such role", aws_code="NoSuchEntity")
         return {"Role": {"Arn": found.arn, "Tags": [{"Key": k, "Value": v} for k, v in found.tags.items()]}}

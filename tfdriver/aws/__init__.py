@@ -1,1 +1,1 @@
-"""What AWS shows and who we are there. The only importer of boto3 (`client`)."""
+"""Calls to AWS: identities, roles, policies, resources, CloudTrail. Only `client` imports boto3."""

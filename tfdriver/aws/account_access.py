@@ -1,4 +1,4 @@
-"""Which accounts can be seen with the credentials at hand: for commands that only look, and go on with one side."""
+"""Which accounts the local credentials can access. For commands that continue if one account is not accessible."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tfdriver.spec.model import Account, Spec
 
 @dataclass(frozen=True)
 class AccountAccess:
-    """An account as its profile shows it. caller: ARN of who we are there; problem: why it can't be seen, or ''."""
+    """Whether an account's profile gives access to it. caller: our ARN there; problem: the reason if it does not."""
 
     account: str
     id: str
@@ -26,41 +26,37 @@ class AccountAccess:
 
 @dataclass(frozen=True)
 class ReachableAws:
-    """AWS, but accounts that can't be seen are not asked. It is an `observe.RoleReader`."""
+    """A `RoleReader` that makes no calls to accounts without access. accounts: the access to each, by account name."""
 
     aws: RoleReader
-    halves: Mapping[str, AccountAccess]
+    accounts: Mapping[str, AccountAccess]
 
-    def look(self, account: Account, name: str) -> LiveRole | Unreadable | None:
-        """Return a role as it is now, None if there is none."""
-        if self.halves[account.name].problem:
+    def read_role(self, account: Account, name: str) -> LiveRole | Unreadable | None:
+        """Return a role, or None if it does not exist."""
+        if self.accounts[account.name].problem:
             return Unreadable(f"{account.name} is not seen")
-        return self.aws.look(account, name)
+        return self.aws.read_role(account, name)
 
 
 def account_access(
     spec: Spec, aws: IdentityReader, known: Mapping[str, Caller] | None = None
 ) -> Mapping[str, AccountAccess]:
-    """Return each account that has a role, by name. Never raises for an account that can't be seen.
+    """Return the access to each account that has a role, by account name. Never raises.
 
-    known: who we are in accounts that were asked already, by name.
-
-    A profile that is in another account than the spec says counts as one that can't be seen: what it shows is not
-    about this project.
+    known: the callers in accounts that are checked already, by account name. A profile of another account than the
+    spec's gives no access.
     """
     known = known or {}
-    here = {a.name: AccountAccess(a.name, a.id, known[a.name].arn) for a in used_accounts(spec) if a.name in known}
-    others = [account for account in used_accounts(spec) if account.name not in known]
-    return here | {half.account: half for half in side_by_side(lambda account: _half(account, aws), others)}
 
+    def access(account: Account) -> AccountAccess:
+        try:
+            caller = known[account.name] if account.name in known else aws.caller(account)
+        except TfdriverError as error:
+            problem = f"{error.what}. {error.hint}" if error.hint else error.what
+            return AccountAccess(account.name, account.id, problem=f"profile {account.profile}: {problem}")
+        if caller.account_id != account.id:
+            problem = f"profile {account.profile} is in account {caller.account_id}, not in {account.id}"
+            return AccountAccess(account.name, account.id, problem=problem)
+        return AccountAccess(account.name, account.id, caller.arn)
 
-def _half(account: Account, aws: IdentityReader) -> AccountAccess:
-    try:
-        caller = aws.caller(account)
-    except TfdriverError as error:
-        problem = f"{error.what}. {error.hint}" if error.hint else error.what
-        return AccountAccess(account.name, account.id, problem=f"profile {account.profile}: {problem}")
-    if caller.account_id != account.id:
-        problem = f"profile {account.profile} is in account {caller.account_id}, not in {account.id}"
-        return AccountAccess(account.name, account.id, problem=problem)
-    return AccountAccess(account.name, account.id, caller.arn)
+    return {found.account: found for found in side_by_side(access, used_accounts(spec))}

@@ -1,4 +1,4 @@
-"""What most of tfdriver needs of AWS: one call, made with an account's credentials, and what came of it."""
+"""The protocol for calls to AWS with the credentials of an account, and the error that they raise."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tfdriver.spec.model import Account
 
 T = TypeVar("T")
 
-_NO_SUCH = frozenset(
+_NOT_FOUND = frozenset(
     """
     NoSuchEntity NoSuchEntityException ResourceNotFoundException ResourceNotFound NotFound NotFoundException
     AWS.SimpleQueueService.NonExistentQueue QueueDoesNotExist
@@ -21,7 +21,7 @@ _NO_SUCH = frozenset(
 
 @dataclass(frozen=True)
 class Answer:
-    """An error as AWS answered it. message: AWS's own words; status: HTTP's; request_id: AWS's, for its support."""
+    """An error response of AWS. status: of HTTP; request_id: for AWS Support."""
 
     code: str = ""
     message: str = ""
@@ -30,7 +30,7 @@ class Answer:
 
 
 class AwsError(TfdriverError):
-    """AWS could not be asked, or refused. answer: AWS's, empty where there is none; aws_code: its error code."""
+    """A call failed. answer: the response of AWS, empty if there is none; aws_code: its error code."""
 
     def __init__(
         self,
@@ -48,20 +48,20 @@ class AwsError(TfdriverError):
 
     @property
     def missing(self) -> bool:
-        """Whether AWS says that there is no such thing."""
-        return self.aws_code in _NO_SUCH
+        """Whether the resource does not exist."""
+        return self.aws_code in _NOT_FOUND
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Whom AWS takes us for. account_id: 12 digits; arn: the caller's."""
+    """The identity of our credentials, as sts:GetCallerIdentity returns it."""
 
     account_id: str
     arn: str
 
 
 class Calls(Protocol):
-    """Who makes calls to AWS; `aws.Aws` is one."""
+    """Makes calls to AWS. Implemented by `client.Aws`."""
 
     def call(self, account: Account, service: str, ask: Callable[[Any], T]) -> T:
-        """Return what `ask` returns when given a client of the service. Raises AwsError in place of boto's errors."""
+        """Return the result of `ask`, called with a client of the service. Raises AwsError."""

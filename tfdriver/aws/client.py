@@ -1,7 +1,7 @@
-"""The one door to boto3: what AWS says, and why it did not say it.
+"""Calls AWS with boto3 and translates its errors. The only module that imports boto3.
 
-Every call has short time-outs and few retries: a dead endpoint must be known in seconds, before Terraform (whose
-provider tries for more than a minute) is started.
+Calls have short timeouts and few retries, so that an endpoint that does not respond is reported within seconds, before
+Terraform starts: its provider retries for more than a minute.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import shlex
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache, partial
 from json import JSONDecodeError
 from typing import Any, TypeVar
@@ -34,9 +35,9 @@ T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
 
 _CONFIG = Config(connect_timeout=4, read_timeout=10, retries={"max_attempts": 3, "mode": "standard"})
-# A function may run for a while before it answers, and must not be run again because it did.
+# A Lambda function may run for some time, and must not be invoked twice.
 _LAMBDA_CONFIG = Config(connect_timeout=4, read_timeout=90, retries={"total_max_attempts": 1})
-# Botocore's variables, each as (in a profile, in the environment, default, conversion): nobody's configuration.
+# Settings of botocore that ignore the local configuration: (profile key, environment variable, default, conversion).
 _NO_FILES = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None)) | {
     "profile": (None, None, None, None)
 }
@@ -44,11 +45,13 @@ _FIX_FILE = "Fix the invalid line in that file"
 _CHECK_NETWORK = "Check the network and AWS_ENDPOINT_URL"
 _EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
 _BAD_KEYS = ("InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "InvalidAccessKeyId")
+# Raised, besides botocore's own errors, by a credential_process, an unreadable file or an invalid endpoint.
+_CREDENTIAL_ERRORS = (OSError, ValueError)
 
 
 @cache
 def known_regions() -> Mapping[str, str]:
-    """Return partition by region, for all regions that the installed botocore knows."""
+    """Return the partition of each region that the installed botocore knows."""
     session = botocore.session.Session(_NO_FILES)
     session.register_component("data_loader", _data(session.get_config_variable("data_path")))
     return {
@@ -61,40 +64,37 @@ def known_regions() -> Mapping[str, str]:
 
 
 def profile_region(profile: str) -> str | None:
-    """Return the region that an AWS profile sets in the local configuration, or None.
-
-    Raises TfdriverError for a configuration file that cannot be read.
-    """
+    """Return the region that an AWS profile sets, or None. Raises TfdriverError for an invalid configuration file."""
     found = _profiles(profile).get(profile, {}).get("region")
     return found if isinstance(found, str) else None
 
 
 def takes_keys_from_environment(profile: str) -> bool:
-    """Whether an AWS profile, or one that it takes its credentials from, has `credential_source = Environment`.
+    """Whether an AWS profile, or one of its source profiles, has `credential_source = Environment`.
 
-    Raises as `profile_region`.
+    Raises TfdriverError for an invalid configuration file.
     """
     chain = _chain(_profiles(profile), profile)
     return any(str(config.get("credential_source", "")).lower() == "environment" for _, config in chain)
 
 
 def _chain(profiles: Mapping[str, Any], name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Give a profile, then those that it takes its credentials from, each once. profiles: all there are, by name.
+    """Yield a profile and its source profiles, each once, with their names. profiles: all, by name.
 
-    Only a profile that names a role has use for a `source_profile`. Source: AWS SDKs and tools, "Assume role provider".
+    A profile without a role ignores its `source_profile`. Source: AWS SDKs and tools, "Assume role provider".
     """
-    looked_at = set[str]()
-    while name in profiles and name not in looked_at:
-        looked_at.add(name)
+    visited = set[str]()
+    while name in profiles and name not in visited:
+        visited.add(name)
         config = profiles[name]
         yield name, config
         name = config.get("source_profile", "") if "role_arn" in config else ""
 
 
 def _profiles(profile: str) -> Mapping[str, Any]:
-    """Return the profiles of the local configuration by name. profile: the one that is wanted, for the message."""
+    """Return the profiles of the local configuration by name. profile: for the error message."""
     try:
-        found: Mapping[str, Any] = _no_profile().full_config.get("profiles", {})
+        found: Mapping[str, Any] = _session_without_profile().full_config.get("profiles", {})
     except errors.BotoCoreError as error:
         raise TfdriverError(
             str(error), code="invalid_aws_config", where=f"profile {profile}", hint=_FIX_FILE
@@ -102,14 +102,14 @@ def _profiles(profile: str) -> Mapping[str, Any]:
     return found
 
 
-def _no_profile() -> botocore.session.Session:
-    """Return a session that only reads the configuration; an AWS_PROFILE that does not exist cannot break it."""
-    # The handlers are for clients, and registering them takes most of the time of making a session.
+def _session_without_profile() -> botocore.session.Session:
+    """Return a session for reading the configuration, even if AWS_PROFILE does not exist."""
+    # Only clients need the handlers. Registering them takes most of the time of creating a session.
     return botocore.session.Session({"profile": (None, None, None, None)}, include_builtin_handlers=False)
 
 
 def new_session(profile: str) -> boto3.Session:
-    """Return a session for a profile, with nothing read yet but its configuration. Raises boto's errors."""
+    """Return a session for a profile. Reads the configuration only. Raises boto's errors."""
     session = botocore.session.Session(profile=profile)
     session.register_component("data_loader", _data(session.get_config_variable("data_path")))
     session.register("before-call", _note_start)
@@ -129,17 +129,17 @@ def _log_call(profile: str, model: Any, context: Mapping[str, Any], http_respons
 
 @cache
 def _data(path: str | None) -> Loader:
-    """Return what reads botocore's descriptions of AWS: once for all sessions, for parsing them takes long.
+    """Return the loader of botocore's service descriptions, shared by all sessions because parsing them is slow.
 
-    path: folders of the user's own descriptions, as in AWS_DATA_PATH. Threads at worst parse the same one twice.
+    path: folders of the user's descriptions, as in AWS_DATA_PATH.
     """
     return create_loader(path)
 
 
 class Aws:
-    """AWS as seen through the profiles of a spec's accounts. Safe to use from several threads.
+    """AWS, with the profiles of a spec's accounts. Safe to use from several threads.
 
-    secrets: what `hide` hides besides what the profiles have.
+    secrets: hidden by `hide`, in addition to the secrets of the profiles.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
@@ -154,67 +154,55 @@ class Aws:
             return redaction.hide(text, self._secrets)
 
     def caller(self, account: Account) -> Caller:
-        """Return who the account's profile is by now: its credentials are read anew, as Terraform will read them.
+        """Return the identity of the account's profile. Reads its credentials again, as Terraform will.
 
-        From then on they are used for everything else, but only if they are in the account that the spec says: where
-        somebody has logged in to another one under that name, what is asked next still is about ours. Raises AwsError.
+        Further calls use these credentials, unless they are of another account than the spec's. Raises AwsError.
         """
-
-        def prepare() -> tuple[boto3.Session, Any]:
-            with self._lock:
-                session = self._new_session(account)
-                return session, session.client("sts", region_name=account.region, config=_CONFIG)
-
-        session, sts = self._prepared(account, prepare)
-        answer = self._told(account, sts.get_caller_identity)
+        with self._translated_errors(account, *_CREDENTIAL_ERRORS), self._lock:
+            session = self._new_session(account)
+            sts = session.client("sts", region_name=account.region, config=_CONFIG)
+        with self._translated_errors(account):
+            answer = sts.get_caller_identity()
         if answer["Account"] == account.id:
-            self._use(session, account)
+            with self._lock:
+                self._sessions[account.profile] = session
+                self._clients = {key: client for key, client in self._clients.items() if key[0] != account.profile}
         return Caller(answer["Account"], answer["Arn"])
 
-    def role(self, account: Account, name: str) -> LiveRole | None:
-        """Return a role as iam:GetRole shows it, or None if there is no such role. Raises AwsError."""
+    def read_role(self, account: Account, name: str) -> LiveRole | Unreadable | None:
+        """Return a role as iam:GetRole returns it, or None if it does not exist."""
         try:
             role = self.call(account, "iam", lambda iam: iam.get_role(RoleName=name))["Role"]
         except AwsError as error:
-            if error.missing:
-                return None
-            raise
+            return None if error.missing else Unreadable(str(error).rstrip("."))
         tags = {tag["Key"]: tag["Value"] for tag in role.get("Tags", [])}
         policy = parse_policy(role["AssumeRolePolicyDocument"])
         return LiveRole(role["Arn"], role["RoleId"], policy, tags, role.get("CreateDate"))
 
-    def look(self, account: Account, name: str) -> LiveRole | Unreadable | None:
-        """As `role`, with Unreadable in place of a raised AwsError."""
-        try:
-            return self.role(account, name)
-        except AwsError as error:
-            return Unreadable(str(error).rstrip("."))
-
     def call(self, account: Account, service: str, ask: Callable[[Any], T]) -> T:
-        """Return what `ask` returns when given a client of the service. Raises AwsError in place of boto's errors."""
-        client = self._prepared(account, lambda: self._client(account, service))
-        return self._told(account, lambda: ask(client))
+        """Return the result of `ask`, called with a client of the service. Raises AwsError."""
+        with self._translated_errors(account, *_CREDENTIAL_ERRORS):
+            client = self._client(account, service)
+        with self._translated_errors(account):
+            return ask(client)
 
-    def _prepared(self, account: Account, prepare: Callable[[], T]) -> T:
-        """Return what `prepare` returns; it reads the profile's configuration and credentials, and calls nothing."""
+    @contextmanager
+    def _translated_errors(self, account: Account, *also: type[Exception]) -> Iterator[None]:
+        """Raise AwsError in place of boto's errors, and of `also`."""
         try:
-            return self._told(account, prepare)
-        except (OSError, ValueError) as error:
-            raise _unreachable(error, _where(account), account, self.hide) from error
-
-    def _told(self, account: Account, ask: Callable[[], T]) -> T:
-        try:
-            return ask()
+            yield
         except errors.ClientError as error:
-            raise _refused(error, _where(account), self.hide) from error
-        except (errors.BotoCoreError, errors.HTTPClientError, ResponseParserError) as error:
-            raise _unreachable(error, _where(account), account, self.hide) from error
+            raise _error_response(error, account, self.hide) from error
+        except (errors.BotoCoreError, errors.HTTPClientError, ResponseParserError, *also) as error:
+            code, what, hint = _problem(error, account)
+            what = self.hide(what).strip().rstrip(".:")
+            raise AwsError(what, code=code, where=_where(account), hint=hint) from error
 
     def _client(self, account: Account, service: str) -> Any:
         key = (account.profile, account.region, service)
-        with self._lock:  # creating sessions and clients is not thread-safe in boto3; using clients is
+        with self._lock:  # boto3: creating sessions and clients is not thread-safe
             if (session := self._sessions.get(account.profile)) is not None:
-                self._secrets |= _secrets(session)  # refreshes expired credentials here, where a program may fail
+                self._secrets |= _secrets(session)  # also refreshes expired credentials, which may fail
             if key not in self._clients:
                 session = session or self._new_session(account)
                 self._sessions[account.profile] = session
@@ -228,11 +216,6 @@ class Aws:
         self._secrets |= _secrets(session)
         return session
 
-    def _use(self, session: boto3.Session, account: Account) -> None:
-        with self._lock:
-            self._sessions[account.profile] = session
-            self._clients = {key: client for key, client in self._clients.items() if key[0] != account.profile}
-
 
 def _where(account: Account) -> str:
     return f"account {account.name} (profile {account.profile})"
@@ -242,74 +225,57 @@ def _secrets(session: boto3.Session) -> set[str]:
     try:
         found = session.get_credentials()
         frozen = found.get_frozen_credentials() if found else None
-    except (AttributeError, TypeError) as error:  # botocore takes what a program prints for an object of text
-        said = "it printed no object of text"
-        raise errors.CredentialRetrievalError(provider="custom-process", error_msg=said) from error
+    except (AttributeError, TypeError) as error:  # botocore does not check the output of a credential_process
+        message = "its output is not a JSON object of strings"
+        raise errors.CredentialRetrievalError(provider="custom-process", error_msg=message) from error
     return {value for value in (frozen.secret_key, frozen.token) if value} if frozen else set()
 
 
 def _refuse_mfa(session: boto3.Session, account: Account) -> None:
-    """Refuse a profile that would ask for an MFA code: Terraform's provider cannot ask, and boto would block.
+    """Refuse a profile that assumes a role with MFA, or has such a source profile.
 
-    The code is asked for where a role is assumed, be it for a profile further down; without a role, none ever is.
+    Terraform's provider cannot ask for a code, and boto would wait for one.
     """
     chain = _chain(session._session.full_config.get("profiles", {}), account.profile)
-    asking = next((name for name, config in chain if {"role_arn", "mfa_serial"} <= config.keys()), None)
-    if asking is not None:
-        who = "the profile" if asking == account.profile else f"its source_profile {asking}"
+    with_mfa = next((name for name, config in chain if {"role_arn", "mfa_serial"} <= config.keys()), None)
+    if with_mfa is not None:
+        which = "the profile" if with_mfa == account.profile else f"its source_profile {with_mfa}"
         raise AwsError(
-            f"{who} asks for an MFA code, which Terraform cannot enter",
+            f"{which} asks for an MFA code, which Terraform cannot enter",
             code="mfa_required",
             where=_where(account),
             hint="Get temporary credentials with `aws sts get-session-token` or a tool like aws-vault, "
-            "and put them into a profile of their own",
+            "and put them into a separate profile",
         )
 
 
-def _refused(error: errors.ClientError, where: str, hide: Callable[[str], str]) -> AwsError:
-    answer = _answer(error, hide)
-    code = answer.code
-    if code in _EXPIRED:
-        return AwsError(
-            "the credentials have expired", code="expired_credentials", where=where, hint="Log in again", answer=answer
-        )
-    if code in _BAD_KEYS:
-        hint = "Check the profile's access key and secret"
-        return AwsError(
-            f"AWS does not accept the credentials ({code})",
-            code="rejected_credentials",
-            where=where,
-            hint=hint,
-            answer=answer,
-        )
-    what = f"{error.operation_name} was refused: {code}: {answer.message.rstrip('.')}"
-    return AwsError(what, where=where, answer=answer)
-
-
-def _answer(error: errors.ClientError, hide: Callable[[str], str]) -> Answer:
-    said, about = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
-    return Answer(
-        str(said.get("Code", "")),
-        hide(str(said.get("Message", ""))),
-        int(about.get("HTTPStatusCode", 0)),
-        str(about.get("RequestId", "")),
+def _error_response(error: errors.ClientError, account: Account, hide: Callable[[str], str]) -> AwsError:
+    body, metadata = error.response.get("Error", {}), error.response.get("ResponseMetadata", {})
+    answer = Answer(
+        code=str(body.get("Code", "")),
+        message=hide(str(body.get("Message", ""))),
+        status=int(metadata.get("HTTPStatusCode", 0)),
+        request_id=str(metadata.get("RequestId", "")),
     )
-
-
-def _unreachable(error: Exception, where: str, account: Account, hide: Callable[[str], str]) -> AwsError:
-    code, what, hint = _problem(error, account)
-    return AwsError(hide(what).strip().rstrip(".:"), code=code, where=where, hint=hint)
+    code: Code = "aws_call_failed"
+    what, hint = f"{error.operation_name} was refused: {answer.code}: {answer.message.rstrip('.')}", ""
+    if answer.code in _EXPIRED:
+        code, what, hint = "expired_credentials", "the credentials have expired", "Log in again"
+    elif answer.code in _BAD_KEYS:
+        code, what = "rejected_credentials", f"AWS does not accept the credentials ({answer.code})"
+        hint = "Check the profile's access key and secret"
+    return AwsError(what, code=code, where=_where(account), hint=hint, answer=answer)
 
 
 def _problem(error: Exception, account: Account) -> tuple[Code, str, str]:
-    """Return the code, the message and the hint for an error without an answer from AWS."""
+    """Return the code, the message and the hint for an error without a response from AWS."""
     profile = shlex.quote(account.profile)
     match error:
         case errors.ProfileNotFound():
-            existing = ", ".join(sorted(_no_profile().available_profiles)) or "none"
+            existing = ", ".join(sorted(_session_without_profile().available_profiles)) or "none"
             configure = f"`aws configure --profile {profile}` or `aws configure sso --profile {profile}`"
             hint = f"Run {configure}, or use an existing profile: {existing}"
-            return "profile_not_found", "there is no such AWS profile", hint
+            return "profile_not_found", "the AWS profile does not exist", hint
         case errors.NoCredentialsError() | errors.PartialCredentialsError():
             hint = "Give the profile an access key and a secret, a role or an SSO session"
             return "no_credentials", "the profile has no complete credentials", hint
@@ -321,7 +287,7 @@ def _problem(error: Exception, account: Account) -> tuple[Code, str, str]:
             return "aws_unreachable", "the endpoint returned a response that is not AWS's", _CHECK_NETWORK
         case errors.ConfigParseError():
             return "invalid_aws_config", str(error), _FIX_FILE
-        case OSError():  # botocore starts a program, or reads a file, that the profile names
+        case OSError():  # from the profile's program or file
             what = f"the profile's credentials cannot be read: {error.filename or ''}: {error.strerror or error}"
             return "no_credentials", what, "Check the profile's credential_process or web_identity_token_file"
         case JSONDecodeError() | UnicodeDecodeError():

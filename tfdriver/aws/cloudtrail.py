@@ -1,7 +1,4 @@
-"""CloudTrail's event history: who called what. It holds 90 days, each region by itself.
-
-Source: CloudTrail API reference, LookupEvents.
-"""
+"""Reads CloudTrail's event history, which has the last 90 days of one region. Source: CloudTrail API, LookupEvents."""
 
 from __future__ import annotations
 
@@ -16,15 +13,15 @@ from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import LiveRole
 from tfdriver.spec.model import Account, Role, global_region
 
-_AROUND = timedelta(minutes=5)  # the event's time is the call's, the role's is IAM's
+_TOLERANCE = timedelta(minutes=5)  # between the event's time and the role's creation date
 
 
 def events(
     aws: Calls, account: Account, name: str, first: datetime, last: datetime, most: int
 ) -> tuple[list[Mapping[str, Any]], bool]:
-    """Return the events of a name between two moments, at most so many, and whether there are more. Raises AwsError.
+    """Return the events with a name between two times, at most `most`, and whether there are more. Raises AwsError.
 
-    account: its region is the one that is looked into.
+    account: its region is searched.
     """
 
     def ask(client: Any) -> Any:
@@ -41,17 +38,17 @@ def events(
 
 
 def creator(aws: Calls) -> Callable[[Role, LiveRole], str]:
-    """Return a function that returns the ARN of who created a role, '' where CloudTrail does not tell."""
+    """Return a function that returns the ARN of a role's creator, '' if CloudTrail does not have it."""
 
     def created_by(role: Role, live: LiveRole) -> str:
         created, home = live.created, replace(role.account, region=global_region(role.account.partition))
         if created is None:
             return ""
         try:
-            bodies, _ = events(aws, home, "CreateRole", created - _AROUND, created + _AROUND, 1000)
+            bodies, _ = events(aws, home, "CreateRole", created - _TOLERANCE, created + _TOLERANCE, 1000)
         except TfdriverError:
             return ""
-        made = (b for b in bodies if (b.get("requestParameters") or {}).get("roleName") == role.name)
-        return next((str(b.get("userIdentity", {}).get("arn", "")) for b in made if not b.get("errorCode")), "")
+        calls = (b for b in bodies if (b.get("requestParameters") or {}).get("roleName") == role.name)
+        return next((str(b.get("userIdentity", {}).get("arn", "")) for b in calls if not b.get("errorCode")), "")
 
     return created_by

@@ -1,4 +1,4 @@
-"""Who each profile is: `sts:GetCallerIdentity` of every account of the spec that has a role."""
+"""Checks that each profile is in the account that the spec says, with `sts:GetCallerIdentity`."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tfdriver.spec.model import Account, Spec
 
 
 class IdentityReader(Protocol):
-    """What checking identities needs of AWS; `aws.Aws` is one."""
+    """Reads the identity of a profile. Implemented by `client.Aws`."""
 
     def caller(self, account: Account) -> Caller:
-        """Return who the account's profile is."""
+        """Return the identity of the account's profile."""
 
 
 def used_accounts(spec: Spec) -> list[Account]:
-    """Return the accounts that have a role, in the file's order."""
+    """Return the accounts that have a role, in the order of the spec."""
     used = {role.account.name for role in spec.roles.values()}
     return [account for account in spec.accounts.values() if account.name in used]
 
@@ -27,9 +27,9 @@ def used_accounts(spec: Spec) -> list[Account]:
 def check_identities(
     spec: Spec, aws: IdentityReader, accounts: Iterable[Account] | None = None
 ) -> Mapping[str, Caller]:
-    """Return who each profile is now, by account name; of all accounts that have a role, or only of `accounts`.
+    """Return the identity of each profile by account name, for `accounts` or for all that have a role.
 
-    Raises TfdriverError unless each is in the account the spec says.
+    Raises TfdriverError for a profile that is in another account than the spec says.
     """
     accounts = used_accounts(spec) if accounts is None else list(accounts)
     callers = dict(zip([a.name for a in accounts], side_by_side(aws.caller, accounts), strict=True))
@@ -38,10 +38,7 @@ def check_identities(
         if found != account.id:
             other = next((a for a in used_accounts(spec) if a.id == found), None)
             swapped = f", which is {other.name}: are the profiles swapped?" if other else ""
-            raise TfdriverError(
-                f"profile {account.profile} is in account {found}, not in {account.id}{swapped}",
-                code="wrong_account",
-                where=f"tfdriver.yaml: accounts.{account.name}",
-                hint="Correct the profile or the id",
-            )
+            what = f"profile {account.profile} is in account {found}, not in {account.id}{swapped}"
+            where = f"tfdriver.yaml: accounts.{account.name}"
+            raise TfdriverError(what, code="wrong_account", where=where, hint="Correct the profile or the id")
     return callers

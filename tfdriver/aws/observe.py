@@ -1,4 +1,4 @@
-"""Asks AWS what is there now. Belief in anything else (states, outputs, files) is not needed and not had."""
+"""Reads the roles of a spec from IAM. Trust decisions use these only, not Terraform's state, outputs or files."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from tfdriver.spec.model import Account, Role, Spec
 
 
 class RoleReader(Protocol):
-    """What observing needs of AWS; `aws.Aws` is one."""
+    """Reads a role. Implemented by `client.Aws`."""
 
-    def look(self, account: Account, name: str) -> LiveRole | Unreadable | None:
-        """Return a role as it is now, None if there is none."""
+    def read_role(self, account: Account, name: str) -> LiveRole | Unreadable | None:
+        """Return a role, or None if it does not exist."""
 
 
 @dataclass(frozen=True)
 class Observation:
-    """What AWS shows. states: by key of each trusting role; trusted: what was seen of each trusted role, by key.
+    """The roles of a spec in AWS. states: of the trusting roles, by key; trusted: the trusted roles, by key.
 
-    others: trusting roles that exist under another name than the spec's, with whom they trust; see `observe`.
+    others: the states of trusting roles that exist under another name than the spec's; see `observe`.
     """
 
     states: Mapping[str, TrustState]
@@ -30,14 +30,14 @@ class Observation:
     others: tuple[TrustState, ...] = ()
 
     def trust_of(self, role: Role) -> TrustState:
-        """The trust of a trusting role of the spec; where only one under another name exists and is broad, of that."""
+        """The trust state of a trusting role. If it exists only under another name, and is broad, that role's."""
         state = self.states[role.key]
         other = next((o for o in self.trusts if o.role.key == role.key and o.role != role), None)
         return other if other is not None and state.kind is TrustKind.ABSENT else state
 
     @property
     def trusts(self) -> tuple[TrustState, ...]:
-        """The trusts of all trusting roles; of those under other names, the ones that tfdriver writes in phase 1."""
+        """The trust states of all trusting roles, and of those under other names that are broad."""
         return (*self.states.values(), *(other for other in self.others if other.kind is TrustKind.BROAD))
 
     def existing(self) -> frozenset[str]:
@@ -46,26 +46,30 @@ class Observation:
 
 
 def observe(spec: Spec, aws: RoleReader, also: Iterable[Role] = ()) -> Observation:
-    """Ask for every role of the spec, side by side.
+    """Read every role of the spec, in parallel.
 
-    also: trusting roles under other names that they are known to have; those that exist become `others`.
+    also: trusting roles under other names that they have had; those that exist become `others`.
     """
     roles, more = [*spec.trusting, *spec.trusted], list(also)
-    # Look again before believing that a role is absent: only an absent role may start broad, and IAM may lag.
-    found = side_by_side(lambda r: aws.look(r.account, r.name) or aws.look(r.account, r.name), [*roles, *more])
-    seen = dict(zip([r.key for r in roles], found, strict=False))
-    trusted = {role.key: seen[role.key] for role in spec.trusted}
-    states = {role.key: _state(spec, role, seen[role.key], trusted) for role in spec.trusting}
-    others = (_state(spec, r, look, trusted) for r, look in zip(more, found[len(roles) :], strict=True) if look)
+
+    def read(role: Role) -> LiveRole | Unreadable | None:
+        # Only an absent role may start broad, and IAM may lag: read an absent role twice.
+        return aws.read_role(role.account, role.name) or aws.read_role(role.account, role.name)
+
+    found = side_by_side(read, [*roles, *more])
+    by_key = dict(zip([r.key for r in roles], found, strict=False))
+    trusted = {role.key: by_key[role.key] for role in spec.trusted}
+    states = {role.key: _state(spec, role, by_key[role.key], trusted) for role in spec.trusting}
+    others = (_state(spec, r, live, trusted) for r, live in zip(more, found[len(roles) :], strict=True) if live)
     return Observation(states, trusted, tuple(others))
 
 
 def _state(
     spec: Spec,
     role: Role,
-    seen: LiveRole | Unreadable | None,
+    live: LiveRole | Unreadable | None,
     trusted: Mapping[str, LiveRole | Unreadable | None],
 ) -> TrustState:
     wanted = spec.trusted_by(role)
     ids = {found.arn: found.role_id for r in wanted if isinstance(found := trusted[r.key], LiveRole)}
-    return classify(role, wanted, seen, ids)
+    return classify(role, wanted, live, ids)

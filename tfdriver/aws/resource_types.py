@@ -1,10 +1,10 @@
-"""What tfdriver knows of each resource type: the IAM actions that Terraform needs for it, its ARN, and how it is found.
+"""The resource types that tfdriver supports: the IAM actions that Terraform needs, the ARN, and how to find a resource.
 
-The actions are measured: version 5.100 of the AWS provider creating, changing, tagging and destroying each of them, in
-the sandbox's log of calls. What the sandbox does not ask for, but AWS does, is marked. Changing a role's permissions
-boundary is left out on purpose: an operator who may do that is not bound by it.
-Sources: for ARNs the Service Authorization Reference, "Resource types" of each service; for import ids the AWS
-provider's documentation, section "Import" of each resource.
+The actions were recorded in the sandbox's call log while AWS provider 5.100 created, updated, tagged and deleted each
+resource; comments mark the actions that only AWS requires. Updating a role's permissions boundary is not included: an
+operator with that permission could remove the boundary.
+Sources: Service Authorization Reference, "Resource types" of each service (ARNs); documentation of the AWS provider,
+"Import" of each resource (import IDs).
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from typing import Any
 from tfdriver.aws.calls import AwsError
 from tfdriver.spec.model import Account
 
-# `ask(service, use)` returns what `use` returns when given a boto3 client of that service; it raises AwsError.
+# `ask(service, use)` returns the result of `use`, called with a boto3 client of the service. Raises AwsError.
 Ask = Callable[[str, Callable[[Any], Any]], Any]
 
 
 @dataclass(frozen=True)
 class Found:
-    """A resource that exists. import_id: what `terraform import` takes; tags: its own, or those of what it is part of.
+    """A resource that exists. import_id: for `terraform import`; tags: its own, or those of the resource it belongs to.
 
-    name: what AWS calls it.
+    name: in AWS.
     """
 
     import_id: str
@@ -34,11 +34,11 @@ class Found:
 
 
 class UnknownValueError(Exception):
-    """A value that identifies the resource is not known before others are created (or imported)."""
+    """A value that identifies the resource is not known until other resources are created or imported."""
 
 
 class Values(dict[str, Any]):
-    """The planned values of a resource; asking for one that is not known yet raises UnknownValueError."""
+    """The planned values of a resource. Raises UnknownValueError for a value that is not known yet."""
 
     def __missing__(self, key: str) -> Any:
         raise UnknownValueError(key)
@@ -46,13 +46,13 @@ class Values(dict[str, Any]):
 
 @dataclass(frozen=True)
 class ResourceType:
-    """A type of resources. Actions without their service stand for those of `service`, on the resource's ARN.
+    """A resource type.
 
-    statement: the `Sid` of the statement they go into; pattern: of its ARN, or the ARN of what it is part of, with the
-    names of arguments, `path` and `bus` in braces; find: returns the resource that a planned one would clash with, or
-    double. read: always called; write: to create and change; delete: to destroy; more: further actions to write, by the
-    argument or block that makes the provider call them. tagged: whether it has tags, or is whose the role, the function
-    or the rule is that it belongs to; role_argument: the argument with the ARN of a role that `service` is to assume.
+    statement: the `Sid` of the policy statement for its actions; pattern: of its ARN, or of the ARN of the resource
+    that it belongs to, with arguments, `path` and `bus` in braces; find: returns an existing resource in conflict with
+    a planned one. read, write, delete: the actions of `service` that are always needed, that create and update, that
+    delete; more: further write actions, by the argument or block that requires them. tagged: whether it has tags of its
+    own; role_argument: the argument with the ARN of a role that `service` assumes.
     """
 
     statement: str
@@ -67,19 +67,19 @@ class ResourceType:
     role_argument: str = ""
 
     def actions(self, *lists: str) -> set[str]:
-        """Return what these lists of actions name, with the service in front."""
+        """Return the actions in these lists with the prefix of the service."""
         return {f"{self.service}:{action}" for actions in lists for action in actions.split()}
 
     def arn(self, account: Account, **names: str) -> str:
-        """Return the ARN of a resource in an account, given what stands in braces in the pattern."""
+        """Return the ARN of a resource in an account. names: the values for the pattern."""
         return self.pattern.format(partition=account.partition, region=account.region, account=account.id, **names)
 
 
 def find(resource_type: str, planned: Mapping[str, Any], account: Account, ask: Ask) -> Found | None:
-    """Return the resource that a planned one would clash with, or double; None if AWS knows none.
+    """Return the existing resource in conflict with a planned one, or None.
 
-    planned: its known values, by attribute. Raises UnknownValueError if those do not identify it yet, KeyError if the
-    type is not in `RESOURCE_TYPES`, AwsError if AWS cannot be asked.
+    planned: the known values, by attribute. Raises UnknownValueError if they do not identify the resource yet, KeyError
+    if the type is not in `RESOURCE_TYPES`, and AwsError.
     """
     known = Values({k: v for k, v in planned.items() if v is not None})
     try:
@@ -93,35 +93,37 @@ def find(resource_type: str, planned: Mapping[str, Any], account: Account, ask: 
 def _role(ask: Ask, planned: Values, _account: Account) -> Found:
     name = planned["name"]
     role = ask("iam", lambda iam: iam.get_role(RoleName=name))["Role"]
-    return Found(name, name, _pairs(role.get("Tags")))
+    return Found(name, name, _tags(role.get("Tags")))
 
 
 def _policy(ask: Ask, planned: Values, account: Account) -> Found:
     name = planned["name"]
     arn = RESOURCE_TYPES["aws_iam_policy"].arn(account, name=name, path=planned.get("path", "/"))
     policy = ask("iam", lambda iam: iam.get_policy(PolicyArn=arn))["Policy"]
-    return Found(arn, name, _pairs(policy.get("Tags")))
+    return Found(arn, name, _tags(policy.get("Tags")))
 
 
 def _attachment(ask: Ask, planned: Values, account: Account) -> Found | None:
     role, arn = _role(ask, Values(name=planned["role"]), account), planned["policy_arn"]
     attached = ask(
-        "iam", lambda iam: _pages(iam, "list_attached_role_policies", "AttachedPolicies", RoleName=role.name)
+        "iam", lambda iam: _all_items(iam, "list_attached_role_policies", "AttachedPolicies", RoleName=role.name)
     )
-    return Found(f"{role.name}/{arn}", f"{role.name}/{arn}", role.tags) if arn in _each(attached, "PolicyArn") else None
+    name = f"{role.name}/{arn}"
+    return Found(name, name, role.tags) if arn in _values_of(attached, "PolicyArn") else None
 
 
 def _inline_policy(ask: Ask, planned: Values, account: Account) -> Found | None:
     role, name = _role(ask, Values(name=planned["role"]), account), planned["name"]
-    names = ask("iam", lambda iam: _pages(iam, "list_role_policies", "PolicyNames", RoleName=role.name))
-    return Found(f"{role.name}:{name}", f"{role.name}:{name}", role.tags) if name in names else None
+    names = ask("iam", lambda iam: _all_items(iam, "list_role_policies", "PolicyNames", RoleName=role.name))
+    full_name = f"{role.name}:{name}"
+    return Found(full_name, full_name, role.tags) if name in names else None
 
 
 def _table(ask: Ask, planned: Values, _account: Account) -> Found:
     name = planned["name"]
     arn = ask("dynamodb", lambda dynamodb: dynamodb.describe_table(TableName=name))["Table"]["TableArn"]
-    tags = ask("dynamodb", lambda db: _pages(db, "list_tags_of_resource", "Tags", ResourceArn=arn))
-    return Found(name, name, _pairs(tags))
+    tags = ask("dynamodb", lambda db: _all_items(db, "list_tags_of_resource", "Tags", ResourceArn=arn))
+    return Found(name, name, _tags(tags))
 
 
 def _function(ask: Ask, planned: Values, _account: Account) -> Found:
@@ -134,16 +136,16 @@ def _permission(ask: Ask, planned: Values, account: Account) -> Found | None:
     function, sid = _function(ask, planned, account), planned["statement_id"]
     qualifier = {"Qualifier": planned["qualifier"]} if "qualifier" in planned else {}
     answer = ask("lambda", lambda client: client.get_policy(FunctionName=function.name, **qualifier))
-    if sid not in _each(json.loads(answer["Policy"])["Statement"], "Sid"):
+    if sid not in _values_of(json.loads(answer["Policy"])["Statement"], "Sid"):
         return None
-    of = ":".join([function.name, *qualifier.values()])
-    return Found(f"{of}/{sid}", f"{of}/{sid}", function.tags)
+    name = f"{':'.join([function.name, *qualifier.values()])}/{sid}"
+    return Found(name, name, function.tags)
 
 
 def _log_group(ask: Ask, planned: Values, account: Account) -> Found | None:
     name = planned["name"]
-    groups = ask("logs", lambda logs: _pages(logs, "describe_log_groups", "logGroups", logGroupNamePrefix=name))
-    if name not in _each(groups, "logGroupName"):
+    groups = ask("logs", lambda logs: _all_items(logs, "describe_log_groups", "logGroups", logGroupNamePrefix=name))
+    if name not in _values_of(groups, "logGroupName"):
         return None
     arn = RESOURCE_TYPES["aws_cloudwatch_log_group"].arn(account, name=name)
     tags = ask("logs", lambda logs: logs.list_tags_for_resource(resourceArn=arn))["tags"]
@@ -154,11 +156,11 @@ def _rule(ask: Ask, planned: Values, _account: Account) -> Found:
     name, bus = planned["name"], planned.get("event_bus_name", "default")
     arn = ask("events", lambda events: events.describe_rule(Name=name, EventBusName=bus))["Arn"]
     tags = ask("events", lambda events: events.list_tags_for_resource(ResourceARN=arn))["Tags"]
-    return Found(name if bus == "default" else f"{bus}/{name}", name, _pairs(tags))
+    return Found(name if bus == "default" else f"{bus}/{name}", name, _tags(tags))
 
 
 def _target(ask: Ask, planned: Values, account: Account) -> Found | None:
-    """Find a target by its id, or, where Terraform makes the id up, by what it points to."""
+    """Find a target by its ID, or by its ARN if Terraform generates the ID."""
     rule, bus = planned["rule"], planned.get("event_bus_name", "default")
     owner = _rule(ask, Values(name=rule, event_bus_name=bus), account)
     targets = ask("events", lambda e: e.list_targets_by_rule(Rule=rule, EventBusName=bus))["Targets"]
@@ -176,18 +178,18 @@ def _topic(ask: Ask, planned: Values, account: Account) -> Found:
     name = planned["name"]
     arn = RESOURCE_TYPES["aws_sns_topic"].arn(account, name=name)
     tags = ask("sns", lambda sns: sns.list_tags_for_resource(ResourceArn=arn))["Tags"]
-    return Found(arn, name, _pairs(tags))
+    return Found(arn, name, _tags(tags))
 
 
-def _pages(client: Any, operation: str, key: str, **request: Any) -> list[Any]:
+def _all_items(client: Any, operation: str, key: str, **request: Any) -> list[Any]:
     return [item for page in client.get_paginator(operation).paginate(**request) for item in page[key]]
 
 
-def _pairs(tags: Iterable[Mapping[str, str]] | None) -> dict[str, str]:
+def _tags(tags: Iterable[Mapping[str, str]] | None) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in tags or ()}
 
 
-def _each(items: Iterable[Mapping[str, Any]], key: str) -> set[Any]:
+def _values_of(items: Iterable[Mapping[str, Any]], key: str) -> set[Any]:
     return {item.get(key) for item in items}
 
 
@@ -237,7 +239,7 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
         "arn:{partition}:iam::{account}:policy{path}{name}",
         _policy,
         read="GetPolicy GetPolicyVersion",
-        # IAM keeps five versions: the oldest makes room.
+        # IAM keeps five versions: the provider deletes the oldest.
         write="CreatePolicy CreatePolicyVersion ListPolicyVersions DeletePolicyVersion TagPolicy UntagPolicy",
         delete="DeletePolicy ListPolicyVersions DeletePolicyVersion",
     ),
@@ -246,7 +248,7 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
         "iam",
         "arn:{partition}:iam::{account}:role{path}{name}",
         _role,
-        # The provider also reads an inline policy that somebody added by hand.
+        # The provider also reads inline policies that were added by hand.
         read="GetRole ListRolePolicies ListAttachedRolePolicies GetRolePolicy",
         write="CreateRole UpdateAssumeRolePolicy UpdateRoleDescription TagRole UntagRole",
         delete="DeleteRole ListInstanceProfilesForRole",
@@ -266,7 +268,7 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
         delete="DeleteRolePolicy",
         tagged=False,
     ),
-    # Attaching and detaching are statements of their own: they are bound to the policy as well.
+    # Attach and detach have separate statements, with a condition on the policy.
     "aws_iam_role_policy_attachment": ResourceType(
         "Roles",
         "iam",
@@ -280,7 +282,7 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
         "lambda",
         "arn:{partition}:lambda:{region}:{account}:function:{function_name}",
         _function,
-        # AWS: GetFunction gives the tags only to those who may list them (Lambda API, GetFunction, "Tags").
+        # Only AWS: GetFunction returns the tags only with permission for ListTags (Lambda API, GetFunction, "Tags").
         read="GetFunction GetFunctionCodeSigningConfig ListVersionsByFunction ListTags",
         write="CreateFunction UpdateFunctionCode UpdateFunctionConfiguration TagResource UntagResource",
         delete="DeleteFunction",

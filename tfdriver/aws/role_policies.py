@@ -1,4 +1,4 @@
-"""The permissions of a role as IAM shows them: attached and inline policies, and the permissions boundary."""
+"""Reads the permissions of a role from IAM: attached and inline policies, and the permissions boundary."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tfdriver.spec.model import Role
 
 @dataclass(frozen=True)
 class NamedPolicy:
-    """A policy. arn: '' for an inline one."""
+    """A policy. arn: '' for an inline policy."""
 
     name: str
     arn: str
@@ -23,24 +23,24 @@ class NamedPolicy:
 
 @dataclass(frozen=True)
 class RolePolicies:
-    """What a role may do. policies: attached ones first, then inline ones."""
+    """The policies of a role. policies: the attached ones, then the inline ones."""
 
     policies: tuple[NamedPolicy, ...]
     boundary: NamedPolicy | None = None
 
     @property
     def permissions(self) -> Permissions:
-        """The same, as the evaluator takes it."""
+        """The policies for the evaluator."""
         boundary = self.boundary.document if self.boundary else None
         return Permissions(tuple(policy.document for policy in self.policies), boundary)
 
 
 @dataclass(frozen=True)
 class Unmanaged:
-    """ARNs of attached policies and names of inline policies that a role has from no resource of its state.
+    """Policies of a role that are not resources in Terraform's state: ARNs of attached, names of inline ones.
 
-    unsure: those that the role's own arguments `managed_policy_arns` and `inline_policy` may have given it. Terraform
-    writes policies that somebody added by hand into these as well.
+    unsure: those in the state of the role's arguments `managed_policy_arns` and `inline_policy`. Terraform writes
+    policies that were added by hand there too.
     """
 
     names: tuple[str, ...]
@@ -48,23 +48,23 @@ class Unmanaged:
 
 
 def read_role_policies(aws: Calls, role: Role) -> RolePolicies:
-    """Return the policies of a role that exists. Raises TfdriverError (of `aws`) for what cannot be read."""
+    """Return the policies of a role that exists. Raises AwsError."""
 
     def ask(iam: Any) -> RolePolicies:
         boundary = iam.get_role(RoleName=role.name)["Role"].get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
-        found = [_managed(iam, arn) for arn in _attached(iam, role.name)]
-        for name in _inline(iam, role.name):
+        found = [_managed_policy(iam, arn) for arn in _attached_arns(iam, role.name)]
+        for name in _inline_names(iam, role.name):
             document = iam.get_role_policy(RoleName=role.name, PolicyName=name)["PolicyDocument"]
             found.append(NamedPolicy(name, "", parse_policy(document)))
-        return RolePolicies(tuple(found), _managed(iam, boundary) if boundary else None)
+        return RolePolicies(tuple(found), _managed_policy(iam, boundary) if boundary else None)
 
     return aws.call(role.account, "iam", ask)
 
 
 def unmanaged(aws: Calls, role: Role, state: Mapping[str, Any]) -> Unmanaged | None:
-    """Return what AWS shows of a role's policies that Terraform does not manage; None if its state has no such role.
+    """Return the policies of a role that Terraform does not manage, or None if the state does not have the role.
 
-    state: version 4, as Terraform stores it. Raises AwsError, also if there is no such role.
+    state: version 4, as Terraform stores it. Raises AwsError, also if the role does not exist.
     """
     own = next((found for found in _attributes(state, "aws_iam_role") if found.get("name") == role.name), None)
     if own is None:
@@ -72,10 +72,11 @@ def unmanaged(aws: Calls, role: Role, state: Mapping[str, Any]) -> Unmanaged | N
     listed = {(a.get("role"), a.get("policy_arn")) for a in _attributes(state, "aws_iam_role_policy_attachment")}
     listed |= {(p.get("role"), p.get("name")) for p in _attributes(state, "aws_iam_role_policy")}
     arguments = {*(own.get("managed_policy_arns") or ()), *(p.get("name") for p in own.get("inline_policy") or ())}
-    shown = aws.call(role.account, "iam", lambda iam: [*_attached(iam, role.name), *_inline(iam, role.name)])
-    others = [name for name in shown if (role.name, name) not in listed]
+    names = aws.call(role.account, "iam", lambda iam: [*_attached_arns(iam, role.name), *_inline_names(iam, role.name)])
+    others = [name for name in names if (role.name, name) not in listed]
     return Unmanaged(
-        tuple(name for name in others if name not in arguments), tuple(name for name in others if name in arguments)
+        names=tuple(name for name in others if name not in arguments),
+        unsure=tuple(name for name in others if name in arguments),
     )
 
 
@@ -85,18 +86,18 @@ def _attributes(state: Mapping[str, Any], resource_type: str) -> Iterator[Mappin
             yield from (instance["attributes"] for instance in resource["instances"])
 
 
-def _attached(iam: Any, role_name: str) -> list[str]:
+def _attached_arns(iam: Any, role_name: str) -> list[str]:
     pages = iam.get_paginator("list_attached_role_policies").paginate(RoleName=role_name)
     return [policy["PolicyArn"] for page in pages for policy in page["AttachedPolicies"]]
 
 
-def _inline(iam: Any, role_name: str) -> list[str]:
+def _inline_names(iam: Any, role_name: str) -> list[str]:
     pages = iam.get_paginator("list_role_policies").paginate(RoleName=role_name)
     return [name for page in pages for name in page["PolicyNames"]]
 
 
-def _managed(iam: Any, arn: str) -> NamedPolicy:
-    """Return a managed policy as its default version has it."""
+def _managed_policy(iam: Any, arn: str) -> NamedPolicy:
+    """Return the default version of a managed policy."""
     policy = iam.get_policy(PolicyArn=arn)["Policy"]
     version = iam.get_policy_version(PolicyArn=arn, VersionId=policy["DefaultVersionId"])["PolicyVersion"]
     return NamedPolicy(policy["PolicyName"], arn, parse_policy(version["Document"]))

@@ -240,7 +240,7 @@ def assume_as_namesake(aws: DriverAws, trusted: Role, trusting: Role) -> str:
     statement = {"Effect": "Allow", "Principal": {"AWS": account.id}, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     administrator = _ADMINISTRATOR.format(partition=account.partition)
-    if aws.look(account, trusted.name) is not None:
+    if aws.read_role(account, trusted.name) is not None:
         aws.call(account, "iam", lambda iam: _delete(iam, trusted.name))
     names = {"RoleName": trusted.name, "AssumeRolePolicyDocument": document}
     aws.call(account, "iam", lambda iam: iam.create_role(**names))

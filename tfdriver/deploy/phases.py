@@ -269,7 +269,7 @@ class Driver:
         """Destroy everything in the state of one composition. Raises TfdriverError for a role that was replaced."""
         check_identities(self.spec, self._aws, [composition.account])
         states = self._scope.states([composition])
-        refuse_replaced([composition], states, self._scope.looks.look, "Completed changes are kept")
+        refuse_replaced([composition], states, self._scope.looks.read_role, "Completed changes are kept")
         return self._run("destroy", composition, "destroy", tfvars.final(self.spec, composition))
 
     def preview(self, composition: Composition, instead: Mapping[str, Any] | None = None) -> TerraformOutcome:
@@ -382,13 +382,13 @@ class Driver:
         """
         states = self._scope.states(self._workspace.compositions)
         seen = self.observe()
-        refuse_replaced(self._workspace.compositions, states, self._scope.looks.look, outcome)
+        refuse_replaced(self._workspace.compositions, states, self._scope.looks.read_role, outcome)
         refuse_unmanaged(self._workspace.compositions, seen, states, outcome=outcome)
         return seen
 
     def refuse_replaced(self, states: States) -> None:
         """Refuse unmanaged roles that have taken the place of roles which these states list."""
-        refuse_replaced(self._workspace.compositions, states, self._scope.looks.look)
+        refuse_replaced(self._workspace.compositions, states, self._scope.looks.read_role)
 
     def unmanaged(self, seen: Observation) -> frozenset[str]:
         """Return the keys of the roles that exist and that this project does not manage."""

@@ -241,9 +241,9 @@ def _opened(stack: ExitStack, command: str, spec: Spec, options: Options, tools:
     callers = check_identities(spec, tools.aws, accounts)
     settings = found.settings(tools, options, (descriptor,))
     looks = ReachableAws(tools.aws, account_access(spec, tools.aws, callers))
-    for half in (half for half in looks.halves.values() if half.problem):
+    for half in (half for half in looks.accounts.values() if half.problem):
         tools.progress.note(f"warning: {half.account} is not seen: {half.problem}")
-    pull = pulling(settings, found.private, looks.halves)
+    pull = pulling(settings, found.private, looks.accounts)
     states = workspace.states(pull)
     workspace.check_place(states)
     scope = RunScope(

@@ -1,4 +1,4 @@
-"""Mistakes in the AWS configuration of this machine: said in one line with a cure, before any call is made."""
+"""Errors in the local AWS configuration: one line with a hint, before any call to AWS."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KEYS = f"aws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = {SECR
 
 @pytest.fixture
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Writes the two files of the AWS configuration, and hides every other setting."""
+    """Writes the two AWS configuration files, and removes all other settings."""
     for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(name, raising=False)
 
@@ -34,79 +34,69 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     return write
 
 
+SSO = """[profile account_a]
+sso_session = s
+sso_account_id = 1
+sso_role_name = r
+[sso-session s]
+sso_region = us-east-1
+sso_start_url = https://sso.invalid
+"""
+MFA = f"[profile account_a]\nrole_arn = r\nmfa_serial = m\nsource_profile = base\n[profile base]\n{KEYS}"
+MFA_OF_THE_SOURCE_PROFILE = f"""[profile account_a]
+role_arn = r
+source_profile = base
+[profile base]
+role_arn = s
+mfa_serial = m
+source_profile = keys
+[profile keys]
+{KEYS}"""
+
+
+def process(command: str) -> str:
+    return f"[profile account_a]\ncredential_process = {command}\n"
+
+
+def role(**settings: str) -> str:
+    lines = [f"{key} = {value}\n" for key, value in settings.items()]
+    return "".join(["[profile account_a]\nrole_arn = arn:aws:iam::1:role/x\n", *lines])
+
+
 @pytest.mark.parametrize(
-    ("config", "credentials", "words"),
+    ("config", "credentials", "code", "words"),
     [
+        ("", "", "profile_not_found", "Run `aws configure --profile account_a` or `aws configure sso"),
+        ("", f"[other]\n{KEYS}", "profile_not_found", "or use an existing profile: other"),
+        ("", "[account_a]\naws_access_key_id = AKIA\n", "no_credentials", "Give the profile an access key and"),
+        ("", f"[account_a]\naws_secret_access_key {SECRET}\n", "invalid_aws_config", "Fix the invalid line"),
+        ("[profile account_a\n", "", "invalid_aws_config", "Fix the invalid line in that file"),
+        (role(source_profile="gone"), "", "invalid_aws_config", '"gone" .* does not exist'),
+        (process("/bin/false"), "", "invalid_aws_config", "from custom-process. Check the profile in"),
         (
+            process("/nowhere/log-in"),
             "",
-            "",
-            "there is no such AWS profile. Run `aws configure --profile account_a` or "
-            "`aws configure sso --profile account_a`, or name",
+            "no_credentials",
+            "cannot be read: /nowhere/log-in: No such file",
         ),
-        ("", "[other]\n" + KEYS, "or use an existing profile: other"),
-        ("", "[account_a]\naws_access_key_id = AKIA\n", "no complete credentials. Give the profile an access key and"),
-        (
-            "",
-            f"[account_a]\naws_secret_access_key {SECRET}\n",
-            "Unable to parse config file: .* Fix the invalid line in that file",
-        ),
-        ("[profile account_a\n", "", "Unable to parse config file: .* Fix the invalid line in that file"),
-        (
-            "[profile account_a]\nrole_arn = arn:aws:iam::1:role/x\nsource_profile = gone\n",
-            "",
-            '"gone" .* does not exist. Check the profile in the AWS configuration',
-        ),
-        (
-            "[profile account_a]\ncredential_process = /bin/false\n",
-            "",
-            "from custom-process. Check the profile in the AWS configuration",
-        ),
-        (
-            "[profile account_a]\ncredential_process = /nowhere/log-in\n",
-            "",
-            "cannot be read: /nowhere/log-in: No such file or directory. Check the profile's credential_process",
-        ),
-        (
-            f"[profile account_a]\ncredential_process = echo {SECRET}\n",
-            "",
-            r"program is not JSON: Expecting value: .*\. Check the profile's credential_process",
-        ),
-        (
-            f"[profile account_a]\ncredential_process = echo '[\"{SECRET}\"]'\n",
-            "",
-            "from custom-process: it printed no object of text. Check the profile",
-        ),
-        (
-            "[profile account_a]\nrole_arn = arn:aws:iam::1:role/x\nweb_identity_token_file = /nowhere/token\n",
-            "",
-            "/nowhere/token: No such file or directory. Check the profile's .* web_identity_token_file",
-        ),
-        (
-            "[profile account_a]\nsso_session = s\nsso_account_id = 1\nsso_role_name = r\n"
-            "[sso-session s]\nsso_region = us-east-1\nsso_start_url = https://sso.invalid\n",
-            "",
-            "the SSO session has ended. Run `aws sso login --profile account_a`",
-        ),
-        (
-            f"[profile account_a]\nrole_arn = r\nmfa_serial = m\nsource_profile = base\n[profile base]\n{KEYS}",
-            "",
-            "the profile asks for an MFA code",
-        ),
-        (
-            "[profile account_a]\nrole_arn = r\nsource_profile = base\n"
-            f"[profile base]\nrole_arn = s\nmfa_serial = m\nsource_profile = keys\n[profile keys]\n{KEYS}",
-            "",
-            "its source_profile base asks for an MFA code",
-        ),
+        (process(f"echo {SECRET}"), "", "no_credentials", r"program is not JSON: Expecting value: .*\. Check"),
+        (process(f"echo '[\"{SECRET}\"]'"), "", "invalid_aws_config", "its output is not a JSON object of strings"),
+        (role(web_identity_token_file="/nowhere/token"), "", "no_credentials", "/nowhere/token: No such file"),
+        (SSO, "", "sso_login_required", "Run `aws sso login --profile account_a`"),
+        (MFA, "", "mfa_required", "the profile asks for an MFA code"),
+        (MFA_OF_THE_SOURCE_PROFILE, "", "mfa_required", "its source_profile base asks for an MFA code"),
     ],
 )
-def test_a_profile_that_cannot_work(files, config, credentials, words):
+def test_a_profile_without_usable_credentials_is_an_error(files, config, credentials, code, words):
     files(config, credentials)
-    with pytest.raises(TfdriverError, match=words) as caught:
+
+    with pytest.raises(TfdriverError, match=words) as raised:
         Aws().caller(A)
-    assert str(caught.value).startswith("account account_a (profile account_a): ")
-    assert "\n" not in str(caught.value)
-    assert SECRET not in str(caught.value)
+
+    assert raised.value.code == code
+    assert str(raised.value).startswith("account account_a (profile account_a): ")
+    assert "\n" not in str(raised.value)
+    assert SECRET not in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -117,33 +107,35 @@ def test_a_profile_that_cannot_work(files, config, credentials, words):
         f"[profile account_a]\n{KEYS}[profile other]\nrole_arn = r\nmfa_serial = m\n",
     ],
 )
-def test_an_mfa_device_that_no_role_is_assumed_with_is_no_hindrance(files, monkeypatch, config):
+def test_mfa_is_allowed_in_profiles_that_assume_no_role_with_it(files, monkeypatch, config):
     files(config)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "nonsense")
-    with pytest.raises(TfdriverError, match="Invalid endpoint: nonsense"):  # so it came to ask AWS
+
+    with pytest.raises(TfdriverError, match="Invalid endpoint: nonsense"):
         Aws().caller(A)
 
 
-def test_an_endpoint_that_is_none(files, monkeypatch):
+def test_an_invalid_endpoint_is_an_error(files, monkeypatch):
     files(credentials="[account_a]\n" + KEYS)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "nonsense")
+
     with pytest.raises(TfdriverError, match=r"Invalid endpoint: nonsense\. Check AWS_ENDPOINT_URL"):
         Aws().caller(A)
 
 
 @pytest.mark.parametrize("error", [ValueError, OSError])
-def test_an_error_of_our_own_code_is_not_blamed_on_the_profile(files, error):
+def test_a_bug_is_not_reported_as_an_error_of_the_profile(files, error):
     files(credentials="[account_a]\n" + KEYS)
 
     def ask(_client):
-        raise error("a mistake of ours")
+        raise error("a bug")
 
-    with pytest.raises(error, match="a mistake of ours"):
+    with pytest.raises(error, match="a bug"):
         Aws().call(A, "iam", ask)
 
 
 class Portal(BaseHTTPRequestHandler):
-    """Answers everything with a page, as the network of a hotel does."""
+    """A captive portal: responds to every request with a page."""
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
@@ -155,41 +147,46 @@ class Portal(BaseHTTPRequestHandler):
         pass
 
 
-def test_who_answers_and_is_not_aws(files, monkeypatch):
+def test_a_response_that_is_not_from_aws_is_an_error(files, monkeypatch):
     files(credentials="[account_a]\n" + KEYS)
     with HTTPServer(("127.0.0.1", 0), Portal) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,)).start()
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
-        with pytest.raises(
-            TfdriverError,
-            match=r"the endpoint returned a response that is not AWS's\. Check the network and AWS_ENDPOINT_URL",
-        ):
+
+        with pytest.raises(TfdriverError) as raised:
             Aws().caller(A)
+
         server.shutdown()
+    assert (raised.value.code, raised.value.hint) == ("aws_unreachable", "Check the network and AWS_ENDPOINT_URL")
 
 
-def test_a_password_in_an_endpoint_is_not_repeated(files, monkeypatch):
+def test_a_password_in_an_endpoint_url_is_hidden(files, monkeypatch):
     files(credentials="[account_a]\n" + KEYS)
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://me:{SECRET}@127.0.0.1:9")
-    with pytest.raises(TfdriverError, match="AWS cannot be reached") as caught:
+
+    with pytest.raises(TfdriverError, match="AWS cannot be reached") as raised:
         Aws().caller(A)
-    assert SECRET not in str(caught.value)
+
+    assert SECRET not in str(raised.value)
 
 
-def test_what_asks_aws_nothing_does_not_read_it(files, tmp_path, capsys):
+def test_commands_that_make_no_calls_do_not_read_the_aws_configuration(files, tmp_path, capsys):
     files(config="[profile account_a\n")
     known_regions.cache_clear()
     init(tmp_path / "p")
+
     assert main.run(["-C", str(tmp_path / "p"), "render"]) == 0
     assert main.run(["-C", str(tmp_path / "p"), "policy"]) == 0
 
 
-def test_a_region_that_is_to_come_from_it_cannot(files):
-    files(config="[profile account_a\n")
-    with pytest.raises(
-        TfdriverError, match=r"profile account_a: Unable to parse config file: .* Fix the invalid line in that file"
-    ):
-        profile_region("account_a")
+@pytest.mark.parametrize("read", [profile_region, takes_keys_from_environment])
+def test_an_invalid_configuration_file_is_an_error(files, read):
+    files(config="[profile p\n")
+
+    with pytest.raises(TfdriverError, match="profile p: Unable to parse config file: ") as raised:
+        read("p")
+
+    assert raised.value.code == "invalid_aws_config"
 
 
 @pytest.mark.parametrize(
@@ -204,14 +201,6 @@ def test_a_region_that_is_to_come_from_it_cannot(files):
         ("", False),
     ],
 )
-def test_which_profile_takes_its_keys_from_the_environment(files, config, takes):
+def test_profiles_that_take_their_keys_from_the_environment(files, config, takes):
     files(config)
     assert takes_keys_from_environment("p") is takes
-
-
-def test_whether_it_does_cannot_be_told_from_a_broken_file(files):
-    files("[profile p\n")
-    with pytest.raises(
-        TfdriverError, match=r"profile p: Unable to parse config file: .* Fix the invalid line in that file"
-    ):
-        takes_keys_from_environment("p")

@@ -1,4 +1,4 @@
-"""Credentials that change while a project is open: whom identity is asked of, and as whom all else is asked."""
+"""Credentials that change during a command: which of them tfdriver uses."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def credentials() -> RawConfigParser:
 
 @pytest.fixture
 def log_in(accounts):
-    """Gives a profile, account_a's unless another is named, other keys."""
+    """Writes other keys for a profile."""
 
     def log_in(keys: Mapping[str, str], profile: str = "account_a") -> None:
         changed = credentials()
@@ -40,29 +40,31 @@ def log_in(accounts):
     return log_in
 
 
-def test_who_a_profile_is_is_asked_with_its_credentials_of_this_moment(log_in):
+def test_caller_reads_the_credentials_again(log_in):
     aws = Aws()
     assert aws.caller(A).account_id == A.id
     log_in(credentials()["account_b"])
     assert aws.caller(A).account_id == B.id
 
 
-def test_credentials_of_another_account_are_used_for_nothing_else(log_in):
+def test_credentials_of_another_account_are_not_used_for_other_calls(log_in):
     aws = Aws()
     aws.caller(A)
+
     log_in(credentials()["account_b"])
     aws.caller(A)
-    assert isinstance(aws.look(A, "foo_bar"), LiveRole)
+
+    assert isinstance(aws.read_role(A, "foo_bar"), LiveRole)
 
 
-def test_new_credentials_of_the_same_account_are_used_from_then_on(log_in):
+def test_new_credentials_of_the_same_account_are_used_for_other_calls(log_in):
     aws = Aws()
     good = dict(credentials()["account_a"])
     log_in(GONE)
-    assert not isinstance(aws.look(A, "foo_bar"), LiveRole)
+    assert not isinstance(aws.read_role(A, "foo_bar"), LiveRole)
     log_in(good)
     aws.caller(A)
-    assert isinstance(aws.look(A, "foo_bar"), LiveRole)
+    assert isinstance(aws.read_role(A, "foo_bar"), LiveRole)
 
 
 @pytest.mark.parametrize(
@@ -73,28 +75,32 @@ def test_new_credentials_of_the_same_account_are_used_from_then_on(log_in):
         ("explain foo_bar", "account_b", "account_a"),
     ],
 )
-def test_what_is_looked_at_is_asked_with_the_credentials_whose_account_was_checked(
+def test_commands_use_the_credentials_whose_account_was_checked(
     accounts, log_in, tmp_path, monkeypatch, command, profile, other
 ):
-    """The profile's program gives the keys of another account when it is asked again."""
+    """On its second run, the profile's program prints the keys of another account."""
     monkeypatch.chdir(tmp_path)
     record(accounts, datetime.now(UTC), "broad")
     for name, whose in (("now", profile), ("later", other)):
         keys = credentials()[whose]
-        told = {"AccessKeyId": keys["aws_access_key_id"], "SecretAccessKey": keys["aws_secret_access_key"]}
-        (tmp_path / name).write_text(json.dumps({"Version": 1, **told}))
+        output = {"AccessKeyId": keys["aws_access_key_id"], "SecretAccessKey": keys["aws_secret_access_key"]}
+        (tmp_path / name).write_text(json.dumps({"Version": 1, **output}))
     program = tmp_path / "log-in"
     program.write_text("#!/bin/sh\ncat now\ncp later now\necho >> asked\n")
     program.chmod(0o700)
     log_in({"credential_process": str(program)}, profile)
+
     assert main.run(["-C", str(accounts.options.project), *command.split()]) == 0
     assert (tmp_path / "asked").read_text() == "\n"
 
 
 @pytest.mark.parametrize("process", ["/nowhere/log-in", "echo Please log in first"])
-def test_status_shows_one_side_where_the_program_of_the_other_profile_fails(accounts, log_in, process):
+def test_status_continues_if_the_program_of_one_profile_fails(accounts, log_in, process):
     log_in({"credential_process": process})
+
     found = status(view_project(accounts.options, accounts.tools()))
-    (problem, nothing) = (half.problem for half in found.accounts)
-    assert "Check the profile's credential_process" in problem
-    assert (nothing, found.pairs[0].trusted_exists) == ("", True)
+
+    account_a, account_b = found.accounts
+    assert "Check the profile's credential_process" in account_a.problem
+    assert account_b.problem == ""
+    assert found.pairs[0].trusted_exists

@@ -1,4 +1,4 @@
-"""The table of resource types: each is found where it exists, with its import id and whose it is."""
+"""`find` of each resource type: an existing resource with its import ID and tags."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from tests.unit.builders import A
 from tfdriver.aws.client import Aws
 from tfdriver.aws.resource_types import RESOURCE_TYPES, Found, UnknownValueError, find
 
-pytestmark = pytest.mark.integration  # the sandbox's real time: too long for `make check`
+pytestmark = pytest.mark.integration  # too slow for `make check`
 
-OURS = {"tfdriver:project": "foo-bar", "tfdriver:composition": "account_a"}
-PAIRS = [{"Key": k, "Value": v} for k, v in OURS.items()]
+TAGS = {"tfdriver:project": "foo-bar", "tfdriver:composition": "account_a"}
+TAG_LIST = [{"Key": k, "Value": v} for k, v in TAGS.items()]
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
 STATEMENT = {"Effect": "Allow", "Action": "logs:PutLogEvents", "Resource": "*"}
 PERMISSIONS = json.dumps({"Version": "2012-10-17", "Statement": [STATEMENT]})
@@ -24,7 +24,7 @@ POLICY = "arn:aws:iam::111111111111:policy/team/p"
 
 @pytest.fixture
 def ask(tmp_path, monkeypatch) -> Iterator:
-    """Asks account A of an AWS in memory."""
+    """Calls account A of an AWS in memory."""
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
     monkeypatch.setenv("MOTO_ACCOUNT_ID", A.id)
@@ -37,11 +37,11 @@ def ask(tmp_path, monkeypatch) -> Iterator:
 
 
 def role(iam):
-    iam.create_role(RoleName="r", AssumeRolePolicyDocument=PERMISSIONS, Tags=PAIRS)
+    iam.create_role(RoleName="r", AssumeRolePolicyDocument=PERMISSIONS, Tags=TAG_LIST)
 
 
 def policy(iam):
-    iam.create_policy(PolicyName="p", Path="/team/", PolicyDocument=PERMISSIONS, Tags=PAIRS)
+    iam.create_policy(PolicyName="p", Path="/team/", PolicyDocument=PERMISSIONS, Tags=TAG_LIST)
 
 
 def attached(iam):
@@ -58,7 +58,7 @@ def inline(iam):
 def rule(events, bus="default"):
     if bus != "default":
         events.create_event_bus(Name=bus)
-    events.put_rule(Name="e", EventBusName=bus, EventPattern='{"source": ["x"]}', Tags=PAIRS)
+    events.put_rule(Name="e", EventBusName=bus, EventPattern='{"source": ["x"]}', Tags=TAG_LIST)
 
 
 def target(events, bus="default"):
@@ -71,20 +71,20 @@ def table(dynamodb):
     key = {"AttributeName": "k", "KeyType": "HASH"}
     definition = {"AttributeName": "k", "AttributeType": "S"}
     dynamodb.create_table(
-        TableName="t", KeySchema=[key], AttributeDefinitions=[definition], BillingMode="PAY_PER_REQUEST", Tags=PAIRS
+        TableName="t", KeySchema=[key], AttributeDefinitions=[definition], BillingMode="PAY_PER_REQUEST", Tags=TAG_LIST
     )
 
 
 def log_group(logs):
-    logs.create_log_group(logGroupName="/aws/lambda/f", tags=OURS)
+    logs.create_log_group(logGroupName="/aws/lambda/f", tags=TAGS)
 
 
 def topic(sns):
-    sns.create_topic(Name="s", Tags=PAIRS)
+    sns.create_topic(Name="s", Tags=TAG_LIST)
 
 
 def queue(sqs):
-    sqs.create_queue(QueueName="q", tags=OURS)
+    sqs.create_queue(QueueName="q", tags=TAGS)
 
 
 CASES = [
@@ -111,12 +111,14 @@ CASES = [
 @pytest.mark.parametrize(
     ("kind", "service", "make", "planned", "import_id"), CASES, ids=lambda v: v if isinstance(v, str) else ""
 )
-def test_what_exists_is_found_with_its_import_id_and_its_owners_tags(ask, kind, service, make, planned, import_id):
+def test_an_existing_resource_is_found_with_its_import_id_and_tags(ask, kind, service, make, planned, import_id):
     assert find(kind, planned, A, ask) is None
     ask(service, make)
+
     found = find(kind, planned, A, ask)
+
     assert isinstance(found, Found)
-    assert (found.import_id, dict(found.tags)) == (import_id, OURS)
+    assert (found.import_id, dict(found.tags)) == (import_id, TAGS)
 
 
 def function(ask):
@@ -129,52 +131,57 @@ def function(ask):
             Role="arn:aws:iam::111111111111:role/r",
             Handler="h.h",
             Code={"ZipFile": b"x"},
-            Tags=OURS,
+            Tags=TAGS,
         ),
     )
 
 
-def test_a_function_and_a_permission_of_it(ask):
+def test_a_function_and_its_permission_are_found(ask):
     permission = {"function_name": "f", "statement_id": "s"}
     function(ask)
     found = find("aws_lambda_function", {"function_name": "f"}, A, ask)
-    assert found == Found("f", "f", OURS)
+    assert found == Found("f", "f", TAGS)
     assert find("aws_lambda_permission", permission, A, ask) is None
     granted = {"StatementId": "s", "Action": "lambda:InvokeFunction", "Principal": "events.amazonaws.com"}
     ask("lambda", lambda client: client.add_permission(FunctionName="f", **granted))
-    assert find("aws_lambda_permission", permission, A, ask) == Found("f/s", "f/s", OURS)
+    assert find("aws_lambda_permission", permission, A, ask) == Found("f/s", "f/s", TAGS)
     assert find("aws_lambda_permission", permission | {"statement_id": "other"}, A, ask) is None
 
 
-def test_a_rule_of_another_bus_is_another_rule(ask):
+def test_rules_and_targets_are_found_by_event_bus(ask):
     planned = {"name": "e", "event_bus_name": "b"}
     ask("events", lambda events: target(events, "b"))
-    assert find("aws_cloudwatch_event_rule", planned | {"event_bus_name": "default"}, A, ask) is None
-    found = find("aws_cloudwatch_event_rule", planned, A, ask)
-    assert found is not None
-    assert found.import_id == "b/e"
-    found = find("aws_cloudwatch_event_target", {"rule": "e", "event_bus_name": "b", "target_id": "f"}, A, ask)
-    assert found is not None
-    assert found.import_id == "b/e/f"
+
+    on_default_bus = find("aws_cloudwatch_event_rule", planned | {"event_bus_name": "default"}, A, ask)
+    found_rule = find("aws_cloudwatch_event_rule", planned, A, ask)
+    found_target = find("aws_cloudwatch_event_target", {"rule": "e", "event_bus_name": "b", "target_id": "f"}, A, ask)
+
+    assert on_default_bus is None
+    assert found_rule == Found("b/e", "e", TAGS)
+    assert found_target == Found("b/e/f", "e/f", TAGS)
 
 
-def test_what_is_not_known_yet_says_so(ask):
-    ask("iam", role)
-    ask("events", target)
-    for kind, planned in [
+@pytest.mark.parametrize(
+    ("kind", "planned"),
+    [
         ("aws_iam_role", {}),
         ("aws_iam_role", {"name": None}),
         ("aws_iam_role_policy_attachment", {"role": "r"}),
         ("aws_cloudwatch_event_target", {"rule": "e"}),
-    ]:
-        with pytest.raises(UnknownValueError):
-            find(kind, planned, A, ask)
+    ],
+)
+def test_unknown_values_raise_an_error(ask, kind, planned):
+    ask("iam", role)
+    ask("events", target)
+
+    with pytest.raises(UnknownValueError):
+        find(kind, planned, A, ask)
 
 
-def test_a_part_of_what_is_absent_is_absent_whatever_else_is_unknown(ask):
+def test_parts_of_a_missing_resource_are_missing_even_if_values_are_unknown(ask):
     assert find("aws_iam_role_policy_attachment", {"role": "r"}, A, ask) is None
     assert find("aws_cloudwatch_event_target", {"rule": "e"}, A, ask) is None
 
 
-def test_every_type_of_the_table_is_tested_here():
+def test_every_resource_type_is_tested():
     assert {case[0] for case in CASES} | {"aws_lambda_function", "aws_lambda_permission"} == set(RESOURCE_TYPES)

@@ -551,10 +551,10 @@ def test_ctrl_c_while_the_end_is_looked_at_does_not_lose_the_result(stage):
     class Interrupting(type(stage.aws)):
         """AWS that is asked what came of it while somebody presses Ctrl-C."""
 
-        def look(self, account, name):
+        def read_role(self, account, name):
             if ["destroy", "account_a"] in self.world.calls():
                 signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-            return super().look(account, name)
+            return super().read_role(account, name)
 
     stage.run(up)
     stage.aws = Interrupting(stage.world)
@@ -666,10 +666,10 @@ def test_what_cannot_be_read_at_the_end_counts_as_open(stage):
     class Blinded(type(stage.aws)):
         """AWS that stops answering for the trusting role once the trusted one exists."""
 
-        def look(self, account, name):
+        def read_role(self, account, name):
             if name == "foo_bar" and any(r["name"] == "bar" for r in self.world.data["roles"].values()):
                 self.unreadable = {"foo_bar"}
-            return super().look(account, name)
+            return super().read_role(account, name)
 
     stage.aws = Blinded(stage.world)
     done = stage.run(up, tighten=False)

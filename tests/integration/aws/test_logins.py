@@ -1,4 +1,4 @@
-"""Whose credentials Terraform uses where the environment has others, and where a profile wants those."""
+"""Credentials in the environment: when Terraform uses them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 def keys(world: World) -> dict[str, str]:
-    """Account A's keys in the environment, and no profile with them: account_a is a role that they assume."""
+    """Account A's keys, for the environment. Profile account_a assumes a role with them."""
     credentials, config = (Path(world.environ[f"AWS_{name}_FILE"]) for name in ("SHARED_CREDENTIALS", "CONFIG"))
     trust = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111111111111:root"}, "Action": "sts:AssumeRole"}
     admin = {"Effect": "Allow", "Action": "*", "Resource": "*"}
@@ -25,7 +25,7 @@ def keys(world: World) -> dict[str, str]:
     credentials.write_text(credentials.read_text().replace("[account_a]", "[unused]"))
     role = "role_arn = arn:aws:iam::111111111111:role/operator\ncredential_source = Environment\n"
     config.write_text(config.read_text().replace("[profile account_a]\n", f"[profile account_a]\n{role}"))
-    # The provider looks up a profile's role before it reads the general endpoint.
+    # The provider assumes the role of a profile before it reads AWS_ENDPOINT_URL.
     return {
         "AWS_ACCESS_KEY_ID": key,
         "AWS_SECRET_ACCESS_KEY": secret,
@@ -37,20 +37,22 @@ def document(statement: dict) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
-def test_a_profile_gets_keys_from_the_environment_and_another_goes_before_them(world: World, keys: dict[str, str]):
+def test_only_profiles_that_name_the_environment_use_its_keys(world: World, keys: dict[str, str]):
     before = len(world.calls())
+
     up = world.tfdriver("up", "--yes", "--no-verify", **keys)
+
     assert up.returncode == 0, up.stderr
     assert "not passed on" not in up.stderr
     assert world.trusted() == ["arn:aws:iam::222222222222:role/bar"]
-    made = {(c["account"], c["caller"].split("/")[0]) for c in world.calls(before) if c["action"] == "CreateRole"}
-    assert made == {
+    creators = {(c["account"], c["caller"].split("/")[0]) for c in world.calls(before) if c["action"] == "CreateRole"}
+    assert creators == {
         ("111111111111", "arn:aws:sts::111111111111:assumed-role"),
         ("222222222222", "arn:aws:iam::222222222222:user"),
     }
 
 
-def test_a_containers_credentials_do_not_replace_a_profiles(world: World):
+def test_container_credentials_do_not_replace_those_of_a_profile(world: World):
     plan = world.tfdriver(
         "plan",
         AWS_CONTAINER_CREDENTIALS_FULL_URI="http://127.0.0.1:9/none",

@@ -94,7 +94,7 @@ def foreign_file(world: World) -> dict[str, str]:
         ),
         (no_credentials, "the profile has no complete credentials"),
         (key_without_secret, "the profile has no complete credentials"),
-        (no_profile, "there is no such AWS profile Run `aws configure --profile account_b`"),
+        (no_profile, "the AWS profile does not exist Run `aws configure --profile account_b`"),
         (wrong_key, "AWS does not accept the credentials (InvalidClientTokenId)"),
         (mfa, "the profile asks for an MFA code"),
         (no_terraform, "/nowhere/terraform is not an executable file"),

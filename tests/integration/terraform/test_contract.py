@@ -77,7 +77,7 @@ def test_terraform_and_aws_keep_their_contract(parts: Parts):
     (foo,), (bar,) = a.roles, b.roles
     assert check_version(parts.settings.program, parts.settings.environment)
     assert parts.aws.caller(a.account).account_id == a.account.id
-    assert parts.aws.look(a.account, foo.name) is None
+    assert parts.aws.read_role(a.account, foo.name) is None
 
     opening = trust_state.opening_trust(trust_state.classify(foo, (bar,), None, {}), (bar,), frozenset(), NOW)
     parts.write(a, foo_bar=opening)
@@ -93,7 +93,7 @@ def test_terraform_and_aws_keep_their_contract(parts: Parts):
     assert opened.outputs["roles_to_be_assumed"] == {"foo_bar": foo.arn}
     done = [e for e in parts.events if e.type == "apply_complete" and e.resource_type == "aws_iam_role"]
     assert [(e.action, e.id) for e in done] == [("create", "foo_bar")]
-    live = parts.aws.look(a.account, foo.name)
+    live = parts.aws.read_role(a.account, foo.name)
     assert isinstance(live, LiveRole)
     assert (live.arn, live.tags["tfdriver:project"], live.tags["tfdriver:composition"]) == (
         foo.arn,
@@ -117,13 +117,13 @@ def test_terraform_and_aws_keep_their_contract(parts: Parts):
     removed = parts.root(b).destroy().changes
     assert removed is not None
     assert removed.removed > 0
-    orphan = parts.aws.look(a.account, foo.name)
+    orphan = parts.aws.read_role(a.account, foo.name)
     assert isinstance(orphan, LiveRole)
     orphaned = trust.read_trust(orphan.trust_policy)
     assert orphaned is not None
     assert orphaned.dead_ids
     parts.root(a).destroy()
-    assert parts.aws.look(a.account, foo.name) is None
+    assert parts.aws.read_role(a.account, foo.name) is None
 
 
 def test_an_error_of_terraform_is_raised(parts: Parts):
@@ -135,4 +135,4 @@ def test_an_error_of_terraform_is_raised(parts: Parts):
     with pytest.raises(TerraformError) as caught:
         root.apply()
     assert str(caught.value).startswith("terraform apply in compositions/account_a: ")
-    assert parts.aws.look(a.account, "foo_bar") is None
+    assert parts.aws.read_role(a.account, "foo_bar") is None

@@ -1,4 +1,4 @@
-"""Waiting until AWS shows what was applied."""
+"""Waiting until IAM returns what was applied."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tfdriver.waiting import Waiting
 
 
 class RoleReader:
-    """An AWS that shows of each role what stands next in its list, the last one for ever."""
+    """Returns for each role the next answer in its list, and the last one repeatedly."""
 
-    def __init__(self, **shown) -> None:
-        self.shown = shown
+    def __init__(self, **answers) -> None:
+        self.answers = answers
 
-    def look(self, _account, name):
-        answers = self.shown[name]
+    def read_role(self, _account, name):
+        answers = self.answers[name]
         return answers.pop(0) if len(answers) > 1 else answers[0]
 
 
@@ -27,42 +27,53 @@ def live(role, arn=None) -> LiveRole:
     return LiveRole(arn or role.arn, "AROA1", {}, {})
 
 
-def waiting(said: list[str] | None = None, time: FakeClock | None = None) -> Waiting:
-    return Waiting(LIMIT, (time or FakeClock()).clock(), tell=[].append if said is None else said.append)
+def waiting(notes: list[str] | None = None, time: FakeClock | None = None) -> Waiting:
+    return Waiting(LIMIT, (time or FakeClock()).clock(), tell=[].append if notes is None else notes.append)
 
 
-def test_what_is_shown_twice_in_a_row_is_believed_and_nothing_is_said():
-    said: list[str] = []
+def test_roles_that_are_returned_twice_in_a_row_are_accepted_without_a_note():
+    notes: list[str] = []
     time = FakeClock()
-    found = wait_for_roles([FOO, BAR], RoleReader(foo_bar=[live(FOO)], bar=[live(BAR)]), waiting(said, time))
+
+    found = wait_for_roles([FOO, BAR], RoleReader(foo_bar=[live(FOO)], bar=[live(BAR)]), waiting(notes, time))
+
     assert found == {"foo_bar": live(FOO), "bar": live(BAR)}
-    assert said == []
+    assert notes == []
     assert time.seconds < 1
 
 
-def test_a_role_that_flickers_is_looked_at_again_and_that_is_said_once():
-    said: list[str] = []
+def test_inconsistent_results_are_noted_once_and_the_role_is_read_again():
+    notes: list[str] = []
     answers = [None, live(BAR), None, Unreadable("throttled"), live(BAR)]
-    assert wait_for_roles([BAR], RoleReader(bar=answers), waiting(said)) == {"bar": live(BAR)}
-    assert said == ["AWS does not show it"]
+
+    found = wait_for_roles([BAR], RoleReader(bar=answers), waiting(notes))
+
+    assert found == {"bar": live(BAR)}
+    assert notes == ["IAM does not return the role"]
 
 
-def test_a_role_that_never_comes():
+def test_a_role_that_is_never_returned_is_an_error():
     time = FakeClock()
-    with pytest.raises(TfdriverError, match="role bar in account_b: AWS does not show it"):
+
+    with pytest.raises(TfdriverError, match="role bar in account_b: ") as raised:
         wait_for_roles([BAR], RoleReader(bar=[None]), waiting(time=time))
+
+    assert raised.value.code == "iam_not_consistent"
     assert time.seconds >= LIMIT
 
 
-def test_a_role_with_another_path_is_not_waited_for():
+def test_a_role_with_another_path_is_an_error_at_once():
     time = FakeClock()
     moved = live(BAR, "arn:aws:iam::222222222222:role/team/bar")
-    with pytest.raises(TfdriverError, match=r"AWS shows it as \S+/team/bar, the spec says .* Correct `path:`"):
+
+    with pytest.raises(TfdriverError, match=r"its ARN is \S+/team/bar, the spec says .* Correct `path:`") as raised:
         wait_for_roles([BAR], RoleReader(bar=[moved]), waiting(time=time))
+
+    assert raised.value.code == "wrong_role_arn"
     assert time.seconds == 0
 
 
-def test_who_is_asked_to_stop_waits_no_longer():
+def test_an_interrupt_stops_the_waiting():
     def stop() -> None:
         raise TfdriverError("stopped by SIGINT", code="interrupted")
 

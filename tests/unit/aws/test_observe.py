@@ -1,4 +1,4 @@
-"""Doing things side by side."""
+"""Calls in parallel threads."""
 
 from __future__ import annotations
 
@@ -10,35 +10,42 @@ import pytest
 from tfdriver.concurrency import side_by_side
 
 
-def test_results_are_in_order_and_things_are_done_at_the_same_time():
-    both = threading.Barrier(2, timeout=30)
-    assert side_by_side(lambda item: (both.wait(), item)[1], ["a", "b"]) == ["a", "b"]
+def test_calls_run_in_parallel_and_results_are_in_order():
+    both_running = threading.Barrier(2, timeout=30)
+
+    def wait(item):
+        both_running.wait()
+        return item
+
+    assert side_by_side(wait, ["a", "b"]) == ["a", "b"]
     assert side_by_side(str, range(20)) == [str(number) for number in range(20)]
     assert side_by_side(str, []) == []
 
 
-def test_the_first_exception_is_raised_once_all_have_ended():
+def test_the_first_exception_is_raised_after_all_calls_have_ended():
     ended = []
 
-    def do(item):
+    def call(item):
         if item < 2:
             raise ValueError(item)
         ended.append(item)
 
     with pytest.raises(ValueError, match="0"):
-        side_by_side(do, range(12))
+        side_by_side(call, range(12))
+
     assert sorted(ended) == list(range(2, 12))
 
 
-def test_ctrl_c_does_not_wait_for_a_call_that_nobody_answers():
-    answered, ended = threading.Event(), []
+def test_ctrl_c_does_not_wait_for_a_call_without_a_response():
+    response, ended = threading.Event(), []
 
-    def do(_item):
+    def call(_item):
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-        answered.wait(20)
+        response.wait(20)
         ended.append(True)
 
     with pytest.raises(KeyboardInterrupt):
-        side_by_side(do, ["call"])
+        side_by_side(call, ["call"])
+
     assert ended == []
-    answered.set()
+    response.set()

@@ -58,7 +58,7 @@ class HalfSeen:
             raise TfdriverError("no credentials", code="no_credentials")
         return Caller(account.id, f"arn:aws:iam::{account.id}:user/me")
 
-    def look(self, account: Account, name: str) -> LiveRole | Unreadable | None:
+    def read_role(self, account: Account, name: str) -> LiveRole | Unreadable | None:
         assert (account.name, name) == ("account_a", "foo_bar"), "account_b was asked"
         return None
 
