@@ -1,1 +1,1 @@
-"""Knowledge of IAM policies: documents, trust policies and their states, evaluation, lint. Pure; no I/O."""
+"""IAM policies: documents, trust policies and their states, evaluation, lint. No calls to AWS."""

@@ -1,8 +1,7 @@
-"""The conditions of a policy statement, held against the facts of a request. Pure; no I/O.
+"""Evaluates the conditions of a policy statement against the context of a request. Pure; no I/O.
 
-Three answers are possible: they hold, they don't, or this evaluator cannot tell (an operator it doesn't know, a policy
-variable such as `${aws:username}`, a fact that the caller could not supply). What cannot be told never helps an Allow
-and never stops a Deny: `evaluator` sees to that.
+The result is True, False, or None if it is unknown: the operator is not supported, the value has a policy variable such
+as `${aws:username}`, or the request context lacks the value. `evaluator` fails closed on an unknown result.
 
 Source: IAM user guide, reference_policies_elements_condition_operators and reference_policies_multi-value-conditions.
 """
@@ -12,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 import operator
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -20,28 +19,28 @@ from typing import Any
 
 from tfdriver.iam.policy_document import moment
 
-# Condition key in lower case -> its value, or its values where AWS gives several.
+# Condition key in lower case -> its value or values.
 Facts = Mapping[str, str | tuple[str, ...]]
 Compare = Callable[[str, str], bool]
 
 
 class UnsupportedError(Exception):
-    """The evaluator cannot tell."""
+    """The result of a condition is unknown."""
 
 
 @dataclass(frozen=True)
 class RequestContext:
-    """What a request's conditions are held against.
+    """The context of a request.
 
-    facts: by lower-case key; a key that is missing was not part of the request. unknown: lower-case patterns (`*`) of
-    keys that AWS would have had and the caller of this function has not.
+    facts: by lower-case key; a missing key is not part of the request. unknown: lower-case patterns (`*`) of the keys
+    whose values only AWS has.
     """
 
     facts: Facts = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
 
     def values(self, key: str) -> tuple[str, ...] | None:
-        """Return the values of a condition key, None if the request has none; raises UnsupportedError if unknown."""
+        """Return the values of a condition key, or None if the request has none. Raises UnsupportedError if unknown."""
         key = key.lower()
         if key in self.facts:
             value = self.facts[key]
@@ -52,23 +51,23 @@ class RequestContext:
 
 
 def conditions_match(condition: Any, context: RequestContext) -> bool | None:
-    """Return whether all conditions of a statement hold; None if that cannot be told.
+    """Return whether all conditions of a statement hold, or None if that is unknown.
 
-    condition: the value of a statement's `Condition`, or None for no condition.
+    condition: the statement's `Condition`, or None.
     """
     if not condition:
         return True
     try:
-        answers = [
+        results = [
             _holds(name, key, operand, context)
             for name, operands in condition.items()
             for key, operand in operands.items()
         ]
     except AttributeError:  # not a mapping of mappings
         return None
-    if False in answers:
+    if False in results:
         return False
-    return None if None in answers else True
+    return None if None in results else True
 
 
 def like(pattern: str, value: str) -> bool:
@@ -84,20 +83,20 @@ def _regex(pattern: str) -> re.Pattern[str]:
 
 def _holds(name: str, key: str, operand: Any, context: RequestContext) -> bool | None:
     try:
-        return _operator(name, _strings(operand), context.values(key))
+        return _evaluate(name, _strings(operand), context.values(key))
     except (UnsupportedError, ValueError, OverflowError):
         return None
 
 
 def _strings(operand: Any) -> tuple[str, ...]:
     values = operand if isinstance(operand, list | tuple) else [operand]
-    texts = tuple(str(v).lower() if isinstance(v, bool) else str(v) for v in values)
-    if any("${" in text for text in texts):
+    strings = tuple(str(v).lower() if isinstance(v, bool) else str(v) for v in values)
+    if any("${" in string for string in strings):
         raise UnsupportedError
-    return texts
+    return strings
 
 
-def _operator(name: str, wanted: Sequence[str], values: tuple[str, ...] | None) -> bool:
+def _evaluate(name: str, wanted: Sequence[str], values: tuple[str, ...] | None) -> bool:
     qualifier, _, base = name.rpartition(":")
     if base == "Null":
         return any((want.lower() == "true") == (values is None) for want in wanted)
@@ -107,28 +106,16 @@ def _operator(name: str, wanted: Sequence[str], values: tuple[str, ...] | None) 
         raise UnsupportedError
     compare, negated = _OPERATORS[base]
 
-    def one(value: str) -> bool:
-        return any(compare(want, value) for want in wanted) != negated
-
     if values is None:
         return if_exists or qualifier == "ForAllValues" or (negated and not qualifier)
-    return _over(qualifier, one, values)
-
-
-def _over(qualifier: str, one: Callable[[str], bool], values: Iterable[str]) -> bool:
-    values = tuple(values)
-    match qualifier:
-        case "ForAnyValue":
-            return any(map(one, values))
-        case "ForAllValues":
-            return all(map(one, values))
-        case "" if len(values) == 1:
-            return one(values[0])
-    raise UnsupportedError
+    matches = (any(compare(want, value) for want in wanted) != negated for value in values)
+    if not qualifier and len(values) != 1:
+        raise UnsupportedError
+    return any(matches) if qualifier == "ForAnyValue" else all(matches)
 
 
 def _arn_like(pattern: str, arn: str) -> bool:
-    """Compare ARNs part by part: a wildcard does not reach over the colons of the first five parts."""
+    """Compare ARNs part by part: in the first five parts, a wildcard does not match a colon."""
     wanted, parts = pattern.split(":", 5), arn.split(":", 5)
     return len(wanted) == len(parts) == 6 and all(map(like, wanted, parts))
 
@@ -155,7 +142,7 @@ def _in_network(want: str, value: str) -> bool:
     return ipaddress.ip_address(value) in ipaddress.ip_network(want, strict=False)
 
 
-# Name -> how one wanted value is compared with one of the request, and whether the operator says "none of these".
+# Name -> the comparison of a value of the policy with a value of the request, and whether the operator is negated.
 _OPERATORS: Mapping[str, tuple[Compare, bool]] = {
     "StringEquals": (operator.eq, False),
     "StringNotEquals": (operator.eq, True),

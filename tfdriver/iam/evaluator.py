@@ -1,9 +1,9 @@
-"""Would AWS allow it? IAM's evaluation of identity policies and of trust (resource) policies. Pure; no I/O.
+"""Evaluates identity policies and trust policies as IAM does. Pure; no I/O.
 
-Fails closed: a statement with a part that this evaluator does not support never allows anything and, in a Deny, always
-applies. Supported: Action and NotAction, Resource and NotResource, wildcards, the conditions of `conditions`, and the
-principals AWS (ARN, account, `*`, unique id) and Service. Not supported: NotPrincipal, policy variables, service
-control policies. Reasons are in AWS's own words (IAM user guide, troubleshoot_access-denied).
+Fails closed: an Allow statement with an unsupported element never applies, such a Deny statement always does.
+Supported: Action, NotAction, Resource, NotResource, wildcards, the operators of `conditions`, and the principals AWS
+(ARN, account, `*`, unique id) and Service. Unsupported: NotPrincipal, policy variables, service control policies.
+Reasons are worded as in AWS's error messages (IAM user guide, troubleshoot_access-denied).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tfdriver.iam.policy_document import Document, account_of, statements, strin
 
 
 class Effect(StrEnum):
-    """What a set of policies says of a request."""
+    """The effect of policies on a request."""
 
     ALLOW = "Allow"
     DENY = "Deny"
@@ -27,16 +27,16 @@ class Effect(StrEnum):
 
 
 class Named(IntEnum):
-    """How closely a statement's Principal names a caller."""
+    """How exactly a statement's Principal names a caller."""
 
     NO = 0
-    ACCOUNT = 1  # its whole account
+    ACCOUNT = 1  # the whole account
     ITSELF = 2  # the user, the role, the session or `*`
 
 
 @dataclass(frozen=True)
 class Principal:
-    """Who makes a request.
+    """The caller of a request.
 
     arn: the user's ARN, or a role session's (`arn:aws:sts::ID:assumed-role/NAME/SESSION`); account: 12 digits;
     unique_id: of the user (`AIDA...`) or the session's role (`AROA...`); role_arn: the session's role, else ''.
@@ -51,13 +51,13 @@ class Principal:
 
     @property
     def identity_arn(self) -> str:
-        """What `aws:PrincipalArn` is: the user's ARN, or for a session its role's, with the path."""
+        """The value of `aws:PrincipalArn`: the ARN of the user, or of the session's role with its path."""
         return self.role_arn or self.arn
 
 
 @dataclass(frozen=True)
 class Permissions:
-    """What a caller's own policies are. boundary, session: a permissions boundary and a session policy, if any."""
+    """The policies of a caller. boundary, session: the permissions boundary and the session policy, if any."""
 
     identity: tuple[Document, ...] = ()
     boundary: Document | None = None
@@ -66,7 +66,7 @@ class Permissions:
 
 @dataclass(frozen=True)
 class AccessRequest:
-    """An action (`service:Action`) on a resource (ARN, or `*` for none) and what its conditions are held against."""
+    """An action (`service:Action`) on a resource (ARN, or `*` for none), and the context for conditions."""
 
     action: str
     resource: str
@@ -75,7 +75,7 @@ class AccessRequest:
 
 @dataclass(frozen=True)
 class Decision:
-    """The outcome. reason: AWS's words, '' if allowed; statement: the one that decided, None if none did."""
+    """The result. reason: as in AWS's message, '' if allowed; statement: the one that allowed or denied, if any."""
 
     allowed: bool
     reason: str = ""
@@ -84,7 +84,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class StatementMatch:
-    """What one kind of policy says, and the statement that says it. named: only of policies with principals."""
+    """The effect of policies of one kind, and the statement with that effect. named: for trust policies only."""
 
     effect: Effect
     statement: Document | None = None
@@ -92,7 +92,7 @@ class StatementMatch:
 
 
 def match_identity_policies(policies: Iterable[Document], request: AccessRequest) -> StatementMatch:
-    """Return what identity policies say of a request: an explicit Deny wins, then an Allow, then nothing."""
+    """Return the effect of identity policies on a request: an explicit Deny wins, then an Allow."""
     found = StatementMatch(Effect.NOTHING)
     for statement in (s for policy in policies for s in statements(policy)):
         effect = _effect(statement, request, resource_counts=True)
@@ -104,13 +104,13 @@ def match_identity_policies(policies: Iterable[Document], request: AccessRequest
 
 
 def match_trust_policy(policy: Document, caller: Principal, request: AccessRequest) -> StatementMatch:
-    """Return what a trust policy (or another resource policy) says of a caller's request.
+    """Return the effect of a trust policy, or of another resource policy, on a request.
 
-    Of several statements that allow, the one that names the caller most closely is returned.
+    Of several Allow statements, return the one that names the caller most exactly.
     """
     found = StatementMatch(Effect.NOTHING)
     for statement in statements(policy):
-        named = _named(statement, caller)
+        named = _named_by(statement, caller)
         effect = _effect(statement, request, resource_counts=False)
         if named is Named.NO or effect is Effect.NOTHING:
             continue
@@ -122,7 +122,7 @@ def match_trust_policy(policy: Document, caller: Principal, request: AccessReque
 
 
 def authorize(permissions: Permissions, request: AccessRequest) -> Decision:
-    """Decide a request within the caller's account by the caller's own policies."""
+    """Return the decision on a request in the caller's account, by the caller's policies."""
     kinds = [
         ("identity-based policy", match_identity_policies(permissions.identity, request)),
         *_limits(permissions, request),
@@ -131,11 +131,10 @@ def authorize(permissions: Permissions, request: AccessRequest) -> Decision:
 
 
 def assume_role(caller: Principal, permissions: Permissions, trust: Document, request: AccessRequest) -> Decision:
-    """Decide sts:AssumeRole. request: its resource is the role's ARN.
+    """Return the decision on sts:AssumeRole. The resource of `request` is the ARN of the role.
 
-    Across accounts the caller's own policies and the trust policy must both allow it. Within one account a trust policy
-    that names the caller is enough; one that trusts the account leaves it to the caller's policies. A service needs the
-    trust policy alone.
+    Across accounts, the caller's policies and the trust policy must both allow the action. Within one account, a trust
+    policy that names the caller is enough. A service needs only the trust policy.
     Source: IAM user guide, reference_policies_evaluation-logic-cross-account and
     reference_policies_evaluation-logic_policy-eval-basics-single-account.
     """
@@ -178,20 +177,20 @@ def _not_allowed(kinds: Iterable[tuple[str, StatementMatch]], request: AccessReq
 
 
 def _effect(statement: Document, request: AccessRequest, *, resource_counts: bool) -> Effect:
-    """Return the statement's effect if it applies to the request; unsupported parts count against the caller."""
-    answers = [
+    """Return the effect of a statement on a request. Unsupported elements count against the caller."""
+    matches = [
         _covers(statement, "Action", request.action.lower(), str.lower),
         _covers(statement, "Resource", request.resource, str) if resource_counts else True,
         conditions_match(statement.get("Condition"), request.context),
     ]
     if statement.get("Effect") == "Deny":
-        return Effect.NOTHING if False in answers else Effect.DENY
-    allows = statement.get("Effect") == "Allow" and all(answers)
+        return Effect.NOTHING if False in matches else Effect.DENY
+    allows = statement.get("Effect") == "Allow" and all(matches)
     return Effect.ALLOW if allows else Effect.NOTHING
 
 
 def _covers(statement: Document, element: str, value: str, fold: Any) -> bool | None:
-    """Return whether Action/NotAction or Resource/NotResource covers a value; None if it holds a policy variable."""
+    """Return whether (Not)Action or (Not)Resource covers a value, or None if it has a policy variable."""
     negated = f"Not{element}" in statement
     patterns = strings(statement.get(f"Not{element}" if negated else element))
     if any(like(fold(pattern), value) for pattern in patterns if "${" not in pattern):
@@ -201,7 +200,7 @@ def _covers(statement: Document, element: str, value: str, fold: Any) -> bool | 
     return negated if patterns else False
 
 
-def _named(statement: Document, caller: Principal) -> Named:
+def _named_by(statement: Document, caller: Principal) -> Named:
     if "NotPrincipal" in statement:  # unsupported
         return Named.ACCOUNT if statement.get("Effect") == "Deny" else Named.NO
     principal = statement.get("Principal")
@@ -211,10 +210,10 @@ def _named(statement: Document, caller: Principal) -> Named:
         return Named.NO
     if caller.service:
         return Named.ITSELF if caller.service in strings(principal.get("Service")) else Named.NO
-    return max((_names(p, caller) for p in strings(principal.get("AWS"))), default=Named.NO)
+    return max((_named_as(p, caller) for p in strings(principal.get("AWS"))), default=Named.NO)
 
 
-def _names(principal: str, caller: Principal) -> Named:
+def _named_as(principal: str, caller: Principal) -> Named:
     session = f"{caller.unique_id}:{caller.arn.rpartition('/')[2]}"
     if principal in {"*", caller.arn, caller.identity_arn, caller.unique_id, session} - {""}:
         return Named.ITSELF

@@ -1,11 +1,7 @@
-"""Offline lint of policies: what is dangerous or too long in a trust or a permissions policy. Pure; no I/O.
+"""Checks policies for dangerous statements, and trust policies for their length. Pure; no I/O.
 
-Errors are to stop a command, warnings to be shown. `lint_module` finds the permissions policies of a module.
-
-No account of a spec counts as a third party: whoever runs tfdriver has credentials for all of them. External ids are
-for roles that act for several others (IAM user guide, "The confused deputy problem"). So a missing one is worth a
-warning only where one trusted role may assume roles in several other accounts, or where a trust policy lets in an
-account that the spec does not know.
+An external id protects against the confused deputy problem (IAM user guide). A missing one is a warning in two cases: a
+trusted role may assume roles in several other accounts, or the trust policy trusts an account that is not in the spec.
 """
 
 from __future__ import annotations
@@ -25,7 +21,7 @@ NEARLY_FULL = 0.8  # of a trust policy's characters
 
 
 class Severity(StrEnum):
-    """How bad it is."""
+    """Errors stop a command, warnings are printed."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -33,7 +29,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong. where: e.g. `tfdriver.yaml: roles.bar`; what, hint: a sentence each, no full stop."""
+    """A problem. where: e.g. `tfdriver.yaml: roles.bar`; what, hint: one sentence each, without a full stop."""
 
     severity: Severity
     where: str
@@ -45,7 +41,7 @@ class Finding:
 
 
 def refuse_errors(findings: Iterable[Finding], note: Callable[[str], None]) -> None:
-    """Note each warning; raise TfdriverError if there are errors, with each of them, then every hint once."""
+    """Note each warning. Raise TfdriverError with all errors and their hints, if there are any."""
     findings = list(findings)
     for finding in findings:
         if finding.severity is Severity.WARNING:
@@ -59,57 +55,58 @@ def refuse_errors(findings: Iterable[Finding], note: Callable[[str], None]) -> N
 
 
 def lint_spec(spec: Spec) -> list[Finding]:
-    """Return what is wrong with the trusts of a spec, and with the trust policies that phases 1 and 3 will write."""
+    """Return the problems of the trusts in a spec, and of the trust policies that phases 1 and 3 write."""
     accounts = frozenset(account.id for account in spec.accounts.values())
     found: list[Finding] = []
     for role in spec.trusting:
         where = f"tfdriver.yaml: roles.{role.key}"
         found += [f for p in policies(role, spec.trusted_by(role)).values() for f in lint_trust(p, accounts, where)]
-        found += _lengths(role, spec.trusted_by(role), where)
-        found += _deputies(spec, role, where)
+        found += _lint_lengths(role, spec.trusted_by(role), where)
+        found += _lint_deputies(spec, role, where)
     return list(dict.fromkeys(found))
 
 
 def lint_trust(document: Document, own_accounts: Collection[str], where: str) -> list[Finding]:
-    """Return what is wrong with a trust policy.
+    """Return the problems of a trust policy, apart from its length.
 
-    own_accounts: ids of the accounts that are no third parties. Length is not looked at: see `lint_spec`.
+    own_accounts: ids of the accounts that are not third parties.
     """
     found: list[Finding] = []
     for statement in _allowing(document):
         if "NotPrincipal" in statement:
-            found.append(_wildcard(where, "everyone but a few (NotPrincipal)"))
+            found.append(_wildcard(where, "all principals except some (NotPrincipal)"))
         named = principals(statement)
         found += [_wildcard(where, f"principal {principal!r}") for principal in named if "*" in principal]
         conditions = _conditions(statement)
         whole = [p for p in named if p.isdecimal() or p.endswith(":root")]
         if whole and "*" in conditions.get("aws:principalarn", ["*"]):
-            what = f"trusts {', '.join(whole)} as a whole, without a guard: any principal that account allows gets in"
-            hint = "Leave `guard: false` out, so that aws:PrincipalArn lets in only the roles of the spec"
+            what = f"trusts {', '.join(whole)} without a guard: every principal that the account permits has access"
+            hint = "Remove `guard: false`: the condition on aws:PrincipalArn then allows only the roles of the spec"
             found.append(Finding(Severity.WARNING, where, what, hint))
-        strangers = sorted({p for p in named if _account_of(p) and _account_of(p) not in own_accounts})
-        if strangers and "sts:externalid" not in conditions:
-            what = f"trusts {', '.join(strangers)}, a third party, without an external id"
-            hint = "Set `external_id:`, so that the third party can't be talked into using this role for someone else"
+        third_parties = sorted({p for p in named if _account_of(p) and _account_of(p) not in own_accounts})
+        if third_parties and "sts:externalid" not in conditions:
+            what = f"trusts {', '.join(third_parties)}, a third party, without an external id"
+            hint = "Set `external_id:` to protect this role against the confused deputy problem"
             found.append(Finding(Severity.WARNING, where, what, hint))
     return found
 
 
 def lint_permissions(document: Document, where: str) -> list[Finding]:
-    """Return what is wrong with a permissions policy: more than the least privilege, by a wildcard."""
+    """Return the problems of a permissions policy: wildcards, NotAction and NotResource."""
     found: list[Finding] = []
     for statement in _allowing(document):
         actions, resources = strings(statement.get("Action")), strings(statement.get("Resource"))
         if "NotAction" in statement:
-            found.append(_all_actions(where, "NotAction allows every action but a few"))
+            found.append(_all_actions(where, "allows all actions except some (NotAction)"))
         if {"*", "*:*"} & set(actions):
             found.append(_all_actions(where, "allows every action (`*`)"))
         for action in sorted(a for a in actions if a.endswith(":*") and a != "*:*"):
             what = f"allows every action of a service (`{action}`)"
             found.append(Finding(Severity.WARNING, where, what, "Name the actions that are needed"))
         if "*" in resources or "NotResource" in statement:
-            what = "allows its actions on every resource (`*`)" if "*" in resources else "NotResource allows nearly all"
-            hint = "Name the resources; `*` is right only for actions that have none"
+            which = "every resource (`*`)" if "*" in resources else "all resources except some (NotResource)"
+            what = f"allows its actions on {which}"
+            hint = "Name the resources. Use `*` only for actions without resources"
             found.append(Finding(Severity.WARNING, where, what, hint))
     return found
 
@@ -119,28 +116,28 @@ def _all_actions(where: str, what: str) -> Finding:
 
 
 def _wildcard(where: str, whom: str) -> Finding:
-    hint = "Name accounts or roles; a condition is too easily lost to be all that keeps others out"
+    hint = "Name accounts or roles. A condition alone is not enough: it is easily lost in a later change"
     return Finding(Severity.ERROR, where, f"trusts {whom}", hint)
 
 
-def _lengths(role: Role, wanted: Collection[Role], where: str) -> Iterator[Finding]:
-    """Warn of trust policies that are nearly too long; of what is too long, no spec was made."""
+def _lint_lengths(role: Role, wanted: Collection[Role], where: str) -> Iterator[Finding]:
+    """Warn of trust policies that are nearly too long. A spec with one that is too long is invalid."""
     for length in lengths(role, wanted):
         if length.each and length.characters > NEARLY_FULL * MAX_CHARACTERS:
             taken = f"{length.characters:,} of {MAX_CHARACTERS:,} characters"
             what = f"the trust policy of phase {length.phase} takes {taken}"
             fit = length.room // length.each
-            hint = f"{fit} more roles with names this long fit; a second trusting role can take others"
+            hint = f"{fit} more roles with names of this length fit. For others, add a second trusting role"
             yield Finding(Severity.WARNING, where, what, hint)
 
 
-def _deputies(spec: Spec, role: Role, where: str) -> Iterator[Finding]:
-    """Warn of trusted roles that act for several accounts, if this one does not ask them for an external id."""
+def _lint_deputies(spec: Spec, role: Role, where: str) -> Iterator[Finding]:
+    """Warn of trusted roles that may assume roles in several accounts, if this role has no external id."""
     acting = {t.key: {r.account.id for r in spec.trusting_of(t)} - {t.account.id} for t in spec.trusted_by(role)}
     deputies = sorted(key for key, others in acting.items() if len(others) > 1 and role.account.id in others)
     if deputies and role.external_id is None:
         what = f"has no external id, though {', '.join(deputies)} may assume roles in other accounts too"
-        hint = "Set `external_id: generate`, so that nobody can talk them into using one account's role for another"
+        hint = "Set `external_id: generate` to protect the roles against the confused deputy problem"
         yield Finding(Severity.WARNING, where, what, hint)
 
 
@@ -149,7 +146,7 @@ def _allowing(document: Document) -> Iterator[Mapping[str, Any]]:
 
 
 def _conditions(statement: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The values of each condition key, keys in lower case: IAM does not mind their case."""
+    """Return the values of each condition key. Keys are in lower case, because IAM ignores their case."""
     found: dict[str, list[str]] = {}
     condition = statement.get("Condition")
     for keys in condition.values() if isinstance(condition, Mapping) else ():
@@ -159,5 +156,5 @@ def _conditions(statement: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def _account_of(principal: str) -> str:
-    """The account id in a principal, or '' where there is none."""
+    """Return the account id of a principal, or ''."""
     return principal if principal.isdecimal() else account_of(principal)

@@ -1,4 +1,4 @@
-"""The trust policies that phases 1 and 3 write for a new role, and how long they are. Pure; no I/O."""
+"""The trust policies that phases 1 and 3 write for a new role, and their lengths. Pure; no I/O."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tfdriver.iam.trust import MAX_CHARACTERS
 from tfdriver.spec.model import Role, Spec
 from tfdriver.spec.problems import Problems
 
-_ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)  # every deadline takes as many characters
+_ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)  # all deadlines have the same length
 
 
 @dataclass(frozen=True)
 class Length:
-    """How many characters the trust policy of a phase takes.
+    """The length of a phase's trust policy in characters.
 
-    each: what one more trusted role takes, with an ARN as long as the longest; 0 where only accounts are named.
+    each: of one more trusted role with the longest ARN; 0 if the policy names accounts only.
     """
 
     phase: int
@@ -28,37 +28,33 @@ class Length:
 
     @property
     def room(self) -> int:
-        """How many more characters IAM allows; negative if there are too many already."""
+        """How many more characters IAM allows; negative if the policy is too long."""
         return MAX_CHARACTERS - self.characters
 
 
 def policies(role: Role, wanted: Collection[Role]) -> dict[int, Document]:
-    """Return the trust policies of phases 1 and 3, by phase; of the deadline only the length is right.
+    """Return the trust policies of phases 1 and 3, by phase, with any deadline.
 
     wanted: the roles to trust, none of which exists yet.
     """
-    stages = {1: trust.broad(role, wanted, _ANY_TIME), 3: trust.exact(wanted, role.external_id)}
-    return {phase: trust.document(stage) for phase, stage in stages.items()}
+    first, third = trust.broad(role, wanted, _ANY_TIME), trust.exact(wanted, role.external_id)
+    return {1: trust.document(first), 3: trust.document(third)}
 
 
 def lengths(role: Role, wanted: Collection[Role]) -> list[Length]:
-    """Return how long the trust policies of phases 1 and 3 are. wanted: the roles to trust, at least one."""
+    """Return the lengths of the trust policies of phases 1 and 3. wanted: the roles to trust, at least one."""
     longest = max(wanted, key=lambda r: len(r.arn))
-    more = policies(role, (*wanted, replace(longest, name="~" * len(longest.name))))  # no role can be called so
+    more = policies(role, (*wanted, replace(longest, name="~" * len(longest.name))))  # not a valid name, so unique
     counted = {phase: trust.length(policy) for phase, policy in policies(role, wanted).items()}
     return [Length(phase, count, trust.length(more[phase]) - count) for phase, count in counted.items()]
 
 
 def refuse_long_trusts(spec: Spec, problems: Problems) -> None:
-    """Note the trusting roles whose trust policy would be longer than IAM allows. A check for `load_spec`."""
+    """Report the trusting roles whose trust policy would be longer than IAM allows. A check for `load_spec`."""
     for role in spec.trusting:
-        _refuse_long_trust(spec, role, problems)
-
-
-def _refuse_long_trust(spec: Spec, role: Role, problems: Problems) -> None:
-    longest = max(lengths(role, spec.trusted_by(role)), key=lambda length: length.characters)
-    if longest.room < 0:
-        what = f"its trust policy would have {longest.characters} characters, and AWS allows {MAX_CHARACTERS}"
-        fewer = -(longest.room // longest.each)  # the longest policy names roles, so each takes some
-        hint = f"Trust fewer roles, by {fewer} at least, or give them shorter paths and names"
-        problems.add(("roles", role.key, "trusts"), what, f"{hint}; a second trusting role can take the others")
+        longest = max(lengths(role, spec.trusted_by(role)), key=lambda length: length.characters)
+        if longest.room < 0:
+            what = f"its trust policy would have {longest.characters} characters; IAM allows {MAX_CHARACTERS}"
+            fewer = -(longest.room // longest.each)  # `each` is not 0: the longest policy names roles
+            hint = f"Trust at least {fewer} fewer roles and add a second trusting role, or use shorter paths and names"
+            problems.add(("roles", role.key, "trusts"), what, hint)

@@ -1,6 +1,6 @@
-"""What stands in a policy document, read as IAM writes it: one statement or a list of them, one text or a list. Pure.
+"""Reads policy documents in IAM's format: one statement or a list, one string or a list. Pure.
 
-Lenient: what is no statement or no text is passed over. `trust.read`, which decides what tfdriver may change, is not.
+Ignores anything else. `trust.read_trust`, which decides what tfdriver may replace, is strict.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ Document = Mapping[str, Any]
 
 
 def parse_policy(policy: Document | str) -> Document:
-    """Return a policy document as a mapping, given as one, as JSON or as URL-encoded JSON (as IAM's API sends it).
+    """Return a policy document as a mapping. policy: a mapping, JSON, or URL-encoded JSON as in IAM's API.
 
-    Raises ValueError if it is neither.
+    Raises ValueError if it is none of these.
     """
     if not isinstance(policy, str):
         return policy
     text = policy if policy.lstrip().startswith("{") else unquote(policy)
     value = read_json(text)
     if not isinstance(value, dict):
-        raise ValueError("a policy document is a JSON object")
+        raise ValueError("a policy document must be a JSON object")
     return value
 
 
@@ -35,18 +35,18 @@ def statements(document: Document) -> list[Document]:
 
 
 def strings(value: Any) -> list[str]:
-    """Return the texts of a part that holds one or several: actions, resources, principals, values of a condition."""
-    return [text for text in _listed(value) if isinstance(text, str)]
+    """Return the strings of an element that has one or several: actions, resources, principals, condition values."""
+    return [string for string in _listed(value) if isinstance(string, str)]
 
 
 def principals(statement: Document) -> list[str]:
-    """Return the principals of AWS that a statement lets in or keeps out; `*` may be one."""
+    """Return the AWS principals of a statement, which may include `*`."""
     named = statement.get("Principal")
     return strings(named.get("AWS") if isinstance(named, Mapping) else named)
 
 
 def named(principal: str) -> str:
-    """Return a principal, or any ARN, in words: `role bar in account 222222222222`, `all of account 222222222222`."""
+    """Return a text for a principal or an ARN: `role bar in account 222222222222`, `all of account 222222222222`."""
     if principal == "*":
         return "anybody"
     parts = principal.split(":", 5)
@@ -63,7 +63,7 @@ def named(principal: str) -> str:
 
 
 def access(trust_policy: Document) -> str:
-    """Return in words whom a trust policy gives access, statement by statement: `trusts anybody; denies ...`."""
+    """Return a text for the statements of a trust policy: `trusts anybody; denies ...`."""
     return "; ".join(map(_access, statements(trust_policy))) or "trusts nobody"
 
 
@@ -82,7 +82,7 @@ def _access(statement: Document) -> str:
 
 
 def _named(principal: Any) -> str:
-    """Return the principals of a statement in words."""
+    """Return a text for the principals of a statement."""
     kinds = principal if isinstance(principal, Mapping) else {"AWS": principal}
     kind_of = {"Service": "the service", "Federated": "the identity provider"}
     found = [
@@ -94,13 +94,13 @@ def _named(principal: Any) -> str:
 
 
 def account_of(arn: str) -> str:
-    """Return the account id in an ARN, '' if there is none."""
+    """Return the account id of an ARN, or ''."""
     parts = arn.split(":", 5)
     return parts[4] if len(parts) == 6 else ""
 
 
 def moment(text: str) -> datetime:
-    """Return a moment as policies have it: ISO 8601, in UTC unless it says otherwise. Raises ValueError."""
+    """Return the time of an ISO 8601 string, in UTC if it has no time zone. Raises ValueError."""
     found = datetime.fromisoformat(text)
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 

@@ -1,8 +1,7 @@
-"""Trust policies: the one place that builds them, and the one that reads them. Pure; no I/O.
+"""Builds and reads trust policies. Pure; no I/O.
 
-A `Trust` says who may assume a role and under which conditions. `document` turns it into a trust policy, `read_trust`
-turns a policy that IAM shows back into a `Trust`, or into None where tfdriver would never have written it. Comparing
-`Trust`s is comparing policies by meaning: order, string or list, a bare account id for its root make no difference.
+A `Trust` is the meaning of a trust policy. `document` converts it to a policy; `read_trust` converts a policy of IAM to
+a `Trust`. Policies that differ only in order, in string or list, or in account id or root ARN give equal `Trust`s.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from typing import Any
 from tfdriver.iam.policy_document import Document, moment, parse_policy, principals, statements
 from tfdriver.spec.model import Role
 
-# The default quota of a role trust policy, white space not counted (IAM user guide, reference_iam-quotas).
+# The default quota of a role trust policy, without white space (IAM user guide, reference_iam-quotas).
 MAX_CHARACTERS = 2048
 
 _ACCOUNT_ROOT = re.compile(r"arn:[\w-]+:iam::\d{12}:root")
@@ -30,8 +29,8 @@ _EMPTY: frozenset[str] = frozenset()
 class Trust:
     """Who may assume a role.
 
-    principals: account root ARNs (broad), or role ARNs and unique ids (`AROA...`, exact). guard: role ARNs of which
-    `aws:PrincipalArn` must be one; empty for no such condition. until: UTC deadline (whole seconds) or None.
+    principals: account root ARNs (broad), or role ARNs and unique ids (`AROA...`, exact). guard: the role ARNs that the
+    condition on `aws:PrincipalArn` allows; empty without that condition. until: deadline in UTC, in whole seconds.
     """
 
     principals: frozenset[str]
@@ -46,7 +45,7 @@ class Trust:
 
     @property
     def dead_ids(self) -> frozenset[str]:
-        """Unique ids among the principals: IAM shows one in place of an ARN once that role was deleted.
+        """The unique ids among the principals: IAM returns them in place of the ARNs of deleted roles.
 
         Source: IAM user guide, reference_policies_elements_principal.
         """
@@ -58,15 +57,15 @@ class Trust:
 
 
 def exact(roles: Iterable[Role], external_id: str | None = None) -> Trust:
-    """Trust exactly these roles."""
+    """Return a trust in exactly these roles."""
     return Trust(frozenset(role.arn for role in roles), external_id=external_id)
 
 
 def broad(trusting: Role, roles: Iterable[Role], now: datetime) -> Trust:
-    """Trust the accounts of `roles`, as phase 1 does before the roles exist.
+    """Return the trust of phase 1: in the accounts of `roles`, which do not exist yet.
 
-    Guarded (the default), only the ARNs the roles will have get in, and only for `open_for` from `now`: conditions may
-    name what does not exist yet, principals may not.
+    With the guard (the default), only the future ARNs of the roles have access, for `open_for` from `now`. IAM accepts
+    ARNs of missing roles in conditions, but not as principals.
     """
     roles = tuple(roles)
     accounts = frozenset(role.account.root_arn for role in roles)
@@ -77,12 +76,12 @@ def broad(trusting: Role, roles: Iterable[Role], now: datetime) -> Trust:
 
 
 def deadline(now: datetime, open_for: timedelta) -> datetime:
-    """Return `now` + `open_for` in UTC, in the whole seconds that a policy can hold."""
+    """Return `now` + `open_for` in UTC and in whole seconds, as in a policy."""
     return (now + open_for).astimezone(UTC).replace(microsecond=0)
 
 
 def document(trust: Trust) -> dict[str, Any]:
-    """Return the trust policy document (JSON values, sorted, one statement) that says `trust`."""
+    """Return the trust policy for a trust: JSON values, sorted, one statement."""
     condition: dict[str, dict[str, Any]] = {}
     if trust.guard:
         condition["ArnEquals"] = {"aws:PrincipalArn": sorted(trust.guard)}
@@ -97,14 +96,14 @@ def document(trust: Trust) -> dict[str, Any]:
 
 
 def length(policy: Document) -> int:
-    """Return how many characters of the 2,048 a trust policy takes (white space does not count)."""
+    """Return the length of a trust policy as IAM counts it, without white space."""
     return len(json.dumps(policy, separators=(",", ":"), ensure_ascii=False))
 
 
 def read_trust(policy: Document | str) -> Trust | None:
-    """Return the `Trust` that a trust policy says, or None if tfdriver would never write such a policy.
+    """Return the `Trust` of a trust policy, or None for a policy that tfdriver never writes.
 
-    None stands for everything foreign: a wildcard, a user or service, another action, a Deny, another condition.
+    Such a policy has, for example, a wildcard, a user or service, another action, a Deny, or another condition.
     """
     try:
         statement = _only_statement(parse_policy(policy))
@@ -112,20 +111,17 @@ def read_trust(policy: Document | str) -> Trust | None:
             return None
         if statement["Effect"] != "Allow" or _strings(statement["Action"]) != {"sts:AssumeRole"}:
             return None
-        named = _principals(statement["Principal"])
+        trusted = _principals(statement["Principal"])
         conditions = _conditions(statement.get("Condition", {}))
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
-    trust = Trust(named, **conditions)
-    mixed = trust.broad and any(not _ACCOUNT_ROOT.fullmatch(p) for p in named)
+    trust = Trust(trusted, **conditions)
+    mixed = trust.broad and any(not _ACCOUNT_ROOT.fullmatch(p) for p in trusted)
     return None if mixed or (trust.guard and not trust.broad) else trust
 
 
 def may_be_broad(policy: Document) -> bool:
-    """Return whether a policy that `read_trust` makes nothing of lets in an account as a whole, or everybody.
-
-    Its conditions are not looked at: they may let in nobody, but nobody should rely on it.
-    """
+    """Return whether a policy that tfdriver never writes trusts a whole account or everybody. Ignores conditions."""
     return any(
         "NotPrincipal" in s or any("*" in p or p.isdecimal() or p.endswith(":root") for p in principals(s))
         for s in statements(policy)
@@ -144,22 +140,17 @@ def _only_statement(policy: Document) -> Mapping[str, Any]:
 def _strings(value: Any) -> frozenset[str]:
     values = [value] if isinstance(value, str) else value
     if not isinstance(values, list) or not values or not all(isinstance(v, str) for v in values):
-        raise ValueError("neither a string nor a list of strings")
+        raise ValueError("not a string or a list of strings")
     return frozenset(values)
 
 
 def _principals(value: Any) -> frozenset[str]:
     if set(value) != {"AWS"}:
-        raise ValueError("a principal that is not of AWS")
-    return frozenset(_principal(p) for p in _strings(value["AWS"]))
-
-
-def _principal(value: str) -> str:
-    if re.fullmatch(r"\d{12}", value):
-        return f"arn:aws:iam::{value}:root"
-    if any(pattern.fullmatch(value) for pattern in (_ACCOUNT_ROOT, _ROLE_ARN, _ROLE_ID)):
-        return value
-    raise ValueError("neither an account root nor a role")
+        raise ValueError("not an AWS principal")
+    found = frozenset(f"arn:aws:iam::{p}:root" if re.fullmatch(r"\d{12}", p) else p for p in _strings(value["AWS"]))
+    if not all(_ACCOUNT_ROOT.fullmatch(p) or _ROLE_ARN.fullmatch(p) or _ROLE_ID.fullmatch(p) for p in found):
+        raise ValueError("not an account or a role")
+    return found
 
 
 def _conditions(value: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

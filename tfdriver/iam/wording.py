@@ -1,4 +1,4 @@
-"""How trusts and states are put in words. Pure; no I/O."""
+"""Texts for trusts and trust states. Pure; no I/O."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ def role_in_account(role: Role) -> str:
 
 
 def moment(when: datetime) -> str:
-    """Return a UTC time in words, to the second."""
+    """Return a text for a UTC time, to the second."""
     return when.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def trusted(trust: Trust) -> str:
-    """Return whom a trust gives access: `account 222222222222, only as role/bar, until ...`."""
+    """Return a text for a trust: `account 222222222222, only as role/bar, until ...`."""
     until = f", until {moment(trust.until)}" if trust.until else ""
     return trusted_whenever(trust) + until
 
 
 def trusted_whenever(trust: Trust) -> str:
-    """Return whom a trust gives access, as `trusted` does, without the deadline."""
+    """Return a text for a trust, without the deadline."""
     if trust.guard:
         names = sorted(arn.split(":", 5)[5] for arn in trust.guard)
         accounts = (f"account {account_of(principal)}" for principal in sorted(trust.principals))
@@ -41,7 +41,7 @@ def trusted_whenever(trust: Trust) -> str:
 
 
 def state(found: TrustState, now: datetime) -> str:
-    """Say what the trust of a role is now, in a few words."""
+    """Return a text for a trust state."""
     match found.kind, found.trust:
         case TrustKind.ABSENT, _:
             return "does not exist"
@@ -56,12 +56,12 @@ def state(found: TrustState, now: datetime) -> str:
 
 
 def in_force(states: Iterable[TrustState], now: datetime) -> str:
-    """Return which broad trusts are in force now, or '' if none is."""
+    """Return a text for the broad trusts in force now, '' if there are none."""
     return "; ".join(f"{role_in_account(s.role)} {access_to(s)}" for s in states if s.open_at(now))
 
 
 def access_to(found: TrustState) -> str:
-    """Return whom a role that exists trusts, after the role's name: `trusts ...`."""
+    """Return a text for the trust of a role that exists: `trusts ...`."""
     if found.trust is None and found.live is not None:
         return access(found.live.trust_policy)
     return f"trusts {trusted(found.trust)}" if found.trust else found.detail

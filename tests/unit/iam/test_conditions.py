@@ -1,3 +1,5 @@
+"""Evaluation of conditions and wildcards."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -76,7 +78,7 @@ CONTEXT = RequestContext(
         ("StringLike", "aws:PrincipalArn", "*/${aws:username}", None),
     ],
 )
-def test_one_condition(operator: str, key: str, operand: Any, expected: bool | None) -> None:
+def test_a_condition(operator: str, key: str, operand: Any, expected: bool | None) -> None:
     assert conditions_match({operator: {key: operand}}, CONTEXT) is expected
 
 
@@ -93,7 +95,7 @@ def test_one_condition(operator: str, key: str, operand: Any, expected: bool | N
         ({"Bool": "nonsense"}, None),
     ],
 )
-def test_conditions_together(condition: Any, expected: bool | None) -> None:
+def test_several_conditions(condition: Any, expected: bool | None) -> None:
     assert conditions_match(condition, CONTEXT) is expected
 
 

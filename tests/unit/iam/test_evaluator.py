@@ -1,3 +1,5 @@
+"""Evaluation of identity policies and trust policies."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -34,7 +36,7 @@ def both(*documents: dict[str, Any]) -> dict[str, Any]:
 
 
 def assume(caller: Principal, policy: dict[str, Any], *own: dict[str, Any], **facts: str) -> str:
-    """Return '' if allowed, else the reason."""
+    """Return the reason of the decision, '' if allowed."""
     context = RequestContext({key.replace("__", ":").lower(): value for key, value in facts.items()})
     decision = assume_role(caller, Permissions(own), policy, AccessRequest("sts:AssumeRole", FOO, context))
     assert decision.allowed == (decision.reason == "")
@@ -54,18 +56,18 @@ DENIED_BY_TRUST = "with an explicit deny in the role trust policy"
         pytest.param(SESSION, trust(SESSION.arn), [MAY_ASSUME], "", id="both sides, by session ARN"),
         pytest.param(SESSION, trust("AROABAR:run"), [MAY_ASSUME], "", id="both sides, by id and session name"),
         pytest.param(SESSION, trust("AROABAR:other"), [MAY_ASSUME], NO_TRUST, id="another session of the role"),
-        pytest.param(SESSION, trust("AROADEAD"), [MAY_ASSUME], NO_TRUST, id="the id of a dead namesake"),
+        pytest.param(SESSION, trust("AROADEAD"), [MAY_ASSUME], NO_TRUST, id="unique id of a deleted role"),
         pytest.param(SESSION, trust(f"arn:aws:iam::{B}:root"), [MAY_ASSUME], "", id="account root"),
         pytest.param(SESSION, trust(B), [MAY_ASSUME], "", id="bare account id"),
         pytest.param(SESSION, trust("*"), [MAY_ASSUME], "", id="anyone"),
         pytest.param(SESSION, trust(f"arn:aws-cn:iam::{B}:root"), [MAY_ASSUME], NO_TRUST, id="another partition"),
         pytest.param(SESSION, trust(f"arn:aws:iam::{A}:root"), [MAY_ASSUME], NO_TRUST, id="another account"),
-        pytest.param(SESSION, trust(BAR), [], NO_IDENTITY, id="trusted, but its own policies say nothing"),
+        pytest.param(SESSION, trust(BAR), [], NO_IDENTITY, id="trusted, but its own policies do not allow it"),
         pytest.param(SESSION, trust(BAR), [identity(Action="sts:*", Resource=BAR)], NO_IDENTITY, id="another resource"),
-        pytest.param(USER, trust(BAR), [ADMIN], NO_TRUST, id="an admin whom the trust does not name"),
-        pytest.param(NEIGHBOUR, trust(NEIGHBOUR.arn), [], "", id="same account, named: enough"),
-        pytest.param(NEIGHBOUR, trust(A), [], NO_IDENTITY, id="same account, root: left to its policies"),
-        pytest.param(NEIGHBOUR, trust(A), [MAY_ASSUME], "", id="same account, root, and its policies allow"),
+        pytest.param(USER, trust(BAR), [ADMIN], NO_TRUST, id="an admin that is not trusted"),
+        pytest.param(NEIGHBOUR, trust(NEIGHBOUR.arn), [], "", id="same account, by ARN"),
+        pytest.param(NEIGHBOUR, trust(A), [], NO_IDENTITY, id="same account, root, but its policies do not allow it"),
+        pytest.param(NEIGHBOUR, trust(A), [MAY_ASSUME], "", id="same account, root, and its policies allow it"),
         pytest.param(NEIGHBOUR, trust(BAR), [ADMIN], NO_TRUST, id="same account, admin, not trusted"),
         pytest.param(USER, both(trust(BAR), trust(B)), [ADMIN], "", id="the second statement matches"),
         pytest.param(
@@ -102,15 +104,17 @@ def test_assume_role(caller: Principal, policy: dict[str, Any], own: list[dict[s
 
 
 @pytest.mark.parametrize(("given_id", "allowed"), [("pair-1", True), ("pair-2", False), (None, False)])
-def test_external_id_right_wrong_and_missing(given_id: str | None, allowed: bool) -> None:
+def test_external_id_must_be_equal(given_id: str | None, allowed: bool) -> None:
     policy = trust(B, Condition={"StringEquals": {"sts:ExternalId": "pair-1"}})
     facts = {} if given_id is None else {"sts__externalid": given_id}
     assert (assume(USER, policy, ADMIN, **facts) == "") is allowed
 
 
-def test_the_statement_that_decided_is_named() -> None:
+def test_the_decision_has_the_statement_that_denied() -> None:
     policy = both(trust(BAR), trust(B, Effect="Deny", Sid="NotThem"))
+
     decision = assume_role(USER, Permissions((ADMIN,)), policy, AccessRequest("sts:AssumeRole", FOO))
+
     assert decision.statement is not None
     assert decision.statement["Sid"] == "NotThem"
 
@@ -140,8 +144,9 @@ def test_identity_policies(policy: dict[str, Any], action: str, resource: str, a
     assert authorize(Permissions((policy,)), AccessRequest(action, resource)).allowed is allowed
 
 
-def test_a_policy_variable_in_a_deny_denies() -> None:
+def test_a_deny_with_a_policy_variable_always_applies() -> None:
     deny = identity(Effect="Deny", Resource="arn:aws:s3:::b/${aws:username}/*")
+
     assert not authorize(Permissions((ADMIN, deny)), AccessRequest("s3:GetObject", "arn:aws:s3:::other")).allowed
 
 
@@ -156,7 +161,7 @@ def test_a_policy_variable_in_a_deny_denies() -> None:
         (Permissions((ADMIN,), session=identity(Effect="Deny")), "with an explicit deny in a session policy"),
     ],
 )
-def test_boundaries_and_session_policies_only_take_away(permissions: Permissions, reason: str) -> None:
+def test_boundaries_and_session_policies_only_restrict(permissions: Permissions, reason: str) -> None:
     assert authorize(permissions, AccessRequest("s3:GetObject", "arn:aws:s3:::b/k")).reason == reason
 
 
@@ -181,8 +186,10 @@ def test_a_deny_always_wins(listed: list[dict[str, Any]]) -> None:
 @given(st.lists(statements, max_size=6), st.lists(statements, max_size=3))
 def test_more_denies_never_allow_more(listed: list[dict[str, Any]], more: list[dict[str, Any]]) -> None:
     denies = [statement | {"Effect": "Deny"} for statement in more]
+
     before = authorize(Permissions(({"Statement": listed},)), REQUEST)
     after = authorize(Permissions(({"Statement": [*listed, *denies]},)), REQUEST)
+
     assert before.allowed or not after.allowed
 
 
@@ -190,14 +197,17 @@ unknown_operators = st.text(min_size=1).map("Unknown{}".format)
 
 
 @given(unknown_operators, st.sampled_from(["", "ForAnyValue:", "ForAllValues:"]), st.sampled_from(["", "IfExists"]))
-def test_an_unknown_operator_never_grants_and_always_denies(name: str, before: str, after: str) -> None:
+def test_unknown_operators_fail_closed(name: str, before: str, after: str) -> None:
     condition = {f"{before}{name}{after}": {"aws:username": "ann"}}
-    assert not authorize(Permissions((identity(Condition=condition),)), REQUEST).allowed
-    denying = identity(Effect="Deny", Condition=condition)
-    assert not authorize(Permissions((ADMIN, denying)), REQUEST).allowed
+    allow = identity(Condition=condition)
+    deny = identity(Effect="Deny", Condition=condition)
+
+    assert not authorize(Permissions((allow,)), REQUEST).allowed
+    assert not authorize(Permissions((ADMIN, deny)), REQUEST).allowed
 
 
 @given(st.text(max_size=12), st.text(max_size=12))
-def test_only_the_trusted_unique_id_gets_in(trusted: str, other: str) -> None:
+def test_a_unique_id_matches_only_that_role(trusted: str, other: str) -> None:
     finding = match_trust_policy(trust(f"AROA{trusted}"), SESSION, AccessRequest("sts:AssumeRole", FOO))
+
     assert (finding.statement is not None) == (f"AROA{trusted}" == SESSION.unique_id or trusted == "BAR:run")

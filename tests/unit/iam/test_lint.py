@@ -1,4 +1,4 @@
-"""The offline lint: documents, whole specs, and the files of modules."""
+"""Lint of policies, of specs, and of the files of modules."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tfdriver.spec.model import Account
 
 ERROR, WARNING = Severity.ERROR, Severity.WARNING
 C = Account("account_c", "333333333333", "account_c", "us-west-2", "aws")
-OURS = {A.id, B.id}
+OWN_ACCOUNTS = {A.id, B.id}
 MODULES = Path(__file__).parents[3] / "modules"
 
 
@@ -36,11 +36,11 @@ def trusting(principal, condition=None):
 
 GUARD = {"ArnEquals": {"AWS:PrincipalArn": [BAR.arn]}}
 EXTERNAL = {"StringEquals": {"sts:ExternalId": "x1"}}
-STRANGER = "arn:aws:iam::999999999999:role/x"
+THIRD_PARTY = "arn:aws:iam::999999999999:role/x"
 
 
 @pytest.mark.parametrize(
-    ("document", "found"),
+    ("document", "expected"),
     [
         (trusting({"AWS": BAR.arn}), []),
         (trusting({"AWS": [B.root_arn]}, GUARD), []),
@@ -48,28 +48,29 @@ STRANGER = "arn:aws:iam::999999999999:role/x"
         (trusting("*"), [(ERROR, "'*'")]),
         (trusting({"AWS": "*"}), [(ERROR, "'*'")]),
         (trusting({"AWS": ["arn:aws:iam::*:role/x"]}, EXTERNAL), [(ERROR, "arn:aws:iam::*:role/x")]),
-        (allow(NotPrincipal={"AWS": BAR.arn}, Action="sts:AssumeRole"), [(ERROR, "everyone but a few")]),
+        (allow(NotPrincipal={"AWS": BAR.arn}, Action="sts:AssumeRole"), [(ERROR, "NotPrincipal")]),
         (trusting({"AWS": B.root_arn}), [(WARNING, "without a guard")]),
         (trusting({"AWS": B.id}), [(WARNING, "without a guard")]),
         (trusting({"AWS": B.root_arn}, EXTERNAL), [(WARNING, "without a guard")]),
         (trusting({"AWS": B.root_arn}, {"StringLike": {"aws:PrincipalArn": "*"}}), [(WARNING, "without a guard")]),
-        (trusting({"AWS": STRANGER}), [(WARNING, "third party")]),
-        (trusting({"AWS": STRANGER}, EXTERNAL), []),
+        (trusting({"AWS": THIRD_PARTY}), [(WARNING, "third party")]),
+        (trusting({"AWS": THIRD_PARTY}, EXTERNAL), []),
         (trusting({"AWS": "999999999999"}, GUARD), [(WARNING, "third party")]),
         (trusting({"AWS": "AROADEADDEADDEADDEAD"}), []),
         ({"Statement": {"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"}}, []),
         ({}, []),
     ],
 )
-def test_trust_policies(document, found):
-    seen = lint_trust(document, OURS, "here")
-    assert [f.severity for f in seen] == [severity for severity, _ in found]
-    assert all(words in f.what for f, (_, words) in zip(seen, found, strict=True))
-    assert all(f.where == "here" and f.hint and str(f).startswith("here: ") for f in seen)
+def test_findings_in_trust_policies(document, expected):
+    findings = lint_trust(document, OWN_ACCOUNTS, "here")
+
+    assert [f.severity for f in findings] == [severity for severity, _ in expected]
+    assert all(words in f.what for f, (_, words) in zip(findings, expected, strict=True))
+    assert all(f.where == "here" and f.hint and str(f).startswith("here: ") for f in findings)
 
 
 @pytest.mark.parametrize(
-    ("document", "found"),
+    ("document", "expected"),
     [
         (allow(Action="dynamodb:PutItem", Resource="arn:aws:dynamodb:us-west-2:1:table/t"), []),
         (allow(Action=["logs:Put*"], Resource=["arn:aws:logs:us-west-2:1:log-group:g:*"]), []),
@@ -83,31 +84,33 @@ def test_trust_policies(document, found):
         ({"Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}, []),
     ],
 )
-def test_permissions_policies(document, found):
-    seen = lint_permissions(document, "here")
-    assert [f.severity for f in seen] == [severity for severity, _ in found]
-    assert all(words in f.what for f, (_, words) in zip(seen, found, strict=True))
+def test_findings_in_permissions_policies(document, expected):
+    findings = lint_permissions(document, "here")
+
+    assert [f.severity for f in findings] == [severity for severity, _ in expected]
+    assert all(words in f.what for f, (_, words) in zip(findings, expected, strict=True))
 
 
-def test_the_example_is_clean():
+def test_the_example_has_no_findings():
     assert lint_spec(spec(FOO, BAR)) == []
 
 
-def test_a_spec_without_a_guard_is_warned_of_once():
+def test_a_trust_without_a_guard_is_one_warning():
     (found,) = lint_spec(spec(replace(FOO, guard=False), BAR))
+
     assert (found.severity, found.where) == (WARNING, "tfdriver.yaml: roles.foo_bar")
     assert "guard: false" in found.hint
 
 
-def test_a_role_that_acts_for_several_accounts_needs_external_ids():
-    of = spec(FOO, role("other", C, trusts=("bar",), external_id="x1"), BAR)
-    (found,) = lint_spec(of)
+def test_a_role_that_is_trusted_by_several_accounts_needs_external_ids():
+    (found,) = lint_spec(spec(FOO, role("other", C, trusts=("bar",), external_id="x1"), BAR))
+
     assert (found.severity, found.where) == (WARNING, "tfdriver.yaml: roles.foo_bar")
     assert "external id" in found.what
     assert "bar" in found.what
 
 
-def test_accounts_of_one_spec_are_no_third_parties():
+def test_accounts_of_the_spec_are_not_third_parties():
     assert lint_spec(spec(FOO, role("own", B, trusts=("bar",)), BAR)) == []  # bar's own account does not count
     assert lint_spec(spec(FOO, role("more", A, trusts=("bar",)), BAR)) == []  # one other account
 
@@ -118,16 +121,16 @@ def many(count, **fields):
     return spec(role("foo_bar", A, trusts=tuple(r.key for r in roles), **fields), *roles)
 
 
-def lengths(of):
-    (trusting_role,) = of.trusting
-    wanted = of.trusted_by(trusting_role)
+def lengths(spec_):
+    (trusting_role,) = spec_.trusting
+    wanted = spec_.trusted_by(trusting_role)
     first = trust_state.opening_trust(
         TrustState(trusting_role, TrustKind.ABSENT), wanted, frozenset(), datetime(2026, 1, 2, tzinfo=UTC)
     )
     return [trust.length(first), trust.length(trust_state.exact_trust(trusting_role, wanted))]
 
 
-class Noted:
+class ProblemList:
     """Problems of a spec, as (path, what, hint)."""
 
     def __init__(self):
@@ -138,27 +141,29 @@ class Noted:
 
 
 def number(text):
-    """The first number in a text."""
+    """Return the first number in a text."""
     return int(re.search(r"\d+", text)[0])
 
 
 @given(st.integers(1, 60), st.booleans(), st.sampled_from([None, "x" * 300]))
-def test_long_trust_policies_are_counted_and_what_fits_really_fits(count, guard, external_id):
+def test_hints_on_long_trust_policies_have_the_right_numbers(count, guard, external_id):
     def lengths_of(roles):
         return lengths(many(roles, guard=guard, external_id=external_id))
 
-    of, noted = many(count, guard=guard, external_id=external_id), Noted()
-    refuse_long_trusts(of, noted)
+    long_spec, problems = many(count, guard=guard, external_id=external_id), ProblemList()
     longest = max(lengths_of(count))
-    assert bool(noted.found) is (longest > 2048)
-    for path, what, hint in noted.found:  # such a spec is refused, so that there is nothing to warn of
+
+    refuse_long_trusts(long_spec, problems)
+
+    assert bool(problems.found) is (longest > 2048)
+    for path, what, hint in problems.found:
         assert path == ("roles", "foo_bar", "trusts")
         assert f"{longest} characters" in what
         assert max(lengths_of(count - number(hint))) <= 2048
         assert max(lengths_of(count - number(hint) + 1)) > 2048
-    if noted.found:
+    if problems.found:  # the spec is invalid and never linted
         return
-    found = [f for f in lint_spec(of) if "characters" in f.what]
+    found = [f for f in lint_spec(long_spec) if "characters" in f.what]
     phases = {number(f.what.split("phase ")[1]): f for f in found}
     for index, phase in enumerate((1, 3)):
         length = lengths_of(count)[index]
@@ -181,7 +186,7 @@ WIDE = "allows every action"
 EVERYWHERE = "allows its actions on every resource"
 
 
-def test_broad_policy_documents_of_modules(tmp_path):
+def test_wildcards_in_policy_documents_of_modules(tmp_path):
     text = """
 data "aws_iam_policy_document" "p" {
   statement {
@@ -218,7 +223,7 @@ locals {
     ],
 )
 @pytest.mark.parametrize("kind", ["aws_iam_policy", "aws_iam_role_policy"])
-def test_broad_policies_as_json_in_modules(tmp_path, kind, policy):
+def test_wildcards_in_json_policies_of_modules(tmp_path, kind, policy):
     text = f'resource "{kind}" "p" {{\n  policy = {policy}\n}}\n'
     assert lint(tmp_path, text) == [(ERROR, "1", WIDE), (WARNING, "1", EVERYWHERE)]
 
@@ -277,7 +282,7 @@ def test_wildcard_principals_in_policy_documents_of_modules(tmp_path):
 
 
 @pytest.mark.parametrize("action", ['"sts:AssumeRole"', '["sts:AssumeRole", "sts:TagSession"]'])
-def test_wildcard_principals_as_json_in_modules(tmp_path, action):
+def test_wildcard_principals_in_json_policies_of_modules(tmp_path, action):
     text = f"""resource "aws_iam_role" "r" {{
   assume_role_policy = <<EOF
 {{"Statement": {{"Effect": "Allow", "Principal": "*", "Action": {action}}}}}
@@ -295,22 +300,38 @@ def test_findings_name_files_relative_to_the_project(tmp_path):
     assert found.where == "modules/m/iam.tf:1: aws_iam_policy.p"
 
 
-def test_warnings_are_shown_and_every_error_stops_and_is_told():
-    warning, error = (Finding(s, f"at {s}", "it is wide", "Narrow it") for s in (WARNING, ERROR))
-    other = Finding(ERROR, "elsewhere", "it is open", "Close it")
-    third = Finding(ERROR, "in a third", "it is wide", "Narrow it")
-    shown: list[str] = []
-    refuse_errors([], shown.append)
-    assert shown == []
-    refuse_errors([warning], shown.append)
+WARNED, WIDE_ERROR = (Finding(s, f"at {s}", "it is wide", "Narrow it") for s in (WARNING, ERROR))
+OPEN_ERROR = Finding(ERROR, "elsewhere", "it is open", "Close it")
+THIRD_ERROR = Finding(ERROR, "in a third", "it is wide", "Narrow it")
+
+
+def test_warnings_are_noted():
+    notes: list[str] = []
+
+    refuse_errors([WARNED], notes.append)
+
+    assert notes == ["warning: at warning: it is wide. Narrow it"]
+
+
+@pytest.mark.parametrize(
+    ("findings", "message"),
+    [
+        ([WIDE_ERROR, WIDE_ERROR, WARNED], "at error: it is wide. Narrow it"),
+        (
+            [WIDE_ERROR, WARNED, OPEN_ERROR, THIRD_ERROR],
+            "at error: it is wide; elsewhere: it is open; in a third: it is wide. Narrow it. Close it",
+        ),
+    ],
+)
+def test_all_errors_are_raised_together(findings, message):
+    notes: list[str] = []
+
     with pytest.raises(TfdriverError) as raised:
-        refuse_errors([error, error, warning], shown.append)
-    assert shown == ["warning: at warning: it is wide. Narrow it"] * 2
-    assert str(raised.value) == "at error: it is wide. Narrow it"
-    with pytest.raises(TfdriverError) as raised:
-        refuse_errors([error, warning, other, third], shown.append)
-    said = "at error: it is wide; elsewhere: it is open; in a third: it is wide. Narrow it. Close it"
-    assert str(raised.value) == said
+        refuse_errors(findings, notes.append)
+
+    assert raised.value.code == "dangerous_policy"
+    assert str(raised.value) == message
+    assert len(notes) == 1
 
 
 def test_lint_project_checks_the_spec_and_its_modules(tmp_path):

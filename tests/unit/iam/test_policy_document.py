@@ -1,4 +1,4 @@
-"""Policy documents in all the ways in which they can be written."""
+"""Policy documents in all formats that IAM accepts, and texts for principals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ALLOW, DENY = {"Effect": "Allow"}, {"Effect": "Deny"}
     ("written", "read"),
     [(ALLOW, [ALLOW]), ([ALLOW, DENY], [ALLOW, DENY]), ([], []), (None, []), ("x", []), ([ALLOW, "x", None], [ALLOW])],
 )
-def test_statements_are_one_or_many(written, read):
+def test_one_statement_or_a_list(written, read):
     assert statements({"Statement": written}) == read
     assert statements({}) == []
 
@@ -26,7 +26,7 @@ def test_statements_are_one_or_many(written, read):
     ("written", "read"),
     [("a", ["a"]), (["a", "b"], ["a", "b"]), (("a",), ["a"]), ([], []), (None, []), (7, []), ({"a": "b"}, [])],
 )
-def test_texts_are_one_or_many(written, read):
+def test_one_string_or_a_list(written, read):
     assert strings(written) == read
 
 
@@ -45,18 +45,18 @@ def test_the_account_of_an_arn(arn, account):
 
 
 @pytest.mark.parametrize("text", ["2026-01-02T03:04:05", "2026-01-02T03:04:05Z", "2026-01-02T05:04:05+02:00"])
-def test_a_moment_is_utc_unless_it_says_otherwise(text):
+def test_times_without_a_time_zone_are_in_utc(text):
     assert moment(text) == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-def test_a_document_is_json_url_encoded_or_read_already():
+def test_a_document_is_a_mapping_json_or_url_encoded_json():
     document = {"Statement": [ALLOW]}
     text = json.dumps(document)
     assert parse_policy(document) == parse_policy(text) == parse_policy(quote(text)) == document
 
 
 @pytest.mark.parametrize("text", ["", "[]", "x", "%7B"])
-def test_what_is_no_json_object_is_no_document(text):
+def test_a_document_that_is_not_a_json_object_is_an_error(text):
     with pytest.raises(ValueError, match=r".+"):
         parse_policy(text)
 
@@ -78,7 +78,7 @@ B = "222222222222"
         ("AIDADEAD", "the deleted principal AIDADEAD"),
     ],
 )
-def test_a_principal_is_named_with_its_account(principal, words):
+def test_text_of_a_principal(principal, words):
     assert named(principal) == words
 
 
@@ -103,7 +103,7 @@ def test_a_principal_is_named_with_its_account(principal, words):
         ({"Principal": 7, "Condition": ["x"]}, "trusts nobody"),
     ],
 )
-def test_whom_a_statement_gives_access(fields, words):
+def test_text_of_a_trust_policy(fields, words):
     statement = {"Effect": "Allow", "Action": "sts:AssumeRole"} | fields
     assert access({"Statement": [statement]}) == words
     assert access({"Statement": [statement, statement]}) == f"{words}; {words}"

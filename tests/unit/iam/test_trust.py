@@ -1,4 +1,4 @@
-"""Trust policies: what is written is read back, what others wrote is told apart by meaning, not by spelling."""
+"""Building trust policies, and reading them by meaning."""
 
 from __future__ import annotations
 
@@ -32,15 +32,17 @@ external_ids = st.none() | st.from_regex(r"[\w+=,.@:/-]{2,40}", fullmatch=True)
 
 
 @given(roles, external_ids, st.booleans(), st.timedeltas(timedelta(minutes=1), timedelta(hours=12)))
-def test_what_is_written_is_read_back(wanted, external_id, guard, open_for):
+def test_reading_a_trust_policy_reverses_building_it(wanted, external_id, guard, open_for):
     trusting = role("foo", A, trusts=("x",), external_id=external_id, guard=guard, open_for=open_for)
-    for written in (trust.exact(wanted, external_id), trust.broad(trusting, wanted, NOW)):
-        document = trust.document(written)
-        assert trust.read_trust(document) == written
-        assert trust.read_trust(quote(json.dumps(document))) == written
+
+    for built in (trust.exact(wanted, external_id), trust.broad(trusting, wanted, NOW)):
+        document = trust.document(built)
+
+        assert trust.read_trust(document) == built
+        assert trust.read_trust(quote(json.dumps(document))) == built
 
 
-def test_the_broad_trust_is_guarded_and_ends():
+def test_the_broad_trust_has_a_guard_and_a_deadline():
     assert trust.document(trust.broad(FOO, [BAR], NOW)) == {
         "Version": "2012-10-17",
         "Statement": [
@@ -57,8 +59,9 @@ def test_the_broad_trust_is_guarded_and_ends():
     }
 
 
-def test_without_the_guard_the_broad_trust_is_the_plain_account():
+def test_the_broad_trust_without_a_guard_has_no_conditions():
     plain = trust.broad(role("foo", A, trusts=("bar",), guard=False), [BAR], NOW)
+
     assert plain == Trust(frozenset({ROOT}))
 
 
@@ -82,7 +85,7 @@ def statement(**changes):
         ),
     ],
 )
-def test_the_same_meaning_in_other_words(policy, meaning):
+def test_policies_with_the_same_meaning_give_the_same_trust(policy, meaning):
     assert trust.read_trust(policy) == meaning
 
 
@@ -109,20 +112,21 @@ def test_the_same_meaning_in_other_words(policy, meaning):
         {},
     ],
 )
-def test_what_tfdriver_would_never_write_is_foreign(policy):
+def test_policies_that_tfdriver_never_writes_give_no_trust(policy):
     assert trust.read_trust(policy) is None
 
 
 @given(st.recursive(st.none() | st.booleans() | st.text(), lambda v: st.lists(v) | st.dictionaries(st.text(), v)))
-def test_any_json_is_read_without_an_exception(value):
+def test_any_json_is_accepted_without_an_exception(value):
     assert trust.read_trust({"Statement": value}) is None
 
 
-def test_length_counts_as_iam_does_without_white_space():
+def test_length_does_not_count_white_space():
     assert trust.length({"a": ["b", "c"]}) == len('{"a":["b","c"]}')
 
 
-def test_a_deadline_passes():
-    ends = trust.broad(FOO, [BAR], NOW)
-    assert not ends.expired(NOW + timedelta(minutes=59))
-    assert ends.expired(NOW + timedelta(minutes=60))
+def test_a_trust_expires_at_its_deadline():
+    broad = trust.broad(FOO, [BAR], NOW)
+
+    assert not broad.expired(NOW + timedelta(minutes=59))
+    assert broad.expired(NOW + timedelta(minutes=60))

@@ -1,4 +1,4 @@
-"""Which trust in which phase: the table of the design, row by row, and the property "never loosen"."""
+"""The states of a trust policy, and the trust policy of each phase: a trust is never widened."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def live(policy):
     return LiveRole(FOO.arn, "AROAFOO", policy, {})
 
 
-def seen(policy, *, role_=FOO, wanted=(BAR,), ids=None):
+def state_of(policy, *, role_=FOO, wanted=(BAR,), ids=None):
     found = live(trust.document(policy)) if isinstance(policy, trust.Trust) else policy
     return trust_state.classify(role_, wanted, found, {BAR.arn: ID} if ids is None else ids)
 
@@ -35,39 +35,39 @@ EXACT = trust.exact([BAR])
 @pytest.mark.parametrize(
     ("name", "state", "kind"),
     [
-        ("no role", seen(None), TrustKind.ABSENT),
-        ("guarded", seen(BROAD), TrustKind.BROAD),
-        ("not guarded", seen(trust.Trust(frozenset({B.root_arn}))), TrustKind.BROAD),
-        ("expired", seen(replace(BROAD, until=NOW - timedelta(hours=1))), TrustKind.BROAD),
-        ("exact by ARN", seen(EXACT), TrustKind.EXACT),
-        ("exact by the live role's id", seen(trust.Trust(frozenset({ID}))), TrustKind.EXACT),
-        ("a dead id", seen(trust.Trust(frozenset({DEAD}))), TrustKind.ORPHANED),
-        ("a dead id, no new role", seen(trust.Trust(frozenset({DEAD})), ids={}), TrustKind.ORPHANED),
-        ("one live, one dead", seen(trust.Trust(frozenset({BAR.arn, DEAD}))), TrustKind.ORPHANED),
-        ("another role", seen(trust.exact([BAZ])), TrustKind.UNMANAGED),
-        ("another account", seen(trust.Trust(frozenset({"arn:aws:iam::333333333333:root"}))), TrustKind.UNMANAGED),
-        ("another guard", seen(replace(BROAD, guard=frozenset({BAZ.arn}))), TrustKind.UNMANAGED),
-        ("deadline, no guard", seen(replace(BROAD, guard=frozenset())), TrustKind.UNMANAGED),
-        ("exact with a deadline", seen(replace(EXACT, until=NOW)), TrustKind.UNMANAGED),
-        ("another external id", seen(replace(EXACT, external_id="x1")), TrustKind.UNMANAGED),
-        ("a wildcard", seen(live({"Statement": [{"Effect": "Allow", "Principal": "*"}]})), TrustKind.UNMANAGED),
-        ("unreadable", seen(Unreadable("no network")), TrustKind.UNREADABLE),
+        ("no role", state_of(None), TrustKind.ABSENT),
+        ("guarded", state_of(BROAD), TrustKind.BROAD),
+        ("not guarded", state_of(trust.Trust(frozenset({B.root_arn}))), TrustKind.BROAD),
+        ("expired", state_of(replace(BROAD, until=NOW - timedelta(hours=1))), TrustKind.BROAD),
+        ("exact by ARN", state_of(EXACT), TrustKind.EXACT),
+        ("exact by unique id", state_of(trust.Trust(frozenset({ID}))), TrustKind.EXACT),
+        ("id of a deleted role", state_of(trust.Trust(frozenset({DEAD}))), TrustKind.ORPHANED),
+        ("id of a deleted role, no new role", state_of(trust.Trust(frozenset({DEAD})), ids={}), TrustKind.ORPHANED),
+        ("one existing, one deleted", state_of(trust.Trust(frozenset({BAR.arn, DEAD}))), TrustKind.ORPHANED),
+        ("another role", state_of(trust.exact([BAZ])), TrustKind.UNMANAGED),
+        ("another account", state_of(trust.Trust(frozenset({"arn:aws:iam::333333333333:root"}))), TrustKind.UNMANAGED),
+        ("another guard", state_of(replace(BROAD, guard=frozenset({BAZ.arn}))), TrustKind.UNMANAGED),
+        ("deadline, no guard", state_of(replace(BROAD, guard=frozenset())), TrustKind.UNMANAGED),
+        ("exact with a deadline", state_of(replace(EXACT, until=NOW)), TrustKind.UNMANAGED),
+        ("another external id", state_of(replace(EXACT, external_id="x1")), TrustKind.UNMANAGED),
+        ("a wildcard", state_of(live({"Statement": [{"Effect": "Allow", "Principal": "*"}]})), TrustKind.UNMANAGED),
+        ("unreadable", state_of(Unreadable("no network")), TrustKind.UNREADABLE),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_is_seen(name, state, kind):
+def test_states(name, state, kind):
     assert state.kind is kind
     assert state.settled == (kind is TrustKind.EXACT)
     assert bool(state.detail) == (kind in (TrustKind.UNMANAGED, TrustKind.UNREADABLE))
 
 
-def test_an_exact_trust_may_lack_a_role_that_the_spec_added():
-    state = seen(EXACT, wanted=(BAR, BAZ))
+def test_an_exact_trust_without_a_new_role_of_the_spec_is_not_settled():
+    state = state_of(EXACT, wanted=(BAR, BAZ))
     assert (state.kind, state.missing, state.settled) == (TrustKind.EXACT, (BAZ,), False)
 
 
 def test_an_expired_broad_trust_is_not_in_force():
-    state = seen(BROAD)
+    state = state_of(BROAD)
     assert state.open_at(NOW + timedelta(minutes=59))
     assert not state.open_at(NOW + timedelta(hours=1))
 
@@ -92,27 +92,28 @@ def allow(principal, **more):
     ],
     ids=str,
 )
-def test_a_policy_that_nobody_here_wrote_may_be_open(statements, is_open):
-    state = seen(live({"Statement": statements}))
+def test_whether_an_unmanaged_trust_is_open(statements, is_open):
+    state = state_of(live({"Statement": statements}))
     assert state.kind is TrustKind.UNMANAGED
     assert state.open_at(NOW) == is_open
 
 
-def test_a_new_role_starts_broad_only_if_nobody_it_trusts_exists():
-    absent = seen(None)
-    assert trust.read_trust(trust_state.opening_trust(absent, [BAR], frozenset(), NOW)) == BROAD
-    assert trust.read_trust(trust_state.opening_trust(absent, [BAR], frozenset({BAR.arn}), NOW)) == EXACT
-    assert trust.read_trust(trust_state.opening_trust(absent, [BAR, BAZ], frozenset({BAZ.arn}), NOW)) == trust.exact(
-        [BAZ]
-    )
+def test_a_new_role_starts_broad_only_if_no_trusted_role_exists():
+    def opening_trust(wanted, existing):
+        policy = trust_state.opening_trust(state_of(None), wanted, frozenset(existing), NOW)
+        return trust.read_trust(policy)
+
+    assert opening_trust([BAR], []) == BROAD
+    assert opening_trust([BAR], [BAR.arn]) == EXACT
+    assert opening_trust([BAR, BAZ], [BAZ.arn]) == trust.exact([BAZ])
 
 
-def test_tightened_is_exactly_the_spec():
+def test_the_trust_of_phase_3_is_exactly_the_spec():
     assert trust.read_trust(trust_state.exact_trust(FOO, [BAR, BAZ])) == trust.exact([BAR, BAZ])
 
 
-def lets_in(found: trust.Trust, caller: str, now: datetime) -> bool:
-    """Whether a trust lets a role in, told without the code under test."""
+def allows(found: trust.Trust, caller: str, now: datetime) -> bool:
+    """Return whether a trust allows a role, without the code under test."""
     account = f"arn:aws:iam::{caller.split(':')[4]}:root"
     named = caller in found.principals
     as_account = account in found.principals and (not found.guard or caller in found.guard)
@@ -129,24 +130,27 @@ trusts = st.one_of(
 
 
 @given(trusts, wanted_roles, st.sets(st.sampled_from([BAR.arn, BAZ.arn])), st.integers(0, 7200))
-def test_never_loosen_a_role_that_exists(now_trusted, wanted, existing, seconds):
-    """Phase 1 leaves a role that exists as it is; phase 3 lets in nobody but the roles of the spec."""
+def test_the_trust_of_an_existing_role_is_never_widened(current, wanted, existing, seconds):
     now = NOW + timedelta(seconds=seconds)
-    state = seen(now_trusted, wanted=wanted)
+    state = state_of(current, wanted=wanted)
+
     assert state.live is not None
     assert trust_state.opening_trust(state, wanted, frozenset(existing), now) == state.live.trust_policy
     after = trust.read_trust(trust_state.exact_trust(FOO, wanted))
+
     assert after is not None
-    assert {c for c in callers if lets_in(after, c, now)} == {r.arn for r in wanted}
+    assert {c for c in callers if allows(after, c, now)} == {r.arn for r in wanted}
     assert not after.broad
 
 
 @given(wanted_roles, st.sets(st.sampled_from([BAR.arn, BAZ.arn])), st.booleans())
-def test_a_new_role_lets_in_only_roles_of_the_spec_while_guarded(wanted, existing, guard):
+def test_the_first_trust_of_a_new_role_allows_only_roles_of_the_spec_if_guarded(wanted, existing, guard):
     state = trust_state.classify(replace(FOO, guard=guard), wanted, None, {})
+
     first = trust.read_trust(trust_state.opening_trust(state, wanted, frozenset(existing), NOW))
+
     assert first is not None
-    let_in = {c for c in callers if lets_in(first, c, NOW)}
+    allowed = {c for c in callers if allows(first, c, NOW)}
     if guard or existing & {r.arn for r in wanted}:
-        assert let_in <= {r.arn for r in wanted}
-    assert not lets_in(first, "arn:aws:iam::333333333333:role/eve", NOW)
+        assert allowed <= {r.arn for r in wanted}
+    assert not allows(first, "arn:aws:iam::333333333333:role/eve", NOW)
