@@ -1,4 +1,4 @@
-"""What import-linter cannot hold: modules that call themselves pure do no I/O, functions are small."""
+"""Rules that import-linter cannot check: pure modules do no I/O, functions are small, class names are unique."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "tfdriver"
 FILES = sorted(p for p in PACKAGE.rglob("*.py") if "_assets" not in p.parts)
 
-# What a module says of itself is held against it. ("Pure but for ..." is another promise.)
+# Modules whose docstring has "Pure;" or "Pure.", but not "Pure but for ...".
 PURE = [p for p in FILES if re.search(r"\bPure[;.]", ast.get_docstring(ast.parse(p.read_text(encoding="utf-8"))) or "")]
 IO_MODULES = {"os", "subprocess", "pathlib", "shutil", "socket", "time", "boto3", "click", "rich"}
-CARRY_PATHS = {"terraform/environment.py", "spec/model.py"}  # they say where a file is, and open none
+CARRY_PATHS = {"terraform/environment.py", "spec/model.py"}  # they have paths of files, but open none
 
 
 @cache
@@ -30,7 +30,7 @@ def name_of(path: Path) -> str:
 
 
 def modules(path: Path) -> Iterator[str]:
-    """All modules a file imports, wherever in it; of `from x import y`, x.y too: y may be a module."""
+    """Return all modules that a file imports, anywhere; for `from x import y` also x.y, which may be a module."""
     for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -39,19 +39,16 @@ def modules(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def imports(path: Path) -> set[str]:
-    """The top-level names of all modules a file imports."""
-    return {module.split(".")[0] for module in modules(path)}
-
-
 @pytest.mark.parametrize("path", PURE, ids=name_of)
-def test_what_calls_itself_pure_does_no_io(path):
+def test_pure_modules_do_no_io(path):
     allowed = {"pathlib"} if name_of(path) in CARRY_PATHS else set()
-    assert not IO_MODULES & imports(path) - allowed
+    imported = {module.split(".")[0] for module in modules(path)}
+
+    assert not IO_MODULES & imported - allowed
     assert "tfdriver.aws.client" not in modules(path)
 
 
-def test_decisions_call_themselves_pure():
+def test_modules_that_decide_are_pure():
     decisions = {
         "iam/trust.py",
         "iam/trust_state.py",
@@ -74,6 +71,7 @@ def functions() -> Iterator[tuple[str, int]]:
 def test_functions_are_mostly_small():
     lengths = dict(functions())
     large = {name: length for name, length in lengths.items() if length > 40}
+
     assert len(lengths) > 100
     assert not large
     assert sum(length > 25 for length in lengths.values()) < len(lengths) / 15
@@ -81,5 +79,6 @@ def test_functions_are_mostly_small():
 
 def test_no_class_name_exists_twice():
     names = [node.name for path in FILES for node in nodes(path) if isinstance(node, ast.ClassDef)]
+
     assert len(names) > 100
     assert [name for name, count in Counter(names).items() if count > 1] == []

@@ -1,4 +1,4 @@
-"""The fakes themselves: a world that several may read while one changes it."""
+"""The fake AWS: its file can be read while it is changed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def stage(tmp_path) -> Stage:
 
 
 def by_hand(stage: Stage) -> None:
-    stage.world.change(lambda world: world.update(made=1))
+    stage.world.change(lambda world: world.update(changed=1))
 
 
 def by_terraform(stage: Stage) -> None:
@@ -26,8 +26,10 @@ def by_terraform(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("change", [by_hand, by_terraform])
-def test_who_began_to_read_before_a_change_reads_what_was_there_then(stage, change):
+def test_a_reader_gets_the_content_from_before_a_concurrent_change(stage, change):
     with stage.world.path.open() as reader:
         change(stage)
-        assert json.load(reader) == {"roles": {}}
+        content = json.load(reader)
+
+    assert content == {"roles": {}}
     assert stage.world.data != {"roles": {}}

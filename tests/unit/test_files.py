@@ -1,4 +1,4 @@
-"""JSON from outside: read, or refused in one way."""
+"""Reading JSON."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ def test_json_is_read(text):
 @pytest.mark.parametrize(
     "text", ["", "{", DEEP, DEEP.encode(), "NaN", b"\xff", codecs.BOM_UTF8 + b"{}", "{}".encode("utf-16")]
 )
-def test_what_is_no_json_is_one_error(text):
+def test_invalid_json_is_an_error(text):
     with pytest.raises(NotJsonError):
         read_json(text)

@@ -1,4 +1,4 @@
-"""Credentials are taken out of messages and logs."""
+"""Secrets of profiles and of the environment are hidden in messages and logs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.test_clean import TELLING
+from tests.unit.test_clean import SECRET_TEXTS
 from tfdriver.files import LONGEST_LINE, hide_in_file
 from tfdriver.redaction import environment_secrets, hide, hide_in_line
 
@@ -22,11 +22,11 @@ SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
         (f"key {SECRET}.", "key (hidden)."),
         (f"{SECRET}{SECRET}", "(hidden)(hidden)"),
         ("X-Amz-Token=wJalrXUtnFEMI%2FK7MDENG%2BbPxRfiCYEXAMPLEKEY&", "X-Amz-Token=(hidden)&"),
-        (f"the longer first: {SECRET}-and-more", "the longer first: (hidden)"),
+        (f"the longer one: {SECRET}-and-more", "the longer one: (hidden)"),
         ("nothing here, nor in short", "nothing here, nor in short"),
     ],
 )
-def test_secrets_are_hidden_as_they_are_and_in_urls(text, hidden):
+def test_secrets_are_hidden_in_text_and_urls(text, hidden):
     assert hide(text, [SECRET, f"{SECRET}-and-more", "short", ""]) == hidden
 
 
@@ -44,7 +44,7 @@ def test_secrets_are_hidden_as_they_are_and_in_urls(text, hidden):
         ("SSH_PRIVATE_KEY", "-----BEGIN KEY-----\nx"),
     ],
 )
-def test_what_a_variable_calls_secret_is_one(name, value):
+def test_values_of_variables_named_like_secrets_are_secrets(name, value):
     assert environment_secrets({name: value}) == {value.strip()}
 
 
@@ -69,44 +69,57 @@ def test_what_a_variable_calls_secret_is_one(name, value):
         ("TOKEN_SERVER", "https://example.com/a1b2"),
     ],
 )
-def test_harmless_words_are_not_hidden(name, value):
+def test_harmless_values_are_not_secrets(name, value):
     assert environment_secrets({name: value}) == frozenset()
 
 
-@given(st.lists(st.sampled_from([*TELLING.values(), SECRET, '"', "\\", "}", "secret_key=", "\n"]), max_size=6))
-def test_a_line_of_json_stays_one_whatever_is_hidden_in_it(texts):
+@given(st.lists(st.sampled_from([*SECRET_TEXTS.values(), SECRET, '"', "\\", "}", "secret_key=", "\n"]), max_size=6))
+def test_a_line_of_json_stays_valid_json(texts):
     line = json.dumps({"a": [{"b": "".join(texts)}], "n": 1.5, "SecretAccessKey": SECRET})
+
     hidden = json.loads(hide_in_line(line, lambda text: hide(text, [SECRET])))
+
     assert (hidden["n"], hidden["SecretAccessKey"]) == (1.5, "(hidden)")
     assert SECRET not in json.dumps(hidden)
 
 
-def test_a_line_that_is_not_touched_stays_as_it_was_written():
+def test_a_line_of_json_without_secrets_keeps_its_format():
     assert hide_in_line('{"a":  1.50}', str) == '{"a":  1.50}'
-    nested = "[" * 600 + f'"{SECRET}"' + "]" * 600  # can be read, but not walked through
-    assert SECRET not in hide_in_line(nested, lambda text: hide(text, [SECRET]))
-    assert hide_in_line(f"no JSON {SECRET}", lambda text: hide(text, [SECRET])) == "no JSON (hidden)"
+
+
+def test_secrets_are_hidden_in_nested_json_and_in_other_text():
+    def hiding(text):
+        return hide(text, [SECRET])
+
+    nested = "[" * 600 + f'"{SECRET}"' + "]" * 600  # too deep for a recursive function
+
+    assert SECRET not in hide_in_line(nested, hiding)
+    assert hide_in_line(f"not JSON {SECRET}", hiding) == "not JSON (hidden)"
 
 
 @pytest.mark.parametrize(
     "length", [LONGEST_LINE - 1, LONGEST_LINE, LONGEST_LINE + 1, LONGEST_LINE + 2, 3 * LONGEST_LINE]
 )
 @pytest.mark.parametrize("end", ["", "\n", "\nafter\n"])
-def test_of_a_line_that_is_too_long_nothing_is_kept(tmp_path, length, end):
+def test_a_line_that_is_too_long_is_hidden(tmp_path, length, end):
     log = tmp_path / "log"
     log.write_text(f"before\n{'x' * length}{end}")
+
     hide_in_file(log, str)
+
     kept = "x" * length if length <= LONGEST_LINE else f"(hidden): a line of more than {LONGEST_LINE} bytes"
     assert log.read_text() == f"before\n{kept}{end}"
 
 
-def test_a_file_is_rewritten_privately_and_only_if_it_must_be(tmp_path):
+def test_only_files_with_secrets_are_rewritten_and_made_private(tmp_path):
     log, clean = tmp_path / "log", tmp_path / "clean"
     log.write_bytes(b"\xff before " + SECRET.encode() + b" after\n")
     clean.write_text("nothing")
     clean.chmod(0o640)
+
     for path in (log, clean, tmp_path / "missing"):
         hide_in_file(path, lambda text: hide(text, [SECRET]))
+
     assert log.read_bytes() == b"\xff before (hidden) after\n"
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
     assert stat.S_IMODE(clean.stat().st_mode) == 0o640

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from tests.integration.conftest import World, make_world
 from tests.integration.project.test_terraform_files import NASTY
 from tests.unit.test_clean import HIDDEN as PLANTED
-from tests.unit.test_clean import TELLING
+from tests.unit.test_clean import SECRET_TEXTS
 from tfdriver.cli import main
 from tfdriver.project.init import init
 from tfdriver.terraform.environment import terraform_environment
@@ -145,7 +145,7 @@ def leaking(tmp_path: Path):
     project = tmp_path / "foo-bar"
     init(project)
     faults = tmp_path / "faults.yaml"
-    message = " ".join(" ".join([*TELLING.values(), *ENVIRONMENT.values()]).split())
+    message = " ".join(" ".join([*SECRET_TEXTS.values(), *ENVIRONMENT.values()]).split())
     error = {"status": 400, "code": "IncompleteSignature", "message": message}
     rules = [
         {"call": "iam:CreateRole", "account": "222222222222", "error": error},
