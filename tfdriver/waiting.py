@@ -74,8 +74,8 @@ def poll(look: Callable[[], Mapping[str, Look]], waiting: Waiting, in_a_row: int
     """Check until each condition held `in_a_row` times and for its span, or does not hold and is hopeless or too late.
 
     The span is needed because quick checks may all reach the same part of IAM; a change takes seconds to reach the
-    others. A condition that holds when the time is up gets the further checks that it needs. Raises what `look` and
-    `waiting.check` raise.
+    others. A condition that holds when the time is up gets the further checks that it needs. Raises the
+    errors of `look` and `waiting.check`.
     """
     held: dict[str, Held] = {}
     started = waiting.clock.monotonic()

@@ -53,7 +53,7 @@ _CREDENTIAL_ERRORS = (OSError, ValueError)
 def known_regions() -> Mapping[str, str]:
     """Return the partition of each region that the installed botocore knows."""
     session = botocore.session.Session(_NO_FILES)
-    session.register_component("data_loader", _data(session.get_config_variable("data_path")))
+    session.register_component("data_loader", _loader(session.get_config_variable("data_path")))
     return {
         region: partition
         for partition in session.get_available_partitions()
@@ -74,11 +74,11 @@ def takes_keys_from_environment(profile: str) -> bool:
 
     Raises TfdriverError for an invalid configuration file.
     """
-    chain = _chain(_profiles(profile), profile)
+    chain = _with_source_profiles(_profiles(profile), profile)
     return any(str(config.get("credential_source", "")).lower() == "environment" for _, config in chain)
 
 
-def _chain(profiles: Mapping[str, Any], name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _with_source_profiles(profiles: Mapping[str, Any], name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield a profile and its source profiles, each once, with their names. profiles: all, by name.
 
     A profile without a role ignores its `source_profile`. Source: AWS SDKs and tools, "Assume role provider".
@@ -111,13 +111,13 @@ def _session_without_profile() -> botocore.session.Session:
 def new_session(profile: str) -> boto3.Session:
     """Return a session for a profile. Reads the configuration only. Raises boto's errors."""
     session = botocore.session.Session(profile=profile)
-    session.register_component("data_loader", _data(session.get_config_variable("data_path")))
-    session.register("before-call", _note_start)
+    session.register_component("data_loader", _loader(session.get_config_variable("data_path")))
+    session.register("before-call", _record_start)
     session.register("after-call", partial(_log_call, profile))
     return boto3.Session(botocore_session=session)
 
 
-def _note_start(context: dict[str, Any], **_: Any) -> None:
+def _record_start(context: dict[str, Any], **_: Any) -> None:
     context["tfdriver_started"] = time.monotonic()
 
 
@@ -128,7 +128,7 @@ def _log_call(profile: str, model: Any, context: Mapping[str, Any], http_respons
 
 
 @cache
-def _data(path: str | None) -> Loader:
+def _loader(path: str | None) -> Loader:
     """Return the loader of botocore's service descriptions, shared by all sessions because parsing them is slow.
 
     path: folders of the user's descriptions, as in AWS_DATA_PATH.
@@ -175,9 +175,13 @@ class Aws:
             role = self.call(account, "iam", lambda iam: iam.get_role(RoleName=name))["Role"]
         except AwsError as error:
             return None if error.missing else Unreadable(str(error).rstrip("."))
-        tags = {tag["Key"]: tag["Value"] for tag in role.get("Tags", [])}
-        policy = parse_policy(role["AssumeRolePolicyDocument"])
-        return LiveRole(role["Arn"], role["RoleId"], policy, tags, role.get("CreateDate"))
+        return LiveRole(
+            arn=role["Arn"],
+            role_id=role["RoleId"],
+            trust_policy=parse_policy(role["AssumeRolePolicyDocument"]),
+            tags={tag["Key"]: tag["Value"] for tag in role.get("Tags", [])},
+            created=role.get("CreateDate"),
+        )
 
     def call(self, account: Account, service: str, ask: Callable[[Any], T]) -> T:
         """Return the result of `ask`, called with a client of the service. Raises AwsError."""
@@ -236,7 +240,7 @@ def _refuse_mfa(session: boto3.Session, account: Account) -> None:
 
     Terraform's provider cannot ask for a code, and boto would wait for one.
     """
-    chain = _chain(session._session.full_config.get("profiles", {}), account.profile)
+    chain = _with_source_profiles(session._session.full_config.get("profiles", {}), account.profile)
     with_mfa = next((name for name, config in chain if {"role_arn", "mfa_serial"} <= config.keys()), None)
     if with_mfa is not None:
         which = "the profile" if with_mfa == account.profile else f"its source_profile {with_mfa}"

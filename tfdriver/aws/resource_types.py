@@ -23,10 +23,7 @@ Ask = Callable[[str, Callable[[Any], Any]], Any]
 
 @dataclass(frozen=True)
 class Found:
-    """A resource that exists. import_id: for `terraform import`; tags: its own, or those of the resource it belongs to.
-
-    name: in AWS.
-    """
+    """A resource that exists. import_id: for `terraform import`; tags: its own, or its parent's."""
 
     import_id: str
     name: str
@@ -46,25 +43,18 @@ class Values(dict[str, Any]):
 
 @dataclass(frozen=True)
 class ResourceType:
-    """A resource type.
+    """A resource type. Lists of actions omit the prefix of the service."""
 
-    statement: the `Sid` of the policy statement for its actions; pattern: of its ARN, or of the ARN of the resource
-    that it belongs to, with arguments, `path` and `bus` in braces; find: returns an existing resource in conflict with
-    a planned one. read, write, delete: the actions of `service` that are always needed, that create and update, that
-    delete; more: further write actions, by the argument or block that requires them. tagged: whether it has tags of its
-    own; role_argument: the argument with the ARN of a role that `service` assumes.
-    """
-
-    statement: str
+    statement: str  # the `Sid` of the policy statement with its actions
     service: str
-    pattern: str
-    find: Callable[[Ask, Values, Account], Found | None]
-    read: str
-    write: str = ""
+    pattern: str  # of its ARN, or of its parent's, with arguments, `path` and `bus` in braces
+    find: Callable[[Ask, Values, Account], Found | None]  # see `find` below
+    read: str  # actions that are always needed
+    write: str = ""  # actions that create and update
     delete: str = ""
-    more: Mapping[str, str] = field(default_factory=dict)
-    tagged: bool = True
-    role_argument: str = ""
+    more: Mapping[str, str] = field(default_factory=dict)  # further write actions, by the argument that requires them
+    tagged: bool = True  # whether it has tags of its own
+    role_argument: str = ""  # the argument with the ARN of a role that `service` assumes
 
     def actions(self, *lists: str) -> set[str]:
         """Return the actions in these lists with the prefix of the service."""
@@ -76,7 +66,7 @@ class ResourceType:
 
 
 def find(resource_type: str, planned: Mapping[str, Any], account: Account, ask: Ask) -> Found | None:
-    """Return the existing resource in conflict with a planned one, or None.
+    """Return the existing resource that conflicts with a planned one, or None.
 
     planned: the known values, by attribute. Raises UnknownValueError if they do not identify the resource yet, KeyError
     if the type is not in `RESOURCE_TYPES`, and AwsError.
@@ -195,19 +185,19 @@ def _values_of(items: Iterable[Mapping[str, Any]], key: str) -> set[Any]:
 
 RESOURCE_TYPES: Mapping[str, ResourceType] = {
     "aws_cloudwatch_event_rule": ResourceType(
-        "Rules",
-        "events",
-        "arn:{partition}:events:{region}:{account}:rule/{bus}{name}",
-        _rule,
+        statement="Rules",
+        service="events",
+        pattern="arn:{partition}:events:{region}:{account}:rule/{bus}{name}",
+        find=_rule,
         read="DescribeRule ListTagsForResource",
         write="PutRule TagResource UntagResource",
         delete="DeleteRule",
     ),
     "aws_cloudwatch_event_target": ResourceType(
-        "Rules",
-        "events",
-        "arn:{partition}:events:{region}:{account}:rule/{bus}{rule}",
-        _target,
+        statement="Rules",
+        service="events",
+        pattern="arn:{partition}:events:{region}:{account}:rule/{bus}{rule}",
+        find=_target,
         read="DescribeRule ListTargetsByRule",
         write="PutTargets",
         delete="RemoveTargets",
@@ -215,39 +205,39 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
         role_argument="role_arn",
     ),
     "aws_cloudwatch_log_group": ResourceType(
-        "LogGroups",
-        "logs",
-        "arn:{partition}:logs:{region}:{account}:log-group:{name}",
-        _log_group,
+        statement="LogGroups",
+        service="logs",
+        pattern="arn:{partition}:logs:{region}:{account}:log-group:{name}",
+        find=_log_group,
         read="ListTagsForResource",
         write="CreateLogGroup PutRetentionPolicy DeleteRetentionPolicy TagResource UntagResource",
         delete="DeleteLogGroup",
     ),
     "aws_dynamodb_table": ResourceType(
-        "Tables",
-        "dynamodb",
-        "arn:{partition}:dynamodb:{region}:{account}:table/{name}",
-        _table,
+        statement="Tables",
+        service="dynamodb",
+        pattern="arn:{partition}:dynamodb:{region}:{account}:table/{name}",
+        find=_table,
         read="DescribeTable DescribeContinuousBackups DescribeTimeToLive ListTagsOfResource",
         write="CreateTable UpdateTable TagResource UntagResource",
         delete="DeleteTable",
         more={"ttl": "UpdateTimeToLive", "point_in_time_recovery": "UpdateContinuousBackups"},
     ),
     "aws_iam_policy": ResourceType(
-        "Policies",
-        "iam",
-        "arn:{partition}:iam::{account}:policy{path}{name}",
-        _policy,
+        statement="Policies",
+        service="iam",
+        pattern="arn:{partition}:iam::{account}:policy{path}{name}",
+        find=_policy,
         read="GetPolicy GetPolicyVersion",
         # IAM keeps five versions: the provider deletes the oldest.
         write="CreatePolicy CreatePolicyVersion ListPolicyVersions DeletePolicyVersion TagPolicy UntagPolicy",
         delete="DeletePolicy ListPolicyVersions DeletePolicyVersion",
     ),
     "aws_iam_role": ResourceType(
-        "Roles",
-        "iam",
-        "arn:{partition}:iam::{account}:role{path}{name}",
-        _role,
+        statement="Roles",
+        service="iam",
+        pattern="arn:{partition}:iam::{account}:role{path}{name}",
+        find=_role,
         # The provider also reads inline policies that were added by hand.
         read="GetRole ListRolePolicies ListAttachedRolePolicies GetRolePolicy",
         write="CreateRole UpdateAssumeRolePolicy UpdateRoleDescription TagRole UntagRole",
@@ -259,10 +249,10 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
         },
     ),
     "aws_iam_role_policy": ResourceType(
-        "Roles",
-        "iam",
-        "arn:{partition}:iam::{account}:role/{role}",
-        _inline_policy,
+        statement="Roles",
+        service="iam",
+        pattern="arn:{partition}:iam::{account}:role/{role}",
+        find=_inline_policy,
         read="GetRole GetRolePolicy ListRolePolicies",
         write="PutRolePolicy",
         delete="DeleteRolePolicy",
@@ -270,18 +260,18 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
     ),
     # Attach and detach have separate statements, with a condition on the policy.
     "aws_iam_role_policy_attachment": ResourceType(
-        "Roles",
-        "iam",
-        "arn:{partition}:iam::{account}:role/{role}",
-        _attachment,
+        statement="Roles",
+        service="iam",
+        pattern="arn:{partition}:iam::{account}:role/{role}",
+        find=_attachment,
         read="GetRole ListAttachedRolePolicies",
         tagged=False,
     ),
     "aws_lambda_function": ResourceType(
-        "Functions",
-        "lambda",
-        "arn:{partition}:lambda:{region}:{account}:function:{function_name}",
-        _function,
+        statement="Functions",
+        service="lambda",
+        pattern="arn:{partition}:lambda:{region}:{account}:function:{function_name}",
+        find=_function,
         # Only AWS: GetFunction returns the tags only with permission for ListTags (Lambda API, GetFunction, "Tags").
         read="GetFunction GetFunctionCodeSigningConfig ListVersionsByFunction ListTags",
         write="CreateFunction UpdateFunctionCode UpdateFunctionConfiguration TagResource UntagResource",
@@ -289,29 +279,29 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
         role_argument="role",
     ),
     "aws_lambda_permission": ResourceType(
-        "Functions",
-        "lambda",
-        "arn:{partition}:lambda:{region}:{account}:function:{function_name}",
-        _permission,
+        statement="Functions",
+        service="lambda",
+        pattern="arn:{partition}:lambda:{region}:{account}:function:{function_name}",
+        find=_permission,
         read="GetFunction GetPolicy",
         write="AddPermission",
         delete="RemovePermission",
         tagged=False,
     ),
     "aws_sns_topic": ResourceType(
-        "Topics",
-        "sns",
-        "arn:{partition}:sns:{region}:{account}:{name}",
-        _topic,
+        statement="Topics",
+        service="sns",
+        pattern="arn:{partition}:sns:{region}:{account}:{name}",
+        find=_topic,
         read="GetTopicAttributes ListTagsForResource",
         write="CreateTopic SetTopicAttributes TagResource UntagResource",
         delete="DeleteTopic",
     ),
     "aws_sqs_queue": ResourceType(
-        "Queues",
-        "sqs",
-        "arn:{partition}:sqs:{region}:{account}:{name}",
-        _queue,
+        statement="Queues",
+        service="sqs",
+        pattern="arn:{partition}:sqs:{region}:{account}:{name}",
+        find=_queue,
         read="GetQueueAttributes GetQueueUrl ListQueueTags",
         write="CreateQueue SetQueueAttributes TagQueue UntagQueue",
         delete="DeleteQueue",

@@ -1,6 +1,6 @@
 """Evaluates identity policies and trust policies as IAM does. Pure; no I/O.
 
-Fails closed: an Allow statement with an unsupported element never applies, such a Deny statement always does.
+Fails closed: with an unsupported element, an Allow statement never applies, and a Deny statement always does.
 Supported: Action, NotAction, Resource, NotResource, wildcards, the operators of `conditions`, and the principals AWS
 (ARN, account, `*`, unique id) and Service. Unsupported: NotPrincipal, policy variables, service control policies.
 Reasons are worded as in AWS's error messages (IAM user guide, troubleshoot_access-denied).

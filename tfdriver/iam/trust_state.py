@@ -99,17 +99,18 @@ def classify(
         return TrustState(role, TrustKind.UNREADABLE, detail=live.reason)
     found = trust.read_trust(live.trust_policy)
     if found is None:
-        return TrustState(role, TrustKind.UNMANAGED, live, detail=f"it {access(live.trust_policy)}")
+        return TrustState(role, TrustKind.UNMANAGED, live=live, detail=f"it {access(live.trust_policy)}")
     difference = "; ".join(_differences(role, wanted, found))
     if difference:
-        return TrustState(role, TrustKind.UNMANAGED, live, found, detail=difference)
+        return TrustState(role, TrustKind.UNMANAGED, live=live, trust=found, detail=difference)
     if found.broad:
-        return TrustState(role, TrustKind.BROAD, live, found)
+        return TrustState(role, TrustKind.BROAD, live=live, trust=found)
     arn_of = {role_id: arn for arn, role_id in trusted_ids.items()}
     arns = {arn_of.get(principal, principal) for principal in found.principals}
     missing = tuple(r for r in wanted if r.arn not in arns)
     dead = any(principal not in arn_of for principal in found.dead_ids)
-    return TrustState(role, TrustKind.ORPHANED if dead else TrustKind.EXACT, live, found, missing)
+    kind = TrustKind.ORPHANED if dead else TrustKind.EXACT
+    return TrustState(role, kind, live=live, trust=found, missing=missing)
 
 
 def _differences(role: Role, wanted: tuple[Role, ...], found: Trust) -> list[str]:
