@@ -65,7 +65,7 @@ def test_only_the_exact_trust_policy_refuses_a_namesake():
         aws.call(trusting.account, "iam", lambda iam: iam.update_assume_role_policy(**change))
 
         assert command.assume_as_namesake(aws, trusted, trusting) == "AccessDenied"
-        assert aws.role(trusted.account, trusted.name) is None
+        assert aws.read_role(trusted.account, trusted.name) is None
 
 
 def test_a_namesake_that_gets_an_unexpected_answer_fails_the_demo(stage: Stage):
