@@ -197,7 +197,7 @@ def test_without_moto_the_error_names_the_package_to_install(tmp_path: Path) -> 
 import sys
 sys.path.insert(0, {str(tmp_path)!r})
 from tfdriver.errors import TfdriverError
-from tfdriver.sandbox.run import start
+from tfdriver.sandbox.start import start
 try:
     with start([]): pass
 except TfdriverError as error:
