@@ -8,8 +8,6 @@ from datetime import timedelta
 from tfdriver.spec.message_text import quoted
 from tfdriver.spec.names import Reason
 
-DEFAULT_OPEN_FOR = "1h"
-
 _DURATION = re.compile(r"(?=.)(?:(?P<hours>[0-9]{1,6})h)?(?:(?P<minutes>[0-9]{1,6})m)?(?:(?P<seconds>[0-9]{1,6})s)?")
 _SHORTEST, _LONGEST = timedelta(minutes=1), timedelta(hours=12)
 

@@ -19,6 +19,7 @@ from tfdriver.spec.names import Reason
 CONTRACT_VARIABLES = frozenset({"role_name", "role_path", "trust_policy", "roles_to_assume", "package"})
 META_ARGUMENTS = frozenset({"source", "version", "providers", "count", "for_each", "depends_on", "lifecycle", "locals"})
 GENERATE = "generate"
+DEFAULT_OPEN_FOR = "1h"
 
 
 def _rule(check: Callable[[str], Reason | None]) -> AfterValidator:
@@ -88,7 +89,7 @@ class RoleShape(Shape):
     )
     guard: bool = Field(default=True, description="Whether the broad trust allows only the ARNs of the trusted roles.")
     open_for: Annotated[str, _rule(duration.open_for)] = Field(
-        default=duration.DEFAULT_OPEN_FOR,
+        default=DEFAULT_OPEN_FOR,
         description="How long a broad trust is valid: 1m to 12h.",
         json_schema_extra={"pattern": "^([0-9]+[hms])+$"},
     )

@@ -11,7 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from tfdriver.spec.duration import DEFAULT_OPEN_FOR, parse_duration
+from tfdriver.spec.duration import parse_duration
+from tfdriver.spec.fields import DEFAULT_OPEN_FOR
 
 _OPEN_FOR = parse_duration(DEFAULT_OPEN_FOR)
 PROJECT = "../../"  # the path from a composition to the project
