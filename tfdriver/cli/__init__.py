@@ -1,1 +1,1 @@
-"""What a user types and reads: options, calls, text, progress, JSON. The only importer of click and rich."""
+"""The command line: one module per command; shared options, text, progress and JSON. Only cli uses click and rich."""

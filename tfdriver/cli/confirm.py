@@ -1,4 +1,4 @@
-"""Asking before anything is changed, on the terminal."""
+"""Confirmation on the terminal before anything is changed."""
 
 from __future__ import annotations
 
@@ -14,57 +14,53 @@ from tfdriver.errors import TfdriverError
 
 
 def confirmation(output: Output, yes: bool) -> Callable[[Overview], None]:
-    """Return how to ask; refuse at once where nobody can answer."""
+    """Return a function that asks for confirmation. Raises TfdriverError without --yes and without a terminal."""
     if not yes and not sys.stdin.isatty():
         raise TfdriverError(
-            "there is no terminal to ask on", code="confirmation_required", hint="Give --yes to go on without asking"
+            "there is no terminal to ask for confirmation", code="confirmation_required", hint="Add --yes"
         )
 
-    def ask(view: Overview) -> None:
-        print_overview(view, output)
+    def confirm(overview: Overview) -> None:
+        print_overview(overview, output)
         if not yes:
-            _ask(view.question)
+            _ask(overview.question)
 
-    return ask
+    return confirm
 
 
 def deletion_confirmation(output: Output) -> Callable[[Sequence[str]], None]:
-    """Return how to ask about what would be deleted."""
+    """Return a function that asks before Terraform deletes resources. resources: a line for each."""
 
-    def ask(losses: Sequence[str]) -> None:
-        _print_losses(losses, output)
-        _ask("Let Terraform delete that?")
+    def confirm(resources: Sequence[str]) -> None:
+        output.err.print("[bold yellow]Terraform would delete these resources and their data:[/bold yellow]")
+        for resource in resources:
+            output.err.print(f"  {escape(resource)}")
+        _ask("Delete them?")
 
-    return ask
+    return confirm
 
 
-def print_overview(view: Overview, output: Output) -> None:
-    """Show who is who and what will be trusted, on stderr."""
+def print_overview(overview: Overview, output: Output) -> None:
+    """Print the accounts, the roles and their trust in each phase, on stderr."""
     console = output.err
-    console.print(f"[bold]{escape(view.project)}[/bold]: {view.action} with Terraform {escape(view.terraform)}")
-    if view.endpoint:
-        console.print(f"[yellow]AWS_ENDPOINT_URL is set: AWS is {escape(view.endpoint)}[/yellow]")
-    for account in view.accounts:
+    action = f"{overview.action} with Terraform {overview.terraform}"
+    console.print(f"[bold]{escape(overview.project)}[/bold]: {escape(action)}")
+    if overview.endpoint:
+        console.print(f"[yellow]AWS_ENDPOINT_URL is set: AWS is {escape(overview.endpoint)}[/yellow]")
+    for account in overview.accounts:
         console.print(f"  {account.name} = {account.id}, {account.region}, as {escape(account.caller)}")
-    for role in view.roles:
+    for role in overview.roles:
         console.print(f"  role {role.role} in {role.account}: {escape(role.now)}")
-        for phase, words in role.phases.items():
-            console.print(f"    after {PHASES[phase]}: trusts {escape(words)}")
-    console.print(f"  compositions: {', '.join(view.compositions)}")
-
-
-def _print_losses(losses: Sequence[str], output: Output) -> None:
-    """Show what would be deleted, on stderr."""
-    output.err.print("[bold yellow]what was made would be deleted, with what is in it:[/bold yellow]")
-    for loss in losses:
-        output.err.print(f"  {escape(loss)}")
+        for phase, trusted in role.phases.items():
+            console.print(f"    after {PHASES[phase]}: trusts {escape(trusted)}")
+    console.print(f"  compositions: {', '.join(overview.compositions)}")
 
 
 def _ask(question: str) -> None:
     try:
         confirmed = click.confirm(question, err=True)
     except click.Abort:
-        sys.stderr.write("\n")  # the terminal shows ^C in the line of the question
+        sys.stderr.write("\n")  # the terminal echoes ^C after the question
         confirmed = False
     if not confirmed:
-        raise TfdriverError("not confirmed", code="not_confirmed", hint="No changes made")
+        raise TfdriverError("not confirmed", code="not_confirmed", hint="No changes made.")

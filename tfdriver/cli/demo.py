@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tfdriver.cli import demo_story
-from tfdriver.cli.demo_story import Told
+from tfdriver.cli.demo_story import DemoResult
 from tfdriver.cli.options import file_type, json_option
 from tfdriver.cli.printer import Output
 from tfdriver.cli.session import tools_for
@@ -23,7 +23,7 @@ from tfdriver.cli.session import tools_for
 def demo(record: Path | None, as_json: bool) -> None:
     """Run the three phases in a local AWS; needs no AWS account.
 
-    It creates a project in a temporary folder and takes it through the three phases. After each phase, somebody who is
+    It creates a project in a temporary folder and runs the three phases. After each phase, an administrator who is
     not trusted tries to assume the trusting role. Then it destroys everything.
 
     \b
@@ -31,20 +31,20 @@ def demo(record: Path | None, as_json: bool) -> None:
       tfdriver demo
     """
     output = Output(as_json=as_json, record=record is not None)
-    with demo_story.stage(os.environ) as project, output.progress() as progress:
-        told = demo_story.demo(project, tools_for(progress), sys.argv[0])
-    output.result("demo", told, print_demo)
+    with demo_story.sandboxed_project(os.environ) as project, output.progress() as progress:
+        result = demo_story.demo(project, tools_for(progress), sys.argv[0])
+    output.result("demo", result, print_demo)
     if record:
         output.save_recording(record, "tfdriver demo")
 
 
-def print_demo(value: Told, output: Output) -> None:
-    """Print what the command returned."""
+def print_demo(value: DemoResult, output: Output) -> None:
+    """Print a table of the phases and the next steps."""
     table = Table("after", "s", "trust policy", "administrator", "namesake")
-    for m in value.moments:
-        table.add_row(m.phase, f"{m.seconds:.0f}", escape(m.trusted), m.intruder, m.namesake or "")
+    for s in value.steps:
+        table.add_row(s.phase, f"{s.seconds:.0f}", escape(s.trust_policy), s.administrator, s.namesake or "")
     output.out.print(table)
-    output.out.print(f"Destroyed: nothing is left in either account. {value.seconds:.0f} s in all.")
-    output.out.print("To start a project of your own, with a shell in a local AWS, run:")
+    output.out.print(f"Destroyed everything in both accounts. The demo took {value.seconds:.0f} s.")
+    output.out.print("To start a project of your own and open a shell with a local AWS, run:")
     for command in value.next_steps:
         output.out.print(f"  {escape(command)}")

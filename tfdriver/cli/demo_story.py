@@ -1,7 +1,7 @@
-"""What `tfdriver demo` does: the three phases in the sandbox, and attempts to assume the trusting role.
+"""Run the three phases in a sandbox and try to assume the trusting role after each of them.
 
-After every phase, the administrator of account B tries. After phases 1 and 3, a namesake tries: a role that has the
-trusted role's name, but was created by somebody else. It shows why phase 3 is needed: the guard compares names.
+The administrator of account B tries after every phase. A namesake tries after phases 1 and 3: a role with the trusted
+role's name that somebody else created. Its attempts show why phase 3 is needed: the guard compares ARNs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from typing import Any
 
 from tfdriver.aws.calls import AwsError, Calls
 from tfdriver.deploy.destroy import destroy
-from tfdriver.deploy.overview import Overview
 from tfdriver.deploy.phases import DriverAws
 from tfdriver.deploy.session import Options, Session, Tools, open_session, read_spec
 from tfdriver.errors import OpenTrustError, TfdriverError
@@ -27,45 +26,41 @@ from tfdriver.interrupts import InterruptedRunError
 from tfdriver.project.init import init
 from tfdriver.spec.model import Account, Role
 
-_GONE = "The demo's local AWS is gone, and everything in it; run `tfdriver demo` again"
-
-
-# The AWS profile of whoever assumes the role `bar` that tfdriver did not create.
-NAMESAKE = "namesake"
+_HINT = "The demo's local AWS and everything in it is gone. Run `tfdriver demo` again"
+NAMESAKE = "namesake"  # the AWS profile that assumes the role `bar` which tfdriver did not create
 _ADMINISTRATOR = "arn:{partition}:iam::aws:policy/AdministratorAccess"
 
 
 @dataclass(frozen=True)
-class Moment:
-    """The state after a phase. seconds: since the demo began; trusted: the trust policy in words.
+class DemoStep:
+    """The state after a phase. seconds: since the demo began; trust_policy: its state in words.
 
-    intruder, namesake: what AWS answered to their calls of sts:AssumeRole, `allowed` or an error code; namesake is None
-    where none tried.
+    administrator, namesake: the result of their sts:AssumeRole, `allowed` or an error code. namesake is None after
+    phase 2.
     """
 
     phase: str
     seconds: float
-    trusted: str
-    intruder: str
+    trust_policy: str
+    administrator: str
     namesake: str | None = None
 
 
 @dataclass(frozen=True)
-class Told:
-    """What the demo showed. item: what the Lambda function says it wrote; next_steps: commands to run next."""
+class DemoResult:
+    """item: the item that the Lambda function wrote; next_steps: commands to run next."""
 
-    moments: tuple[Moment, ...]
+    steps: tuple[DemoStep, ...]
     item: dict[str, Any]
-    left_over: tuple[str, ...]
     seconds: float
     next_steps: tuple[str, ...]
 
 
 @contextmanager
-def stage(environ: MutableMapping[str, str]) -> Iterator[Path]:
-    """Give, inside the `with` block, a scaffolded project in a temporary folder and a sandbox that `environ` points to.
+def sandboxed_project(environ: MutableMapping[str, str]) -> Iterator[Path]:
+    """Yield a new project in a temporary folder, with a sandbox for it.
 
-    environ: this process's own; the sandbox's variables are set in it and taken back.
+    environ: of this process. It has the sandbox's variables inside the `with` block and is restored afterwards.
     """
     from tfdriver.sandbox import start  # moto is an extra, and slow to import
 
@@ -93,69 +88,68 @@ def _add_profile(config: Path, role: Role) -> None:
         file.write(f"role_arn = {role.arn}\nsource_profile = {role.account.profile}\n")
 
 
-def demo(project: Path, tools: Tools, program: str = "tfdriver") -> Told:
-    """Run the example of `project` through its life. Raises TfdriverError if anything is not as the story goes.
+def demo(project: Path, tools: Tools, program: str = "tfdriver") -> DemoResult:
+    """Run the three phases and destroy on `project`, which `sandboxed_project` created.
 
-    program: how tfdriver was started, as in `sys.argv[0]`. The environment must be that of `stage`: the permissions of
-    account B's administrator and of the namesake allow everything, so that nothing but the trust policy can refuse.
+    program: how tfdriver was started, as in `sys.argv[0]`. Account B's administrator and the namesake have all
+    permissions, so only the trust policy can refuse them. Raises TfdriverError for an unexpected result.
     """
     try:
-        return _tell(project, tools, program)
+        return _run_and_destroy(project, tools, program)
     except (OpenTrustError, InterruptedRunError) as error:
-        # Nothing stays open: what these say of it, and the commands they name, would lead nowhere.
+        # The sandbox ends with the demo, so no trust stays open and the commands in these hints would find nothing.
         first = error.__cause__ if isinstance(error.__cause__, TfdriverError) else error
-        raise TfdriverError(first.what, code=first.code, where=first.where, hint=_GONE) from error
+        raise TfdriverError(first.what, code=first.code, where=first.where, hint=_HINT) from error
 
 
-def _tell(project: Path, tools: Tools, program: str) -> Told:
+def _run_and_destroy(project: Path, tools: Tools, program: str) -> DemoResult:
     begun = tools.clock.monotonic()
     with open_session("demo", Options(project), tools) as session:
-        story = _Story(session, lambda: tools.clock.monotonic() - begun)
-        item = story.play()
+        phases = _Phases(session, lambda: tools.clock.monotonic() - begun)
+        item = phases.run()
     with open_session("demo", Options(project), tools) as session:
         tools.progress.phase("destroy: the trusted side, then the trusting side")
-        destroy(session, _without_asking)
+        destroy(session, lambda _overview: None)
     with open_session("demo", Options(project), tools) as session:
-        left = tuple(s.role.name for s in session.seen.states.values() if s.live) + tuple(
-            key for key, live in session.seen.trusted.items() if live
-        )
+        left = [s.role.name for s in session.seen.states.values() if s.live]
+        left += [key for key, live in session.seen.trusted.items() if live]
     if left:
-        raise TfdriverError(f"destroy left {', '.join(left)}", code="demo_failed")
+        raise TfdriverError(f"destroy did not delete {', '.join(left)}", code="demo_failed")
     seconds = tools.clock.monotonic() - begun
-    return Told(tuple(story.moments), item, left, seconds, next_steps(program, tools.environ.get("PATH", "")))
+    return DemoResult(tuple(phases.steps), item, seconds, next_steps(program, tools.environ.get("PATH", "")))
 
 
-class _Story:
+class _Phases:
     def __init__(self, session: Session, elapsed: Callable[[], float]) -> None:
         self._session = session
         self._aws = session.tools.aws
         self._elapsed = elapsed
-        self.moments: list[Moment] = []
+        self.steps: list[DemoStep] = []
 
-    def play(self) -> dict[str, Any]:
-        """Go through the three phases, the intruder trying after each; return what the Lambda function wrote."""
+    def run(self) -> dict[str, Any]:
+        """Run the three phases with the attempts after each; return the item that the Lambda function wrote."""
         session = self._session
         (trusting,), (trusted,) = session.spec.trusting, session.spec.trusted
         a, b = trusting.account.name, trusted.account.name
         progress = session.tools.progress
-        progress.phase(f"a local AWS with two accounts: a Lambda function in {b} is to write to a table in {a}")
-        progress.note(f"  role {trusting.name} in {a} may write to it and is to trust role {trusted.name} in {b}")
+        progress.phase(f"a local AWS with two accounts: a Lambda function in {b} will write to a table in {a}")
+        progress.note(f"  role {trusting.name} in {a} may write to the table and will trust role {trusted.name} in {b}")
         progress.note(f"  after each phase, the administrator of {b} tries to assume {trusting.name}")
         with session.at_work() as driver:
             driver.prepare(session.workspace.compositions)
             driver.open(session.seen)
-            self._after("broad")
+            self._try_as_administrator("broad")
             self._try_as_namesake("allowed", "the guard compares ARNs")
             driver.connect()
-            self._after("connect")
+            self._try_as_administrator("connect")
             driver.tighten()
-            self._after("tighten")
-            item = self._write()
-            progress.phase(f"a namesake: somebody in {b} deletes role {trusted.name} and creates another of that name")
+            self._try_as_administrator("tighten")
+            item = self._invoke_function()
+            progress.phase(f"a namesake: somebody in {b} deletes role {trusted.name} and creates it again")
             self._try_as_namesake("AccessDenied", "IAM compares unique ids")
             return item
 
-    def _after(self, phase: str) -> None:
+    def _try_as_administrator(self, phase: str) -> None:
         (trusting,), (trusted,) = self._session.spec.trusting, self._session.spec.trusted
         note = self._session.tools.progress.note
         now: datetime = self._session.driver.now()
@@ -164,18 +158,18 @@ class _Story:
         note(f"  {trusting.name} is {words}")
         note(f"  the administrator of {trusted.account.name} tries to assume {trusting.name}: {answer}")
         _expect(answer, "AccessDenied")
-        self.moments.append(Moment(phase, round(self._elapsed(), 1), words, answer))
+        self.steps.append(DemoStep(phase, round(self._elapsed(), 1), words, answer))
 
     def _try_as_namesake(self, expected: str, reason: str) -> None:
         (trusting,), (trusted,) = self._session.spec.trusting, self._session.spec.trusted
         answer = assume_as_namesake(self._aws, trusted, trusting)
-        what = f"a role {trusted.name} that somebody else created tries to assume {trusting.name}"
-        self._session.tools.progress.note(f"  {what}: {answer}, {reason}")
+        attempt = f"a role {trusted.name} that somebody else created tries to assume {trusting.name}"
+        self._session.tools.progress.note(f"  {attempt}: {answer}, {reason}")
         _expect(answer, expected)
-        self.moments[-1] = replace(self.moments[-1], namesake=answer)
+        self.steps[-1] = replace(self.steps[-1], namesake=answer)
 
-    def _write(self) -> dict[str, Any]:
-        """Fire the Lambda function once and find in account A the very item it says it wrote."""
+    def _invoke_function(self) -> dict[str, Any]:
+        """Invoke the Lambda function and return the item that it wrote, once the item is found in account A."""
         (trusted,) = self._session.spec.trusted
         (trusting,) = self._session.spec.trusting
         self._session.tools.progress.phase("the Lambda function in account_b writes to the table in account_a")
@@ -201,7 +195,7 @@ class _Story:
 
 
 def next_steps(program: str, path: str) -> tuple[str, ...]:
-    """Return the commands that start a project, to be run as they are.
+    """Return the commands that start a project.
 
     program: how tfdriver was started, as in `sys.argv[0]`; path: the variable PATH.
     """
@@ -217,7 +211,7 @@ def _expect(answer: str, expected: str) -> None:
 
 
 def assume(aws: Calls, account: Account, role: Role) -> str:
-    """Return what AWS answers when the caller of `account` assumes `role`: `allowed` or an error code.
+    """Assume `role` with the credentials of `account`; return `allowed` or AWS's error code.
 
     Raises AwsError if AWS does not answer.
     """
@@ -231,10 +225,9 @@ def assume(aws: Calls, account: Account, role: Role) -> str:
 
 
 def assume_as_namesake(aws: DriverAws, trusted: Role, trusting: Role) -> str:
-    """Replace role `trusted` by another of that name, which may do anything, and delete it again.
+    """Replace role `trusted` by an administrator role with the same name; return what `assume` returns for it.
 
-    Return what AWS answered when the new role assumed `trusting`, as `assume`. The environment must be that of `stage`.
-    Raises AwsError.
+    The new role is deleted again. Raises AwsError.
     """
     account = trusted.account
     statement = {"Effect": "Allow", "Principal": {"AWS": account.id}, "Action": "sts:AssumeRole"}
@@ -246,7 +239,7 @@ def assume_as_namesake(aws: DriverAws, trusted: Role, trusting: Role) -> str:
     aws.call(account, "iam", lambda iam: iam.create_role(**names))
     aws.call(account, "iam", lambda iam: iam.attach_role_policy(RoleName=trusted.name, PolicyArn=administrator))
     namesake = replace(account, name=NAMESAKE, profile=NAMESAKE)
-    aws.caller(namesake)  # reads the profile's credentials anew: those of an earlier namesake are of no use
+    aws.caller(namesake)  # reads the profile again: the credentials of an earlier namesake are no longer valid
     answer = assume(aws, namesake, trusting)
     aws.call(account, "iam", lambda iam: _delete(iam, trusted.name))
     return answer
@@ -256,7 +249,3 @@ def _delete(iam: Any, name: str) -> None:
     for policy in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
         iam.detach_role_policy(RoleName=name, PolicyArn=policy["PolicyArn"])
     iam.delete_role(RoleName=name)
-
-
-def _without_asking(_view: Overview) -> None:
-    pass

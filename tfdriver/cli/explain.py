@@ -23,9 +23,9 @@ _LONGEST_ERROR = 100_000  # bytes
 @json_option
 @click.pass_obj
 def explain(options: GlobalOptions, error_or_role: str, as_json: bool) -> None:
-    """Say why AssumeRole was refused, and the one thing to change.
+    """Explain why AssumeRole was refused, and what to change.
 
-    ERROR_OR_ROLE is AWS's message in quotes, `-` for standard input, or a role of the spec (name or ARN).
+    ERROR_OR_ROLE is AWS's message in quotes, `-` for stdin, or the name or ARN of a role in tfdriver.yaml.
 
     \b
     Examples:
@@ -36,8 +36,8 @@ def explain(options: GlobalOptions, error_or_role: str, as_json: bool) -> None:
     piped = error_or_role == "-"
     text = sys.stdin.buffer.read(_LONGEST_ERROR).decode("utf-8", "replace") if piped else error_or_role
     if piped and not text.strip():
-        hint = "AWS's commands tell errors on standard error: pipe both, with `2>&1 | tfdriver explain -`"
-        raise TfdriverError("nothing came in on standard input", code="bad_usage", hint=hint)
+        hint = "The AWS CLI prints errors on stderr. Pipe both streams: `2>&1 | tfdriver explain -`"
+        raise TfdriverError("stdin is empty", code="bad_usage", hint=hint)
     with output.progress() as progress:
         tools = tools_for(progress)
         found = explain_refusal(text, Options(options.project), tools)
@@ -45,16 +45,16 @@ def explain(options: GlobalOptions, error_or_role: str, as_json: bool) -> None:
 
 
 def print_explain(value: Explanation, output: Output) -> None:
-    """Print what the command returned."""
-    for words in value.words:
-        output.out.print(escape(words) + ".")
+    """Print the explanation, both policies of each pair, and what to change."""
+    for sentence in value.words:
+        output.out.print(escape(sentence) + ".")
     for pair in value.pairs:
-        answer = {True: "allowed", False: "refused", None: "cannot be told"}[pair.allowed]
+        answer = {True: "allowed", False: "refused", None: "unknown"}[pair.allowed]
         trusted = f"role {pair.trusted} in {pair.trusted_account}"
         trusting = f"role {pair.trusting} in {pair.trusting_account}"
         output.out.print(f"{escape(f'{trusted} -> {trusting}')}: [bold]{answer}[/bold]")
         output.out.print(f"  permissions: {escape(pair.permissions.words)}")
         output.out.print(f"  trust: {escape(pair.trust.words)}")
     for unseen in value.unseen:
-        output.out.print(f"not seen: {escape(unseen)}")
+        output.out.print(f"not read: {escape(unseen)}")
     output.out.print(f"[bold]To change:[/bold] {escape(value.change)}.")

@@ -24,22 +24,22 @@ from tfdriver.redaction import environment_secrets
     type=click.Choice([form.value for form in graph_command.Format]),
     default="tree",
     show_default=True,
-    help="What to draw it as; SVG needs no other program.",
+    help="Output format; SVG needs no other program.",
 )
-@click.option("-o", "--output", "file", type=file_type(), help="Write it there.")
-@click.option("--phases", is_flag=True, help="What is trusted after each of the three phases, side by side.")
-@click.option("--live", is_flag=True, help="Ask AWS what is trusted now, instead of reading the spec only.")
+@click.option("-o", "--output", "file", type=file_type(), help="File to write.")
+@click.option("--phases", is_flag=True, help="Draw the trust after each phase, side by side.")
+@click.option("--live", is_flag=True, help="Draw the trust policies that AWS returns now.")
 @json_option
 @click.pass_obj
 def graph(options: GlobalOptions, form: str, file: Path | None, phases: bool, live: bool, as_json: bool) -> None:
-    """Draw who trusts whom; asks AWS only with --live.
+    """Draw who may assume which role; calls AWS only with --live.
 
     \b
     Example:
       tfdriver graph --format svg --phases -o graph.svg
     """
     if phases and live:
-        raise click.UsageError("--phases shows what `up` would do, --live what is there: give one of them")
+        raise click.UsageError("--phases draws the spec and --live draws AWS: use only one of them")
     output = Output(as_json=as_json)
     drawn = graph_command.draw_graph(
         options.project,
@@ -53,8 +53,8 @@ def graph(options: GlobalOptions, form: str, file: Path | None, phases: bool, li
 
 
 def print_graph(value: Drawn, output: Output) -> None:
-    """Print what the command returned."""
+    """Print the drawing, or the file that it was written to."""
     if value.file:
         output.out.print(f"wrote {escape(value.file)}")
     else:
-        output.write(value.text)  # as it is: rich would look for markup and emoji in it
+        output.write(value.text)

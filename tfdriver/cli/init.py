@@ -18,7 +18,7 @@ from tfdriver.project.init import init as init_project
 @json_option
 @click.pass_obj
 def init(options: GlobalOptions, directory: Path, as_json: bool) -> None:
-    """Scaffold a project: tfdriver.yaml and the example's modules.
+    """Create a project: tfdriver.yaml and the example's modules.
 
     \b
     Example:
@@ -28,11 +28,11 @@ def init(options: GlobalOptions, directory: Path, as_json: bool) -> None:
 
 
 def print_init(value: InitResult, output: Output) -> None:
-    """Print what the command returned."""
+    """Print the folder, its contents and the next steps."""
     modules = sorted({Path(file).parts[1] for file in value.files if file.count("/") > 1})
-    output.out.print(f"[bold]A new project in {escape(str(value.root))}[/bold]")
+    output.out.print(f"[bold]Created a project in {escape(str(value.root))}[/bold]")
     output.out.print("  tfdriver.yaml  the accounts, the roles, and who trusts whom")
-    output.out.print(f"  modules/       what the roles are made of: {escape(', '.join(modules))}")
+    output.out.print(f"  modules/       the Terraform modules of the roles: {escape(', '.join(modules))}")
     output.out.print("[bold]Next[/bold]")
     for number, step in enumerate(value.next_steps, start=1):
         output.out.print(f"  {number}. {escape(step)}")

@@ -1,4 +1,4 @@
-"""The JSON Schemas of what each command prints with `--json`, derived from the types that they return. Pure; no I/O."""
+"""JSON Schemas of the `--json` output, derived from the types that the commands return. Pure; no I/O."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
-from tfdriver.cli.demo_story import Told
+from tfdriver.cli.demo_story import DemoResult
 from tfdriver.cli.printer import FORMAT_VERSION
 from tfdriver.cli.sandbox_run import FiredRule
 from tfdriver.deploy.plan import Planned
@@ -40,7 +40,7 @@ RESULTS: Mapping[str, type] = {
     "graph": Drawn,
     "policy": OperatorPolicies,
     "sandbox": FiredRule,
-    "demo": Told,
+    "demo": DemoResult,
 }
 RUN = ("up", "tighten", "destroy")
 NAMES = (*RESULTS, "run", "spec")
@@ -52,19 +52,19 @@ _ERROR = {
 }
 
 
-class _AllThere(GenerateJsonSchema):
-    """A result is printed with all its fields, also those that have a default."""
+class _AllFieldsRequired(GenerateJsonSchema):
+    """Lists fields with a default as required, because every field is printed."""
 
     def field_is_required(self, field: Any, total: bool) -> bool:  # noqa: ARG002  # pydantic's signature
         return True
 
 
 def envelope(commands: tuple[str, ...], result: type) -> dict[str, Any]:
-    """Return the schema of what `commands` print: one object with either a result or an error.
+    """Return the schema of the object that `commands` print, with either a result or an error.
 
-    result: the type of the value they return. Fields that a schema does not name may come with a later minor version.
+    result: the type of the result. Later minor versions may add fields.
     """
-    shape = TypeAdapter(result).json_schema(mode="serialization", schema_generator=_AllThere)
+    shape = TypeAdapter(result).json_schema(mode="serialization", schema_generator=_AllFieldsRequired)
     definitions = shape.pop("$defs", {})
     return {
         "$schema": DIALECT,
@@ -85,16 +85,15 @@ def envelope(commands: tuple[str, ...], result: type) -> dict[str, Any]:
 
 
 def schema(name: str) -> dict[str, Any]:
-    """Return a JSON Schema (draft 2020-12), as JSON values.
+    """Return a JSON Schema (draft 2020-12). Raises TfdriverError for an unknown name.
 
-    name: a command, for what it prints with `--json`; `run` for those that print what a run came to; `spec` for
-    tfdriver.yaml. Raises TfdriverError for any other.
+    name: `spec` for tfdriver.yaml, a command for its `--json` output, `run` for the schema that RUN have in common.
     """
     if name == "spec":
         return spec_schema()
     commands = RUN if name == "run" else (name,)
     if not set(commands) <= set(RESULTS):
         raise TfdriverError(
-            f"there is no schema {name}", code="bad_usage", hint=f"There are {', '.join(sorted(NAMES))}"
+            f"unknown schema {name}", code="bad_usage", hint=f"Choose one of {', '.join(sorted(NAMES))}"
         )
     return envelope(commands, RESULTS[commands[0]])

@@ -1,4 +1,4 @@
-"""The log that `-v` and `-vv` ask for: on stderr, without secrets."""
+"""The log of `-v` and `-vv` on stderr, with secrets hidden."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class _HidingFormatter(logging.Formatter):
 
 
 def log_to_stderr(verbosity: int) -> None:
-    """Write the package's log records to stderr. verbosity: 0 for none, 1 for what is run, 2 for debug records too."""
+    """Write the package's log records to stderr. verbosity: 0 for none, 1 for INFO, 2 for DEBUG."""
     _LOGGER.handlers = []
     if not verbosity:
         return

@@ -1,4 +1,4 @@
-"""The command line: the group of all commands, and the one place where failures become messages and exit codes."""
+"""The group of all commands; turns exceptions into messages and exit codes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 class _Group(click.Group):
-    """Names the nearest command when one is misspelt, and lists commands in the order in which people meet them."""
+    """Suggests the nearest command for a misspelt one, and lists commands in the order of their registration."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         return list(self.commands)
@@ -59,7 +59,7 @@ class _Group(click.Group):
 @click.version_option(__version__, "--version")
 @click.option("-C", "--project", type=folder_type(), default=".", help="The folder of tfdriver.yaml.")
 @click.option(
-    "-v", "--verbose", count=True, help="Log what is run and how long it takes; -vv: also AWS calls, tracebacks."
+    "-v", "--verbose", count=True, help="Log what is run and how long it takes; -vv adds AWS calls and tracebacks."
 )
 @click.pass_obj
 def cli(options: GlobalOptions, project: Path, verbose: int) -> None:
@@ -96,14 +96,13 @@ for _command in (
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: the one place where failures become messages and exit codes."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
-    sys.exit(run(arguments))
+    """Run the command line and exit."""
+    sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command line and return its exit code, having printed its result or its failure."""
-    own = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    """Run one command line, print its result or error, and return its exit code."""
+    own = arguments[: arguments.index("--")] if "--" in arguments else arguments  # without the sandbox's command
     options = GlobalOptions(own)
     try:
         return int(cli.main(arguments, prog_name="tfdriver", standalone_mode=False, obj=options) or 0)
@@ -121,17 +120,17 @@ def run(arguments: list[str]) -> int:
 
 
 def _misplaced(error: click.NoSuchOption) -> str:
-    """Return where to put an option that was given on the wrong side of the command, '' for any other mistake."""
+    """Return a hint for an option on the wrong side of the command, or ''."""
     if error.ctx is None:
         return ""
     name, command = error.option_name, error.ctx.info_name
     if error.ctx.parent is not None:
         option = _options(cli).get(name)
         value = "" if option is None or option.is_flag or option.count else " ..."
-        return f"It comes before the command: `tfdriver {name}{value} {command}`" if option else ""
-    taking = [found for found in cli.commands if name in _options(cli.commands[found])]
-    named = [found for found in taking if found in error.ctx.ensure_object(GlobalOptions).arguments]
-    return f"It comes after the command: `tfdriver {(named or taking)[0]} {name}`" if taking else ""
+        return f"Put it before the command: `tfdriver {name}{value} {command}`" if option else ""
+    accepting = [c for c in cli.commands if name in _options(cli.commands[c])]
+    given = [c for c in accepting if c in error.ctx.ensure_object(GlobalOptions).arguments]
+    return f"Put it after the command: `tfdriver {(given or accepting)[0]} {name}`" if accepting else ""
 
 
 def _options(command: click.Command) -> dict[str, click.Option]:
@@ -139,21 +138,21 @@ def _options(command: click.Command) -> dict[str, click.Option]:
 
 
 def _failure(error: Exception) -> TfdriverError:
-    """Return what to tell the user of an exception; one that is not expected is a bug of ours and says so."""
+    """Return the error to report for an exception. An unexpected one is reported as a bug."""
     match error:
         case TfdriverError():
             return error
         case click.UsageError():
             if isinstance(error, click.NoSuchOption) and (hint := _misplaced(error)):
-                return TfdriverError(f"no option {error.option_name} here", code="bad_usage", hint=hint)
+                return TfdriverError(f"option {error.option_name} is in the wrong place", code="bad_usage", hint=hint)
             hint = f"Try `{error.ctx.command_path} -h`" if error.ctx else ""
             return TfdriverError(error.format_message().rstrip("."), code="bad_usage", hint=hint)
         case click.ClickException():
             return TfdriverError(error.format_message().rstrip("."), code="bad_usage")
-        case click.Abort():  # click's word for Ctrl-C
+        case click.Abort():  # raised by click for Ctrl-C
             return TfdriverError(stopped_by(error.__cause__), code="interrupted")
         case OSError():
             return TfdriverError(error.strerror or str(error), code="io_error", where=str(error.filename or ""))
         case _:
-            hint = "This is a bug in tfdriver: please report it, with what `-vv` shows"
+            hint = "This is a bug in tfdriver. Report it with the output of `-vv`"
             return TfdriverError(f"unexpected {type(error).__name__}: {error}", code="internal_error", hint=hint)

@@ -1,4 +1,4 @@
-"""What commands have in common: types of options, shared options, and what comes before the command."""
+"""Option types, options that several commands share, and the options before the command."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tfdriver.spec.duration import parse_duration
 
 
 class Duration(click.ParamType[float]):
-    """A duration like `90s`, `5m` or `1h30m`, in seconds, up to 24 hours. shortest: the smallest one allowed."""
+    """A duration such as `90s`, `5m` or `1h30m`, up to 24 hours. shortest: the minimum in seconds."""
 
     name = "duration"
 
@@ -32,34 +32,34 @@ class Duration(click.ParamType[float]):
 
 
 class NamedPath(click.Path):
-    """A file or folder that is named: an empty name, of a variable that is not set, must not mean this folder."""
+    """A file or folder. An empty name is an error: an unset shell variable must not mean the current folder."""
 
-    def __init__(self, instead: str, **checks: bool) -> None:
+    def __init__(self, hint: str, **checks: bool) -> None:
         super().__init__(path_type=Path, **checks)
-        self._instead = instead
+        self._hint = hint
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path; refuse an empty name."""
         if not str(value).strip():
-            self.fail(f"the name is empty; {self._instead}", param, ctx)
+            self.fail(f"the name is empty; {self._hint}", param, ctx)
         return super().convert(value, param, ctx)
 
 
 def folder_type() -> NamedPath:
     """Return the type of an option or argument that names a folder."""
-    return NamedPath("leave it out for the folder you are in")
+    return NamedPath("omit it for the current folder")
 
 
 def file_type(*, exists: bool = False) -> NamedPath:
     """Return the type of an option that names a file. exists: whether it must."""
-    return NamedPath("give one, or leave the option out", dir_okay=False, exists=exists)
+    return NamedPath("add a name or omit the option", dir_okay=False, exists=exists)
 
 
 @dataclass
 class GlobalOptions:
-    """What was given before the command, and which command it is, as far as that could be told yet.
+    """The options before the command.
 
-    arguments: the whole command line, without the command of a sandbox.
+    arguments: the whole command line, without the sandbox's command; command: its name, '' until it is parsed.
     """
 
     arguments: Sequence[str] = ()
@@ -74,12 +74,12 @@ timeout_option = click.option("--timeout", type=Duration(), help="Longest time f
 access_analyzer_option = click.option(
     "--access-analyzer",
     is_flag=True,
-    help="Also ask IAM Access Analyzer whether the trust policies are valid.",
+    help="Check the trust policies with IAM Access Analyzer (AWS charges).",
 )
 overwrite_option = click.option(
     "--overwrite",
     is_flag=True,
-    help="Also replace a trust policy that is not as tfdriver wrote it, or as the spec says.",
+    help="Replace an unmanaged trust policy by the one of the spec.",
 )
 adopt_option = click.option(
     "--adopt",

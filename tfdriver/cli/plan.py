@@ -62,7 +62,7 @@ def plan(
 
 
 def print_plan(value: Planned, output: Output) -> None:
-    """Print what the command returned."""
+    """Print the changes of each phase and composition."""
     for phase in value.phases:
         title = f"[bold]{PHASES[phase.phase]}, {phase.composition}[/bold]"
         output.out.print(title if phase.changes else f"{title}: no changes")

@@ -21,17 +21,17 @@ from tfdriver.inspect.policy import policy as operator_policy
     type=click.Choice([str(purpose) for purpose in Purpose]),
     default="all",
     show_default=True,
-    help="What the operator is to run; up includes the verify at its end.",
+    help="What the operator runs; up includes its verification.",
 )
-@click.option("--account", metavar="NAME", help="Only that account's: exactly one document, if one is enough.")
-@click.option("--access-analyzer", is_flag=True, help="Also what --access-analyzer of plan and up takes.")
+@click.option("--account", metavar="NAME", help="Print the policies of this account only.")
+@click.option("--access-analyzer", is_flag=True, help="Include the permissions for --access-analyzer of plan and up.")
 @json_option
 @click.pass_obj
 def policy(options: GlobalOptions, purpose: str, account: str | None, access_analyzer: bool, as_json: bool) -> None:
-    """Print the IAM policies that the operator needs, and no more.
+    """Print the IAM policies that the operator needs.
 
-    One or more for each account. Looks at the spec and the modules only: asks AWS nothing. What cannot be told from
-    them is said on stderr.
+    They are derived from tfdriver.yaml and the modules, without calling AWS. Notes on stderr list names and types
+    that cannot be derived.
 
     \b
     Example:
@@ -44,12 +44,12 @@ def policy(options: GlobalOptions, purpose: str, account: str | None, access_ana
 
 
 def print_policy(value: OperatorPolicies, output: Output) -> None:
-    """Print what the command returned."""
+    """Print the policies on stdout; their sizes and notes on stderr."""
     for account in value.accounts:
         for number, document in enumerate(account.documents, start=1):
-            which = f" ({number} of {len(account.documents)})" if len(account.documents) > 1 else ""
+            part = f" ({number} of {len(account.documents)})" if len(account.documents) > 1 else ""
             length = f"{account.characters[number - 1]:,} of {value.limit:,} characters"
-            output.err.print(f"[bold]{account.account}[/bold] = {account.account_id}{which}: {length}")
+            output.err.print(f"[bold]{account.account}[/bold] = {account.account_id}{part}: {length}")
             output.write(json.dumps(document, indent=2) + "\n")
         for note in account.notes:
             output.err.print(f"[yellow]note:[/yellow] {escape(note)}")

@@ -1,4 +1,4 @@
-"""The one place that prints: results as text for people or as one JSON object for programs."""
+"""Prints results as text or as one JSON object, and errors."""
 
 from __future__ import annotations
 
@@ -21,17 +21,16 @@ from tfdriver.errors import OpenTrustError, TfdriverError
 
 T = TypeVar("T")
 
-FORMAT_VERSION = "1.0"  # of what --json prints
-PHASES = {"broad": "phase 1", "connect": "phase 2", "tighten": "phase 3"}  # as people read them
-_RECORDED = 106  # columns: wide enough for the demo's lines, narrow enough to be read on a page
+FORMAT_VERSION = "1.0"  # of the --json output
+PHASES = {"broad": "phase 1", "connect": "phase 2", "tighten": "phase 3"}
+_RECORDED = 106  # columns: the demo's longest line fits, and the picture stays readable on a page
 _UNLIMITED = 1000  # columns: wider than any row of a table
 
 
 class Output:
     """stdout for results, stderr for everything else.
 
-    as_json: print results as JSON, and no text; record: keep what is printed for `save_recording`, and print it all on
-    stderr.
+    as_json: print results as JSON only; record: print everything on stderr and keep it for `save_recording`.
     """
 
     def __init__(self, *, as_json: bool = False, record: bool = False) -> None:
@@ -43,21 +42,19 @@ class Output:
             self.out = self.err = Console(file=sys.stderr, record=True, highlight=False, width=_RECORDED)
 
     def progress(self) -> PlainProgress:
-        """Return who tells what happens: live on a terminal, plain lines elsewhere."""
-        live = (
-            self.err.is_terminal and not self.err.record and not is_logging()
-        )  # log records would cut the live display
+        """Return the progress display: live on a terminal, plain lines elsewhere and beside a log."""
+        live = self.err.is_terminal and not self.err.record and not is_logging()
         return LiveProgress(self.err) if live else PlainProgress(self.err)
 
     def save_recording(self, path: Path, title: str) -> None:
-        """Write what was printed, if it was recorded, to an SVG without references to other files. Raises OSError."""
+        """Write the recorded output to an SVG without references to other files. Raises OSError."""
         drawn = self.err.export_svg(title=title, unique_id="recording")
         path.write_text(re.sub(r"@font-face \{.*?\}", "", drawn, flags=re.DOTALL), encoding="utf-8")
 
     def result(self, command: str, value: T, print_text: Callable[[T, Output], None], exit_code: int = 0) -> None:
-        """Print what a command returned. print_text: prints it for people.
+        """Print the result of a command, as JSON or with `print_text`.
 
-        Raises TfdriverError if stdout cannot be written to, unless its reader is gone.
+        Raises TfdriverError if stdout cannot be written, unless its reader has closed it.
         """
         if self._as_json:
             data = TypeAdapter(type(value)).dump_python(value, mode="json")
@@ -67,12 +64,12 @@ class Output:
         self._check_written(getattr(value, "in_force", ""))
 
     def document(self, value: dict[str, Any]) -> None:
-        """Print a JSON document as it is. Raises as `result`."""
+        """Print a JSON document. Raises as `result`."""
         self.write(json.dumps(value, indent=2) + "\n")
         self._check_written()
 
     def error(self, command: str, error: TfdriverError) -> None:
-        """Print an expected failure: in lines on stderr, and as JSON on stdout where that was asked for."""
+        """Print an error on stderr and, with --json, as JSON on stdout."""
         if self._as_json:
             names = ("code", "what", "where", "hint", "in_force")
             body = {name: getattr(error, name) for name in names}
@@ -87,8 +84,8 @@ class Output:
 
     def _check_written(self, in_force: str = "") -> None:
         if self._stdout.failure:
-            what = f"the result could not be written: {self._stdout.failure.strerror}"
-            hint = "What the command itself did is done"
+            what = f"cannot write the result: {self._stdout.failure.strerror}"
+            hint = "The command itself has finished. Check where stdout goes"
             if in_force:
                 raise OpenTrustError(
                     what, code="output_not_written", where="stdout", hint=hint, in_force=f"In force now: {in_force}"
@@ -96,7 +93,7 @@ class Output:
             raise TfdriverError(what, code="output_not_written", where="stdout", hint=hint)
 
     def write(self, text: str) -> None:
-        """Write text to stdout as it is: rich would look for markup and emoji in it."""
+        """Write text to stdout unchanged: rich would interpret markup and emoji."""
         self._stdout.write(text)
         self._stdout.flush()
 
@@ -106,6 +103,6 @@ class Output:
 
 
 def _console(stream: ResilientStream) -> Console:
-    """Return a console that breaks lines between words on a terminal, and nowhere else, nor the cells of tables."""
+    """Return a console that wraps lines on a terminal only; in a pipe, table cells are not wrapped either."""
     width = None if stream.isatty() else _UNLIMITED
     return Console(file=cast(TextIO, stream), soft_wrap=not stream.isatty(), highlight=False, width=width)

@@ -1,4 +1,4 @@
-"""Tells what happens while it happens: live on a terminal, plain lines anywhere else. Always on stderr."""
+"""Reports progress on stderr: live on a terminal, in plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DONE = {"create": "created", "update": "updated", "delete": "deleted", "replace
 
 
 class PlainProgress:
-    """One line per happening, for pipes and logs. A reader that went away never stops a run."""
+    """Prints a line per event, for pipes and logs. A closed stderr never stops a run."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -33,58 +33,58 @@ class PlainProgress:
         pass
 
     def phase(self, title: str) -> None:
-        """Say that a phase starts."""
-        self._say(f"[bold]{escape(title)}[/bold]")
+        """Report that a phase starts."""
+        self._print(f"[bold]{escape(title)}[/bold]")
 
     def started(self, name: str, action: str) -> None:
-        """Say that work starts."""
-        self._say(f"  {escape(name)}: {escape(action)} ...")
+        """Report that an action starts."""
+        self._print(f"  {escape(name)}: {escape(action)} ...")
 
     def event(self, name: str, event: Event) -> None:
-        """Say which resource was made, and every warning of Terraform; its errors are in what the run ends with."""
+        """Report a completed change, a warning or a lock. Errors of Terraform are in the run's error message."""
         if event.type == "apply_complete" and event.action != "read":
             done = _DONE.get(event.action, event.action)
-            self._say(f"  {name}: [green]{done}[/green] {escape(event.address)} ({event.seconds:.0f} s)")
+            self._print(f"  {name}: [green]{done}[/green] {escape(event.address)} ({event.seconds:.0f} s)")
         elif event.type == LOCKED:
-            self._say(f"  {name}: [yellow]waits for the lock on the state, which another Terraform holds[/yellow]")
+            self._print(f"  {name}: [yellow]waiting: another Terraform holds the lock on the state[/yellow]")
         elif event.type == STOPPING:
-            self._say(f"  {name}: [yellow]{escape(event.message)}[/yellow]")
+            self._print(f"  {name}: [yellow]{escape(event.message)}[/yellow]")
         elif event.type == "diagnostic" and event.body["diagnostic"]["severity"] != "error":
-            self._say(f"  {name}: [yellow]{escape(' '.join(event.message.split()))}[/yellow]")
+            self._print(f"  {name}: [yellow]{escape(' '.join(event.message.split()))}[/yellow]")
 
     def ended(self, name: str, action: str, seconds: float, result: str = "") -> None:
-        """Say what an action came to."""
-        what = f": {escape(result)}" if result else ""
-        self._say(f"  {escape(name)}: {escape(action)} done in {seconds:.1f} s{what}")
+        """Report the result of an action."""
+        suffix = f": {escape(result)}" if result else ""
+        self._print(f"  {escape(name)}: {escape(action)} done in {seconds:.1f} s{suffix}")
 
     def failed(self, name: str, action: str, seconds: float) -> None:
-        """Say that an action was not done."""
-        self._say(f"  {escape(name)}: [red]{escape(action)} not done[/red] after {seconds:.1f} s")
+        """Report that an action failed."""
+        self._print(f"  {escape(name)}: [red]{escape(action)} failed[/red] after {seconds:.1f} s")
 
     def note(self, text: str) -> None:
-        """Say one sentence."""
-        self._say(f"[dim]{escape(text)}[/dim]")
+        """Report one sentence."""
+        self._print(f"[dim]{escape(text)}[/dim]")
 
-    def _say(self, markup: str) -> None:
+    def _print(self, markup: str) -> None:
         with self._lock, suppress(OSError, ValueError):
             self._console.print(markup, highlight=False, soft_wrap=not self._console.is_terminal)
 
 
 @dataclass
-class _Work:
-    """What is under way since when. in_flight: addresses of the resources that a Terraform is working on."""
+class _Action:
+    """An action in progress. since: its start; resources: addresses that Terraform is working on."""
 
     since: float
-    in_flight: set[str] = field(default_factory=set)
+    resources: set[str] = field(default_factory=set)
     spinner: Spinner = field(default_factory=lambda: Spinner("dots", style="cyan"))
 
 
 class LiveProgress(PlainProgress):
-    """As PlainProgress, with a line below for each thing under way: what it is doing and for how long."""
+    """PlainProgress, and below it a live line for each action in progress."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
-        self._running: dict[tuple[str, str], _Work] = {}
+        self._running: dict[tuple[str, str], _Action] = {}
         self._live = Live(get_renderable=self._table, console=console, refresh_per_second=8, transient=True)
 
     def __enter__(self) -> LiveProgress:
@@ -96,23 +96,23 @@ class LiveProgress(PlainProgress):
     def started(self, name: str, action: str) -> None:
         """Add a live line."""
         with self._lock:
-            self._running[name, action] = _Work(time.monotonic())
+            self._running[name, action] = _Action(time.monotonic())
             self._live.start()
 
     def event(self, name: str, event: Event) -> None:
-        """Follow which resources are in flight."""
-        for (worked_on, _), work in list(self._running.items()):
-            if worked_on == name:
-                follow(event, work.in_flight)
+        """Update the resources of the action, and report the event."""
+        for (running, _), progress in list(self._running.items()):
+            if running == name:
+                follow(event, progress.resources)
         super().event(name, event)
 
     def ended(self, name: str, action: str, seconds: float, result: str = "") -> None:
-        """Take the live line away and leave a plain one."""
+        """Replace the live line by a plain one."""
         self._remove(name, action)
         super().ended(name, action, seconds, result)
 
     def failed(self, name: str, action: str, seconds: float) -> None:
-        """Take the live line away and leave a plain one."""
+        """Replace the live line by a plain one."""
         self._remove(name, action)
         super().failed(name, action, seconds)
 
@@ -125,8 +125,8 @@ class LiveProgress(PlainProgress):
     def _table(self) -> Table:
         table = Table.grid()
         table.add_column(no_wrap=True, overflow="ellipsis")
-        for (name, action), work in list(self._running.items()):
-            doing = f"  {', '.join(sorted(work.in_flight))}" if work.in_flight else ""
-            work.spinner.update(text=Text(f"{name}: {action} {time.monotonic() - work.since:.0f} s{doing}"))
-            table.add_row(work.spinner)
+        for (name, action), progress in list(self._running.items()):
+            resources = f"  {', '.join(sorted(progress.resources))}" if progress.resources else ""
+            progress.spinner.update(text=Text(f"{name}: {action} {time.monotonic() - progress.since:.0f} s{resources}"))
+            table.add_row(progress.spinner)
         return table

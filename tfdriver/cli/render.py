@@ -15,7 +15,7 @@ from tfdriver.deploy.render import render as render_project
 @json_option
 @click.pass_obj
 def render(options: GlobalOptions, as_json: bool) -> None:
-    """Write the compositions; apply nothing, ask AWS nothing.
+    """Write the compositions without calling AWS.
 
     \b
     Example:
@@ -26,6 +26,6 @@ def render(options: GlobalOptions, as_json: bool) -> None:
 
 
 def print_render(value: Rendered, output: Output) -> None:
-    """Print what the command returned."""
+    """Print the files that changed in each composition."""
     for name, files in value.files.items():
-        output.out.print(f"compositions/{name}: {', '.join(files) if files else 'as it should be'}")
+        output.out.print(f"compositions/{name}: {', '.join(files) if files else 'no changes'}")

@@ -27,17 +27,17 @@ from tfdriver.verify import verify as verify_command
     type=file_type(),
     default="report.html",
     show_default=True,
-    help="Write it there.",
+    help="File to write.",
 )
-@click.option("--verify", is_flag=True, help="Also verify by real calls, as `tfdriver verify` does.")
-@click.option("--who", is_flag=True, help="Also look into CloudTrail for who used a role while it was open.")
+@click.option("--verify", is_flag=True, help="Verify first, as `tfdriver verify` does.")
+@click.option("--who", is_flag=True, help="Look up in CloudTrail who used a role while its trust was broad.")
 @json_option
 @click.pass_obj
 def report(options: GlobalOptions, file: Path, verify: bool, who: bool, as_json: bool) -> int:
-    """Write a page for the security team: who trusts whom.
+    """Write one HTML page for the security team.
 
-    It also says since when, and proven how. The page needs nothing from elsewhere, and holds no external ids. Exits 1
-    if --verify does not pass.
+    The page lists who trusts whom, since when, and the results of --verify. It is self-contained and has no external
+    ids. Exits 1 if --verify fails.
 
     \b
     Example:
@@ -46,22 +46,22 @@ def report(options: GlobalOptions, file: Path, verify: bool, who: bool, as_json:
     output = Output(as_json=as_json)
     verified = None
     with output.progress() as progress:
-        tools, chosen = tools_for(progress), Options(options.project)
+        tools, settings = tools_for(progress), Options(options.project)
         if verify:
-            with open_session("report", chosen, tools) as session:
+            with open_session("report", settings, tools) as session:
                 verified = verify_command.verify(session)
-        sight = status_command.view_project(chosen, tools)
-        found = status_command.status(sight, who=partial(cloudtrail_reader, tools.aws) if who else None)
+        view = status_command.view_project(settings, tools)
+        found = status_command.status(view, who=partial(cloudtrail_reader, tools.aws) if who else None)
         endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
-        written = report_command.report(sight, found, tools.aws, file, verified, endpoint)
+        written = report_command.report(view, found, tools.aws, file, verified, endpoint)
     output.result("report", written, print_report, written.exit_code)
     return written.exit_code
 
 
 def print_report(value: Reported, output: Output) -> None:
-    """Print what the command returned."""
+    """Print the file, the result of the verification, and accounts that could not be read."""
     if value.verified:
         output.out.print(f"verified: {escape(value.verified)}")
     for account in value.unseen:
-        output.err.print(f"[yellow]warning:[/yellow] {escape(account)} was not seen")
+        output.err.print(f"[yellow]warning:[/yellow] {escape(account)} could not be read")
     output.out.print(f"wrote {escape(value.file)}")

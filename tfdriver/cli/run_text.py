@@ -1,4 +1,4 @@
-"""The text of a run: what `up`, `tighten` and `destroy` came to."""
+"""Prints the result of `up`, `tighten` and `destroy`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tfdriver.deploy.run_result import RunResult
 
 
 def print_run(value: RunResult, output: Output) -> None:
-    """Print what a run came to."""
+    """Print the roles, the changes, the verification and an open trust."""
     for role in value.roles:
         output.out.print(f"role {role.role} in {role.account} {escape(role.words)}")
     output.out.print(escape(value.summary))
@@ -22,7 +22,7 @@ def print_run(value: RunResult, output: Output) -> None:
         output.out.print(escape(str(exposure)))
     if value.not_verified:
         output.err.print(f"[bold yellow]not verified:[/bold yellow] {escape(value.not_verified)}.")
-        output.err.print("All phases are done. Run `tfdriver verify` to see who gets in.")
+        output.err.print("All phases are done. Run `tfdriver verify` to check who can use the resource.")
     if value.in_force:
-        output.err.print(f"[bold yellow]half way:[/bold yellow] in force now: {escape(value.in_force)}")
-        output.err.print("Run `tfdriver tighten` to close it, or `tfdriver destroy` to take everything back.")
+        output.err.print(f"[bold yellow]open trust:[/bold yellow] in force now: {escape(value.in_force)}")
+        output.err.print("Run `tfdriver tighten` to make it exact, or `tfdriver destroy` to delete the roles.")

@@ -22,10 +22,10 @@ from tfdriver.sandbox.faults import FORMAT
     epilog="\n\n".join(f"\b\n{paragraph}" for paragraph in FORMAT.split("\n\n")),
 )
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
-@click.option("--log", type=file_type(), help="Write a line per API call there.")
-@click.option("--faults", type=file_type(exists=True), help="Which calls go wrong; see below.")
+@click.option("--log", type=file_type(), help="File for a JSON line per API call.")
+@click.option("--faults", type=file_type(exists=True), help="File of calls that fail; see below.")
 @click.option("--fire", metavar="RULE", help="Inside a sandbox: fire the schedule of an event rule now.")
-@click.option("--json", "as_json", is_flag=True, help="Print what --fire set off as one JSON object on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result of --fire as one JSON object on stdout.")
 @click.pass_obj
 def sandbox(
     options: GlobalOptions,
@@ -37,8 +37,8 @@ def sandbox(
 ) -> int:
     """Run a command (default: a shell) against a local AWS.
 
-    The command runs in the project's folder. The local AWS has the accounts of tfdriver.yaml, and is gone, with
-    everything in it, when the command ends.
+    The command runs in the project's folder. The local AWS has the accounts of tfdriver.yaml. It is deleted when the
+    command ends.
 
     \b
     Examples:
@@ -46,11 +46,9 @@ def sandbox(
       tfdriver sandbox -- tfdriver up --yes
     """
     if fire and (command or log or faults):
-        raise click.UsageError(
-            "--fire works in the sandbox that this is in, and goes with no command and no other option"
-        )
+        raise click.UsageError("--fire cannot be combined with a command, --log or --faults")
     if as_json and not fire:
-        raise click.UsageError("--json goes with --fire; the options of a command come after it")
+        raise click.UsageError("--json needs --fire; put the options of a command after the command")
     output = Output(as_json=as_json)
     if fire:
         fired = sandbox_run.fire(fire, os.environ)
@@ -60,8 +58,9 @@ def sandbox(
 
 
 def print_sandbox(value: FiredRule, output: Output) -> None:
-    """Print what the command returned."""
+    """Print the result of each target that the rule invoked."""
     for target in value.targets:
-        answer = f"answered {json.dumps(target.payload)}"
-        done = f"failed: {target.error}" if target.ran else f"did not run: {target.error}"
-        output.out.print(escape(f"{named(target.target)} {done if target.error else answer}"))
+        result = f"returned {json.dumps(target.payload)}"
+        if target.error:
+            result = f"{'failed' if target.ran else 'did not run'}: {target.error}"
+        output.out.print(escape(f"{named(target.target)} {result}"))

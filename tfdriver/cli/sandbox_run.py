@@ -1,4 +1,4 @@
-"""`tfdriver sandbox`: run a command against a local AWS with the accounts of the spec."""
+"""`tfdriver sandbox`: runs a command against a local AWS with the accounts of the spec."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def sandbox(
     log: Path | None = None,
     faults: Path | None = None,
 ) -> int:
-    """Run a command (none: the user's shell) in the project's folder, against a new local AWS; return its exit code.
+    """Run a command in the project's folder against a new local AWS; return the command's exit code.
 
-    note: reports a warning, or the mirror of the AWS provider that was found by searching; log: file that gets a line
-    per API call; faults: file of the faults to inject. Everything in that AWS is gone when the command ends.
+    command: empty for the user's shell; note: reports a warning; log: file that gets a line per API call;
+    faults: file of the faults to inject. The local AWS is deleted when the command ends.
     """
     spec = read_spec(project, note)
     from tfdriver.sandbox import start
@@ -51,9 +51,9 @@ def sandbox(
 
 
 def terraform_for_shells(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
-    """Return variables that let plain `tfdriver` and `terraform` work in a shell: PATH and the provider mirror.
+    """Return variables with which `tfdriver` and `terraform` work in a shell: PATH and the provider mirror.
 
-    folder: a private folder that lives as long as the shell. Without any Terraform to be had, none is on PATH.
+    folder: a private folder that exists as long as the shell. PATH has no Terraform if none is installed.
     """
     path = f"{environ.get('PATH', '')}:{Path(sys.executable).parent}"
     extra = {"PATH": path}
@@ -77,24 +77,23 @@ def terraform_for_shells(environ: Mapping[str, str], folder: Path) -> dict[str, 
 
 @dataclass(frozen=True)
 class FiredRule:
-    """What a rule that was fired set off."""
+    """The result of --fire."""
 
     exit_code: Exit
     targets: tuple[Target, ...]
 
 
 def fire(rule: str, environ: Mapping[str, str]) -> FiredRule:
-    """Fire the schedule of an event rule in the sandbox we are in; return what ran, as the sandbox tells it.
+    """Fire the schedule of an event rule in the current sandbox.
 
-    Raises TfdriverError outside a sandbox, or if there is no such rule.
+    Raises TfdriverError outside a sandbox, or if the rule does not exist.
     """
     endpoint = environ.get("AWS_ENDPOINT_URL", "")
     if "TFDRIVER_SANDBOX" not in environ or not endpoint.startswith("http://127.0.0.1:"):
-        hint = (
-            f"Open one with `tfdriver sandbox`; there `tfdriver up`, then `tfdriver sandbox --fire {shlex.quote(rule)}`"
-        )
-        raise TfdriverError("--fire works in a sandbox only, and this is none", code="bad_usage", hint=hint)
-    # Only http, and only to loopback: checked just above.
+        again = f"tfdriver sandbox --fire {shlex.quote(rule)}"
+        hint = f"Run `tfdriver sandbox`. In its shell, run `tfdriver up` and then `{again}`"
+        raise TfdriverError("--fire works in a sandbox only", code="bad_usage", hint=hint)
+    # The scheme and the loopback address are checked above.
     request = urllib.request.Request(f"{endpoint}/sandbox/fire/{quote(rule, safe='')}", method="POST")  # noqa: S310
     try:
         with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310
@@ -102,7 +101,7 @@ def fire(rule: str, environ: Mapping[str, str]) -> FiredRule:
     except urllib.error.HTTPError as error:
         raise _no_such_rule(rule, json.load(error)["rules"] if error.code == 404 else []) from error
     except urllib.error.URLError as error:
-        hint = "Has it ended? Open another with `tfdriver sandbox`"
+        hint = "If it has ended, start another with `tfdriver sandbox`"
         raise TfdriverError(f"the sandbox does not answer: {error.reason}", code="sandbox_failed", hint=hint) from error
     return FiredRule(Exit.FAILED if any(t.error for t in targets) else Exit.DONE, targets)
 
@@ -110,5 +109,5 @@ def fire(rule: str, environ: Mapping[str, str]) -> FiredRule:
 def _no_such_rule(rule: str, rules: Sequence[str]) -> TfdriverError:
     if rule in rules:
         return TfdriverError(f"the event rule {rule} has no target", code="no_such_rule")
-    hint = nearest(rule, rules) or "There is none at all yet: run `tfdriver up` in this sandbox first"
+    hint = nearest(rule, rules) or "Run `tfdriver up` in this sandbox first"
     return TfdriverError(f"no event rule {rule!r} with a schedule is enabled", code="no_such_rule", hint=hint)

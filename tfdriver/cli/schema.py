@@ -1,4 +1,4 @@
-"""`tfdriver schema`: its options."""
+"""`tfdriver schema`: its argument."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from tfdriver.cli.printer import Output
 @click.command()
 @click.argument("name", type=click.Choice(sorted(json_schema.NAMES)), metavar="NAME")
 def schema(name: str) -> None:
-    """Print the JSON Schema of a command's --json, or of the spec.
+    """Print the JSON Schema of tfdriver.yaml or of a command's --json.
 
-    NAME is spec, for tfdriver.yaml, or a command; run is what up, tighten and destroy have in common.
+    NAME is spec for tfdriver.yaml, a command, or run for the common schema of up, tighten and destroy.
 
     \b
     Example:

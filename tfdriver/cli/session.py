@@ -1,4 +1,4 @@
-"""The tools and the opened session of a command, with the real world behind them."""
+"""Opens the session of a command, with the real AWS, Terraform and clock."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from tfdriver.terraform.progress import Progress
 
 @contextmanager
 def opened_session(command: str, options: Options, output: Output) -> Iterator[Session]:
-    """Give the opened project inside the `with` block, with progress on stderr; see `open_session`."""
+    """Yield the opened project, with progress on stderr; see `open_session`."""
     with output.progress() as progress, open_session(command, options, tools_for(progress)) as session:
         yield session
 
 
 def tools_for(progress: Progress) -> Tools:
-    """Return the tools that reach the real world."""
+    """Return the tools for the real AWS, Terraform and clock."""
     return real_tools(os.environ, progress, Interrupts())
 
 
-def cloudtrail_reader(aws: Calls, spec: Spec, seen: Mapping[str, AccountAccess]) -> CloudTrailReader:
-    """Return what looks into the CloudTrail of the accounts that can be seen."""
-    return CloudTrailReader(aws, spec, seen, known_regions())
+def cloudtrail_reader(aws: Calls, spec: Spec, accounts: Mapping[str, AccountAccess]) -> CloudTrailReader:
+    """Return a reader of CloudTrail in the accounts that are accessible."""
+    return CloudTrailReader(aws, spec, accounts, known_regions())

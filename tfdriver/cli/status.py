@@ -21,9 +21,9 @@ from tfdriver.inspect.status import Status
 
 
 @click.command()
-@click.option("--drift", is_flag=True, help="Also let Terraform look for changes made outside it.")
-@click.option("--who", is_flag=True, help="Also look into CloudTrail for who used a role while it was open.")
-@click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if anything is not exact, not applied or drifted.")
+@click.option("--drift", is_flag=True, help="Run terraform plan to find changes made outside Terraform.")
+@click.option("--who", is_flag=True, help="Look up in CloudTrail who used a role while its trust was broad.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if anything is not exact, not applied or has drifted.")
 @json_option
 @timeout_option
 @click.pass_obj
@@ -32,8 +32,8 @@ def status(
 ) -> int:
     """Show what is deployed and who is trusted.
 
-    The trusting side's credentials are enough. Exits 0, or 1 if it cannot be seen whom a role trusts. With
-    --detailed-exitcode: 2 if anything seen is not as `up` leaves it, else 1 if anything could not be seen.
+    It needs the trusting side's credentials only. Exits 1 if a trust policy cannot be read. With --detailed-exitcode:
+    2 if anything differs from the result of `up`, else 1 if anything could not be read.
 
     \b
     Example:
@@ -42,37 +42,37 @@ def status(
     output = Output(as_json=as_json)
     with output.progress() as progress:
         tools, settings = tools_for(progress), Options(options.project, timeout)
-        with drift_reader(settings, tools) if drift else nullcontext() as look_for_drift:
-            looker = partial(cloudtrail_reader, tools.aws) if who else None
-            found = status_command.status(status_command.view_project(settings, tools), look_for_drift, looker)
+        with drift_reader(settings, tools) if drift else nullcontext() as read_drift:
+            reader = partial(cloudtrail_reader, tools.aws) if who else None
+            found = status_command.status(status_command.view_project(settings, tools), read_drift, reader)
     code = found.exit_code(detailed=detailed_exitcode)
     output.result("status", found, print_status, code)
     return code
 
 
 def print_status(value: Status, output: Output) -> None:
-    """Print what the command returned."""
+    """Print accounts, pairs, compositions, exposures and the advice."""
     output.out.print(f"[bold]{escape(value.project)}[/bold] on {wording.moment(value.at)}")
-    for half in value.accounts:
-        seen = f"as {half.caller}" if half.caller else f"not seen: {half.problem}"
-        output.out.print(f"  {half.account} = {half.id}, {escape(seen)}")
+    for access in value.accounts:
+        caller = f"as {access.caller}" if access.caller else f"not accessible: {access.problem}"
+        output.out.print(f"  {access.account} = {access.id}, {escape(caller)}")
     for pair in value.pairs:
         output.out.print(escape(str(pair)))
     for composition in value.compositions:
-        output.out.print(escape(_composition(composition)))
+        output.out.print(escape(_composition_line(composition)))
     if value.exposures:
-        output.out.print("[bold]Exposures[/bold]: when a whole account was trusted")
+        output.out.print("[bold]Exposures[/bold]: when a broad trust was in force")
     for exposure, uses in zip_longest(value.exposures, value.uses or ()):
         output.out.print(f"  {escape(str(exposure))}")
         if uses:
             output.out.print(f"    {escape(str(uses))}")
-            for use in uses.calls:
-                output.out.print(f"      {escape(str(use))}")
+            for call in uses.calls:
+                output.out.print(f"      {escape(str(call))}")
     if value.advice:
         output.out.print(f"[bold]Next:[/bold] {escape(value.advice)}.")
 
 
-def _composition(found: CompositionStatus) -> str:
+def _composition_line(found: CompositionStatus) -> str:
     applied = {True: f"applied, {found.resources} resources", False: "not applied", None: found.problem}
     parts = [f"compositions/{found.name}: {applied[found.applied]}"]
     if found.last_apply:
@@ -80,7 +80,7 @@ def _composition(found: CompositionStatus) -> str:
     if found.provider:
         parts.append(f"aws {found.provider}")
     if found.current is False:
-        parts.append("not what tfdriver.yaml makes of it now")
+        parts.append("not up to date with tfdriver.yaml")
     if found.applied is not None and found.problem:
         parts.append(found.problem)
     if found.drift is not None:

@@ -1,4 +1,4 @@
-"""Text streams whose reader may go away or was never there: that must not end a run half way."""
+"""Standard streams that may be missing or lose their reader, which must not stop a run."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ _READER_GONE = (errno.EPIPE, errno.EIO, errno.ECONNRESET)  # of a pipe, a termin
 
 
 def open_missing() -> None:
-    """Open the null device in place of each standard stream that this process was started without.
+    """Open the null device for each standard stream that this process was started without.
 
-    Python has None for such a stream, and the next file that is opened would get its number. To be called first.
+    Call it first: otherwise the next file that is opened gets the descriptor of the missing stream.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
-            nowhere = os.open(os.devnull, os.O_RDWR)
-            if nowhere != number:
-                os.dup2(nowhere, number)
-                os.close(nowhere)
-            os.set_inheritable(number, True)  # as the stream would be: what a sandbox runs has it
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != number:
+                os.dup2(null, number)
+                os.close(null)
+            os.set_inheritable(number, True)  # for the command that a sandbox runs
             setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8", closefd=False))
 
 
 class ResilientStream(io.TextIOBase):
-    """Writes to a stream until that fails, and from then on to nowhere.
+    """Writes to a stream until a write fails, and then to the null device.
 
-    failure: why it failed, if not because its reader is gone: what is written is missed then. A full disk, say.
+    failure: why the write failed, for example a full disk; None if only the reader is gone.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -46,7 +46,7 @@ class ResilientStream(io.TextIOBase):
         return self._stream.encoding
 
     def write(self, text: str) -> int:
-        """Write text, if anybody can still read it."""
+        """Write text, or discard it after a failure."""
         try:
             return self._stream.write(text)
         except OSError as error:
@@ -54,7 +54,7 @@ class ResilientStream(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        """Pass on what was written, if anybody can still read it."""
+        """Flush the stream, or do nothing after a failure."""
         try:
             self._stream.flush()
         except OSError as error:
@@ -71,14 +71,9 @@ class ResilientStream(io.TextIOBase):
     def _give_up(self, error: OSError) -> None:
         if error.errno not in _READER_GONE:
             self.failure = self.failure or error
-        self._to_nowhere()
-
-    def _to_nowhere(self) -> None:
-        """Point the descriptor at the null device; else Python would fail once more, on what is left, as it exits.
-
-        Source: Python's documentation, `signal`, "Note on SIGPIPE".
-        """
+        # Otherwise Python fails again when it flushes the rest of the buffer at exit.
+        # Source: Python's documentation, `signal`, "Note on SIGPIPE".
         with suppress(OSError, ValueError):
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self._stream.fileno())
-            os.close(nowhere)
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, self._stream.fileno())
+            os.close(null)

@@ -25,7 +25,7 @@ from tfdriver.deploy.tighten import tighten as run_tighten
 @yes_option
 @overwrite_option
 @adopt_option
-@click.option("--revoke-sessions", is_flag=True, help="Also end the sessions that were handed out so far.")
+@click.option("--revoke-sessions", is_flag=True, help="Revoke sessions that were issued before now.")
 @json_option
 @timeout_option
 @lock_timeout_option
@@ -40,11 +40,11 @@ def tighten(
     timeout: float | None,
     lock_timeout: float | None,
 ) -> int:
-    """Run phase 3 alone: trust exactly the trusted roles.
+    """Run phase 3 only: trust exactly the trusted roles.
 
-    The credentials of the trusting side are enough. Sessions handed out while the trust was broad live on for up to an
-    hour; --revoke-sessions ends them. The policy that does so is removed by the first `up` or `tighten` after they
-    would have ended by themselves.
+    It needs the trusting side's credentials only. Sessions that were issued while the trust was broad stay valid until
+    they expire; --revoke-sessions revokes them with an IAM policy. The first `up` or `tighten` after their longest
+    duration removes that policy.
 
     \b
     Example:

@@ -26,7 +26,7 @@ from tfdriver.verify.verify import verify_applied
 @click.command()
 @yes_option
 @click.option("--no-tighten", is_flag=True, help="Stop after phase 2, with the broad trust in force (exit code 3).")
-@click.option("--no-verify", is_flag=True, help="Do not verify at the end, as `tfdriver verify` does.")
+@click.option("--no-verify", is_flag=True, help="Skip the verification at the end.")
 @overwrite_option
 @adopt_option
 @access_analyzer_option
@@ -46,9 +46,10 @@ def up(
     timeout: float | None,
     lock_timeout: float | None,
 ) -> int:
-    """Connect the accounts: the three phases, then verify.
+    """Run the three phases, then verify.
 
-    Phase 1 creates the trusting roles with a broad trust, phase 2 the trusted side, phase 3 makes the trust exact.
+    Phase 1 creates the trusting roles with a broad trust. Phase 2 creates the trusted roles. Phase 3 makes the trust
+    exact.
 
     \b
     Example:

@@ -8,25 +8,25 @@ from rich.markup import escape
 from tfdriver.cli.options import Duration, GlobalOptions, json_option, lock_timeout_option
 from tfdriver.cli.printer import Output
 from tfdriver.cli.session import opened_session
-from tfdriver.cli.verify_table import matrix
+from tfdriver.cli.verify_table import check_lines
 from tfdriver.deploy.session import Options
 from tfdriver.deploy.verify_result import Verified
 from tfdriver.verify.verify import verify as run_verify
 
 
 @click.command()
-@click.option("--timeout", type=Duration(), default="2m", help="How long to wait for what is expected, e.g. 30s.")
-@click.option("--keep-items", is_flag=True, help="Leave the probe's items in the tables.")
-@click.option("--strict", is_flag=True, help="Also fail if anything could not be probed.")
+@click.option("--timeout", type=Duration(), default="2m", help="How long to wait for the expected result, e.g. 30s.")
+@click.option("--keep-items", is_flag=True, help="Leave the items that it writes in the tables.")
+@click.option("--strict", is_flag=True, help="Fail if something could not be probed.")
 @json_option
 @lock_timeout_option
 @click.pass_obj
 def verify(
     options: GlobalOptions, timeout: float, keep_items: bool, strict: bool, as_json: bool, lock_timeout: float | None
 ) -> int:
-    """Prove by real calls who gets access and who does not.
+    """Check by real calls who can use the resource and who cannot.
 
-    Exits 0 only if everything that was expected was seen. Changes nothing but the probe's items, which it removes.
+    Exits 0 only if every check passes. It writes items to the tables and deletes them again.
 
     \b
     Example:
@@ -40,8 +40,8 @@ def verify(
 
 
 def print_verify(value: Verified, output: Output) -> None:
-    """Print the checks as a table, what did not pass, and a summary."""
-    for line in matrix(value):
+    """Print a line per check, a summary and the changes that were made."""
+    for line in check_lines(value):
         output.out.print(line)
     output.out.print(escape(value.summary))
     output.out.print(f"{escape(value.changed)}.")

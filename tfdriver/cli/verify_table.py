@@ -1,4 +1,4 @@
-"""The checks of `tfdriver verify` as lines for people: words and marks, colour only on top."""
+"""Formats the checks of `tfdriver verify` as lines that are readable without colour."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ _MARKS = {
 }
 
 
-def matrix(verified: Verified) -> Iterator[str]:
-    """Yield a line of markup per check, grouped by role and pair, in the order of the checks."""
+def check_lines(verified: Verified) -> Iterator[str]:
+    """Yield a line of markup per check, below a heading for each pair."""
     for pair, checks in groupby(verified.checks, lambda check: check.pair):
         yield f"[bold]{escape(str(pair))}[/bold]"
         for check in checks:
-            yield f"  {_MARKS[check.verdict]} {escape(_words(check))}"
+            yield f"  {_MARKS[check.verdict]} {escape(_description(check))}"
 
 
-def _words(check: CheckResult) -> str:
-    """Return what was tried and what happened; if that was not what was expected, also that, and the evidence."""
+def _description(check: CheckResult) -> str:
+    """Return the attempt and its result; with the expected result and the evidence if the check did not pass."""
     if check.verdict is CheckStatus.PASSED:
         return f"{check.tried}: {check.happened}"
-    wanted = f"expected {check.expected}, but " if check.expected else ""
+    expected = f"expected {check.expected}, but " if check.expected else ""
     item = f"; item {check.evidence.item_key}" if check.evidence.item_key else ""
     request = f"; request id {check.evidence.request_id}" if check.evidence.request_id else ""
-    return f"{check.tried}: {wanted}{check.happened}{item}{request}"
+    return f"{check.tried}: {expected}{check.happened}{item}{request}"

@@ -1,4 +1,4 @@
-"""The command line itself: help, exit codes, what goes to stdout and what to stderr."""
+"""The command line: help, exit codes, stdout and stderr; the documentation's lists of commands and links."""
 
 from __future__ import annotations
 
@@ -22,50 +22,56 @@ COMMANDS = sorted(main.cli.commands)
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help_with_an_example_and_is_in_the_readme(name, capsys):
     assert main.run([name, "-h"]) == 0
-    said = capsys.readouterr().out
-    assert f" {name}" in said.partition("Example")[2]
+
+    assert f" {name}" in capsys.readouterr().out.partition("Example")[2]
     assert f"`tfdriver {name}" in (ROOT / "README.md").read_text()
 
 
 def test_without_a_command_the_help_is_printed(capsys):
     assert main.run([]) == 0
+
     printed = capsys.readouterr()
     assert printed.out.startswith("Usage: tfdriver")
     assert printed.err == ""
 
 
 @pytest.mark.parametrize("piped", [b"", b" \n"])
-def test_explain_says_that_nothing_came_in(piped, capsys, monkeypatch):
+def test_explain_refuses_empty_stdin(piped, capsys, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(piped)))
+
     assert main.run(["explain", "-"]) == 1
-    said = " ".join(capsys.readouterr().err.split())
-    assert "nothing came in on standard input" in said
-    assert "2>&1 | tfdriver explain -" in said
+
+    printed = capsys.readouterr().err
+    assert printed.startswith("error[bad_usage]: ")
+    assert "2>&1 | tfdriver explain -" in printed
 
 
 @pytest.mark.parametrize("name", ["", *COMMANDS])
-def test_help_fits_into_80_columns_and_nothing_is_cut(name, capsys, monkeypatch):
+def test_help_fits_into_80_columns(name, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
+
     assert main.run([*name.split(), "-h"]) == 0
-    lines = capsys.readouterr().out.splitlines()[1:]  # the usage line has dots of its own
+
+    lines = capsys.readouterr().out.splitlines()[1:]  # the usage line may end with dots
     assert [line for line in lines if len(line) > 80 or line.endswith("...")] == []
 
 
-def test_commands_are_listed_in_the_order_in_which_people_meet_them(capsys):
+def test_commands_are_listed_in_the_order_of_use(capsys):
     main.run(["-h"])
+
     listed = re.findall(r"^  (\w+) ", capsys.readouterr().out.partition("Commands:")[2], re.MULTILINE)
     assert listed[:4] == ["init", "render", "plan", "up"]
     assert sorted(listed) == COMMANDS
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_option_says_what_it_is_for(name):
+def test_every_option_has_help(name):
     for parameter in main.cli.commands[name].params:
         if isinstance(parameter, click.Option):
             assert parameter.help, parameter.name
 
 
-def test_what_the_readme_says_make_does_is_what_ci_runs():
+def test_ci_runs_the_make_targets_of_the_readme():
     assert "make test" in (ROOT / ".ci/run").read_text()
     makefile = (ROOT / "Makefile").read_text()
     for target in re.findall(r"^make (\w+)", (ROOT / "README.md").read_text(), re.MULTILINE):
@@ -73,19 +79,19 @@ def test_what_the_readme_says_make_does_is_what_ci_runs():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
         (["upp"], "Did you mean 'up'"),
         (["UP"], "Did you mean 'up'"),
         (["up", "--yse"], "--yes"),
         (["up", "--yess"], "--yes"),
         (["up", "--timeout", "\u0661m", "--yes"], "not a duration"),
-        (["--json", "up"], "no option --json here It comes after the command: `tfdriver up --json`"),
-        (["--timeout", "3"], "It comes after the command: `tfdriver plan --timeout`"),
-        (["up", "-v"], "no option -v here It comes before the command: `tfdriver -v up`"),
-        (["plan", "-C", "x"], "It comes before the command: `tfdriver -C ... plan`"),
-        (["sandbox", "--fire", "bar", "--", "ls"], "goes with no command"),
-        (["sandbox", "--json", "ls"], "--json goes with --fire"),
+        (["--json", "up"], "option --json is in the wrong place Put it after the command: `tfdriver up --json`"),
+        (["--timeout", "3"], "Put it after the command: `tfdriver plan --timeout`"),
+        (["up", "-v"], "option -v is in the wrong place Put it before the command: `tfdriver -v up`"),
+        (["plan", "-C", "x"], "Put it before the command: `tfdriver -C ... plan`"),
+        (["sandbox", "--fire", "bar", "--", "ls"], "cannot be combined with a command"),
+        (["sandbox", "--json", "ls"], "--json needs --fire"),
         (["up", "--timeout", "0s", "--yes"], "not a duration"),
         (["up", "--timeout", "90", "--yes"], "not a duration like 90s"),
         (["up", "--timeout", "-1", "--yes"], "not a duration"),
@@ -93,51 +99,56 @@ def test_what_the_readme_says_make_does_is_what_ci_runs():
         (["up", "--timeout", "1e9", "--yes"], "not a duration"),
         (["up", "--timeout", "25h", "--yes"], "not a duration"),
         (["init", "a", "b"], "unexpected extra argument"),
-        (["init", ""], "the name is empty; leave it out"),
-        (["-C", "", "destroy", "--yes"], "the name is empty; leave it out"),
-        (["graph", "-o", ""], "'-o' / '--output': the name is empty; give one, or leave the option out"),
-        (["report", "-o", " "], "the name is empty; give one"),
-        (["sandbox", "--log", "", "true"], "the name is empty; give one"),
-        (["sandbox", "--faults", "", "true"], "the name is empty; give one"),
+        (["init", ""], "the name is empty; omit it"),
+        (["-C", "", "destroy", "--yes"], "the name is empty; omit it"),
+        (["graph", "-o", ""], "'-o' / '--output': the name is empty; add a name or omit the option"),
+        (["report", "-o", " "], "the name is empty; add a name"),
+        (["sandbox", "--log", "", "true"], "the name is empty; add a name"),
+        (["sandbox", "--faults", "", "true"], "the name is empty; add a name"),
         (["schema", "foo"], "'NAME': 'foo' is not one of 'demo',"),
     ],
 )
-def test_bad_usage_is_exit_1_and_one_message(arguments, words, capsys):
+def test_bad_usage_exits_with_1_and_one_message(arguments, message, capsys):
     assert main.run(arguments) == 1
+
     captured = capsys.readouterr()
     assert captured.out == "" or "--json" in arguments
-    assert words in " ".join(captured.err.split())
-    assert len(captured.err.strip().splitlines()) <= 2  # what is wrong, and what to do
-    assert "Traceback" not in captured.err
+    assert captured.err.startswith("error[bad_usage]: ")
+    assert message in " ".join(captured.err.split())
+    assert len(captured.err.strip().splitlines()) <= 2  # the error and its hint
 
 
 @pytest.mark.parametrize("command", ["up", "tighten", "destroy"])
 def test_without_a_terminal_and_without_yes_nothing_is_changed(command, stage, capsys):
     assert main.run(["-C", str(stage.project), command]) == 1
-    assert "Give --yes" in capsys.readouterr().err
+
+    assert "error[confirmation_required]: " in capsys.readouterr().err
     assert not (stage.project / "compositions").exists()
 
 
-def test_a_missing_spec_says_where_it_looked(tmp_path, capsys):
+def test_a_missing_spec_is_reported_with_its_path(tmp_path, capsys):
     assert main.run(["-C", str(tmp_path), "render"]) == 1
-    said = capsys.readouterr().err
-    assert str(tmp_path / "tfdriver.yaml") in said.replace("\n", "")
-    assert "tfdriver init" in said
+
+    printed = capsys.readouterr().err
+    assert printed.startswith("error[spec_not_found]: ")
+    assert str(tmp_path / "tfdriver.yaml") in printed.replace("\n", "")
+    assert "tfdriver init" in printed
 
 
-def test_init_says_where_what_to_edit_and_what_to_run_and_lists_no_files(tmp_path, capsys):
+def test_init_prints_the_folder_and_the_next_steps(tmp_path, capsys):
     assert main.run(["init", str(tmp_path / "p")]) == 0
-    said = capsys.readouterr().out
-    for words in (
+
+    printed = capsys.readouterr().out
+    for expected in (
         f"project in {tmp_path / 'p'}\n",
         "  tfdriver.yaml ",
         "  modules/ ",
         f"`cd {tmp_path / 'p'}`",
         "`tfdriver up`",
     ):
-        assert words in said
-    assert "main.tf" not in said
-    assert len(said.splitlines()) < 10
+        assert expected in printed
+    assert "main.tf" not in printed
+    assert len(printed.splitlines()) < 10
 
 
 @pytest.mark.parametrize("command", ["render", "graph", "policy", "status", "explain foo_bar", "sandbox -- true"])
@@ -150,13 +161,15 @@ def test_a_command_without_a_session_warns_about_a_world_writable_spec(tmp_path,
     assert capsys.readouterr().err.count("warning: every user of this machine can write to tfdriver.yaml") == 1
 
 
-def test_below_a_project_the_project_is_named(tmp_path, capsys):
+def test_in_a_folder_of_a_project_the_hint_names_the_project(tmp_path, capsys):
     assert main.run(["init", str(tmp_path / "p")]) == 0
+
     assert main.run(["-C", str(tmp_path / "p" / "modules"), "render"]) == 1
+
     assert f"Run tfdriver in {tmp_path / 'p'}, which has one, or pass that folder with -C" in capsys.readouterr().err
 
 
-def test_json_is_one_object_on_stdout_and_text_goes_to_stderr(tmp_path, capsys):
+def test_json_is_one_object_on_stdout(tmp_path, capsys):
     assert main.run(["init", str(tmp_path / "p"), "--json"]) == 0
     envelope = json.loads(capsys.readouterr().out)
     assert (envelope["format_version"], envelope["command"], envelope["exit_code"]) == ("1.0", "init", 0)
@@ -164,14 +177,16 @@ def test_json_is_one_object_on_stdout_and_text_goes_to_stderr(tmp_path, capsys):
     assert set(json.loads(capsys.readouterr().out)["result"]["files"]) == {"account_a", "account_b"}
 
 
-def test_a_folder_that_is_called_like_a_command_is_none(tmp_path, capsys, monkeypatch):
+def test_a_folder_with_the_name_of_a_command_is_not_taken_for_it(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
+
     assert main.run(["-C", "plan", "render", "--json"]) == 1
+
     assert json.loads(capsys.readouterr().out)["command"] == "render"
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
-def test_a_signal_while_it_still_starts_is_one_line(name):
+def test_a_signal_during_the_start_is_reported_in_one_line(name):
     code = f"""if True:
         import signal, sys, tfdriver.__main__
         class Interrupt:
@@ -181,21 +196,26 @@ def test_a_signal_while_it_still_starts_is_one_line(name):
         sys.meta_path.insert(0, Interrupt())
         tfdriver.__main__.main()
     """
+
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
     assert (done.returncode, done.stderr) == (1, f"error[interrupted]: stopped by {name}\n")
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
-def test_a_signal_before_a_run_is_at_work_is_told(stage, name):
+def test_a_signal_before_a_run_is_reported_in_one_line(stage, name):
     program = Path(stage.environ["TFDRIVER_TERRAFORM"])
     program.write_text(f"#!/bin/sh\nkill -s {name[3:]} $PPID\nexec sleep 30\n")
     command = [sys.executable, "-m", "tfdriver", "-C", str(stage.project), "up", "--yes"]
+
     done = subprocess.run(command, env=stage.environ, capture_output=True, text=True, check=False)
+
     assert (done.returncode, done.stderr.strip()) == (1, f"error[interrupted]: stopped by {name}")
 
 
-def test_a_failure_is_json_too_where_json_was_asked_for(tmp_path, capsys):
+def test_an_error_with_json_is_an_object_on_stdout(tmp_path, capsys):
     assert main.run(["-C", str(tmp_path), "render", "--json"]) == 1
+
     captured = capsys.readouterr()
     envelope = json.loads(captured.out)
     assert envelope["exit_code"] == 1
@@ -203,39 +223,40 @@ def test_a_failure_is_json_too_where_json_was_asked_for(tmp_path, capsys):
     assert captured.err.startswith("error[spec_not_found]:")
 
 
-def test_a_traceback_only_with_vv(tmp_path, capsys):
+def test_only_vv_prints_a_traceback(tmp_path, capsys):
     assert main.run(["-vv", "-C", str(tmp_path), "render"]) == 1
     assert "Traceback" in capsys.readouterr().err
     assert main.run(["-v", "-C", str(tmp_path), "render"]) == 1
     assert "Traceback" not in capsys.readouterr().err
 
 
-def test_a_pipe_gets_plain_text(tmp_path, capsys):
+def test_output_to_a_pipe_is_plain_text(tmp_path, capsys):
     main.run(["init", str(tmp_path / "p")])
     main.run(["upp"])
+
     captured = capsys.readouterr()
     assert "\x1b" not in captured.out + captured.err
 
 
-def test_the_committed_compositions_are_what_render_writes(tmp_path, capsys):
-    """compositions/ shows newcomers what rendering gives; it must never be stale."""
-
+def test_the_committed_compositions_are_up_to_date(tmp_path, capsys):
     project = tmp_path / "repo"
     shutil.copytree(ROOT / "modules", project / "modules")
     shutil.copy(ROOT / "tfdriver.yaml", project)
+
     assert main.run(["-C", str(project), "render"]) == 0
+
     for fresh in (project / "compositions").rglob("*"):
         if fresh.is_file() and ".tfdriver" not in fresh.parts:
             assert fresh.read_bytes() == (ROOT / fresh.relative_to(project)).read_bytes(), fresh.name
 
 
-def test_the_picture_in_the_readme_is_what_graph_draws(tmp_path):
+def test_the_picture_of_the_phases_is_up_to_date(tmp_path):
     assert main.run(["-C", str(ROOT), "graph", "--format", "svg", "--phases", "-o", str(tmp_path / "g.svg")]) == 0
     assert (tmp_path / "g.svg").read_text() == (ROOT / "docs/phases.svg").read_text()
     assert "docs/phases.svg" in (ROOT / "README.md").read_text()
 
 
-def test_the_recording_in_the_readme_has_no_links_and_no_paths_of_a_machine():
+def test_the_recording_has_no_links_and_no_local_paths():
     recording = (ROOT / "docs/demo.svg").read_text().replace("&#160;", " ")
     assert "phase 3, tighten" in recording
     assert re.findall(r"url\(http|/(?:tmp|home|root|usr|opt|Users)/", recording) == []
@@ -245,7 +266,7 @@ def test_the_recording_in_the_readme_has_no_links_and_no_paths_of_a_machine():
 @pytest.mark.parametrize(
     "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name
 )
-def test_links_lead_to_files(page: Path):
+def test_links_in_the_documentation_lead_to_files(page: Path):
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
     assert [link for link in links if not (page.parent / link).exists()] == []
 
@@ -262,9 +283,11 @@ def test_every_command_and_option_is_in_the_documentation(name):
     assert [o.name for o in options if not any(f"`{text}" in page for text in o.opts)] == []
 
 
-def test_a_sandbox_runs_its_command_in_the_projects_folder(tmp_path, monkeypatch):
+def test_a_sandbox_runs_its_command_in_the_folder_of_the_project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main.run(["init", str(tmp_path / "p")]) == 0
     command = ["sh", "-c", "pwd > here"]
+
     assert main.run(["-C", str(tmp_path / "p"), "sandbox", "--", *command]) == 0
+
     assert (tmp_path / "p/here").read_text() == f"{tmp_path / 'p'}\n"

@@ -1,4 +1,4 @@
-"""What commands print with --json is what the published schemas say."""
+"""The --json output of every command validates against its schema."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def printed(name: str, value, capsys, exit_code: int = 0) -> dict:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_schema_is_one_and_is_printed_alone(name, capsys):
+def test_every_schema_is_valid_and_printed_alone(name, capsys):
     assert main.run(["schema", name]) == 0
     found = json.loads(capsys.readouterr().out)
     Draft202012Validator.check_schema(found)
@@ -48,14 +48,16 @@ def test_every_command_that_prints_json_has_a_schema():
     assert with_json == set(RESULTS)
 
 
-def test_an_unknown_name_is_refused_with_those_there_are(capsys):
+def test_an_unknown_name_is_refused_with_the_known_names(capsys):
     assert main.run(["schema", "nothing"]) == 1
-    said = capsys.readouterr().err
-    assert "verify" in said
-    assert "spec" in said
+
+    printed = capsys.readouterr().err
+    assert printed.startswith("error[bad_usage]: ")
+    assert "verify" in printed
+    assert "spec" in printed
 
 
-def test_runs_plans_and_rendering_validate(stage: Stage, capsys):
+def test_results_of_runs_plan_and_render_validate(stage: Stage, capsys):
     with stage.session("plan") as session:
         jsonschema.validate(printed("plan", plan(session), capsys), schema("plan"))
     for name, command in (("up", up), ("tighten", tighten), ("destroy", destroy)):
@@ -66,14 +68,16 @@ def test_runs_plans_and_rendering_validate(stage: Stage, capsys):
     jsonschema.validate(json.loads(capsys.readouterr().out), schema("render"))
 
 
-def test_a_run_that_stopped_half_way_validates(stage: Stage, capsys):
+def test_the_result_of_a_run_with_an_open_trust_validates(stage: Stage, capsys):
     done = stage.run(up, tighten=False)
+
     jsonschema.validate(printed("up", done, capsys, done.exit_code), schema("up"))
 
 
-def test_a_run_that_was_verified_validates(stage: Stage, capsys):
+def test_the_result_of_a_verified_run_validates(stage: Stage, capsys):
     verified = Verified(Exit.FAILED, "1 check", (judged(INTRUDER, "intruder", 0),), "nothing", ("T/key",))
     done = stage.run(up, prove=lambda _session: verified)
+
     assert done.exit_code is Exit.FAILED
     jsonschema.validate(printed("up", done, capsys, done.exit_code), schema("up"))
     jsonschema.validate(printed("verify", verified, capsys, 1), schema("verify"))
@@ -85,22 +89,21 @@ def test_an_error_validates_for_every_command(capsys):
         jsonschema.validate(json.loads(capsys.readouterr().out), schema(name))
 
 
-def broken(envelope: dict, **changes) -> dict:
+def changed(envelope: dict, **changes) -> dict:
     return {k: v for k, v in {**envelope, **changes}.items() if v is not None}
 
 
-def test_what_is_not_as_published_is_refused(stage: Stage, capsys):
-    """The schemas can say no."""
+def test_output_that_differs_from_the_schema_is_invalid(stage: Stage, capsys):
     good = printed("up", stage.run(up), capsys)
     step = good["result"]["steps"][0]
     for bad in (
-        broken(good, result=None),
-        broken(good, error={"what": "", "where": "", "hint": ""}),
-        broken(good, exit_code=7),
-        broken(good, command="verify"),
-        broken(good, format_version="2.0"),
-        broken(good, result={k: v for k, v in good["result"].items() if k != "summary"}),
-        broken(good, result=good["result"] | {"steps": [step | {"added": "one"}]}),
+        changed(good, result=None),
+        changed(good, error={"what": "", "where": "", "hint": ""}),
+        changed(good, exit_code=7),
+        changed(good, command="verify"),
+        changed(good, format_version="2.0"),
+        changed(good, result={k: v for k, v in good["result"].items() if k != "summary"}),
+        changed(good, result=good["result"] | {"steps": [step | {"added": "one"}]}),
     ):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(bad, schema("up"))

@@ -242,7 +242,7 @@ def test_an_exposure_that_is_over_is_printed_once_under_its_heading_without_a_de
 
     Output().result("status", look(stage))
 
-    _, _, below = capsys.readouterr().out.partition("Exposures: when a whole account was trusted\n")
+    _, _, below = capsys.readouterr().out.partition("Exposures: when a broad trust was in force\n")
     exposure, *_ = below.splitlines()
     assert exposure.endswith("from 2026-01-01 23:00:00 UTC for 9.0 s: account 222222222222, only as role/bar")
     assert below.count("only as role/bar") == 1

@@ -224,7 +224,7 @@ def test_the_command_prints_the_results_of_the_targets(world: World, capsys: pyt
 
     fired = fire(rule, environment(world))
     Output().result("sandbox", fired, print_sandbox)
-    assert re.fullmatch(rf"function \S+ in account {TRUSTED.id} answered {{\"written\": 1}}\n", capsys.readouterr().out)
+    assert re.fullmatch(rf"function \S+ in account {TRUSTED.id} returned {{\"written\": 1}}\n", capsys.readouterr().out)
     assert fired.exit_code == 0
 
     failed = fire(failing_rule, environment(world))

@@ -208,12 +208,12 @@ def test_the_demo_on_a_machine_without_terraform(tmp_path: Path):
 
     environ = {"PATH": str(path), "HOME": str(tmp_path), "TF_CLI_CONFIG_FILE": str(tmp_path / "missing.rc")}
     assert shutil.which("terraform", path=str(path)) is None
-    told = subprocess.run(
+    ended = subprocess.run(
         [str(TFDRIVER), "demo", "--json"], env=environ, capture_output=True, text=True, timeout=300, check=False
     )
-    assert told.returncode == 0, told.stderr
-    result = json.loads(told.stdout)["result"]
-    assert [(m["phase"], m["intruder"], m["namesake"]) for m in result["moments"]] == [
+    assert ended.returncode == 0, ended.stderr
+    result = json.loads(ended.stdout)["result"]
+    assert [(s["phase"], s["administrator"], s["namesake"]) for s in result["steps"]] == [
         ("broad", "AccessDenied", "allowed"),
         ("connect", "AccessDenied", None),
         ("tighten", "AccessDenied", "AccessDenied"),

@@ -1,4 +1,4 @@
-"""The log on stderr that -v and -vv ask for."""
+"""The log of -v and -vv on stderr."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _no_log_afterwards():
 
 
 @pytest.mark.parametrize(("verbosity", "expected"), [(0, []), (1, ["run"]), (2, ["run", "called"])])
-def test_more_is_logged_with_more_v(verbosity, expected, capsys):
+def test_v_logs_info_and_vv_logs_debug(verbosity, expected, capsys):
     log_to_stderr(verbosity)
 
     logging.getLogger("tfdriver.terraform.runner").info("run")

@@ -1,4 +1,4 @@
-"""What is printed fits: between words on a terminal, whole lines in a pipe."""
+"""Printed text: wrapped on a terminal, whole lines in a pipe."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Stream(io.StringIO):
 
 
 def printed(monkeypatch: pytest.MonkeyPatch, width: int, *, terminal: bool) -> tuple[list[str], list[str]]:
-    """What goes to stdout and to stderr, in lines."""
+    """The lines on stdout and on stderr."""
     monkeypatch.setenv("COLUMNS", str(width))
     monkeypatch.setenv("TERM", "xterm")
     out, err = Stream(terminal), Stream(terminal)
@@ -53,20 +53,22 @@ def printed(monkeypatch: pytest.MonkeyPatch, width: int, *, terminal: bool) -> t
         output.result("plan", PLANNED, print_plan)
         output.error("up", TfdriverError("something " * 20, code="io_error", hint="Do " * 30))
     plain = (re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue()) for stream in (out, err))
-    said, told = (text.splitlines() for text in plain)
-    return said, told
+    stdout, stderr = (text.splitlines() for text in plain)
+    return stdout, stderr
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
 def test_on_a_terminal_lines_break_between_words(monkeypatch, width):
     out, err = printed(monkeypatch, width, terminal=True)
+
     assert max(len(line.rstrip()) for line in [*out, *err]) <= width
     words = " ".join(out).split()
     assert [w for w in ("foo_bar", "guarded,", "222222222222:role/bar", "role/bar") if w not in words] == []
 
 
-def test_in_a_pipe_nothing_is_broken(monkeypatch):
+def test_in_a_pipe_lines_are_not_wrapped(monkeypatch):
     out, err = printed(monkeypatch, 60, terminal=False)
+
     assert str(OPEN) in out
     assert len([line for line in out if "our own identity" in line and "AccessDenied" in line]) == len(CHECKS)
     assert [line.split()[0] for line in err] == ["error[io_error]:", "Do"]
@@ -75,15 +77,15 @@ def test_in_a_pipe_nothing_is_broken(monkeypatch):
 
 def test_a_check_that_did_not_pass_is_printed_once_with_its_evidence(monkeypatch):
     out, _ = printed(monkeypatch, 60, terminal=False)
-    bad = [line for line in out if "request id" in line or "INCONCLUSIVE" in line]
-    assert len(bad) == 1
-    assert bad[0].startswith(
+
+    (line,) = [line for line in out if "request id" in line or "INCONCLUSIVE" in line]
+    assert line.startswith(
         "  ? INCONCLUSIVE our own identity in account_b assumes role foo_bar in account_a: expected "
     )
-    assert bad[0].endswith("; request id id of intruder")
+    assert line.endswith("; request id id of intruder")
 
 
-def test_cause_open_trust_and_next_step_are_a_line_each(capsys):
+def test_an_error_prints_cause_open_trust_and_hint_on_a_line_each(capsys):
     error = OpenTrustError(
         "it failed",
         code="terraform_failed",
@@ -91,7 +93,9 @@ def test_cause_open_trust_and_next_step_are_a_line_each(capsys):
         in_force="In force now: everything",
         hint="Run it again",
     )
+
     Output(as_json=True).error("up", error)
+
     printed = capsys.readouterr()
     assert printed.err.splitlines() == [
         "error[terraform_failed]: role x in a: it failed",
@@ -107,8 +111,9 @@ def test_cause_open_trust_and_next_step_are_a_line_each(capsys):
     }
 
 
-def test_a_plan_is_a_line_per_change(capsys):
+def test_a_plan_prints_a_line_per_change(capsys):
     Output().result("plan", PLANNED, print_plan)
+
     assert capsys.readouterr().out.splitlines() == [
         "phase 2, account_b",
         f"  create {ADDRESS}",

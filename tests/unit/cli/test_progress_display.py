@@ -1,4 +1,4 @@
-"""What is told while it happens: on a terminal, and anywhere else."""
+"""Progress on a terminal, and in plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -38,54 +38,60 @@ def live():
         yield progress
 
 
-def said(progress: PlainProgress) -> str:
+def printed(progress: PlainProgress) -> str:
     return progress._console.file.getvalue()
 
 
-def below(progress: LiveProgress) -> str:
-    """The live lines as they are now."""
+def live_lines(progress: LiveProgress) -> str:
     console = Console(file=io.StringIO(), width=40)
     console.print(progress._table())
     return console.file.getvalue()
 
 
-def test_plain_lines_are_whole_however_narrow_the_terminal(plain):
+def test_plain_lines_are_not_wrapped(plain):
     plain.started("account_a", "apply")
     plain.event("account_a", diagnostic("warning"))
     plain.ended("account_a", "apply", 61.25, "1 added, 0 changed, 0 removed")
-    assert said(plain).splitlines() == [
+
+    assert printed(plain).splitlines() == [
         "  account_a: apply ...",
         "  account_a: Error: no why",
         "  account_a: apply done in 61.2 s: 1 added, 0 changed, 0 removed",
     ]
 
 
-def test_errors_are_left_to_the_message_that_the_run_ends_with(plain):
+def test_errors_of_terraform_are_not_reported_as_progress(plain):
     plain.event("account_a", diagnostic("error"))
     plain.failed("account_a", "apply", 3)
-    assert said(plain) == "  account_a: apply not done after 3.0 s\n"
+
+    assert printed(plain) == "  account_a: apply failed after 3.0 s\n"
 
 
-def test_a_live_line_fits_and_goes_when_the_work_fails(live):
+def test_a_live_line_fits_the_terminal_and_ends_when_the_action_fails(live):
     live.started("account_a", "apply")
     live.event("account_a", start("module.foo_bar.aws_dynamodb_table.this"))
     live.event("account_b", start("module.bar.aws_lambda_function.this"))
-    assert [len(line.rstrip()) <= 40 for line in below(live).splitlines()] == [True]
-    assert "account_a: apply 0 s  module.foo_b" in below(live)
-    assert "lambda" not in below(live)
+
+    assert [len(line.rstrip()) <= 40 for line in live_lines(live).splitlines()] == [True]
+    assert "account_a: apply 0 s  module.foo_b" in live_lines(live)
+    assert "lambda" not in live_lines(live)
+
     live.failed("account_a", "apply", 3)
-    assert below(live).strip() == ""
-    assert "not done" in said(live)
+
+    assert live_lines(live).strip() == ""
+    assert "apply failed" in printed(live)
 
 
-def test_two_things_may_be_under_way_with_one_name(live):
+def test_two_actions_with_the_same_name_may_be_in_progress(live):
     live.started("bar -> foo_bar", "a")
     live.started("bar -> foo_bar", "b")
     live.ended("bar -> foo_bar", "a", 1)
-    assert "b 0 s" in below(live)
-    assert "a 0 s" not in below(live)
+
+    assert "b 0 s" in live_lines(live)
+    assert "a 0 s" not in live_lines(live)
 
 
-def test_an_event_of_what_was_never_started_is_no_error(live):
+def test_an_event_without_an_action_is_ignored(live):
     live.event("account_a", start("module.foo_bar.aws_iam_role.this"))
-    assert below(live).strip() == ""
+
+    assert live_lines(live).strip() == ""

@@ -1,4 +1,4 @@
-"""A reader that goes away ends nothing."""
+"""Streams whose reader closes them."""
 
 from __future__ import annotations
 
@@ -10,28 +10,29 @@ from rich.console import Console
 from tfdriver.cli.streams import ResilientStream
 
 
-def test_it_writes_as_the_stream_does():
+def test_writes_go_to_the_stream():
     stream = io.StringIO()
-    steady = ResilientStream(stream)
-    assert (steady.write("abc"), steady.isatty(), stream.getvalue()) == (3, False, "abc")
+    resilient = ResilientStream(stream)
+
+    assert (resilient.write("abc"), resilient.isatty(), stream.getvalue()) == (3, False, "abc")
 
 
-def test_a_pipe_without_a_reader_swallows_the_rest():
+def test_writes_to_a_pipe_without_a_reader_are_discarded():
     reader, writer = os.pipe()
     with os.fdopen(writer, "w") as stream:
-        steady = ResilientStream(stream)
-        steady.write("read\n")
-        steady.flush()
+        resilient = ResilientStream(stream)
+        resilient.write("read\n")
+        resilient.flush()
         assert os.read(reader, 100) == b"read\n"
         os.close(reader)
-        console = Console(file=steady)  # type: ignore[arg-type]
+        console = Console(file=resilient)  # type: ignore[arg-type]
         for _ in range(3):
             console.print("nobody reads this")
-            steady.flush()
+            resilient.flush()
     assert stream.closed
 
 
-def test_a_terminal_that_was_closed_swallows_the_rest():
+def test_writes_to_a_closed_terminal_are_discarded():
     terminal, own = os.openpty()
     with os.fdopen(own, "w") as stream:
         os.close(terminal)
