@@ -63,7 +63,7 @@ class _Group(click.Group):
 )
 @click.pass_obj
 def cli(options: GlobalOptions, project: Path, verbose: int) -> None:
-    """Connect two AWS accounts: generate and drive Terraform for IAM roles that name each other.
+    """Set up cross-account IAM access with Terraform.
 
     \b
     Try it without an AWS account:

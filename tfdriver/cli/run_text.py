@@ -12,7 +12,7 @@ from tfdriver.deploy.run_result import RunResult
 def print_run(value: RunResult, output: Output) -> None:
     """Print the roles, the changes, the verification and an open trust."""
     for role in value.roles:
-        output.out.print(f"role {role.role} in {role.account} {escape(role.words)}")
+        output.out.print(f"role {role.role} in {role.account}: {escape(role.words)}")
     output.out.print(escape(value.summary))
     for revocation in value.revocations:
         output.out.print(escape(str(revocation)))
