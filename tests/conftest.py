@@ -1,4 +1,4 @@
-"""For all tests: what the fault matrix found is printed at the end and kept in docs/."""
+"""For all tests: signals, hypothesis, and the table of the fault tests."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import signal
 import pytest
 from hypothesis import HealthCheck, settings
 
-# How long an example takes says more of the machine than of what is tested.
+# How long an example takes depends on the machine.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Heed signals, and collect the results of the matrix where the reports arrive: in the one process that prints."""
-    # Tests that were started in the background ignore them, and so would every process of theirs.
+    """Restore signal handlers, and register the table in the process that prints."""
+    # Tests that run in the background ignore these signals, and their child processes inherit that.
     for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, handler)

@@ -1,9 +1,9 @@
-"""A Terraform that makes no more than the roles of a composition, in a world kept in `$HOME/world.json`.
+"""A fake Terraform that creates only the roles of a composition, in the world `$HOME/world.json`.
 
-`main` is given the arguments, in a composition's folder; reads `terraform.tfvars.json` there, keeps a state.
-`world["fail"]` maps `COMMAND COMPOSITION` to an error (a line each) to end with, once the first `after` roles are made.
-`world["die"]` maps it to what the state then holds: it is killed after its first change, which it could not write down.
-`world["modules"]` maps a role's key to arguments of its aws_iam_role that its module sets otherwise than it is told to.
+`main` runs in a composition's folder, reads its `terraform.tfvars.json` and writes a state.
+`world["fail"]` maps `COMMAND COMPOSITION` to the errors (one a line) of the command, after it created `after` roles.
+`world["die"]` maps it to the text of the state file: the process is killed after its first change.
+`world["modules"]` maps a role's key to the arguments of its aws_iam_role that its module overrides.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ WORLD = Path(os.environ["HOME"]) / "world.json"
 
 
 def state_file() -> Path:
-    """The composition's state: beside it, or in the home folder under the key of its backend."""
+    """The path of the state: in the composition's folder, or in the home folder under the key of its backend."""
     backend = Path("backend.tf")
     key = re.search(r'key *= "(.*)"', backend.read_text()) if backend.exists() else None
     return WORLD.with_name(f"{key[1]}.tfstate") if key else Path("terraform.tfstate")
@@ -31,23 +31,23 @@ STATE = state_file()
 
 
 def now() -> str:
-    """The world's time, if it has one of its own."""
+    """The time of the world, or the real one."""
     return json.loads(WORLD.read_text()).get("now") or datetime.now(UTC).isoformat()
 
 
-def say(kind: str, message: str, **body: object) -> None:
+def print_event(kind: str, message: str, **body: object) -> None:
     print(json.dumps({"@level": "info", "@message": message, "@timestamp": now(), "type": kind, **body}), flush=True)
 
 
 def fail(message: str, address: str = "") -> int:
     body = {"severity": "error", "summary": message, "detail": "", "address": address}
-    say("diagnostic", f"Error: {message}", diagnostic=body)
+    print_event("diagnostic", f"Error: {message}", diagnostic=body)
     return 1
 
 
 def summary(operation: str, add: int = 0, change: int = 0, remove: int = 0, imported: int = 0) -> None:
     counts = {"add": add, "change": change, "import": imported, "remove": remove, "operation": operation}
-    say("change_summary", f"{operation}: {counts}", changes=counts)
+    print_event("change_summary", f"{operation}: {counts}", changes=counts)
 
 
 def principals(policy: dict) -> list[str]:
@@ -75,7 +75,7 @@ def wanted(values: dict) -> dict[str, dict]:
 def outputs(values: dict) -> None:
     name = "roles_to_be_assumed" if "trust_policies" in values else "roles_which_will_assume"
     arns = {role["key"]: arn for arn, role in wanted(values).items()}
-    say("outputs", "Outputs: 1", outputs={name: {"sensitive": False, "type": "object", "value": arns}})
+    print_event("outputs", "Outputs: 1", outputs={name: {"sensitive": False, "type": "object", "value": arns}})
 
 
 def address(arn: str) -> str:
@@ -152,11 +152,11 @@ def read_values(arguments: list[str]) -> dict:
 def plan(arguments: list[str], destroy: bool) -> list[tuple[str, str]]:
     """Say what is to be done, and save it if that is asked for."""
     values = read_values(arguments)
-    say("version", "Terraform 1.99.0", terraform="1.99.0")
+    print_event("version", "Terraform 1.99.0", terraform="1.99.0")
     changes = difference(json.loads(WORLD.read_text()), values, destroy)
     for action, arn in changes:
         resource = {"addr": address(arn)}
-        say("planned_change", f"{arn}: plan to {action}", change={"resource": resource, "action": action})
+        print_event("planned_change", f"{arn}: plan to {action}", change={"resource": resource, "action": action})
     summary("plan", *counts(changes), imported=len(to_import(values)))
     for argument in arguments:
         if argument.startswith("-out="):
@@ -198,7 +198,7 @@ def apply(command: str, arguments: list[str]) -> int:
             break
         body = {"resource": {"addr": address(arn), "resource_type": "aws_iam_role"}, "action": action}
         named = {"id_key": "id", "id_value": arn.split("/")[-1]}
-        say("apply_start", f"{arn}: {action}", hook=body | (named if action != "create" else {}))
+        print_event("apply_start", f"{arn}: {action}", hook=body | (named if action != "create" else {}))
         time.sleep(world.get("slow", 0))
         problem = change(action, arn, wanted(values).get(arn))
         if problem:
@@ -208,7 +208,7 @@ def apply(command: str, arguments: list[str]) -> int:
             os.kill(os.getpid(), signal.SIGKILL)
         known = [a for a in known if a != arn] + [arn] * (action != "delete")
         write_state(known)
-        say("apply_complete", f"{arn}: {action} done", hook=body | (named if action != "delete" else {}))
+        print_event("apply_complete", f"{arn}: {action} done", hook=body | (named if action != "delete" else {}))
     if fault:
         return max(fail(error) for error in fault["error"].split("\n"))
     write_state(known)
@@ -219,7 +219,7 @@ def apply(command: str, arguments: list[str]) -> int:
 
 
 def change(action: str, arn: str, role: dict | None) -> str:
-    """Do one change in the world; return why it is refused, or ''."""
+    """Change one role in the world; return an error, or ''."""
     with WORLD.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         return locked_change(action, arn, role)
@@ -229,7 +229,7 @@ def locked_change(action: str, arn: str, role: dict | None) -> str:
     world = json.loads(WORLD.read_text())
     if action == "delete":
         dead = world["roles"].pop(arn)["id"]
-        text = json.dumps(world).replace(f'"{arn}"', f'"{dead}"')  # IAM shows the id of a deleted principal
+        text = json.dumps(world).replace(f'"{arn}"', f'"{dead}"')  # IAM returns the id of a deleted principal
         save(text)
         return ""
     assert role is not None
@@ -246,7 +246,7 @@ def locked_change(action: str, arn: str, role: dict | None) -> str:
 
 
 def save(text: str) -> None:
-    """Whole or not at all: others read without the lock."""
+    """Replace the file atomically: readers do not take the lock."""
     new = WORLD.with_suffix(".new")
     new.write_text(text)
     new.replace(WORLD)

@@ -1,4 +1,4 @@
-"""A world of IAM roles in a file, seen by a fake AWS and changed by the fake Terraform."""
+"""A world of IAM roles in a file, which the fake AWS reads and the fake Terraform changes."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from tfdriver.spec.model import Account
 from tfdriver.terraform.events import Event
 
 TERRAFORM = Path(__file__).with_name("terraform.py")
-# Run very often, and mostly for `init` and `version`, which a shell can answer in a tenth of the time. A module is
-# compiled once, which a script is not; -I and -S keep Python from looking around.
+# The shell answers `init` and `version`, the most frequent commands, in a tenth of the time. Python imports the module
+# because a module is compiled only once; -I and -S make Python start faster.
 _PROGRAM = """\
 #!/bin/sh
 echo "$1 ${{PWD##*/}}" >> "$HOME/calls"
@@ -63,7 +63,7 @@ class World:
             self._write(data)
 
     def _write(self, data: dict[str, Any]) -> None:
-        """Whole or not at all: the fake Terraform may be reading."""
+        """Replace the file atomically: the fake Terraform may read it."""
         new = self.path.with_suffix(".new")
         new.write_text(json.dumps(data))
         new.replace(self.path)
@@ -81,7 +81,7 @@ class World:
 
 @dataclass
 class FakeAws:
-    """What `aws.Aws` answers, from the world. callers: account id by profile, where it is not the account's own."""
+    """A fake of `client.Aws` that reads the world. callers: account id by profile, if it differs from the spec's."""
 
     world: World
     callers: dict[str, str] = field(default_factory=dict)
@@ -109,7 +109,7 @@ class FakeAws:
 
 @dataclass
 class FakeIam:
-    """What the fake AWS has of boto3's IAM client."""
+    """A fake of boto3's IAM client."""
 
     aws: FakeAws
     account: Account
@@ -121,7 +121,7 @@ class FakeIam:
         return {"Role": {"Arn": found.arn, "Tags": [{"Key": k, "Value": v} for k, v in found.tags.items()]}}
 
     def create_role(self, RoleName: str, AssumeRolePolicyDocument: str) -> None:  # noqa: N803  # boto3's names
-        """Create a role that has this name only."""
+        """Create a role without tags."""
         arn = f"arn:aws:iam::{self.account.id}:role/{RoleName}"
         role = {"name": RoleName, "account": self.account.id, "trust": json.loads(AssumeRolePolicyDocument)}
         self.aws.world.change(lambda data: data["roles"].update({arn: role | {"id": "AROANAMESAKE", "tags": {}}}))
@@ -132,7 +132,7 @@ class FakeIam:
         self.aws.world.change(lambda data: data["roles"].pop(arn))
 
     def attach_role_policy(self, **_names: str) -> None:
-        """Do nothing: this AWS does not look at permissions."""
+        """Do nothing: the fake AWS does not evaluate permissions."""
 
     def list_attached_role_policies(self, **_names: str) -> dict[str, Any]:
         """Return no policies: `attach_role_policy` keeps none."""
@@ -143,7 +143,7 @@ class FakeIam:
         return self
 
     def paginate(self, RoleName: str) -> list[dict[str, Any]]:  # noqa: N803  # boto3's name
-        """Nobody but Terraform gives roles policies here, and it does not list those that it gave."""
+        """Return no policies: the fake Terraform attaches none."""
         self.get_role(RoleName)
         return [{self._key: []}]
 
@@ -159,7 +159,7 @@ class FakeIam:
 
 @dataclass
 class Lines:
-    """A progress that keeps what it is told."""
+    """A progress that keeps the reported lines."""
 
     said: list[str] = field(default_factory=list)
 
@@ -183,7 +183,7 @@ class Lines:
 
 
 class FakeClock:
-    """Time that passes only by sleeping."""
+    """A clock that advances only by `sleep`."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -200,7 +200,7 @@ class FakeClock:
 
 @dataclass
 class Stage:
-    """A project in a fake world. `session` opens it as the commands do."""
+    """A project in a fake world. `session` opens it as a command does."""
 
     project: Path
     world: World
@@ -217,18 +217,14 @@ class Stage:
             yield session
 
     def run(self, command: Callable[..., Any], *, adopt: bool = False, **options: Any) -> Any:
-        """Run a command function without asking."""
-
-        def yes(_view: Any) -> None:
-            pass
-
+        """Run a command without confirmation."""
         name = command.__name__ if command.__name__ in ("up", "tighten", "destroy") else "up"
         with self.session(name, adopt=adopt) as session:
-            return command(session, yes, **options)
+            return command(session, lambda _overview: None, **options)
 
 
 def use_backend(stage: Stage) -> None:
-    """Keep the states of a project in a backend, which the fake Terraform has in its home folder."""
+    """Give a project a backend; the fake Terraform keeps its states in the home folder."""
     templates = stage.project / "templates"
     templates.mkdir()
     text = 'terraform {\n  backend "s3" {\n    key = {{ composition.name }}\n  }\n}\n'
@@ -236,13 +232,13 @@ def use_backend(stage: Stage) -> None:
 
 
 def make_stage(project: Path, home: Path) -> Stage:
-    """Return a stage for a project that is scaffolded already."""
+    """Return a stage for an existing project."""
     home.mkdir(exist_ok=True)
     program = home / "terraform"
     program.write_text(_PROGRAM.format(python=quote(sys.executable), folder=quote(str(TERRAFORM.parent))))
     program.chmod(0o755)
     world = World(home)
-    (home / ".terraformrc").touch()  # else a mirror of this machine would be looked for
+    (home / ".terraformrc").touch()  # otherwise tfdriver searches this machine for a mirror
     environ = {"HOME": str(home), "TFDRIVER_TERRAFORM": str(program), "PATH": "/usr/bin:/bin"}
     return Stage(project, world, FakeAws(world), environ)
 

@@ -1,4 +1,4 @@
-"""One cell of the matrix: a run meets a fault at a moment, the invariants are checked, the next run ends it all."""
+"""A cell of the matrix: one run with one fault, the checks of the invariants, and the next run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CLOCK_SPEED = 8.0
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table. seen: what the faulted run did and left; then: what the next run did."""
+    """A line of the table. seen: the result of the faulted run; then: the result of the next run."""
 
     point: str
     fault: str
@@ -31,7 +31,7 @@ class Row:
 
 
 def play(point: Point, kind: Kind, starts: Mapping[str, Start], folder: Path) -> Row:
-    """Play a cell and return its line of the table. Raises AssertionError for an invariant that does not hold."""
+    """Play a cell and return its line of the table. Raises AssertionError for a violated invariant."""
     held = {"nth": 1, "wait_for": str(folder / "go")} if kind.held else dict(kind.rule)
     with ExitStack() as stack:
         project = stack.enter_context(_project(kind, folder))
@@ -40,60 +40,61 @@ def play(point: Point, kind: Kind, starts: Mapping[str, Start], folder: Path) ->
         ended = _faulted(scene, point, kind)
         seen = _check_faulted(scene, point, kind, ended)
         kind.undo(scene)
-        wanted = ours_at_end(point.command, starts)
-        done = ended.code == 0 and _is_there(scene, wanted)
-        then = "nothing left to do" if done else converge(scene, point.command, wanted)
+        expected = managed_at_end(point.command, starts)
+        done = ended.code == 0 and _is_converged(scene, expected)
+        then = "nothing left to do" if done else converge(scene, point.command, expected)
         return Row(point.title, kind.title, seen, then)
 
 
-def ours_at_end(command: str, starts: Mapping[str, Start]) -> Contents:
-    """Return what of ours is in AWS where an undisturbed run of the command ends."""
-    return {} if command == "destroy" else contents.ours(starts["exact"].contents)
+def managed_at_end(command: str, starts: Mapping[str, Start]) -> Contents:
+    """Return the managed resources after an undisturbed run of the command."""
+    return {} if command == "destroy" else contents.managed(starts["exact"].contents)
 
 
-def _is_there(scene: Scene, wanted: Contents) -> bool:
-    """Whether everything is already where an undisturbed run ends, and in the states."""
+def _is_converged(scene: Scene, expected: Contents) -> bool:
+    """Whether AWS and the states already have the result of an undisturbed run."""
     now = contents.read(scene.world)
-    return contents.ours(now) == wanted and not invariants.strays(scene, now) and not invariants.unreadable(scene)
+    return (
+        contents.managed(now) == expected and not invariants.orphaned(scene, now) and not invariants.unreadable(scene)
+    )
 
 
-def converge(scene: Scene, command: str, wanted: Contents) -> str:
-    """I3: the same command again, and what it tells to do, end where an undisturbed run ends. Returns what was done."""
-    strays = invariants.strays(scene, contents.read(scene.world))
+def converge(scene: Scene, command: str, expected: Contents) -> str:
+    """I3: run the same command again, follow its hints, and check the result. Returns what was run."""
+    orphaned = invariants.orphaned(scene, contents.read(scene.world))
     done = []
     for _ in range(4):
         ended = scene.run(command)
         done.append(f"{command}: exit {ended.code}")
         if ended.code == 0:
             break
-        done.append(_cure(scene, ended))
+        done.append(_follow_hint(scene, ended))
     else:
         raise AssertionError(f"{'; '.join(done)}: {ended.text}")
     now = contents.read(scene.world)
-    if command == "tighten" and contents.ours(now) != wanted:  # phase 3 alone does not mend the trusted side
+    if command == "tighten" and contents.managed(now) != expected:  # phase 3 alone does not apply the trusted side
         done.append(f"up: exit {scene.run('up').code}")
         now = contents.read(scene.world)
-    assert contents.ours(now) == wanted
+    assert contents.managed(now) == expected
     invariants.check_states(scene, now)
     assert not invariants.unreadable(scene)
     invariants.check_log(scene)
-    invariants.check_others(scene, now)
-    invariants.check_quiet(scene)
-    taken = "; took over " + ", ".join(strays) if strays and command != "destroy" else ""
-    found = "; removed " + ", ".join(strays) if strays and command == "destroy" else ""
-    return "; ".join(done) + taken + found
+    invariants.check_bystanders(scene, now)
+    invariants.check_processes_and_files(scene)
+    action = "removed" if command == "destroy" else "adopted"
+    return "; ".join([*done, *([f"{action} {', '.join(orphaned)}"] if orphaned else [])])
 
 
-def _cure(scene: Scene, ended: Ended) -> str:
-    """Do what the message of a refused run tells to do, as a person would."""
+def _follow_hint(scene: Scene, ended: Ended) -> str:
+    """Follow the hint of a refused run."""
     if "is not managed by this project" in ended.text:
         contents.delete_role(scene.world, "account_b", "bar")
-        return "refused, the role is somebody else's: removed by hand"
+        return "refused: unmanaged role, deleted by hand"
     if "tfdriver tighten --overwrite" in ended.text:
         code = scene.run("tighten", "--overwrite").code
-        return f"refused, the trust is not ours: tighten --overwrite: exit {code}"
+        return f"refused: unmanaged trust; tighten --overwrite: exit {code}"
     if "tfdriver up" in ended.text:
-        return f"tells to run up: exit {scene.run('up').code}"
+        return f"up, as the hint says: exit {scene.run('up').code}"
     raise AssertionError(ended.text)
 
 
@@ -103,27 +104,27 @@ def _faulted(scene: Scene, point: Point, kind: Kind) -> Ended:
         run = scene.clocked(point.command, ahead=kind.ahead, speed=_CLOCK_SPEED if lasting else 1)
     else:
         run = Run(scene, point.command, *kind.options)
-    # Preflight must not count as the moment, nor may the moment come before it can.
+    # The calls of preflight must not count as the moment of the fault.
     point.arm(scene)
     reached = scene.wait_for("reached", run)
     if reached:
         kind.act(scene, run)
         scene.file("go").touch()
     ended = run.wait()
-    point.disarm(scene)  # from now on the test asks AWS itself
-    assert reached, f"the moment never came: exit {ended.code}: {ended.text}"
+    point.disarm(scene)  # the calls of the test itself must not match
+    assert reached, f"the fault did not happen: exit {ended.code}: {ended.text}"
     return ended
 
 
 def _check_faulted(scene: Scene, point: Point, kind: Kind, ended: Ended) -> str:
-    """Check what must hold right after the faulted run; return what was seen."""
-    invariants.check_quiet(scene)
+    """Check the invariants right after the faulted run; return its result."""
+    invariants.check_processes_and_files(scene)
     now = contents.read(scene.world)
     invariants.check_log(scene)
-    invariants.check_others(scene, {k: v for k, v in now.items() if v["tags"] != contents.STRANGERS_TAGS})
-    # From then on the run itself cannot look, either.
+    invariants.check_bystanders(scene, {k: v for k, v in now.items() if v["tags"] != contents.UNMANAGED_TAGS})
+    # AWS refuses the calls of the run, so it cannot read the trust policy either.
     refused = kind.title == "AWS refuses" and not point.terraform
-    invariants.check_said(ended, now, blind=refused or kind.title == "credentials expire")
+    invariants.check_open_trust_reported(ended, now, blind=refused or kind.title == "credentials expire")
     return ", ".join(filter(None, [_ending(ended), *_left(scene, now)]))
 
 
@@ -136,22 +137,22 @@ def _left(scene: Scene, now: Contents) -> Iterator[str]:
     if role is None:
         yield "no trusting role"
     elif invariants.edited_by_hand(now):
-        yield "trust as edited"
+        yield "trust unmanaged"
     elif invariants.broad_now(now):
         yield "trust broad"
     else:
         principal = role["trust"]["Statement"][0]["Principal"]["AWS"]
         principal = principal if isinstance(principal, str) else principal[0]
-        yield "trust exact" if principal == contents.BAR else "trust names a dead id"
-    if strays := invariants.strays(scene, now):
-        yield f"in no state: {', '.join(strays)}"
+        yield "trust exact" if principal == contents.BAR else "trust orphaned"
+    if orphaned := invariants.orphaned(scene, now):
+        yield f"missing from state: {', '.join(orphaned)}"
     if broken := invariants.unreadable(scene):
         yield f"unreadable state of {', '.join(broken)}"
 
 
 @contextmanager
 def _project(kind: Kind, folder: Path) -> Iterator[Path]:
-    """Give the folder for the project's files: on a small file system of its own for a disk that is to be full."""
+    """Yield the folder for the project's files, on a small file system for the fault `disk full`."""
     project = folder / "project"
     project.mkdir()
     if kind.title == "read-only folder" and (why := can_protect(folder)):
@@ -161,7 +162,7 @@ def _project(kind: Kind, folder: Path) -> Iterator[Path]:
         return
     mount = ["mount", "-t", "tmpfs", "-o", f"size={TMPFS_SIZE},mode=0755", "tmpfs", str(project)]
     if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("a small file system to fill can be mounted by root only")
+        pytest.skip("only root can mount a small file system")
     try:
         yield project
     finally:

@@ -1,5 +1,8 @@
-"""A program: tfdriver with a clock that jumps, or runs faster. Given: file whose appearance makes it jump, seconds it
-jumps ahead, how fast it runs, and then what tfdriver's own command line takes."""
+"""tfdriver as a program with a clock that jumps or runs faster.
+
+Arguments: the file whose appearance makes the clock jump, the seconds that it jumps ahead, its speed, and then the
+arguments of tfdriver.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the faults' tests share: the starting points, made once per process."""
+"""The starts of the fault tests, made once per process."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ from tests.faults.starts import make_starts
 
 @pytest.fixture(scope="session")
 def starts(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Start]:
-    """Where cells start, by name."""
+    """The starts of cells, by name."""
     return make_starts(tmp_path_factory.mktemp("starts"))

@@ -1,4 +1,4 @@
-"""What is in the two accounts: reading it, comparing it, and putting it there."""
+"""The contents of the two accounts: reads, compares and creates them."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ A, B = "account_a", "account_b"
 FOO = "arn:aws:iam::111111111111:role/foo_bar"
 BAR = "arn:aws:iam::222222222222:role/bar"
 TABLE = "Faults"
-OURS = frozenset({(A, "role", "foo_bar"), (A, "table", TABLE), (B, "role", "bar")})
+MANAGED = frozenset({(A, "role", "foo_bar"), (A, "table", TABLE), (B, "role", "bar")})
 
-# Also similar names, the same names in the other account, and what another project of ours has.
+# Similar names, the same names in the other account, and the tags of another project.
 _BYSTANDERS = ((A, ("foo_bar2", "foo_ba", "bar"), ("Faults2", "Fault")), (B, ("foo_bar", "bar_", "ba"), (TABLE,)))
 _SERVICE_TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
 }
-STRANGERS_TAGS = {"owner": "somebody"}
-_OTHERS_TAGS = {"tfdriver:project": "another", "tfdriver:composition": A}
+UNMANAGED_TAGS = {"owner": "somebody"}
+_OTHER_PROJECT_TAGS = {"tfdriver:project": "another", "tfdriver:composition": A}
 
-# By account, kind (role or table) and name; `id` is new when a role was deleted and created again.
+# By account, kind (role or table) and name. `id` changes when a role is deleted and created again.
 Contents = dict[tuple[str, str, str], dict[str, Any]]
 
-_clients: dict[tuple[str, str, str], Any] = {}  # by HOME, account and service; making one is slow
+_clients: dict[tuple[str, str, str], Any] = {}  # by HOME, account and service; creating one is slow
 
 
-def hand(world: World, service: str, account: str) -> Any:
-    """A client of an account's administrator, whose calls can be told from tfdriver's in the log."""
+def manual_client(world: World, service: str, account: str) -> Any:
+    """A client of an account's administrator; its user agent distinguishes its calls from tfdriver's."""
     key = (world.environ["HOME"], account, service)
     if key not in _clients:
         config = Config(user_agent_extra=BY_HAND)
@@ -42,7 +42,7 @@ def hand(world: World, service: str, account: str) -> Any:
 
 
 def _session(world: World, account: str) -> boto3.Session:
-    """A session with a key of its own, which does not expire when tfdriver's does."""
+    """A session with a separate key, which does not expire with tfdriver's."""
     name = f"{BY_HAND} {account}"
     if name not in world.sessions:
         key = world.client("iam", account).create_access_key(UserName="admin")["AccessKey"]
@@ -52,10 +52,10 @@ def _session(world: World, account: str) -> boto3.Session:
 
 
 def read(world: World) -> Contents:
-    """Return everything that is in either account."""
+    """Return the roles and tables of both accounts."""
     found: Contents = {}
     for account in (A, B):
-        iam, dynamodb = hand(world, "iam", account), hand(world, "dynamodb", account)
+        iam, dynamodb = manual_client(world, "iam", account), manual_client(world, "dynamodb", account)
         for name in [r["RoleName"] for r in iam.list_roles()["Roles"]]:
             found[account, "role", name] = _role(iam, name)
         for name in dynamodb.list_tables()["TableNames"]:
@@ -63,51 +63,53 @@ def read(world: World) -> Contents:
     return found
 
 
-def ours(contents: Contents) -> Contents:
-    """Return what the compositions own, without what is new with each creation."""
-    mine = {k: what for k, what in contents.items() if k in OURS and what["tags"] != STRANGERS_TAGS}
-    return {k: {n: v for n, v in what.items() if n != "id"} for k, what in mine.items()}
+def managed(contents: Contents) -> Contents:
+    """Return the managed resources, without their unique ids."""
+    found = {k: what for k, what in contents.items() if k in MANAGED and what["tags"] != UNMANAGED_TAGS}
+    return {k: {n: v for n, v in what.items() if n != "id"} for k, what in found.items()}
 
 
 def bystanders(contents: Contents) -> Contents:
-    """Return what the compositions do not own."""
-    return {k: what for k, what in contents.items() if k not in OURS}
+    """Return the resources that the project does not manage."""
+    return {k: what for k, what in contents.items() if k not in MANAGED}
 
 
 def create_bystanders(world: World) -> None:
-    """Fill both accounts with what tfdriver must never touch."""
+    """Create the resources that tfdriver must never change."""
     for account, roles, tables in _BYSTANDERS:
         for name in roles:
-            role = {"path": "/", "trust": _SERVICE_TRUST, "tags": _OTHERS_TAGS, "inline": {"put": _policy()}}
+            role = {"path": "/", "trust": _SERVICE_TRUST, "tags": _OTHER_PROJECT_TAGS, "inline": {"put": _policy()}}
             _create_role(world, account, name, role)
         for name in tables:
-            _create_table(world, account, name, {"billing": "PAY_PER_REQUEST", "key": "Key", "tags": _OTHERS_TAGS})
+            _create_table(
+                world, account, name, {"billing": "PAY_PER_REQUEST", "key": "Key", "tags": _OTHER_PROJECT_TAGS}
+            )
 
 
 def create(world: World, contents: Contents) -> None:
-    """Put what is in `contents` into the accounts, B's roles first, for A's trust names them."""
+    """Create `contents` in the accounts; B's roles first, because A's trust policy names them."""
     for (account, kind, name), what in sorted(contents.items(), reverse=True):
         (_create_role if kind == "role" else _create_table)(world, account, name, what)
 
 
-def create_stranger(world: World) -> None:
-    """Create a role of the trusted role's name that is not this project's."""
-    _create_role(world, B, "bar", {"path": "/", "trust": _SERVICE_TRUST, "tags": STRANGERS_TAGS, "inline": {}})
+def create_unmanaged_role(world: World) -> None:
+    """Create an unmanaged role with the trusted role's name."""
+    _create_role(world, B, "bar", {"path": "/", "trust": _SERVICE_TRUST, "tags": UNMANAGED_TAGS, "inline": {}})
 
 
 def delete_role(world: World, account: str, name: str) -> None:
     """Delete a role by hand."""
-    iam = hand(world, "iam", account)
+    iam = manual_client(world, "iam", account)
     for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
         iam.delete_role_policy(RoleName=name, PolicyName=policy)
     iam.delete_role(RoleName=name)
 
 
 def edit_trust(world: World) -> None:
-    """Make the trusting role trust its own account, as somebody debugging may do by hand."""
+    """Make the trusting role trust its own account, as a person might do by hand."""
     policy = json.loads(json.dumps(_SERVICE_TRUST))
     policy["Statement"][0]["Principal"] = {"AWS": "arn:aws:iam::111111111111:root"}
-    hand(world, "iam", A).update_assume_role_policy(RoleName="foo_bar", PolicyDocument=json.dumps(policy))
+    manual_client(world, "iam", A).update_assume_role_policy(RoleName="foo_bar", PolicyDocument=json.dumps(policy))
 
 
 def _policy() -> dict[str, Any]:
@@ -138,7 +140,7 @@ def _table(dynamodb: Any, name: str) -> dict[str, Any]:
 
 
 def _create_role(world: World, account: str, name: str, role: dict[str, Any]) -> None:
-    iam = hand(world, "iam", account)
+    iam = manual_client(world, "iam", account)
     iam.create_role(
         RoleName=name, Path=role["path"], AssumeRolePolicyDocument=json.dumps(role["trust"]), Tags=_list(role["tags"])
     )
@@ -147,7 +149,7 @@ def _create_role(world: World, account: str, name: str, role: dict[str, Any]) ->
 
 
 def _create_table(world: World, account: str, name: str, table: dict[str, Any]) -> None:
-    hand(world, "dynamodb", account).create_table(
+    manual_client(world, "dynamodb", account).create_table(
         TableName=name,
         BillingMode=table["billing"],
         KeySchema=[{"AttributeName": table["key"], "KeyType": "HASH"}],

@@ -1,7 +1,7 @@
-"""Runs a command in the fake world and dies before its n-th step on the disk, as SIGKILL would have it.
+"""Runs a command in the fake world and exits at once before its n-th step on the disk, as after SIGKILL.
 
-`python -m tests.faults.dying NUMBER PROJECT COMMAND`, the world's home being beside the project. Steps are what Python
-tells audit hooks of: a file opened for writing, renamed or removed, a folder made, a program started.
+`python -m tests.faults.dying NUMBER PROJECT COMMAND`; the world's home is beside the project. Steps are events of
+Python's audit hooks: a file is opened for writing, renamed or removed, a folder is created, a program is started.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _STEPS = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.chmod", "shutil.
 
 
 def kill_before(number: int, below: Path) -> Callable[[str, tuple[Any, ...]], None]:
-    """Return an audit hook that ends this process before its step of that number, from 1 on."""
+    """Return an audit hook that ends this process before that step, counted from 1."""
     steps = count(1)
 
     def is_step(event: str, arguments: tuple[Any, ...]) -> bool:
@@ -40,7 +40,7 @@ def kill_before(number: int, below: Path) -> Callable[[str, tuple[Any, ...]], No
 
 
 def main(number: int, project: Path, command: str) -> None:
-    """Run the command, unless it dies first."""
+    """Run the command until the process ends before the step."""
     stage = make_stage(project, project.parent / "home")
     sys.addaudithook(kill_before(number, project))
     stage.run({"up": up, "tighten": tighten, "destroy": destroy}[command])

@@ -1,4 +1,4 @@
-"""I1, I2, I4, I5 and I6 as checks of what a run left behind. (I3 is the next run's end, see `cell`.)"""
+"""The invariants I1, I2, I4, I5 and I6 as checks after a run. `cell.converge` checks I3."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults import processes
-from tests.faults.contents import BAR, FOO, A, Contents, bystanders, ours
+from tests.faults.contents import BAR, FOO, A, Contents, bystanders, managed
 from tests.faults.scene import Ended, Scene
 from tests.faults.trustlog import loosened
 from tfdriver.iam import trust
@@ -20,19 +20,19 @@ _IDS = {"aws_iam_role": "name", "aws_dynamodb_table": "name", "aws_iam_role_poli
 
 
 def check_log(scene: Scene) -> None:
-    """I1: nothing in the log of calls made a trust wider."""
+    """I1: no call in the log widened a trust policy."""
     assert loosened(scene.world.calls(), FOO, BAR) == []
 
 
-def check_others(scene: Scene, now: Contents) -> None:
-    """I5: what is not ours is as it was."""
+def check_bystanders(scene: Scene, now: Contents) -> None:
+    """I5: unmanaged resources are unchanged."""
     assert bystanders(now) == bystanders(scene.started)
 
 
-def check_said(ended: Ended, now: Contents, *, blind: bool = False) -> None:
-    """I4: a run that could still speak says that a broad trust is in force, and exits 3, exactly if one is.
+def check_open_trust_reported(ended: Ended, now: Contents, *, blind: bool = False) -> None:
+    """I4: a run that was not killed exits with 3 and reports the open trust, if and only if there is one.
 
-    blind: AWS did not let the run see, so that it may warn of what might be.
+    blind: AWS refused the calls of the run, so it may report a trust that may be in force.
     """
     if ended.code < 0:
         return
@@ -54,22 +54,22 @@ def check_said(ended: Ended, now: Contents, *, blind: bool = False) -> None:
 
 
 def broad_now(now: Contents) -> bool:
-    """Whether AWS shows a broad trust in force."""
+    """Whether a broad trust is in force."""
     role = now.get((A, "role", "foo_bar"))
     found = trust.read_trust(role["trust"]) if role else None
     return found is not None and found.broad and not found.expired(datetime.now(UTC))
 
 
 def edited_by_hand(now: Contents) -> bool:
-    """Whether the trusting role trusts its own account, which no run of tfdriver makes it do."""
+    """Whether the trusting role trusts its own account; tfdriver never writes that."""
     role = now.get((A, "role", "foo_bar"))
     found = trust.read_trust(role["trust"]) if role else None
     return found is not None and "arn:aws:iam::111111111111:root" in found.principals
 
 
-def check_quiet(scene: Scene) -> None:
+def check_processes_and_files(scene: Scene) -> None:
     """I6: no process is left, private files are private, and no secret is anywhere but in the credentials file."""
-    assert processes.outlived(scene.home, seconds=60) == []
+    assert processes.wait_for_end(scene.home, seconds=60) == []
     for path in _files(scene.world.project / "compositions"):
         if why := _not_private(path):
             raise AssertionError(f"{path.relative_to(scene.world.project)}: {why}")
@@ -77,9 +77,9 @@ def check_quiet(scene: Scene) -> None:
 
 
 def check_secrets(scene: Scene) -> None:
-    """No secret is in any file: those of the project, what the runs said, the log of calls."""
-    said = [path for path in scene.folder.iterdir() if path.name.startswith(("stdout", "stderr"))]
-    for path in (*_files(scene.world.project), *_files(scene.home), *said):
+    """No secret is in a file of the project, in the output of a run or in the log of calls."""
+    output = [path for path in scene.folder.iterdir() if path.name.startswith(("stdout", "stderr"))]
+    for path in (*_files(scene.world.project), *_files(scene.home), *output):
         if path.is_file() and path.name != "filler":
             data = path.read_bytes()
             for what, secret in scene.secrets().items():
@@ -87,13 +87,13 @@ def check_secrets(scene: Scene) -> None:
 
 
 def check_states(scene: Scene, now: Contents) -> None:
-    """I2: the states can be read, and between them list everything of ours that exists."""
-    assert strays(scene, now) == []
+    """I2: every managed resource is in a state, and every state can be read."""
+    assert orphaned(scene, now) == []
 
 
-def strays(scene: Scene, now: Contents) -> list[str]:
-    """Return what is ours in AWS and in no state, sorted. A state that cannot be read lists nothing."""
-    return sorted(f"{kind} {name}" for kind, name in set(_there(now)) - _listed(scene.world.project))
+def orphaned(scene: Scene, now: Contents) -> list[str]:
+    """Return the managed resources that are missing from state, sorted. An unreadable state counts as empty."""
+    return sorted(f"{kind} {name}" for kind, name in set(_existing(now)) - _listed(scene.world.project))
 
 
 def unreadable(scene: Scene) -> list[str]:
@@ -102,8 +102,8 @@ def unreadable(scene: Scene) -> list[str]:
     return [path.parent.name for path in paths if _state(path) is None]
 
 
-def _there(now: Contents) -> Iterator[tuple[str, str]]:
-    for (_, kind, name), what in ours(now).items():
+def _existing(now: Contents) -> Iterator[tuple[str, str]]:
+    for (_, kind, name), what in managed(now).items():
         yield ("aws_iam_role" if kind == "role" else "aws_dynamodb_table"), name
         for policy in what.get("inline", ()):
             yield "aws_iam_role_policy", f"{name}:{policy}"
@@ -128,7 +128,7 @@ def _state(path: Path) -> Mapping[str, Any] | None:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Everything in a folder but the provider, which is a link to where it is installed."""
+    """Everything in a folder except the provider, which is a symlink."""
     for path in folder.rglob("*") if folder.exists() else ():
         if not path.is_symlink():
             yield path

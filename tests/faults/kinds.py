@@ -1,4 +1,4 @@
-"""What goes wrong in the matrix: how each fault is made to happen, and how it is over again."""
+"""The faults of the matrix: how each is injected and undone."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ from tests.faults.scene import FULL_INIT, SECRET, Run, Scene
 
 Act = Callable[[Scene, Run], None]
 _FULL = "filler"
-TMPFS_SIZE = 48_000_000  # bytes: more than the room tfdriver asks for, little enough to fill at once
+TMPFS_SIZE = 48_000_000  # bytes: more than tfdriver requires, and quick to fill
 
 
 def _nothing(_: Scene, _run: Run) -> None:
-    """Do nothing: the sandbox does it all."""
+    """Do nothing: the sandbox injects the fault."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A fault. rule: what the sandbox does; act: what the test does at that moment, the call being held until then.
+    """A fault. rule: for the sandbox; act: called by the test while the sandbox holds the call.
 
-    undo: how it is over; options: of the faulted run; ahead: seconds by which the run's clock jumps; lasts: the driver
-    itself would ask again for two minutes, which a faster clock shortens; excluded: why it cannot happen at a point.
+    undo: ends the fault; options: of the faulted run; ahead: seconds by which the run's clock jumps; lasts: whether
+    tfdriver retries for two minutes, which a faster clock shortens; excluded: why the fault is not played at a point.
     """
 
     title: str
@@ -69,7 +69,7 @@ def _kill(kind: str, *, group: bool = False) -> Act:
     def act(scene: Scene, _: Run) -> None:
         pid = processes.find(scene.home, kind)
         end = time.monotonic() + 20
-        while pid is None and time.monotonic() < end:  # before phase 1 it is yet to start
+        while pid is None and time.monotonic() < end:  # before phase 1, Terraform has not started
             scene.file(FULL_INIT).touch()
             scene.file("go").touch()
             pid = processes.find(scene.home, kind)
@@ -95,7 +95,7 @@ def _fill(scene: Scene, _: Run) -> None:
 
 
 def _protect(scene: Scene, _: Run) -> None:
-    """Make the compositions read-only; root needs the file system's help, permissions do not bind it."""
+    """Make the compositions read-only. Permissions do not restrict root, so root sets the immutable flag."""
     _chattr(scene, "+i")
 
 
@@ -110,13 +110,13 @@ def _chattr(scene: Scene, flag: str) -> None:
 
 
 def can_protect(folder: Path) -> str:
-    """Return why no folder can be made read-only here, '' if one can."""
+    """Return why a folder cannot be made read-only here, or ''."""
     if os.geteuid() != 0:
         return ""
     probe = folder / "probe"
     probe.mkdir()
     if not shutil.which("chattr") or subprocess.run(["chattr", "+i", str(probe)], check=False).returncode:
-        return "root may write everywhere, and there is no immutable flag here"
+        return "root can write everywhere, and the file system has no immutable flag"
     subprocess.run(["chattr", "-i", str(probe)], check=True)
     return ""
 
@@ -128,14 +128,14 @@ def _renew(scene: Scene) -> None:
 
 
 def _replace(scene: Scene, _: Run) -> None:
-    with suppress(hand_error(scene)):
+    with suppress(no_such_role(scene)):
         contents.delete_role(scene.world, "account_b", "bar")
-    contents.create_stranger(scene.world)
+    contents.create_unmanaged_role(scene.world)
 
 
-def hand_error(scene: Scene) -> type[Exception]:
-    """The exception of IAM's client for a role that is not there."""
-    found: type[Exception] = contents.hand(scene.world, "iam", "account_b").exceptions.NoSuchEntityException
+def no_such_role(scene: Scene) -> type[Exception]:
+    """The exception of IAM's client for a role that does not exist."""
+    found: type[Exception] = contents.manual_client(scene.world, "iam", "account_b").exceptions.NoSuchEntityException
     return found
 
 
@@ -148,51 +148,46 @@ def _delete_trusted(scene: Scene, _: Run) -> None:
 
 
 def _needs_terraform(point: Point) -> str:
-    return "" if point.terraform or point is BEFORE_1 else "no Terraform is running then"
+    return "" if point.terraform or point is BEFORE_1 else "no Terraform is running"
 
 
 def _needs_provider(point: Point) -> str:
-    return "" if point.terraform else "no provider is running then"
+    return "" if point.terraform else "no provider is running"
 
 
 def _main_points(point: Point) -> str:
     if point is TABLE_1:
-        return "as when the role is made"
-    return "as when the trust is not made yet" if point is DURING_3_DONE else ""
+        return "same as after CreateRole"
+    return "same as before UpdateAssumeRolePolicy" if point is DURING_3_DONE else ""
 
 
 def _only_during(point: Point) -> str:
-    return _main_points(point) or ("" if point.title.startswith("during") else "as during the phases")
+    return _main_points(point) or ("" if point.title.startswith("during") else "same as during the phases")
 
 
 def _needs_deadline(point: Point) -> str:
-    return _needs_clock(point) or ("" if point is BEFORE_1 else "as ahead: the deadline is set in phase 1")
-
-
-def _not_done_yet(point: Point) -> str:
-    """An answer instead of doing it makes sense where the call has not been done; those points hold it before."""
-    return _main_points(point)
+    return _needs_clock(point) or ("" if point is BEFORE_1 else "same as ahead: the deadline is set in phase 1")
 
 
 def _needs_trusting(point: Point) -> str:
     if point is BEFORE_1:
-        return "there is no trusting role yet"
-    return "the trusting role is gone" if point is DESTROY_A else _not_done_yet(point)
+        return "the trusting role does not exist yet"
+    return "the trusting role is deleted" if point is DESTROY_A else _main_points(point)
 
 
 def _needs_trusted(point: Point) -> str:
     here = (BETWEEN_2_3, DURING_3, DESTROY_B)
     if point in (DESTROY_BETWEEN, DESTROY_A):
-        return "the trusted role is gone"
-    return "" if point in here else _not_done_yet(point) or "there is no trusted role yet"
+        return "the trusted role is deleted"
+    return "" if point in here else _main_points(point) or "the trusted role does not exist yet"
 
 
 def _needs_trusted_there(point: Point) -> str:
-    return "destroy has deleted it already" if point is DESTROY_B else _needs_trusted(point)
+    return "destroy has deleted the role already" if point is DESTROY_B else _needs_trusted(point)
 
 
 def _needs_clock(point: Point) -> str:
-    return "destroy does not ask what time it is" if point.command == "destroy" else _not_done_yet(point)
+    return "destroy does not use the time" if point.command == "destroy" else _main_points(point)
 
 
 def _error(status: int, code: str, message: str, times: int | None = None) -> dict[str, Any]:
@@ -223,22 +218,22 @@ KINDS = (
         act=_kill("terraform", group=True),
         excluded=lambda p: _needs_terraform(p) or _only_during(p),
     ),
-    Kind("AWS answers 500", rule=_error(500, "InternalFailure", "sorry", times=2), excluded=_not_done_yet),
-    Kind("AWS throttles", rule=_error(400, "Throttling", "Rate exceeded", times=2), excluded=_not_done_yet),
-    Kind("AWS refuses", rule=_error(403, "AccessDenied", f"not with {SECRET}"), lasts=True, excluded=_not_done_yet),
+    Kind("AWS answers 500", rule=_error(500, "InternalFailure", "sorry", times=2), excluded=_main_points),
+    Kind("AWS throttles", rule=_error(400, "Throttling", "Rate exceeded", times=2), excluded=_main_points),
+    Kind("AWS refuses", rule=_error(403, "AccessDenied", f"not with {SECRET}"), lasts=True, excluded=_main_points),
     Kind("AWS drops the connection", rule={"drop": True, "when": "after", "nth": 1}),
     Kind(
         "AWS hangs",
         rule={"hang": True, "when": "before", "nth": 1},
         options=("--timeout", "30s"),
-        excluded=_not_done_yet,
+        excluded=_main_points,
     ),
     Kind(
         "credentials expire",
         rule={"expire": True, "when": "before", "nth": 1},
         undo=_renew,
         lasts=True,
-        excluded=_not_done_yet,
+        excluded=_main_points,
     ),
     Kind(
         "disk full",
@@ -261,7 +256,7 @@ KINDS = (
     Kind(
         "trusted role replaced",
         act=_replace,
-        excluded=_not_done_yet,
+        excluded=_main_points,
     ),
     Kind("trust edited by hand", act=_edit, excluded=_needs_trusting),
 )

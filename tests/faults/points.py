@@ -1,4 +1,4 @@
-"""The moments of the matrix: by which call of which run each is recognised."""
+"""The points of the matrix: the moments of a run at which a fault happens."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _ACCOUNTS = {"account_a": "111111111111", "account_b": "222222222222"}
 
 @dataclass(frozen=True)
 class Point:
-    """A moment in a run of `command` that began at `start`.
+    """A moment in a run of `command` that starts at `start`.
 
-    It comes with the first `call` in `account` by `agent`, before or after (`when`) it is done; where `made` is given,
-    the first after that call (`service:operation account`) was done. terraform: whether one is running then.
+    It is before or after (`when`) the first `call` in `account` by `agent`. made: `service:operation account` of a call
+    that must have been executed first; terraform: whether Terraform is running at that moment.
     """
 
     title: str
@@ -29,7 +29,7 @@ class Point:
     terraform: bool = True
 
     def rules(self, scene_folder: Any, fault: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return the sandbox's rules that let `fault` (a rule's keys) happen at this moment, while armed."""
+        """Return the sandbox's rules for `fault` (the keys of a rule) at this moment, while it is armed."""
         armed = str(scene_folder / ("made" if self.made else "armed"))
         base = {"call": self.call, "account": _ACCOUNTS[self.account], "agent": self.agent, "when": self.when}
         rules = [base | {"if": armed, "touch": str(scene_folder / "reached")} | fault]
@@ -40,20 +40,20 @@ class Point:
         return rules
 
     def arm(self, scene: Scene) -> None:
-        """From now on the moment can come."""
+        """Enable the rules of this point."""
         scene.file("armed").touch()
 
     def disarm(self, scene: Scene) -> None:
-        """From now on it does not come again."""
+        """Disable the rules of this point."""
         for name in ("armed", "made"):
             scene.file(name).unlink(missing_ok=True)
 
 
 BEFORE_1 = Point("before phase 1", "new", "up", "iam:GetRole", "account_a", "Boto3", terraform=False)
-DURING_1 = Point("during phase 1, the role made", "new", "up", "iam:CreateRole", "account_a", when="after")
-TABLE_1 = Point("during phase 1, the table made", "new", "up", "dynamodb:CreateTable", "account_a", when="after")
+DURING_1 = Point("during phase 1, after CreateRole", "new", "up", "iam:CreateRole", "account_a", when="after")
+TABLE_1 = Point("during phase 1, after CreateTable", "new", "up", "dynamodb:CreateTable", "account_a", when="after")
 BETWEEN_1_2 = Point(
-    "between 1 and 2",
+    "between phases 1 and 2",
     "new",
     "up",
     "iam:GetRole",
@@ -64,7 +64,7 @@ BETWEEN_1_2 = Point(
 )
 DURING_2 = Point("during phase 2", "broad", "up", "iam:CreateRole", "account_b", when="after")
 BETWEEN_2_3 = Point(
-    "between 2 and 3",
+    "between phases 2 and 3",
     "broad",
     "up",
     "iam:GetRole",
@@ -75,11 +75,21 @@ BETWEEN_2_3 = Point(
 )
 DURING_3 = Point("during phase 3", "connected", "tighten", "iam:UpdateAssumeRolePolicy", "account_a")
 DURING_3_DONE = Point(
-    "during phase 3, the trust made", "connected", "tighten", "iam:UpdateAssumeRolePolicy", "account_a", when="after"
+    "during phase 3, after UpdateAssumeRolePolicy",
+    "connected",
+    "tighten",
+    "iam:UpdateAssumeRolePolicy",
+    "account_a",
+    when="after",
 )
 DESTROY_B = Point("during destroy of B", "exact", "destroy", "iam:DeleteRole", "account_b", when="after")
 DESTROY_BETWEEN = Point(
-    "between the destroys", "exact", "destroy", "sts:GetCallerIdentity", "account_a", made="iam:DeleteRole account_b"
+    "between destroy of B and of A",
+    "exact",
+    "destroy",
+    "sts:GetCallerIdentity",
+    "account_a",
+    made="iam:DeleteRole account_b",
 )
 DESTROY_A = Point("during destroy of A", "exact", "destroy", "iam:DeleteRole", "account_a", when="after")
 

@@ -1,4 +1,4 @@
-"""Finds the processes of one project, whatever became of their parents: they all have its HOME in their environment."""
+"""Finds the processes of one project by the HOME in their environment, also if their parents have ended."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ _COMMANDS = {b"init", b"apply", b"destroy", b"plan", b"import", b"state"}
 
 @dataclass(frozen=True)
 class Process:
-    """A process that lives. kind: `terraform`, `provider` or `other`."""
+    """A running process. kind: `terraform`, `provider` or `other`."""
 
     pid: int
     kind: str
 
 
-def living(home: Path) -> list[Process]:
-    """Return the processes whose environment has that HOME."""
+def running(home: Path) -> list[Process]:
+    """Return the processes with that HOME."""
     marker = f"HOME={home}".encode()
     return [found for entry in Path("/proc").iterdir() if entry.name.isdigit() and (found := _read(entry, marker))]
 
 
 def find(home: Path, kind: str) -> int | None:
     """Return the process id of the first of a kind."""
-    return next((p.pid for p in living(home) if p.kind == kind), None)
+    return next((p.pid for p in running(home) if p.kind == kind), None)
 
 
 def kill(pid: int, *, group: bool = False) -> None:
-    """Send SIGKILL to a process, or to its group; nothing if it has gone."""
+    """Send SIGKILL to a process or its group, if it still exists."""
     with suppress(ProcessLookupError):
         os.killpg(os.getpgid(pid), signal.SIGKILL) if group else os.kill(pid, signal.SIGKILL)
 
 
-def outlived(home: Path, seconds: float) -> list[Process]:
-    """Wait until no process is left; return those that still live after so many seconds."""
+def wait_for_end(home: Path, seconds: float) -> list[Process]:
+    """Wait until no process is left; return those that still run after `seconds`."""
     end = time.monotonic() + seconds
-    while (left := living(home)) and time.monotonic() < end:
+    while (left := running(home)) and time.monotonic() < end:
         time.sleep(0.1)
     return left
 

@@ -1,4 +1,4 @@
-"""A project at some point of its story, in a sandbox of its own, in which one run meets one fault."""
+"""A project in a sandbox, at the start of a cell."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from tests.faults.contents import Contents
 from tests.integration.conftest import TFDRIVER, World, make_world
 
 ENVIRONMENT_MARKER = "planted-in-the-environment-7c1d"
-SECRET = "planted/secret+key/of/one/account/7c1d00"  # as the profiles have it; the sandbox looks at the key's id alone
-FULL_INIT = "full-init"  # while this file exists, Terraform's init does its work anyway
-PATIENCE = 240.0  # seconds until a run that should have ended counts as hanging
+SECRET = "planted/secret+key/of/one/account/7c1d00"  # of the profiles; the sandbox checks only the key id
+FULL_INIT = "full-init"  # while this file exists, `terraform init` is not skipped
+PATIENCE = 240.0  # seconds until a run counts as hanging
 _OPTIONS = {"up": ("--yes", "--no-verify"), "tighten": ("--yes",), "destroy": ("--yes",)}
 _CLOCKED = Path(__file__).with_name("clocked.py")
 
 
 @dataclass(frozen=True)
 class Start:
-    """Where a cell starts. project: a folder to copy; contents: what is in AWS then."""
+    """The start of a cell. project: a folder to copy; contents: of the two accounts."""
 
     project: Path
     contents: Contents
@@ -37,7 +37,7 @@ class Start:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a run ended. code: exit code, negative for the signal that killed it."""
+    """The end of a run. code: exit code, negative for the signal that killed it."""
 
     code: int
     stdout: str
@@ -45,12 +45,12 @@ class Ended:
 
     @property
     def text(self) -> str:
-        """Everything it said, on one line, for looking something up."""
+        """Its stdout and stderr on one line."""
         return " ".join((self.stdout + self.stderr).split())
 
 
 class Run:
-    """A tfdriver at work, as a process of its own. command: `up`, `tighten` or `destroy`."""
+    """A run of tfdriver in a separate process. command: `up`, `tighten` or `destroy`."""
 
     def __init__(self, scene: Scene, command: str, *options: str, program: tuple[str, ...] = (str(TFDRIVER),)) -> None:
         self._files = [scene.folder / f"{name}-{len(scene.runs)}" for name in ("stdout", "stderr")]
@@ -62,16 +62,16 @@ class Run:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
-                start_new_session=True,  # what kills a group must not reach the test
+                start_new_session=True,  # a signal to the process group must not reach the test
             )
         scene.runs.append(self)
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to tfdriver alone."""
+        """Send a signal to tfdriver only."""
         self.process.send_signal(number)
 
     def wait(self) -> Ended:
-        """Wait for its end. Raises TimeoutExpired if it does not come."""
+        """Wait until the run ends. Raises TimeoutExpired."""
         try:
             code = self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
@@ -82,7 +82,7 @@ class Run:
 
 @dataclass
 class Scene:
-    """folder: for the files of the test; started: what was in AWS at the start, bystanders included."""
+    """folder: for the files of the test; started: the contents of the accounts at the start, with bystanders."""
 
     world: World
     folder: Path
@@ -91,24 +91,24 @@ class Scene:
 
     @property
     def home(self) -> Path:
-        """The HOME by which this project's processes are known."""
+        """The HOME that identifies the processes of this project."""
         return Path(self.world.environ["HOME"])
 
     def file(self, name: str) -> Path:
-        """A file by which test and sandbox talk: `armed`, `made`, `reached`, `go`."""
+        """A file that synchronizes test and sandbox: `armed`, `made`, `reached`, `go`."""
         return self.folder / name
 
     def run(self, command: str, *options: str) -> Ended:
-        """Run a command to its end, undisturbed."""
+        """Run a command without a fault."""
         return Run(self, command, "--lock-timeout", "2m", *options).wait()
 
     def clocked(self, command: str, *options: str, ahead: float = 0, speed: float = 1) -> Run:
-        """Start a command whose clock jumps when the file `go` appears, by `ahead` seconds, or runs faster."""
+        """Start a command with a clock that jumps by `ahead` seconds when the file `go` appears, or runs faster."""
         program = (sys.executable, str(_CLOCKED), str(self.file("go")), str(ahead), str(speed))
         return Run(self, command, *options, program=program)
 
     def wait_for(self, name: str, run: Run) -> bool:
-        """Wait until a file appears; False if the run ends before."""
+        """Wait until a file exists; return False if the run ends first."""
         end = time.monotonic() + PATIENCE
         while not self.file(name).exists():
             if run.process.poll() is not None or time.monotonic() > end:
@@ -117,13 +117,13 @@ class Scene:
         return True
 
     def secrets(self) -> dict[str, str]:
-        """What must never be seen anywhere, by what it is."""
+        """The secrets that must not be in any file or output."""
         return {"the environment's": ENVIRONMENT_MARKER, "the credentials'": SECRET}
 
 
 @contextmanager
 def opened(start: Start, folder: Path, rules: list[dict[str, Any]], project: Path | None = None) -> Iterator[Scene]:
-    """Put a start into a sandbox with faults. project: where to put its files, by default in `folder`."""
+    """Yield a sandbox with faults that has the contents of a start. project: where to copy the files."""
     project = project or folder / "project"
     shutil.copytree(start.project, project, symlinks=True, dirs_exist_ok=True)
     faults = folder / "faults.json"
@@ -142,7 +142,7 @@ def opened(start: Start, folder: Path, rules: list[dict[str, Any]], project: Pat
 
 
 def _name_ids(project: Path, before: Contents, now: Contents) -> None:
-    """Write the unique ids that the roles have now into the states in place of those that they had."""
+    """Replace the unique ids of the roles in the states by the current ones."""
     ids = {what["id"]: now[key]["id"] for key, what in before.items() if key[1] == "role"}
     for state in project.glob("compositions/*/**/*tfstate*"):
         if state.is_file() and ".terraform" not in state.parts:
@@ -159,7 +159,7 @@ def _plant(credentials: Path) -> None:
 
 
 def _light_terraform(folder: Path, world: World) -> Path:
-    """Terraform with less work to do: little garbage collection, and no init of what is initialised already."""
+    """A faster Terraform: with less garbage collection, and without `init` in an initialized folder."""
     found = shutil.which("terraform", path=world.environ["PATH"]) or "terraform"
     shim = folder / "terraform"
     ready = f'[ "$1" = init ] && [ ! -e "{folder}/{FULL_INIT}" ] && [ -d .terraform/providers ]'
@@ -169,11 +169,11 @@ def _light_terraform(folder: Path, world: World) -> Path:
 
 
 def _end(scene: Scene) -> None:
-    """Leave no process behind, whatever happened."""
+    """End all processes of the scene."""
     for run in scene.runs:
         if run.process.poll() is None:
             run.process.kill()
             run.process.wait()
-    for process in processes.living(scene.home):
+    for process in processes.running(scene.home):
         if process.pid != os.getpid():
             processes.kill(process.pid)

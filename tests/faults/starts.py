@@ -1,4 +1,4 @@
-"""The four points where cells start, taken from one undisturbed run, so that each cell need not play it all."""
+"""The four starts of cells, copied from one undisturbed run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.faults.points import BETWEEN_1_2, BETWEEN_2_3
 from tests.faults.scene import Run, Scene, Start, opened
 
 PROJECT = Path(__file__).with_name("project")
-_KEPT = (".terraform", ".terraform.lock.hcl")  # with these, init has little to do
+_KEPT = (".terraform", ".terraform.lock.hcl")  # they make init fast
 
 
 def make_starts(folder: Path) -> Mapping[str, Start]:

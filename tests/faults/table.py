@@ -1,4 +1,4 @@
-"""The table of results: collected from the tests' reports, printed at the end, kept in docs/faults.md."""
+"""The table of results: collected from the tests' reports, printed at the end, written to docs/faults.md."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _WALK = re.compile(r"^- (seed \d+, \d+ kills): (.*)$", re.MULTILINE)
 FILE = Path(__file__).parents[2] / "docs" / "faults.md"
 
 _HEAD = """\
-# What was tried to go wrong, and what came of it
+# Results of the fault tests
 
-Written by `make test-faults`; do not edit. Each line is one run of tfdriver, as a process of its own, with real
-Terraform and the real AWS provider, against a sandbox that does what AWS does. The fault comes at exactly that moment:
-the sandbox holds the call until it has happened. After it, and again after the next run, these are checked:
+Written by `make test-faults`; do not edit. Each line is one run of tfdriver as a separate process, with real Terraform
+and the real AWS provider, against the sandbox. The sandbox holds the call at which the fault happens until the fault
+has happened. These invariants are checked after the faulted run and after the next run:
 
-- I1: no call in the sandbox's log made a trust wider than it was, but for phase 1 creating the role;
-- I2: whatever exists in AWS is in a state after the next run, and all states can be read;
-- I3: the next run, of the same command, ends where an undisturbed run ends: the same trust and resources, none twice;
-- I4: exit code 3, and words that say what is trusted until when and what to run, exactly if a broad trust is in force,
-  or may be, where AWS no longer lets the run look;
-- I5: resources with similar names, in both accounts, are as they were;
+- I1: no call in the sandbox's log widened a trust policy; only phase 1 creates a role with a broad one;
+- I2: after the next run, every resource in AWS is in a state, and every state can be read;
+- I3: the next run of the same command has the result of an undisturbed run: the same trust policy and resources;
+- I4: the run exits with 3 and reports who is trusted, until when and what to run, if and only if a broad trust is in
+  force, or may be in force where AWS refuses to return the role;
+- I5: resources with similar names in both accounts are unchanged;
 - I6: no process is left, private files are private, no planted secret is in any file or output.
 
 Exit codes: 0 done, 1 failed, 3 stopped with a broad trust in force.
@@ -34,10 +34,10 @@ Exit codes: 0 done, 1 failed, 3 stopped with a broad trust in force.
 
 
 class Results:
-    """A pytest plugin that collects what cells and walks record.
+    """A pytest plugin that collects the results of cells and walks.
 
-    The file is written by a run that played the whole matrix. With TFDRIVER_FAULTS_MERGE set, each result is put into
-    it as it comes, and what is not played stays as it is: for going on with a run that was cut short.
+    A run of the whole matrix writes the file. With TFDRIVER_FAULTS_MERGE set, each result is merged into the file at
+    once, to continue a run that was interrupted.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Results:
         self._played = False
 
     def pytest_runtest_logreport(self, report: Any) -> None:
-        """Take what a test recorded."""
+        """Collect the result that a test recorded."""
         kept = dict(report.user_properties)
         self._played = self._played or "cell" in kept or "walk" in kept
         if "cell" in kept and (report.when == "call" or report.failed or report.skipped):
@@ -59,7 +59,7 @@ class Results:
             FILE.write_text(self.text(), encoding="utf-8")
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Print the table, and keep it if it is whole."""
+        """Print the table, and write the file if the matrix is complete."""
         if not self._played:
             return
         text = self.text()
@@ -68,7 +68,7 @@ class Results:
             FILE.write_text(text, encoding="utf-8")
 
     def text(self) -> str:
-        """Return the table as Markdown; the order is the matrix's own."""
+        """Return the table as Markdown, in the order of the matrix."""
         return "\n".join([_HEAD, *self._sections(), *self._kills()]).rstrip() + "\n"
 
     def _sections(self) -> Iterator[str]:
@@ -85,14 +85,14 @@ class Results:
         if self._walks:
             yield "## Random kills\n"
             yield (
-                "Seeded walks through `up`, `tighten` and `destroy`, in which at random moments tfdriver, Terraform, "
-                "its provider or the whole group is killed or interrupted.\n"
+                "Each walk runs random commands of `up`, `tighten` and `destroy` and kills or interrupts tfdriver, "
+                "Terraform, its provider or the whole group at random moments.\n"
             )
-            yield from (f"- {walk}: {came}" for walk, came in sorted(self._walks.items()))
+            yield from (f"- {walk}: {result}" for walk, result in sorted(self._walks.items()))
 
 
 def _rows(text: str) -> dict[tuple[str, ...], tuple[str, ...]]:
-    """Return the lines of a kept table, by point and fault."""
+    """Return the rows of a table in Markdown, by point and fault."""
     found: dict[tuple[str, ...], tuple[str, ...]] = {}
     title = ""
     for line in text.splitlines():
@@ -105,7 +105,7 @@ def _rows(text: str) -> dict[tuple[str, ...], tuple[str, ...]]:
 
 
 def _lines(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
-    yield "| fault | what was seen | the next run |\n|---|---|---|"
+    yield "| fault | after the faulted run | the next run |\n|---|---|---|"
     for row in rows:
         yield f"| {' | '.join(cell.replace('|', '/') for cell in row)} |"
 

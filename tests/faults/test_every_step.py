@@ -1,7 +1,6 @@
-"""tfdriver dies before its n-th step on the disk, for every n: the next run ends where an undisturbed one does.
+"""tfdriver is killed before its n-th step on the disk, for every n, and the next run has the expected result.
 
-See `dying` for what a step is. In the fake world, so that there may be hundreds of them; TFDRIVER_EVERY: try only
-every so manieth.
+`dying` defines a step. The fake world makes hundreds of steps possible. TFDRIVER_EVERY=n tests every n-th step only.
 """
 
 from __future__ import annotations
@@ -30,35 +29,35 @@ from tfdriver.waiting import Waiting
 
 EVERY = int(os.environ.get("TFDRIVER_EVERY", "1"))
 ROOT = Path(__file__).parents[2]
-LONGEST = 60  # seconds; reached only by a run that hangs
+LONGEST = 60  # seconds until a run counts as hanging
 BAR = "arn:aws:iam::222222222222:role/bar"
 
 
 def dies(stage: Stage, command: Callable[..., Any], number: int) -> bool:
-    """Run a command in a process of its own that dies before a step; return whether it got that far."""
+    """Run a command in a process that is killed before a step; return whether it reached that step."""
     argv = [sys.executable, "-m", "tests.faults.dying", str(number), str(stage.project), command.__name__]
     ended = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=LONGEST, check=False)
     assert ended.returncode in (0, DIED), f"step {number}: {ended.stderr}"
-    with locked(stage.project, "test", Waiting(30)):  # until a Terraform that it left behind has ended
+    with locked(stage.project, "test", Waiting(30)):  # wait until its Terraform has ended
         return ended.returncode == DIED
 
 
-def after_nothing(_stage: Stage) -> None:
-    """Begin in a fresh project."""
+def in_new_project(_stage: Stage) -> None:
+    """Start with a new project."""
 
 
-def after_half(stage: Stage) -> None:
-    """Begin half way, the trust broad."""
+def with_broad_trust(stage: Stage) -> None:
+    """Start with a broad trust in force."""
     stage.run(up, tighten=False)
 
 
-def after_up(stage: Stage) -> None:
-    """Begin where all is exact."""
+def with_exact_trust(stage: Stage) -> None:
+    """Start with an exact trust."""
     stage.run(up)
 
 
 def states(stage: Stage) -> list[list[str]]:
-    """The ARNs that each state lists."""
+    """The ARNs in each state."""
     found = sorted(stage.project.glob("compositions/*/terraform.tfstate"))
     bodies = [json.loads(path.read_text()) for path in found]
     return [[r["instances"][0]["attributes"]["arn"] for r in body["resources"]] for body in bodies]
@@ -69,7 +68,7 @@ def trusts(stage: Stage) -> list[trust.Trust | None]:
 
 
 def check(stage: Stage, command: Callable[..., Any]) -> None:
-    """Where an undisturbed run of the command ends."""
+    """Check that the result is the one of an undisturbed run."""
     if command is destroy:
         assert stage.world.data["roles"] == {}
         assert states(stage) == []
@@ -84,9 +83,12 @@ def check(stage: Stage, command: Callable[..., Any]) -> None:
     "every", [pytest.param(29, marks=pytest.mark.integration), pytest.param(EVERY, marks=pytest.mark.faults)]
 )
 @pytest.mark.parametrize(
-    ("command", "begin"), [(up, after_nothing), (up, after_half), (tighten, after_half), (destroy, after_up)]
+    ("command", "begin"),
+    [(up, in_new_project), (up, with_broad_trust), (tighten, with_broad_trust), (destroy, with_exact_trust)],
 )
-def test_dying_at_a_step(every: int, command: Callable[..., Any], begin: Callable[[Stage], None], tmp_path: Path):
+def test_a_run_after_a_kill_before_any_step_has_the_expected_result(
+    every: int, command: Callable[..., Any], begin: Callable[[Stage], None], tmp_path: Path
+):
     start = tmp_path / "start"
     init(start / "project")
     begin(make_stage(start / "project", start / "home"))
@@ -100,4 +102,4 @@ def test_dying_at_a_step(every: int, command: Callable[..., Any], begin: Callabl
         check(stage, command)
         if not died:
             break
-    assert number > every, "it never died"
+    assert number > every, "the process was never killed"

@@ -1,7 +1,7 @@
-"""Random kills: walks of commands that are killed at random moments, and end where an undisturbed run ends.
+"""Random kills: commands are killed at random moments, and the next run has the result of an undisturbed run.
 
-TFDRIVER_KILLS: how many in all (default 100); TFDRIVER_SEED: of the first walk. A failure names its seed and step; the
-same seed makes the same choices, though moments are moments of this machine.
+TFDRIVER_KILLS: the number of kills (default 100); TFDRIVER_SEED: the seed of the first walk. A failure reports its seed
+and step. The same seed makes the same choices, but the moments depend on the speed of the machine.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults import contents, invariants, processes
-from tests.faults.cell import converge, ours_at_end
+from tests.faults.cell import converge, managed_at_end
 from tests.faults.scene import Ended, Run, Scene, Start, opened
 
 KILLS = int(os.environ.get("TFDRIVER_KILLS", "100"))
@@ -34,7 +34,7 @@ _SIGNALS = {"driver": signal.SIGKILL, "SIGINT": signal.SIGINT, "SIGTERM": signal
 
 @dataclass(frozen=True)
 class Step:
-    """One kill. after: seconds from the start of the command, or from when a victim of that kind was there."""
+    """One kill. after: seconds from the start of the command; the kill then waits for a victim of that kind."""
 
     command: str
     victim: str
@@ -43,7 +43,7 @@ class Step:
 
 def steps(seed: int, count: int) -> list[Step]:
     """Return the kills of a walk."""
-    chance = random.Random(seed)  # noqa: S311  # to be repeated, not to be secret
+    chance = random.Random(seed)  # noqa: S311  # repeatable, not secret
     return [
         Step(chance.choice(_COMMANDS), chance.choice(_VICTIMS), round(chance.random() ** 1.5 * _LONGEST, 2))
         for _ in range(count)
@@ -62,8 +62,8 @@ def test_random_kills(walk: int, starts: Mapping[str, Start], tmp_path: Path, re
                 done.append(step)
                 _kill(scene, step)
                 if len(done) % _CHECKED_EVERY == 0:
-                    converge(scene, "up", ours_at_end("up", starts))
-            converge(scene, "up", ours_at_end("up", starts))
+                    converge(scene, "up", managed_at_end("up", starts))
+            converge(scene, "up", managed_at_end("up", starts))
             converge(scene, "destroy", {})
         except AssertionError as error:
             raise AssertionError(f"seed {seed}, step {len(done)} of {done}: {error}") from error
@@ -71,7 +71,7 @@ def test_random_kills(walk: int, starts: Mapping[str, Start], tmp_path: Path, re
 
 
 def _kill(scene: Scene, step: Step) -> None:
-    """Run a command, kill at the moment, wait until all is quiet, check what must hold then."""
+    """Run a command, kill its victim, wait for the end and check the invariants."""
     run = Run(scene, step.command, "--lock-timeout", "2m")
     with suppress(Exception):
         run.process.wait(step.after)
@@ -82,15 +82,15 @@ def _kill(scene: Scene, step: Step) -> None:
         if pid := _victim(scene, run, kind):
             processes.kill(pid, group=step.victim == "group")
     ended = run.wait()
-    invariants.check_quiet(scene)
+    invariants.check_processes_and_files(scene)
     invariants.check_log(scene)
     now = contents.read(scene.world)
-    invariants.check_others(scene, now)
-    _check_said(ended, now)
+    invariants.check_bystanders(scene, now)
+    _check_reported(ended, now)
 
 
 def _victim(scene: Scene, run: Run, kind: str) -> int | None:
-    """Return the first of its kind from now on, None if none comes before the run ends."""
+    """Wait for a process of a kind; return None if the run ends first."""
     while run.process.poll() is None:
         if pid := processes.find(scene.home, kind):
             return pid
@@ -98,8 +98,8 @@ def _victim(scene: Scene, run: Run, kind: str) -> int | None:
     return None
 
 
-def _check_said(ended: Ended, now: contents.Contents) -> None:
-    """I4, but for commands stopped before they had looked at AWS."""
+def _check_reported(ended: Ended, now: contents.Contents) -> None:
+    """I4, except for commands that were stopped before they called AWS."""
     if ended.text.rstrip().endswith("error[interrupted]: stopped by SIGINT"):
         return
-    invariants.check_said(ended, now)
+    invariants.check_open_trust_reported(ended, now)

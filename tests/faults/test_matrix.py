@@ -1,4 +1,4 @@
-"""Every fault at every point: the invariants hold, and the next run ends where an undisturbed one ends."""
+"""Every fault at every point: the invariants hold, and the next run has the result of an undisturbed run."""
 
 from __future__ import annotations
 

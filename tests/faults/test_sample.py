@@ -1,4 +1,4 @@
-"""A representative part of the matrix, for every `make test`."""
+"""A sample of the matrix for `make test`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SAMPLE = [
 
 
 @pytest.mark.integration
-@pytest.mark.xdist_group("faults")  # the starting points take as long as two cells: made in one process only
+@pytest.mark.xdist_group("faults")  # the starts take as long as two cells, so they are made in one process only
 @pytest.mark.parametrize(("point", "title"), SAMPLE, ids=[f"{p.title}: {t}".replace(" ", "-") for p, t in SAMPLE])
 def test_a_fault_and_the_run_after_it(point: Point, title: str, starts: Mapping[str, Start], tmp_path: Path) -> None:
     (kind,) = (kind for kind in KINDS if kind.title == title)

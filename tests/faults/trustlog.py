@@ -1,4 +1,4 @@
-"""I1, never loosened, proved from the sandbox's log of calls. Pure; no I/O."""
+"""Checks I1, that no call widens a trust policy, in the sandbox's log of calls. Pure; no I/O."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import Any
 from tfdriver.iam import trust
 from tfdriver.iam.trust import Trust
 
-BY_HAND = "by-hand"  # in the user agent of the test's own calls, which are not tfdriver's to answer for
+BY_HAND = "by-hand"  # in the user agent of calls that the test makes itself
 
 Entry = Mapping[str, Any]
 
 
 def loosened(entries: Iterable[Entry], trusting: str, trusted: str) -> list[str]:
-    """Return, one sentence each, the writes that made the trust of a role wider than it was.
+    """Return a sentence for each write that widened a trust policy.
 
-    entries: lines of the call log, in the order in which they were answered; trusting: ARN of the trusting role;
-    trusted: of the one role it may ever trust. Creating the role where there is none is phase 1, and may trust at most
-    what is guarded for `trusted` until a deadline; trusting exactly `trusted` is never wider than what the spec says.
+    entries: lines of the call log in the order of their answers; trusting: ARN of the trusting role; trusted: ARN of
+    the only role that it may trust. Phase 1 may create the role with a broad trust that is guarded for `trusted` and
+    has a deadline. Trusting exactly `trusted` is always allowed.
     """
     found: list[str] = []
     before: dict[str, Any] | None = None
-    for entry in _as_done(entries):
-        if entry["resource"] != trusting or not _done(entry):
+    for entry in _in_order_of_execution(entries):
+        if entry["resource"] != trusting or not _executed(entry):
             continue
         if entry["action"] == "DeleteRole":
             before = None
@@ -38,8 +38,8 @@ def loosened(entries: Iterable[Entry], trusting: str, trusted: str) -> list[str]
     return found
 
 
-def _as_done(entries: Iterable[Entry]) -> list[Entry]:
-    """Return the entries in the order in which they were done: one that was held back after that came before."""
+def _in_order_of_execution(entries: Iterable[Entry]) -> list[Entry]:
+    """Return the entries in the order of their execution: a fault may delay the answer after it."""
     found: list[Entry] = []
     for entry in entries:
         place = len(found)
@@ -49,28 +49,28 @@ def _as_done(entries: Iterable[Entry]) -> list[Entry]:
     return found
 
 
-def _done(entry: Entry) -> bool:
-    """Whether AWS did it: an answer may be lost, or turned into an error, after that."""
+def _executed(entry: Entry) -> bool:
+    """Whether AWS executed the call: a fault may lose or replace the answer after that."""
     return (entry["status"] is not None and entry["status"] < 400) or entry["fault"].endswith(" after")
 
 
 def _wider(before: dict[str, Any] | None, after: dict[str, Any], trusted: str) -> str:
     new = trust.read_trust(after)
     if new is None:
-        return "it is nothing that tfdriver would write"
-    if _admits(new) - {trusted}:
-        return f"it lets in {sorted(_admits(new) - {trusted})}"
+        return "it is unmanaged"
+    if _allowed(new) - {trusted}:
+        return f"it allows {sorted(_allowed(new) - {trusted})}"
     if before is None or not new.broad:
         return "" if not new.broad or new.until else "it has no deadline"
     old = trust.read_trust(before)
-    # An exact trust is pinned to the role's unique id, so a broad one is wider even if it names the same role.
-    if old is None or not old.broad or not _admits(new) <= _admits(old):
-        return "it lets in who was not let in before"
-    return "its deadline was put off" if _until(new) > _until(old) else ""
+    # An exact trust holds the role's unique id, so a broad one is wider even if its guard names the same role.
+    if old is None or not old.broad or not _allowed(new) <= _allowed(old):
+        return "it allows callers that it did not allow before"
+    return "its deadline was postponed" if _until(new) > _until(old) else ""
 
 
-def _admits(found: Trust) -> frozenset[str]:
-    """Return who gets in: the guard's ARNs where there is a guard, else the principals themselves."""
+def _allowed(found: Trust) -> frozenset[str]:
+    """Return the ARNs that the policy allows: the guard's, or the principals if there is no guard."""
     return found.guard or found.principals
 
 

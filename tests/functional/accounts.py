@@ -1,4 +1,4 @@
-"""The example's two accounts in a sandbox, with roles made by hand: quicker than Terraform, and as easy to break."""
+"""The example's two accounts in a sandbox, with roles created by boto3, which is faster than Terraform."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LAMBDA = {
 
 
 class Accounts:
-    """The example's two accounts with their roles, and how to ask."""
+    """The example's two accounts with their roles; `ask` runs explain."""
 
     def __init__(self, project) -> None:
         self.options = Options(project)

@@ -1,4 +1,4 @@
-"""A scaffolded project in a fake world."""
+"""A new project in a fake world."""
 
 from __future__ import annotations
 

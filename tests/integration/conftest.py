@@ -1,4 +1,4 @@
-"""A scaffolded project, the installed command, and a sandbox for it to run in."""
+"""A new project, the installed command and a sandbox."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SMALL = Path(__file__).parents[1] / "faults/project"
 
 @dataclass
 class World:
-    """A project in a running sandbox. environ: what commands run with; log: the sandbox's log of API calls."""
+    """A project in a running sandbox. environ: of the commands; log: the sandbox's log of API calls."""
 
     project: Path
     server: Sandbox
@@ -42,7 +42,7 @@ class World:
         return self.run([str(TFDRIVER), "-C", str(self.project), *arguments], **environ)
 
     def run(self, command: list[str], folder: Path | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
-        """Run any command as it would run in the sandbox's shell."""
+        """Run a command with the environment of the sandbox's shell."""
         return subprocess.run(
             command,
             cwd=folder,
@@ -66,7 +66,7 @@ class World:
         return self.sessions[profile].client(service, endpoint_url=self.server.endpoint)
 
     def trust(self, name: str = "foo_bar", profile: str = "account_a") -> dict[str, Any]:
-        """The one statement of a role's trust policy, as IAM shows it now."""
+        """The only statement of a role's trust policy in IAM."""
         role = self.client("iam", profile).get_role(RoleName=name)["Role"]
         (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
         return statement
@@ -77,17 +77,17 @@ class World:
         return sorted([principals] if isinstance(principals, str) else principals)
 
     def calls(self, since: int = 0) -> list[dict[str, Any]]:
-        """The log of API calls from its line `since` on."""
+        """The log of API calls, starting with line `since`."""
         return [json.loads(line) for line in self.log.read_text().splitlines()[since:]]
 
     def trust_writes(self, since: int = 0, role: str = "foo_bar") -> list[str]:
-        """The actions since then that changed whom a role trusts, or created or deleted it."""
+        """The actions since line `since` that created or deleted a role or changed its trust policy."""
         actions = ("CreateRole", "UpdateAssumeRolePolicy", "DeleteRole")
         found = (c for c in self.calls(since) if c["action"] in actions and c["status"] < 400)
         return [c["action"] for c in found if c["resource"].endswith(f"/{role}")]
 
     def writes(self, since: int = 0) -> list[str]:
-        """The actions since then that were not just reading, and were done."""
+        """The successful actions since line `since` that did not only read."""
         reading = ("Get", "List", "Describe", "Head", "Lookup", "AssumeRole")
         return [c["action"] for c in self.calls(since) if not c["action"].startswith(reading) and c["status"] < 400]
 
@@ -124,7 +124,7 @@ def use_buckets(world: World) -> None:
 
 @pytest.fixture
 def small_world(tmp_path: Path) -> Iterator[World]:
-    """A project of two roles and a table in a sandbox of its own: what is quickest to apply."""
+    """A project of two roles and a table, which is quick to apply, in a sandbox."""
     project = tmp_path / "project"
     shutil.copytree(SMALL, project)
     yield from make_world(project, tmp_path)
@@ -132,7 +132,7 @@ def small_world(tmp_path: Path) -> Iterator[World]:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """The scaffolded example."""
+    """A new project."""
     folder = tmp_path / "foo-bar"
     init(folder)
     return folder
@@ -140,12 +140,12 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def world(project: Path, tmp_path: Path) -> Iterator[World]:
-    """The scaffolded example in a sandbox of its own."""
+    """A new project in a sandbox."""
     yield from make_world(project, tmp_path)
 
 
 def make_world(project: Path, tmp_path: Path, faults: Path | None = None) -> Iterator[World]:
-    """Give a world for a project whose spec is written."""
+    """Yield a world for an existing project."""
     spec = load_spec(project, regions=known_regions, profile_region=lambda _: None)
     log = tmp_path / "calls.jsonl"
     home = tmp_path / "home"
@@ -158,4 +158,4 @@ def make_world(project: Path, tmp_path: Path, faults: Path | None = None) -> Ite
 
 def _environ(environ: Mapping[str, str]) -> dict[str, str]:
     kept = {k: v for k, v in environ.items() if not k.startswith(("TF_", "PYTEST_"))}
-    return {"GOGC": "200"} | kept  # Terraform and its provider spend a fifth less of the processor so
+    return {"GOGC": "200"} | kept  # less garbage collection: Terraform and its provider use a fifth less CPU time
