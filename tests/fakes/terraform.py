@@ -128,17 +128,17 @@ def to_import(values: dict) -> list[str]:
 
 
 def difference(world: dict, values: dict, destroy: bool) -> list[tuple[str, str]]:
-    there, known = world["roles"], [*listed(), *to_import(values)]
+    existing, managed = world["roles"], [*listed(), *to_import(values)]
     if destroy:
-        return [("delete", arn) for arn in listed() if arn in there]
-    gone = [("delete", arn) for arn in listed() if arn in there and arn not in wanted(values)]
-    new = [("create", arn) for arn in wanted(values) if arn not in there or arn not in known]
-    changed = [arn for arn, role in wanted(values).items() if arn in there and differs(there[arn], role)]
-    return gone + new + [("update", arn) for arn in changed if arn in known]
+        return [("delete", arn) for arn in listed() if arn in existing]
+    deleted = [("delete", arn) for arn in listed() if arn in existing and arn not in wanted(values)]
+    created = [("create", arn) for arn in wanted(values) if arn not in existing or arn not in managed]
+    changed = [arn for arn, role in wanted(values).items() if arn in existing and differs(existing[arn], role)]
+    return deleted + created + [("update", arn) for arn in changed if arn in managed]
 
 
-def differs(there: dict, role: dict) -> bool:
-    return there["trust"] != role["trust"] or there.get("revoked", "") != role["revoked"]
+def differs(existing: dict, role: dict) -> bool:
+    return existing["trust"] != role["trust"] or existing.get("revoked", "") != role["revoked"]
 
 
 def read_values(arguments: list[str]) -> dict:
@@ -150,7 +150,7 @@ def read_values(arguments: list[str]) -> dict:
 
 
 def plan(arguments: list[str], destroy: bool) -> list[tuple[str, str]]:
-    """Say what is to be done, and save it if that is asked for."""
+    """Print the planned changes, and save them with -out."""
     values = read_values(arguments)
     print_event("version", "Terraform 1.99.0", terraform="1.99.0")
     changes = difference(json.loads(WORLD.read_text()), values, destroy)

@@ -22,12 +22,12 @@ _CLOCK_SPEED = 8.0
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table. seen: the result of the faulted run; then: the result of the next run."""
+    """A line of the table. result: of the faulted run; next_run: what was run then, with its results."""
 
     point: str
     fault: str
-    seen: str
-    then: str
+    result: str
+    next_run: str
 
 
 def play(point: Point, kind: Kind, starts: Mapping[str, Start], folder: Path) -> Row:
@@ -38,12 +38,12 @@ def play(point: Point, kind: Kind, starts: Mapping[str, Start], folder: Path) ->
         scene = stack.enter_context(opened(starts[point.start], folder, point.rules(folder, held), project))
         stack.callback(kind.undo, scene)
         ended = _faulted(scene, point, kind)
-        seen = _check_faulted(scene, point, kind, ended)
+        result = _check_faulted(scene, point, kind, ended)
         kind.undo(scene)
         expected = managed_at_end(point.command, starts)
         done = ended.code == 0 and _is_converged(scene, expected)
-        then = "nothing left to do" if done else converge(scene, point.command, expected)
-        return Row(point.title, kind.title, seen, then)
+        next_run = "nothing left to do" if done else converge(scene, point.command, expected)
+        return Row(point.title, kind.title, result, next_run)
 
 
 def managed_at_end(command: str, starts: Mapping[str, Start]) -> Contents:

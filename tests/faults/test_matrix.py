@@ -20,4 +20,4 @@ CELLS = [(point, kind) for point in POINTS for kind in KINDS if not kind.exclude
 def test_cell(point: Point, kind: Kind, starts: Mapping[str, Start], tmp_path: Path, record_property) -> None:
     record_property("cell", (point.title, kind.title))
     row = play(point, kind, starts, tmp_path)
-    record_property("row", (row.seen, row.then))
+    record_property("row", (row.result, row.next_run))

@@ -26,4 +26,4 @@ SAMPLE = [
 def test_a_fault_and_the_run_after_it(point: Point, title: str, starts: Mapping[str, Start], tmp_path: Path) -> None:
     (kind,) = (kind for kind in KINDS if kind.title == title)
     row = play(point, kind, starts, tmp_path)
-    assert row.then.startswith(f"{point.command}: exit 0")
+    assert row.next_run.startswith(f"{point.command}: exit 0")

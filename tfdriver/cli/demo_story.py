@@ -26,7 +26,7 @@ from tfdriver.interrupts import InterruptedRunError
 from tfdriver.project.init import init
 from tfdriver.spec.model import Account, Role
 
-_HINT = "The demo's local AWS and everything in it is gone. Run `tfdriver demo` again"
+_HINT = "The demo's local AWS is deleted. Run `tfdriver demo` again"
 NAMESAKE = "namesake"  # the AWS profile that assumes the role `bar` which tfdriver did not create
 _ADMINISTRATOR = "arn:{partition}:iam::aws:policy/AdministratorAccess"
 

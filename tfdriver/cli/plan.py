@@ -42,7 +42,7 @@ def plan(
     timeout: float | None,
     lock_timeout: float | None,
 ) -> int:
-    """Show what each phase would change.
+    """Print what each phase would change.
 
     \b
     Example:

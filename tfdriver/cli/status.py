@@ -30,7 +30,7 @@ from tfdriver.inspect.status import Status
 def status(
     options: GlobalOptions, drift: bool, who: bool, detailed_exitcode: bool, as_json: bool, timeout: float | None
 ) -> int:
-    """Show what is deployed and who is trusted.
+    """Print what is deployed and who is trusted.
 
     It needs the trusting side's credentials only. Exits 1 if a trust policy cannot be read. With --detailed-exitcode:
     2 if anything differs from the result of `up`, else 1 if anything could not be read.
