@@ -37,7 +37,7 @@ def check_open_trust_reported(ended: Ended, now: Contents, *, blind: bool = Fals
     if ended.code < 0:
         return
     broad = broad_now(now)
-    unseen = blind and "AWS does not show what is in force now" in ended.text
+    unseen = blind and "Trust policies that cannot be read now" in ended.text
     assert ended.code in (0, 1, 3), ended.text
     assert (ended.code == 3) == broad or unseen, f"exit {ended.code}, broad: {broad}: {ended.text}"
     if ended.code == 3:

@@ -111,8 +111,8 @@ def _run_and_destroy(project: Path, tools: Tools, program: str) -> DemoResult:
         tools.progress.phase("destroy: the trusted side, then the trusting side")
         destroy(session, lambda _overview: None)
     with open_session("demo", Options(project), tools) as session:
-        left = [s.role.name for s in session.seen.states.values() if s.live]
-        left += [key for key, live in session.seen.trusted.items() if live]
+        left = [s.role.name for s in session.observed.states.values() if s.live]
+        left += [key for key, live in session.observed.trusted.items() if live]
     if left:
         raise TfdriverError(f"destroy did not delete {', '.join(left)}", code="demo_failed")
     seconds = tools.clock.monotonic() - begun
@@ -135,9 +135,9 @@ class _Phases:
         progress.phase(f"a local AWS with two accounts: a Lambda function in {b} will write to a table in {a}")
         progress.note(f"  role {trusting.name} in {a} may write to the table and will trust role {trusted.name} in {b}")
         progress.note(f"  after each phase, the administrator of {b} tries to assume {trusting.name}")
-        with session.at_work() as driver:
+        with session.run() as driver:
             driver.prepare(session.workspace.compositions)
-            driver.open(session.seen)
+            driver.open(session.observed)
             self._try_as_administrator("broad")
             self._try_as_namesake("allowed", "the guard compares ARNs")
             driver.connect()

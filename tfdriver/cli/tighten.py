@@ -59,7 +59,7 @@ def tighten(
             confirm,
             overwrite=overwrite,
             revoke_sessions=revoke_sessions,
-            give_up=None if yes else deletion_confirmation(output),
+            confirm_deletions=None if yes else deletion_confirmation(output),
         )
     output.result("tighten", done, print_run, done.exit_code)
     return done.exit_code

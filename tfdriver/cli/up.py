@@ -67,7 +67,7 @@ def up(
             confirm,
             tighten=not no_tighten,
             overwrite=overwrite,
-            give_up=None if yes else deletion_confirmation(output),
+            confirm_deletions=None if yes else deletion_confirmation(output),
             prove=prove,
         )
     output.result("up", done, print_run, done.exit_code)

@@ -1,1 +1,1 @@
-"""The phases: order, preview, checks, apply, wait, revoke, and adoption after a crash."""
+"""Deploys a project: order of the phases, plans, checks, applies, revocation, and adoption after a crash."""

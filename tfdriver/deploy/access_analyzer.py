@@ -1,7 +1,7 @@
-"""Asks IAM Access Analyzer whether the trust policies that a run writes are valid.
+"""Validates the trust policies of a run with IAM Access Analyzer, if `--access-analyzer` is given.
 
-Asked only with `--access-analyzer`, in the account and region of each trusting role. It needs no analyzer there.
-Source: Access Analyzer API reference, ValidatePolicy (free); a trust policy is a resource policy to it.
+ValidatePolicy is called in the account and region of each trusting role. It is free and does not need an analyzer. Its
+type for a trust policy is a resource policy. Source: Access Analyzer API reference, ValidatePolicy.
 """
 
 from __future__ import annotations
@@ -22,32 +22,31 @@ from tfdriver.spec.model import Role, Spec
 
 _DENIED = ("AccessDenied", "AccessDeniedException")
 _GRANT = (
-    "Allow `access-analyzer:ValidatePolicy` (`tfdriver policy --access-analyzer` prints a policy that does), or leave "
-    "--access-analyzer out"
+    "Grant `access-analyzer:ValidatePolicy` (`tfdriver policy --access-analyzer` prints the policy), or omit "
+    "--access-analyzer"
 )
 
 
-def analyze(spec: Spec, seen: Observation, aws: Calls, now: datetime) -> list[Finding]:
-    """Return what Access Analyzer finds in the trust policies that `up` would write now.
+def analyze(spec: Spec, observation: Observation, aws: Calls, now: datetime) -> list[Finding]:
+    """Return Access Analyzer's findings on the trust policies that `up` would write now.
 
-    Errors: a policy that is not valid. Warnings: everything else. Raises AwsError if it cannot be asked.
+    An invalid policy is an error; every other finding is a warning. Raises AwsError.
     """
 
-    def one(state: TrustState) -> list[Finding]:
+    def findings(state: TrustState) -> list[Finding]:
         role, wanted = state.role, spec.trusted_by(state.role)
-        exact = trust_state.exact_trust(role, wanted)
-        first = (
-            trust_state.opening_trust(state, wanted, seen.existing(), now) if state.kind is TrustKind.ABSENT else exact
-        )
+        exact = first = trust_state.exact_trust(role, wanted)
+        if state.kind is TrustKind.ABSENT:
+            first = trust_state.opening_trust(state, wanted, observation.existing(), now)
         phases = [(3, exact)] if first == exact else [(1, first), (3, exact)]
         return [_finding(role, n, found) for n, document in phases for found in _validate(aws, role, document)]
 
-    states = [seen.states[role.key] for role in spec.trusting]
-    return [finding for found in side_by_side(one, states) for finding in found]
+    states = [observation.states[role.key] for role in spec.trusting]
+    return [finding for found in side_by_side(findings, states) for finding in found]
 
 
 def _validate(aws: Calls, role: Role, document: Document) -> list[Mapping[str, Any]]:
-    def ask(client: Any) -> list[Mapping[str, Any]]:
+    def validate(client: Any) -> list[Mapping[str, Any]]:
         pages = client.get_paginator("validate_policy").paginate(
             policyDocument=json.dumps(document),
             policyType="RESOURCE_POLICY",
@@ -56,7 +55,7 @@ def _validate(aws: Calls, role: Role, document: Document) -> list[Mapping[str, A
         return [finding for page in pages for finding in page["findings"]]
 
     try:
-        return aws.call(role.account, "accessanalyzer", ask)
+        return aws.call(role.account, "accessanalyzer", validate)
     except AwsError as error:
         if error.aws_code in _DENIED:
             raise AwsError(error.what, code=error.code, where=error.where, hint=_GRANT, answer=error.answer) from error

@@ -1,4 +1,4 @@
-"""Takes over what exists already and is ours: what a run made that did not live to write it down."""
+"""Adopts orphaned resources, which an interrupted run created but did not save in the state."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from tfdriver.aws.calls import Calls
 from tfdriver.aws.resource_types import RESOURCE_TYPES
 from tfdriver.deploy import orphan_search
-from tfdriver.deploy.orphan_search import Survey
+from tfdriver.deploy.orphan_search import ExistingResources
 from tfdriver.project.orphans import OrphanedResource, existing_addresses
 from tfdriver.project.workspace import Workspace
 from tfdriver.spec.compositions import Composition
@@ -17,9 +17,9 @@ from tfdriver.terraform.runner import Root
 
 
 class Adopter:
-    """Finds what exists of a composition and no state lists, and hands it to Terraform to import.
+    """Finds orphaned resources of a composition and lets Terraform import them.
 
-    note: prints what is adopted; root: gives Terraform in a composition; check: raises to stop between steps.
+    note: prints a line; root: returns Terraform in a composition; check: raises to stop between steps.
     """
 
     def __init__(
@@ -36,54 +36,53 @@ class Adopter:
         self._root = root
         self._check = check
 
-    def before_apply(self, composition: Composition, shown: Mapping[str, Any], *, may_adopt: bool) -> None:
-        """Raise TfdriverError for what an apply would create and exists already, and may not be adopted.
+    def before_apply(self, composition: Composition, plan: Mapping[str, Any], *, may_adopt: bool) -> None:
+        """Raise TfdriverError for a resource that a plan (as JSON) creates, that exists and that may not be adopted.
 
-        shown: the plan of that apply, as `terraform show -json` shows it. What has no tags of its own is left out: what
-        it belongs to is looked at, and creating it again changes nothing.
+        Resources without tags are skipped: creating them again changes nothing, and their parent is checked.
         """
         untagged = {name for name, known in RESOURCE_TYPES.items() if not known.tagged}
-        tagged = [change for change in shown.get("resource_changes", ()) if change["type"] not in untagged]
+        tagged = [change for change in plan.get("resource_changes", ()) if change["type"] not in untagged]
         found, _ = orphan_search.find_orphans_once(composition, {"resource_changes": tagged}, self._aws)
         orphan_search.refuse_unmanaged_resources(found, composition)
-        orphan_search.refuse_moved(found, shown, composition)
+        orphan_search.refuse_moved(found, plan, composition)
         if not may_adopt:
             orphan_search.refuse_without_adopt(found, composition)
 
     def for_apply(
-        self, composition: Composition, values: Mapping[str, Any], clash: TerraformError | None = None
+        self, composition: Composition, values: Mapping[str, Any], error: TerraformError | None = None
     ) -> tuple[OrphanedResource, ...]:
-        """Return what the next apply is to import.
+        """Return the resources for the next apply to import.
 
-        values: the composition's for now; clash: what an apply failed with because of such strays. Raises TfdriverError
-        for what exists and is not ours; the clash itself if nothing was found that explains it.
+        values: the composition's; error: of an apply that failed because resources already exist. Raises TfdriverError
+        for an unmanaged resource, and `error` itself if no orphaned resource explains it.
         """
-        found = self._survey(composition, values)
-        clashing = existing_addresses(clash.errors) if clash else frozenset()
+        found = self._find(composition, values)
+        existing = existing_addresses(error.errors) if error else frozenset()
         orphan_search.refuse_unmanaged_resources(found, composition)
-        orphan_search.refuse_unknown(found, clashing, composition)
-        if clash is not None and not clashing & {stray.address for stray in found.ours}:
-            raise clash
-        return found.ours
+        orphan_search.refuse_unknown(found, existing, composition)
+        if error is not None and not existing & {orphan.address for orphan in found.orphaned}:
+            raise error
+        return found.orphaned
 
     def for_destroy(self, composition: Composition, values: Mapping[str, Any]) -> None:
-        """Write down in the state what exists, is ours and is not in it; leave what is somebody else's alone."""
-        found = self._survey(composition, values)
+        """Import all orphaned resources into the state. Unmanaged resources stay unchanged."""
+        found = self._find(composition, values)
         self._workspace.write(composition, values)
-        for stray in found.ours:
+        for orphan in found.orphaned:
             self._check()
             self._workspace.keep_state(composition)
-            self._root(composition).import_resource(stray.address, stray.import_id)
+            self._root(composition).import_resource(orphan.address, orphan.import_id)
 
-    def _survey(self, composition: Composition, values: Mapping[str, Any]) -> Survey:
-        self._note(f"  {composition.name}: looking for what an earlier run made and did not write down")
+    def _find(self, composition: Composition, values: Mapping[str, Any]) -> ExistingResources:
+        self._note(f"  {composition.name}: looking for resources missing from state")
 
-        def plan(take_over: tuple[OrphanedResource, ...]) -> Mapping[str, Any]:
+        def plan(imports: tuple[OrphanedResource, ...]) -> Mapping[str, Any]:
             self._check()
-            self._workspace.write(composition, values, take_over)
+            self._workspace.write(composition, values, imports)
             return self._root(composition).planned()
 
         found = orphan_search.find_orphans(composition, plan, self._aws)
-        for stray in found.ours:
-            self._note(f"  {composition.name}: takes over {stray.type} {stray.name}, which exists and is ours")
+        for orphan in found.orphaned:
+            self._note(f"  {composition.name}: adopting {orphan.type} {orphan.name}, which is missing from state")
         return found

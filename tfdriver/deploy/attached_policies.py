@@ -1,7 +1,7 @@
-"""Policies that somebody else gave one of our roles: destroying it would take them away without a word.
+"""Refuses to destroy a role with unmanaged policies.
 
-Before it deletes a role, the AWS provider detaches every policy that the role has at that moment, not only those that
-Terraform attached (tried with 5.100: a policy attached by hand is detached, and the role is gone).
+The AWS provider detaches all policies of a role before it deletes the role, also those that Terraform did not attach
+(tried with 5.100).
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from tfdriver.terraform.state import State
 
 
 def refuse_unmanaged_policies(composition: Composition, state: State, aws: Calls, *, imported: bool = False) -> None:
-    """Raise TfdriverError for a role with a policy that neither its module nor the role's own arguments gave it.
+    """Raise TfdriverError for a role with a policy from neither a resource in the state nor the role's own arguments.
 
-    state: of the composition, from the last apply; imported: whether roles may be in it by an import just now, which
-    writes whatever a role has into the role's own arguments, so that these say nothing.
+    imported: whether this run imported roles. An import writes all policies of a role into its own arguments, so these
+    do not count then.
     """
     for role in composition.roles:
         try:
@@ -28,10 +28,11 @@ def refuse_unmanaged_policies(composition: Composition, state: State, aws: Calls
                 continue
             raise
         if found and (names := ", ".join([*found.names, *(found.unsure if imported else ())])):
+            outcome = "Completed changes are kept" if imported else "No changes made"
             raise TfdriverError(
-                f"somebody else gave it {names}, which destroying the role would take away",
+                f"it has policies that this project did not attach: {names}. Destroying the role would remove them",
                 code="unmanaged_policies",
                 where=role_in_account(role),
-                hint="Nothing was destroyed. Detach or delete it first; or, if it is to go along, add it to the role's "
-                "module and run `tfdriver up`",
+                hint=f"{outcome}. Detach or delete these policies, or add them to the role's module and run "
+                "`tfdriver up`",
             )

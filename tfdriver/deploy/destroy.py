@@ -1,4 +1,4 @@
-"""`tfdriver destroy`: the trusted side first, then the trusting side, then what is left on disk."""
+"""`tfdriver destroy`: the trusted side first, then the trusting side, then the files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tfdriver.deploy.ownership import Owner, has_tags, owners, refuse_unmanaged,
 from tfdriver.deploy.preflight import refuse_trusts
 from tfdriver.deploy.run_result import RunResult, run_result
 from tfdriver.deploy.session import Session
-from tfdriver.deploy.up import refuse_unread_states
+from tfdriver.deploy.up import refuse_unreadable_states
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import TrustKind, Unreadable
 from tfdriver.spec.compositions import Composition, Side
@@ -20,38 +20,37 @@ from tfdriver.terraform.state import State
 
 
 def destroy(session: Session, confirm: Callable[[Overview], None]) -> RunResult:
-    """Destroy everything in the compositions' states, and what an interrupted run left in none.
+    """Destroy all resources in the compositions' states, and orphaned resources of an interrupted run.
 
-    May be run again where it failed. Unmanaged roles are left alone. Raises TfdriverError for a role that this project
-    created and that is not its own any more, has policies that this project did not give it, or may not be adopted;
-    OpenTrustError if it fails while a broad trust is in force.
+    Can be repeated after a failure. Does not change unmanaged roles. Raises TfdriverError for a role that was replaced,
+    has unmanaged policies or may not be adopted; OpenTrustError if it fails while a broad trust is in force.
     """
-    refuse_trusts(session.seen.states, frozenset({TrustKind.UNREADABLE}), "No changes made")
+    refuse_trusts(session.observed.states, frozenset({TrustKind.UNREADABLE}), "No changes made")
     workspace, compositions = session.workspace, session.workspace.compositions
-    refuse_unread_states(session, compositions)
-    found = owners(compositions, session.seen, session.states)
+    refuse_unreadable_states(session, compositions)
+    found = owners(compositions, session.observed, session.states)
     _refuse_unmanaged(session, found)
     trusted_first = sorted(compositions, key=lambda c: c.side is Side.TRUSTING)
-    to_adopt = [c for c in trusted_first if _is_to_adopt(session, c, found)]
+    to_adopt = [c for c in trusted_first if _may_have_orphans(session, c, found)]
     todo = [c for c in trusted_first if _lists_resources(session, c) or c in to_adopt]
     for composition in (c for c in todo if c not in to_adopt):
-        _refuse_guests(session, composition, session.states[composition.name])
+        _refuse_policies(session, composition, session.states[composition.name])
     if todo:
         confirm(session.overview("destroy"))
-    with session.at_work() as driver:
+    with session.run() as driver:
         driver.prepare(todo, to_destroy=True)
         for composition in to_adopt:
             driver.adopt(composition)
         for composition in to_adopt:
-            _refuse_guests(session, composition, session.read_state(composition), imported=True)
+            _refuse_policies(session, composition, session.read_state(composition), imported=True)
         steps = [driver.destroy(composition) for composition in todo]
         for composition in compositions:
             workspace.remove(composition)
-        return replace(run_result(driver, steps, session.seen), exposures=())  # `tfdriver status` lists them
+        return replace(run_result(driver, steps, session.observed), exposures=())  # `tfdriver status` lists them
 
 
-def _is_to_adopt(session: Session, composition: Composition, found: Mapping[str, Owner]) -> bool:
-    """Whether AWS may hold more of a composition than its state lists, which is to be destroyed as well."""
+def _may_have_orphans(session: Session, composition: Composition, found: Mapping[str, Owner]) -> bool:
+    """Whether a composition may have orphaned resources to destroy."""
     return session.driver.may_adopt(composition) or any(found.get(role.key) is Owner.TAGS for role in composition.roles)
 
 
@@ -60,7 +59,7 @@ def _lists_resources(session: Session, composition: Composition) -> bool:
     return isinstance(state, State) and bool(state.managed)
 
 
-def _refuse_guests(
+def _refuse_policies(
     session: Session, composition: Composition, state: State | Unreadable | None, *, imported: bool = False
 ) -> None:
     if isinstance(state, State):
@@ -68,23 +67,22 @@ def _refuse_guests(
 
 
 def _refuse_unmanaged(session: Session, found: Mapping[str, Owner]) -> None:
-    """Refuse what Terraform would destroy and this project does not manage. Other unmanaged roles are left alone."""
-    compositions, seen, states = session.workspace.compositions, session.seen, session.states
+    """Refuse replaced roles, and roles that may not be adopted. Other unmanaged roles stay unchanged."""
+    compositions, observed, states = session.workspace.compositions, session.observed, session.states
     session.driver.refuse_replaced(states)
     managed = [
         replace(c, roles=tuple(r for r in c.roles if found.get(r.key) is not Owner.UNMANAGED)) for c in compositions
     ]
-    refuse_unmanaged(managed, seen, states, session.driver.may_adopt, creator(session.tools.aws))
+    refuse_unmanaged(managed, observed, states, session.driver.may_adopt, creator(session.tools.aws))
     for composition in managed:
         for role in composition.roles:
-            state = seen.states.get(role.key)
+            state = observed.states.get(role.key)
             if state is None or state.kind is not TrustKind.UNMANAGED or state.live is None:
                 continue
             if not has_tags(state.live.tags, composition):
                 raise TfdriverError(
-                    f"its trust policy is not one that tfdriver wrote ({state.detail}), and it does not have this "
-                    "project's tags",
+                    f"its trust policy is unmanaged ({state.detail}), and it does not have this project's tags",
                     code="unmanaged_trust",
                     where=where(role),
-                    hint="No changes made. If it is yours, remove it by hand",
+                    hint="No changes made. If the role is this project's, delete it by hand",
                 )

@@ -1,4 +1,4 @@
-"""Finds, by asking AWS, which of the resources that Terraform would create exist already, and whose they are."""
+"""Finds planned resources that already exist in AWS, and whether this project manages them."""
 
 from __future__ import annotations
 
@@ -18,52 +18,50 @@ from tfdriver.spec.model import Account
 
 
 @dataclass(frozen=True)
-class Survey:
-    """What exists of that which Terraform would create. ours: to be taken over; strangers: somebody else's.
+class ExistingResources:
+    """Planned resources that already exist. orphaned: to adopt; unmanaged: without this project's tags.
 
-    creates: all that Terraform would create if ours were taken over.
+    creates: the resources that Terraform creates after it has adopted the orphaned ones.
     """
 
-    ours: tuple[OrphanedResource, ...]
-    strangers: tuple[OrphanedResource, ...]
+    orphaned: tuple[OrphanedResource, ...]
+    unmanaged: tuple[OrphanedResource, ...]
     creates: tuple[PlannedCreate, ...]
 
 
 def find_orphans(
     composition: Composition, plan: Callable[[tuple[OrphanedResource, ...]], Mapping[str, Any]], aws: Calls
-) -> Survey:
-    """Return what exists of that which Terraform would create in a composition.
+) -> ExistingResources:
+    """Return the resources to create in a composition that already exist.
 
-    plan: gives the plan, as `terraform show -json` shows it, given what is to be imported. It is asked again as long as
-    what was found may tell more: the ARN of a policy identifies its attachment. Raises AwsError if AWS cannot be asked.
+    plan: returns the plan as JSON, given the resources to import. It is called again while found resources may identify
+    others, as the ARN of a policy identifies its attachment. Raises AwsError.
     """
-    ours: tuple[OrphanedResource, ...] = ()
+    orphaned: tuple[OrphanedResource, ...] = ()
     while True:
-        found, more = find_orphans_once(composition, plan(ours), aws)
-        ours += found.ours
-        if not found.ours or not more:
-            return replace(found, ours=ours)
+        found, more = find_orphans_once(composition, plan(orphaned), aws)
+        orphaned += found.orphaned
+        if not found.orphaned or not more:
+            return replace(found, orphaned=orphaned)
 
 
-def find_orphans_once(composition: Composition, shown: Mapping[str, Any], aws: Calls) -> tuple[Survey, bool]:
-    """As `find_orphans`, of what one plan tells, with whether a plan that imports it can tell of more.
-
-    shown: the plan, as `terraform show -json` shows it.
-    """
-    planned = planned_creates(shown)
-    looks = side_by_side(lambda create: _look(create, composition.account, aws), planned)
-    found = [look for look in looks if isinstance(look, tuple)]
-    ours = tuple(stray for stray, tags in found if has_tags(tags, composition))
-    strangers = tuple(stray for stray, tags in found if not has_tags(tags, composition))
-    known = {stray.address for stray in ours}
-    return Survey(ours, strangers, tuple(c for c in planned if c.address not in known)), _NOT_YET in looks
+def find_orphans_once(composition: Composition, plan: Mapping[str, Any], aws: Calls) -> tuple[ExistingResources, bool]:
+    """As `find_orphans`, for one plan as JSON. Also return whether a plan with the imports may identify more."""
+    creates = planned_creates(plan)
+    answers = side_by_side(lambda create: _find_existing(create, composition.account, aws), creates)
+    found = [answer for answer in answers if isinstance(answer, tuple)]
+    orphaned = tuple(resource for resource, tags in found if has_tags(tags, composition))
+    unmanaged = tuple(resource for resource, tags in found if not has_tags(tags, composition))
+    adopted = {orphan.address for orphan in orphaned}
+    existing = ExistingResources(orphaned, unmanaged, tuple(c for c in creates if c.address not in adopted))
+    return existing, _NOT_IDENTIFIED in answers
 
 
-def refuse_without_adopt(found: Survey, composition: Composition) -> None:
-    """Raise TfdriverError for resources with this project's tags that no state lists, and that may not be adopted."""
-    if not found.ours:
+def refuse_without_adopt(found: ExistingResources, composition: Composition) -> None:
+    """Raise TfdriverError for orphaned resources that may not be adopted."""
+    if not found.orphaned:
         return
-    named = ", ".join(f"{stray.type} {stray.name}" for stray in found.ours)
+    named = ", ".join(f"{orphan.type} {orphan.name}" for orphan in found.orphaned)
     raise TfdriverError(
         f"{named} exists with this project's tags, but the state of {composition.name} does not list it",
         code="not_in_state",
@@ -72,64 +70,64 @@ def refuse_without_adopt(found: Survey, composition: Composition) -> None:
     )
 
 
-def refuse_moved(found: Survey, shown: Mapping[str, Any], composition: Composition) -> None:
-    """Raise TfdriverError for a resource that a plan creates at one address and deletes at another.
-
-    shown: the plan, as `terraform show -json` shows it.
-    """
-    deleted = [c for c in shown.get("resource_changes", ()) if c["change"]["actions"] == ["delete"]]
-    for stray in found.ours:
-        for change in (c for c in deleted if c["type"] == stray.type):
+def refuse_moved(found: ExistingResources, plan: Mapping[str, Any], composition: Composition) -> None:
+    """Raise TfdriverError for a resource that a plan (as JSON) creates at one address and deletes at another."""
+    deleted = [c for c in plan.get("resource_changes", ()) if c["change"]["actions"] == ["delete"]]
+    for orphan in found.orphaned:
+        for change in (c for c in deleted if c["type"] == orphan.type):
             before = change["change"].get("before") or {}
-            if stray.import_id in (before.get("id"), before.get("arn"), before.get("name")):
+            if orphan.import_id in (before.get("id"), before.get("arn"), before.get("name")):
                 raise TfdriverError(
-                    f"{stray.type} {stray.name} is in the state as {change['address']}: the plan deletes it there and "
-                    f"creates it as {stray.address}",
+                    f"{orphan.type} {orphan.name} is in the state as {change['address']}: the plan deletes it there "
+                    f"and creates it as {orphan.address}",
                     code="resource_moved",
                     where=f"compositions/{composition.name}",
                     hint="No changes made. To keep it, add a `moved` block to the module, or run "
-                    f"`terraform state mv '{change['address']}' '{stray.address}'` there",
+                    f"`terraform state mv '{change['address']}' '{orphan.address}'` there",
                 )
 
 
-def refuse_unmanaged_resources(found: Survey, composition: Composition) -> None:
-    """Raise TfdriverError for the first resource that exists and is not ours, saying how to adopt or avoid it."""
-    for stray in found.strangers:
+def refuse_unmanaged_resources(found: ExistingResources, composition: Composition) -> None:
+    """Raise TfdriverError for the first unmanaged resource."""
+    for resource in found.unmanaged:
         raise TfdriverError(
-            f"{stray.type} {stray.name} exists in account {composition.account.id}, not managed by this project: "
-            "it does not have its tags",
+            f"{resource.type} {resource.name} already exists in account {composition.account.id} and is not managed by "
+            "this project: it does not have its tags",
             code="unmanaged_resource",
-            where=stray.address,
-            hint=f"No changes made to it. Rename yours in tfdriver.yaml; or, to adopt it, run `terraform import "
-            f"'{stray.address}' '{stray.import_id}'` in compositions/{composition.name}",
+            where=resource.address,
+            hint="No changes made to it. Use another name in tfdriver.yaml. Or, to adopt it, run `terraform import "
+            f"'{resource.address}' '{resource.import_id}'` in compositions/{composition.name}",
         )
 
 
-def refuse_unknown(found: Survey, clashing: Iterable[str], composition: Composition) -> None:
-    """Raise TfdriverError for a resource that could not be created because it exists, of an unknown type."""
+def refuse_unknown(found: ExistingResources, existing: Iterable[str], composition: Composition) -> None:
+    """Raise TfdriverError for an existing resource of a type that tfdriver cannot read. existing: addresses."""
     types = {create.address: create.type for create in found.creates}
-    for address in sorted(clashing):
+    for address in sorted(existing):
         if address in types and types[address] not in RESOURCE_TYPES:
             raise TfdriverError(
-                f"this {types[address]} exists in account {composition.account.id}; tfdriver cannot tell whose it is",
+                f"this {types[address]} already exists in account {composition.account.id}, and tfdriver cannot check "
+                "whether this project manages it",
                 code="unmanaged_resource",
                 where=address,
-                hint=f"If it is yours, run `terraform import '{address}' ID` in compositions/{composition.name} "
-                "(the AWS provider's documentation says what its ID is); else rename yours in tfdriver.yaml",
+                hint="Use another name in tfdriver.yaml. Or, if the resource is this project's, run `terraform import "
+                f"'{address}' ID` in compositions/{composition.name} (the AWS provider's documentation has the ID)",
             )
 
 
-_NOT_YET = "not yet"  # what identifies it is known only once something else is there
-_Look = tuple[OrphanedResource, Mapping[str, str]] | str | None
+_NOT_IDENTIFIED = "not identified"  # its identifying values are known only after another resource is imported
 
 
-def _look(create: PlannedCreate, account: Account, aws: Calls) -> _Look:
+def _find_existing(
+    create: PlannedCreate, account: Account, aws: Calls
+) -> tuple[OrphanedResource, Mapping[str, str]] | str | None:
+    """Return an existing resource and its tags, None if it does not exist, or _NOT_IDENTIFIED."""
     if create.type not in RESOURCE_TYPES:
         return None
-    # From version 6 on, the provider has a region on each resource.
+    # Since version 6, the provider has a region on each resource.
     there = replace(account, region=create.values.get("region") or account.region)
     try:
         found = find(create.type, create.values, there, partial(aws.call, there))
     except UnknownValueError:
-        return _NOT_YET
+        return _NOT_IDENTIFIED
     return (OrphanedResource(create.address, create.type, found.name, found.import_id), found.tags) if found else None

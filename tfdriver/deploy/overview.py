@@ -1,4 +1,4 @@
-"""Who is who and what would happen: what a person is shown before being asked. Pure; no I/O."""
+"""The overview printed before a confirmation: accounts, callers and trust in each phase. Pure; no I/O."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tfdriver.spec.model import Role, Spec
 
 @dataclass(frozen=True)
 class AccountView:
-    """name, id, profile, region: as in the spec; caller: ARN of who we are there."""
+    """name, id, profile, region: as in the spec; caller: ARN of the profile's user or role."""
 
     name: str
     id: str
@@ -28,7 +28,7 @@ class AccountView:
 
 @dataclass(frozen=True)
 class RoleView:
-    """A trusting role: its state in words now, and whom it trusts in words after each phase it goes through."""
+    """A trusting role: its trust now and after each phase, in words."""
 
     role: str
     account: str
@@ -39,7 +39,7 @@ class RoleView:
 
 @dataclass(frozen=True)
 class Overview:
-    """What is shown before asking. accounts: those that are changed; compositions: their names, in order."""
+    """The overview. accounts: those with changes; compositions: their names, in order."""
 
     project: str
     action: str
@@ -51,13 +51,13 @@ class Overview:
 
     @property
     def question(self) -> str:
-        """What a person is asked: a sentence that "yes" answers."""
+        """The question to confirm with "yes"."""
         accounts = " and ".join(account.name for account in self.accounts)
         match self.action:
             case "up":
                 return f"Connect {accounts} as shown?"
             case "destroy":
-                return f"Destroy everything that these compositions made in {accounts}?"
+                return f"Destroy all resources of these compositions in {accounts}?"
             case tighten:
                 trusting = " and ".join(dict.fromkeys(role.account for role in self.roles))
                 return f"{tighten.replace('tighten', f'Tighten the trust in {trusting}', 1)}?"
@@ -67,7 +67,7 @@ def overview(
     action: str,
     spec: Spec,
     callers: Mapping[str, Caller],
-    seen: Observation,
+    observation: Observation,
     compositions: Iterable[Composition],
     now: datetime,
     *,
@@ -76,21 +76,31 @@ def overview(
 ) -> Overview:
     """Return the overview of an action (`plan`, `up`, `tighten`, `destroy`)."""
     accounts = tuple(
-        AccountView(a.name, a.id, a.profile, a.region, callers[a.name].arn)
+        AccountView(name=a.name, id=a.id, profile=a.profile, region=a.region, caller=callers[a.name].arn)
         for a in used_accounts(spec)
         if a.name in callers
     )
-    roles = tuple(_role_view(action, spec, role, seen, now) for role in spec.trusting)
-    return Overview(spec.project, action, terraform, endpoint, accounts, roles, tuple(c.name for c in compositions))
+    roles = tuple(_role_view(action, spec, role, observation, now) for role in spec.trusting)
+    return Overview(
+        project=spec.project,
+        action=action,
+        terraform=terraform,
+        endpoint=endpoint,
+        accounts=accounts,
+        roles=roles,
+        compositions=tuple(c.name for c in compositions),
+    )
 
 
-def _role_view(action: str, spec: Spec, role: Role, seen: Observation, now: datetime) -> RoleView:
-    state = seen.states[role.key]
+def _role_view(action: str, spec: Spec, role: Role, observation: Observation, now: datetime) -> RoleView:
+    state = observation.states[role.key]
     wanted = spec.trusted_by(role)
     phases: dict[str, str] = {}
     if action in ("plan", "up") and state.kind is TrustKind.ABSENT:
-        first = trust.read_trust(trust_state.opening_trust(state, wanted, seen.existing(), now))
+        first = trust.read_trust(trust_state.opening_trust(state, wanted, observation.existing(), now))
         phases["broad"] = wording.trusted(first) if first else ""
     if action in ("plan", "up", "tighten"):
         phases["tighten"] = wording.trusted(trust.exact(wanted, role.external_id))
-    return RoleView(role.name, role.account.name, role.arn, wording.state(state, now), phases)
+    return RoleView(
+        role=role.name, account=role.account.name, arn=role.arn, now=wording.state(state, now), phases=phases
+    )

@@ -1,4 +1,4 @@
-"""Whether this project manages a role or a resource: its state lists it, or its tags say so. Pure but for `look`s."""
+"""Decides whether this project manages a role or a resource, by its state and tags, and refuses unmanaged roles."""
 
 from __future__ import annotations
 
@@ -15,31 +15,30 @@ from tfdriver.spec.model import Account, Role, Spec
 from tfdriver.terraform.state import State
 
 ADOPT = (
-    "If another project has the same `project:`, give this one another, and its resources other names. If a run was "
-    "interrupted on another machine, or the state was lost, run the same command with --adopt: it imports what exists"
+    "If another project has the same `project:`, set another one here, and other names for the resources. If a run was "
+    "interrupted on another machine, or the state was lost, run the same command with --adopt to import the resources"
 )
-# The state of each composition by its name, or why it cannot be read.
+# The state of each composition by name, or why it is unreadable.
 States = Mapping[str, State | Unreadable | None]
 
 
 class Owner(StrEnum):
-    """Whose a role is that exists in AWS."""
+    """How this project knows that it manages a role in AWS."""
 
-    STATE = "state"  # the composition's state lists this very role
-    TAGS = "tags"  # no state here lists it, but it has the tags of the composition
-    UNMANAGED = "unmanaged"  # neither; also where the state cannot be read
+    STATE = "state"  # the composition's state lists the role
+    TAGS = "tags"  # the state does not list the role, but the role has the composition's tags
+    UNMANAGED = "unmanaged"  # neither
 
 
 def has_tags(tags: Mapping[str, str], composition: Composition) -> bool:
-    """Whether a resource has the tags of a composition of this project."""
+    """Whether a resource has a composition's tags."""
     return all(tags.get(key) == value for key, value in owner_tags(composition).items())
 
 
 def owner(live: LiveRole, composition: Composition, state: State | Unreadable | None) -> Owner:
-    """Return whose a role is. state: of the composition that makes it, if it does.
+    """Return the owner of a role in AWS. state: the composition's.
 
-    A role that was deleted and created again has the same ARN and another unique id: the state lists only the one
-    whose id it has.
+    A role that was deleted and created again has the same ARN but another unique id, so both must be in the state.
     """
     listed = {role.arn: role.role_id for role in state.roles()} if isinstance(state, State) else {}
     if live.arn in listed and listed[live.arn] in ("", live.role_id):
@@ -47,66 +46,66 @@ def owner(live: LiveRole, composition: Composition, state: State | Unreadable | 
     return Owner.TAGS if has_tags(live.tags, composition) else Owner.UNMANAGED
 
 
-def owners(compositions: Iterable[Composition], seen: Observation, states: States) -> dict[str, Owner]:
-    """Return whose each role is, by key, of those that AWS shows."""
-    return {role.key: owner(live, c, states[c.name]) for c, role, live in _shown(compositions, seen)}
+def owners(compositions: Iterable[Composition], observation: Observation, states: States) -> dict[str, Owner]:
+    """Return the owner of each role in AWS, by key."""
+    return {role.key: owner(live, c, states[c.name]) for c, role, live in _live_roles(compositions, observation)}
 
 
 def refuse_unmanaged(
     compositions: Iterable[Composition],
-    seen: Observation,
+    observation: Observation,
     states: States,
     may_adopt: Callable[[Composition], bool] = lambda _: True,
     created_by: Callable[[Role, LiveRole], str] = lambda *_: "",
     outcome: str = "No changes made",
 ) -> None:
-    """Raise TfdriverError for a role that this project does not manage, or that it may not adopt without being asked.
+    """Raise TfdriverError for an unmanaged role, and for a role with this project's tags that may not be adopted.
 
-    may_adopt: whether a run may take roles with its tags into a composition's state; created_by: returns the ARN of who
-    created a role, '' if AWS does not show it; outcome: what was done, without a full stop.
+    may_adopt: whether a run may adopt roles of a composition; created_by: returns the ARN that created a role, or '';
+    outcome: starts the hint, without a full stop.
     """
-    for composition, role, live in _shown(compositions, seen):
+    for composition, role, live in _live_roles(compositions, observation):
         state = states[composition.name]
         found = owner(live, composition, state)
         if found is Owner.UNMANAGED:
             raise _unmanaged(role, live, state, outcome)
         if found is Owner.TAGS and not may_adopt(composition):
-            raise _unasked(role, live, composition, created_by(role, live))
+            raise _not_in_state(role, live, composition, created_by(role, live))
 
 
 def refuse_replaced(
     compositions: Iterable[Composition],
     states: States,
-    look: Callable[[Account, str], LiveRole | Unreadable | None],
+    read_role: Callable[[Account, str], LiveRole | Unreadable | None],
     outcome: str = "No changes made",
 ) -> None:
-    """Raise TfdriverError for an unmanaged role under the name of a role that a state lists and that was deleted.
+    """Raise TfdriverError for an unmanaged role that has the name of a deleted role in a state.
 
-    Terraform knows roles by their names: it would change or delete that one. look: returns a role as it is now, by
-    account and name; outcome: as for `refuse_unmanaged`.
+    Terraform identifies roles by name, so it would change or delete the unmanaged role. read_role: returns a role in
+    AWS by account and name; outcome: as for `refuse_unmanaged`.
     """
     for composition in compositions:
         state = states[composition.name]
         for listed in state.roles() if isinstance(state, State) else ():
-            live = look(composition.account, listed.name) if listed.role_id else None
+            live = read_role(composition.account, listed.name) if listed.role_id else None
             if not isinstance(live, LiveRole) or live.arn != listed.arn:
                 continue
             if owner(live, composition, state) is Owner.UNMANAGED:
                 raise TfdriverError(
-                    "it exists and is not managed by this project: the role of that name which this project created "
-                    f"was deleted{_created(live)}",
+                    f"it exists and is not managed by this project{_created(live)}. This project's role with that "
+                    "name was deleted",
                     code="unmanaged_role",
                     where=f"role {listed.name} in {composition.account.name} ({composition.account.id})",
-                    hint=f"{outcome}. If nobody needs that role, delete it and run the same command again. Else remove "
-                    f"the deleted one and its policies from the state (`terraform -chdir=compositions/"
-                    f"{composition.name} state rm '{listed.address}'`), and give yours another `name:`",
+                    hint=f"{outcome}. Delete the unmanaged role and run the same command again. Or remove the deleted "
+                    f"role and its policies from the state (`terraform -chdir=compositions/{composition.name} state "
+                    f"rm '{listed.address}'`), and set another `name:`",
                 )
 
 
 def listed_elsewhere(compositions: Iterable[Composition], states: States) -> tuple[Role, ...]:
-    """Return each trusting role under every other name by which its module's roles are in the state.
+    """Return the trusting roles in the states under other names than in the spec.
 
-    A module that does not use `role_name` makes such roles; AWS does not show them under the spec's name.
+    A module that does not use `role_name` creates roles under other names.
     """
     return tuple(
         replace(role, name=found.name, path=found.path)
@@ -118,17 +117,17 @@ def listed_elsewhere(compositions: Iterable[Composition], states: States) -> tup
     )
 
 
-def refuse_to_open_again(spec: Spec, seen: Observation) -> None:
-    """Raise TfdriverError where phase 1 would open a role that this project has created under another name.
+def refuse_to_open_again(spec: Spec, observation: Observation) -> None:
+    """Raise TfdriverError if phase 1 would open a trust for which the module created a role under another name.
 
-    Roles of a module that serve something else have a trust that tfdriver does not write.
+    A module's other roles do not count: their trust policies are unmanaged.
     """
-    for key, state in seen.states.items():
+    for key, state in observation.states.items():
         wanted = {role.arn for role in spec.trusted_by(state.role)}
-        if state.kind is not TrustKind.ABSENT or wanted & seen.existing():
+        if state.kind is not TrustKind.ABSENT or wanted & observation.existing():
             continue
         for other in (
-            o for o in seen.others if o.role.key == key and o.kind not in (TrustKind.UNMANAGED, TrustKind.ABSENT)
+            o for o in observation.others if o.role.key == key and o.kind not in (TrustKind.UNMANAGED, TrustKind.ABSENT)
         ):
             raise TfdriverError(
                 f"it does not exist, but the state lists {role_in_account(other.role)}, which its module created "
@@ -140,34 +139,33 @@ def refuse_to_open_again(spec: Spec, seen: Observation) -> None:
 
 
 def in_module(address: str, role: Role) -> bool:
-    """Whether a module's address is that of a role's module, or of one inside it."""
+    """Whether a module address is the role's module or a module inside it."""
     return address == f"module.{role.key}" or address.startswith((f"module.{role.key}.", f"module.{role.key}["))
 
 
 def where(role: Role) -> str:
-    """Return how to name a role in an error."""
+    """Return the place of an error about a role."""
     return f"{role_in_account(role)} ({role.account.id})"
 
 
 def _unmanaged(role: Role, live: LiveRole, state: State | Unreadable | None, outcome: str) -> TfdriverError:
     if isinstance(state, Unreadable):
-        hint = f"{outcome}. Whether this project manages it is not known: {state.reason}"
         return TfdriverError(
-            "it exists, and is not known to be managed by this project",
+            f"it exists, and the state that may list it cannot be read: {state.reason}",
             code="unmanaged_role",
             where=where(role),
-            hint=hint,
+            hint=f"{outcome}. Make the state readable and run the same command again",
         )
     return TfdriverError(
-        "it exists and is not managed by this project: no state here lists it, and it does not have this project's "
+        "it exists and is not managed by this project: the state does not list it, and it does not have this project's "
         f"tags{_created(live)}",
         code="unmanaged_role",
         where=where(role),
-        hint=f"{outcome}. Give yours another `name:` in tfdriver.yaml; or, if nobody needs that role, delete it",
+        hint=f"{outcome}. Set another `name:` in tfdriver.yaml, or delete the unmanaged role",
     )
 
 
-def _unasked(role: Role, live: LiveRole, composition: Composition, creator: str) -> TfdriverError:
+def _not_in_state(role: Role, live: LiveRole, composition: Composition, creator: str) -> TfdriverError:
     by = f" by {creator}" if creator and live.created else ""
     return TfdriverError(
         f"it has this project's tags, but the state of {composition.name} does not list it{_created(live)}{by}",
@@ -181,9 +179,12 @@ def _created(live: LiveRole) -> str:
     return f"; it was created on {moment(live.created)}" if live.created else ""
 
 
-def _shown(compositions: Iterable[Composition], seen: Observation) -> Iterator[tuple[Composition, Role, LiveRole]]:
+def _live_roles(
+    compositions: Iterable[Composition], observation: Observation
+) -> Iterator[tuple[Composition, Role, LiveRole]]:
+    trusting = {key: state.live for key, state in observation.states.items()}
     for composition in compositions:
         for role in composition.roles:
-            found = seen.states[role.key].live if role.key in seen.states else seen.trusted.get(role.key)
-            if isinstance(found, LiveRole):
-                yield composition, role, found
+            live = trusting[role.key] if role.key in trusting else observation.trusted.get(role.key)
+            if isinstance(live, LiveRole):
+                yield composition, role, live

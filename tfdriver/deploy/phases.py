@@ -1,4 +1,4 @@
-"""Runs the phases: write a composition's values, let Terraform apply it, believe AWS about what came of it."""
+"""Runs the phases: writes a composition's values, applies it with Terraform and checks the result in AWS."""
 
 from __future__ import annotations
 
@@ -48,32 +48,32 @@ from tfdriver.waiting import Waiting
 
 
 class DriverAws(RoleReader, IdentityReader, Calls, Protocol):
-    """What driving needs of AWS; `aws.Aws` is one."""
+    """The AWS of a driver; implemented by `aws.Aws`."""
 
 
-# Values of a composition, given what AWS shows and the names of roles that are known to exist whatever it shows.
+# Returns the values of a composition, given the roles in AWS and the names of roles that exist for certain.
 ValuesOf = Callable[[Composition, Observation, frozenset[str]], Mapping[str, Any]]
 _NONE: frozenset[str] = frozenset()
-_EDITED = (
-    "Completed changes are kept. To replace it with exactly the roles the spec names, "
-    "run `tfdriver tighten --overwrite`"
+_OVERWRITE = (
+    "Completed changes are kept. Run `tfdriver tighten --overwrite` to replace the trust policy with exactly the roles "
+    "the spec names"
 )
-# How long IAM may take to accept a principal that cannot be seen from here, in seconds. The provider asks again for two
-# minutes; a role that has existed for a while is accepted at once.
-_UNSEEN_SECONDS = 30.0
+# How long IAM may take to accept an unreadable role as a principal. The provider retries for two minutes, but IAM
+# accepts a role at once that has existed for a while.
+_UNREADABLE_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
 class RunScope:
-    """What a run may rely on and do. accounts: those whose profiles are checked; looks: how roles are looked up.
+    """The limits of a run. accounts: those whose profiles are checked; reader: reads roles.
 
-    states: reads the compositions' states as they are now; interrupted: names of the compositions in which a run was
-    interrupted, which may be adopted; adopt: whether all may be; others: trusting roles that are known to exist under
-    other names than the spec's.
+    states: reads the compositions' current states; interrupted: names of compositions in which a run was interrupted,
+    so that orphaned resources may be adopted; adopt: whether they may be adopted everywhere; others: trusting roles
+    that exist under other names than in the spec.
     """
 
     accounts: tuple[Account, ...]
-    looks: RoleReader
+    reader: RoleReader
     states: Callable[[Iterable[Composition]], States]
     interrupted: frozenset[str] = frozenset()
     adopt: bool = False
@@ -82,7 +82,7 @@ class RunScope:
 
 @dataclass(frozen=True)
 class Step:
-    """One apply or destroy that was done. phase: or `destroy`; started: UTC; seconds: how long it took."""
+    """One finished apply or destroy. phase: or `destroy`; started: UTC; seconds: its duration."""
 
     phase: str
     composition: str
@@ -93,7 +93,7 @@ class Step:
 
 
 class Driver:
-    """Drives Terraform through a project's compositions. One per run; holds nothing that AWS could contradict."""
+    """Drives Terraform through a project's compositions, one driver per run. It decides only from the roles in AWS."""
 
     def __init__(
         self,
@@ -116,35 +116,37 @@ class Driver:
         self._terraform = terraform
         self._progress = progress
         self._clock = clock
-        slow = f"  IAM changes spread slowly, so this is looked at again for {LIMIT:g} s"
-        self._waiting = Waiting(LIMIT, clock, terraform.interrupts.check, lambda what: progress.note(f"{slow}: {what}"))
+        retry = f"  IAM is eventually consistent; retrying for up to {LIMIT:g} s"
+        self._waiting = Waiting(
+            LIMIT, clock, terraform.interrupts.check, lambda problem: progress.note(f"{retry}: {problem}")
+        )
         self._adopter = Adopter(workspace, aws, progress.note, self._root, terraform.interrupts.check)
 
     @property
     def spec(self) -> Spec:
-        """The spec being driven."""
+        """The spec of the project."""
         return self._workspace.spec
 
     def observe(self) -> Observation:
-        """Return what AWS shows now."""
-        return observe(self.spec, self._scope.looks, self._others.values())
+        """Return the roles in AWS now."""
+        return observe(self.spec, self._scope.reader, self._others.values())
 
     def may_adopt(self, composition: Composition) -> bool:
-        """Whether resources with this project's tags may be taken into the composition's state without being asked."""
+        """Whether this run may adopt orphaned resources of the composition."""
         return self._scope.adopt or composition.name in self._scope.interrupted
 
-    def record(self, seen: Observation) -> None:
-        """Let the timeline record what AWS shows and Terraform did not tell: to be called while none is at work.
+    def record(self, observation: Observation) -> None:
+        """Record trust changes that are missing from the timeline, except of unmanaged roles.
 
-        A role that does not carry our tags is left out: what it trusted, and when, is none of our doing.
+        Must not be called while Terraform runs.
         """
         for composition in self._side(Side.TRUSTING):
-            states = (seen.states[role.key] for role in composition.roles)
-            ours = (s for s in states if s.live is None or has_tags(s.live.tags, composition))
-            self._timeline.record_missing(ours, self._clock.now())
+            states = (observation.states[role.key] for role in composition.roles)
+            managed = (s for s in states if s.live is None or has_tags(s.live.tags, composition))
+            self._timeline.record_missing(managed, self._clock.now())
 
     def exposures(self) -> list[Exposure]:
-        """Return how long which trust was broad, as far as the timeline records it, oldest first."""
+        """Return the recorded exposures, oldest first."""
         return exposures(self._timeline.changes(), self._clock.now())
 
     def now(self) -> datetime:
@@ -152,14 +154,14 @@ class Driver:
         return self._clock.now()
 
     def prepare(self, compositions: Iterable[Composition], *, to_destroy: bool = False) -> None:
-        """Write the compositions (with the values of the end state) and init them.
+        """Repair broken states, write the compositions with their final values, initialize them, push unsaved states.
 
-        to_destroy: what sessions are revoked is not asked, since it goes anyway, and may not be the operator's to see.
-        Before that, states that a crash broke are repaired; after it, those that Terraform could not save are pushed.
+        to_destroy: whether to skip reading revocations: destroy deletes them, and the operator may not be allowed to
+        read them.
         """
         compositions = list(compositions)
         for composition in compositions:
-            self._note(self._workspace.repair(composition, self._clock.now()))
+            self._note_any(self._workspace.repair(composition, self._clock.now()))
             self._workspace.write(composition, None if to_destroy else self._final(composition))
         if shares_cache(self._terraform.environment):
             for composition in compositions:
@@ -168,18 +170,18 @@ class Driver:
             side_by_side(self._init, compositions)
         for composition in compositions:
             push = self._root(composition).push_state
-            self._note(crash_recovery.push_errored(self._workspace.path(composition), push, self._clock.now()))
+            self._note_any(crash_recovery.push_errored(self._workspace.path(composition), push, self._clock.now()))
 
-    def open(self, seen: Observation, *, overwrite: bool = False) -> list[Step]:
-        """Phase 1: create the trusting roles that do not exist; every other keeps the trust it has.
+    def open(self, observation: Observation, *, overwrite: bool = False) -> list[Step]:
+        """Phase 1: create the absent trusting roles. Existing roles keep their trust.
 
-        overwrite: also where that is one that tfdriver did not write.
+        overwrite: whether to accept an unmanaged trust.
         """
-        absent = {key for key, state in seen.states.items() if state.kind is TrustKind.ABSENT}
+        absent = {key for key, state in observation.states.items() if state.kind is TrustKind.ABSENT}
         todo = [c for c in self._side(Side.TRUSTING) if any(role.key in absent for role in c.roles)]
         if not todo:
             return []
-        exact = all(self._exists_any(seen, role) for c in todo for role in c.roles if role.key in absent)
+        exact = all(self._exists_any(observation, role) for c in todo for role in c.roles if role.key in absent)
         self._progress.phase(f"phase 1, {'exact at once' if exact else 'broad'}: create the trusting roles")
         try:
             steps = self._apply(Phase.BROAD, todo, partial(self._opening, overwrite=overwrite))
@@ -190,13 +192,13 @@ class Driver:
             self._check_arns(step, "roles_to_be_assumed")
         return steps
 
-    def _exists_any(self, seen: Observation, role: Role) -> bool:
-        """Whether a role exists that this trusting role is to trust, so that its trust is exact from the start."""
-        return any(trusted.arn in seen.existing() for trusted in self.spec.trusted_by(role))
+    def _exists_any(self, observation: Observation, role: Role) -> bool:
+        """Whether any role to trust exists, so that the trust is exact from the start."""
+        return any(trusted.arn in observation.existing() for trusted in self.spec.trusted_by(role))
 
     def connect(self) -> list[Step]:
-        """Phase 2: apply the trusted side, allowed to assume exactly what the trusting side has."""
-        self._progress.phase("phase 2, connect: create the trusted roles and what uses them")
+        """Phase 2: apply the trusted side. Its roles may assume exactly their trusting roles."""
+        self._progress.phase("phase 2, connect: create the trusted roles and the resources that use them")
         live = wait_for_roles(self.spec.trusting, self._aws, self._waiting)
         for composition in [c for c in self._side(Side.TRUSTED) if c.name in self._unplanned]:
             self.preview(composition)
@@ -211,121 +213,123 @@ class Driver:
         compositions: Iterable[Composition] | None = None,
         *,
         overwrite: bool = False,
-        unseen: Collection[str] = (),
+        unreadable: Collection[str] = (),
     ) -> list[Step]:
-        """Phase 3: trust exactly the trusted roles; done only when AWS shows it, twice in a row.
+        """Phase 3: trust exactly the trusted roles. Returns once IAM has returned these trusts twice in a row.
 
-        overwrite: also replace a trust policy that tfdriver did not write, as somebody may have while phase 2 ran.
-        unseen: keys of trusted roles that cannot be seen from here: IAM decides whether they exist, in half a minute.
+        overwrite: replace an unmanaged trust policy, e.g. one that was edited during phase 2. unreadable: keys of
+        trusted roles that cannot be read: IAM checks whether they exist, within half a minute.
         """
         todo = list(self._side(Side.TRUSTING) if compositions is None else compositions)
         self._progress.phase("phase 3, tighten: trust exactly the trusted roles")
         keys = [role.key for composition in todo for role in composition.roles]
         wanted = {r.key: r for key in keys for r in self.spec.trusted_by(self.spec.roles[key])}
-        wait_for_roles((r for r in wanted.values() if r.key not in unseen), self._scope.looks, self._waiting)
-        seen = self.observe().states
-        refuse_trusts({key: seen[key] for key in keys}, refused_kinds(overwrite=overwrite), _EDITED)
-        settings = self._limited(todo) if unseen else None
+        wait_for_roles((r for r in wanted.values() if r.key not in unreadable), self._scope.reader, self._waiting)
+        states = self.observe().states
+        refuse_trusts({key: states[key] for key in keys}, refused_kinds(overwrite=overwrite), _OVERWRITE)
+        settings = self._limited(todo) if unreadable else None
         steps = self._apply(Phase.TIGHTEN, todo, lambda c, *_: self._final(c), settings)
         wait_until_settled(keys, lambda: self.observe().states, self._waiting)
-        # IAM pins a trust to the roles that have these names at the moment when it is saved.
-        self._checked("A trust may name this role by now: delete it and run `tfdriver up`, or run `tfdriver destroy`")
+        # IAM binds a trust to the unique ids that these names have when the policy is saved.
+        self._observe_managed(
+            "A trust may already name this role: delete it and run `tfdriver up`, or run `tfdriver destroy`"
+        )
         return steps
 
     def _limited(self, compositions: Iterable[Composition]) -> Settings | None:
-        """Return settings under which IAM has half a minute, besides what looking at all resources takes.
+        """Return settings with a timeout for IAM to accept unreadable roles, on top of the time for a refresh.
 
-        None where an apply is to change more than roles, and may take its time.
+        None if an apply changes more than roles, which may take longer.
         """
         previews = [self._previews[c.name] for c in compositions if c.name in self._previews]
         if not all(event.resource_type == "aws_iam_role" for found, _ in previews for event in found.planned):
             return None
-        looking = 2 * max((seconds for _, seconds in previews), default=0.0)
-        seconds = round(_UNSEEN_SECONDS + self._terraform.lock_timeout + looking)
+        refresh = 2 * max((seconds for _, seconds in previews), default=0.0)
+        seconds = round(_UNREADABLE_SECONDS + self._terraform.lock_timeout + refresh)
         return replace(self._terraform, timeout=min(self._terraform.timeout or seconds, seconds))
 
     def revocations(self, compositions: Iterable[Composition]) -> dict[str, Revocation]:
-        """Return what AWS shows of revoked sessions, by role key, of the trusting compositions among these."""
+        """Return the revocations in IAM, by role key, of the trusting compositions among these."""
         trusting = (c for c in compositions if c.side is Side.TRUSTING)
         return revocation.read_revocations((role for c in trusting for role in c.roles), self._aws)
 
     def revoke(self, compositions: Iterable[Composition]) -> list[Step]:
-        """Revoke the sessions of all roles of these compositions, which trust exactly the trusted roles, until now."""
+        """Revoke all sessions of these compositions' roles that were issued before now."""
         todo = list(compositions)
-        self._progress.phase("revoke: sessions that were handed out until now may do nothing")
+        self._progress.phase("revoke: revoking sessions issued before now")
         roles = [role for composition in todo for role in composition.roles]
         text = revocation.stamp(self._clock.now())
         times = {role.key: text for role in roles}
         steps = self._apply(Phase.TIGHTEN, todo, lambda c, *_: tfvars.final(self.spec, c, revoke_before=times))
-        revocation.wait_until_shown(roles, text, self._aws, self._waiting)
+        revocation.wait_until_revoked(roles, text, self._aws, self._waiting)
         return steps
 
     def adopt(self, composition: Composition) -> None:
-        """Take what exists of a composition and its state does not list into that state, to destroy it."""
+        """Adopt all orphaned resources of a composition, to destroy them."""
         check_identities(self.spec, self._aws, [composition.account])
         self._adopter.for_destroy(composition, tfvars.final(self.spec, composition))
 
     def destroy(self, composition: Composition) -> Step:
-        """Destroy everything in the state of one composition. Raises TfdriverError for a role that was replaced."""
+        """Destroy all resources in the state of a composition. Raises TfdriverError for a replaced role."""
         check_identities(self.spec, self._aws, [composition.account])
         states = self._scope.states([composition])
-        refuse_replaced([composition], states, self._scope.looks.read_role, "Completed changes are kept")
+        refuse_replaced([composition], states, self._scope.reader.read_role, "Completed changes are kept")
         return self._run("destroy", composition, "destroy", tfvars.final(self.spec, composition))
 
     def preview(self, composition: Composition, instead: Mapping[str, Any] | None = None) -> TerraformOutcome:
-        """Return what apply would do in a composition that was prepared, having refused what no apply may do.
+        """Plan and check a prepared composition; return the outcome.
 
-        instead: values in place of those in the composition's folder, which stay as they are. Raises TfdriverError for
-        a role under another name than the spec's, and for resources that exist already and may not be adopted.
+        instead: values that override those in the composition's folder. Raises TfdriverError for a role under another
+        name than in the spec, and for existing resources that may not be adopted.
         """
-        shown: Mapping[str, Any] = {}
+        planned: Mapping[str, Any] = {}
 
         def plan() -> TerraformOutcome:
-            nonlocal shown
-            outcome, shown = self._root(composition).preview(instead)
+            nonlocal planned
+            outcome, planned = self._root(composition).preview(instead)
             return outcome
 
         started = self._clock.monotonic()
-        outcome = self._tell(composition, "plan", plan)
+        outcome = self._report(composition, "plan", plan)
         self._previews[composition.name] = outcome, self._clock.monotonic() - started
         policies = (instead or tfvars.final(self.spec, composition)).get("trust_policies", {})
         trusts = {key: found for key, policy in policies.items() if (found := trust.read_trust(policy))}
-        plan_checks.refuse_other_names(composition, shown, trusts)
-        self._adopter.before_apply(composition, shown, may_adopt=self.may_adopt(composition))
+        plan_checks.refuse_other_names(composition, planned, trusts)
+        self._adopter.before_apply(composition, planned, may_adopt=self.may_adopt(composition))
         return outcome
 
     def previews(self, compositions: Iterable[Composition], *, before_phase_1: bool = False) -> list[str]:
-        """Preview compositions side by side; return what their applies would delete or replace, in words.
+        """Preview compositions in parallel; return the resources to delete or replace, in words.
 
-        before_phase_1: whether trusting roles are yet to be created. A trusted composition that cannot be planned
-        without them, as it looks something up that they come with, is planned again before phase 2.
+        before_phase_1: whether trusting roles are still absent. A trusted composition with a data source that needs
+        the trusting side is then planned before phase 2.
         """
 
         def preview(composition: Composition) -> list[str]:
             try:
-                return _losses(composition, self.preview(composition))
+                return _deletions(composition, self.preview(composition))
             except TerraformError as error:
-                if not (before_phase_1 and composition.side is Side.TRUSTED and _looks_up(error)):
+                if not (before_phase_1 and composition.side is Side.TRUSTED and _is_of_data_sources(error)):
                     raise
             self._unplanned.add(composition.name)
             self._progress.note(f"  {composition.name}: cannot be planned before phase 1; it is planned before phase 2")
             return []
 
-        return [loss for found in side_by_side(preview, compositions) for loss in found]
+        return [deletion for found in side_by_side(preview, compositions) for deletion in found]
 
     def _side(self, side: Side) -> list[Composition]:
         return [c for c in self._workspace.compositions if c.side is side]
 
     def _close(self, composition: Composition) -> None:
-        """Take the values of phase 1 off the disk again: applied by hand later, they would open what is tight by then.
+        """Write the final values again: applying the values of phase 1 by hand would widen an exact trust.
 
-        Asks AWS nothing, and is silent if it cannot: the next run writes them anyway, and the disk may be full.
+        Does not call AWS and ignores errors: the next run writes the values anyway, and the disk may be full.
         """
         with suppress(TfdriverError):
             self._workspace.write(composition, self._workspace.final(composition, self._clock.now()))
 
     def _final(self, composition: Composition) -> dict[str, Any]:
-        """Return the values of the end state, which keeps sessions revoked for as long as they would live."""
+        """Return the final values, with the revocations that are still needed."""
         return tfvars.final(self.spec, composition, revoke_before=self._revoked(composition))
 
     def _revoked(self, composition: Composition) -> dict[str, str]:
@@ -344,23 +348,23 @@ class Driver:
         return Root(self._workspace.path(composition), settings or self._terraform, on_event)
 
     def _init(self, composition: Composition) -> None:
-        self._tell(composition, "init", self._root(composition).init)
+        self._report(composition, "init", self._root(composition).init)
 
-    def _tell(self, composition: Composition, action: str, do: Callable[[], TerraformOutcome]) -> TerraformOutcome:
-        def words(done: TerraformOutcome) -> str:
-            if done.changes is None:
+    def _report(self, composition: Composition, action: str, do: Callable[[], TerraformOutcome]) -> TerraformOutcome:
+        def changes(outcome: TerraformOutcome) -> str:
+            if outcome.changes is None:
                 return ""
-            return done.changes.planned if action == "plan" else str(done.changes)
+            return outcome.changes.planned if action == "plan" else str(outcome.changes)
 
-        return report_work(self._progress, self._clock, composition.name, action, do, words)
+        return report_work(self._progress, self._clock, composition.name, action, do, changes)
 
     def _apply(
         self, phase: Phase, compositions: list[Composition], values_of: ValuesOf, settings: Settings | None = None
     ) -> list[Step]:
         self._terraform.interrupts.check()
         check_identities(self.spec, self._aws, self._scope.accounts)
-        seen = self._checked()
-        chosen = {composition.name: values_of(composition, seen, _NONE) for composition in compositions}
+        observation = self._observe_managed()
+        chosen = {composition.name: values_of(composition, observation, _NONE) for composition in compositions}
         for composition in compositions:
             self._workspace.write(composition, chosen[composition.name])
 
@@ -370,31 +374,31 @@ class Driver:
             except TerraformError as error:
                 return error
 
-        done = side_by_side(apply, compositions)
-        if errors := [found for found in done if isinstance(found, TerraformError)]:
+        results = side_by_side(apply, compositions)
+        if errors := [result for result in results if isinstance(result, TerraformError)]:
             raise join_diagnostics(errors)
-        return [found for found in done if isinstance(found, Step)]
+        return [result for result in results if isinstance(result, Step)]
 
-    def _checked(self, outcome: str = "Completed changes are kept") -> Observation:
-        """Return what AWS shows now; refuse roles that somebody has created since this run, or this phase, began.
+    def _observe_managed(self, outcome: str = "Completed changes are kept") -> Observation:
+        """Return the roles in AWS now; refuse unmanaged roles that were created since the run began.
 
-        outcome: what is said of what was done.
+        outcome: starts the hint.
         """
         states = self._scope.states(self._workspace.compositions)
-        seen = self.observe()
-        refuse_replaced(self._workspace.compositions, states, self._scope.looks.read_role, outcome)
-        refuse_unmanaged(self._workspace.compositions, seen, states, outcome=outcome)
-        return seen
+        observation = self.observe()
+        refuse_replaced(self._workspace.compositions, states, self._scope.reader.read_role, outcome)
+        refuse_unmanaged(self._workspace.compositions, observation, states, outcome=outcome)
+        return observation
 
     def refuse_replaced(self, states: States) -> None:
-        """Refuse unmanaged roles that have taken the place of roles which these states list."""
-        refuse_replaced(self._workspace.compositions, states, self._scope.looks.read_role)
+        """Refuse unmanaged roles that have the name of a deleted role in these states."""
+        refuse_replaced(self._workspace.compositions, states, self._scope.reader.read_role)
 
-    def unmanaged(self, seen: Observation) -> frozenset[str]:
-        """Return the keys of the roles that exist and that this project does not manage."""
+    def unmanaged(self, observation: Observation) -> frozenset[str]:
+        """Return the keys of the unmanaged roles in AWS."""
         compositions = self._workspace.compositions
-        found = owners(compositions, seen, self._scope.states(compositions))
-        return frozenset(key for key, whose in found.items() if whose is Owner.UNMANAGED)
+        found = owners(compositions, observation, self._scope.states(compositions))
+        return frozenset(key for key, role_owner in found.items() if role_owner is Owner.UNMANAGED)
 
     def _apply_one(
         self,
@@ -404,54 +408,53 @@ class Driver:
         values_of: ValuesOf,
         settings: Settings | None,
     ) -> Step:
-        """Apply one composition, adopting what an interrupted run, or this one, created and its state does not list.
+        """Apply one composition, after adopting orphaned resources of an interrupted run or of this one.
 
-        Nothing of that kind was there before this run, unless it may be adopted: `preview` has looked. So what an apply
-        finds to exist was created by this run; the provider repeats a call whose answer was lost.
+        If an apply fails because a resource already exists, this run has created it: `preview` has refused all earlier
+        ones, and the provider retries a call if the answer is lost.
         """
 
-        def take_over(clash: TerraformError | None = None) -> Mapping[str, Any]:
-            strays = self._adopter.for_apply(composition, chosen, clash)
-            # Values are decided anew: a role that turned up must keep the trust it has.
-            known = frozenset(s.name for s in strays if s.type == "aws_iam_role")
-            decided = values_of(composition, self._checked(), known)
-            self._workspace.write(composition, decided, strays)
-            return decided
+        def adopt(error: TerraformError | None = None) -> Mapping[str, Any]:
+            orphans = self._adopter.for_apply(composition, chosen, error)
+            roles = frozenset(orphan.name for orphan in orphans if orphan.type == "aws_iam_role")
+            values = values_of(composition, self._observe_managed(), roles)  # an adopted role keeps its trust
+            self._workspace.write(composition, values, orphans)
+            return values
 
         if composition.name in self._to_adopt:
             self._to_adopt.discard(composition.name)
-            chosen = take_over()
+            chosen = adopt()
         try:
             step = self._run(phase, composition, "apply", chosen, settings)
         except TerraformError as error:
             if not existing_addresses(error.errors):
                 raise
-            chosen = take_over(error)
+            chosen = adopt(error)
             step = self._run(phase, composition, "apply", chosen, settings)
         self._workspace.write(composition, chosen)
         return step
 
-    def _note(self, text: str) -> None:
+    def _note_any(self, text: str) -> None:
         if text:
             self._progress.note(text)
 
     def _opening(
-        self, composition: Composition, seen: Observation, existing: frozenset[str], *, overwrite: bool
+        self, composition: Composition, observation: Observation, existing: frozenset[str], *, overwrite: bool
     ) -> dict[str, Any]:
-        """Return the values of phase 1. seen: what AWS shows now; existing: names of roles that are known to exist."""
-        states = {role.key: seen.states[role.key] for role in composition.roles}
+        """Return the values of phase 1. existing: names of roles that exist for certain."""
+        states = {role.key: observation.states[role.key] for role in composition.roles}
         refuse_trusts(states, refused_kinds(overwrite=overwrite), "Completed changes are kept. Run `tfdriver status`")
-        refuse_unreadable_roles(self.spec, seen)
-        refuse_to_open_again(self.spec, seen)
+        refuse_unreadable_roles(self.spec, observation)
+        refuse_to_open_again(self.spec, observation)
         for state in states.values():
             if state.kind is TrustKind.ABSENT and state.role.name in existing:
                 raise TfdriverError(
-                    "AWS shows it and then does not",
+                    "IAM returned inconsistent results for this role",
                     code="iam_not_consistent",
                     where=role_in_account(state.role),
                     hint="Run the same command again",
                 )
-        return tfvars.opening(self.spec, composition, seen, self._clock.now(), self._revoked(composition))
+        return tfvars.opening(self.spec, composition, observation, self._clock.now(), self._revoked(composition))
 
     def _run(
         self,
@@ -463,7 +466,7 @@ class Driver:
     ) -> Step:
         self._terraform.interrupts.check()
         self._workspace.keep_state(composition)
-        started, clock = self._clock.now(), self._clock.monotonic()
+        started, began = self._clock.now(), self._clock.monotonic()
         record = self._timeline.watch(composition, applied.get("trust_policies", {}))
 
         def on_event(event: Event) -> None:
@@ -471,12 +474,18 @@ class Driver:
             self._note_other(composition, event)
 
         root = self._root(composition, on_event, settings)
-        result = self._tell(composition, action, root.destroy if action == "destroy" else root.apply)
-        seconds = self._clock.monotonic() - clock
-        return Step(str(phase), composition.name, result.changes or Changes(), started, seconds, result.outputs)
+        outcome = self._report(composition, action, root.destroy if action == "destroy" else root.apply)
+        return Step(
+            phase=str(phase),
+            composition=composition.name,
+            changes=outcome.changes or Changes(),
+            started=started,
+            seconds=self._clock.monotonic() - began,
+            outputs=outcome.outputs,
+        )
 
     def _note_other(self, composition: Composition, event: Event) -> None:
-        """Remember a role that a trusting composition created under another name: its trust may be broad as well."""
+        """Keep a role that a trusting composition created under another name: its trust may be broad, too."""
         if event.type != "apply_complete" or event.resource_type != "aws_iam_role" or event.action == "delete":
             return
         for role in composition.roles:
@@ -485,26 +494,26 @@ class Driver:
                 self._others[other.arn] = other
 
     def _check_arns(self, step: Step, output: str) -> None:
-        """Refuse to go on where a module made another role than the one the spec (and so the guard) names."""
+        """Refuse a module whose role is not the one that the spec, and so the guard, names."""
         composition = next(c for c in self._workspace.compositions if c.name == step.composition)
         found = step.outputs.get(output) or {}
         for role in composition.roles:
             if found.get(role.key) != role.arn:
                 raise TfdriverError(
-                    f"the module put out {found.get(role.key)} as its role, the spec says {role.arn}",
+                    f"the module returned {found.get(role.key)}, but the spec says {role.arn}",
                     code="wrong_role_arn",
                     where=f"module {role.module}, output role_arn",
-                    hint="The module must name its role by role_name and role_path; see modules/README.md",
+                    hint="Set the role's name and path by role_name and role_path; see modules/README.md",
                 )
 
 
-def _looks_up(error: TerraformError) -> bool:
-    """Whether a plan failed only since data sources did not find what they look up."""
+def _is_of_data_sources(error: TerraformError) -> bool:
+    """Whether a plan failed only because data sources did not find a resource."""
     return bool(error.errors) and all(".data." in f".{found.address}" for found in error.errors)
 
 
-def _losses(composition: Composition, outcome: TerraformOutcome) -> list[str]:
-    """Return what an apply would delete or replace. The policy that revoked sessions is left out: it has served."""
+def _deletions(composition: Composition, outcome: TerraformOutcome) -> list[str]:
+    """Return the resources that an apply would delete or replace, except revocations that are no longer needed."""
     return [
         f"{composition.name}: {event.action} {event.address}"
         for event in outcome.planned

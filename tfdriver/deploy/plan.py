@@ -1,4 +1,4 @@
-"""`tfdriver plan`: what each phase would change."""
+"""`tfdriver plan`: the changes of each phase."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tfdriver.terraform.events import TerraformOutcome
 
 @dataclass(frozen=True)
 class PlannedChange:
-    """One planned change. action: `create`, `update`, `delete`..., as Terraform says; address: the resource's."""
+    """One planned change. action: Terraform's, e.g. `create`; address: the resource's."""
 
     action: str
     address: str
@@ -25,7 +25,7 @@ class PlannedChange:
 
 @dataclass(frozen=True)
 class PhasePlan:
-    """What one phase would change in one composition."""
+    """The changes of one phase in one composition."""
 
     phase: str
     composition: str
@@ -34,57 +34,59 @@ class PhasePlan:
 
 @dataclass(frozen=True)
 class Planned:
-    """What `up` would do now. overview: who is who and who would be trusted in each phase."""
+    """The plan of `up`. overview: see `Overview`."""
 
     overview: Overview
     phases: tuple[PhasePlan, ...]
 
     @property
     def differences(self) -> bool:
-        """Whether any phase would change anything."""
+        """Whether any phase has changes."""
         return any(phase.changes for phase in self.phases)
 
 
 def plan(session: Session, *, overwrite: bool = False) -> Planned:
-    """Return what each phase of `up` would change. Writes the compositions, changes nothing in AWS.
+    """Return the changes of each phase of `up`. Writes the compositions, changes nothing in AWS.
 
-    overwrite: as for `up`. Raises TfdriverError where `up` would refuse to begin, before anything is written.
+    overwrite: as for `up`. Raises TfdriverError, as `up` does, before it writes anything.
     """
     refuse_to_start(session, overwrite=overwrite)
     driver, workspace = session.driver, session.workspace
-    with session.at_work(stopped="No changes made"):
+    with session.run(stopped="No changes made"):
         driver.prepare(workspace.compositions)
-        absent = {key for key, state in session.seen.states.items() if state.kind is TrustKind.ABSENT}
+        absent = {key for key, state in session.observed.states.items() if state.kind is TrustKind.ABSENT}
         new = [c for c in workspace.compositions if any(role.key in absent for role in c.roles)]
         phases = [_opening(session, c) for c in new]
         for side, phase in ((Side.TRUSTED, Phase.CONNECT), (Side.TRUSTING, Phase.TIGHTEN)):
             for composition in workspace.compositions:
                 if composition.side is side:
                     planned = (
-                        _pinning(session, composition) if composition in new else _changes(driver.preview(composition))
+                        _tightening(session, composition)
+                        if composition in new
+                        else _changes(driver.preview(composition))
                     )
                     phases.append(PhasePlan(phase, composition.name, planned))
     return Planned(session.overview("plan"), tuple(phases))
 
 
 def _opening(session: Session, composition: Composition) -> PhasePlan:
-    """Plan phase 1 with its own values, leaving those in the composition's folder alone."""
-    opening = tfvars.opening(session.spec, composition, session.seen, session.driver.now())
+    """Plan phase 1 with its own values, without writing them into the composition's folder."""
+    opening = tfvars.opening(session.spec, composition, session.observed, session.driver.now())
     return PhasePlan(Phase.BROAD, composition.name, _changes(session.driver.preview(composition, opening)))
 
 
-def _pinning(session: Session, composition: Composition) -> tuple[PlannedChange, ...]:
-    """Say what phase 3 changes after a phase 1 that only exists as a plan yet: trust policies, nothing else."""
-    found = []
+def _tightening(session: Session, composition: Composition) -> tuple[PlannedChange, ...]:
+    """Return the changes of phase 3 after a phase 1 that is only planned: only trust policies change."""
+    changes = []
     for role in composition.roles:
-        state, wanted = session.seen.states[role.key], session.spec.trusted_by(role)
+        state, wanted = session.observed.states[role.key], session.spec.trusted_by(role)
         exact = state.settled
         if state.kind is TrustKind.ABSENT:
-            opening = trust_state.opening_trust(state, wanted, session.seen.existing(), session.driver.now())
+            opening = trust_state.opening_trust(state, wanted, session.observed.existing(), session.driver.now())
             exact = opening == trust_state.exact_trust(role, wanted)
         if not exact:
-            found.append(PlannedChange("update", f"trust policy of {role_in_account(role)}"))
-    return tuple(found)
+            changes.append(PlannedChange("update", f"trust policy of {role_in_account(role)}"))
+    return tuple(changes)
 
 
 def _changes(outcome: TerraformOutcome) -> tuple[PlannedChange, ...]:

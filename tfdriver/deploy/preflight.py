@@ -1,4 +1,4 @@
-"""What must hold before anything is applied: trust policies that a run may replace, roles that can be read. Pure."""
+"""Refuses trust policies that a run may not replace, and unreadable roles. Pure; no I/O."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CODES: Mapping[TrustKind, Code] = {TrustKind.UNREADABLE: "unreadable_role", Tru
 
 
 def refused_kinds(*, overwrite: bool) -> frozenset[TrustKind]:
-    """Return the kinds of trust that stop a run. overwrite: whether it may replace a trust that is not ours."""
+    """Return the kinds of trust that stop a run. overwrite: whether the run may replace an unmanaged trust."""
     return frozenset({TrustKind.UNREADABLE} if overwrite else {TrustKind.UNREADABLE, TrustKind.UNMANAGED})
 
 
@@ -24,29 +24,29 @@ def refuse_trusts(states: Mapping[str, TrustState], kinds: frozenset[TrustKind],
     for state in states.values():
         if state.kind in kinds:
             code = _CODES.get(state.kind, "unmanaged_trust")
-            raise TfdriverError(_why(state), code=code, where=role_in_account(state.role), hint=hint)
+            raise TfdriverError(_problem(state), code=code, where=role_in_account(state.role), hint=hint)
 
 
-def refuse_unreadable_roles(spec: Spec, seen: Observation) -> None:
-    """Raise TfdriverError for a trusted role that AWS did not show: it may exist, and then nothing is to be broad."""
-    for key, found in seen.trusted.items():
+def refuse_unreadable_roles(spec: Spec, observation: Observation) -> None:
+    """Raise TfdriverError for an unreadable trusted role: if the role exists, no trust in it may be broad."""
+    for key, found in observation.trusted.items():
         if isinstance(found, Unreadable):
             role = spec.roles[key]
             raise TfdriverError(
                 f"it cannot be read: {found.reason}",
                 code="unreadable_role",
                 where=role_in_account(role),
-                hint="Allow iam:GetRole on it: whether it exists decides whom to trust",
+                hint="Grant iam:GetRole on the role so that tfdriver can check whether it exists",
             )
 
 
-def _why(state: TrustState) -> str:
+def _problem(state: TrustState) -> str:
     match state.kind:
         case TrustKind.UNREADABLE:
             return f"its trust policy cannot be read: {state.detail}"
         case TrustKind.ABSENT:
-            return "there is no such role"
+            return "it does not exist"
         case _:
-            what = "its trust policy is not one that tfdriver would write for this spec"
-            open_now = state.trust is None and state.live is not None and may_be_broad(state.live.trust_policy)
-            return what if open_now else f"{what}: {state.detail}"  # `open_trust` reports an open one
+            problem = "its trust policy is not one that tfdriver would write for this spec"
+            is_open = state.trust is None and state.live is not None and may_be_broad(state.live.trust_policy)
+            return problem if is_open else f"{problem}: {state.detail}"  # `open_trust` describes an open trust

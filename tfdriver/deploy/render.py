@@ -1,4 +1,4 @@
-"""`tfdriver render`: write the compositions, apply nothing, ask AWS nothing."""
+"""`tfdriver render`: writes the compositions without calling AWS."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from tfdriver.spec.compositions import Composition
 
 @dataclass(frozen=True)
 class Rendered:
-    """files: names of the files written, by composition; one that was as it should be is not among them."""
+    """files: names of the changed files, by composition."""
 
     files: dict[str, tuple[str, ...]]
 
 
 def render(project: Path, now: datetime, note: Callable[[str], None] = lambda _: None) -> Rendered:
-    """Write every composition with the values of the end state. now: UTC; note: see `read_spec`. Raises TfdriverError.
+    """Write every composition with its final values. now: UTC; note: see `read_spec`. Raises TfdriverError.
 
-    A policy that revokes sessions stays for as long as those may live: applied by hand, this must not let them in.
+    A revocation stays until the longest session has ended, so that applying the files by hand does not undo it.
     """
     spec = read_spec(project, note)
     workspace = Workspace(spec)

@@ -1,9 +1,8 @@
-"""Sessions that were handed out before a moment may do nothing: `tfdriver tighten --revoke-sessions`.
+"""Revokes sessions issued before a given time: `tfdriver tighten --revoke-sessions`.
 
-Tightening a trust ends no session. IAM's way to end them is an inline policy on the role that denies everything to
-tokens issued before a moment; it has served once the last of those sessions would have ended by itself. Which role has
-one, and since when, is what AWS shows, nothing else.
-Source: IAM user guide, id_roles_use_revoke-sessions.
+Tightening a trust does not end existing sessions. IAM revokes sessions by an inline policy on the role, which denies
+all actions to tokens issued before a time. The policy is needed until the last of those sessions has expired. tfdriver
+reads revocations only from IAM. Source: IAM user guide, id_roles_use_revoke-sessions.
 """
 
 from __future__ import annotations
@@ -23,15 +22,15 @@ from tfdriver.spec.model import Role
 from tfdriver.waiting import Waiting
 
 POLICY = "AWSRevokeOlderSessions"
-ADDRESS = "aws_iam_role_policy.revoke_older_sessions"  # as templates/optional/revoke.tf.j2 has it
-_HOUR = 3600  # IAM's default for a role's longest session, in seconds
+ADDRESS = "aws_iam_role_policy.revoke_older_sessions"  # in templates/optional/revoke.tf.j2
+_HOUR = 3600  # seconds; IAM's default maximum session duration of a role
 
 
 @dataclass(frozen=True)
 class Revocation:
-    """What a role's policy revokes. before: tokens issued earlier, UTC; until: when the last of them has ended.
+    """A revocation of a role's sessions. before: tokens issued earlier are revoked; until: the last of them expires.
 
-    text: the moment as the policy has it, so that writing it again changes nothing.
+    Both are UTC. text: `before` as written in the policy, so that applying the same policy again changes nothing.
     """
 
     role: str
@@ -41,17 +40,19 @@ class Revocation:
     text: str
 
     def __str__(self) -> str:
-        what = f"sessions of role {self.role} in {self.account} handed out before {wording.moment(self.before)}"
-        return f"{what} may do nothing; `up` or `tighten` after {wording.moment(self.until)} removes that policy"
+        revoked = (
+            f"sessions of role {self.role} in {self.account} issued before {wording.moment(self.before)} are revoked"
+        )
+        return f"{revoked}; `up` or `tighten` after {wording.moment(self.until)} removes the policy"
 
 
 def stamp(now: datetime) -> str:
-    """Return the next whole second, as a policy has it: tokens of this second were issued before it."""
+    """Return the next whole second in the format of a policy, so that tokens of this second are revoked, too."""
     return (now.astimezone(UTC).replace(microsecond=0) + timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def revoked_before(document: Document | str) -> str:
-    """Return the moment in a policy that revokes older sessions, '' if it is no such policy."""
+    """Return the time in a policy that revokes older sessions, '' for any other policy."""
     try:
         (statement,) = statements(parse_policy(document))
         if statement["Effect"] != "Deny":
@@ -64,47 +65,47 @@ def revoked_before(document: Document | str) -> str:
 
 
 def read_revocations(roles: Iterable[Role], aws: Calls) -> dict[str, Revocation]:
-    """Return what is revoked now, by role key; a role with no such policy, or that does not exist, is not there.
-
-    Raises AwsError where AWS does not say.
-    """
+    """Return the revocations in IAM, by role key, of those roles that have one. Raises AwsError."""
     roles = list(roles)
-    found = side_by_side(lambda role: _look(role, aws), roles)
+    found = side_by_side(lambda role: _read_revocation(role, aws), roles)
     return {role.key: revocation for role, revocation in zip(roles, found, strict=True) if revocation}
 
 
 def revocations_in_force(revocations: Mapping[str, Revocation], now: datetime) -> dict[str, str]:
-    """Return the moments, by role key, of those that have not served yet."""
+    """Return the times, by role key, of those revocations that are still needed."""
     return {key: found.text for key, found in revocations.items() if now < found.until}
 
 
-def wait_until_shown(roles: Iterable[Role], text: str, aws: Calls, waiting: Waiting) -> None:
-    """Return once AWS has shown twice in a row that the sessions of all roles before `text` are revoked.
+def wait_until_revoked(roles: Iterable[Role], text: str, aws: Calls, waiting: Waiting) -> None:
+    """Return once IAM has returned the revocation policies of all roles twice in a row.
 
-    Raises TfdriverError if it has not within 2 minutes.
+    text: the time in the policies. Raises TfdriverError if IAM does not return them within 2 minutes.
     """
     roles = list(roles)
 
     def problem() -> TfdriverError | None:
-        shown = read_revocations(roles, aws)
-        unseen = ", ".join(
-            wording.role_in_account(role) for role in roles if role.key not in shown or shown[role.key].text != text
+        found = read_revocations(roles, aws)
+        missing = [role for role in roles if role.key not in found or found[role.key].text != text]
+        if not missing:
+            return None
+        return TfdriverError(
+            f"the policy {POLICY} was applied, but IAM does not return it",
+            code="iam_not_consistent",
+            where=", ".join(map(wording.role_in_account, missing)),
+            hint="Run `tfdriver tighten --revoke-sessions` again",
         )
-        what = f"the policy {POLICY} was applied, but AWS does not show it"
-        hint = "Run `tfdriver tighten --revoke-sessions` again"
-        return TfdriverError(what, code="iam_not_consistent", where=unseen, hint=hint) if unseen else None
 
     waiting.until_none(problem, IN_A_ROW)
 
 
-def _look(role: Role, aws: Calls) -> Revocation | None:
-    def ask(iam: Any) -> tuple[str, int]:
+def _read_revocation(role: Role, aws: Calls) -> Revocation | None:
+    def read(iam: Any) -> tuple[str, int]:
         text = revoked_before(iam.get_role_policy(RoleName=role.name, PolicyName=POLICY)["PolicyDocument"])
         seconds = iam.get_role(RoleName=role.name)["Role"].get("MaxSessionDuration", _HOUR) if text else 0
         return text, int(seconds)
 
     try:
-        text, seconds = aws.call(role.account, "iam", ask)
+        text, seconds = aws.call(role.account, "iam", read)
     except AwsError as error:
         if error.missing:
             return None
@@ -112,4 +113,10 @@ def _look(role: Role, aws: Calls) -> Revocation | None:
     if not text:
         return None
     before = moment(text)
-    return Revocation(role.name, role.account.name, before, before + timedelta(seconds=seconds), text)
+    return Revocation(
+        role=role.name,
+        account=role.account.name,
+        before=before,
+        until=before + timedelta(seconds=seconds),
+        text=text,
+    )

@@ -1,9 +1,10 @@
-"""What a command that changes something returns."""
+"""The result of `up`, `tighten` and `destroy`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from tfdriver.aws.observe import Observation
 from tfdriver.deploy.open_trust import unreadable_trusts
@@ -12,12 +13,13 @@ from tfdriver.deploy.revocation import Revocation
 from tfdriver.deploy.verify_result import Verified
 from tfdriver.errors import Exit
 from tfdriver.iam import wording
+from tfdriver.iam.trust_state import TrustState
 from tfdriver.project.timeline import Exposure
 
 
 @dataclass(frozen=True)
 class StepView:
-    """One apply: in which phase and composition, what it changed, how long it took."""
+    """One apply: its phase and composition, its changes and its duration."""
 
     phase: str
     composition: str
@@ -29,7 +31,7 @@ class StepView:
 
 @dataclass(frozen=True)
 class RoleTrust:
-    """A trusting role as AWS shows it. trust: absent, broad, exact...; words: the same as a sentence."""
+    """A trusting role and its trust in AWS. trust: absent, broad, exact...; words: the trust in words."""
 
     role: str
     account: str
@@ -40,10 +42,10 @@ class RoleTrust:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run of up, tighten or destroy came to. in_force: the broad trusts still in force, in words, or ''.
+    """The result of a run. in_force: the broad trusts still in force, in words, or ''.
 
-    exposures: the times in which this run had a whole account trusted. verified: what verifying it came to, if it was;
-    not_verified: why it was not to its end, or ''. revocations: sessions that are revoked, as far as this run looked.
+    exposures: the times in which this run had a whole account trusted. verified: the result of `verify`, if it ran;
+    not_verified: why `verify` did not finish, or ''. revocations: of sessions, if this run read them.
     """
 
     exit_code: Exit
@@ -58,29 +60,44 @@ class RunResult:
 
 
 def run_result(driver: Driver, steps: Iterable[Step], before: Observation) -> RunResult:
-    """Return the result of a run that ended well, from what AWS shows now.
+    """Return the result of a successful run, from the trusts in AWS now.
 
-    before: what it showed at the start; a role that cannot be read now and may have become broad counts as in force.
+    before: the trusts at the start. An unreadable role that may have a broad trust counts as in force.
     """
     steps = list(steps)
     now = driver.now()
-    seen = driver.observe()
-    driver.record(seen)
-    states = seen.states.values()
-    unsaid = unreadable_trusts(driver.spec, before.states, seen.states, now)
-    in_force = "; ".join(filter(None, (wording.in_force(seen.trusts, now), unsaid)))
+    after = driver.observe()
+    driver.record(after)
+    unreadable = unreadable_trusts(driver.spec, before.states, after.states, now)
+    in_force = "; ".join(filter(None, (wording.in_force(after.trusts, now), unreadable)))
     changed = [step for step in steps if not step.changes.none]
     summary = f"{len(changed)} of {len(steps)} applies changed something" if changed else "nothing to change"
     return RunResult(
-        Exit.OPEN_TRUST if in_force else Exit.DONE,
-        summary,
-        tuple(
-            StepView(s.phase, s.composition, s.changes.added, s.changes.changed, s.changes.removed, round(s.seconds, 1))
-            for s in steps
-        ),
-        tuple(
-            RoleTrust(s.role.name, s.role.account.name, s.role.arn, str(s.kind), wording.state(s, now)) for s in states
-        ),
-        in_force,
-        tuple(e for e in driver.exposures() if steps and (e.closed or now) >= steps[0].started),
+        exit_code=Exit.OPEN_TRUST if in_force else Exit.DONE,
+        summary=summary,
+        steps=tuple(map(_step_view, steps)),
+        roles=tuple(_role_trust(state, now) for state in after.states.values()),
+        in_force=in_force,
+        exposures=tuple(e for e in driver.exposures() if steps and (e.closed or now) >= steps[0].started),
+    )
+
+
+def _step_view(step: Step) -> StepView:
+    return StepView(
+        phase=step.phase,
+        composition=step.composition,
+        added=step.changes.added,
+        changed=step.changes.changed,
+        removed=step.changes.removed,
+        seconds=round(step.seconds, 1),
+    )
+
+
+def _role_trust(state: TrustState, now: datetime) -> RoleTrust:
+    return RoleTrust(
+        role=state.role.name,
+        account=state.role.account.name,
+        arn=state.role.arn,
+        trust=str(state.kind),
+        words=wording.state(state, now),
     )

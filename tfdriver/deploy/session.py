@@ -1,8 +1,7 @@
-"""Opens a project for one command: everything that must hold before anything is written or applied.
+"""Opens a project for one command, and checks it before anything is written or applied.
 
-In this order, each stopping the command: a good spec (and no dangerous policy, where that is asked for), a Terraform
-that is new enough, a folder to write into, nobody else at work here, compositions on disk that are ours, with states of
-this place, each profile in the account the spec says, and what AWS shows of every role.
+The checks, in order: the spec (and its policies, if asked for), Terraform's version, the folder's permissions, the
+project lock, the compositions' files and states, and each profile's account. Then every role is read from AWS.
 """
 
 from __future__ import annotations
@@ -57,16 +56,15 @@ from tfdriver.terraform.state_lock import wait_for_local
 from tfdriver.waiting import Waiting
 
 _CHANGING = ("up", "tighten", "destroy")
-_ROOM_NEEDED = 20_000_000  # bytes: states, logs and rendered files of a run, with a wide margin
+_BYTES_NEEDED = 20_000_000  # for states, logs and rendered files of a run, with a wide margin
 
 
 @dataclass(frozen=True)
 class Options:
-    """What a user may set for a run. timeout: seconds per Terraform command; lock_timeout: seconds to wait.
+    """A user's options for a run. timeout: seconds per Terraform command; lock_timeout: seconds to wait for locks.
 
-    lint: whether to look for dangerous policies and for states in git first; errors stop, warnings are told.
-    access_analyzer: whether to ask IAM Access Analyzer too; adopt: whether to take resources with this project's tags
-    into states that do not list them.
+    lint: whether to check for dangerous policies and for states in git; errors stop the run, warnings are printed.
+    access_analyzer: whether to call IAM Access Analyzer, too; adopt: whether to adopt orphaned resources.
     """
 
     project: Path
@@ -79,9 +77,9 @@ class Options:
 
 @dataclass(frozen=True)
 class Tools:
-    """The outside world, as the commands use it.
+    """The outside world of the commands.
 
-    hide: takes the credentials out of a text; mirrors: folders below which a mirror of the AWS provider is searched.
+    hide: removes credentials from a text; mirrors: folders to search for a mirror of the AWS provider.
     """
 
     environ: Mapping[str, str]
@@ -94,14 +92,14 @@ class Tools:
 
 
 def real_tools(environ: Mapping[str, str], progress: Progress, interrupts: Interrupts) -> Tools:
-    """Return the tools that reach the real world."""
+    """Return the tools for the real world."""
     aws = Aws(environment_secrets(environ))
     return Tools(environ, progress, interrupts, aws, Clock(), aws.hide)
 
 
 @dataclass(frozen=True)
 class FoundTerraform:
-    """The Terraform of a run. environment: its whole environment; private: a folder of this run alone."""
+    """The Terraform of a run. environment: its whole environment; private: a folder of this run only."""
 
     program: Program
     version: str
@@ -109,15 +107,15 @@ class FoundTerraform:
     private: Path
 
     def settings(self, tools: Tools, options: Options, keep_open: tuple[int, ...] = ()) -> Settings:
-        """Return what the Terraform commands of this run share. keep_open: descriptors that they inherit."""
+        """Return the settings of this run's Terraform commands. keep_open: descriptors that they inherit."""
         return Settings(
-            self.program,
-            self.environment,
-            tools.interrupts,
-            keep_open,
-            options.timeout,
-            options.lock_timeout,
-            tools.hide,
+            program=self.program,
+            environment=self.environment,
+            interrupts=tools.interrupts,
+            keep_open=keep_open,
+            timeout=options.timeout,
+            lock_timeout=options.lock_timeout,
+            hide=tools.hide,
         )
 
 
@@ -125,8 +123,8 @@ class FoundTerraform:
 class Session:
     """An opened project.
 
-    settings: what its Terraform commands share; callers: who we are, by account name; seen, states: what AWS showed
-    and what the compositions' states listed when it was opened; pull: reads states from their backends.
+    settings: of its Terraform commands; callers: each profile's user or role, by account name; observed, states: the
+    roles in AWS and the compositions' states when it was opened; pull: reads states from their backends.
     """
 
     spec: Spec
@@ -135,22 +133,22 @@ class Session:
     terraform: FoundTerraform
     settings: Settings
     callers: Mapping[str, Caller]
-    seen: Observation
+    observed: Observation
     states: States
     tools: Tools
     pull: Pull
 
     def read_state(self, composition: Composition) -> State | None:
-        """Return the state of a composition as it is now. Raises TfdriverError where it cannot be read."""
+        """Return the current state of a composition. Raises TfdriverError for an unreadable one."""
         return self.workspace.state(composition, self.pull)
 
     def overview(self, action: str) -> Overview:
-        """Return what a person is shown before `action` (`up`, `tighten`, `destroy`), or of `plan`."""
+        """Return the overview to print before `action` (`up`, `tighten`, `destroy`) or for `plan`."""
         return overview(
             action,
             self.spec,
             self.callers,
-            self.seen,
+            self.observed,
             self.workspace.compositions,
             self.driver.now(),
             terraform=f"{self.terraform.version} ({self.terraform.program.name})",
@@ -158,12 +156,12 @@ class Session:
         )
 
     @contextmanager
-    def at_work(self, stopped: str = STOPPED) -> Iterator[Driver]:
-        """Change things inside the `with` block: interrupted politely, loud when it fails half way.
+    def run(self, stopped: str = STOPPED) -> Iterator[Driver]:
+        """Provide the driver inside the `with` block: signals are counted, errors report open trusts.
 
-        stopped: what to say where it was interrupted and left nothing open.
+        stopped: see `reporting_open_trusts`.
         """
-        with self.tools.interrupts.listening(), reporting_open_trusts(self.driver, self.seen, stopped):
+        with self.tools.interrupts.listening(), reporting_open_trusts(self.driver, self.observed, stopped):
             yield self.driver
 
 
@@ -177,9 +175,9 @@ def read_spec(project: Path, note: Callable[[str], None] = lambda _: None) -> Sp
 
 @contextmanager
 def find_terraform(spec: Spec, tools: Tools) -> Iterator[FoundTerraform]:
-    """Give Terraform inside the `with` block; say which variables it does not get, and which mirror was found for it.
+    """Provide Terraform inside the `with` block; report a mirror found by searching and the variables not passed on.
 
-    Raises TfdriverError if there is none that is new enough.
+    Raises TfdriverError without a usable Terraform.
     """
     with tempfile.TemporaryDirectory(prefix="tfdriver-") as private:
         program = find_program(tools.environ)
@@ -198,10 +196,10 @@ def find_terraform(spec: Spec, tools: Tools) -> Iterator[FoundTerraform]:
 
 @contextmanager
 def open_session(command: str, options: Options, tools: Tools) -> Iterator[Session]:
-    """Give the opened project inside the `with` block.
+    """Provide the opened project inside the `with` block.
 
-    command: which it is; `tighten` needs the credentials of the trusting side only. Raises OpenTrustError in place of
-    any TfdriverError while a broad trust is in force, be it raised inside the block.
+    command: its name; `tighten` needs only the credentials of the trusting side. Raises OpenTrustError in place of any
+    TfdriverError while a broad trust is in force, also for an error from inside the block.
     """
     with ExitStack() as stack:
         spec: Spec | None = None
@@ -209,19 +207,19 @@ def open_session(command: str, options: Options, tools: Tools) -> Iterator[Sessi
             spec = read_spec(options.project, tools.progress.note)
             session = _opened(stack, command, spec, options, tools)
         except (Exception, KeyboardInterrupt) as error:
-            stopped = _expected(error)
+            stopped = _as_tfdriver_error(error)
             reported = with_open_trusts(stopped, options.project, spec, tools.aws, tools.clock.now())
             if reported is stopped:
                 raise
             raise reported from error
-        with reporting_open_trusts_if_refused(session.driver, session.seen):
+        with reporting_open_trusts_if_refused(session.driver, session.observed):
             if options.access_analyzer:
-                found = analyze(spec, session.seen, tools.aws, session.driver.now())
-                refuse_errors(found, tools.progress.note)
+                findings = analyze(spec, session.observed, tools.aws, session.driver.now())
+                refuse_errors(findings, tools.progress.note)
             yield session
 
 
-def _expected(error: BaseException) -> TfdriverError:
+def _as_tfdriver_error(error: BaseException) -> TfdriverError:
     match error:
         case TfdriverError():
             return error
@@ -240,15 +238,13 @@ def _opened(stack: ExitStack, command: str, spec: Spec, options: Options, tools:
     accounts = [a for a in used_accounts(spec) if command != "tighten" or a.name in trusting]
     callers = check_identities(spec, tools.aws, accounts)
     settings = found.settings(tools, options, (descriptor,))
-    looks = ReachableAws(tools.aws, account_access(spec, tools.aws, callers))
-    for half in (half for half in looks.accounts.values() if half.problem):
-        tools.progress.note(f"warning: {half.account} is not seen: {half.problem}")
-    pull = pulling(settings, found.private, looks.accounts)
+    reader = _role_reader(spec, callers, tools)
+    pull = pulling(settings, found.private, reader.accounts)
     states = workspace.states(pull)
     workspace.check_place(states)
     scope = RunScope(
         accounts=tuple(accounts),
-        looks=looks,
+        reader=reader,
         states=lambda compositions: workspace.states(pull, compositions),
         interrupted=workspace.interrupted(states),
         adopt=options.adopt,
@@ -257,27 +253,48 @@ def _opened(stack: ExitStack, command: str, spec: Spec, options: Options, tools:
     arns = {name: caller.arn for name, caller in callers.items()}
     timeline = Timeline(workspace.timeline, arns, tools.progress.note)
     driver = Driver(workspace, tools.aws, settings, tools.progress, timeline, tools.clock, scope)
-    seen = driver.observe()
+    observed = driver.observe()
     if command in _CHANGING:
-        driver.record(seen)
-    return Session(spec, workspace, driver, found, settings, callers, seen, states, tools, pull)
+        driver.record(observed)
+    return Session(
+        spec=spec,
+        workspace=workspace,
+        driver=driver,
+        terraform=found,
+        settings=settings,
+        callers=callers,
+        observed=observed,
+        states=states,
+        tools=tools,
+        pull=pull,
+    )
+
+
+def _role_reader(spec: Spec, callers: Mapping[str, Caller], tools: Tools) -> ReachableAws:
+    reader = ReachableAws(tools.aws, account_access(spec, tools.aws, callers))
+    for access in reader.accounts.values():
+        if access.problem:
+            tools.progress.note(f"warning: no access to {access.account}: {access.problem}")
+    return reader
 
 
 def _locked_workspace(
     stack: ExitStack, command: str, spec: Spec, options: Options, tools: Tools
 ) -> tuple[Workspace, int]:
-    """Return the project's checked workspace and the descriptor of its lock, held until the stack is closed."""
+    """Return the checked workspace and the descriptor of the project lock, held until the stack is closed."""
     _check_folder(spec.root)
-    waiting = Waiting(options.lock_timeout, tell=lambda what: tools.progress.note(f"waits: {what}"))
+    waiting = Waiting(options.lock_timeout, tell=lambda what: tools.progress.note(f"waiting: {what}"))
     descriptor = stack.enter_context(locked(spec.root, command, waiting))
     workspace = Workspace(spec, is_local(tools.environ))
-    for composition in workspace.kept_here:  # whose Terraform may have been started by hand
+    for composition in workspace.kept_here:  # plain Terraform may have been started by hand
         wait_for_local(workspace.path(composition), waiting)
     workspace.check()
     workspace.check_migrated()
     workspace.check_place()
-    if options.lint and (said := git_check.warning(map(workspace.path, workspace.kept_here), spec.root, tools.environ)):
-        tools.progress.note(f"warning: {said}")
+    if options.lint:
+        folders = map(workspace.path, workspace.kept_here)
+        if warning := git_check.warning(folders, spec.root, tools.environ):
+            tools.progress.note(f"warning: {warning}")
     return workspace, descriptor
 
 
@@ -290,6 +307,6 @@ def _check_folder(root: Path) -> None:
                 where=str(folder),
                 hint="Give yourself write permission",
             )
-    if shutil.disk_usage(root).free < _ROOM_NEEDED:
+    if shutil.disk_usage(root).free < _BYTES_NEEDED:
         hint = "Free at least 20 MB: Terraform must be able to save its state"
         raise TfdriverError("the disk is full", code="disk_full", where=str(root), hint=hint)

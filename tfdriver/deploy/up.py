@@ -17,28 +17,29 @@ from tfdriver.iam.trust_state import TrustKind, Unreadable
 from tfdriver.interrupts import obeyed
 from tfdriver.spec.compositions import Composition
 
-_FOREIGN = (
-    "No changes made. To replace it with exactly the roles the spec names, as after an edit of tfdriver.yaml, run "
-    "`tfdriver up --overwrite`: it opens nothing"
+_OVERWRITE = (
+    "No changes made. If tfdriver.yaml was edited, run `tfdriver up --overwrite`: it replaces the trust policy with "
+    "exactly the roles the spec names and creates no broad trust"
 )
 
 
 def refuse_to_start(session: Session, *, overwrite: bool = False) -> None:
-    """Raise TfdriverError where `up` may not begin: a role, its trust or a state is not managed, or cannot be read.
+    """Raise TfdriverError for an unmanaged or unreadable role, trust policy or state.
 
-    overwrite: an unmanaged trust is no reason.
+    overwrite: whether to accept an unmanaged trust policy.
     """
-    seen, driver = session.seen, session.driver
-    refuse_unread_states(session, session.workspace.compositions)
+    observed, driver = session.observed, session.driver
+    refuse_unreadable_states(session, session.workspace.compositions)
     driver.refuse_replaced(session.states)
-    refuse_unmanaged(session.workspace.compositions, seen, session.states, driver.may_adopt, creator(session.tools.aws))
-    refuse_to_open_again(session.spec, seen)
-    refuse_trusts(seen.states, refused_kinds(overwrite=overwrite), _FOREIGN)
-    refuse_unreadable_roles(session.spec, seen)
+    created_by = creator(session.tools.aws)
+    refuse_unmanaged(session.workspace.compositions, observed, session.states, driver.may_adopt, created_by)
+    refuse_to_open_again(session.spec, observed)
+    refuse_trusts(observed.states, refused_kinds(overwrite=overwrite), _OVERWRITE)
+    refuse_unreadable_roles(session.spec, observed)
 
 
-def refuse_unread_states(session: Session, compositions: Iterable[Composition]) -> None:
-    """Raise TfdriverError for the first of these compositions whose state cannot be read."""
+def refuse_unreadable_states(session: Session, compositions: Iterable[Composition]) -> None:
+    """Raise TfdriverError for the first composition with an unreadable state."""
     for composition in compositions:
         state = session.states[composition.name]
         if isinstance(state, Unreadable):
@@ -46,22 +47,22 @@ def refuse_unread_states(session: Session, compositions: Iterable[Composition]) 
                 f"its state cannot be read: {state.reason}",
                 code="unreadable_state",
                 where=f"compositions/{composition.name}",
-                hint="No changes made: what this project manages is not known without it",
+                hint="No changes made. Make the state readable and run the same command again",
             )
 
 
 def check_plans(
-    session: Session, compositions: Iterable[Composition], give_up: Callable[[Sequence[str]], None] | None
+    session: Session, compositions: Iterable[Composition], confirm_deletions: Callable[[Sequence[str]], None] | None
 ) -> None:
-    """Plan compositions, which are prepared, and refuse what no apply may do; ask about what would be deleted.
+    """Plan and check prepared compositions, and confirm what would be deleted.
 
-    give_up: shown what an apply would delete or replace, raises to stop; None: nobody is asked.
+    confirm_deletions: receives the resources to delete or replace, raises to stop; None to delete without asking.
     """
-    absent = any(state.kind is TrustKind.ABSENT for state in session.seen.states.values())
-    losses = session.driver.previews(compositions, before_phase_1=absent)
-    if losses and give_up is not None:
-        with obeyed():  # while a person is asked, no Terraform runs, and Ctrl-C is not to be counted
-            give_up(losses)
+    absent = any(state.kind is TrustKind.ABSENT for state in session.observed.states.values())
+    deletions = session.driver.previews(compositions, before_phase_1=absent)
+    if deletions and confirm_deletions is not None:
+        with obeyed():  # no Terraform runs during the question, so Ctrl-C may stop tfdriver at once
+            confirm_deletions(deletions)
 
 
 def up(
@@ -70,14 +71,14 @@ def up(
     *,
     tighten: bool = True,
     overwrite: bool = False,
-    give_up: Callable[[Sequence[str]], None] | None = None,
+    confirm_deletions: Callable[[Sequence[str]], None] | None = None,
     prove: Callable[[Session], Verified] | None = None,
 ) -> RunResult:
-    """Run the phases that AWS says are still to be run.
+    """Run the phases that are not done in AWS yet.
 
-    confirm: shown the overview, raises to stop; overwrite: also replace, in phase 3, a trust policy that tfdriver did
-    not write; give_up: shown what would be deleted, raises to stop, None for not looking; prove: verifies it at the
-    end, unless the trust is still broad then; if that is interrupted or fails, the result of the phases says so.
+    confirm: receives the overview, raises to stop; overwrite: replace an unmanaged trust policy in phase 3;
+    confirm_deletions: see `check_plans`; prove: verifies the result, unless a broad trust is in force. If it fails, the
+    phases have succeeded all the same, and `not_verified` has the reason.
 
     Raises OpenTrustError if a phase fails while a broad trust is in force.
     """
@@ -85,17 +86,17 @@ def up(
     compositions = session.workspace.compositions
     confirm(session.overview("up"))
     with session.tools.interrupts.listening():
-        with session.at_work() as driver:
+        with session.run() as driver:
             driver.prepare(compositions)
-            check_plans(session, compositions, give_up)
-            steps = [*driver.open(session.seen, overwrite=overwrite), *driver.connect()]
+            check_plans(session, compositions, confirm_deletions)
+            steps = [*driver.open(session.observed, overwrite=overwrite), *driver.connect()]
             if tighten:
                 steps += driver.tighten(overwrite=overwrite)
-            done = run_result(driver, steps, session.seen)
+            done = run_result(driver, steps, session.observed)
         if prove is None or done.exit_code is not Exit.DONE:
             return done
         try:
             verified = prove(session)
-        except TfdriverError as error:  # the phases are done all the same
+        except TfdriverError as error:
             return replace(done, not_verified=str(error).rstrip("."), exit_code=Exit.FAILED)
     return replace(done, verified=verified, exit_code=verified.exit_code)

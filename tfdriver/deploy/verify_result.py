@@ -1,4 +1,4 @@
-"""What `tfdriver verify` returns."""
+"""The result of `tfdriver verify`."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from tfdriver.errors import Exit
 
 
 class CheckStatus(StrEnum):
-    """What a check came to. Only PASSED says that something was proven."""
+    """The result of a check. Only PASSED is a proof."""
 
     PASSED = "passed"
-    FAILED = "failed"  # the opposite of what was expected was seen
-    INCONCLUSIVE = "inconclusive"  # neither was seen: no answer, throttling, expired credentials, a control that failed
-    NOT_PROBED = "not probed"  # nothing could be tried: the module has no probe for it
+    FAILED = "failed"  # the opposite of the expected result
+    INCONCLUSIVE = "inconclusive"  # no answer, throttling, expired credentials, or a failed control
+    NOT_PROBED = "not probed"  # the module has no probe
 
 
 @dataclass(frozen=True)
 class CheckedRoles:
-    """What a check is about: a pair of roles, by their keys in the spec, or only one of them, the other being ''."""
+    """The roles that a check is about, by their keys in the spec. One of them may be ''."""
 
     trusting: str
     trusted: str
@@ -30,7 +30,7 @@ class CheckedRoles:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What anybody can look up. request_id: AWS's; item_key: of the item written; said: AWS's own words."""
+    """Evidence of a check. request_id: AWS's; item_key: of the written item; said: AWS's error message."""
 
     request_id: str = ""
     item_key: str = ""
@@ -39,7 +39,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One check. name: for programs; tried, expected, happened: for people; seconds: how long it took."""
+    """One check. name: for programs; tried, expected, happened: for people; seconds: its duration."""
 
     pair: CheckedRoles
     name: str
@@ -53,10 +53,10 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class Verified:
-    """All checks. left_behind: items that the probe wrote and that are still there, as `table/key`; then sentences on
-    items that may be there, because no answer came.
+    """All checks. changed: one sentence on the changes of `verify` in AWS.
 
-    changed: one sentence on what verifying changed in AWS.
+    left_behind: items of the probe that still exist, as `table/key`; then sentences on items that may exist, because
+    AWS did not answer.
     """
 
     exit_code: Exit
@@ -66,5 +66,5 @@ class Verified:
     left_behind: tuple[str, ...] = ()
 
     def those(self, *verdicts: CheckStatus) -> tuple[CheckResult, ...]:
-        """Return the checks that came to one of these verdicts."""
+        """Return the checks with one of these verdicts."""
         return tuple(check for check in self.checks if check.verdict in verdicts)

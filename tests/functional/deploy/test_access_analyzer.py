@@ -1,4 +1,4 @@
-"""Access Analyzer is asked in the right way: the real client, against the sandbox."""
+"""Access Analyzer is called by the real client, in the sandbox."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from tfdriver.deploy.session import read_spec
 from tfdriver.errors import TfdriverError
 
 
-def ask(accounts):
+def findings_of(accounts):
     spec = read_spec(accounts.options.project)
     return analyze(spec, observe(spec, Aws()), Aws(), Clock().now())
 
 
-def test_nothing_is_found_in_what_we_write(accounts):
-    assert ask(accounts) == []
+def test_the_trust_policies_of_the_example_have_no_findings(accounts):
+    assert findings_of(accounts) == []
     accounts.a.delete_role(RoleName="foo_bar")
-    assert ask(accounts) == []
+    assert findings_of(accounts) == []
 
 
-def test_an_operator_who_may_not_ask(accounts, tmp_path, monkeypatch):
+def test_an_operator_without_the_permission_is_refused(accounts, tmp_path, monkeypatch):
     user = boto3.Session(profile_name="account_a").client("iam")
     user.create_user(UserName="reader")
     allowed = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "iam:GetRole", "Resource": "*"}]}
@@ -39,4 +39,4 @@ def test_an_operator_who_may_not_ask(accounts, tmp_path, monkeypatch):
     (tmp_path / "keys").write_text("\n".join(lines))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "keys"))
     with pytest.raises(TfdriverError, match=r"not authorized to perform: access-analyzer:.*tfdriver policy"):
-        ask(accounts)
+        findings_of(accounts)

@@ -1,4 +1,4 @@
-"""After a crash, in a fake world: what was made and not written down is taken over, broken states are put right."""
+"""Recovery after a crash, in a fake world: orphaned resources are adopted, broken states are repaired."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tfdriver.project.orphans import OrphanedResource
 FOO = "arn:aws:iam::111111111111:role/foo_bar"
 BAR = "arn:aws:iam::222222222222:role/bar"
 EXACT = trust.Trust(frozenset({BAR}))
-CUT = '{"version": 4, "resou'
+TRUNCATED = '{"version": 4, "resou'
 
 
 def folder(stage: Stage, composition: str = "account_a") -> Path:
@@ -47,7 +47,7 @@ def fail(stage: Stage, what: str) -> None:
     stage.world.change(lambda w: w.update(fail={what: {"error": "AccessDenied: no"}}))
 
 
-def mend(stage: Stage) -> None:
+def repair(stage: Stage) -> None:
     stage.world.change(lambda w: w.update(die={}, fail={}))
     stage.world.forget_calls()
 
@@ -60,7 +60,7 @@ def change_role(stage: Stage, arn: str, **fields) -> None:
     stage.world.change(lambda w: w["roles"][arn].update(fields))
 
 
-def done(stage: Stage) -> bool:
+def converged(stage: Stage) -> bool:
     return (
         trust.read_trust(stage.world.trust("foo_bar")) == EXACT
         and listed(stage) == [FOO]
@@ -69,40 +69,40 @@ def done(stage: Stage) -> bool:
     )
 
 
-@pytest.mark.parametrize("content", ["", CUT])
+@pytest.mark.parametrize("content", ["", TRUNCATED])
 @pytest.mark.parametrize(("composition", "arn"), [("account_a", FOO), ("account_b", BAR)])
-def test_a_terraform_killed_right_after_creating_is_taken_over_from(stage, composition, arn, content):
+def test_resources_of_a_killed_terraform_are_adopted(stage, composition, arn, content):
     die(stage, f"apply {composition}", content)
     with pytest.raises(TfdriverError, match=r"killed by signal 9.*In force now"):
         stage.run(up)
-    made = ids(stage)[arn]
-    mend(stage)
+    created = ids(stage)[arn]
+    repair(stage)
     assert stage.run(up).exit_code is Exit.DONE
-    assert done(stage)
-    assert ids(stage)[arn] == made
+    assert converged(stage)
+    assert ids(stage)[arn] == created
     (kept,) = (folder(stage, composition) / ".tfdriver").glob("terraform.tfstate.broken-*")
     assert kept.read_text() == content
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
-    assert any("is kept as .tfdriver/terraform.tfstate.broken-" in said for said in stage.progress.said)
+    assert any("is kept as .tfdriver/terraform.tfstate.broken-" in line for line in stage.progress.said)
 
 
-def test_what_was_taken_over_is_said(stage):
+def test_adopted_resources_are_reported(stage):
     die(stage, "apply account_b")
     with pytest.raises(TfdriverError):
         stage.run(up)
-    mend(stage)
+    repair(stage)
     stage.run(up)
-    assert "  account_b: takes over aws_iam_role bar, which exists and is ours" in stage.progress.said
+    assert "  account_b: adopting aws_iam_role bar, which is missing from state" in stage.progress.said
     commands = [command for command, where in stage.world.calls() if where == "account_b"]
     assert commands == ["init", "plan", "show", "plan", "show", "apply"]
 
 
 @pytest.mark.parametrize("command", [up, tighten, destroy])
-def test_without_any_state_nothing_is_adopted_unasked(stage, command):
+def test_without_a_state_nothing_is_adopted_unless_requested(stage, command):
     stage.run(up)
     before = stage.world.data["roles"]
     shutil.rmtree(stage.project / "compositions")
-    mend(stage)
+    repair(stage)
 
     with pytest.raises(TfdriverError, match=r"foo_bar .*state of account_a does not list it; it was created.*--adopt"):
         stage.run(command)
@@ -111,18 +111,18 @@ def test_without_any_state_nothing_is_adopted_unasked(stage, command):
     assert {c[0] for c in stage.world.calls()} == {"version"}
 
 
-def test_without_any_state_adopt_takes_everything_into_a_new_one_and_nothing_is_loosened(stage):
+def test_without_a_state_adopt_imports_everything_and_widens_no_trust(stage):
     stage.run(up)
     before = stage.world.data["roles"]
     shutil.rmtree(stage.project / "compositions")
 
     stage.run(up, adopt=True)
 
-    assert done(stage)
+    assert converged(stage)
     assert stage.world.data["roles"] == before
 
 
-def test_a_clash_does_not_count_as_an_interrupted_run(stage):
+def test_an_already_exists_error_does_not_count_as_an_interrupted_run(stage):
     stage.run(up)
     for name in ("terraform.tfstate", "terraform.tfstate.backup", ".tfdriver/terraform.tfstate.before"):
         (folder(stage) / name).unlink(missing_ok=True)
@@ -135,12 +135,12 @@ def test_a_clash_does_not_count_as_an_interrupted_run(stage):
         stage.run(up)
 
 
-@pytest.mark.parametrize("policy", [trust.document(EXACT), {"Statement": []}], ids=["like ours", "unmanaged"])
-def test_a_strangers_role_is_refused_before_anything(stage, policy):
+@pytest.mark.parametrize("policy", [trust.document(EXACT), {"Statement": []}], ids=["exact", "unmanaged"])
+def test_an_unmanaged_role_is_refused_before_any_change(stage, policy):
     stage.run(up)
     change_role(stage, FOO, tags={"team": "other"}, trust=policy)
     shutil.rmtree(stage.project / "compositions")
-    mend(stage)
+    repair(stage)
     before = stage.world.data["roles"]
     for command in (up, tighten):
         with pytest.raises(TfdriverError, match=r"foo_bar in account_a \(111111111111\): it exists and is not managed"):
@@ -150,13 +150,13 @@ def test_a_strangers_role_is_refused_before_anything(stage, policy):
     assert not (stage.project / "compositions").exists()
 
 
-def test_a_role_whose_tags_are_gone_is_ours_as_long_as_the_state_lists_it(stage):
+def test_a_role_without_tags_is_managed_if_the_state_lists_it(stage):
     stage.run(up)
     change_role(stage, FOO, tags={})
     assert stage.run(up).exit_code is Exit.DONE
 
 
-def test_destroy_leaves_a_strangers_role_alone(stage):
+def test_destroy_keeps_an_unmanaged_role(stage):
     stage.run(up)
     change_role(stage, FOO, tags={}, trust={"Statement": []})
     shutil.rmtree(folder(stage))
@@ -164,24 +164,28 @@ def test_destroy_leaves_a_strangers_role_alone(stage):
     assert list(stage.world.data["roles"]) == [FOO]
 
 
-def meanwhile(stage: Stage, arn: str, role: dict):
-    """A confirmation during which a role turns up."""
-    return lambda _view: stage.world.change(lambda w: w["roles"].update({arn: role}))
+def creating(stage: Stage, arn: str, role: dict):
+    """A confirmation during which a role is created."""
+
+    def confirm(_view):
+        stage.world.change(lambda w: w["roles"].update({arn: role}))
+
+    return confirm
 
 
-def test_a_strangers_role_that_turns_up_later_is_named_and_left_alone(stage):
-    role = {"name": "bar", "account": "222222222222", "trust": {"Statement": []}, "id": "AROASTRANGER", "tags": {}}
+def test_an_unmanaged_role_that_is_created_during_the_confirmation_is_refused(stage):
+    role = {"name": "bar", "account": "222222222222", "trust": {"Statement": []}, "id": "AROAUNMANAGED", "tags": {}}
     with (
         stage.session() as session,
-        pytest.raises(TfdriverError, match=r"bar exists in account 222222222222, not managed.*terraform import"),
+        pytest.raises(TfdriverError, match=r"bar already exists in account 222222222222 .*terraform import"),
     ):
-        up(session, meanwhile(stage, BAR, role))
+        up(session, creating(stage, BAR, role))
     assert stage.world.data["roles"][BAR] == role
 
 
 @pytest.fixture
 def foo_bar_is_gone(stage: Stage) -> dict:
-    """After an up elsewhere; the role that AWS shows again later."""
+    """After an `up` on another machine: the role to restore later."""
     stage.run(up)
     role = stage.world.data["roles"][FOO]
     shutil.rmtree(stage.project / "compositions")
@@ -189,19 +193,19 @@ def foo_bar_is_gone(stage: Stage) -> dict:
     return role
 
 
-def test_a_role_with_our_tags_that_appears_before_phase_1_keeps_its_trust(stage, foo_bar_is_gone):
+def test_a_tagged_role_that_is_created_before_phase_1_keeps_its_trust(stage, foo_bar_is_gone):
     stage.world.change(lambda w: w["roles"].pop(BAR))
     with stage.session() as session, pytest.raises(TfdriverError, match=r"aws_iam_role foo_bar exists.*--adopt"):
-        up(session, meanwhile(stage, FOO, foo_bar_is_gone))
+        up(session, creating(stage, FOO, foo_bar_is_gone))
     assert stage.world.data["roles"] == {FOO: foo_bar_is_gone}
 
     assert stage.run(up, adopt=True).exit_code is Exit.DONE
-    assert done(stage)
+    assert converged(stage)
     assert stage.world.data["roles"][FOO]["id"] == foo_bar_is_gone["id"]
 
 
-def test_a_role_of_ours_that_turns_up_during_phase_1_keeps_its_trust(stage, foo_bar_is_gone):
-    """Its values were decided while it was absent: what is imported must not be opened by them."""
+def test_a_tagged_role_that_is_created_during_phase_1_keeps_its_trust(stage, foo_bar_is_gone):
+    """The values for an absent role must not widen the trust of the imported role."""
     stage.world.change(lambda w: w["roles"].pop(BAR))
     kept = foo_bar_is_gone | {"trust": trust.document(trust.Trust(frozenset({"AROADEADDEADDEADDEAD"})))}
 
@@ -217,31 +221,31 @@ def test_a_role_of_ours_that_turns_up_during_phase_1_keeps_its_trust(stage, foo_
     assert listed(stage) == [FOO]
 
 
-@pytest.mark.parametrize("content", ["", CUT])
+@pytest.mark.parametrize("content", ["", TRUNCATED])
 def test_a_broken_state_is_replaced_by_its_copy(stage, content):
     stage.run(up)
     good = state(stage).read_text()
-    mend(stage)
+    repair(stage)
     state(stage).write_text(content)
     assert stage.run(up).exit_code is Exit.DONE
-    assert done(stage)
+    assert converged(stage)
     assert json.loads(state(stage).read_text())["lineage"] == json.loads(good)["lineage"]
     assert ["init", "account_a"] in stage.world.calls()
 
 
-def test_a_broken_state_waits_for_the_confirmation(stage):
+def test_a_broken_state_is_repaired_only_after_the_confirmation(stage):
     stage.run(up)
-    state(stage).write_text(CUT)
+    state(stage).write_text(TRUNCATED)
 
     def no(_view):
         raise TfdriverError("not confirmed", code="not_confirmed")
 
     with stage.session() as session, pytest.raises(TfdriverError, match="not confirmed"):
         up(session, no)
-    assert state(stage).read_text() == CUT
+    assert state(stage).read_text() == TRUNCATED
 
 
-def test_destroy_finds_what_a_broken_state_does_not_list(stage):
+def test_destroy_finds_resources_that_a_broken_state_does_not_list(stage):
     stage.run(up)
     for composition in ("account_a", "account_b"):
         for copy in folder(stage, composition).rglob("terraform.tfstate*"):
@@ -251,10 +255,10 @@ def test_destroy_finds_what_a_broken_state_does_not_list(stage):
     assert not list(stage.project.glob("compositions/*/*"))
 
 
-def test_destroy_finds_what_no_state_lists(stage):
+def test_destroy_with_adopt_finds_resources_without_a_state(stage):
     stage.run(up)
     shutil.rmtree(stage.project / "compositions")
-    mend(stage)
+    repair(stage)
     stage.run(destroy, adopt=True)
     assert stage.world.data["roles"] == {}
     assert [c for c in stage.world.calls() if c[1] == "account_a"] == [
@@ -262,20 +266,20 @@ def test_destroy_finds_what_no_state_lists(stage):
     ]
 
 
-def test_destroy_of_what_is_sound_looks_for_nothing(stage):
+def test_destroy_with_complete_states_searches_no_orphaned_resources(stage):
     stage.run(up)
-    mend(stage)
+    repair(stage)
     stage.run(destroy)
     assert [c[0] for c in stage.world.calls()] == ["version", "init", "init", "destroy", "destroy"]
 
 
 @pytest.mark.parametrize("composition", ["account_a", "account_b"])
-def test_a_destroy_that_was_killed_is_ended_by_the_next(stage, composition):
+def test_a_killed_destroy_is_completed_by_the_next(stage, composition):
     stage.run(up)
-    die(stage, f"destroy {composition}", CUT)
+    die(stage, f"destroy {composition}", TRUNCATED)
     with pytest.raises(TfdriverError, match="killed by signal 9"):
         stage.run(destroy)
-    mend(stage)
+    repair(stage)
     stage.run(destroy)
     assert stage.world.data["roles"] == {}
     assert not list(stage.project.glob("compositions/*/*"))
@@ -286,7 +290,7 @@ def test_a_state_that_could_not_be_saved_is_pushed(stage):
     errored = folder(stage) / "errored.tfstate"
     body = json.loads(state(stage).read_text())
     errored.write_text(json.dumps(body | {"serial": body["serial"] + 5}))
-    mend(stage)
+    repair(stage)
     assert stage.run(up).exit_code is Exit.DONE
     assert ["state", "account_a"] in stage.world.calls()
     assert not errored.exists()
@@ -294,28 +298,28 @@ def test_a_state_that_could_not_be_saved_is_pushed(stage):
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "reason"),
     [({"lineage": "other", "serial": 99}, "another lineage"), ({"serial": 0, "resources": []}, "not older")],
 )
-def test_a_state_that_does_not_fit_is_explained(stage, change, words):
+def test_an_unsaved_state_that_cannot_be_pushed_is_reported(stage, change, reason):
     stage.run(up)
     errored = folder(stage) / "errored.tfstate"
     errored.write_text(json.dumps(json.loads(state(stage).read_text()) | change))
     before = state(stage).read_text()
-    with pytest.raises(TfdriverError, match=words):
+    with pytest.raises(TfdriverError, match=reason):
         stage.run(up)
     assert (state(stage).read_text(), errored.exists()) == (before, True)
 
 
-def test_import_blocks_that_a_killed_run_left_are_dropped(stage):
+def test_import_blocks_of_a_killed_run_are_deleted(stage):
     stage.run(up)
     left = orphans.import_blocks([OrphanedResource("aws_iam_role.foo_bar", "aws_iam_role", "foo_bar", "foo_bar")])
     (folder(stage) / "imports.tf").write_text(left)
     stage.run(up)
-    assert done(stage)
+    assert converged(stage)
 
 
-def test_import_blocks_of_somebody_else_are_not(stage):
+def test_unmanaged_import_blocks_are_refused(stage):
     stage.run(up)
     theirs = folder(stage) / "imports.tf"
     theirs.write_text("# mine\n")
@@ -324,16 +328,16 @@ def test_import_blocks_of_somebody_else_are_not(stage):
     assert theirs.read_text() == "# mine\n"
 
 
-def test_files_with_json_that_python_cannot_read_are_as_broken_as_cut_ones(stage):
+def test_files_with_too_deep_json_count_as_broken(stage):
     stage.run(up)
     (folder(stage) / ".terraform").mkdir()
     for name in ("terraform.tfstate", ".terraform/terraform.tfstate", ".tfdriver/place.json"):
         (folder(stage) / name).write_text(DEEP)
     stage.run(up)
-    assert done(stage)
+    assert converged(stage)
 
 
-def test_values_that_cannot_be_read_are_named_though_their_digest_fits(stage):
+def test_invalid_values_with_a_valid_digest_are_reported(stage):
     stage.run(up)
     (folder(stage) / "terraform.tfvars.json").write_text(generated_header.json_member(DEEP))
     with pytest.raises(TfdriverError, match="is not a valid tfvars JSON object") as caught:

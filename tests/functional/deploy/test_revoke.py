@@ -1,4 +1,4 @@
-"""tighten --revoke-sessions in a fake world: planned, kept while it serves, removed afterwards."""
+"""tighten --revoke-sessions in a fake world: planned, kept while it is needed, removed afterwards."""
 
 from __future__ import annotations
 
@@ -29,29 +29,29 @@ def applies(stage: Stage) -> int:
     return len([c for c in stage.world.calls() if c[0] == "apply"])
 
 
-def test_it_is_applied_after_the_trust_is_tight(stage: Stage):
+def test_sessions_are_revoked_after_the_trust_is_exact(stage: Stage):
     stage.run(up, tighten=False)
     before = applies(stage)
     done = stage.run(tighten, revoke_sessions=True)
     assert done.exit_code is Exit.DONE
     assert applies(stage) == before + 2
-    (told,) = done.revocations
-    assert (told.role, told.text) == ("foo_bar", revoked(stage))
+    (revocation,) = done.revocations
+    assert (revocation.role, revocation.text) == ("foo_bar", revoked(stage))
     assert values(stage)["revoke_sessions_before"] == {"foo_bar": revoked(stage)}
     assert has_file(stage)
 
 
-def test_on_a_trust_that_is_tight_it_takes_one_apply_and_says_until_when(stage: Stage):
+def test_with_an_exact_trust_sessions_are_revoked_in_one_apply(stage: Stage):
     stage.run(up)
     before, at = applies(stage), stage.time.now()
     done = stage.run(tighten, revoke_sessions=True)
     assert applies(stage) == before + 1
-    (told,) = done.revocations
-    assert 0 < (told.before - at).total_seconds() <= 2
-    assert "sessions of role foo_bar in account_a handed out before 2026-01-02" in str(told)
+    (revocation,) = done.revocations
+    assert 0 < (revocation.before - at).total_seconds() <= 2
+    assert "sessions of role foo_bar in account_a issued before 2026-01-02" in str(revocation)
 
 
-def test_while_it_serves_every_run_keeps_it_as_it_is(stage: Stage):
+def test_a_revocation_that_is_needed_stays_unchanged(stage: Stage):
     stage.run(up)
     stage.run(tighten, revoke_sessions=True)
     first, before = revoked(stage), applies(stage)
@@ -66,7 +66,7 @@ def test_while_it_serves_every_run_keeps_it_as_it_is(stage: Stage):
     assert has_file(stage)
 
 
-def test_asked_again_it_starts_again(stage: Stage):
+def test_a_second_revocation_replaces_the_first(stage: Stage):
     stage.run(up)
     stage.run(tighten, revoke_sessions=True)
     first = revoked(stage)
@@ -75,7 +75,7 @@ def test_asked_again_it_starts_again(stage: Stage):
     assert revoked(stage) > first
 
 
-def test_tighten_removes_it_once_it_has_served(stage: Stage):
+def test_tighten_removes_a_revocation_that_is_no_longer_needed(stage: Stage):
     stage.run(up)
     stage.run(tighten, revoke_sessions=True)
     stage.time.sleep(3700)
@@ -85,7 +85,7 @@ def test_tighten_removes_it_once_it_has_served(stage: Stage):
     assert "revoke_sessions_before" not in values(stage)
 
 
-def test_up_removes_it_once_it_has_served(stage: Stage):
+def test_up_removes_a_revocation_that_is_no_longer_needed(stage: Stage):
     stage.run(up)
     stage.run(tighten, revoke_sessions=True)
     stage.time.sleep(3700)
@@ -94,7 +94,7 @@ def test_up_removes_it_once_it_has_served(stage: Stage):
     assert not has_file(stage)
 
 
-def test_destroy_takes_it_along(stage: Stage):
+def test_destroy_deletes_the_revocation(stage: Stage):
     stage.run(up)
     stage.run(tighten, revoke_sessions=True)
     stage.run(destroy)
@@ -108,7 +108,7 @@ def rendered(stage: Stage, hours: float) -> dict:
     return values(stage)
 
 
-def test_render_keeps_it_while_a_session_may_live(stage: Stage):
+def test_render_keeps_the_revocation_until_the_longest_session_has_expired(stage: Stage):
     stage.run(up)
     stage.run(tighten, revoke_sessions=True)
     before = values(stage)
@@ -116,14 +116,14 @@ def test_render_keeps_it_while_a_session_may_live(stage: Stage):
     assert has_file(stage)
 
 
-def test_render_leaves_it_out_once_no_session_can_live(stage: Stage):
+def test_render_removes_the_revocation_once_all_sessions_have_expired(stage: Stage):
     stage.run(up)
     stage.run(tighten, revoke_sessions=True)
     assert "revoke_sessions_before" not in rendered(stage, hours=12.1)
     assert not has_file(stage)
 
 
-def test_render_is_the_same_without_one(stage: Stage):
+def test_render_without_a_revocation_changes_nothing(stage: Stage):
     stage.run(up)
     before = values(stage)
     assert rendered(stage, hours=0) == before

@@ -1,4 +1,4 @@
-"""up, tighten, destroy and plan against a fake world: what is trusted after each, what is called, what is said."""
+"""up, tighten, destroy and plan in a fake world: the trust after each, the commands run, the messages."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ def trusted(stage: Stage) -> trust.Trust | None:
     return trust.read_trust(stage.world.trust("foo_bar"))
 
 
-def fail(stage: Stage, what: str, after: int = 0, error: str = "AccessDenied: no") -> None:
-    stage.world.change(lambda w: w.update(fail={what: {"error": error, "after": after}}))
+def fail(stage: Stage, command: str, after: int = 0, error: str = "AccessDenied: no") -> None:
+    stage.world.change(lambda w: w.update(fail={command: {"error": error, "after": after}}))
 
 
-def mend(stage: Stage) -> None:
+def repair(stage: Stage) -> None:
     stage.world.change(lambda w: w.update(fail={}))
     stage.world.forget_calls()
 
 
-def forge(stage: Stage, document) -> None:
+def edit_trust(stage: Stage, document) -> None:
     stage.world.change(lambda w: next(r for r in w["roles"].values() if r["name"] == "foo_bar").update(trust=document))
 
 
@@ -66,7 +66,7 @@ def fail_plan_before_phase_2(stage: Stage, address: str) -> None:
 
     def phase(title: str) -> None:
         if title.startswith("phase 2"):
-            mend(stage)
+            repair(stage)
 
     stage.progress.phase = phase
 
@@ -99,14 +99,16 @@ def test_with_a_cache_that_they_share_inits_do_not_overlap(stage):
     assert inits == [("start", "account_a"), ("end", "account_a"), ("start", "account_b"), ("end", "account_b")]
 
 
-def test_what_terraform_does_not_get_is_told(stage):
+def test_variables_that_terraform_does_not_get_are_reported(stage):
     stage.environ.update(TF_VAR_region="x", TF_TOKEN_example_org="t")
+
     stage.run(up)
+
     assert "warning: not passed on to Terraform: TF_VAR_region" in stage.progress.said
 
 
 @pytest.mark.parametrize(("mode", "warnings"), [(0o666, 1), (0o664, 0)])
-def test_a_spec_that_every_user_may_change_is_warned_of_and_used(stage, mode, warnings):
+def test_a_world_writable_spec_is_used_with_a_warning(stage, mode, warnings):
     (stage.project / "tfdriver.yaml").chmod(mode)
 
     done = stage.run(up)
@@ -125,26 +127,26 @@ def test_a_second_up_changes_nothing(stage):
     assert done.summary == "nothing to change"
 
 
-def test_no_tighten_is_half_way_and_tighten_finishes(stage):
+def test_no_tighten_leaves_an_open_trust_and_tighten_closes_it(stage):
     done = stage.run(up, tighten=False)
     assert done.exit_code is Exit.OPEN_TRUST
     assert "account 222222222222, only as role/bar, until 2026-01-02 01:00:0" in done.in_force
-    mend(stage)
+    repair(stage)
     done = stage.run(tighten)
     assert (done.exit_code, trusted(stage)) == (Exit.DONE, EXACT)
     assert [c for c in stage.world.calls() if c[0] == "apply"] == [["apply", "account_a"]]
 
 
-def test_failing_in_phase_2_is_loud_and_up_goes_on_from_there(stage):
+def test_a_failure_in_phase_2_reports_the_open_trust_and_up_continues_there(stage):
     fail(stage, "apply account_b")
     with pytest.raises(OpenTrustError) as caught:
         stage.run(up)
-    said = str(caught.value)
-    assert "AccessDenied: no" in said
-    assert "role foo_bar in account_a trusts account 222222222222, only as role/bar, until" in said
-    assert "Run `tfdriver up` again to finish, or `tfdriver destroy`" in said
+    message = str(caught.value)
+    assert "AccessDenied: no" in message
+    assert "role foo_bar in account_a trusts account 222222222222, only as role/bar, until" in message
+    assert "Run `tfdriver up` again to finish, or `tfdriver destroy`" in message
     opened = trusted(stage)
-    mend(stage)
+    repair(stage)
     stage.time.sleep(600)
     stage.run(up)
     assert opened is not None
@@ -153,21 +155,21 @@ def test_failing_in_phase_2_is_loud_and_up_goes_on_from_there(stage):
     assert trusted(stage) == EXACT
 
 
-def test_failing_in_phase_3_says_tighten(stage):
+def test_a_failure_in_phase_3_suggests_tighten(stage):
     stage.run(up, tighten=False)
     fail(stage, "apply account_a")
-    with pytest.raises(OpenTrustError, match="`tfdriver tighten` to close it at once"):
+    with pytest.raises(OpenTrustError, match="`tfdriver tighten` to close the trust at once"):
         stage.run(tighten)
 
 
-def test_failing_before_anything_is_open_is_an_ordinary_failure(stage):
+def test_a_failure_before_a_trust_is_open_exits_1(stage):
     fail(stage, "apply account_a")
     with pytest.raises(TfdriverError) as caught:
         stage.run(up)
     assert caught.value.exit_code is Exit.FAILED
 
 
-def test_what_failed_side_by_side_is_all_told_and_each_but_once(stage):
+def test_each_error_of_parallel_applies_is_reported_once(stage):
     spec = stage.project / "tfdriver.yaml"
     account = '  account_c: {id: "333333333333", profile: account_c, region: us-west-2}\n\nroles:'
     role = "  foo_too:\n    account: account_c\n    module: team_a_foo_ddb\n"
@@ -183,24 +185,24 @@ def test_what_failed_side_by_side_is_all_told_and_each_but_once(stage):
     assert "apply account_c failed" in stage.progress.said
 
 
-def test_several_errors_of_one_terraform_are_told_and_the_rest_counted(stage):
+def test_the_first_errors_of_one_terraform_are_reported_and_the_rest_counted(stage):
     fail(stage, "apply account_a", error="one\ntwo\nthree\nfour\nfive")
     with pytest.raises(TfdriverError, match=r"account_a: one\.\nAlso two\.\nAlso three\.\nAnd 2 more errors$"):
         stage.run(up)
 
 
-def test_a_failure_while_aws_cannot_be_asked_counts_as_open(stage):
+def test_a_trust_that_became_unreadable_during_a_failure_counts_as_open(stage):
     fail(stage, "apply account_b")
 
-    def blind(_view):
+    def hide_role(_view):
         stage.aws.unreadable = {"foo_bar"}
 
     at_most = r"may trust account 222222222222, only as role/bar, until .* UTC at the latest"
     with stage.session() as session, pytest.raises(OpenTrustError, match=at_most):
-        up(session, blind)
+        up(session, hide_role)
 
 
-def test_an_expired_window_is_never_opened_again(stage):
+def test_an_expired_trust_is_never_opened_again(stage):
     fail(stage, "apply account_b")
     with pytest.raises(OpenTrustError):
         stage.run(up)
@@ -212,25 +214,27 @@ def test_an_expired_window_is_never_opened_again(stage):
     assert trusted(stage) == opened
 
 
-def test_tighten_before_up_says_so_at_once(stage):
-    with pytest.raises(TfdriverError, match=r"foo_bar in account_a: there is no such role.*tfdriver up"):
+def test_tighten_before_up_stops_at_once(stage):
+    with pytest.raises(TfdriverError, match=r"foo_bar in account_a: it does not exist.*tfdriver up") as caught:
         stage.run(tighten)
+
+    assert caught.value.code == "role_missing"
     assert stage.world.calls() == [["version", stage.world.calls()[0][1]]]
 
 
-def test_tighten_without_the_trusted_role_says_so_at_once(stage):
+def test_tighten_without_the_trusted_role_stops_at_once(stage):
     fail(stage, "apply account_b")
     with pytest.raises(OpenTrustError):
         stage.run(up)
-    mend(stage)
+    repair(stage)
     with pytest.raises(OpenTrustError, match=r"role bar in account_b: .*does not exist.*In force now: role foo_bar"):
         stage.run(tighten)
     assert [c[0] for c in stage.world.calls()] == ["version"]
 
 
-def test_tighten_of_what_is_tight_starts_no_terraform(stage):
+def test_tighten_of_an_exact_trust_starts_no_terraform(stage):
     stage.run(up)
-    mend(stage)
+    repair(stage)
     assert stage.run(tighten).exit_code is Exit.DONE
     assert [c[0] for c in stage.world.calls()] == ["version"]
 
@@ -238,9 +242,9 @@ def test_tighten_of_what_is_tight_starts_no_terraform(stage):
 UNMANAGED = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]}
 
 
-def test_a_foreign_trust_stops_up_and_tighten_until_overwritten(stage):
+def test_an_unmanaged_trust_stops_up_and_tighten_until_overwritten(stage):
     stage.run(up)
-    forge(stage, UNMANAGED)
+    edit_trust(stage, UNMANAGED)
     for command in (up, tighten):
         with pytest.raises(TfdriverError, match=r"not one that tfdriver would write.*--overwrite"):
             stage.run(command)
@@ -250,16 +254,16 @@ def test_a_foreign_trust_stops_up_and_tighten_until_overwritten(stage):
 
 
 def edit_after(stage: Stage, composition: str, document: dict) -> None:
-    """Somebody edits the trust policy by hand once a composition is applied."""
+    """Edit the trust policy by hand once a composition is applied."""
 
     def ended(name, action, _changes, _seconds):
         if (name, action) == (composition, "apply") and stage.world.trust("foo_bar") != document:
-            forge(stage, document)
+            edit_trust(stage, document)
 
     stage.progress.ended = ended
 
 
-def test_a_trust_edited_while_phase_2_runs_stops_up_as_any_foreign_one(stage):
+def test_a_trust_edited_during_phase_2_stops_up_as_any_unmanaged_one(stage):
     edit_after(stage, "account_b", UNMANAGED)
     with pytest.raises(
         OpenTrustError, match=r"not one that tfdriver would write.*foo_bar in account_a trusts anybody"
@@ -272,7 +276,7 @@ def test_a_trust_edited_while_phase_2_runs_stops_up_as_any_foreign_one(stage):
     assert trusted(stage) == EXACT
 
 
-def test_an_account_let_in_by_hand_while_phase_2_runs_is_loud_and_says_what_up_cannot_do(stage):
+def test_an_account_trusted_by_hand_during_phase_2_is_reported_with_the_overwrite_hint(stage):
     edit_after(stage, "account_b", trust.document(trust.Trust(frozenset({"arn:aws:iam::111111111111:root"}))))
     with pytest.raises(
         OpenTrustError, match=r"In force now: role foo_bar in account_a trusts all of account 1+\."
@@ -282,42 +286,51 @@ def test_an_account_let_in_by_hand_while_phase_2_runs_is_loud_and_says_what_up_c
 
 
 @pytest.mark.parametrize("command", [up, tighten])
-def test_an_orphaned_trust_is_pinned_again_and_never_broad(stage, command):
+def test_an_orphaned_trust_becomes_exact_and_never_broad(stage, command):
     stage.run(up)
-    forge(stage, trust.document(trust.Trust(frozenset({"AROADEADDEADDEADDEAD"}))))
-    mend(stage)
+    edit_trust(stage, trust.document(trust.Trust(frozenset({"AROADEADDEADDEADDEAD"}))))
+    repair(stage)
     stage.run(command)
     assert trusted(stage) == EXACT
     assert len([c for c in stage.world.calls() if c == ["apply", "account_a"]]) == 1
 
 
-def test_a_lost_trusting_role_is_exact_at_once(stage):
+def test_a_deleted_trusting_role_is_created_with_an_exact_trust(stage):
     stage.run(up)
     stage.world.change(lambda w: w["roles"].pop("arn:aws:iam::111111111111:role/foo_bar"))
     done = stage.run(up)
     assert [s.phase for s in done.steps] == ["broad", "connect", "tighten"]
     assert [s.changed for s in done.steps] == [0, 0, 0]
-    titles = [said for said in stage.progress.said if said.startswith("phase 1")]
+    titles = [line for line in stage.progress.said if line.startswith("phase 1")]
     assert titles == ["phase 1, broad: create the trusting roles", "phase 1, exact at once: create the trusting roles"]
 
 
 @pytest.mark.parametrize("command", [up, lambda session, _confirm: plan(session)], ids=["up", "plan"])
-def test_a_trusted_role_that_cannot_be_read_opens_nothing(stage, command):
+def test_an_unreadable_trusted_role_stops_up_and_plan(stage, command):
     stage.aws.unreadable = {"bar"}
-    with pytest.raises(TfdriverError, match=r"role bar in account_b: it cannot be read: AccessDenied\. Allow iam:Get"):
+
+    with pytest.raises(TfdriverError, match=r"role bar in account_b: it cannot be read: AccessDenied") as caught:
         stage.run(command)
+
+    assert caught.value.code == "unreadable_role"
+    assert "Grant iam:GetRole" in caught.value.hint
     assert stage.world.data["roles"] == {}
     assert not (stage.project / "compositions").exists()
 
 
-def test_a_trusted_role_that_cannot_be_read_any_more_when_phase_1_begins(stage):
-    stage.progress.phase = lambda title: stage.aws.unreadable.update({"bar"} if "phase 1" in title else ())
+def test_a_trusted_role_that_becomes_unreadable_before_phase_1_stops_up(stage):
+    def phase(title):
+        if "phase 1" in title:
+            stage.aws.unreadable.add("bar")
+
+    stage.progress.phase = phase
+
     with pytest.raises(TfdriverError, match="role bar in account_b: it cannot be read"):
         stage.run(up)
     assert stage.world.data["roles"] == {}
 
 
-def test_an_unreadable_role_stops_everything(stage):
+def test_an_unreadable_trusting_role_stops_every_command(stage):
     stage.aws.unreadable = {"foo_bar"}
     for command in (up, tighten, destroy):
         with pytest.raises(TfdriverError, match="cannot be read: AccessDenied"):
@@ -325,7 +338,7 @@ def test_an_unreadable_role_stops_everything(stage):
     assert not (stage.project / "compositions").exists()
 
 
-def test_the_wrong_account_stops_before_anything_is_written(stage):
+def test_a_wrong_account_stops_before_anything_is_written(stage):
     stage.aws.callers = {"account_a": "222222222222", "account_b": "111111111111"}
     with pytest.raises(TfdriverError, match="swapped"):
         stage.run(up)
@@ -334,7 +347,7 @@ def test_the_wrong_account_stops_before_anything_is_written(stage):
 
 
 def log_in_elsewhere_after(stage, composition):
-    """Under account_a's profile name, somebody logs in to another account once a composition is done."""
+    """Log in to another account with account_a's profile once a composition is done."""
 
     def ended(name, action, _changes, _seconds):
         if name == composition and action in ("apply", "destroy"):
@@ -343,7 +356,7 @@ def log_in_elsewhere_after(stage, composition):
     stage.progress.ended = ended
 
 
-def test_another_login_under_the_same_profile_stops_the_next_phase(stage):
+def test_a_profile_that_changes_its_account_stops_the_next_phase(stage):
     log_in_elsewhere_after(stage, "account_b")
     with pytest.raises(OpenTrustError, match="profile account_a is in account 333333333333, not in 111111111111"):
         stage.run(up)
@@ -351,7 +364,7 @@ def test_another_login_under_the_same_profile_stops_the_next_phase(stage):
     assert stage.world.calls().count(["apply", "account_a"]) == 1
 
 
-def test_another_login_under_the_same_profile_stops_destroy(stage):
+def test_a_profile_that_changes_its_account_stops_destroy(stage):
     stage.run(up)
     log_in_elsewhere_after(stage, "account_b")
     with pytest.raises(TfdriverError, match=r"in account 333333333333, not in 111111111111\. Correct the profile"):
@@ -360,7 +373,7 @@ def test_another_login_under_the_same_profile_stops_destroy(stage):
     assert list(stage.world.data["roles"]) == ["arn:aws:iam::111111111111:role/foo_bar"]
 
 
-def test_destroy_leaves_nothing_and_may_be_repeated(stage):
+def test_destroy_deletes_everything_and_can_be_repeated(stage):
     stage.run(up)
     done = stage.run(destroy)
     assert [s.composition for s in done.steps] == ["account_b", "account_a"]
@@ -369,13 +382,13 @@ def test_destroy_leaves_nothing_and_may_be_repeated(stage):
     assert stage.run(destroy).steps == ()
 
 
-def test_destroy_goes_on_after_a_failure_half_way(stage):
+def test_destroy_continues_after_a_failure(stage):
     stage.run(up)
     fail(stage, "destroy account_a")
     with pytest.raises(TfdriverError):
         stage.run(destroy)
     assert list(stage.world.data["roles"]) == ["arn:aws:iam::111111111111:role/foo_bar"]
-    mend(stage)
+    repair(stage)
     stage.run(destroy)
     assert stage.world.data["roles"] == {}
 
@@ -389,16 +402,16 @@ def test_destroy_reports_its_steps_as_destroy(stage):
 
 
 @pytest.mark.parametrize("tags", [{}, {"tfdriver:project": "foo-bar", "tfdriver:composition": "another"}])
-def test_destroy_of_a_strangers_role_is_refused(stage, tags):
+def test_destroy_of_an_unmanaged_role_is_refused(stage, tags):
     stage.run(up)
-    forge(stage, UNMANAGED)
+    edit_trust(stage, UNMANAGED)
     stage.world.change(lambda w: [r.update(tags=tags) for r in w["roles"].values()])
     with pytest.raises(TfdriverError, match="does not have this project's tags"):
         stage.run(destroy)
     assert len(stage.world.data["roles"]) == 2
 
 
-def test_plan_says_what_each_phase_would_change_and_changes_nothing(stage):
+def test_plan_returns_the_changes_of_each_phase_and_changes_nothing(stage):
     with stage.session("plan") as session:
         planned = plan(session)
     assert [(p.phase, p.composition, [c.action for c in p.changes]) for p in planned.phases] == [
@@ -420,7 +433,7 @@ def planned(stage):
         return [(p.phase, p.composition, [c.action for c in p.changes]) for p in plan(session).phases]
 
 
-def test_plan_pins_nothing_that_starts_exact(stage):
+def test_plan_tightens_no_trust_that_starts_exact(stage):
     stage.run(up)
     stage.world.change(lambda w: w["roles"].pop("arn:aws:iam::111111111111:role/foo_bar"))
     assert planned(stage) == [
@@ -430,20 +443,20 @@ def test_plan_pins_nothing_that_starts_exact(stage):
     ]
 
 
-def test_plan_pins_only_the_roles_that_are_not_exact(stage):
+def test_plan_tightens_only_the_roles_that_are_not_exact(stage):
     stage.run(up)
     spec = stage.project / "tfdriver.yaml"
     foo_bar = spec.read_text().partition("  foo_bar:")[2].partition("  bar:")[0]
     other = "  other:\n    account: account_b\n    module: team_b_bar_app\n"
     spec.write_text(f"{spec.read_text()}\n  second:{foo_bar.replace('[bar]', '[bar, other]')}\n{other}")
     with stage.session("plan") as session:
-        pinned = [c.address for p in plan(session).phases if p.phase == "tighten" for c in p.changes]
-    assert pinned == ["trust policy of role second in account_a"]
+        tightened = [c.address for p in plan(session).phases if p.phase == "tighten" for c in p.changes]
+    assert tightened == ["trust policy of role second in account_a"]
 
 
-def test_plan_refuses_what_up_refuses(stage):
+def test_plan_refuses_an_unmanaged_trust(stage):
     stage.run(up)
-    forge(stage, UNMANAGED)
+    edit_trust(stage, UNMANAGED)
     (stage.project / "compositions/account_a/terraform.tfvars.json").unlink()
     stage.world.forget_calls()
     with stage.session("plan") as session, pytest.raises(TfdriverError, match=r"tfdriver would write.*--overwrite"):
@@ -452,7 +465,7 @@ def test_plan_refuses_what_up_refuses(stage):
     assert not (stage.project / "compositions/account_a/terraform.tfvars.json").exists()
 
 
-def test_plan_refuses_a_strangers_role(stage):
+def test_plan_refuses_an_unmanaged_role(stage):
     stage.run(up)
     stage.world.change(lambda w: [r.update(tags={}) for r in w["roles"].values()])
     (stage.project / "compositions/account_b/terraform.tfstate").unlink()
@@ -460,22 +473,22 @@ def test_plan_refuses_a_strangers_role(stage):
         plan(session)
 
 
-def test_a_plan_that_fails_leaves_no_values_of_phase_1(stage):
-    def killed(composition, action):
+def test_a_failed_plan_leaves_no_values_of_phase_1(stage):
+    def stop(composition, action):
         if action == "plan":
             raise TfdriverError("stopped", code="io_error")
 
-    stage.progress.started = killed
+    stage.progress.started = stop
     with stage.session("plan") as session, pytest.raises(TfdriverError, match="stopped"):
         plan(session)
     assert not list(stage.project.rglob("phase-1.tfvars.json"))
 
 
-def test_people_are_asked_a_question_that_yes_answers(stage):
-    asked = []
+def test_the_questions_to_confirm(stage):
+    questions = []
 
     def yes(view):
-        asked.append(view.question)
+        questions.append(view.question)
 
     for command, more in (
         (up, {"tighten": False}),
@@ -485,15 +498,16 @@ def test_people_are_asked_a_question_that_yes_answers(stage):
     ):
         with stage.session() as session:
             command(session, yes, **more)
-    assert asked == [
+
+    assert questions == [
         "Connect account_a and account_b as shown?",
         "Tighten the trust in account_a?",
-        "Tighten the trust in account_a, and end all sessions handed out so far?",
-        "Destroy everything that these compositions made in account_a and account_b?",
+        "Tighten the trust in account_a, and revoke all sessions issued so far?",
+        "Destroy all resources of these compositions in account_a and account_b?",
     ]
 
 
-def test_what_was_not_confirmed_is_not_done(stage):
+def test_up_without_a_confirmation_changes_nothing(stage):
     def no(view):
         assert [a.caller for a in view.accounts] == [
             "arn:aws:iam::111111111111:user/admin",
@@ -506,40 +520,52 @@ def test_what_was_not_confirmed_is_not_done(stage):
     assert not (stage.project / "compositions").exists()
 
 
-def test_an_interrupt_between_phases_is_half_way(stage):
-    stage.progress.phase = lambda title: stage.interrupts.request() if "phase 2" in title else None
+def test_an_interrupt_between_phases_reports_the_open_trust(stage):
+    def phase(title):
+        if "phase 2" in title:
+            stage.interrupts.request()
+
+    stage.progress.phase = phase
+
     with pytest.raises(OpenTrustError, match=r"stopped by SIGINT.*In force now"):
         stage.run(up)
 
 
-def test_an_interrupt_before_anything_changed_is_not(stage):
-    stage.progress.phase = lambda _title: stage.interrupts.request()
-    with pytest.raises(
-        InterruptedRunError, match=r"stopped by SIGINT\. No account is trusted as a whole\. What was done"
-    ):
+def test_an_interrupt_before_phase_1_reports_no_open_trust(stage):
+    def phase(_title):
+        stage.interrupts.request()
+
+    stage.progress.phase = phase
+
+    with pytest.raises(InterruptedRunError, match=r"stopped by SIGINT\. No broad trust is in force"):
         stage.run(up)
 
 
-def test_an_interrupted_plan_says_that_no_changes_were_made(stage):
-    stage.progress.started = lambda _name, action: action == "plan" and stage.interrupts.request()
+def test_an_interrupted_plan_reports_that_no_changes_were_made(stage):
+    def started(_name, action):
+        if action == "plan":
+            stage.interrupts.request()
+
+    stage.progress.started = started
+
     with stage.session("plan") as session, pytest.raises(InterruptedRunError, match="No changes made"):
         plan(session)
 
 
 @pytest.mark.parametrize(
-    "why", [InterruptedRunError("stopped by SIGINT"), TfdriverError("no credentials", code="no_credentials")]
+    "error", [InterruptedRunError("stopped by SIGINT"), TfdriverError("no credentials", code="no_credentials")]
 )
-def test_what_keeps_verify_from_its_end_leaves_the_result_of_the_phases(stage, why):
+def test_an_error_of_verify_keeps_the_result_of_the_phases(stage, error):
     def prove(_session):
-        raise why
+        raise error
 
     done = stage.run(up, prove=prove)
-    assert (done.exit_code, done.in_force, done.not_verified) == (Exit.FAILED, "", str(why))
+    assert (done.exit_code, done.in_force, done.not_verified) == (Exit.FAILED, "", str(error))
     assert [r.trust for r in done.roles] == ["exact"]
     assert trusted(stage) == EXACT
 
 
-def test_ctrl_c_from_the_first_phase_to_the_end_of_verify_is_counted_and_not_obeyed_at_once(stage):
+def test_ctrl_c_during_verify_is_counted_and_not_raised_at_once(stage):
     def prove(session):
         signal.raise_signal(signal.SIGINT)
         session.tools.interrupts.check()
@@ -547,9 +573,9 @@ def test_ctrl_c_from_the_first_phase_to_the_end_of_verify_is_counted_and_not_obe
     assert stage.run(up, prove=prove).not_verified == "stopped by SIGINT"
 
 
-def test_ctrl_c_while_the_end_is_looked_at_does_not_lose_the_result(stage):
+def test_ctrl_c_after_the_last_step_keeps_the_result(stage):
     class Interrupting(type(stage.aws)):
-        """AWS that is asked what came of it while somebody presses Ctrl-C."""
+        """An AWS during whose last calls the user presses Ctrl-C."""
 
         def read_role(self, account, name):
             if ["destroy", "account_a"] in self.world.calls():
@@ -562,12 +588,12 @@ def test_ctrl_c_while_the_end_is_looked_at_does_not_lose_the_result(stage):
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
-def test_a_signal_before_the_work_begins_says_what_is_in_force(stage, name):
+def test_a_signal_before_any_change_reports_the_trusts_in_force(stage, name):
     def stop(_view):
         with obeyed():
             signal.raise_signal(signal.Signals[name])
 
-    with pytest.raises(InterruptedRunError, match=rf"stopped by {name}\. No account"), stage.session() as session:
+    with pytest.raises(InterruptedRunError, match=rf"stopped by {name}\. No broad trust"), stage.session() as session:
         up(session, stop)
     stage.run(up, tighten=False)
     with pytest.raises(OpenTrustError, match=rf"stopped by {name}\. In force now"), stage.session() as session:
@@ -575,48 +601,45 @@ def test_a_signal_before_the_work_begins_says_what_is_in_force(stage, name):
 
 
 @pytest.mark.parametrize("first", ["up", "verify"])
-def test_a_second_run_at_once_is_refused_and_told_who_is_at_work(stage, first):
+def test_a_second_run_is_refused_with_the_command_and_process_that_hold_the_lock(stage, first):
     with stage.session(first), pytest.raises(TfdriverError) as caught:
         stage.run(up)
-    who = rf"`{first}` since 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC \(process {os.getpid()} on "
-    assert re.match(f"another run is in progress: {who}", caught.value.what)
+    holder = rf"`{first}` since 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC \(process {os.getpid()} on "
+    assert re.match(f"another run is in progress: {holder}", caught.value.what)
 
 
-def test_a_second_run_is_told_so_while_the_first_one_still_asks(stage):
-    said = []
-
+def test_a_second_run_is_refused_while_the_first_one_waits_for_a_confirmation(stage):
     def ask(_view):
-        with pytest.raises(TfdriverError) as caught:
+        with pytest.raises(TfdriverError, match="another run is in progress: `up` since "):
             stage.run(destroy)
-        said.append(caught.value.what)
         raise TfdriverError("not confirmed", code="not_confirmed")
 
     with stage.session("up") as session, pytest.raises(TfdriverError, match="not confirmed"):
         up(session, ask)
-    assert "another run is in progress: `up` since " in said[0]
+
     assert not (stage.project / "compositions").exists()
 
 
 @pytest.mark.parametrize(("first", "second"), [(up, tighten), (tighten, up)])
-def test_tighten_and_up_at_once_are_one_after_the_other(stage, first, second):
+def test_tighten_and_up_cannot_run_in_parallel(stage, first, second):
     stage.run(up, tighten=False)
-    said = []
+    errors = []
 
-    def at_once(_title):
-        with pytest.raises(TfdriverError, match="another run is in progress") as caught:
+    def phase(_title):
+        with pytest.raises(TfdriverError) as caught:
             stage.run(second)
-        said.append(caught.value.what)
+        errors.append(caught.value.code)
 
-    stage.progress.phase = at_once
+    stage.progress.phase = phase
     assert stage.run(first).exit_code is Exit.DONE
-    assert said
+    assert set(errors) == {"project_locked"}
     del stage.progress.phase
-    mend(stage)
+    repair(stage)
     assert stage.run(second).exit_code is Exit.DONE
     assert trusted(stage) == EXACT
 
 
-def test_a_lock_is_held_though_something_deletes_what_says_who_holds_it(stage):
+def test_the_lock_is_held_even_if_the_file_with_its_holder_is_deleted(stage):
     with stage.session("up"):
         (stage.project / "compositions/.tfdriver/run.json").unlink()
         with pytest.raises(TfdriverError, match="another run is in progress: unknown command"):
@@ -633,7 +656,7 @@ def test_the_values_are_those_last_applied(stage):
 
 def test_a_state_of_another_version_stops_before_anything(stage):
     stage.run(up)
-    mend(stage)
+    repair(stage)
     (stage.project / "compositions/account_a/terraform.tfstate").write_text('{"version": 9}')
     with pytest.raises(TfdriverError, match="version 9"):
         stage.run(up)
@@ -651,27 +674,27 @@ def test_an_old_terraform_is_refused(stage, version, good):
         assert not (stage.project / "compositions").exists()
 
 
-def test_a_dangerous_policy_stops_and_a_doubtful_one_is_told(stage):
+def test_a_dangerous_policy_stops_up_and_a_risky_one_is_reported(stage):
     spec = stage.project / "tfdriver.yaml"
     spec.write_text(spec.read_text().replace("trusts: [bar]", "trusts: [bar]\n    guard: false"))
     stage.run(up, tighten=False)
-    assert any("without a guard" in said for said in stage.progress.said)
+    assert any("without a guard" in line for line in stage.progress.said)
     module = stage.project / "modules/team_a_foo_ddb/main.tf"
     module.write_text(module.read_text().replace('"dynamodb:PutItem"', '"*"'))
     with pytest.raises(TfdriverError, match=r"modules/team_a_foo_ddb/main.tf.*allows every action"):
         stage.run(up)
 
 
-def test_what_cannot_be_read_at_the_end_counts_as_open(stage):
-    class Blinded(type(stage.aws)):
-        """AWS that stops answering for the trusting role once the trusted one exists."""
+def test_a_trust_that_is_unreadable_at_the_end_counts_as_open(stage):
+    class Unreadable(type(stage.aws)):
+        """An AWS in which the trusting role becomes unreadable once the trusted one exists."""
 
         def read_role(self, account, name):
             if name == "foo_bar" and any(r["name"] == "bar" for r in self.world.data["roles"].values()):
                 self.unreadable = {"foo_bar"}
             return super().read_role(account, name)
 
-    stage.aws = Blinded(stage.world)
+    stage.aws = Unreadable(stage.world)
     done = stage.run(up, tighten=False)
     assert done.exit_code is Exit.OPEN_TRUST
     assert "may trust account 222222222222, only as role/bar, until" in done.in_force
@@ -683,60 +706,66 @@ def edit_spec(stage: Stage, old: str, new: str) -> None:
     spec.write_text(spec.read_text().replace(old, new))
 
 
-def test_a_trusted_role_that_was_renamed_is_let_in_by_up_overwrite_and_never_broadly(stage):
+def test_up_overwrite_trusts_a_renamed_role_without_a_broad_trust_in_between(stage):
     stage.run(up)
     edit_spec(stage, "module: team_b_bar_app", "module: team_b_bar_app\n    name: bar2")
-    with pytest.raises(TfdriverError, match=r"the spec does not name.*`tfdriver up --overwrite`: it opens nothing"):
+    with pytest.raises(TfdriverError, match=r"the spec does not name.*`tfdriver up --overwrite`.*no broad trust"):
         stage.run(up)
-    with pytest.raises(TfdriverError, match=r"does not exist\. Run `tfdriver up --overwrite`"):
+    with pytest.raises(TfdriverError, match=r"does not exist.*Run `tfdriver up --overwrite`"):
         stage.run(tighten, overwrite=True)
-    seen = []
-    stage.progress.phase = lambda _title: seen.append(trusted(stage))
+    trusts = []
+
+    def phase(_title):
+        trusts.append(trusted(stage))
+
+    stage.progress.phase = phase
     assert stage.run(up, overwrite=True).exit_code is Exit.DONE
     assert trusted(stage) == trust.Trust(frozenset({"arn:aws:iam::222222222222:role/bar2"}))
-    assert not any(found.broad for found in seen if found)
+    assert not any(found.broad for found in trusts if found)
 
 
-def test_what_would_be_deleted_is_asked_about_before_anything_is_changed(stage):
+def test_deletions_are_confirmed_before_any_change(stage):
     stage.run(up)
     edit_spec(stage, "module: team_b_bar_app", "module: team_b_bar_app\n    name: bar2")
-    asked = []
+    deletions = []
 
-    def give_up(losses):
-        asked.extend(losses)
+    def refuse(found):
+        deletions.extend(found)
         raise TfdriverError("not confirmed", code="not_confirmed")
 
     before = stage.world.data["roles"]
     with pytest.raises(TfdriverError, match="not confirmed"):
-        stage.run(up, overwrite=True, give_up=give_up)
-    assert asked == ["account_b: delete module.bar.aws_iam_role.this"]
+        stage.run(up, overwrite=True, confirm_deletions=refuse)
+    assert deletions == ["account_b: delete module.bar.aws_iam_role.this"]
     assert stage.world.data["roles"] == before
-    stage.run(up, overwrite=True, give_up=asked.append)
+    stage.run(up, overwrite=True, confirm_deletions=deletions.append)
     assert "bar2" in {role["name"] for role in stage.world.data["roles"].values()}
 
 
 @pytest.mark.parametrize("command", [up, tighten])
-def test_nobody_is_asked_where_nothing_would_be_deleted(stage, command):
+def test_a_run_without_deletions_asks_no_second_question(stage, command):
     stage.run(up, tighten=False)
-    stage.run(command, give_up=pytest.fail)
+    stage.run(command, confirm_deletions=pytest.fail)
     assert trusted(stage) == EXACT
 
 
-def test_an_open_policy_that_nobody_here_wrote_and_that_cannot_be_read_any_more_is_loud(stage):
+def test_an_unmanaged_open_trust_that_becomes_unreadable_is_reported(stage):
     stage.run(up)
-    forge(stage, UNMANAGED)
+    edit_trust(stage, UNMANAGED)
     fail(stage, "apply account_a")
 
     def started(name, action):
         stage.aws.unreadable.update({"foo_bar"} if (name, action) == ("account_a", "apply") else ())
 
     stage.progress.started = started
-    with pytest.raises(OpenTrustError, match=r"AWS does not show .*: role foo_bar .* as it was: it trusts anybody"):
+    with pytest.raises(
+        OpenTrustError, match=r"cannot be read now: role foo_bar .* may be unchanged: it trusts anybody"
+    ):
         stage.run(tighten, overwrite=True)
 
 
 @pytest.mark.parametrize("composition", ["account_a", "account_b"])
-def test_a_run_that_stops_leaves_no_values_that_would_open_a_trust_again(stage, composition):
+def test_a_failed_run_leaves_no_values_that_would_widen_a_trust(stage, composition):
     fail(stage, f"apply {composition}", after=0 if composition == "account_b" else 1)
     with pytest.raises(TfdriverError):
         stage.run(up)
@@ -744,7 +773,7 @@ def test_a_run_that_stops_leaves_no_values_that_would_open_a_trust_again(stage, 
     assert trust.read_trust(values["trust_policies"]["foo_bar"]) == EXACT
 
 
-def test_a_broad_trust_that_became_foreign_is_loud(stage):
+def test_a_broad_trust_that_the_spec_no_longer_allows_is_reported(stage):
     stage.run(up, tighten=False)
     spec = stage.project / "tfdriver.yaml"
     spec.write_text(spec.read_text().replace("trusts: [bar]", "trusts: [bar]\n    external_id: new-id"))
@@ -752,7 +781,7 @@ def test_a_broad_trust_that_became_foreign_is_loud(stage):
         stage.run(up)
 
 
-def test_a_state_that_the_spec_forgot_stops_the_run(stage):
+def test_a_state_that_is_no_longer_in_the_spec_stops_the_run(stage):
     stage.run(up)
     compositions = stage.project / "compositions"
     (compositions / "account_b").rename(compositions / "account_c")
@@ -761,7 +790,7 @@ def test_a_state_that_the_spec_forgot_stops_the_run(stage):
 
 
 class OnlyIam(FakeAws):
-    """An AWS of which no other service answers."""
+    """An AWS in which only IAM answers."""
 
     def call(self, account, service, ask):
         if service != "iam":
@@ -788,16 +817,16 @@ def test_verify_reads_a_state_elsewhere_with_the_users_own_cli_configuration(sta
     assert "not logged in" not in happened()
 
 
-def test_ctrl_c_at_the_second_question_is_obeyed_at_once(stage):
+def test_ctrl_c_at_the_second_question_stops_at_once(stage):
     stage.run(up)
     edit_spec(stage, "module: team_b_bar_app", "module: team_b_bar_app\n    name: bar2")
     before = stage.world.data["roles"]
 
-    def ctrl_c(_losses):
+    def ctrl_c(_deletions):
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
         raise TfdriverError("not confirmed", code="not_confirmed")
 
     with pytest.raises(TfdriverError, match="not confirmed"):
-        stage.run(up, overwrite=True, give_up=ctrl_c)
+        stage.run(up, overwrite=True, confirm_deletions=ctrl_c)
     assert stage.world.data["roles"] == before

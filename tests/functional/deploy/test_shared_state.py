@@ -1,4 +1,4 @@
-"""States in a backend, in a fake world: what commands know and do does not depend on `.terraform`."""
+"""States in a backend, in a fake world: no command depends on `.terraform`."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_status_reads_the_states_from_their_backend(shared):
     assert (state_of(found), found.exit_code(detailed=True)) == (PairState.EXACT, Exit.DONE)
 
 
-def test_status_without_terraform_says_that_the_states_cannot_be_read(shared):
+def test_status_without_terraform_reports_unreadable_states(shared):
     shared.run(up)
     shared.environ["TFDRIVER_TERRAFORM"] = "/nowhere/terraform"
 
@@ -61,7 +61,7 @@ def test_status_without_terraform_says_that_the_states_cannot_be_read(shared):
 
 
 @pytest.mark.parametrize("command", [up, tighten, destroy])
-def test_a_namesake_is_not_taken_for_the_role_that_was_deleted(shared, command):
+def test_an_unmanaged_role_with_the_name_of_a_deleted_one_is_refused(shared, command):
     shared.run(up)
     namesake = {"id": "AROANAMESAKE", "tags": {}}
     shared.world.change(lambda w: w["roles"][BAR].update(namesake))
@@ -74,7 +74,7 @@ def test_a_namesake_is_not_taken_for_the_role_that_was_deleted(shared, command):
     assert state_of(look(shared)) is PairState.UNMANAGED
 
 
-def test_a_namesake_that_appears_between_the_phases_is_not_trusted(stage):
+def test_an_unmanaged_role_created_between_the_phases_is_not_trusted(stage):
     def phase(title: str) -> None:
         if title.startswith("phase 3"):
             stage.world.change(lambda w: w["roles"][BAR].update(id="AROANAMESAKE", tags={}))
@@ -103,7 +103,7 @@ def test_a_local_state_that_was_not_migrated_stops_every_change(stage):
     assert (stage.project / "compositions/account_a/backend.tf").exists()
 
 
-def test_a_state_without_outputs_is_of_a_run_that_was_interrupted_elsewhere(shared):
+def test_a_state_without_outputs_counts_as_an_interrupted_run(shared):
     shared.run(up)
     for state in shared.world.path.parent.glob("*.tfstate"):
         body = json.loads(state.read_text())
@@ -114,7 +114,7 @@ def test_a_state_without_outputs_is_of_a_run_that_was_interrupted_elsewhere(shar
         assert [session.driver.may_adopt(c) for c in session.workspace.compositions] == [True, True]
 
 
-def test_a_namesake_that_appears_while_destroy_asks_is_not_destroyed(stage):
+def test_an_unmanaged_role_created_during_the_confirmation_is_not_destroyed(stage):
     stage.run(up)
 
     def replaced(_view) -> None:
@@ -126,7 +126,7 @@ def test_a_namesake_that_appears_while_destroy_asks_is_not_destroyed(stage):
     assert BAR in stage.world.data["roles"]
 
 
-def test_a_namesake_that_is_trusted_while_tighten_applies_is_reported(stage):
+def test_an_unmanaged_role_created_during_tighten_is_reported(stage):
     stage.run(up, tighten=False)
 
     def started(composition: str, action: str) -> None:
@@ -135,7 +135,9 @@ def test_a_namesake_that_is_trusted_while_tighten_applies_is_reported(stage):
 
     stage.progress.started = started
 
-    with pytest.raises(TfdriverError, match=r"bar .*not managed.*A trust may name this role by now: delete it and run"):
+    with pytest.raises(
+        TfdriverError, match=r"bar .*not managed.*A trust may already name this role: delete it and run"
+    ):
         stage.run(tighten)
 
 
@@ -150,7 +152,7 @@ def test_a_trusting_and_a_trusted_role_renamed_at_once(stage):
     assert {role["name"] for role in stage.world.data["roles"].values()} == {"foo2", "bar2"}
 
 
-def test_a_role_under_another_name_is_found_by_the_state(stage):
+def test_a_role_under_another_name_is_found_in_the_state(stage):
     stage.run(up, tighten=False)
     other = "arn:aws:iam::111111111111:role/x-foo_bar"
 
@@ -181,22 +183,20 @@ def test_a_role_under_another_name_is_found_by_the_state(stage):
 
 
 @pytest.mark.parametrize("command", [up, destroy])
-def test_a_namesake_of_a_role_that_the_spec_has_renamed_is_not_deleted(stage, command):
+def test_an_unmanaged_role_with_the_old_name_of_a_renamed_role_is_not_deleted(stage, command):
     stage.run(up)
     stage.world.change(lambda w: w["roles"][BAR].update(id="AROANAMESAKE", tags={}))
     spec = stage.project / "tfdriver.yaml"
     spec.write_text(spec.read_text().replace("module: team_b_bar_app", "name: bar2\n    module: team_b_bar_app"))
     roles = stage.world.data["roles"]
 
-    with pytest.raises(
-        TfdriverError, match=r"role bar in account_b .*which this project created was deleted.*state rm"
-    ):
+    with pytest.raises(TfdriverError, match=r"role bar in account_b .*with that name was deleted.*state rm"):
         stage.run(command, **({"overwrite": True} if command is up else {}))
 
     assert stage.world.data["roles"] == roles
 
 
-def test_tighten_adopts_a_settled_role_if_asked(stage):
+def test_tighten_adopts_an_exact_role_if_requested(stage):
     stage.run(up)
     shutil.rmtree(stage.project / "compositions/account_a")
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.fakes.world import Stage
-from tests.functional.deploy.test_recovery import CUT, FOO, change_role, die, mend
+from tests.functional.deploy.test_recovery import FOO, TRUNCATED, change_role, die, repair
 from tfdriver.deploy.destroy import destroy
 from tfdriver.deploy.tighten import tighten
 from tfdriver.deploy.up import up
@@ -35,13 +35,13 @@ def refuse(_view):
 
 
 def test_a_role_of_a_killed_terraform_is_recorded_and_tightened_by_the_next_run(stage):
-    die(stage, "apply account_a", CUT)
+    die(stage, "apply account_a", TRUNCATED)
     with pytest.raises(OpenTrustError, match="In force now"):
         stage.run(up)
     assert kinds(stage) == [("broad", True)]
     (window,) = timeline.exposures(timeline.read_timeline(path(stage)), stage.time.now())
     assert (window.seconds, window.closed) == (60, None)
-    mend(stage)
+    repair(stage)
     stage.run(up)
     assert kinds(stage) == [("broad", True), ("exact", False)]
 

@@ -1,4 +1,4 @@
-"""Whose role is it? Only roles that this project manages are trusted, changed or destroyed."""
+"""Only roles that this project manages are trusted, changed or destroyed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UP = ("up", "--yes", "--no-verify")
 
 
 def create_namesake(world: World, name: str = "bar", profile: str = "account_b") -> None:
-    """Create a role without tags, which its own account's administrator may assume."""
+    """Create an unmanaged role that its account's administrator may assume."""
     account = world.client("sts", profile).get_caller_identity()["Account"]
     principal = {"AWS": f"arn:aws:iam::{account}:root"}
     statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
@@ -42,7 +42,7 @@ def delete_role(world: World, name: str, profile: str) -> None:
 
 
 def assume_as_namesake(world: World) -> str:
-    """What the answer is when the role `bar` of account B assumes `foo_bar`: an error code, or `allowed`."""
+    """Assume `foo_bar` as the role `bar` of account B; return the error code or `allowed`."""
     session = world.client("sts", "account_b").assume_role(
         RoleArn="arn:aws:iam::222222222222:role/bar", RoleSessionName="namesake"
     )["Credentials"]
@@ -66,7 +66,7 @@ def status(world: World, *options: str) -> tuple[int, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("initialised", [True, False])
-def test_a_role_that_exists_and_is_not_managed_is_never_trusted(small_world: World, initialised: bool):
+def test_an_unmanaged_role_is_never_trusted(small_world: World, initialised: bool):
     world = small_world
     use_buckets(world)
     if initialised:
@@ -96,7 +96,7 @@ def test_a_namesake_of_a_deleted_role_gets_no_access(small_world: World):
 
     refused = [world.tfdriver(*command) for command in (UP, ("tighten", "--yes"), ("destroy", "--yes"))]
     code, found = status(world, "--detailed-exitcode")
-    for folder in world.project.glob("compositions/*/.t*"):  # what is in no version control
+    for folder in world.project.glob("compositions/*/.t*"):  # files that are not in version control
         shutil.rmtree(folder) if folder.is_dir() else folder.unlink()
     refused += [world.tfdriver("tighten", "--yes")]
 
@@ -113,7 +113,7 @@ def test_a_namesake_of_a_deleted_role_gets_no_access(small_world: World):
     assert assume_as_namesake(world) == "AccessDenied"
 
 
-def test_a_second_project_of_one_name_adopts_nothing_unasked(small_world: World, tmp_path: Path):
+def test_a_second_project_with_the_same_name_adopts_nothing_unless_requested(small_world: World, tmp_path: Path):
     world, second = small_world, tmp_path / "second"
     use_buckets(world)
     assert world.tfdriver(*UP).returncode == 0
@@ -131,7 +131,7 @@ def test_a_second_project_of_one_name_adopts_nothing_unasked(small_world: World,
         assert "--adopt" in command.stderr
     assert world.writes(before) == []
 
-    adopted = in_second(world, second, *UP, "--adopt")  # as where the state was lost
+    adopted = in_second(world, second, *UP, "--adopt")  # as after a loss of the state
     assert adopted.returncode == 0, adopted.stderr
     assert set(world.writes(before)) == {"PutObject", "DeleteObject"}  # the states and their locks
 

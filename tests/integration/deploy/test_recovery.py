@@ -1,4 +1,4 @@
-"""Killed in the middle, on real Terraform: the next run ends where an undisturbed one would; nothing is made twice."""
+"""Killed runs with real Terraform: the next run completes the work and creates nothing twice."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ LONGEST = 120  # seconds; reached only by a test that fails
 
 @pytest.fixture
 def reached(tmp_path: Path) -> Path:
-    """The file that the sandbox makes when the fault is reached."""
+    """The file that the sandbox creates when it reaches the fault."""
     return tmp_path / "reached"
 
 
 @pytest.fixture
 def world(project: Path, tmp_path: Path, reached: Path, request: pytest.FixtureRequest) -> Iterator[World]:
-    """A world in which the first call of `request.param` meets a fault."""
+    """A world with the fault `request.param` at its first call."""
     faults = tmp_path / "faults.json"
     faults.write_text(json.dumps({"faults": [{**request.param, "nth": 1, "touch": str(reached)}]}))
     yield from make_world(project, tmp_path, faults)
 
 
 def start(world: World, pids: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    """Start tfdriver with a Terraform that writes down its process ids."""
+    """Start tfdriver with a Terraform that records its process ids."""
     found = world.run(["sh", "-c", "command -v terraform"]).stdout.strip()
-    shim = pids.with_name("noting-terraform")
+    shim = pids.with_name("recording-terraform")
     shim.write_text(f'#!/bin/sh\necho "$1 $$" >> "{pids}"\nexec "{found}" "$@"\n')
     shim.chmod(0o755)
     environ = world.environ | {"TFDRIVER_TERRAFORM": str(shim)}
@@ -55,7 +55,7 @@ def start(world: World, pids: Path, *arguments: str) -> subprocess.Popen[bytes]:
 def wait_for(path: Path) -> None:
     deadline = time.monotonic() + LONGEST
     while not path.exists():
-        assert time.monotonic() < deadline, f"{path.name} was not made"
+        assert time.monotonic() < deadline, f"{path.name} was not created"
         time.sleep(0.02)
 
 
@@ -72,18 +72,18 @@ def last_apply(pids: Path) -> int:
 
 
 def up_whose_terraform_is_killed(world: World, reached: Path, pids: Path) -> str:
-    """Kill the Terraform of `tfdriver up` once the fault is reached; return what the run then said as it failed."""
+    """Kill the Terraform of `tfdriver up` once the fault is reached; return the stderr of the failed run."""
     run = start(world, pids, *UP)
     wait_for(reached)
     wait_for_role(world)
     os.kill(last_apply(pids), signal.SIGKILL)
-    said: str = run.communicate(timeout=LONGEST)[1].decode()
-    assert run.returncode == 3, said
-    return said
+    stderr: str = run.communicate(timeout=LONGEST)[1].decode()
+    assert run.returncode == 3, stderr
+    return stderr
 
 
 def created(world: World) -> list[str]:
-    """What was created, by action and name of its kind, sorted; an action that was done twice is there twice."""
+    """The successful creating actions, sorted, with repetitions."""
     calls: list[dict[str, Any]] = [c for c in world.calls() if c["action"].startswith(("Create", "Add", "PutTargets"))]
     return sorted(c["action"] for c in calls if not c["error"])
 
@@ -110,7 +110,7 @@ def test_terraform_killed_right_after_it_created_the_table(world: World, reached
 
     again = world.tfdriver(*UP)
     assert again.returncode == 0, again.stderr
-    assert "takes over aws_dynamodb_table TestTable, which exists and is ours" in again.stderr
+    assert "adopting aws_dynamodb_table TestTable, which is missing from state" in again.stderr
     assert converged(world)
     assert created(world) == WHOLE
 
@@ -120,7 +120,7 @@ def test_terraform_killed_right_after_it_created_the_table(world: World, reached
     iam.attach_role_policy(RoleName="foo_bar", PolicyArn=policy)
     refused = world.tfdriver("destroy", "--yes")
     assert refused.returncode == 1
-    assert f"somebody else gave it {policy}" in refused.stderr
+    assert f"it has policies that this project did not attach: {policy}" in refused.stderr
     iam.detach_role_policy(RoleName="foo_bar", PolicyArn=policy)
     destroyed = world.tfdriver("destroy", "--yes")
     assert destroyed.returncode == 0, destroyed.stderr
@@ -128,7 +128,7 @@ def test_terraform_killed_right_after_it_created_the_table(world: World, reached
 
 
 @pytest.mark.parametrize("world", [{"call": "lambda:CreateFunction", "delay": 4}], indirect=True)
-def test_the_driver_killed_in_the_middle_of_the_trusted_sides_apply(world: World, reached: Path, tmp_path: Path):
+def test_tfdriver_killed_during_the_trusted_sides_apply(world: World, reached: Path, tmp_path: Path):
     run = start(world, tmp_path / "pids", *UP)
     wait_for(reached)
     run.kill()
@@ -141,13 +141,13 @@ def test_the_driver_killed_in_the_middle_of_the_trusted_sides_apply(world: World
     again = world.tfdriver(*UP, "--lock-timeout", "2m")
     assert again.returncode == 0, again.stderr
     assert "account_b: apply done" in again.stderr
-    assert "takes over" not in again.stderr
+    assert "adopting" not in again.stderr
     assert converged(world)
     assert created(world) == WHOLE
 
 
 @pytest.mark.parametrize("world", [{"call": "iam:CreateRole", "when": "after", "delay": 15}], indirect=True)
-def test_an_exposure_that_a_killed_terraform_told_nobody_of_is_recorded(world: World, reached: Path, tmp_path: Path):
+def test_an_exposure_of_a_killed_terraform_is_recorded(world: World, reached: Path, tmp_path: Path):
     up_whose_terraform_is_killed(world, reached, tmp_path / "pids")
 
     def lines() -> list[tuple[str, bool]]:

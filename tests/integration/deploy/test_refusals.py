@@ -1,4 +1,4 @@
-"""What stops a run before it begins: one short message, exit 1, nothing written, nothing asked but who is trusted."""
+"""Errors before a run begins: one short message, exit 1, nothing written, only roles and callers read."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def unknown_module(world: World) -> dict[str, str]:
     return {}
 
 
-def foreign_file(world: World) -> dict[str, str]:
+def unmanaged_file(world: World) -> dict[str, str]:
     folder = world.project / "compositions/account_a"
     folder.mkdir(parents=True)
     (folder / "z_override.tf").write_text("")
@@ -86,7 +86,7 @@ def foreign_file(world: World) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("breaks", "words"),
+    ("breaks", "problem"),
     [
         (
             swap,
@@ -102,18 +102,18 @@ def foreign_file(world: World) -> dict[str, str]:
         (dead_endpoint, "AWS cannot be reached"),
         (no_provider_where_named, "neither registry.terraform.io/hashicorp/aws"),
         (unknown_module, "team_b_bar_app"),
-        (foreign_file, "z_override.tf: Terraform would load this file"),
+        (unmanaged_file, "z_override.tf: Terraform would load this file"),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
 )
-def test_refused_at_once(world: World, breaks, words):
+def test_refused_at_once(world: World, breaks, problem):
     environ = breaks(world)
     files = sorted(world.project.rglob("*"))
     before = len(world.calls())
     up = world.tfdriver("up", "--yes", **environ)
     assert up.returncode == 1
-    assert words in " ".join(up.stderr.split())
-    assert len(up.stderr.strip().splitlines()) <= 2  # what is wrong, and what to do
+    assert problem in " ".join(up.stderr.split())
+    assert len(up.stderr.strip().splitlines()) <= 2  # the problem and the hint
     assert up.stdout == ""
     assert sorted(world.project.rglob("*")) == files
     assert {c["action"] for c in world.calls(before)} <= {"GetCallerIdentity", "GetRole"}
@@ -134,8 +134,8 @@ def test_expired_credentials(expired: World):
     assert {c["action"] for c in expired.calls()} == {"GetCallerIdentity", "GetRole"}
 
 
-def test_no_provider_to_be_had_is_said_before_anything_is_created(world: World, tmp_path: Path):
-    """The registry is out of reach and no mirror is named: init fails, AWS is untouched."""
+def test_a_missing_provider_is_reported_before_anything_is_created(world: World, tmp_path: Path):
+    """Without a registry and a mirror, init fails and AWS is unchanged."""
     config = tmp_path / "no-provider.rc"
     config.write_text(f'provider_installation {{\n  filesystem_mirror {{\n    path = "{tmp_path}/none"\n  }}\n}}\n')
     up = world.tfdriver("up", "--yes", TF_CLI_CONFIG_FILE=str(config))
@@ -164,6 +164,6 @@ def test_a_poisoned_environment_changes_nothing(world: World, tmp_path: Path):
     assert "TF_CLI_ARGS_apply" in up.stderr
     assert "poison-secret" not in up.stderr + up.stdout
     assert not (tmp_path / "elsewhere").exists()
-    # Python itself obeys PYTHONPATH before any line of ours runs; what we start, be it Terraform in Python, does not.
+    # Python itself obeys PYTHONPATH when tfdriver starts; the programs that tfdriver starts must not.
     assert (hostile / "ran").read_text().splitlines() == [str(TFDRIVER)]
     assert world.trusted() == ["arn:aws:iam::222222222222:role/bar"]

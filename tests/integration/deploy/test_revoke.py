@@ -1,4 +1,4 @@
-"""tighten --revoke-sessions on real Terraform: a session handed out before is worth nothing, a new one works."""
+"""tighten --revoke-sessions with real Terraform: earlier sessions are revoked, new ones work."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FOO = "arn:aws:iam::111111111111:role/foo_bar"
 
 
 def put(world: World, credentials: dict[str, Any]) -> str:
-    """Write an item with a session's credentials; the error code or 'written'."""
+    """Write an item with a session's credentials; return the error code or `written`."""
     session = boto3.Session(
         credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"], "us-west-2"
     )
@@ -30,7 +30,7 @@ def put(world: World, credentials: dict[str, Any]) -> str:
     return "written"
 
 
-def test_sessions_of_the_open_phase_end_and_the_process_goes_on(world: World):
+def test_sessions_of_the_broad_phase_are_revoked_and_the_process_continues(world: World):
     spec = world.project / "tfdriver.yaml"
     spec.write_text(spec.read_text().replace("trusts: [bar]", "trusts: [bar]\n    guard: false"))
     assert world.tfdriver("up", "--yes", "--no-tighten", "--no-verify").returncode == 3
@@ -42,13 +42,13 @@ def test_sessions_of_the_open_phase_end_and_the_process_goes_on(world: World):
     assert put(world, session) == "written"
     done = world.tfdriver("tighten", "--yes", "--revoke-sessions", "--json")
     assert done.returncode == 0, done.stderr
-    (told,) = json.loads(done.stdout)["result"]["revocations"]
+    (revocation,) = json.loads(done.stdout)["result"]["revocations"]
     assert put(world, session) == "AccessDeniedException"
     plan = world.terraform("account_a", "plan", "-detailed-exitcode", "-no-color")
     assert plan.returncode == 0, plan.stdout
     assert world.terraform("account_a", "fmt", "-check", "-diff").returncode == 0
 
-    time.sleep(1.1)  # the policy is about tokens up to the end of the second
+    time.sleep(1.1)  # the policy revokes tokens up to the end of the second
     verified = world.tfdriver("verify", "--strict")
     assert verified.returncode == 0, verified.stdout
     iam = world.client("iam", "account_a")
@@ -56,10 +56,10 @@ def test_sessions_of_the_open_phase_end_and_the_process_goes_on(world: World):
     assert world.tfdriver("up", "--yes", "--no-verify").returncode == 0
     assert world.writes(before) == []
 
-    # As if it had been done long ago: what AWS shows decides that it has served.
+    # Make the revocation older than the longest session.
     policy = iam.get_role_policy(RoleName="foo_bar", PolicyName="AWSRevokeOlderSessions")["PolicyDocument"]
-    served = json.dumps(policy).replace(told["text"], "2020-01-01T00:00:00Z")
-    iam.put_role_policy(RoleName="foo_bar", PolicyName="AWSRevokeOlderSessions", PolicyDocument=served)
+    ended = json.dumps(policy).replace(revocation["text"], "2020-01-01T00:00:00Z")
+    iam.put_role_policy(RoleName="foo_bar", PolicyName="AWSRevokeOlderSessions", PolicyDocument=ended)
     before = len(world.calls())
     assert world.tfdriver("tighten", "--yes").returncode == 0
     assert world.writes(before) == ["DeleteRolePolicy"]

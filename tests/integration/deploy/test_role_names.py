@@ -1,4 +1,4 @@
-"""A module that names its role otherwise than the spec: refused before it is applied, never left open unseen."""
+"""A module that names its role differently than the spec: refused before an apply, and its open trust reported."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("module", "old", "new", "words"), CASES, ids=["trusting", "trusted"])
-def test_a_plan_that_makes_another_role_is_refused_before_anything_is_applied(
-    small_world: World, module: str, old: str, new: str, words: str
+@pytest.mark.parametrize(("module", "old", "new", "problem"), CASES, ids=["trusting", "trusted"])
+def test_a_plan_with_another_role_name_is_refused_before_an_apply(
+    small_world: World, module: str, old: str, new: str, problem: str
 ):
     world = small_world
     edit_module(world, module, old, new)
@@ -42,7 +42,7 @@ def test_a_plan_that_makes_another_role_is_refused_before_anything_is_applied(
         refused = world.tfdriver(*command)
         assert refused.returncode == 1, refused.stderr
         assert f"module {module} of role" in refused.stderr
-        assert words in refused.stderr
+        assert problem in refused.stderr
         assert "`name = var.role_name`" in refused.stderr
 
     assert world.writes() == []
@@ -77,7 +77,7 @@ def test_a_role_that_is_renamed_later_is_refused_as_well(small_world: World):
 
 
 def test_a_broad_trust_under_another_name_is_reported_and_never_opened_again(small_world: World):
-    """As a module left it that an earlier version, or somebody by hand, has applied."""
+    """As after an apply by an earlier version or by hand."""
     world = small_world
     use_buckets(world)
     edit_module(world, "table", "= var.role_name\n", '= "x-${var.role_name}"\n')

@@ -1,4 +1,4 @@
-"""States in a bucket: a fresh clone of a project knows and does what the old one does."""
+"""States in a bucket: a fresh clone of a project reports and does the same as the old one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.integration.deploy.test_ownership import UP, delete_role
 
 pytestmark = pytest.mark.integration
 
-# What lies beside a composition and is not in version control.
+# Files beside a composition that are not in version control.
 NOT_CLONED = (".terraform", ".tfdriver", "*.tfstate*", "timeline.jsonl")
 
 
@@ -24,14 +24,14 @@ def in_folder(world: World, folder: Path, *command: str) -> subprocess.Completed
 
 
 def status(world: World, folder: Path) -> tuple[int, dict[str, Any]]:
-    """The exit code and what `status` reports of the deployment; the record of past runs stays where they ran."""
+    """The exit code and the result of `status` without the timeline, which is local."""
     done = in_folder(world, folder, "status", "--json", "--drift", "--detailed-exitcode")
     assert done.stdout, done.stderr
     result = json.loads(done.stdout)["result"]
     return done.returncode, {key: result[key] for key in ("accounts", "pairs", "compositions")}
 
 
-def test_a_fresh_clone_reports_and_does_what_the_old_one_does(small_world: World, tmp_path: Path):
+def test_a_fresh_clone_reports_and_does_the_same_as_the_old_one(small_world: World, tmp_path: Path):
     world, clone, bare = small_world, tmp_path / "clone", tmp_path / "bare"
     use_buckets(world)
     assert world.tfdriver(*UP).returncode == 0
@@ -62,7 +62,7 @@ def test_a_fresh_clone_reports_and_does_what_the_old_one_does(small_world: World
     assert world.client("dynamodb", "account_a").list_tables()["TableNames"] == []
 
 
-def test_a_state_that_cannot_be_read_stops_every_change(small_world: World):
+def test_an_unreadable_state_stops_every_change(small_world: World):
     world = small_world
     use_buckets(world)
     world.client("s3", "account_b").delete_bucket(Bucket="our-states-trusted")

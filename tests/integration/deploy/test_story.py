@@ -1,4 +1,4 @@
-"""The main job on real Terraform and the real AWS provider, against an AWS that says no."""
+"""The phases with real Terraform and the real AWS provider, in a sandbox that enforces IAM."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ EXACT = {"Effect": "Allow", "Principal": {"AWS": [BAR]}, "Action": "sts:AssumeRo
 
 
 def intruder(world: World) -> str:
-    """Account B's administrator, who may do anything there, assumes the role in A; the error code or 'let in'."""
+    """Assume the role in A as account B's administrator; return the error code or `allowed`."""
     try:
         world.client("sts", "account_b").assume_role(RoleArn=FOO, RoleSessionName="intruder")
     except ClientError as error:
         return error.response["Error"]["Code"]
-    return "let in"
+    return "allowed"
 
 
 def invoke(world: World) -> dict:
@@ -38,7 +38,7 @@ def invoke(world: World) -> dict:
 
 
 def counting_terraform(tmp_path: Path, world: World) -> Path:
-    """A program that notes each start of the real Terraform."""
+    """Return a program that records each start of the real Terraform."""
     shim = tmp_path / "counting-terraform"
     found = world.run(["sh", "-c", "command -v terraform"]).stdout.strip()
     shim.write_text(f'#!/bin/sh\necho "$1 $(basename "$PWD")" >> "{tmp_path}/starts"\nexec "{found}" "$@"\n')
@@ -47,7 +47,7 @@ def counting_terraform(tmp_path: Path, world: World) -> Path:
 
 
 def left_over(world: World) -> list[str]:
-    """The names of everything the example makes that is still there, in either account."""
+    """The names of the example's resources that still exist, in both accounts."""
     found: list[str] = []
     for account in ("account_a", "account_b"):
         iam = world.client("iam", account)
@@ -61,7 +61,7 @@ def left_over(world: World) -> list[str]:
 
 
 def public_files(compositions: Path) -> list[Path]:
-    """The states, and what tfdriver and Terraform write while they run, that others than their owner may read."""
+    """The states and files of a run that other users may read."""
     return [
         path
         for path in compositions.rglob("*")
@@ -70,7 +70,7 @@ def public_files(compositions: Path) -> list[Path]:
     ]
 
 
-def test_the_whole_story(world: World, tmp_path: Path):
+def test_up_again_and_destroy(world: World, tmp_path: Path):
     shim = counting_terraform(tmp_path, world)
     up = world.tfdriver("up", "--yes", "--no-verify", TFDRIVER_TERRAFORM=str(shim))
     assert up.returncode == 0, up.stderr
@@ -110,7 +110,7 @@ def test_the_whole_story(world: World, tmp_path: Path):
     assert world.tfdriver("destroy", "--yes").returncode == 0
 
 
-def test_a_role_that_was_open_is_not_any_more_once_it_was_destroyed(world: World):
+def test_destroy_ends_an_exposure(world: World):
     assert world.tfdriver("up", "--yes", "--no-tighten", "--no-verify").returncode == 3
     assert world.tfdriver("destroy", "--yes").returncode == 0
     changes = read_timeline(world.project / "compositions/timeline.jsonl")
@@ -119,7 +119,7 @@ def test_a_role_that_was_open_is_not_any_more_once_it_was_destroyed(world: World
     assert window.closed == datetime.fromisoformat(changes[1].at)
 
 
-def test_half_way_then_tightened_and_only_the_trust_changed(world: World):
+def test_tighten_after_no_tighten_changes_only_the_trust(world: World):
     up = world.tfdriver("up", "--yes", "--no-tighten", "--no-verify")
     assert up.returncode == 3
     assert "in force now: role foo_bar in account_a trusts account 222222222222, only as role/bar, until" in up.stderr
@@ -133,7 +133,7 @@ def test_half_way_then_tightened_and_only_the_trust_changed(world: World):
     assert intruder(world) == "AccessDenied"
     assert "written" in invoke(world)
     planned = world.terraform("account_a", "plan", "-detailed-exitcode", "-no-color")
-    assert planned.returncode == 2, "what lies on disk is the end: applied by hand, it tightens"
+    assert planned.returncode == 2, "the files have the final values"
     assert "0 to add, 1 to change, 0 to destroy" in planned.stdout
 
     before = len(world.calls())
@@ -144,12 +144,12 @@ def test_half_way_then_tightened_and_only_the_trust_changed(world: World):
     assert "written" in invoke(world)
 
 
-def test_phase_3_first_is_what_aws_refuses(world: World):
-    """Why the phases exist: rendered compositions are plain Terraform, and A alone cannot be applied."""
+def test_phase_3_without_phase_1_is_refused_by_aws(world: World):
+    """Why the phases exist: IAM refuses a trust policy that names a missing role."""
     assert world.tfdriver("render").returncode == 0
     assert world.terraform("account_a", "init", "-input=false").returncode == 0
     trust_only = ("-target=module.foo_bar.aws_iam_role.this", "-no-color", "-auto-approve", "-input=false")
-    # The provider retries such a refusal for two minutes; its own log of the first refusal is enough.
+    # The provider retries for two minutes; its log has the first refusal.
     environ = {"TF_LOG_PROVIDER": "debug", "TF_LOG_PATH": str(world.log.with_name("provider.log"))}
     command = ["timeout", "-s", "INT", "15", "terraform", "apply", *trust_only]
     applied = world.run(command, world.project / "compositions/account_a", **environ)
@@ -181,7 +181,6 @@ roles:
 
 @pytest.fixture
 def many(project: Path, tmp_path: Path):
-
     (project / "tfdriver.yaml").write_text(MANY)
     yield from make_world(project, tmp_path)
 
@@ -198,7 +197,7 @@ def test_many_to_many(many: World):
 
 
 def test_the_demo_on_a_machine_without_terraform(tmp_path: Path):
-    """Also: an empty home, no credentials, and a TF_CLI_CONFIG_FILE that names a missing file."""
+    """With an empty home, no credentials, and a TF_CLI_CONFIG_FILE that names a missing file."""
     path = tmp_path / "bin"
     path.mkdir()
     for tool in ("sh", "env", "git"):

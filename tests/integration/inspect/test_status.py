@@ -117,7 +117,7 @@ def test_what_was_changed_by_hand_is_drift_and_looking_for_it_changes_nothing(wo
     assert world.terraform("account_a", "plan", "-detailed-exitcode").returncode == 0, "a plain plan does not see it"
     refused = world.tfdriver("destroy", "--yes")
     assert refused.returncode == 1
-    assert "role foo_bar in account_a: somebody else gave it by-hand, which destroying the role" in refused.stderr
+    assert "role foo_bar in account_a: it has policies that this project did not attach: by-hand" in refused.stderr
     assert world.writes(since) == []
     iam.delete_role_policy(RoleName="foo_bar", PolicyName="by-hand")
     world.client("lambda", "account_b").update_function_configuration(FunctionName="bar", Timeout=30)

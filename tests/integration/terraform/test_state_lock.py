@@ -73,6 +73,6 @@ def test_a_terraform_started_by_hand_is_named_and_waited_for(world: World, tmp_p
 
         done = world.tfdriver(*UP, "--lock-timeout", "2m")
         assert done.returncode == 0, done.stderr
-        assert "waits: compositions/account_a: the state is locked by" in done.stderr
+        assert "waiting: compositions/account_a: the state is locked by" in done.stderr
     finally:
         assert by_hand.wait(LONGEST) == 0

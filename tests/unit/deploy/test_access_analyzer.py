@@ -1,4 +1,4 @@
-"""What is asked of Access Analyzer, and what becomes of its answers. That it is asked in the right way: functional."""
+"""The policies that Access Analyzer validates, and its findings. The functional tests call the real client."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 @dataclass
 class Analyzer:
-    """An Access Analyzer that has these findings; client and pages in one. asked: the policies it was asked about."""
+    """An Access Analyzer with these findings, its client and its pages. validated: principals of the policies."""
 
     findings: list[dict[str, Any]] = field(default_factory=list)
     error: Exception | None = None
-    asked: list[Any] = field(default_factory=list)
+    validated: list[Any] = field(default_factory=list)
 
     def call(self, account, service, ask):
         assert (account, service) == (A, "accessanalyzer")
@@ -40,41 +40,41 @@ class Analyzer:
         return self
 
     def paginate(self, policyDocument, **_parameters):  # noqa: N803
-        self.asked.append(json.loads(policyDocument)["Statement"][0]["Principal"])
+        self.validated.append(json.loads(policyDocument)["Statement"][0]["Principal"])
         return [{"findings": self.findings[:1]}, {"findings": self.findings[1:]}]
 
 
-def seen(live: trust.Trust | None, wanted=(BAR,), existing=()) -> tuple[Any, Observation]:
-    """A spec in which foo_bar trusts the roles, and what AWS shows of it."""
+def observed(found: trust.Trust | None, wanted=(BAR,), existing=()) -> tuple[Any, Observation]:
+    """A spec in which foo_bar trusts `wanted`, and its roles in AWS."""
     foo = role("foo_bar", A, trusts=tuple(r.key for r in wanted))
-    shown = LiveRole(foo.arn, "AROAFOO", trust.document(live), {}) if live else None
+    live = LiveRole(foo.arn, "AROAFOO", trust.document(found), {}) if found else None
     ids = {r.arn: f"AROA{r.name.upper()}" for r in existing}
-    states = {"foo_bar": trust_state.classify(foo, wanted, shown, ids)}
+    states = {"foo_bar": trust_state.classify(foo, wanted, live, ids)}
     trusted = {r.key: LiveRole(r.arn, ids[r.arn], {}, {}) if r in existing else None for r in wanted}
     return spec(foo, *wanted), Observation(states, trusted)
 
 
-def found(analyzer, *args, **kwargs):
-    return analyze(*seen(*args, **kwargs), analyzer, NOW)
+def findings_of(analyzer, *args, **kwargs):
+    return analyze(*observed(*args, **kwargs), analyzer, NOW)
 
 
 def test_the_policies_of_phase_1_and_phase_3_of_a_new_role_are_validated():
     analyzer = Analyzer()
 
-    findings = found(analyzer, None)
+    findings = findings_of(analyzer, None)
 
     assert findings == []
-    assert analyzer.asked == [{"AWS": [B.root_arn]}, {"AWS": [BAR.arn]}]
+    assert analyzer.validated == [{"AWS": [B.root_arn]}, {"AWS": [BAR.arn]}]
 
 
 @pytest.mark.parametrize("live", [None, trust.exact([BAR])])
 def test_a_role_whose_trust_is_exact_in_every_phase_is_validated_once(live):
     analyzer = Analyzer()
 
-    findings = found(analyzer, live, existing=(BAR,))
+    findings = findings_of(analyzer, live, existing=(BAR,))
 
     assert findings == []
-    assert analyzer.asked == [{"AWS": [BAR.arn]}]
+    assert analyzer.validated == [{"AWS": [BAR.arn]}]
 
 
 @pytest.mark.parametrize(
@@ -86,15 +86,19 @@ def test_a_role_whose_trust_is_exact_in_every_phase_is_validated_once(live):
         ("SUGGESTION", Severity.WARNING),
     ],
 )
-def test_findings_of_all_pages_are_passed_on(kind, severity):
-    said = {"findingType": kind, "issueCode": "CODE", "findingDetails": "Do better.", "learnMoreLink": "https://x"}
-    findings = found(Analyzer(findings=[said, said | {"issueCode": "MORE"}]), trust.exact([BAR]), existing=(BAR,))
+def test_findings_of_all_pages_are_returned(kind, severity):
+    finding = {"findingType": kind, "issueCode": "CODE", "findingDetails": "Do better.", "learnMoreLink": "https://x"}
+    analyzer = Analyzer(findings=[finding, finding | {"issueCode": "MORE"}])
+
+    findings = findings_of(analyzer, trust.exact([BAR]), existing=(BAR,))
+
     assert [f.severity for f in findings] == [severity] * 2
     assert str(findings[0]).endswith("phase 3's trust policy: CODE: Do better. See https://x")
     assert "MORE" in findings[1].what
 
 
-def test_who_may_not_ask_is_told_what_to_allow():
-    refused = AwsError("ValidatePolicy was refused", where="account account_a", aws_code="AccessDeniedException")
+def test_a_denied_call_names_the_command_that_prints_the_permission():
+    denied = AwsError("ValidatePolicy was refused", where="account account_a", aws_code="AccessDeniedException")
+
     with pytest.raises(TfdriverError, match="tfdriver policy --access-analyzer"):
-        found(Analyzer(error=refused), None)
+        findings_of(Analyzer(error=denied), None)

@@ -1,4 +1,4 @@
-"""Policies that somebody else gave one of our roles stop its destruction."""
+"""A role with unmanaged policies is not destroyed."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from tfdriver.spec.compositions import compositions
 from tfdriver.spec.model import Account
 from tfdriver.terraform.state import State
 
-OURS = "arn:aws:iam::111111111111:policy/foo_bar_permissions"
-THEIRS = "arn:aws:iam::111111111111:policy/debugging"
+MANAGED = "arn:aws:iam::111111111111:policy/foo_bar_permissions"
+UNMANAGED = "arn:aws:iam::111111111111:policy/debugging"
 (COMPOSITION, _) = compositions(spec(FOO, BAR))
 
 
 class Iam:
-    """An IAM in which a role has these policies; None: there is no such role."""
+    """An IAM in which a role has these policies; None if the role does not exist."""
 
     def __init__(self, attached: list[str] | None, inline: tuple[str, ...] = ()) -> None:
         self.pages = {
             "list_attached_role_policies": {"AttachedPolicies": [{"PolicyArn": arn} for arn in attached or ()]},
             "list_role_policies": {"PolicyNames": list(inline)},
         }
-        self.there = attached is not None
+        self.exists = attached is not None
 
     def call(self, _account: Account, _service: str, ask: Callable[[Any], Any]) -> Any:
-        if not self.there:
-            raise AwsError("there is no such role", aws_code="NoSuchEntity")
+        if not self.exists:
+            raise AwsError("the role does not exist", aws_code="NoSuchEntity")
         return ask(self)
 
     def get_paginator(self, operation: str) -> Any:
@@ -46,49 +46,56 @@ class Iam:
 
 
 def state(**role: Any) -> State:
-    """What the last apply made: the role, its policy, and an inline one that revokes sessions."""
-    made = {
+    """A state with the role, its policy, and an inline policy that revokes sessions."""
+    attributes = {
         "aws_iam_role": {"name": "foo_bar", "assume_role_policy": "{}"} | role,
-        "aws_iam_policy": {"arn": OURS, "policy": "{}"},
-        "aws_iam_role_policy_attachment": {"role": "foo_bar", "policy_arn": OURS},
+        "aws_iam_policy": {"arn": MANAGED, "policy": "{}"},
+        "aws_iam_role_policy_attachment": {"role": "foo_bar", "policy_arn": MANAGED},
         "aws_iam_role_policy": {"role": "foo_bar", "name": "AWSRevokeOlderSessions", "policy": "{}"},
     }
-    resources = [{"mode": "managed", "type": t, "instances": [{"attributes": a}]} for t, a in made.items()]
+    resources = [{"mode": "managed", "type": t, "instances": [{"attributes": a}]} for t, a in attributes.items()]
     return State("lineage", 1, tuple(resources), {"resources": resources})
 
 
 @pytest.mark.parametrize(
     ("iam", "role"),
     [
-        (Iam([OURS], ("AWSRevokeOlderSessions",)), {}),
+        (Iam([MANAGED], ("AWSRevokeOlderSessions",)), {}),
         (Iam([]), {}),
         (Iam(None), {}),
-        (Iam([OURS, THEIRS]), {"managed_policy_arns": [THEIRS]}),
-        (Iam([OURS], ("own",)), {"inline_policy": [{"name": "own", "policy": "{}"}]}),
+        (Iam([MANAGED, UNMANAGED]), {"managed_policy_arns": [UNMANAGED]}),
+        (Iam([MANAGED], ("own",)), {"inline_policy": [{"name": "own", "policy": "{}"}]}),
     ],
-    ids=["as applied", "less than that", "no role", "given by the role's arguments", "inline by its arguments"],
+    ids=["as applied", "a policy detached", "no role", "attached by an argument", "inline by an argument"],
 )
-def test_what_goes_without_a_word(iam: Iam, role: dict[str, Any]):
+def test_managed_policies_are_accepted(iam: Iam, role: dict[str, Any]):
     attached_policies.refuse_unmanaged_policies(COMPOSITION, state(**role), iam)
 
 
-@pytest.mark.parametrize(("iam", "name"), [(Iam([OURS, THEIRS]), THEIRS), (Iam([OURS], ("by-hand",)), "by-hand")])
-def test_what_somebody_else_gave_it(iam: Iam, name: str):
-    with pytest.raises(TfdriverError, match=f"role foo_bar in account_a: somebody else gave it {name}, .* destroyed"):
+@pytest.mark.parametrize(
+    ("iam", "name"), [(Iam([MANAGED, UNMANAGED]), UNMANAGED), (Iam([MANAGED], ("by-hand",)), "by-hand")]
+)
+def test_an_unmanaged_policy_is_refused_by_name(iam: Iam, name: str):
+    with pytest.raises(TfdriverError, match=f"role foo_bar in account_a: .* did not attach: {name}") as caught:
         attached_policies.refuse_unmanaged_policies(COMPOSITION, state(), iam)
 
-
-def test_an_imported_roles_own_arguments_say_nothing():
-    iam, kept = Iam([OURS, THEIRS]), state(managed_policy_arns=[OURS, THEIRS])
-    with pytest.raises(TfdriverError, match=f"somebody else gave it {THEIRS}, which"):
-        attached_policies.refuse_unmanaged_policies(COMPOSITION, kept, iam, imported=True)
+    assert caught.value.code == "unmanaged_policies"
 
 
-def test_a_state_that_does_not_list_the_role_says_nothing_of_it():
-    attached_policies.refuse_unmanaged_policies(COMPOSITION, State("lineage", 1, (), {"resources": []}), Iam([THEIRS]))
+def test_the_arguments_of_an_imported_role_do_not_count():
+    iam, imported = Iam([MANAGED, UNMANAGED]), state(managed_policy_arns=[MANAGED, UNMANAGED])
+
+    with pytest.raises(TfdriverError, match=f"did not attach: {UNMANAGED}"):
+        attached_policies.refuse_unmanaged_policies(COMPOSITION, imported, iam, imported=True)
 
 
-def test_where_aws_does_not_say_nothing_is_destroyed():
+def test_a_role_that_the_state_does_not_list_is_not_checked():
+    attached_policies.refuse_unmanaged_policies(
+        COMPOSITION, State("lineage", 1, (), {"resources": []}), Iam([UNMANAGED])
+    )
+
+
+def test_policies_that_cannot_be_read_are_refused():
     class Denied:
         def call(self, *_: Any) -> Any:
             raise AwsError("ListAttachedRolePolicies was refused", aws_code="AccessDenied")

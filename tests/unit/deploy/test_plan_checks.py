@@ -1,4 +1,4 @@
-"""Roles that a plan makes under another name than the spec's."""
+"""Plans that create roles under another name than in the spec."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SERVICE = {
 
 
 def plan(*roles: dict[str, Any] | None, module: str = "module.foo_bar", kind: str = "aws_iam_role") -> dict[str, Any]:
-    """A plan that creates these roles; None is one that it deletes."""
+    """A plan that creates these roles; None stands for a deleted role."""
     changes = [
         {
             "address": f"{module}.{kind}.r{n}",
@@ -37,15 +37,15 @@ def plan(*roles: dict[str, Any] | None, module: str = "module.foo_bar", kind: st
     return {"resource_changes": changes}
 
 
-def refuse(shown: dict[str, Any]) -> None:
-    refuse_other_names(COMPOSITION, shown, {"foo_bar": EXACT})
+def refuse(planned: dict[str, Any]) -> None:
+    refuse_other_names(COMPOSITION, planned, {"foo_bar": EXACT})
 
 
 HELPER = {"name": "helper", "path": "/", "assume_role_policy": json.dumps(SERVICE)}
 
 
 @pytest.mark.parametrize(
-    "shown",
+    "planned",
     [
         {},
         plan(),
@@ -59,12 +59,12 @@ HELPER = {"name": "helper", "path": "/", "assume_role_policy": json.dumps(SERVIC
         plan({"name": "x"}, kind="aws_iam_policy"),
     ],
 )
-def test_plans_with_the_role_of_the_spec(shown: dict[str, Any]):
-    refuse(shown)
+def test_plans_with_the_role_of_the_spec_are_accepted(planned: dict[str, Any]):
+    refuse(planned)
 
 
 @pytest.mark.parametrize(
-    ("shown", "words"),
+    ("planned", "problem"),
     [
         (plan({"path": "/"}), "it creates an IAM role whose name is known only after the apply"),
         (plan(OWN | {"name": "x"}), "it creates IAM role x with path /; the spec says name foo_bar, path /"),
@@ -75,9 +75,11 @@ def test_plans_with_the_role_of_the_spec(shown: dict[str, Any]):
         (plan(OWN, OWN | {"name": "x"}), "it creates IAM role x with path / with the trust policy of this role; the"),
     ],
 )
-def test_plans_with_another_role(shown: dict[str, Any], words: str):
+def test_plans_with_another_role_are_refused(planned: dict[str, Any], problem: str):
     with pytest.raises(TfdriverError) as caught:
-        refuse(shown)
-    assert words in caught.value.what
+        refuse(planned)
+
+    assert caught.value.code == "other_role_name"
+    assert problem in caught.value.what
     assert caught.value.where == "module m of role foo_bar in account_a"
     assert "`name = var.role_name`" in caught.value.hint
