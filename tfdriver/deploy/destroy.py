@@ -69,7 +69,7 @@ def _refuse_policies(
 def _refuse_unmanaged(session: Session, found: Mapping[str, Owner]) -> None:
     """Refuse replaced roles, and roles that may not be adopted. Other unmanaged roles stay unchanged."""
     compositions, observed, states = session.workspace.compositions, session.observed, session.states
-    session.driver.refuse_replaced(states)
+    session.driver.roles.refuse_replaced(states)
     managed = [
         replace(c, roles=tuple(r for r in c.roles if found.get(r.key) is not Owner.UNMANAGED)) for c in compositions
     ]

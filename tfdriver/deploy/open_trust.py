@@ -107,7 +107,7 @@ def _command(after: Observation, driver: Driver) -> str:
     trusted_exist = not any(role is None for role in after.trusted.values())
     if any(state.kind is TrustKind.BROAD for state in after.others):
         return "Run `tfdriver destroy` to delete everything that this project created"
-    if driver.unmanaged(after) & after.trusted.keys():
+    if driver.roles.unmanaged(after) & after.trusted.keys():
         return "Run `tfdriver up` once the unmanaged role is deleted, or run `tfdriver destroy` to close the trust now"
     if any(state.kind is TrustKind.UNMANAGED for state in after.states.values()):
         command = "tighten" if trusted_exist else "up"

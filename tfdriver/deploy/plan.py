@@ -63,7 +63,7 @@ def plan(session: Session, *, overwrite: bool = False) -> Planned:
                     planned = (
                         _tightening(session, composition)
                         if composition in new
-                        else _changes(driver.preview(composition))
+                        else _changes(driver.previews.preview(composition))
                     )
                     phases.append(PhasePlan(phase, composition.name, planned))
     return Planned(session.overview("plan"), tuple(phases))
@@ -72,7 +72,7 @@ def plan(session: Session, *, overwrite: bool = False) -> Planned:
 def _opening(session: Session, composition: Composition) -> PhasePlan:
     """Plan phase 1 with its own values, without writing them into the composition's folder."""
     opening = tfvars.opening(session.spec, composition, session.observed, session.driver.now())
-    return PhasePlan(Phase.BROAD, composition.name, _changes(session.driver.preview(composition, opening)))
+    return PhasePlan(Phase.BROAD, composition.name, _changes(session.driver.previews.preview(composition, opening)))
 
 
 def _tightening(session: Session, composition: Composition) -> tuple[PlannedChange, ...]:

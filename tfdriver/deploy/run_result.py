@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tfdriver.aws.observe import Observation
+from tfdriver.deploy.apply import Step
 from tfdriver.deploy.open_trust import unreadable_trusts
-from tfdriver.deploy.phases import Driver, Step
+from tfdriver.deploy.phases import Driver
 from tfdriver.deploy.revocation import Revocation
 from tfdriver.deploy.verify_result import Verified
 from tfdriver.errors import Exit

@@ -29,7 +29,7 @@ from tfdriver.deploy.open_trust import (
 )
 from tfdriver.deploy.overview import Overview, overview
 from tfdriver.deploy.ownership import States, listed_elsewhere
-from tfdriver.deploy.phases import Driver, DriverAws, RunScope
+from tfdriver.deploy.phases import Driver, DriverAws, RunScope, make_driver
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.lint import refuse_errors
 from tfdriver.iam.lint_modules import lint_project
@@ -252,7 +252,7 @@ def _opened(stack: ExitStack, command: str, spec: Spec, options: Options, tools:
     )
     arns = {name: caller.arn for name, caller in callers.items()}
     timeline = Timeline(workspace.timeline, arns, tools.progress.note)
-    driver = Driver(workspace, tools.aws, settings, tools.progress, timeline, tools.clock, scope)
+    driver = make_driver(workspace, tools.aws, settings, tools.progress, timeline, tools.clock, scope)
     observed = driver.observe()
     if command in _CHANGING:
         driver.record(observed)

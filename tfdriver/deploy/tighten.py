@@ -93,7 +93,7 @@ def _refuse_unmanaged(session: Session, trusting: list[Composition]) -> None:
     """Refuse unmanaged roles. A trusted role needs only its tags: another team may keep its state."""
     refuse_unreadable_states(session, trusting)
     driver = session.driver
-    driver.refuse_replaced(session.states)
+    driver.roles.refuse_replaced(session.states)
     refuse_unmanaged(
         session.workspace.compositions,
         session.observed,

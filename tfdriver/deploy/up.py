@@ -30,7 +30,7 @@ def refuse_to_start(session: Session, *, overwrite: bool = False) -> None:
     """
     observed, driver = session.observed, session.driver
     refuse_unreadable_states(session, session.workspace.compositions)
-    driver.refuse_replaced(session.states)
+    driver.roles.refuse_replaced(session.states)
     created_by = creator(session.tools.aws)
     refuse_unmanaged(session.workspace.compositions, observed, session.states, driver.may_adopt, created_by)
     refuse_to_open_again(session.spec, observed)
@@ -59,7 +59,7 @@ def check_plans(
     confirm_deletions: receives the resources to delete or replace, raises to stop; None to delete without asking.
     """
     absent = any(state.kind is TrustKind.ABSENT for state in session.observed.states.values())
-    deletions = session.driver.previews(compositions, before_phase_1=absent)
+    deletions = session.driver.previews.deletions(compositions, before_phase_1=absent)
     if deletions and confirm_deletions is not None:
         with obeyed():  # no Terraform runs during the question, so Ctrl-C may stop tfdriver at once
             confirm_deletions(deletions)
