@@ -229,7 +229,7 @@ class Driver:
     def revoke(self, compositions: Iterable[Composition]) -> list[Step]:
         """Revoke all sessions of these compositions' roles that were issued before now."""
         todo = list(compositions)
-        self._roots.progress.phase("revoke: revoking sessions issued before now")
+        self._roots.progress.phase("revoke the sessions issued before now")
         roles = [role for composition in todo for role in composition.roles]
         text = revocation.stamp(self._clock.now())
         times = {role.key: text for role in roles}

@@ -18,8 +18,8 @@ from tfdriver.interrupts import obeyed
 from tfdriver.spec.compositions import Composition
 
 _OVERWRITE = (
-    "No changes made. If tfdriver.yaml was edited, run `tfdriver up --overwrite`: it replaces the trust policy with "
-    "exactly the roles the spec names and creates no broad trust"
+    "No changes made. Run `tfdriver up --overwrite` to replace the trust policy with exactly the roles the spec names; "
+    "it creates no broad trust"
 )
 
 

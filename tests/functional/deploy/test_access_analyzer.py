@@ -38,5 +38,6 @@ def test_an_operator_without_the_permission_is_refused(accounts, tmp_path, monke
     ]
     (tmp_path / "keys").write_text("\n".join(lines))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "keys"))
+
     with pytest.raises(TfdriverError, match=r"not authorized to perform: access-analyzer:.*tfdriver policy"):
         findings_of(accounts)

@@ -55,6 +55,7 @@ def test_a_second_run_reports_the_open_trust(opened):
 
 def test_an_invalid_spec_reports_the_recorded_trust(opened):
     (opened.project / "tfdriver.yaml").write_text("version: 7\n")
+
     with pytest.raises(
         OpenTrustError, match="had a broad trust and may still trust account 222222222222, only as role/bar"
     ):
@@ -71,8 +72,10 @@ def test_an_account_without_access_reports_the_recorded_trust(opened):
 def test_an_expired_trust_is_not_reported(opened):
     no_terraform(opened)
     opened.time.sleep(7200)
+
     with pytest.raises(TfdriverError) as caught:
         opened.run(up)
+
     assert caught.value.exit_code is Exit.FAILED
 
 

@@ -142,9 +142,11 @@ def test_an_unmanaged_role_is_refused_before_any_change(stage, policy):
     shutil.rmtree(stage.project / "compositions")
     repair(stage)
     before = stage.world.data["roles"]
+
     for command in (up, tighten):
         with pytest.raises(TfdriverError, match=r"foo_bar in account_a \(111111111111\): it exists and is not managed"):
             stage.run(command)
+
     assert stage.world.data["roles"] == before
     assert {c[0] for c in stage.world.calls()} == {"version"}
     assert not (stage.project / "compositions").exists()
@@ -153,6 +155,7 @@ def test_an_unmanaged_role_is_refused_before_any_change(stage, policy):
 def test_a_role_without_tags_is_managed_if_the_state_lists_it(stage):
     stage.run(up)
     change_role(stage, FOO, tags={})
+
     assert stage.run(up).exit_code is Exit.DONE
 
 
@@ -160,7 +163,9 @@ def test_destroy_keeps_an_unmanaged_role(stage):
     stage.run(up)
     change_role(stage, FOO, tags={}, trust={"Statement": []})
     shutil.rmtree(folder(stage))
+
     stage.run(destroy)
+
     assert list(stage.world.data["roles"]) == [FOO]
 
 
@@ -175,11 +180,13 @@ def creating(stage: Stage, arn: str, role: dict):
 
 def test_an_unmanaged_role_that_is_created_during_the_confirmation_is_refused(stage):
     role = {"name": "bar", "account": "222222222222", "trust": {"Statement": []}, "id": "AROAUNMANAGED", "tags": {}}
+
     with (
         stage.session() as session,
         pytest.raises(TfdriverError, match=r"bar already exists in account 222222222222 .*terraform import"),
     ):
         up(session, creating(stage, BAR, role))
+
     assert stage.world.data["roles"][BAR] == role
 
 
@@ -227,6 +234,7 @@ def test_a_broken_state_is_replaced_by_its_copy(stage, content):
     good = state(stage).read_text()
     repair(stage)
     state(stage).write_text(content)
+
     assert stage.run(up).exit_code is Exit.DONE
     assert converged(stage)
     assert json.loads(state(stage).read_text())["lineage"] == json.loads(good)["lineage"]
@@ -250,7 +258,9 @@ def test_destroy_finds_resources_that_a_broken_state_does_not_list(stage):
     for composition in ("account_a", "account_b"):
         for copy in folder(stage, composition).rglob("terraform.tfstate*"):
             copy.write_text("")
+
     stage.run(destroy)
+
     assert stage.world.data["roles"] == {}
     assert not list(stage.project.glob("compositions/*/*"))
 
@@ -259,7 +269,9 @@ def test_destroy_with_adopt_finds_resources_without_a_state(stage):
     stage.run(up)
     shutil.rmtree(stage.project / "compositions")
     repair(stage)
+
     stage.run(destroy, adopt=True)
+
     assert stage.world.data["roles"] == {}
     assert [c for c in stage.world.calls() if c[1] == "account_a"] == [
         [command, "account_a"] for command in ("init", "plan", "show", "import", "destroy")
@@ -269,7 +281,9 @@ def test_destroy_with_adopt_finds_resources_without_a_state(stage):
 def test_destroy_with_complete_states_searches_no_orphaned_resources(stage):
     stage.run(up)
     repair(stage)
+
     stage.run(destroy)
+
     assert [c[0] for c in stage.world.calls()] == ["version", "init", "init", "destroy", "destroy"]
 
 
@@ -280,7 +294,9 @@ def test_a_killed_destroy_is_completed_by_the_next(stage, composition):
     with pytest.raises(TfdriverError, match="killed by signal 9"):
         stage.run(destroy)
     repair(stage)
+
     stage.run(destroy)
+
     assert stage.world.data["roles"] == {}
     assert not list(stage.project.glob("compositions/*/*"))
 
@@ -291,6 +307,7 @@ def test_a_state_that_could_not_be_saved_is_pushed(stage):
     body = json.loads(state(stage).read_text())
     errored.write_text(json.dumps(body | {"serial": body["serial"] + 5}))
     repair(stage)
+
     assert stage.run(up).exit_code is Exit.DONE
     assert ["state", "account_a"] in stage.world.calls()
     assert not errored.exists()
@@ -306,26 +323,32 @@ def test_an_unsaved_state_that_cannot_be_pushed_is_reported(stage, change, reaso
     errored = folder(stage) / "errored.tfstate"
     errored.write_text(json.dumps(json.loads(state(stage).read_text()) | change))
     before = state(stage).read_text()
+
     with pytest.raises(TfdriverError, match=reason):
         stage.run(up)
+
     assert (state(stage).read_text(), errored.exists()) == (before, True)
 
 
 def test_import_blocks_of_a_killed_run_are_deleted(stage):
     stage.run(up)
-    left = orphans.import_blocks([OrphanedResource("aws_iam_role.foo_bar", "aws_iam_role", "foo_bar", "foo_bar")])
-    (folder(stage) / "imports.tf").write_text(left)
+    blocks = orphans.import_blocks([OrphanedResource("aws_iam_role.foo_bar", "aws_iam_role", "foo_bar", "foo_bar")])
+    (folder(stage) / "imports.tf").write_text(blocks)
+
     stage.run(up)
+
     assert converged(stage)
 
 
 def test_unmanaged_import_blocks_are_refused(stage):
     stage.run(up)
-    theirs = folder(stage) / "imports.tf"
-    theirs.write_text("# mine\n")
+    unmanaged = folder(stage) / "imports.tf"
+    unmanaged.write_text("# mine\n")
+
     with pytest.raises(TfdriverError, match="tfdriver did not write"):
         stage.run(up)
-    assert theirs.read_text() == "# mine\n"
+
+    assert unmanaged.read_text() == "# mine\n"
 
 
 def test_files_with_too_deep_json_count_as_broken(stage):
@@ -333,13 +356,17 @@ def test_files_with_too_deep_json_count_as_broken(stage):
     (folder(stage) / ".terraform").mkdir()
     for name in ("terraform.tfstate", ".terraform/terraform.tfstate", ".tfdriver/place.json"):
         (folder(stage) / name).write_text(DEEP)
+
     stage.run(up)
+
     assert converged(stage)
 
 
 def test_invalid_values_with_a_valid_digest_are_reported(stage):
     stage.run(up)
     (folder(stage) / "terraform.tfvars.json").write_text(generated_header.json_member(DEEP))
+
     with pytest.raises(TfdriverError, match="is not a valid tfvars JSON object") as caught:
         render(stage.project, stage.time.now())
+
     assert caught.value.where.endswith("account_a/terraform.tfvars.json")

@@ -32,7 +32,9 @@ def applies(stage: Stage) -> int:
 def test_sessions_are_revoked_after_the_trust_is_exact(stage: Stage):
     stage.run(up, tighten=False)
     before = applies(stage)
+
     done = stage.run(tighten, revoke_sessions=True)
+
     assert done.exit_code is Exit.DONE
     assert applies(stage) == before + 2
     (revocation,) = done.revocations
@@ -44,7 +46,9 @@ def test_sessions_are_revoked_after_the_trust_is_exact(stage: Stage):
 def test_with_an_exact_trust_sessions_are_revoked_in_one_apply(stage: Stage):
     stage.run(up)
     before, at = applies(stage), stage.time.now()
+
     done = stage.run(tighten, revoke_sessions=True)
+
     assert applies(stage) == before + 1
     (revocation,) = done.revocations
     assert 0 < (revocation.before - at).total_seconds() <= 2
@@ -56,7 +60,9 @@ def test_a_revocation_that_is_needed_stays_unchanged(stage: Stage):
     stage.run(tighten, revoke_sessions=True)
     first, before = revoked(stage), applies(stage)
     stage.time.sleep(3000)
+
     done = stage.run(tighten)
+
     assert (applies(stage), len(done.revocations)) == (before, 0)
     with stage.session("plan") as session:
         assert not plan(session).differences
@@ -71,7 +77,9 @@ def test_a_second_revocation_replaces_the_first(stage: Stage):
     stage.run(tighten, revoke_sessions=True)
     first = revoked(stage)
     stage.time.sleep(60)
+
     stage.run(tighten, revoke_sessions=True)
+
     assert revoked(stage) > first
 
 
@@ -79,7 +87,9 @@ def test_tighten_removes_a_revocation_that_is_no_longer_needed(stage: Stage):
     stage.run(up)
     stage.run(tighten, revoke_sessions=True)
     stage.time.sleep(3700)
+
     done = stage.run(tighten)
+
     assert revoked(stage) == ""
     assert (done.revocations, has_file(stage)) == ((), False)
     assert "revoke_sessions_before" not in values(stage)
@@ -89,7 +99,9 @@ def test_up_removes_a_revocation_that_is_no_longer_needed(stage: Stage):
     stage.run(up)
     stage.run(tighten, revoke_sessions=True)
     stage.time.sleep(3700)
+
     stage.run(up)
+
     assert revoked(stage) == ""
     assert not has_file(stage)
 
@@ -97,7 +109,9 @@ def test_up_removes_a_revocation_that_is_no_longer_needed(stage: Stage):
 def test_destroy_deletes_the_revocation(stage: Stage):
     stage.run(up)
     stage.run(tighten, revoke_sessions=True)
+
     stage.run(destroy)
+
     assert stage.world.data["roles"] == {}
     assert not list((stage.project / "compositions").glob("*/*"))
 
@@ -112,6 +126,7 @@ def test_render_keeps_the_revocation_until_the_longest_session_has_expired(stage
     stage.run(up)
     stage.run(tighten, revoke_sessions=True)
     before = values(stage)
+
     assert rendered(stage, hours=11.9) == before
     assert has_file(stage)
 
@@ -119,6 +134,7 @@ def test_render_keeps_the_revocation_until_the_longest_session_has_expired(stage
 def test_render_removes_the_revocation_once_all_sessions_have_expired(stage: Stage):
     stage.run(up)
     stage.run(tighten, revoke_sessions=True)
+
     assert "revoke_sessions_before" not in rendered(stage, hours=12.1)
     assert not has_file(stage)
 
@@ -126,4 +142,5 @@ def test_render_removes_the_revocation_once_all_sessions_have_expired(stage: Sta
 def test_render_without_a_revocation_changes_nothing(stage: Stage):
     stage.run(up)
     before = values(stage)
+
     assert rendered(stage, hours=0) == before

@@ -14,7 +14,7 @@ import pytest
 from tests.fakes.world import FakeAws, Stage, use_backend
 from tfdriver.aws.calls import AwsError
 from tfdriver.deploy.destroy import destroy
-from tfdriver.deploy.plan import plan
+from tfdriver.deploy.plan import Planned, plan
 from tfdriver.deploy.tighten import tighten
 from tfdriver.deploy.up import up
 from tfdriver.errors import Exit, OpenTrustError, TfdriverError
@@ -46,6 +46,7 @@ def edit_trust(stage: Stage, document) -> None:
 
 def test_up_ends_exact_with_one_init_each_and_three_applies(stage):
     done = stage.run(up)
+
     assert done.exit_code is Exit.DONE
     assert trusted(stage) == EXACT
     commands = stage.world.calls()
@@ -71,7 +72,7 @@ def fail_plan_before_phase_2(stage: Stage, address: str) -> None:
     stage.progress.phase = phase
 
 
-def test_a_trusted_side_that_looks_up_what_phase_1_creates_is_planned_before_phase_2(stage):
+def test_a_trusted_side_with_data_sources_of_phase_1_is_planned_before_phase_2(stage):
     fail_plan_before_phase_2(stage, "module.bar.data.aws_dynamodb_table.theirs")
 
     assert stage.run(up).exit_code is Exit.DONE
@@ -89,13 +90,22 @@ def test_a_trusted_side_that_cannot_be_planned_stops_up_before_phase_1(stage):
     assert stage.world.data["roles"] == {}
 
 
-def test_with_a_cache_that_they_share_inits_do_not_overlap(stage):
+def test_with_a_shared_plugin_cache_inits_do_not_overlap(stage):
     stage.environ["TF_PLUGIN_CACHE_DIR"] = "/cache"
-    happened = []
-    stage.progress.started = lambda name, action: happened.append(("start", action, name))
-    stage.progress.ended = lambda name, action, *_: happened.append(("end", action, name))
+    inits = []
+
+    def started(name, action):
+        if action == "init":
+            inits.append(("start", name))
+
+    def ended(name, action, *_):
+        if action == "init":
+            inits.append(("end", name))
+
+    stage.progress.started, stage.progress.ended = started, ended
+
     stage.run(up)
-    inits = [(what, name) for what, action, name in happened if action == "init"]
+
     assert inits == [("start", "account_a"), ("end", "account_a"), ("start", "account_b"), ("end", "account_b")]
 
 
@@ -114,14 +124,16 @@ def test_a_world_writable_spec_is_used_with_a_warning(stage, mode, warnings):
     done = stage.run(up)
 
     assert done.exit_code is Exit.DONE
-    words = "warning: every user of this machine can write to tfdriver.yaml. Run `chmod o-w tfdriver.yaml`"
-    assert sum(line.startswith(words) for line in stage.progress.said) == warnings
+    warning = "warning: every user of this machine can write to tfdriver.yaml. Run `chmod o-w tfdriver.yaml`"
+    assert sum(line.startswith(warning) for line in stage.progress.said) == warnings
 
 
 def test_a_second_up_changes_nothing(stage):
     stage.run(up)
     before = stage.world.data["roles"]
+
     done = stage.run(up)
+
     assert stage.world.data["roles"] == before
     assert all((s.added, s.changed, s.removed) == (0, 0, 0) for s in done.steps)
     assert done.summary == "nothing to change"
@@ -129,28 +141,33 @@ def test_a_second_up_changes_nothing(stage):
 
 def test_no_tighten_leaves_an_open_trust_and_tighten_closes_it(stage):
     done = stage.run(up, tighten=False)
+
     assert done.exit_code is Exit.OPEN_TRUST
     assert "account 222222222222, only as role/bar, until 2026-01-02 01:00:0" in done.in_force
-    repair(stage)
+
+    stage.world.forget_calls()
     done = stage.run(tighten)
+
     assert (done.exit_code, trusted(stage)) == (Exit.DONE, EXACT)
     assert [c for c in stage.world.calls() if c[0] == "apply"] == [["apply", "account_a"]]
 
 
 def test_a_failure_in_phase_2_reports_the_open_trust_and_up_continues_there(stage):
     fail(stage, "apply account_b")
+
     with pytest.raises(OpenTrustError) as caught:
         stage.run(up)
+
     message = str(caught.value)
     assert "AccessDenied: no" in message
     assert "role foo_bar in account_a trusts account 222222222222, only as role/bar, until" in message
     assert "Run `tfdriver up` again to finish, or `tfdriver destroy`" in message
-    opened = trusted(stage)
+    assert trusted(stage).broad
+
     repair(stage)
     stage.time.sleep(600)
     stage.run(up)
-    assert opened is not None
-    assert opened.broad
+
     assert [c for c in stage.world.calls() if c[0] == "apply"] == [["apply", "account_b"], ["apply", "account_a"]]
     assert trusted(stage) == EXACT
 
@@ -158,14 +175,17 @@ def test_a_failure_in_phase_2_reports_the_open_trust_and_up_continues_there(stag
 def test_a_failure_in_phase_3_suggests_tighten(stage):
     stage.run(up, tighten=False)
     fail(stage, "apply account_a")
+
     with pytest.raises(OpenTrustError, match="`tfdriver tighten` to close the trust at once"):
         stage.run(tighten)
 
 
 def test_a_failure_before_a_trust_is_open_exits_1(stage):
     fail(stage, "apply account_a")
+
     with pytest.raises(TfdriverError) as caught:
         stage.run(up)
+
     assert caught.value.exit_code is Exit.FAILED
 
 
@@ -178,8 +198,10 @@ def test_each_error_of_parallel_applies_is_reported_once(stage):
     stage.world.change(
         lambda w: w.update(fail={f"apply account_{x}": {"error": f"no {x}", "after": 0} for x in ("a", "c")})
     )
+
     with pytest.raises(TfdriverError) as caught:
         stage.run(up)
+
     assert str(caught.value).count("no a") == str(caught.value).count("no c") == 1
     assert "terraform apply in compositions/account_c: " in str(caught.value)
     assert "apply account_c failed" in stage.progress.said
@@ -187,6 +209,7 @@ def test_each_error_of_parallel_applies_is_reported_once(stage):
 
 def test_the_first_errors_of_one_terraform_are_reported_and_the_rest_counted(stage):
     fail(stage, "apply account_a", error="one\ntwo\nthree\nfour\nfive")
+
     with pytest.raises(TfdriverError, match=r"account_a: one\.\nAlso two\.\nAlso three\.\nAnd 2 more errors$"):
         stage.run(up)
 
@@ -208,8 +231,10 @@ def test_an_expired_trust_is_never_opened_again(stage):
         stage.run(up)
     opened = trusted(stage)
     stage.time.sleep(7200)
+
     with pytest.raises(TfdriverError) as caught:
         stage.run(up)
+
     assert not isinstance(caught.value, OpenTrustError)
     assert trusted(stage) == opened
 
@@ -227,15 +252,20 @@ def test_tighten_without_the_trusted_role_stops_at_once(stage):
     with pytest.raises(OpenTrustError):
         stage.run(up)
     repair(stage)
+
     with pytest.raises(OpenTrustError, match=r"role bar in account_b: .*does not exist.*In force now: role foo_bar"):
         stage.run(tighten)
+
     assert [c[0] for c in stage.world.calls()] == ["version"]
 
 
 def test_tighten_of_an_exact_trust_starts_no_terraform(stage):
     stage.run(up)
-    repair(stage)
-    assert stage.run(tighten).exit_code is Exit.DONE
+    stage.world.forget_calls()
+
+    done = stage.run(tighten)
+
+    assert done.exit_code is Exit.DONE
     assert [c[0] for c in stage.world.calls()] == ["version"]
 
 
@@ -245,9 +275,11 @@ UNMANAGED = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Actio
 def test_an_unmanaged_trust_stops_up_and_tighten_until_overwritten(stage):
     stage.run(up)
     edit_trust(stage, UNMANAGED)
+
     for command in (up, tighten):
         with pytest.raises(TfdriverError, match=r"not one that tfdriver would write.*--overwrite"):
             stage.run(command)
+
     assert stage.world.trust("foo_bar") == UNMANAGED
     assert stage.run(tighten, overwrite=True).exit_code is Exit.DONE
     assert trusted(stage) == EXACT
@@ -256,7 +288,7 @@ def test_an_unmanaged_trust_stops_up_and_tighten_until_overwritten(stage):
 def edit_after(stage: Stage, composition: str, document: dict) -> None:
     """Edit the trust policy by hand once a composition is applied."""
 
-    def ended(name, action, _changes, _seconds):
+    def ended(name, action, *_):
         if (name, action) == (composition, "apply") and stage.world.trust("foo_bar") != document:
             edit_trust(stage, document)
 
@@ -265,10 +297,12 @@ def edit_after(stage: Stage, composition: str, document: dict) -> None:
 
 def test_a_trust_edited_during_phase_2_stops_up_as_any_unmanaged_one(stage):
     edit_after(stage, "account_b", UNMANAGED)
+
     with pytest.raises(
         OpenTrustError, match=r"not one that tfdriver would write.*foo_bar in account_a trusts anybody"
     ) as caught:
         stage.run(up)
+
     assert "tighten --overwrite" in caught.value.hint
     assert str(caught.value).count("trusts anybody") == 1
     assert stage.world.trust("foo_bar") == UNMANAGED
@@ -278,10 +312,12 @@ def test_a_trust_edited_during_phase_2_stops_up_as_any_unmanaged_one(stage):
 
 def test_an_account_trusted_by_hand_during_phase_2_is_reported_with_the_overwrite_hint(stage):
     edit_after(stage, "account_b", trust.document(trust.Trust(frozenset({"arn:aws:iam::111111111111:root"}))))
+
     with pytest.raises(
         OpenTrustError, match=r"In force now: role foo_bar in account_a trusts all of account 1+\."
     ) as e:
         stage.run(up)
+
     assert "Run `tfdriver tighten --overwrite`" in e.value.hint
 
 
@@ -290,7 +326,9 @@ def test_an_orphaned_trust_becomes_exact_and_never_broad(stage, command):
     stage.run(up)
     edit_trust(stage, trust.document(trust.Trust(frozenset({"AROADEADDEADDEADDEAD"}))))
     repair(stage)
+
     stage.run(command)
+
     assert trusted(stage) == EXACT
     assert len([c for c in stage.world.calls() if c == ["apply", "account_a"]]) == 1
 
@@ -298,7 +336,9 @@ def test_an_orphaned_trust_becomes_exact_and_never_broad(stage, command):
 def test_a_deleted_trusting_role_is_created_with_an_exact_trust(stage):
     stage.run(up)
     stage.world.change(lambda w: w["roles"].pop("arn:aws:iam::111111111111:role/foo_bar"))
+
     done = stage.run(up)
+
     assert [s.phase for s in done.steps] == ["broad", "connect", "tighten"]
     assert [s.changed for s in done.steps] == [0, 0, 0]
     titles = [line for line in stage.progress.said if line.startswith("phase 1")]
@@ -327,21 +367,26 @@ def test_a_trusted_role_that_becomes_unreadable_before_phase_1_stops_up(stage):
 
     with pytest.raises(TfdriverError, match="role bar in account_b: it cannot be read"):
         stage.run(up)
+
     assert stage.world.data["roles"] == {}
 
 
 def test_an_unreadable_trusting_role_stops_every_command(stage):
     stage.aws.unreadable = {"foo_bar"}
+
     for command in (up, tighten, destroy):
         with pytest.raises(TfdriverError, match="cannot be read: AccessDenied"):
             stage.run(command)
+
     assert not (stage.project / "compositions").exists()
 
 
 def test_a_wrong_account_stops_before_anything_is_written(stage):
     stage.aws.callers = {"account_a": "222222222222", "account_b": "111111111111"}
+
     with pytest.raises(TfdriverError, match="swapped"):
         stage.run(up)
+
     assert not (stage.project / "compositions").exists()
     assert [c[0] for c in stage.world.calls()] == ["version"]
 
@@ -349,7 +394,7 @@ def test_a_wrong_account_stops_before_anything_is_written(stage):
 def log_in_elsewhere_after(stage, composition):
     """Log in to another account with account_a's profile once a composition is done."""
 
-    def ended(name, action, _changes, _seconds):
+    def ended(name, action, *_):
         if name == composition and action in ("apply", "destroy"):
             stage.aws.callers["account_a"] = "333333333333"
 
@@ -358,8 +403,10 @@ def log_in_elsewhere_after(stage, composition):
 
 def test_a_profile_that_changes_its_account_stops_the_next_phase(stage):
     log_in_elsewhere_after(stage, "account_b")
+
     with pytest.raises(OpenTrustError, match="profile account_a is in account 333333333333, not in 111111111111"):
         stage.run(up)
+
     assert trusted(stage).broad
     assert stage.world.calls().count(["apply", "account_a"]) == 1
 
@@ -367,15 +414,19 @@ def test_a_profile_that_changes_its_account_stops_the_next_phase(stage):
 def test_a_profile_that_changes_its_account_stops_destroy(stage):
     stage.run(up)
     log_in_elsewhere_after(stage, "account_b")
+
     with pytest.raises(TfdriverError, match=r"in account 333333333333, not in 111111111111\. Correct the profile"):
         stage.run(destroy)
+
     assert ["destroy", "account_a"] not in stage.world.calls()
     assert list(stage.world.data["roles"]) == ["arn:aws:iam::111111111111:role/foo_bar"]
 
 
 def test_destroy_deletes_everything_and_can_be_repeated(stage):
     stage.run(up)
+
     done = stage.run(destroy)
+
     assert [s.composition for s in done.steps] == ["account_b", "account_a"]
     assert stage.world.data["roles"] == {}
     assert not list((stage.project / "compositions").glob("*/*"))
@@ -388,17 +439,19 @@ def test_destroy_continues_after_a_failure(stage):
     with pytest.raises(TfdriverError):
         stage.run(destroy)
     assert list(stage.world.data["roles"]) == ["arn:aws:iam::111111111111:role/foo_bar"]
+
     repair(stage)
     stage.run(destroy)
+
     assert stage.world.data["roles"] == {}
 
 
 def test_destroy_reports_its_steps_as_destroy(stage):
     stage.run(up)
-    assert [(s.phase, s.composition) for s in stage.run(destroy).steps] == [
-        ("destroy", "account_b"),
-        ("destroy", "account_a"),
-    ]
+
+    done = stage.run(destroy)
+
+    assert [(s.phase, s.composition) for s in done.steps] == [("destroy", "account_b"), ("destroy", "account_a")]
 
 
 @pytest.mark.parametrize("tags", [{}, {"tfdriver:project": "foo-bar", "tfdriver:composition": "another"}])
@@ -406,15 +459,26 @@ def test_destroy_of_an_unmanaged_role_is_refused(stage, tags):
     stage.run(up)
     edit_trust(stage, UNMANAGED)
     stage.world.change(lambda w: [r.update(tags=tags) for r in w["roles"].values()])
+
     with pytest.raises(TfdriverError, match="does not have this project's tags"):
         stage.run(destroy)
+
     assert len(stage.world.data["roles"]) == 2
 
 
-def test_plan_returns_the_changes_of_each_phase_and_changes_nothing(stage):
+def run_plan(stage: Stage) -> Planned:
     with stage.session("plan") as session:
-        planned = plan(session)
-    assert [(p.phase, p.composition, [c.action for c in p.changes]) for p in planned.phases] == [
+        return plan(session)
+
+
+def actions(planned: Planned) -> list[tuple[str, str, list[str]]]:
+    return [(p.phase, p.composition, [c.action for c in p.changes]) for p in planned.phases]
+
+
+def test_plan_returns_the_changes_of_each_phase_and_changes_nothing(stage):
+    planned = run_plan(stage)
+
+    assert actions(planned) == [
         ("broad", "account_a", ["create"]),
         ("connect", "account_b", ["create"]),
         ("tighten", "account_a", ["update"]),
@@ -423,20 +487,21 @@ def test_plan_returns_the_changes_of_each_phase_and_changes_nothing(stage):
     assert planned.overview.action == "plan"
     assert list(planned.overview.roles[0].phases) == ["broad", "tighten"]
     assert stage.world.data["roles"] == {}
+
+
+def test_plan_after_up_has_no_differences(stage):
     stage.run(up)
-    with stage.session("plan") as session:
-        assert not plan(session).differences
 
-
-def planned(stage):
-    with stage.session("plan") as session:
-        return [(p.phase, p.composition, [c.action for c in p.changes]) for p in plan(session).phases]
+    assert not run_plan(stage).differences
 
 
 def test_plan_tightens_no_trust_that_starts_exact(stage):
     stage.run(up)
     stage.world.change(lambda w: w["roles"].pop("arn:aws:iam::111111111111:role/foo_bar"))
-    assert planned(stage) == [
+
+    planned = run_plan(stage)
+
+    assert actions(planned) == [
         ("broad", "account_a", ["create"]),
         ("connect", "account_b", []),
         ("tighten", "account_a", []),
@@ -449,8 +514,10 @@ def test_plan_tightens_only_the_roles_that_are_not_exact(stage):
     foo_bar = spec.read_text().partition("  foo_bar:")[2].partition("  bar:")[0]
     other = "  other:\n    account: account_b\n    module: team_b_bar_app\n"
     spec.write_text(f"{spec.read_text()}\n  second:{foo_bar.replace('[bar]', '[bar, other]')}\n{other}")
-    with stage.session("plan") as session:
-        tightened = [c.address for p in plan(session).phases if p.phase == "tighten" for c in p.changes]
+
+    planned = run_plan(stage)
+
+    tightened = [c.address for p in planned.phases if p.phase == "tighten" for c in p.changes]
     assert tightened == ["trust policy of role second in account_a"]
 
 
@@ -459,8 +526,10 @@ def test_plan_refuses_an_unmanaged_trust(stage):
     edit_trust(stage, UNMANAGED)
     (stage.project / "compositions/account_a/terraform.tfvars.json").unlink()
     stage.world.forget_calls()
-    with stage.session("plan") as session, pytest.raises(TfdriverError, match=r"tfdriver would write.*--overwrite"):
-        plan(session)
+
+    with pytest.raises(TfdriverError, match=r"tfdriver would write.*--overwrite"):
+        run_plan(stage)
+
     assert [c[0] for c in stage.world.calls()] == ["version"]
     assert not (stage.project / "compositions/account_a/terraform.tfvars.json").exists()
 
@@ -469,8 +538,9 @@ def test_plan_refuses_an_unmanaged_role(stage):
     stage.run(up)
     stage.world.change(lambda w: [r.update(tags={}) for r in w["roles"].values()])
     (stage.project / "compositions/account_b/terraform.tfstate").unlink()
-    with stage.session("plan") as session, pytest.raises(TfdriverError, match="is not managed by this"):
-        plan(session)
+
+    with pytest.raises(TfdriverError, match="is not managed by this"):
+        run_plan(stage)
 
 
 def test_a_failed_plan_leaves_no_values_of_phase_1(stage):
@@ -479,8 +549,10 @@ def test_a_failed_plan_leaves_no_values_of_phase_1(stage):
             raise TfdriverError("stopped", code="io_error")
 
     stage.progress.started = stop
-    with stage.session("plan") as session, pytest.raises(TfdriverError, match="stopped"):
-        plan(session)
+
+    with pytest.raises(TfdriverError, match="stopped"):
+        run_plan(stage)
+
     assert not list(stage.project.rglob("phase-1.tfvars.json"))
 
 
@@ -517,6 +589,7 @@ def test_up_without_a_confirmation_changes_nothing(stage):
 
     with stage.session() as session, pytest.raises(TfdriverError, match="not confirmed"):
         up(session, no)
+
     assert not (stage.project / "compositions").exists()
 
 
@@ -548,8 +621,8 @@ def test_an_interrupted_plan_reports_that_no_changes_were_made(stage):
 
     stage.progress.started = started
 
-    with stage.session("plan") as session, pytest.raises(InterruptedRunError, match="No changes made"):
-        plan(session)
+    with pytest.raises(InterruptedRunError, match="No changes made"):
+        run_plan(stage)
 
 
 @pytest.mark.parametrize(
@@ -560,6 +633,7 @@ def test_an_error_of_verify_keeps_the_result_of_the_phases(stage, error):
         raise error
 
     done = stage.run(up, prove=prove)
+
     assert (done.exit_code, done.in_force, done.not_verified) == (Exit.FAILED, "", str(error))
     assert [r.trust for r in done.roles] == ["exact"]
     assert trusted(stage) == EXACT
@@ -584,6 +658,7 @@ def test_ctrl_c_after_the_last_step_keeps_the_result(stage):
 
     stage.run(up)
     stage.aws = Interrupting(stage.world)
+
     assert stage.run(destroy).exit_code is Exit.DONE
 
 
@@ -595,6 +670,7 @@ def test_a_signal_before_any_change_reports_the_trusts_in_force(stage, name):
 
     with pytest.raises(InterruptedRunError, match=rf"stopped by {name}\. No broad trust"), stage.session() as session:
         up(session, stop)
+
     stage.run(up, tighten=False)
     with pytest.raises(OpenTrustError, match=rf"stopped by {name}\. In force now"), stage.session() as session:
         up(session, stop)
@@ -604,6 +680,7 @@ def test_a_signal_before_any_change_reports_the_trusts_in_force(stage, name):
 def test_a_second_run_is_refused_with_the_command_and_process_that_hold_the_lock(stage, first):
     with stage.session(first), pytest.raises(TfdriverError) as caught:
         stage.run(up)
+
     holder = rf"`{first}` since 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC \(process {os.getpid()} on "
     assert re.match(f"another run is in progress: {holder}", caught.value.what)
 
@@ -633,8 +710,8 @@ def test_tighten_and_up_cannot_run_in_parallel(stage, first, second):
     stage.progress.phase = phase
     assert stage.run(first).exit_code is Exit.DONE
     assert set(errors) == {"project_locked"}
+
     del stage.progress.phase
-    repair(stage)
     assert stage.run(second).exit_code is Exit.DONE
     assert trusted(stage) == EXACT
 
@@ -644,11 +721,13 @@ def test_the_lock_is_held_even_if_the_file_with_its_holder_is_deleted(stage):
         (stage.project / "compositions/.tfdriver/run.json").unlink()
         with pytest.raises(TfdriverError, match="another run is in progress: unknown command"):
             stage.run(destroy)
+
     assert stage.run(up).exit_code is Exit.DONE
 
 
 def test_the_values_are_those_last_applied(stage):
     stage.run(up)
+
     values = json.loads((stage.project / "compositions/account_a/terraform.tfvars.json").read_text())
     assert values["trust_policies"] == {"foo_bar": trust.document(EXACT)}
     assert values["account_id"] == "111111111111"
@@ -658,8 +737,10 @@ def test_a_state_of_another_version_stops_before_anything(stage):
     stage.run(up)
     repair(stage)
     (stage.project / "compositions/account_a/terraform.tfstate").write_text('{"version": 9}')
+
     with pytest.raises(TfdriverError, match="version 9"):
         stage.run(up)
+
     assert [c[0] for c in stage.world.calls()] == ["version"]
 
 
@@ -679,6 +760,7 @@ def test_a_dangerous_policy_stops_up_and_a_risky_one_is_reported(stage):
     spec.write_text(spec.read_text().replace("trusts: [bar]", "trusts: [bar]\n    guard: false"))
     stage.run(up, tighten=False)
     assert any("without a guard" in line for line in stage.progress.said)
+
     module = stage.project / "modules/team_a_foo_ddb/main.tf"
     module.write_text(module.read_text().replace('"dynamodb:PutItem"', '"*"'))
     with pytest.raises(TfdriverError, match=r"modules/team_a_foo_ddb/main.tf.*allows every action"):
@@ -695,7 +777,9 @@ def test_a_trust_that_is_unreadable_at_the_end_counts_as_open(stage):
             return super().read_role(account, name)
 
     stage.aws = Unreadable(stage.world)
+
     done = stage.run(up, tighten=False)
+
     assert done.exit_code is Exit.OPEN_TRUST
     assert "may trust account 222222222222, only as role/bar, until" in done.in_force
 
@@ -734,10 +818,13 @@ def test_deletions_are_confirmed_before_any_change(stage):
         raise TfdriverError("not confirmed", code="not_confirmed")
 
     before = stage.world.data["roles"]
+
     with pytest.raises(TfdriverError, match="not confirmed"):
         stage.run(up, overwrite=True, confirm_deletions=refuse)
+
     assert deletions == ["account_b: delete module.bar.aws_iam_role.this"]
     assert stage.world.data["roles"] == before
+
     stage.run(up, overwrite=True, confirm_deletions=deletions.append)
     assert "bar2" in {role["name"] for role in stage.world.data["roles"].values()}
 
@@ -745,7 +832,9 @@ def test_deletions_are_confirmed_before_any_change(stage):
 @pytest.mark.parametrize("command", [up, tighten])
 def test_a_run_without_deletions_asks_no_second_question(stage, command):
     stage.run(up, tighten=False)
+
     stage.run(command, confirm_deletions=pytest.fail)
+
     assert trusted(stage) == EXACT
 
 
@@ -755,9 +844,11 @@ def test_an_unmanaged_open_trust_that_becomes_unreadable_is_reported(stage):
     fail(stage, "apply account_a")
 
     def started(name, action):
-        stage.aws.unreadable.update({"foo_bar"} if (name, action) == ("account_a", "apply") else ())
+        if (name, action) == ("account_a", "apply"):
+            stage.aws.unreadable.add("foo_bar")
 
     stage.progress.started = started
+
     with pytest.raises(
         OpenTrustError, match=r"cannot be read now: role foo_bar .* may be unchanged: it trusts anybody"
     ):
@@ -767,8 +858,10 @@ def test_an_unmanaged_open_trust_that_becomes_unreadable_is_reported(stage):
 @pytest.mark.parametrize("composition", ["account_a", "account_b"])
 def test_a_failed_run_leaves_no_values_that_would_widen_a_trust(stage, composition):
     fail(stage, f"apply {composition}", after=0 if composition == "account_b" else 1)
+
     with pytest.raises(TfdriverError):
         stage.run(up)
+
     values = json.loads((stage.project / "compositions/account_a/terraform.tfvars.json").read_text())
     assert trust.read_trust(values["trust_policies"]["foo_bar"]) == EXACT
 
@@ -777,6 +870,7 @@ def test_a_broad_trust_that_the_spec_no_longer_allows_is_reported(stage):
     stage.run(up, tighten=False)
     spec = stage.project / "tfdriver.yaml"
     spec.write_text(spec.read_text().replace("trusts: [bar]", "trusts: [bar]\n    external_id: new-id"))
+
     with pytest.raises(OpenTrustError, match="In force now: role foo_bar in account_a trusts account 222222222222"):
         stage.run(up)
 
@@ -785,6 +879,7 @@ def test_a_state_that_is_no_longer_in_the_spec_stops_the_run(stage):
     stage.run(up)
     compositions = stage.project / "compositions"
     (compositions / "account_b").rename(compositions / "account_c")
+
     with pytest.raises(TfdriverError, match=r"compositions/account_c: this composition is no longer in the spec"):
         stage.run(up)
 
@@ -798,7 +893,7 @@ class OnlyIam(FakeAws):
         return super().call(account, service, ask)
 
 
-def test_verify_reads_a_state_elsewhere_with_the_users_own_cli_configuration(stage, tmp_path):
+def test_verify_reads_a_remote_state_with_the_users_cli_configuration(stage, tmp_path):
     use_backend(stage)
     stage.run(up)
     stage.aws = OnlyIam(stage.world)
@@ -829,4 +924,5 @@ def test_ctrl_c_at_the_second_question_stops_at_once(stage):
 
     with pytest.raises(TfdriverError, match="not confirmed"):
         stage.run(up, overwrite=True, confirm_deletions=ctrl_c)
+
     assert stage.world.data["roles"] == before

@@ -132,6 +132,7 @@ def test_adopt_does_not_accept_a_role_without_tags():
 )
 def test_roles_that_a_module_created_under_another_name(arn: str, module: str, found: list[str]):
     kept = {"account_a": state_of(arn, module), "account_b": state_of(arn, module)}
+
     assert [role.name for role in listed_elsewhere([TRUSTING, TRUSTED], kept)] == found
     assert listed_elsewhere([TRUSTED], kept) == ()
     assert listed_elsewhere([TRUSTING], {"account_a": Unreadable("no")}) == ()
@@ -164,5 +165,6 @@ def test_only_the_roles_own_trusted_roles_decide_whether_it_is_opened():
     project = spec(FOO, BAR, foo2, bar2)
     other = replace(under_another_name(trust.document(trust.exact([BAR]))), role=replace(foo2, name="foo2-1"))
     states = {r.key: classify(r, project.trusted_by(r), None, {}) for r in (FOO, foo2)}
+
     with pytest.raises(TfdriverError, match="the state lists role foo2-1"):
         refuse_to_open_again(project, Observation(states, {"bar": live(), "bar2": None}, (other,)))
