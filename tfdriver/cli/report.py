@@ -51,7 +51,7 @@ def report(options: GlobalOptions, file: Path, verify: bool, who: bool, as_json:
             with open_session("report", settings, tools) as session:
                 verified = verify_command.verify(session)
         view = status_command.view_project(settings, tools)
-        found = status_command.status(view, who=partial(cloudtrail_reader, tools.aws) if who else None)
+        found = status_command.status(view, cloudtrail=partial(cloudtrail_reader, tools.aws) if who else None)
         endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
         written = report_command.report(view, found, tools.aws, file, verified, endpoint)
     output.result("report", written, print_report, written.exit_code)

@@ -1,4 +1,4 @@
-"""Whether a composition is applied, when and by which versions, from its state and lock file. Reads only."""
+"""Whether, when and with which versions a composition was applied, from its state and lock file. Reads only."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from tfdriver.terraform.state import State
 
 @dataclass(frozen=True)
 class CompositionStatus:
-    """A composition's status. applied: None if the state is unreadable; problem: why; resources: managed ones.
+    """The status of a composition.
 
-    last_apply: UTC, when the state file was last written, None for a backend; terraform, provider: versions, '' if
-    unknown; drift: None if not checked; current: whether the files are what `render` writes now, None if unknown.
+    applied: None if the state is unreadable; resources: number of managed ones; last_apply: UTC, when the state file
+    was last written, None for a backend; terraform, provider: versions, '' if unknown; problem: '' for none; drift:
+    None if not checked; current: whether `render` would leave the files unchanged, None if unknown.
     """
 
     name: str
@@ -37,7 +38,7 @@ class CompositionStatus:
 def describe(
     composition: Composition, state: State | Unreadable | None, folder: Path, file: Path | None
 ) -> CompositionStatus:
-    """Summarize a composition's state. folder: the composition's; file: the state file, None for a backend."""
+    """Summarize a composition's state. folder: its folder; file: its state file, None for a backend."""
     found = CompositionStatus(
         composition.name,
         composition.account.name,

@@ -1,7 +1,7 @@
-"""What was changed outside Terraform: a refresh-only plan of a composition, without what is no news.
+"""Changes made outside Terraform, from a refresh-only plan of a composition.
 
-Terraform calls it drift, too, that a policy which the same apply attached a moment later is attached now, or that
-"none" reads as "empty" today: after a first `up` that would be half of all resources. Such differences are left out.
+Terraform also reports a policy that the same apply attached later, and null that became empty. After a first `up`, half
+of all resources have these differences. They are left out.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from tfdriver.spec.compositions import Composition
 from tfdriver.terraform.progress import report_work
 from tfdriver.terraform.runner import Root
 
-# Counts what others do with a resource; who attached what shows in the roles themselves.
-_NO_NEWS = {("aws_iam_policy", "attachment_count")}
+# An attachment is reported as drift of the role.
+_IGNORED = {("aws_iam_policy", "attachment_count")}
 
 
 @dataclass(frozen=True)
 class Drift:
-    """What a refresh-only plan found. drifted: address and what of it differs (no values), one per resource.
+    """Drift of a composition. drifted: per resource, its address and the names of the changed arguments.
 
-    problem: why it could not be looked for, or ''.
+    problem: why drift could not be checked, '' if it was.
     """
 
     drifted: tuple[str, ...] = ()
@@ -37,18 +37,18 @@ class Drift:
 
 @contextmanager
 def drift_reader(options: Options, tools: Tools) -> Iterator[Callable[[Path, Composition], Drift]]:
-    """Give, inside the `with` block, a function that looks for drift in a composition's folder.
+    """Yield a function that checks a composition's folder for drift. It changes nothing in AWS.
 
-    It changes nothing in AWS, and takes the project's lock only to init a composition. Raises TfdriverError for a bad
-    spec, or without a Terraform new enough.
+    It takes the project's lock only to init a composition. Raises TfdriverError for a bad spec or a missing or outdated
+    Terraform.
     """
     with find_terraform(read_spec(options.project), tools) as found:
         settings = found.settings(tools, options)
         one_at_a_time = Lock()
 
-        def look(folder: Path, composition: Composition) -> Drift:
+        def check(folder: Path, composition: Composition) -> Drift:
             if not folder.is_dir():
-                return Drift(problem="drift not looked for: it is not rendered here, run `tfdriver render` first")
+                return Drift(problem="drift not checked: the composition is not rendered, run `tfdriver render` first")
             root = Root(folder, settings)
 
             def plan() -> Mapping[str, Any]:
@@ -61,43 +61,43 @@ def drift_reader(options: Options, tools: Tools) -> Iterator[Callable[[Path, Com
                             report_work(tools.progress, tools.clock, composition.name, "init", root.init)
                 return Drift(differences(report_work(tools.progress, tools.clock, composition.name, "plan", plan)))
             except TfdriverError as error:
-                return Drift(problem=f"drift not looked for: {error}".rstrip("."))
+                return Drift(problem=f"drift not checked: {error}".rstrip("."))
 
-        yield look
+        yield check
 
 
-def differences(shown: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what differs, in words, of a refresh-only plan as `terraform show -json` shows it. Pure.
+def differences(plan: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the drifted resources in a refresh-only plan, as `terraform show -json` prints it. Pure.
 
-    Source of the shape: Terraform's documentation, "JSON output format", plan representation.
+    Source of the format: Terraform's documentation, "JSON output format", plan representation.
     """
-    given = set(_given(shown.get("prior_state", {}).get("values", {}).get("root_module", {})))
+    attached = set(_attached(plan.get("prior_state", {}).get("values", {}).get("root_module", {})))
     found = []
-    for resource in shown.get("resource_drift", []):
+    for resource in plan.get("resource_drift", []):
         change = resource["change"]
         if "delete" in change["actions"]:
             found.append(f"{resource['address']}: deleted")
             continue
-        names = _changed(resource["type"], change["before"] or {}, change["after"] or {}, given)
+        names = _changed(resource["type"], change["before"] or {}, change["after"] or {}, attached)
         if names:
             found.append(f"{resource['address']}: {', '.join(names)}")
     return tuple(found)
 
 
 def _changed(
-    kind: str, before: Mapping[str, Any], after: Mapping[str, Any], given: Collection[tuple[str, str, str]]
+    kind: str, before: Mapping[str, Any], after: Mapping[str, Any], attached: Collection[tuple[str, str, str]]
 ) -> list[str]:
     names = sorted(name for name in {*before, *after} if (before.get(name) or None) != (after.get(name) or None))
     if kind == "aws_iam_role":
         now = {"managed_policy_arns": set(after.get("managed_policy_arns") or ())}
         now["inline_policy"] = {policy.get("name") for policy in after.get("inline_policy") or ()}
-        applied = {a: {which for role, b, which in given if (role, b) == (after["name"], a)} for a in now}
+        applied = {a: {which for role, b, which in attached if (role, b) == (after["name"], a)} for a in now}
         names = [name for name in names if name not in now or now[name] != applied[name]]
-    return [name for name in names if (kind, name) not in _NO_NEWS]
+    return [name for name in names if (kind, name) not in _IGNORED]
 
 
-def _given(module: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Yield role name, argument of aws_iam_role and what it then has, for each policy that Terraform gave a role."""
+def _attached(module: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Yield each policy of a role in the state: role name, argument of aws_iam_role, ARN or name of the policy."""
     for resource in module.get("resources", []):
         values = resource["values"]
         if resource["type"] == "aws_iam_role_policy_attachment":
@@ -105,4 +105,4 @@ def _given(module: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
         elif resource["type"] == "aws_iam_role_policy":
             yield values["role"], "inline_policy", values["name"]
     for child in module.get("child_modules", []):
-        yield from _given(child)
+        yield from _attached(child)

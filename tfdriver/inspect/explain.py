@@ -1,4 +1,4 @@
-"""`tfdriver explain`: why was AssumeRole refused, and what is the one thing to change."""
+"""`tfdriver explain`: why AWS refused AssumeRole, and what to change."""
 
 from __future__ import annotations
 
@@ -21,16 +21,15 @@ from tfdriver.inspect.refusal import Cause, Meaning, Refusal, parse_refusal, ref
 from tfdriver.inspect.verdict import ACTION, PairView, Verdict, judge
 from tfdriver.spec.model import Role, Spec
 
-# Policies that cannot be read with the credentials of the two accounts: there AWS's word is all there is.
-_OUT_OF_SIGHT = frozenset({Cause.SCP, Cause.RCP, Cause.SESSION, Cause.ENDPOINT})
+# Policies that the credentials of the two accounts cannot read.
+_UNREADABLE_POLICIES = frozenset({Cause.SCP, Cause.RCP, Cause.SESSION, Cause.ENDPOINT})
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why. refusal: what AWS's text says, None if a role was given; words: what it means, sentence by sentence.
+    """Why AWS refused a call. refusal: parsed from AWS's text, None if a role was given; words: its meaning, sentences.
 
-    pairs: what the two documents of each pair in question say; unseen: what could not be looked at, and why;
-    change: the one thing to change.
+    pairs: the verdict on each pair in question; unseen: accounts that could not be read, and why; change: the hint.
     """
 
     refusal: Refusal | None
@@ -42,19 +41,16 @@ class Explanation:
 
 @dataclass(frozen=True)
 class _Question:
-    """What is to be looked at. words: what is known before; answer: what to change if nothing needs looking at."""
+    """The pairs to read from AWS. words: known from the text alone; change: the hint if no pair needs to be read."""
 
     pairs: tuple[tuple[Role, Role], ...] = ()
     words: tuple[str, ...] = ()
-    answer: str = ""
+    change: str = ""
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """What was looked at. verdicts: of the pairs in question; unseen: what could not be looked at, and why.
-
-    policies: of the trusted role of each verdict.
-    """
+class _Findings:
+    """The verdicts on the pairs. policies: of the trusted role of each verdict; unseen: see `Explanation`."""
 
     verdicts: tuple[Verdict, ...] = ()
     unseen: tuple[str, ...] = ()
@@ -62,9 +58,9 @@ class _Seen:
 
 
 def explain(text: str, options: Options, tools: Tools) -> Explanation:
-    """Explain an error text of AWS, or a role of the spec (its key, name or ARN).
+    """Explain an AWS error message, or the trust of a role in the spec (its key, name or ARN).
 
-    Without credentials, or without a project, an error text is explained by itself. Raises TfdriverError if `text` is
+    Without credentials or without a project, only the message itself is explained. Raises TfdriverError if `text` is
     neither.
     """
     refusal = parse_refusal(text)
@@ -73,65 +69,70 @@ def explain(text: str, options: Options, tools: Tools) -> Explanation:
     except TfdriverError as error:
         if refusal is None:
             raise
-        said = refusal_meaning(refusal)
-        return Explanation(refusal, (said.words,), (), (f"the project: {error}".rstrip("."),), said.change)
-    said = refusal_meaning(refusal) if refusal else Meaning("", "")
-    question = _asked(spec, refusal, said) if refusal else _Question(_pairs_of(spec, text))
-    seen = _look(spec, question.pairs, tools) if question.pairs else _Seen()
+        meaning = refusal_meaning(refusal)
+        unseen = f"the project: {error}".rstrip(".")
+        return Explanation(refusal, words=(meaning.words,), pairs=(), unseen=(unseen,), change=meaning.change)
+    meaning = refusal_meaning(refusal) if refusal else Meaning("", "")
+    question = _question(spec, refusal, meaning) if refusal else _Question(_pairs_of(spec, text))
+    findings = _judge_pairs(spec, question.pairs, tools) if question.pairs else _Findings()
     old = tuple(filter(None, (old_external_id(spec, *pair) for pair in question.pairs)))
-    change = question.answer or _change(refusal, said, seen, old_id=bool(old))
-    return Explanation(refusal, question.words + old, seen.verdicts, seen.unseen, change)
+    return Explanation(
+        refusal,
+        words=question.words + old,
+        pairs=findings.verdicts,
+        unseen=findings.unseen,
+        change=question.change or _change(refusal, meaning, findings, old_id=bool(old)),
+    )
 
 
 def _pairs_of(spec: Spec, text: str) -> tuple[tuple[Role, Role], ...]:
-    """Return the pairs of the role that `text` names."""
+    """Return the pairs of the role named by `text`."""
     wanted = text.strip()
     named = [r for r in spec.roles.values() if wanted in (r.key, r.name, r.arn)]
     found = tuple((a, b) for a in spec.trusting for b in spec.trusted_by(a) if a in named or b in named)
     if not found:
         raise TfdriverError(
-            f"{' '.join(wanted.split())[:80]!r} is neither an error of AWS that tfdriver knows nor a role of the spec",
+            f"{' '.join(wanted.split())[:80]!r} is neither an AWS error that tfdriver knows nor a role in the spec",
             code="bad_usage",
-            hint=f"Give AWS's whole message in quotes, or one of {', '.join(spec.roles)}",
+            hint=f"Give the whole AWS error message in quotes, or one of these roles: {', '.join(spec.roles)}",
         )
     return found
 
 
-def _asked(spec: Spec, refusal: Refusal, said: Meaning) -> _Question:
-    """Return what an error text asks for: whose documents to look at, if any."""
+def _question(spec: Spec, refusal: Refusal, meaning: Meaning) -> _Question:
+    """Return which pairs an AWS error message is about, if any."""
     caller, target = _role(spec, refusal.caller), _role(spec, refusal.resource)
-    words = (said.words,)
+    words = (meaning.words,)
     if refusal.action and refusal.action != ACTION:
-        return _Question((), (*words, *_other_action(refusal, caller)), said.change)
+        return _Question((), (*words, *_other_action(refusal, caller)), meaning.change)
     if not refusal.action:
-        return _Question((), words, said.change)
+        return _Question((), words, meaning.change)
     if target is None and refusal.resource:
-        return _Question((), (*words, f"{refusal.resource} is no role of {spec.project}"), said.change)
+        return _Question((), (*words, f"{refusal.resource} is not a role of {spec.project}"), meaning.change)
     candidates = spec.trusting_of(caller) if caller else ()
     pairs = tuple((a, caller) for a in candidates if caller and target in (None, a))
     if pairs or target is None:
-        return _Question(pairs, words, "" if pairs else said.change)
+        return _Question(pairs, words, "" if pairs else meaning.change)
     names = ", ".join(map(role_in_account, spec.trusted_by(target))) or "nobody"
-    caller_is = refusal.caller or "the caller"
-    stranger = f"{caller_is} is not one that {role_in_account(target)} is to trust: the spec says {names}"
-    change = f"Nothing, unless it should get in: then add its role to roles.{target.key}.trusts and run `tfdriver up`"
-    return _Question((), (*words, stranger), change)
+    reason = f"the spec does not let {role_in_account(target)} trust {refusal.caller or 'the caller'}, only {names}"
+    change = f"If the caller needs access, add its role to roles.{target.key}.trusts and run `tfdriver up`"
+    return _Question((), (*words, reason), change)
 
 
 def _other_action(refusal: Refusal, caller: Role | None) -> tuple[str, ...]:
-    """Say what it means that another action than AssumeRole was refused to a role of the spec."""
+    """Return what a refused action other than AssumeRole means for a role of the spec."""
     if refusal.action in ("sts:TagSession", "sts:SetSourceIdentity"):
-        return (f"tfdriver's trust policies allow {ACTION} alone: call it without session tags and source identity",)
+        return (f"tfdriver's trust policies allow only {ACTION}: call it without session tags and source identity",)
     if caller is None:
         return ()
     role = role_in_account(caller)
     if caller.trusts:
-        return (f"The caller is a session of {role}, so {ACTION} worked; {refusal.action} is not granted",)
-    return (f"The caller is {role} itself: it must assume the other account's role first, and call as that",)
+        return (f"The caller is a session of {role}, so {ACTION} was allowed. Only {refusal.action} is not granted",)
+    return (f"The caller is {role} itself. It must first assume the role in the other account",)
 
 
 def _role(spec: Spec, arn: str) -> Role | None:
-    """Return the role of the spec that an ARN (of a role, or of a session of one) names."""
+    """Return the role of the spec for the ARN of a role or of a role's session."""
     session = re.fullmatch(r"arn:[\w-]+:sts::(\d{12}):assumed-role/([^/]+)/.*", arn)
     for role in spec.roles.values():
         if role.arn == arn or (session and (role.account.id, role.name) == session.groups()):
@@ -139,22 +140,22 @@ def _role(spec: Spec, arn: str) -> Role | None:
     return None
 
 
-def _look(spec: Spec, pairs: tuple[tuple[Role, Role], ...], tools: Tools) -> _Seen:
-    seen_accounts = account_access(spec, tools.aws)
-    seen = observe(spec, ReachableAws(tools.aws, seen_accounts))
+def _judge_pairs(spec: Spec, pairs: tuple[tuple[Role, Role], ...], tools: Tools) -> _Findings:
+    accounts = account_access(spec, tools.aws)
+    live = observe(spec, ReachableAws(tools.aws, accounts))
     trusted = {role.key: role for _, role in pairs}
-    found = dict(zip(trusted, side_by_side(lambda r: _policies(tools.aws, r, seen), trusted.values()), strict=True))
+    policies = dict(zip(trusted, side_by_side(lambda r: _policies(tools.aws, r, live), trusted.values()), strict=True))
     now = tools.clock.now()
     verdicts = tuple(
-        judge(a, b, PairView(seen.states[a.key], seen.trusted[b.key], found[b.key]), now) for a, b in pairs
+        judge(a, b, PairView(live.states[a.key], live.trusted[b.key], policies[b.key]), now) for a, b in pairs
     )
     used = {role.account.name for pair in pairs for role in pair}
-    unseen = tuple(f"{h.account}: {h.problem}" for h in seen_accounts.values() if h.problem and h.account in used)
-    return _Seen(verdicts, unseen, tuple(found[b.key] for _, b in pairs))
+    unseen = tuple(f"{a.account}: {a.problem}" for a in accounts.values() if a.problem and a.account in used)
+    return _Findings(verdicts, unseen, tuple(policies[b.key] for _, b in pairs))
 
 
-def _policies(aws: Calls, role: Role, seen: Observation) -> RolePolicies | Unreadable | None:
-    live = seen.trusted[role.key]
+def _policies(aws: Calls, role: Role, observation: Observation) -> RolePolicies | Unreadable | None:
+    live = observation.trusted[role.key]
     if not isinstance(live, LiveRole):
         return live
     try:
@@ -163,24 +164,24 @@ def _policies(aws: Calls, role: Role, seen: Observation) -> RolePolicies | Unrea
         return Unreadable(str(error).rstrip("."))
 
 
-def _change(refusal: Refusal | None, said: Meaning, seen: _Seen, *, old_id: bool) -> str:
-    """Return the one thing to change. old_id: whether a process sends another one than the spec's."""
-    if refusal and refusal.cause in _OUT_OF_SIGHT:
-        return said.change
-    refused = next((v for v in seen.verdicts if v.allowed is False), None)
+def _change(refusal: Refusal | None, meaning: Meaning, findings: _Findings, *, old_id: bool) -> str:
+    """Return the hint. old_id: whether a process sends another external id than the spec's."""
+    if refusal and refusal.cause in _UNREADABLE_POLICIES:
+        return meaning.change
+    refused = next((v for v in findings.verdicts if v.allowed is False), None)
     if refused and refusal and refusal.cause is Cause.TRUST and refused.trust.allows is False:
         return refused.trust.change
     if refused:
         return refused.change
-    if any(v.allowed is None for v in seen.verdicts):
-        return said.change or "Give the profiles of both accounts credentials that may read IAM"
-    if old_id and (refusal is None or refusal.cause in (Cause.TRUST, Cause.UNSAID)):
-        return "Run `tfdriver up`: it brings the process the external id of the spec"
-    broad = next((v.trust.change for v in seen.verdicts if v.trust.allows and v.trust.change), "")
+    if any(v.allowed is None for v in findings.verdicts):
+        return meaning.change or "Give the profiles of both accounts credentials that can read IAM"
+    if old_id and (refusal is None or refusal.cause in (Cause.TRUST, Cause.UNKNOWN)):
+        return "Run `tfdriver up` to update the external id that the process sends"
+    broad = next((v.trust.change for v in findings.verdicts if v.trust.allows and v.trust.change), "")
     if refusal is None and broad:
         return broad
     if refusal is None:
-        return "Nothing: both documents allow it. If it is refused all the same, give `tfdriver explain` AWS's message"
-    policies = seen.policies[0]
-    own = policies if isinstance(policies, RolePolicies) else RolePolicies(())
-    return allowed_now(refusal, said, seen.verdicts[0], own)
+        return "Nothing: both policies allow the call. If AWS refuses it, give `tfdriver explain` the error message"
+    policies = findings.policies[0]
+    known = policies if isinstance(policies, RolePolicies) else RolePolicies(())
+    return allowed_now(refusal, meaning, findings.verdicts[0], known)

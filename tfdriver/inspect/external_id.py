@@ -1,11 +1,6 @@
-"""The external id that a trusted role's process was told to send: the values its composition was last written with.
-
-The spec may have another one by now.
-"""
+"""The external id that a trusted role's process sends, from the values that its composition was last rendered with."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from tfdriver.files import read_json
 from tfdriver.iam.wording import role_in_account
@@ -15,28 +10,20 @@ from tfdriver.spec.model import Role, Spec
 
 
 def old_external_id(spec: Spec, trusting: Role, trusted: Role) -> str:
-    """Say which other external id than the spec's a process sends, '' if it sends that or it is not known."""
+    """Return a sentence on a process that does not send the spec's external id, '' if it does or that is unknown."""
     own = next((c for c in compositions(spec) if c.side is Side.TRUSTED and trusted in c.roles), None)
     if own is None:
         return ""
     try:
         text = (spec.root / "compositions" / own.name / VALUES).read_bytes()
-        sent = _sent(read_json(text), trusting.key, trusted.key)
+        by_role = {item["role"]: item["external_id"] for item in read_json(text)["roles_to_assume"][trusted.key]}
+        sent = by_role[trusting.key]
     except (OSError, ValueError, LookupError, TypeError):
-        return ""  # not rendered, or by another hand: nothing is known
+        return ""  # not rendered, or not by tfdriver
     if sent == trusting.external_id:
         return ""
+    old, new = (f"external id {value}" if value else "no external id" for value in (sent, trusting.external_id))
     return (
-        f"{role_in_account(trusted)} still sends {_said(sent)} to {role_in_account(trusting)}, as "
-        f"compositions/{own.name} was rendered with; the spec says {_said(trusting.external_id)}"
+        f"{role_in_account(trusted)} sends {old} to {role_in_account(trusting)}, from the last render of "
+        f"compositions/{own.name}; the spec has {new}"
     )
-
-
-def _sent(values: Any, trusting: str, trusted: str) -> Any:
-    """Return the external id in values. Raises LookupError or TypeError if there is none, not even null."""
-    by_role = {told["role"]: told["external_id"] for told in values["roles_to_assume"][trusted]}
-    return by_role[trusting]
-
-
-def _said(external_id: Any) -> str:
-    return f"the external id {external_id}" if external_id else "no external id"

@@ -1,4 +1,4 @@
-"""`tfdriver policy`: the least that the operator must be allowed to do in each account. Asks AWS nothing."""
+"""`tfdriver policy`: the minimal permissions of the operator in each account. Makes no AWS call."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _ATTACHABLE = 10  # managed policies on a user or role, by default. Source: IAM 
 
 @dataclass(frozen=True)
 class AccountPolicy:
-    """An account's policy. documents: each fits into one managed policy; characters: how long each is for IAM.
+    """The operator's policy in an account. documents: each fits into one managed policy; characters: length of each.
 
-    notes: sentences on what cannot be told from the spec and the modules.
+    notes: sentences on permissions that are not known from the spec and the modules.
     """
 
     account: str
@@ -35,7 +35,7 @@ class AccountPolicy:
 
 @dataclass(frozen=True)
 class OperatorPolicies:
-    """What the operator needs. purpose: what is to be run; limit: characters of a managed policy."""
+    """The operator's policies. purpose: the commands to run; limit: characters of a managed policy."""
 
     purpose: Purpose
     accounts: tuple[AccountPolicy, ...]
@@ -66,13 +66,13 @@ def policy(
 
 def _chosen(spec: Spec, used: list[Account], name: str) -> Account:
     if name not in spec.accounts:
-        cure = nearest(name, spec.accounts) or f"There are: {', '.join(spec.accounts)}"
-        raise TfdriverError(f"there is no account {name!r} in the spec", code="bad_usage", where="--account", hint=cure)
+        hint = nearest(name, spec.accounts) or f"Use one of {', '.join(spec.accounts)}"
+        raise TfdriverError(f"there is no account {name!r} in the spec", code="bad_usage", where="--account", hint=hint)
     for account in used:
         if account.name == name:
             return account
     raise TfdriverError(
-        f"no role is in account {name}", code="bad_usage", where="--account", hint="Its operator needs no permissions"
+        f"account {name} has no roles", code="bad_usage", where="--account", hint="Its operator needs no permissions"
     )
 
 

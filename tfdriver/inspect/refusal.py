@@ -1,4 +1,4 @@
-"""AWS's refusals of sts:AssumeRole, as text: what they say, and what that means. Pure; no I/O.
+"""Parses AWS's error messages on sts:AssumeRole and explains them. Pure; no I/O.
 
 Source: IAM user guide, troubleshoot_access-denied (formats and reason phrases; since 2026 a phrase may end with the ARN
 of the policy); STS API reference, AssumeRole (the other errors).
@@ -14,7 +14,7 @@ from tfdriver.iam.policy_document import account_of
 
 
 class Cause(StrEnum):
-    """The kind of policy that refused, in AWS's words."""
+    """The kind of policy that refused a call, in AWS's words."""
 
     IDENTITY = "identity-based policy"
     TRUST = "role trust policy"
@@ -24,22 +24,22 @@ class Cause(StrEnum):
     BOUNDARY = "permissions boundary"
     SESSION = "session policy"
     ENDPOINT = "VPC endpoint policy"
-    UNSAID = ""  # AWS did not say, or it was no policy
+    UNKNOWN = ""  # AWS did not name one, or the error is not about a policy
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """What an error text says. code: AWS's error code; caller, resource: ARNs; action: e.g. `sts:AssumeRole`.
+    """A parsed error message. code: AWS's error code; caller, resource: ARNs; action: e.g. `sts:AssumeRole`.
 
-    Each is '' if not said. explicit: whether a Deny refused it; policy: ARN of the policy that did, if AWS names it;
-    other: the key of `OTHERS` for an error that is about something else than policies.
+    Each is '' if the message lacks it. explicit: whether a Deny statement refused the call; policy: ARN of the policy
+    that did, if AWS names it; other: the key in `OTHERS` of an error that is not about policies.
     """
 
     code: str = ""
     caller: str = ""
     action: str = ""
     resource: str = ""
-    cause: Cause = Cause.UNSAID
+    cause: Cause = Cause.UNKNOWN
     explicit: bool = False
     policy: str = ""
     other: str = ""
@@ -47,18 +47,18 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Meaning:
-    """What a refusal means and the one thing to change; both sentences without a full stop."""
+    """The meaning of a refusal, and the hint. Both are sentences without a full stop."""
 
     words: str
     change: str
 
 
-_EXPIRED = Meaning("The caller's credentials have expired", "Log in again, or let the process get new ones")
+_EXPIRED = Meaning("The caller's credentials have expired", "Log in again, or refresh the credentials of the process")
 _UNKNOWN_KEY = Meaning(
     "AWS does not know the caller's access key, or not in this partition", "Check which credentials the caller uses"
 )
 
-# Errors that no policy causes: what is searched for in the text -> meaning. The first that is found counts.
+# Errors that no policy causes: text in the message -> meaning. The first match counts.
 OTHERS = {
     "ExpiredToken": _EXPIRED,
     "security token included in the request is expired": _EXPIRED,
@@ -66,7 +66,7 @@ OTHERS = {
     "security token included in the request is invalid": _UNKNOWN_KEY,
     "SignatureDoesNotMatch": Meaning(
         "The secret key does not belong to the access key, or the caller's clock is wrong",
-        "Check which credentials the caller uses, and its clock",
+        "Check the caller's credentials and clock",
     ),
     "RegionDisabled": Meaning(
         "STS is not active in that region in the account that owns the role",
@@ -81,14 +81,14 @@ OTHERS = {
         "Ask for a shorter DurationSeconds, or raise the role's maximum session duration",
     ),
     "Invalid principal in policy": Meaning(
-        "A trust policy was to name a role that does not exist (yet), which IAM refuses",
+        "IAM refuses a trust policy that names a role that does not exist",
         "Run `tfdriver up`: it creates both roles before one names the other",
     ),
-    "Throttling": Meaning("AWS refused for the number of calls, not for who called", "Try again, less often"),
+    "Throttling": Meaning("AWS throttled the call because of the number of calls", "Retry less often"),
 }
 
-_FRAME = "│╷╵"  # that Terraform draws around an error
-_TRAILING = ".,;:\"'}])\\"  # of a sentence or of whatever quotes the message
+_FRAME = "│╷╵"  # Terraform's frame around an error
+_TRAILING = ".,;:\"'}])\\"  # of a sentence, or of a format that quotes the message
 _WHO = re.compile(
     r"User: (?P<caller>\S+) is not authorized to perform:? (?P<action>[\w-]+:\w+)(?: on resource:? (?P<resource>\S+))?"
 )
@@ -102,33 +102,33 @@ _CODE = re.compile(r"\((\w+)\) when calling|api error (\w+):|\b([A-Z]\w+): User:
 
 
 def parse_refusal(text: str) -> Refusal | None:
-    """Return what an error text of AWS says, in whatever it is wrapped (boto3, Terraform, the CLI); None if nothing."""
-    shown = (char if char.isprintable() and char not in _FRAME else " " for char in text)
-    text = " ".join("".join(shown).split())
+    """Parse an AWS error message as printed by boto3, Terraform or the AWS CLI. Returns None for any other text."""
+    printable = (char if char.isprintable() and char not in _FRAME else " " for char in text)
+    text = " ".join("".join(printable).split())
     found = _CODE.search(text)
     code = next((group for group in found.groups() if group), "") if found else ""
     who = _WHO.search(text) or _BARE.search(text)
     if who is None:
         other = next((key for key in OTHERS if key.lower() in text.lower()), "")
         return Refusal(code, other=other) if other else None
-    said = {name: (value or "").rstrip(_TRAILING) for name, value in who.groupdict().items()}
+    fields = {name: (value or "").rstrip(_TRAILING) for name, value in who.groupdict().items()}
     explicit, implicit = _EXPLICIT.search(text), _IMPLICIT.search(text)
     reason = explicit or implicit
     kind = (reason["kind"] or "").lower() if reason else ""
-    cause = next((cause for cause in Cause if cause.lower() == kind), Cause.UNSAID)
+    cause = next((cause for cause in Cause if cause.lower() == kind), Cause.UNKNOWN)
     policy = (explicit["policy"] or "").rstrip(_TRAILING) if explicit else ""
     return Refusal(
         code,
-        said.get("caller", ""),
-        said["action"],
-        said.get("resource", ""),
-        cause,
-        explicit is not None,
-        policy,
+        caller=fields.get("caller", ""),
+        action=fields["action"],
+        resource=fields.get("resource", ""),
+        cause=cause,
+        explicit=explicit is not None,
+        policy=policy,
     )
 
 
-# What a refusal by each kind of policy means and what to change: where no statement allows, and where one denies.
+# The meaning of a refusal by each kind of policy: where no statement allows the call, and where a statement denies it.
 # `{here}` is the caller's account, `{there}` the resource's, `{policy}` the policy's ARN if AWS named it.
 _NOT_ALLOWED = {
     Cause.IDENTITY: Meaning(
@@ -136,85 +136,85 @@ _NOT_ALLOWED = {
         "In {here}: allow {action} on exactly {resource} in the caller's permissions",
     ),
     Cause.TRUST: Meaning(
-        "The role's trust policy does not let the caller in",
-        "In {there}: let the caller in by the role's trust policy",
+        "The role's trust policy does not trust the caller",
+        "In {there}: allow the caller in the role's trust policy",
     ),
     Cause.RESOURCE: Meaning(
-        "The resource's own policy does not allow it", "In {there}: allow {action} in the policy of {resource}"
+        "The resource's policy does not allow it", "In {there}: allow {action} in the policy of {resource}"
     ),
     Cause.SCP: Meaning(
         "No service control policy of the organization of {here} allows {action}",
-        "Ask who administers that organization: only they can allow it",
+        "Ask the administrators of that organization to allow it",
     ),
     Cause.RCP: Meaning(
         "No resource control policy of the organization of {there} allows {action}",
-        "Ask who administers that organization: only they can allow it",
+        "Ask the administrators of that organization to allow it",
     ),
     Cause.BOUNDARY: Meaning(
         "The caller's permissions boundary does not allow it", "In {here}: allow {action} on {resource} in the boundary"
     ),
     Cause.SESSION: Meaning(
-        "The session policy that the caller's session was started with does not allow it",
-        "Start the caller's session with a session policy that allows {action}, or with none",
+        "The session policy of the caller's session does not allow it",
+        "Start the caller's session with a session policy that allows {action}, or without one",
     ),
     Cause.ENDPOINT: Meaning(
-        "The policy of the VPC endpoint that the call went through does not allow it",
+        "The VPC endpoint policy does not allow it",
         "In the caller's VPC: allow {action} on {resource} in the endpoint's policy",
     ),
-    Cause.UNSAID: Meaning(
-        "AWS does not say which policy refused it",
-        "Look at both documents: the caller's permissions and the role's trust policy",
+    Cause.UNKNOWN: Meaning(
+        "AWS does not name the policy that refused it",
+        "Look at the caller's permissions policies and at the role's trust policy",
     ),
 }
 _DENIED = {
     Cause.IDENTITY: Meaning(
-        "A permissions policy{policy} of the caller denies {action}", "In {here}: remove that Deny or except this role"
+        "A permissions policy{policy} of the caller denies {action}", "In {here}: remove that Deny or exclude this role"
     ),
     Cause.TRUST: Meaning(
         "The role's trust policy denies the caller", "In {there}: remove that Deny from the role's trust policy"
     ),
     Cause.RESOURCE: Meaning(
-        "The resource's own policy{policy} denies it", "In {there}: remove that Deny from the policy of {resource}"
+        "The resource's policy{policy} denies it", "In {there}: remove that Deny from the policy of {resource}"
     ),
     Cause.SCP: Meaning(
         "A service control policy{policy} of the organization of {here} denies {action}",
-        "Ask who administers that organization: only they can change it",
+        "Ask the administrators of that organization to change it",
     ),
     Cause.RCP: Meaning(
         "A resource control policy{policy} of the organization of {there} denies {action}",
-        "Ask who administers that organization: only they can change it",
+        "Ask the administrators of that organization to change it",
     ),
     Cause.BOUNDARY: Meaning(
         "The caller's permissions boundary{policy} denies it", "In {here}: remove that Deny from the boundary"
     ),
     Cause.SESSION: Meaning(
-        "The session policy that the caller's session was started with denies it",
-        "Start the caller's session with a session policy that allows {action}, or with none",
+        "The session policy of the caller's session denies it",
+        "Start the caller's session with a session policy that allows {action}, or without one",
     ),
     Cause.ENDPOINT: Meaning(
-        "The policy of the VPC endpoint that the call went through denies it",
+        "The VPC endpoint policy denies it",
         "In the caller's VPC: remove that Deny from the endpoint's policy",
     ),
-    Cause.UNSAID: Meaning(
-        "A policy denies it, and AWS does not say which",
-        "Look for a Deny in both documents, then in the organizations' policies",
+    Cause.UNKNOWN: Meaning(
+        "A policy denies it, and AWS does not name the policy",
+        "Look for a Deny in the caller's policies and the role's trust policy, then in the organizations' policies",
     ),
 }
 
 
 def refusal_meaning(refusal: Refusal) -> Meaning:
-    """Return what a refusal means, from its text alone."""
+    """Return the meaning of a refusal, from its text alone."""
     if refusal.other:
         return OTHERS[refusal.other]
     found = (_DENIED if refusal.explicit else _NOT_ALLOWED)[refusal.cause]
-    said = {
+    values = {
         "action": refusal.action,
         "resource": refusal.resource or "the resource",
         "policy": f" ({refusal.policy})" if refusal.policy else "",
         "here": _account(refusal.caller) or "the caller's account",
         "there": _account(refusal.resource) or "the account that owns it",
     }
-    return Meaning(found.words.format(**said), found.change.format(**said))
+    return Meaning(found.words.format(**values), found.change.format(**values))
 
 
 def _account(arn: str) -> str:

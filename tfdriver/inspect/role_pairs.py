@@ -1,4 +1,4 @@
-"""Each pair of a trusting and a trusted role: what the trust between them is now. Pure; no I/O."""
+"""The state of the trust between each trusting and trusted role. Pure; no I/O."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from tfdriver.spec.model import Role, Spec
 
 
 class PairState(StrEnum):
-    """What the trust between two roles is."""
+    """The state of the trust between two roles."""
 
-    ABSENT = "absent"  # the trusting role does not exist, or does not let this one in yet
+    ABSENT = "absent"  # the trusting role does not exist, or does not trust the trusted role yet
     BROAD = "broad"  # the trusted role's whole account is trusted
-    EXPIRED = "expired"  # it was, until a deadline that has passed
-    EXACT = "exact"  # exactly this role is trusted
-    ORPHANED = "orphaned"  # the trust names the unique id of a role that was deleted
-    UNMANAGED = "unmanaged"  # tfdriver does not write such a trust policy, or does not manage one of the two roles
-    UNREADABLE = "unreadable"  # AWS did not say
+    EXPIRED = "expired"  # the trusted role's whole account was trusted until a deadline that has passed
+    EXACT = "exact"  # exactly the trusted role is trusted
+    ORPHANED = "orphaned"  # the trust policy names the unique id of a deleted role
+    UNMANAGED = "unmanaged"  # tfdriver would not write the trust policy, or does not manage one of the roles
+    UNREADABLE = "unreadable"  # AWS did not return the trust policy
 
 
 class Advice(StrEnum):
-    """What to do next. Of several, the first is the one to follow: it does what the later ones do, or they need it."""
+    """What to do next. Follow the first of several: it includes the later ones, or they require it."""
 
     CLOSE = "Run `tfdriver destroy` to close the trust now"
-    PLAN = "Run `tfdriver plan`: it says what to do about the unmanaged role"
+    PLAN = "Run `tfdriver plan`: it prints what to do about the unmanaged role"
     DESTROY = "Run `tfdriver destroy`"
     ADOPT = "If the state was lost, run `tfdriver up --adopt`"
     OVERWRITE = "Run `tfdriver up --overwrite` to make the trust policy what the spec says"
@@ -43,7 +43,7 @@ class Advice(StrEnum):
 class Pair:
     """Two roles of the spec. words: the state as a sentence without a full stop; advice: what to do, or ''.
 
-    guarded, until: of a broad or expired trust, else None; trusted_exists: None if that could not be seen.
+    guarded, until: of a broad or expired trust, else None; trusted_exists: None if unknown.
     """
 
     trusting: str
@@ -64,20 +64,20 @@ class Pair:
         return f"{roles}: {self.state}" + (f", {self.words}" if self.words else "")
 
 
-def pairs(spec: Spec, seen: Observation, now: datetime, unmanaged: Collection[str] = ()) -> tuple[Pair, ...]:
-    """Return every pair of the spec, in its order.
+def pairs(spec: Spec, observation: Observation, now: datetime, unmanaged: Collection[str] = ()) -> tuple[Pair, ...]:
+    """Return every pair of the spec, in the order of the spec.
 
-    now: aware, for deadlines; unmanaged: keys of the roles that exist and that this project does not manage.
+    now: aware, for deadlines; unmanaged: keys of the existing roles that this project does not manage.
     """
     return tuple(
-        _pair(trusting, trusted, seen, now, [r for r in (trusting, trusted) if r.key in unmanaged])
+        _pair(trusting, trusted, observation, now, [r for r in (trusting, trusted) if r.key in unmanaged])
         for trusting in spec.trusting
         for trusted in spec.trusted_by(trusting)
     )
 
 
-def _pair(trusting: Role, trusted: Role, seen: Observation, now: datetime, unmanaged: Sequence[Role]) -> Pair:
-    state, other = seen.trust_of(trusting), seen.trusted[trusted.key]
+def _pair(trusting: Role, trusted: Role, observation: Observation, now: datetime, unmanaged: Sequence[Role]) -> Pair:
+    state, other = observation.trust_of(trusting), observation.trusted[trusted.key]
     kind, words, advice = _between(trusted, state, other, now)
     if state.role != trusting:
         words = f"its module created {wording.role_in_account(state.role)} instead; {words}"
@@ -86,15 +86,15 @@ def _pair(trusting: Role, trusted: Role, seen: Observation, now: datetime, unman
         kind, words, advice = _with_unmanaged(kind, words, unmanaged)
     broad = state.trust if kind in (PairState.BROAD, PairState.EXPIRED) else None
     return Pair(
-        trusting.name,
-        trusting.account.name,
-        trusting.arn,
-        trusted.name,
-        trusted.account.name,
-        trusted.arn,
-        kind,
-        words,
-        advice,
+        trusting=trusting.name,
+        trusting_account=trusting.account.name,
+        trusting_arn=trusting.arn,
+        trusted=trusted.name,
+        trusted_account=trusted.account.name,
+        trusted_arn=trusted.arn,
+        state=kind,
+        words=words,
+        advice=advice,
         guarded=bool(broad.guard) if broad else None,
         until=broad.until if broad else None,
         trusted_exists=None if isinstance(other, Unreadable) else other is not None,
@@ -102,7 +102,7 @@ def _pair(trusting: Role, trusted: Role, seen: Observation, now: datetime, unman
 
 
 def _with_unmanaged(kind: PairState, words: str, unmanaged: Sequence[Role]) -> tuple[PairState, str, Advice]:
-    """Return what is reported of a pair in which roles that exist are not managed by this project."""
+    """Return state, words and advice of a pair with unmanaged roles."""
     named = " and ".join(map(wording.role_in_account, unmanaged))
     found = f"{named} {'exist and are' if len(unmanaged) > 1 else 'exists and is'} not managed by this project"
     kept = (PairState.BROAD, PairState.EXPIRED, PairState.UNMANAGED, PairState.UNREADABLE)
@@ -119,7 +119,7 @@ def _between(
             return PairState.ABSENT, f"{wording.role_in_account(state.role)} does not exist", Advice.UP
         case TrustKind.UNREADABLE, _:
             return PairState.UNREADABLE, state.detail, Advice.NONE
-        case TrustKind.BROAD, Trust() as trust if _lets_in(trust, trusted):
+        case TrustKind.BROAD, Trust() as trust if _trusts_account(trust, trusted):
             kind = PairState.EXPIRED if trust.expired(now) else PairState.BROAD
             guard = "guarded" if trust.guard else "without a guard"
             return kind, f"{guard}: {wording.trusted(trust)}", finish
@@ -137,11 +137,8 @@ def _exact(
     missing = trusted in state.missing
     if missing and state.kind is TrustKind.ORPHANED:
         dead = ", ".join(sorted(trust.dead_ids))
-        unsure = (
-            f"; whether {wording.role_in_account(trusted)} exists could not be seen"
-            if isinstance(other, Unreadable)
-            else ""
-        )
+        role = wording.role_in_account(trusted)
+        unsure = f"; whether {role} exists is not known" if isinstance(other, Unreadable) else ""
         return PairState.ORPHANED, f"it trusts {dead}, the id of a role that was deleted{unsure}", finish
     if missing:
         return PairState.ABSENT, f"{wording.role_in_account(trusted)} is not trusted yet", finish
@@ -150,5 +147,5 @@ def _exact(
     return PairState.EXACT, "", Advice.NONE
 
 
-def _lets_in(trust: Trust, trusted: Role) -> bool:
+def _trusts_account(trust: Trust, trusted: Role) -> bool:
     return trusted.account.root_arn in trust.principals and (not trust.guard or trusted.arn in trust.guard)

@@ -1,4 +1,4 @@
-"""`tfdriver status`: what is deployed, who is trusted, what drifted. Changes nothing and takes no lock."""
+"""`tfdriver status`: compositions, trusts and drift. Changes nothing and takes no lock."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from tfdriver.terraform.remote_state import pulling
 
 @dataclass(frozen=True)
 class Status:
-    """A project as it is. at: when it was looked at, UTC; exposures: when whole accounts were trusted, oldest first.
+    """The status of a project. at: time of reading, UTC; exposures: oldest first.
 
-    uses: who used each role in each of the exposures, None if not looked at; advice: what to do next.
+    uses: the AssumeRole calls during each exposure, None if CloudTrail was not read; advice: what to do next.
     """
 
     project: str
@@ -45,19 +45,19 @@ class Status:
 
     @property
     def unread(self) -> bool:
-        """Whether AWS did not show whom a role trusts."""
+        """Whether a trust policy could not be read."""
         return any(pair.state is PairState.UNREADABLE for pair in self.pairs)
 
     @property
     def unseen(self) -> bool:
-        """Whether something asked for could not be seen."""
+        """Whether anything that was asked for could not be read."""
         return self.unread or any(
             c.applied is None or c.problem or (c.drift is not None and bool(c.drift.problem)) for c in self.compositions
         )
 
     @property
     def differs(self) -> bool:
-        """Whether something that was seen is not as `up` leaves it."""
+        """Whether anything that was read differs from the result of `up`."""
         fine = (PairState.EXACT, PairState.UNREADABLE)
         return any(pair.state not in fine for pair in self.pairs) or any(
             c.applied is False or c.current is False or (c.drift is not None and bool(c.drift.drifted))
@@ -67,10 +67,10 @@ class Status:
     def exit_code(self, *, detailed: bool) -> Exit:
         """Return the exit code.
 
-        1 if a trust could not be read. With detailed, as in `terraform plan`: 2 if something that was seen is not
-        exact, not applied, not as the spec says now or drifted; else 1 if something could not be seen; else 0.
+        1 if a trust policy could not be read. detailed, as in `terraform plan`: 2 if anything is not exact, not
+        applied, not current or drifted; else 1 if anything could not be read; else 0.
         """
-        if all(half.problem for half in self.accounts):
+        if all(account.problem for account in self.accounts):
             return Exit.FAILED
         if not detailed:
             return Exit.FAILED if self.unread else Exit.DONE
@@ -79,10 +79,7 @@ class Status:
 
 @dataclass(frozen=True)
 class ProjectView:
-    """What there is to see. accounts: by name; roles: what AWS shows of them; now: when it was looked, UTC.
-
-    states: of the compositions, by name.
-    """
+    """A project as read. accounts: by name; roles: as AWS returned them; states: by composition; now: UTC."""
 
     spec: Spec
     workspace: Workspace
@@ -93,7 +90,7 @@ class ProjectView:
 
 
 def view_project(options: Options, tools: Tools) -> ProjectView:
-    """Look at every role and every state with the credentials at hand. Raises TfdriverError for a bad spec only."""
+    """Read every role and state with the available credentials. Raises TfdriverError for a bad spec only."""
     spec = read_spec(options.project, tools.progress.note)
     workspace, accounts = Workspace(spec), account_access(spec, tools.aws)
     states = _states(workspace, options, tools, accounts)
@@ -103,7 +100,7 @@ def view_project(options: Options, tools: Tools) -> ProjectView:
 
 
 def _states(workspace: Workspace, options: Options, tools: Tools, accounts: Mapping[str, AccountAccess]) -> States:
-    """Return the states of all compositions. Only for those that a backend keeps, Terraform is started."""
+    """Return the states of all compositions. Runs Terraform only for those in a backend."""
     if not any(backend.remote for backend in workspace.backends.values()):
         return workspace.states(lambda *_: None)
     try:
@@ -115,66 +112,73 @@ def _states(workspace: Workspace, options: Options, tools: Tools, accounts: Mapp
 
 
 def status(
-    sight: ProjectView,
-    look_for_drift: Callable[[Path, Composition], Drift] | None = None,
-    who: Callable[[Spec, Mapping[str, AccountAccess]], CloudTrailReader] | None = None,
+    view: ProjectView,
+    check_drift: Callable[[Path, Composition], Drift] | None = None,
+    cloudtrail: Callable[[Spec, Mapping[str, AccountAccess]], CloudTrailReader] | None = None,
 ) -> Status:
-    """Return the project's status, as far as it can be seen.
+    """Return the project's status.
 
-    look_for_drift: called with folder and composition of each applied one; who: makes what looks into CloudTrail; None
-    for not looking.
+    check_drift: called with folder and composition of each applied composition, None to skip the check; cloudtrail:
+    makes the reader of CloudTrail, None not to read it.
     """
-    spec, workspace, now = sight.spec, sight.workspace, sight.now
-    known = owners(workspace.compositions, sight.roles, sight.states)
-    found = [_composition(sight, composition, known) for composition in workspace.compositions]
-    if look_for_drift is not None:
-        unseen = {half.account for half in sight.accounts.values() if half.problem}
-        found = _with_drift(workspace, found, unseen, look_for_drift)
+    spec, workspace, now = view.spec, view.workspace, view.now
+    role_owners = owners(workspace.compositions, view.roles, view.states)
+    compositions = [_composition(view, composition, role_owners) for composition in workspace.compositions]
+    if check_drift is not None:
+        unread = {access.account for access in view.accounts.values() if access.problem}
+        compositions = _with_drift(workspace, compositions, unread, check_drift)
     exposures = tuple(timeline.exposures(timeline.read_timeline(workspace.timeline), now))
-    uses = who(spec, sight.accounts).who_used(exposures, sight.roles.trusted, now) if who else None
-    accounts = tuple(sight.accounts.values())
-    unmanaged = {key for key, owner in known.items() if owner is Owner.UNMANAGED}
-    found_pairs = pairs(spec, sight.roles, now, unmanaged)
-    return Status(spec.project, now, accounts, found_pairs, tuple(found), exposures, uses, _advice(found_pairs, found))
+    unmanaged = {key for key, owner in role_owners.items() if owner is Owner.UNMANAGED}
+    found_pairs = pairs(spec, view.roles, now, unmanaged)
+    return Status(
+        spec.project,
+        now,
+        accounts=tuple(view.accounts.values()),
+        pairs=found_pairs,
+        compositions=tuple(compositions),
+        exposures=exposures,
+        uses=cloudtrail(spec, view.accounts).who_used(exposures, view.roles.trusted, now) if cloudtrail else None,
+        advice=_advice(found_pairs, compositions),
+    )
 
 
 def _advice(pairs: Iterable[Pair], compositions: Iterable[CompositionStatus]) -> Advice:
-    """Return the one thing to do next."""
+    """Return what to do next."""
     given = {pair.advice for pair in pairs}
-    for found in compositions:
-        if found.applied is False and found.problem:
+    for composition in compositions:
+        if composition.applied is False and composition.problem:
             given.add(Advice.ADOPT)
-        elif found.current is False:
+        elif composition.current is False:
             given.add(Advice.UP)
     return next(advice for advice in Advice if advice in given or advice is Advice.NONE)
 
 
-def _composition(sight: ProjectView, composition: Composition, known: Mapping[str, Owner]) -> CompositionStatus:
-    workspace, state = sight.workspace, sight.states[composition.name]
+def _composition(view: ProjectView, composition: Composition, role_owners: Mapping[str, Owner]) -> CompositionStatus:
+    workspace, state = view.workspace, view.states[composition.name]
     found = describe(composition, state, workspace.path(composition), workspace.state_file(composition))
     current, problem = None, found.problem
     if found.applied is not False:
         try:
-            current = workspace.is_current(composition, sight.now)
+            current = workspace.is_current(composition, view.now)
         except (TfdriverError, OSError) as error:
             problem = problem or str(error).rstrip(".")
-    elif lost := " and ".join(role_in_account(r) for r in composition.roles if known.get(r.key) is Owner.TAGS):
+    elif lost := " and ".join(role_in_account(r) for r in composition.roles if role_owners.get(r.key) is Owner.TAGS):
         problem = f"but {lost} exists with this project's tags: the state may have been lost"
     return replace(found, problem=problem, current=current)
 
 
 def _with_drift(
     workspace: Workspace,
-    found: Iterable[CompositionStatus],
-    unseen: Collection[str],
-    look: Callable[[Path, Composition], Drift],
+    statuses: Iterable[CompositionStatus],
+    unread: Collection[str],
+    check: Callable[[Path, Composition], Drift],
 ) -> list[CompositionStatus]:
     def one(pair: tuple[Composition, CompositionStatus]) -> CompositionStatus:
         composition, found = pair
         if found.applied is False:
             return found
-        if found.account in unseen:  # Terraform would try for a minute
-            return replace(found, drift=Drift(problem=f"drift not looked for: {found.account} is not seen"))
-        return replace(found, drift=look(workspace.path(composition), composition))
+        if found.account in unread:  # Terraform would retry for a minute
+            return replace(found, drift=Drift(problem=f"drift not checked: {found.account} is not seen"))
+        return replace(found, drift=check(workspace.path(composition), composition))
 
-    return side_by_side(one, zip(workspace.compositions, found, strict=True))
+    return side_by_side(one, zip(workspace.compositions, statuses, strict=True))

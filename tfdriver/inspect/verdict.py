@@ -1,4 +1,4 @@
-"""Why may a role (not) assume another? Both documents of a pair, evaluated as AWS would. Pure; no I/O."""
+"""Whether a role may assume another: the policies of both roles, evaluated as AWS does. Pure; no I/O."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from tfdriver.iam.wording import role_in_account
 from tfdriver.spec.model import Role
 
 ACTION = "sts:AssumeRole"
-# What AWS knows of a call and we do not: a condition on one of these neither helps an Allow nor stops a Deny.
+# Condition keys whose values only AWS knows. A condition on one fails for an Allow and holds for a Deny.
 _UNKNOWN = ("aws:*", "sts:rolesessionname", "sts:sourceidentity", "sts:transitivetagkeys")
 _TIGHTEN, _UP = "Run `tfdriver tighten`", "Run `tfdriver up`"
-_OVERWRITE = "If nobody meant that, run `tfdriver tighten --overwrite`"
+_OVERWRITE = "To replace the trust policy, run `tfdriver tighten --overwrite`"
 
 
 @dataclass(frozen=True)
 class PairView:
-    """What was seen of a pair. state: of the trusting role; caller, policies: of the trusted one."""
+    """A pair as read from AWS. state: of the trusting role; caller, policies: of the trusted role."""
 
     state: TrustState
     caller: LiveRole | Unreadable | None
@@ -33,9 +33,9 @@ class PairView:
 
 @dataclass(frozen=True)
 class DocumentVerdict:
-    """What one document says. allows: None if it can't be told; words, change: sentences without a full stop.
+    """The verdict on one role's policies. allows: None if unknown; words, change: sentences without a full stop.
 
-    change: what makes it allow the call; of a broad trust, which allows it, what makes the trust exact.
+    change: how to allow the call; for a broad trust, which allows it, how to make the trust exact.
     """
 
     allows: bool | None
@@ -45,7 +45,7 @@ class DocumentVerdict:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What both documents say of a pair. allowed: None if it can't be told; change: the one thing to change, or ''."""
+    """The verdict on a pair. permissions: of the trusted role; trust: of the trusting role."""
 
     trusting: str
     trusting_account: str
@@ -56,27 +56,27 @@ class Verdict:
 
     @property
     def allowed(self) -> bool | None:
-        """Whether both allow it, as across accounts both must."""
+        """Whether both allow the call; None if unknown. Across accounts, both must allow it."""
         answers = (self.permissions.allows, self.trust.allows)
         return False if False in answers else None if None in answers else True
 
     @property
     def change(self) -> str:
-        """The one thing to change: of the permissions first, for what `up` does there it needs for the trust too."""
+        """How to allow the call, or ''. Permissions come first: `up` also fixes the trust."""
         refusing = [side for side in (self.permissions, self.trust) if side.allows is False]
         return refusing[0].change if refusing else ""
 
 
-def judge(trusting: Role, trusted: Role, sight: PairView, now: datetime) -> Verdict:
-    """Return what both documents say of `trusted` assuming `trusting`, with the external id of the spec."""
+def judge(trusting: Role, trusted: Role, view: PairView, now: datetime) -> Verdict:
+    """Return the verdict on `trusted` assuming `trusting`, with the external id of the spec."""
     request = _request(trusting, trusted, now)
     return Verdict(
-        trusting.name,
-        trusting.account.name,
-        trusted.name,
-        trusted.account.name,
-        _permissions(trusting, trusted, sight, request),
-        _trust(trusting, trusted, sight, request, now),
+        trusting=trusting.name,
+        trusting_account=trusting.account.name,
+        trusted=trusted.name,
+        trusted_account=trusted.account.name,
+        permissions=_permissions(trusting, trusted, view, request),
+        trust=_trust(trusting, trusted, view, request, now),
     )
 
 
@@ -95,54 +95,54 @@ def _request(trusting: Role, trusted: Role, now: datetime) -> AccessRequest:
     return AccessRequest(ACTION, trusting.arn, RequestContext(facts, _UNKNOWN))
 
 
-def _permissions(trusting: Role, trusted: Role, sight: PairView, request: AccessRequest) -> DocumentVerdict:
-    policies = sight.policies
-    if sight.caller is None:
+def _permissions(trusting: Role, trusted: Role, view: PairView, request: AccessRequest) -> DocumentVerdict:
+    policies = view.policies
+    if view.caller is None:
         return DocumentVerdict(False, f"{role_in_account(trusted)} does not exist", _UP)
     if policies is None or isinstance(policies, Unreadable):
-        return DocumentVerdict(None, policies.reason if policies else "not looked at")
-    denying = _by(policies.policies, request, Effect.DENY)
+        return DocumentVerdict(None, policies.reason if policies else "not read")
+    denying = _first(policies.policies, request, Effect.DENY)
     if denying:
         policy = f"policy {denying.name} of {role_in_account(trusted)}"
-        change = f"Remove that Deny from {policy}, or except {trusting.arn} from it"
+        change = f"Remove that Deny from {policy}, or exclude {trusting.arn} from it"
         return DocumentVerdict(False, f"policy {denying.name} denies it", change)
-    allowing = _by(policies.policies, request, Effect.ALLOW)
+    allowing = _first(policies.policies, request, Effect.ALLOW)
     if allowing is None:
         return _not_allowed(trusting, trusted, policies)
     boundary = policies.boundary
     if boundary and match_identity_policies([boundary.document], request).effect is not Effect.ALLOW:
         change = f"Allow {ACTION} on {trusting.arn} in the permissions boundary {boundary.name}"
         return DocumentVerdict(
-            False, f"policy {allowing.name} allows it, the permissions boundary {boundary.name} does not", change
+            False, f"policy {allowing.name} allows it, but the permissions boundary {boundary.name} does not", change
         )
     return DocumentVerdict(True, f"policy {allowing.name} allows it")
 
 
-def _by(policies: Iterable[NamedPolicy], request: AccessRequest, effect: Effect) -> NamedPolicy | None:
+def _first(policies: Iterable[NamedPolicy], request: AccessRequest, effect: Effect) -> NamedPolicy | None:
     return next(
         (policy for policy in policies if match_identity_policies([policy.document], request).effect is effect), None
     )
 
 
 def _not_allowed(trusting: Role, trusted: Role, policies: RolePolicies) -> DocumentVerdict:
-    """Say what the policies allow instead: other roles, this one under a condition, or nothing of the kind."""
+    """Explain which AssumeRole the policies allow: under a condition, on other roles, or none."""
     allowing = [(p.name, s) for p in policies.policies for s in _allowing(p.document)]
     fitting = [name for name, s in allowing if any(like(r, trusting.arn) for r in strings(s.get("Resource")))]
     if fitting:
         return DocumentVerdict(
             False,
-            f"policy {fitting[0]} allows it only under conditions that do not hold, or that cannot be told from here",
+            f"policy {fitting[0]} allows it only under conditions that do not hold or are unknown",
             f"Look at the conditions in policy {fitting[0]} of {role_in_account(trusted)}",
         )
     if allowing:
         named = ", ".join(sorted({r for _, s in allowing for r in strings(s.get("Resource"))})) or "something else"
-        words = f"its policy {allowing[0][0]} lets it assume {named} instead of {trusting.arn}"
+        words = f"its policy {allowing[0][0]} allows {ACTION} on {named} instead of {trusting.arn}"
         return DocumentVerdict(False, words, _UP)
     return DocumentVerdict(False, f"none of its policies allows {ACTION}", _UP)
 
 
 def _allowing(document: Document) -> list[Document]:
-    """Return the statements that allow AssumeRole on something."""
+    """Return the statements that allow AssumeRole on any resource."""
     return [
         s
         for s in statements(document)
@@ -150,13 +150,13 @@ def _allowing(document: Document) -> list[Document]:
     ]
 
 
-def _trust(trusting: Role, trusted: Role, sight: PairView, request: AccessRequest, now: datetime) -> DocumentVerdict:
-    state = sight.state
+def _trust(trusting: Role, trusted: Role, view: PairView, request: AccessRequest, now: datetime) -> DocumentVerdict:
+    state = view.state
     if state.kind is TrustKind.ABSENT:
         return DocumentVerdict(False, f"{role_in_account(trusting)} does not exist", _UP)
     if state.live is None:
         return DocumentVerdict(None, state.detail)
-    role_id = sight.caller.role_id if isinstance(sight.caller, LiveRole) else ""
+    role_id = view.caller.role_id if isinstance(view.caller, LiveRole) else ""
     session = f"arn:{trusted.account.partition}:sts::{trusted.account.id}:assumed-role/{trusted.name}/session"
     caller = Principal(session, trusted.account.id, role_id, trusted.arn)
     effect = match_trust_policy(state.live.trust_policy, caller, request).effect
@@ -166,17 +166,17 @@ def _trust(trusting: Role, trusted: Role, sight: PairView, request: AccessReques
     if effect is Effect.ALLOW and state.open_at(now):
         until = state.trust.until if state.trust else None
         deadline = f"until {wording.moment(until)}" if until else "without a deadline"
-        change = f"It is allowed, but the trust is broad, {deadline}. {_finish(state, sight.caller)}"
+        change = f"The call is allowed, but the trust is broad, {deadline}. {_finish(state, view.caller)}"
         return DocumentVerdict(True, f"{role_in_account(trusting)} {wording.access_to(state)}", change)
     if effect is Effect.ALLOW:
         return DocumentVerdict(True, f"{role_in_account(trusting)} trusts {role_in_account(trusted)}")
-    return _not_let_in(trusting, trusted, state, sight.caller, now)
+    return _not_trusted(trusting, trusted, state, view.caller, now)
 
 
-def _not_let_in(
+def _not_trusted(
     trusting: Role, trusted: Role, state: TrustState, caller: LiveRole | Unreadable | None, now: datetime
 ) -> DocumentVerdict:
-    """Say why a trust policy lets nobody of this name in."""
+    """Explain why a trust policy does not trust the role."""
     finish = _finish(state, caller)
     trust, here, there = state.trust, role_in_account(trusting), role_in_account(trusted)
     if trust is None:
@@ -185,16 +185,16 @@ def _not_let_in(
         dead = ", ".join(sorted(trust.dead_ids))
         return DocumentVerdict(False, f"{here} trusts {dead}, the id of a role that was deleted", finish)
     if trust.external_id != trusting.external_id:
-        wanted, ours = trust.external_id or "none", trusting.external_id or "none"
-        words = f"the external id differs: {here} wants {wanted}, the spec says {ours}"
-        return DocumentVerdict(False, words, f"Put the right one into tfdriver.yaml. {_OVERWRITE}")
+        required, configured = trust.external_id or "none", trusting.external_id or "none"
+        words = f"the external id differs: {here} requires {required}, the spec has {configured}"
+        return DocumentVerdict(False, words, f"Correct the external id in tfdriver.yaml. {_OVERWRITE}")
     if trust.expired(now):
         return DocumentVerdict(False, f"the deadline has passed: {here} trusted {wording.trusted(trust)}", finish)
     return DocumentVerdict(False, f"{here} trusts {wording.trusted(trust)}, not {there}", finish)
 
 
 def _finish(state: TrustState, caller: LiveRole | Unreadable | None) -> str:
-    """Return what makes a trust exact. caller: the trusted role."""
+    """Return the hint that makes a trust exact. caller: the trusted role."""
     if state.kind is TrustKind.UNMANAGED:
         return _OVERWRITE
     return _UP if caller is None else _TIGHTEN

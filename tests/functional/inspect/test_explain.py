@@ -13,15 +13,15 @@ from tfdriver.deploy.session import Options
 from tfdriver.errors import TfdriverError
 
 
-def test_what_is_as_it_should_be(accounts):
+def test_an_exact_trust_needs_no_change(accounts):
     found = accounts.ask()
     (pair,) = found.pairs
     assert pair.allowed is True
-    assert found.change.startswith("Nothing: both documents allow it")
+    assert found.change.startswith("Nothing: both policies allow the call")
     assert found.pairs == accounts.ask(BAR).pairs == accounts.ask("bar").pairs
 
 
-def test_a_trusted_role_that_was_recreated(accounts):
+def test_a_recreated_trusted_role_needs_tighten(accounts):
     accounts.delete_bar()
     accounts.make_bar(may(FOO))
     found = accounts.ask()
@@ -29,22 +29,25 @@ def test_a_trusted_role_that_was_recreated(accounts):
     assert found.change == "Run `tfdriver tighten`"
 
 
-def test_a_policy_that_names_another_role(accounts):
+def test_a_policy_for_another_role_is_reported(accounts):
     accounts.delete_bar()
     accounts.make_bar(may(FOO + "_old"))
     accounts.set_trust(trust(BAR))
     found = accounts.ask()
-    assert f"its policy bar_permissions lets it assume {FOO}_old instead of {FOO}" in found.pairs[0].permissions.words
+    assert (
+        f"its policy bar_permissions allows sts:AssumeRole on {FOO}_old instead of {FOO}"
+        in found.pairs[0].permissions.words
+    )
     assert found.change == "Run `tfdriver up`"
 
 
-def test_an_inline_deny(accounts):
+def test_an_inline_deny_is_named(accounts):
     body = json.dumps({"Version": "2012-10-17", "Statement": [may("*", "Deny")]})
     accounts.b.put_role_policy(RoleName="bar", PolicyName="quarantine", PolicyDocument=body)
     assert "Remove that Deny from policy quarantine of role bar" in accounts.ask().change
 
 
-def test_a_deadline_that_passed(accounts):
+def test_an_expired_trust_needs_tighten(accounts):
     condition = {"ArnEquals": {"aws:PrincipalArn": BAR}, "DateLessThan": {"aws:CurrentTime": "2020-01-01T00:00:00Z"}}
     accounts.set_trust(trust("arn:aws:iam::222222222222:root", **condition))
     found = accounts.ask()
@@ -52,7 +55,7 @@ def test_a_deadline_that_passed(accounts):
     assert found.change == "Run `tfdriver tighten`"
 
 
-def test_a_broad_trust_that_allows_the_call_is_not_nothing_to_change(accounts):
+def test_a_broad_trust_that_allows_the_call_needs_tighten(accounts):
     condition = {"ArnEquals": {"aws:PrincipalArn": BAR}, "DateLessThan": {"aws:CurrentTime": "2100-01-01T00:00:00Z"}}
     accounts.set_trust(trust("arn:aws:iam::222222222222:root", **condition))
 
@@ -62,24 +65,24 @@ def test_a_broad_trust_that_allows_the_call_is_not_nothing_to_change(accounts):
     assert found.change.endswith("the trust is broad, until 2100-01-01 00:00:00 UTC. Run `tfdriver tighten`")
 
 
-def test_an_external_id_that_differs(accounts):
+def test_a_different_external_id_is_reported(accounts):
     accounts.set_trust(trust(BAR, StringEquals={"sts:ExternalId": "their-id"}))
     assert (
-        "the external id differs: role foo_bar in account_a wants their-id, the spec says none"
+        "the external id differs: role foo_bar in account_a requires their-id, the spec has none"
         in accounts.ask().pairs[0].trust.words
     )
 
 
-def test_the_sandboxs_own_refusal_of_a_stranger(accounts):
+def test_a_caller_that_is_not_trusted_is_reported(accounts):
     with pytest.raises(ClientError) as refused:
         boto3.Session(profile_name="account_b").client("sts").assume_role(RoleArn=FOO, RoleSessionName="intruder")
     found = accounts.ask(str(refused.value))
     assert found.words == (
-        "The role's trust policy does not let the caller in",
-        "arn:aws:iam::222222222222:user/admin is not one that role foo_bar in account_a is to trust: the spec says "
-        "role bar in account_b",
+        "The role's trust policy does not trust the caller",
+        "the spec does not let role foo_bar in account_a trust arn:aws:iam::222222222222:user/admin, only role bar in "
+        "account_b",
     )
-    assert found.change.startswith("Nothing, unless it should get in")
+    assert found.change.startswith("If the caller needs access, add its role to roles.foo_bar.trusts")
     assert found.pairs == ()
 
 
@@ -90,10 +93,10 @@ def said(reason: str = "", *, action: str = "sts:AssumeRole", resource: str = FO
     return f"User: {who} is not authorized to perform: {action} on resource: {resource} {reason}".rstrip()
 
 
-def test_a_refusal_by_what_cannot_be_seen_is_believed(accounts):
+def test_a_refusal_by_an_unreadable_policy_is_explained_from_its_text(accounts):
     found = accounts.ask(said("with an explicit deny in a service control policy"))
     assert found.pairs[0].allowed is True
-    assert found.change.startswith("Ask who administers that organization")
+    assert found.change.startswith("Ask the administrators of that organization")
 
 
 @pytest.mark.parametrize(
@@ -106,19 +109,19 @@ def test_a_refusal_by_what_cannot_be_seen_is_believed(accounts):
         ("because no identity-based policy allows the sts:AssumeRole action", "Look at the permissions policies of"),
         (
             "because no permissions boundary allows the sts:AssumeRole action",
-            "There is no permissions boundary now on role bar in account_b",
+            "Now role bar in account_b has no permissions boundary",
         ),
-        ("", "Both documents allow it now: try again"),
+        ("", "Both policies allow the call now. Try again"),
     ],
 )
-def test_a_refusal_that_no_longer_stands_names_the_policy_that_aws_named(accounts, reason, words):
+def test_an_outdated_refusal_is_explained_with_the_policy_that_aws_named(accounts, reason, words):
     found = accounts.ask(said(reason))
     assert found.change.startswith(words)
     assert ("external id" in found.change) is ("trust" in reason)
     assert "organization" not in found.change
 
 
-def test_a_process_that_still_sends_the_old_external_id(accounts):
+def test_a_function_with_an_old_external_id_is_reported(accounts):
     """The spec has none any more; the trusted side was rendered with one."""
     folder = accounts.options.project / "compositions/account_b"
     folder.mkdir(parents=True, exist_ok=True)
@@ -126,19 +129,19 @@ def test_a_process_that_still_sends_the_old_external_id(accounts):
     (folder / "terraform.tfvars.json").write_text(json.dumps(told))
     refused = accounts.ask(said("because no role trust policy allows the sts:AssumeRole action"))
     assert refused.words[-1] == (
-        "role bar in account_b still sends the external id old-id to role foo_bar in account_a, as "
-        "compositions/account_b was rendered with; the spec says no external id"
+        "role bar in account_b sends external id old-id to role foo_bar in account_a, from the last render of "
+        "compositions/account_b; the spec has no external id"
     )
-    assert refused.change == "Run `tfdriver up`: it brings the process the external id of the spec"
+    assert refused.change == "Run `tfdriver up` to update the external id that the process sends"
     assert accounts.ask().change == refused.change
     by_boundary = accounts.ask(said("because no permissions boundary allows the sts:AssumeRole action"))
-    assert by_boundary.change.startswith("There is no permissions boundary now on role bar in account_b")
+    assert by_boundary.change.startswith("Now role bar in account_b has no permissions boundary")
     for other in ("{", "[" * 100_000, "[]", '{"roles_to_assume": {}}', '{"roles_to_assume": {"bar": [null]}}'):
         (folder / "terraform.tfvars.json").write_text(other)
         assert accounts.ask().words == ()
 
 
-def test_aws_word_decides_where_both_documents_refuse(accounts):
+def test_the_message_decides_if_both_policies_refuse(accounts):
     accounts.delete_bar()
     accounts.make_bar(may(FOO + "_old"))
     by_trust = accounts.ask(said("because no role trust policy allows the sts:AssumeRole action"))
@@ -149,20 +152,20 @@ def test_aws_word_decides_where_both_documents_refuse(accounts):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (said(action="dynamodb:GetItem", resource="table", caller="foo_bar/x"), "so sts:AssumeRole worked"),
-        (said(action="dynamodb:PutItem", resource="table"), "it must assume the other account's role first"),
+        (said(action="dynamodb:GetItem", resource="table", caller="foo_bar/x"), "so sts:AssumeRole was allowed"),
+        (said(action="dynamodb:PutItem", resource="table"), "It must first assume the role in the other account"),
         (said(action="sts:TagSession"), "without session tags"),
-        (said(resource=FOO + "x"), "foo_barx is no role of foo-bar"),
+        (said(resource=FOO + "x"), "foo_barx is not a role of foo-bar"),
     ],
 )
-def test_what_is_not_about_the_two_documents(accounts, text, words):
+def test_other_refusals_are_explained_from_their_text(accounts, text, words):
     found = accounts.ask(text)
     assert words in found.words[-1]
     assert found.pairs == ()
 
 
 @pytest.mark.parametrize(("profile", "allowed"), [("account_a", None), ("account_b", None)])
-def test_one_side_that_cannot_be_seen_is_said(accounts, monkeypatch, tmp_path, profile, allowed):
+def test_an_unreadable_account_is_reported(accounts, monkeypatch, tmp_path, profile, allowed):
     credentials = (tmp_path / "one").resolve()
     body = boto3.Session()._session.full_config["profiles"][profile]
     lines = "\n".join(f"{k} = {v}" for k, v in body.items())
@@ -174,7 +177,7 @@ def test_one_side_that_cannot_be_seen_is_said(accounts, monkeypatch, tmp_path, p
     assert found.pairs[0].allowed is allowed
 
 
-def test_offline_the_text_alone_is_explained(accounts, monkeypatch, tmp_path):
+def test_without_credentials_the_message_alone_is_explained(accounts, monkeypatch, tmp_path):
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     text = said("because no identity-based policy allows the sts:AssumeRole action")
     found = accounts.ask(text)
@@ -186,8 +189,8 @@ def test_offline_the_text_alone_is_explained(accounts, monkeypatch, tmp_path):
     assert "there is no such file" in alone.unseen[0]
 
 
-def test_what_is_neither_an_error_nor_a_role(accounts, tmp_path):
-    with pytest.raises(TfdriverError, match=r"'foo_baz' is neither an error of AWS.*foo_bar, bar"):
+def test_other_texts_are_refused(accounts, tmp_path):
+    with pytest.raises(TfdriverError, match=r"'foo_baz' is neither an AWS error.*foo_bar, bar"):
         accounts.ask("foo_baz")
     accounts.options = Options(tmp_path)
     with pytest.raises(TfdriverError, match="no such file"):

@@ -78,7 +78,7 @@ def test_more_policies_than_can_be_attached_are_noted(project, capsys):
     [
         (["--account", "acount_a"], "there is no account 'acount_a' in the spec Did you mean account_a?"),
         (["--account", ""], "there is no account '' in the spec"),
-        (["--account", "spare"], "no role is in account spare Its operator needs no permissions"),
+        (["--account", "spare"], "account spare has no roles Its operator needs no permissions"),
         (["--for", "down"], "'down' is not one of 'up', 'verify', 'destroy', 'all'"),
     ],
 )

@@ -67,7 +67,7 @@ def write(stage: Stage, aws: Iam | None = None, verified=None, endpoint="") -> t
     return written, file.read_text()
 
 
-def test_after_up_every_policy_is_on_it(stage):
+def test_after_up_the_report_has_every_policy(stage):
     stage.run(up)
     written, text = write(stage)
     assert (written.exit_code, written.verified, written.unseen) == (Exit.DONE, "", ())
@@ -80,22 +80,22 @@ def test_after_up_every_policy_is_on_it(stage):
         assert words in text
     assert text.count("&#34;Managed&#34;") == 4
     assert text.count("&#34;Inline&#34;") == 2
-    assert "This is not AWS itself" not in text
+    assert "Not from AWS" not in text
 
 
-def test_another_endpoint_is_said_without_its_password(stage):
+def test_another_endpoint_is_reported_without_its_password(stage):
     _, text = write(stage, endpoint="http://me:password@127.0.0.1:5000/x")
     assert "AWS_ENDPOINT_URL was set to <code>http://127.0.0.1:5000</code>" in text
     assert "password" not in text
 
 
-def test_before_the_first_up_it_says_so(stage):
+def test_before_the_first_up_missing_roles_are_reported(stage):
     _, text = write(stage)
-    assert text.count("There is no such role.") == 2
+    assert text.count("The role does not exist.") == 2
     assert "role foo_bar in account_a does not exist. Run `tfdriver up`." in text
 
 
-def test_an_external_id_is_nowhere_on_it(stage):
+def test_external_ids_are_masked(stage):
     stage.run(up)
     theirs = trust.document(trust.Trust(frozenset({"arn:aws:iam::222222222222:role/bar"}), external_id=SECRET))
     stage.world.change(lambda w: next(r for r in w["roles"].values() if r["name"] == "foo_bar").update(trust=theirs))
@@ -105,7 +105,7 @@ def test_an_external_id_is_nowhere_on_it(stage):
     assert "sts:ExternalId" in text
 
 
-def test_a_side_that_cannot_be_seen_is_said(stage):
+def test_an_unreadable_account_is_reported(stage):
     stage.run(up)
     stage.aws.callers = {"account_b": "999999999999"}
     written, text = write(stage)
@@ -113,7 +113,7 @@ def test_a_side_that_cannot_be_seen_is_said(stage):
     assert "account_b is not seen." in text
 
 
-def test_policies_that_cannot_be_read_leave_the_trust(stage):
+def test_unreadable_permissions_do_not_hide_the_trust_policy(stage):
     stage.run(up)
     _, text = write(stage, Iam(refuses="account_a"))
     assert "ListAttachedRolePolicies was refused." in text
@@ -121,20 +121,20 @@ def test_policies_that_cannot_be_read_leave_the_trust(stage):
 
 
 @pytest.mark.parametrize(("verdict", "code"), [(CheckStatus.PASSED, Exit.DONE), (CheckStatus.FAILED, Exit.FAILED)])
-def test_it_ends_as_verifying_does(stage, verdict, code):
+def test_the_exit_code_is_that_of_verify(stage, verdict, code):
     written, text = write(stage, verified=checks(verdict))
     assert (written.exit_code, written.verified) == (code, "1 checks")
     assert "request-1" in text
 
 
-def test_where_it_cannot_be_written_is_said(stage):
+def test_a_report_that_cannot_be_written_is_an_error(stage):
     tools = Tools(stage.environ, stage.progress, stage.interrupts, stage.aws, stage.time.clock())
     sight = view_project(Options(stage.project), tools)
     with pytest.raises(TfdriverError, match=r"none/report\.html: cannot write the file"):
         report(sight, status(sight), Iam(), stage.project / "none" / "report.html")
 
 
-def test_what_it_and_status_print_is_as_published(stage, capsys):
+def test_the_json_of_report_and_status_matches_its_schema(stage, capsys):
     stage.run(up)
     written, _ = write(stage)
     tools = Tools(stage.environ, stage.progress, stage.interrupts, stage.aws, stage.time.clock())

@@ -9,6 +9,7 @@ import pytest
 
 from tests.fakes.world import Stage
 from tfdriver.cli.printer import Output
+from tfdriver.cli.status import print_status
 from tfdriver.deploy.session import Options, Tools
 from tfdriver.deploy.tighten import tighten
 from tfdriver.deploy.up import up
@@ -37,7 +38,7 @@ def files(stage: Stage) -> dict[str, bytes]:
     return {str(p): p.read_bytes() for p in sorted(stage.project.rglob("*")) if p.is_file()}
 
 
-def test_a_project_before_its_first_up(stage):
+def test_before_the_first_up_everything_is_absent(stage):
     before = files(stage)
     found = look(stage)
     assert state_of(found) is PairState.ABSENT
@@ -46,7 +47,7 @@ def test_a_project_before_its_first_up(stage):
     assert (files(stage), stage.world.calls()) == (before, [])
 
 
-def test_after_up_all_is_tight_and_nothing_was_run_or_written(stage):
+def test_after_up_the_trust_is_exact_and_status_changes_nothing(stage):
     stage.run(up)
     stage.world.forget_calls()
     before = files(stage)
@@ -59,7 +60,7 @@ def test_after_up_all_is_tight_and_nothing_was_run_or_written(stage):
     assert (files(stage), stage.world.calls()) == (before, [])
 
 
-def test_half_way_says_until_when_and_then_that_it_is_over(stage):
+def test_a_broad_trust_is_reported_with_its_deadline_and_then_as_expired(stage):
     stage.run(up, tighten=False)
     found = look(stage)
     assert state_of(found) is PairState.BROAD
@@ -69,13 +70,13 @@ def test_half_way_says_until_when_and_then_that_it_is_over(stage):
     assert codes(look(stage)) == (0, 2)
 
 
-def test_status_looks_while_another_run_holds_the_lock(stage):
+def test_status_needs_no_lock(stage):
     stage.run(up)
     with stage.session("up"):
         assert state_of(look(stage)) is PairState.EXACT
 
 
-def test_an_orphaned_trust_is_seen_and_tighten_heals_it(stage):
+def test_an_orphaned_trust_is_reported_and_tighten_fixes_it(stage):
     stage.run(up)
     dead = trust.document(trust.Trust(frozenset({"AROADEADDEADDEADDEAD"})))
     stage.world.change(lambda w: next(r for r in w["roles"].values() if r["name"] == "foo_bar").update(trust=dead))
@@ -86,7 +87,7 @@ def test_an_orphaned_trust_is_seen_and_tighten_heals_it(stage):
 
 
 @pytest.mark.parametrize(("wrong", "state", "code"), [("account_b", "exact", 0), ("account_a", "unreadable", 1)])
-def test_a_profile_in_the_wrong_account_is_said_and_not_read(stage, wrong, state, code):
+def test_a_profile_in_the_wrong_account_is_reported_and_not_used(stage, wrong, state, code):
     stage.run(up)
     stage.aws.callers = {wrong: "999999999999"}
     found = look(stage)
@@ -97,7 +98,7 @@ def test_a_profile_in_the_wrong_account_is_said_and_not_read(stage, wrong, state
     assert found.pairs[0].trusted_exists is (None if wrong == "account_b" else True)
 
 
-def test_without_any_account_it_fails_but_shows_what_is_on_disk(stage):
+def test_without_any_account_status_fails_but_reports_compositions(stage):
     stage.run(up)
     stage.aws.callers = {"account_a": "1" * 11 + "9", "account_b": "1" * 11 + "9"}
     found = look(stage)
@@ -105,7 +106,7 @@ def test_without_any_account_it_fails_but_shows_what_is_on_disk(stage):
     assert [c.applied for c in found.compositions] == [True, True]
 
 
-def test_drift_is_looked_for_only_where_something_is_applied(stage):
+def test_drift_is_checked_in_applied_compositions(stage):
     stage.run(up)
     asked = []
 
@@ -118,15 +119,15 @@ def test_drift_is_looked_for_only_where_something_is_applied(stage):
     assert (state_of(found), codes(found)) == (PairState.EXACT, (0, 2))
 
 
-def test_drift_is_not_looked_for_where_an_account_is_not_seen(stage):
+def test_drift_is_not_checked_in_unreadable_accounts(stage):
     stage.run(up)
     stage.aws.callers = {"account_b": "999999999999"}
     found = look(stage, lambda _folder, composition: Drift() if composition.name == "account_a" else Drift(("x",)))
-    assert [c.drift.problem for c in found.compositions] == ["", "drift not looked for: account_b is not seen"]
+    assert [c.drift.problem for c in found.compositions] == ["", "drift not checked: account_b is not seen"]
     assert codes(found) == (0, 1)
 
 
-def test_drift_that_could_not_be_looked_for_is_not_taken_for_none(stage):
+def test_a_failed_drift_check_is_not_reported_as_no_drift(stage):
     stage.run(up)
     found = look(stage, lambda *_: Drift(problem="found no Terraform"))
     assert codes(found) == (0, 1)
@@ -141,7 +142,7 @@ def test_drift_that_could_not_be_looked_for_is_not_taken_for_none(stage):
         ("modules/team_a_foo_ddb/main.tf", "MyPrimaryKey", "AnotherKey", []),
     ],
 )
-def test_what_was_edited_since_up_is_a_difference(stage, file, old, new, stale):
+def test_edits_since_up_are_a_difference(stage, file, old, new, stale):
     stage.run(up)
     path = stage.project / file
     assert old in path.read_text()
@@ -153,7 +154,7 @@ def test_what_was_edited_since_up_is_a_difference(stage, file, old, new, stale):
     assert files(stage) == before
 
 
-def test_a_file_that_would_stop_up_is_said(stage):
+def test_an_unmanaged_file_is_reported(stage):
     stage.run(up)
     (stage.project / "compositions/account_a/z.auto.tfvars").write_text("")
     found = look(stage)
@@ -161,7 +162,7 @@ def test_a_file_that_would_stop_up_is_said(stage):
     assert found.compositions[0].current is None
 
 
-def test_the_exposure_is_shown(stage):
+def test_the_exposure_is_reported(stage):
     line = {
         "at": "2026-01-01T23:00:00+00:00",
         "role": "foo_bar",
@@ -183,7 +184,7 @@ def test_a_state_that_was_lost_is_reported(stage):
     assert codes(found) == (0, 2)
 
 
-def test_a_bad_spec_is_the_one_thing_it_needs(stage):
+def test_a_bad_spec_is_an_error(stage):
     (stage.project / "tfdriver.yaml").write_text("version: 7\n")
     with pytest.raises(TfdriverError, match="version"):
         look(stage)
@@ -216,13 +217,13 @@ def lose_states(stage: Stage) -> None:
         (True, [forge, lose_states], Advice.ADOPT),
     ],
 )
-def test_there_is_one_piece_of_advice_whatever_is_to_be_done(stage, capsys, tightened, happens, advice):
+def test_exactly_one_advice_is_printed(stage, capsys, tightened, happens, advice):
     stage.run(up, tighten=tightened)
     for happen in happens:
         happen(stage)
 
     found = look(stage)
-    Output().result("status", found)
+    Output().result("status", found, print_status)
 
     assert found.advice == advice
     printed = capsys.readouterr().out
@@ -230,7 +231,7 @@ def test_there_is_one_piece_of_advice_whatever_is_to_be_done(stage, capsys, tigh
     assert printed.endswith(f"Next: {advice}.\n") is bool(advice)
 
 
-def test_an_exposure_that_is_over_is_printed_once_under_its_heading_without_a_deadline(stage, capsys):
+def test_a_past_exposure_is_printed_once_without_a_deadline(stage, capsys):
     (stage.project / "compositions").mkdir()
     lines = [
         {"at": f"2026-01-01T23:00:0{second}+00:00", "role": "foo_bar", "account": "account_a", "kind": kind}
@@ -240,7 +241,7 @@ def test_an_exposure_that_is_over_is_printed_once_under_its_heading_without_a_de
     path = stage.project / "compositions" / "timeline.jsonl"
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
-    Output().result("status", look(stage))
+    Output().result("status", look(stage), print_status)
 
     _, _, below = capsys.readouterr().out.partition("Exposures: when a broad trust was in force\n")
     exposure, *_ = below.splitlines()

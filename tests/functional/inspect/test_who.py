@@ -26,10 +26,10 @@ def record(accounts, at: datetime, kind: str) -> None:
 
 
 def look(accounts) -> Status:
-    def who(spec, halves):
-        return CloudTrailReader(Aws(), spec, halves, REGIONS)
+    def cloudtrail(spec, access):
+        return CloudTrailReader(Aws(), spec, access, REGIONS)
 
-    return status(view_project(accounts.options, accounts.tools()), who=who)
+    return status(view_project(accounts.options, accounts.tools()), cloudtrail=cloudtrail)
 
 
 def intrude(region: str) -> str:
@@ -39,7 +39,7 @@ def intrude(region: str) -> str:
     return str(sts.get_caller_identity()["UserId"])
 
 
-def test_a_stranger_from_another_region_and_only_while_it_was_open(accounts):
+def test_a_call_in_another_region_is_found_if_it_was_during_the_exposure(accounts):
     accounts.set_trust(trust("arn:aws:iam::222222222222:root"))
     intrude("us-west-2")  # before: not asked for
     opened = datetime.now(UTC) + timedelta(seconds=2)
@@ -52,12 +52,12 @@ def test_a_stranger_from_another_region_and_only_while_it_was_open(accounts):
     assert [(use.who, use.meant) for use in uses.calls] == [(f"{caller} of account 222222222222", False)]
 
 
-def test_without_who_nobody_looks_and_without_exposure_there_is_nothing_to_find(accounts):
+def test_cloudtrail_is_read_only_on_request(accounts):
     assert look(accounts).uses == ()
     assert status(view_project(accounts.options, accounts.tools())).uses is None
 
 
-def test_who_may_not_read_cloudtrail_is_told_so(accounts):
+def test_denied_access_to_cloudtrail_is_reported(accounts):
     record(accounts, datetime.now(UTC), "broad")
     deny = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "cloudtrail:*", "Resource": "*"}]}
     accounts.a.put_user_policy(UserName="admin", PolicyName="no", PolicyDocument=json.dumps(deny))
@@ -65,4 +65,4 @@ def test_who_may_not_read_cloudtrail_is_told_so(accounts):
     (uses,) = found.uses
     assert uses.calls == ()
     assert "us-west-2, eu-north-1, ap-south-1: CloudTrail cannot be read" in uses.problem
-    assert "who used it is not known" in str(uses)
+    assert "the calls are not known" in str(uses)

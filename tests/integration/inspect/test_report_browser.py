@@ -105,7 +105,7 @@ def contrast(one: str, other: str) -> float:
 
 @pytest.mark.parametrize("width", [400, 1400])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_fits_and_can_be_read(browser, tmp_path, width, scheme):
+def test_the_page_fits_the_window_and_has_enough_contrast(browser, tmp_path, width, scheme):
     found = measured(browser, tmp_path, everything(), width, scheme)
     assert found["asked"] == width
     assert (found["page"], found["outside"]) == (width, 0), "something is wider than the window"
@@ -118,7 +118,7 @@ def test_it_fits_and_can_be_read(browser, tmp_path, width, scheme):
 
 @pytest.mark.parametrize("width", [400, 790])
 @pytest.mark.parametrize("name", ["b" * 64, "role_" * 12 + "last"])
-def test_the_longest_names_widen_nothing(browser, tmp_path, width, name):
+def test_long_names_do_not_widen_the_page(browser, tmp_path, width, name):
     told = report(verified=checks(CheckStatus.PASSED))
     window = replace(told.status.exposures[0], role=name, trusted=f"account_b, only {name}")
     pairs = tuple(replace(pair, trusted_arn=f"{BAR.arn}{name}") for pair in told.status.pairs)
@@ -130,7 +130,7 @@ def test_the_longest_names_widen_nothing(browser, tmp_path, width, name):
     assert (found["page"], found["outside"]) == (width, 0)
 
 
-def test_on_paper_it_is_light_whatever_the_screen_is(browser, tmp_path):
+def test_the_printed_page_is_light(browser, tmp_path):
     paper = tmp_path / "page.pdf"
     run(browser, tmp_path, everything(), "--blink-settings=preferredColorScheme=0", f"--print-to-pdf={paper}")
     fills = [

@@ -65,7 +65,7 @@ def trust_writes(world: World, since: int) -> list[str]:
     return [w for w in world.writes(since) if w in ("CreateRole", "UpdateAssumeRolePolicy")]
 
 
-def test_a_role_created_again_by_hand_is_trusted_again_by_tighten_and_by_up_if_asked(world: World):
+def test_a_recreated_role_is_trusted_again_by_tighten_and_up_with_adopt(world: World):
     code, found = look(world, "--drift")
     assert (code, state(found)) == (0, "exact")
     assert [c["drift"] for c in found["compositions"]] == [{"drifted": [], "problem": ""}] * 2
@@ -101,7 +101,7 @@ def test_a_role_created_again_by_hand_is_trusted_again_by_tighten_and_by_up_if_a
     assert len(opened) == 1, "healing never opened the trust again"
 
 
-def test_what_was_changed_by_hand_is_drift_and_looking_for_it_changes_nothing(world: World):
+def test_manual_changes_are_drift_and_the_check_changes_nothing(world: World):
     iam = world.client("iam", "account_a")
     iam.put_role_policy(RoleName="foo_bar", PolicyName="by-hand", PolicyDocument=json.dumps(WIDE))
     world.client("lambda", "account_b").update_function_configuration(FunctionName="bar", Timeout=99)
@@ -123,7 +123,7 @@ def test_what_was_changed_by_hand_is_drift_and_looking_for_it_changes_nothing(wo
     world.client("lambda", "account_b").update_function_configuration(FunctionName="bar", Timeout=30)
 
 
-def test_one_sides_credentials_and_no_terraform_are_enough(world: World, tmp_path):
+def test_status_needs_only_one_account_and_no_terraform(world: World, tmp_path):
     first, second = Path(world.environ["AWS_SHARED_CREDENTIALS_FILE"]).read_text().split("[account_b]")
     halves = {"account_a": first, "account_b": f"[account_b]{second}"}
     seen = {}

@@ -19,19 +19,19 @@ def said(cause: Cause, *, policies: RolePolicies = FREE, explicit: bool = False,
     return allowed_now(refusal, refusal_meaning(refusal), VERDICT, policies)
 
 
-def test_a_boundary_is_named_if_there_is_one():
+def test_an_existing_boundary_is_named():
     assert said(Cause.BOUNDARY, policies=BOUNDED).startswith("Look at the permissions boundary edge of role bar in b.")
-    assert said(Cause.BOUNDARY).startswith("There is no permissions boundary now on role bar in b: try again")
+    assert said(Cause.BOUNDARY).startswith("Now role bar in b has no permissions boundary. Try again")
 
 
-def test_a_policy_that_aws_named_is_named():
+def test_a_policy_named_by_aws_is_named():
     assert said(Cause.IDENTITY, explicit=True, policy="arn:no").startswith("Look at policy arn:no of role bar in b.")
 
 
 @pytest.mark.parametrize("cause", list(Cause))
 @pytest.mark.parametrize("explicit", [False, True])
-def test_external_ids_and_organizations_are_spoken_of_where_they_matter(cause, explicit):
+def test_external_ids_and_organizations_are_mentioned_only_for_their_causes(cause, explicit):
     found = said(cause, explicit=explicit)
     assert ("external id" in found) is (cause in (Cause.TRUST, Cause.RESOURCE))
-    if cause is not Cause.UNSAID:
+    if cause is not Cause.UNKNOWN:
         assert ("organization" in found) is (cause in (Cause.SCP, Cause.RCP))

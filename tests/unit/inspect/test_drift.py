@@ -41,11 +41,11 @@ def role(**values):
         (role(), role(assume_role_policy="[]", tags={"a": "b"}), (f"{ROLE}: assume_role_policy, tags",)),
     ],
 )
-def test_a_role_drifts_by_what_nobody_applied(before, after, words):
+def test_only_changes_that_were_not_applied_are_drift_of_a_role(before, after, words):
     assert differences(shown("aws_iam_role", before, after)) == words
 
 
-def test_the_count_of_a_policys_attachments_is_no_news_but_the_policy_is():
+def test_the_attachment_count_of_a_policy_is_ignored():
     before = {"name": "p", "attachment_count": 0, "policy": "a"}
     assert differences(shown("aws_iam_policy", before, before | {"attachment_count": 1})) == ()
     assert differences(shown("aws_iam_policy", before, before | {"policy": "b"})) == (
@@ -53,12 +53,12 @@ def test_the_count_of_a_policys_attachments_is_no_news_but_the_policy_is():
     )
 
 
-def test_what_was_deleted_is_said_and_values_are_not():
+def test_deletions_are_reported_and_values_are_not():
     found = differences(shown("aws_dynamodb_table", {"name": "secret"}, None, ["delete"]))
     assert found == ("module.bar.aws_dynamodb_table.this: deleted",)
     changed = shown("aws_lambda_function", {"environment": [{"KEY": "old"}]}, {"environment": [{"KEY": "secret"}]})
     assert differences(changed) == ("module.bar.aws_lambda_function.this: environment",)
 
 
-def test_a_plan_without_drift_has_none():
+def test_a_plan_without_drift_has_no_differences():
     assert differences({"prior_state": {}}) == ()

@@ -80,7 +80,7 @@ def uses(trail: Trail, window=WINDOW, now=NOW, halves=HALVES):
     return found
 
 
-def test_every_region_of_the_partition_is_looked_at_for_the_time_it_was_open():
+def test_every_region_of_the_partition_is_searched_for_the_time_of_the_exposure():
     trail = Trail()
     assert uses(trail).calls == ()
     assert sorted((name, region) for name, region, _ in trail.asked) == [
@@ -93,7 +93,7 @@ def test_every_region_of_the_partition_is_looked_at_for_the_time_it_was_open():
     assert asked["EndTime"] >= T0 + timedelta(seconds=9)
 
 
-def test_a_call_by_the_trusted_role_has_its_name_and_a_strangers_what_cloudtrail_tells():
+def test_a_caller_is_named_if_known_and_otherwise_printed_as_recorded():
     trail = Trail(
         us_west_2=[event(2, number=2, principalId="AROABAR:session-1")],
         us_east_1=[event(1)],
@@ -106,32 +106,32 @@ def test_a_call_by_the_trusted_role_has_its_name_and_a_strangers_what_cloudtrail
     assert [(use.session, use.source, use.error) for use in found.calls] == [("work", "192.0.2.1", "")] * 2
     assert str(found) == "2 AssumeRole calls"
     assert str(found.calls[0]).endswith(
-        "AIDASOMEBODY of account 222222222222 from 192.0.2.1: let in, not a role that is meant"
+        "AIDASOMEBODY of account 222222222222 from 192.0.2.1: allowed, not a trusted role of the spec"
     )
     assert [use.meant for use in found.calls] == [False, True]
 
 
-def test_a_call_after_the_closing_is_no_use_of_the_open_door():
+def test_calls_after_the_end_of_the_exposure_are_left_out():
     """It was closed at 9.5 s: a call of the second 10 came later, one of the second 9 may have."""
     found = uses(Trail(us_west_2=[event(10, number=1), event(9, number=2), event(8, number=3)]))
     assert [use.perhaps_later for use in found.calls] == [False, True]
     assert [use.at.second for use in found.calls] == [8, 9]
-    assert str(found.calls[1]).endswith("not a role that is meant, perhaps after it was closed")
+    assert str(found.calls[1]).endswith("not a trusted role of the spec, perhaps after the exposure")
 
 
-def test_one_call_is_one_and_what_is_open_is_open_until_now():
+def test_one_call_is_counted_in_the_singular_in_a_current_exposure():
     window = replace(WINDOW, closed=None)
     found = uses(Trail(us_west_2=[event()]), window)
     assert str(found).startswith("1 AssumeRole call.")
     assert "calls" not in str(found).partition(". ")[0]
 
 
-def test_a_role_that_another_is_to_trust_has_its_name_and_is_not_meant():
+def test_a_trusted_role_of_another_trusting_role_is_named_but_not_meant():
     (use,) = uses(Trail(us_west_2=[event(principalId="AROAOTHER:s")])).calls
     assert (use.who, use.meant) == ("role other in account_b (session s)", False)
 
 
-def test_calls_on_other_roles_and_the_same_call_twice_are_left_out():
+def test_calls_on_other_roles_and_duplicates_are_left_out():
     other = event(1, role="arn:aws:iam::111111111111:role/other", number=3)
     found = uses(Trail(us_west_2=[event(), other], us_east_1=[event()]))
     assert len(found.calls) == 1
@@ -145,16 +145,16 @@ def test_calls_on_other_roles_and_the_same_call_twice_are_left_out():
         ({"principalId": "AROAGONE:s"}, "AROAGONE of account 222222222222 (session s)"),
     ],
 )
-def test_other_identities(identity, who):
+def test_other_callers_are_printed_as_recorded(identity, who):
     assert uses(Trail(us_west_2=[event(1, **identity)])).calls[0].who == who
 
 
-def test_a_refusal_is_told_from_a_use():
+def test_a_refused_call_is_reported_as_refused():
     found = uses(Trail(us_west_2=[event() | {"errorCode": "AccessDenied"}]))
-    assert str(found.calls[0]).endswith(": refused (AccessDenied), not a role that is meant")
+    assert str(found.calls[0]).endswith(": refused (AccessDenied), not a trusted role of the spec")
 
 
-def test_a_region_that_cannot_be_read_is_said_and_the_others_are_read():
+def test_an_unreadable_region_is_reported_and_the_others_are_read():
     found = uses(
         Trail(
             us_east_1=TfdriverError("LookupEvents was refused: AccessDenied", code="aws_call_failed"),
@@ -169,7 +169,7 @@ NOT_ENABLED = ("UnrecognizedClientException", "InvalidClientTokenId", "OptInRequ
 
 
 @pytest.mark.parametrize("code", NOT_ENABLED)
-def test_through_a_region_that_is_not_enabled_nobody_can_have_come(code):
+def test_regions_that_are_not_enabled_are_ignored(code):
     found = uses(Trail(us_east_1=AwsError("no", aws_code=code)))
     assert found.problem == ""
     assert str(found) == "CloudTrail shows no AssumeRole call"
@@ -177,18 +177,18 @@ def test_through_a_region_that_is_not_enabled_nobody_can_have_come(code):
 
 @pytest.mark.parametrize("code", NOT_ENABLED)
 @pytest.mark.parametrize("home", [*NOT_ENABLED, "", "AccessDeniedException"])
-def test_where_the_accounts_own_region_does_not_answer_bad_credentials_look_the_same(code, home):
+def test_rejected_credentials_are_reported_if_the_accounts_own_region_fails_too(code, home):
     found = uses(Trail(us_east_1=AwsError("no", aws_code=code), us_west_2=AwsError("nor here", aws_code=home)))
     assert "us-east-1: CloudTrail cannot be read (no)" in found.problem
 
 
-def test_where_nothing_can_be_read_nobody_is_said_to_have_used_it():
+def test_without_readable_regions_the_calls_are_not_known():
     no = TfdriverError("no", code="io_error")
     found = uses(Trail(us_east_1=no, us_west_2=no))
-    assert "who used it is not known. us-west-2, us-east-1: CloudTrail cannot be read (no)" in str(found)
+    assert "the calls are not known. us-west-2, us-east-1: CloudTrail cannot be read (no)" in str(found)
 
 
-def test_more_events_than_are_read_are_said():
+def test_an_incomplete_search_is_reported():
     trail = Trail(us_west_2=[event()])
     trail.more = True
     assert "only the latest 2000 AssumeRole calls were read" in uses(trail).problem
@@ -199,10 +199,10 @@ def test_more_events_than_are_read_are_said():
     [
         (replace(WINDOW, role="gone"), HALVES, NOW, "The spec no longer has this role"),
         (WINDOW, HALVES | {"account_a": AccountAccess("account_a", "1", problem="x")}, NOW, "account_a is not seen"),
-        (WINDOW, HALVES, NOW + timedelta(days=91), "holds 90 days"),
+        (WINDOW, HALVES, NOW + timedelta(days=91), "covers 90 days"),
         (WINDOW, HALVES, T0 + timedelta(minutes=14), "may show a call up to 15 minutes late"),
         (replace(WINDOW, closed=None), HALVES, NOW, "may show a call up to 15 minutes late"),
     ],
 )
-def test_what_cannot_be_known_is_said(window, halves, now, words):
+def test_an_unknown_result_is_reported_with_its_reason(window, halves, now, words):
     assert words in uses(Trail(), window, now, halves).problem

@@ -29,14 +29,14 @@ EXPLICIT = [
     ("with an explicit deny in a permissions boundary", Cause.BOUNDARY, "remove that Deny"),
     ("with an explicit deny in a session policy", Cause.SESSION, "session policy"),
     ("with an explicit deny in a VPC endpoint policy", Cause.ENDPOINT, "remove that Deny"),
-    ("with an explicit deny", Cause.UNSAID, "both documents"),
+    ("with an explicit deny", Cause.UNKNOWN, "trust policy"),
 ]
 
 
 @pytest.mark.parametrize(
     ("phrase", "cause", "change", "explicit"), [(*c, False) for c in IMPLICIT] + [(*c, True) for c in EXPLICIT]
 )
-def test_each_reason_phrase_of_aws(phrase, cause, change, explicit):
+def test_every_reason_phrase_of_aws_is_recognized(phrase, cause, change, explicit):
     found = parse_refusal(f"An error occurred (AccessDenied) when calling the AssumeRole operation: {SAID} {phrase}")
     assert found == Refusal("AccessDenied", BAR, "sts:AssumeRole", FOO, cause, explicit)
     assert change in refusal_meaning(found).change
@@ -54,19 +54,19 @@ WRAPPED = [
 
 
 @pytest.mark.parametrize(("text", "resource"), WRAPPED)
-def test_whatever_it_is_wrapped_in(text, resource):
+def test_messages_quoted_by_other_tools_are_parsed(text, resource):
     found = parse_refusal(text)
     assert found
-    assert (found.caller, found.action, found.resource, found.cause) == (BAR, "sts:AssumeRole", resource, Cause.UNSAID)
+    assert (found.caller, found.action, found.resource, found.cause) == (BAR, "sts:AssumeRole", resource, Cause.UNKNOWN)
 
 
-def test_a_phrase_over_several_lines():
+def test_a_message_may_span_several_lines():
     found = parse_refusal(f"{SAID} because no\n   identity-based\n policy allows the sts:AssumeRole\n action")
     assert found
     assert found.cause is Cause.IDENTITY
 
 
-def test_the_policy_that_aws_names():
+def test_the_arn_of_the_refusing_policy_is_parsed():
     arn = "arn:aws:organizations::333333333333:policy/o-abc/service_control_policy/p-xyz"
     found = parse_refusal(f"{SAID} with an explicit deny in a service control policy: {arn}. Encoded message: abc")
     assert found
@@ -74,7 +74,7 @@ def test_the_policy_that_aws_names():
     assert f"({arn})" in refusal_meaning(found).words
 
 
-def test_other_partitions_and_users():
+def test_users_and_other_partitions_are_parsed():
     user, role = "arn:aws-cn:iam::222222222222:user/a/b", "arn:aws-cn:iam::111111111111:role/p/x"
     found = parse_refusal(f"User: {user} is not authorized to perform: sts:AssumeRole on resource: {role}")
     assert found
@@ -98,7 +98,7 @@ OTHER = [
 
 
 @pytest.mark.parametrize(("text", "words"), OTHER)
-def test_errors_that_are_about_something_else(text, words):
+def test_errors_that_no_policy_causes_are_explained(text, words):
     found = parse_refusal(text)
     assert found
     assert found.other in OTHERS
@@ -106,5 +106,5 @@ def test_errors_that_are_about_something_else(text, words):
 
 
 @pytest.mark.parametrize("text", ["", "foo_bar", "no route to host", "x" * 10_000, "User: a is", "\0"])
-def test_what_is_no_error_of_aws(text):
+def test_other_texts_are_not_parsed(text):
     assert parse_refusal(text) is None

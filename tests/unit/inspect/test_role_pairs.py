@@ -54,7 +54,7 @@ CASES = [
         DEAD,
         Unreadable("no"),
         PairState.ORPHANED,
-        "deleted; whether role bar in account_b exists could not be seen",
+        "deleted; whether role bar in account_b exists is not known",
         Advice.TIGHTEN,
     ),
     (UNMANAGED, LIVE_BAR, PairState.UNMANAGED, "it trusts anybody", Advice.OVERWRITE),
@@ -63,7 +63,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("found", "bar", "state", "words", "advice"), CASES)
-def test_each_state_has_its_words_and_what_to_run(found, bar, state, words, advice):
+def test_each_state_has_words_and_advice(found, bar, state, words, advice):
     project = spec(FOO, BAR)
     (pair,) = pairs(project, seen(project, found, bar), T0)
     assert (pair.state, pair.advice) == (state, advice)
@@ -71,7 +71,7 @@ def test_each_state_has_its_words_and_what_to_run(found, bar, state, words, advi
     assert str(pair).startswith(f"role foo_bar in account_a <- role bar in account_b: {state}")
 
 
-def test_a_deadline_that_passed_is_told_from_one_that_did_not():
+def test_a_broad_trust_expires_at_its_deadline():
     project = spec(FOO, BAR)
     at = [pairs(project, seen(project, GUARDED, None), T0 + timedelta(minutes=m))[0] for m in (59, 60)]
     assert [p.state for p in at] == [PairState.BROAD, PairState.EXPIRED]
@@ -79,7 +79,7 @@ def test_a_deadline_that_passed_is_told_from_one_that_did_not():
 
 
 @pytest.mark.parametrize("found", [GUARDED, EXACT])
-def test_a_role_that_the_spec_added_is_not_let_in_yet(found):
+def test_a_role_added_to_the_spec_is_not_trusted_yet(found):
     project = spec(replace(FOO, trusts=("bar", "new")), BAR, role("new", B))
     first, second = pairs(project, seen(project, found, LIVE_BAR), T0)
     assert first.state in (PairState.BROAD, PairState.EXACT)
@@ -99,7 +99,7 @@ def test_a_role_that_the_spec_added_is_not_let_in_yet(found):
         (GUARDED, PairState.BROAD, "not managed by this project; guarded: account 222222222222, only as role/bar"),
     ],
 )
-def test_an_unmanaged_trusted_role_is_reported_and_nobody_is_told_to_tighten(found, state, words):
+def test_an_unmanaged_trusted_role_is_reported_without_advice_to_tighten(found, state, words):
     project = spec(FOO, BAR)
     (pair,) = pairs(project, seen(project, found, LIVE_BAR), T0, {"bar"})
     assert pair.state is state
@@ -108,7 +108,7 @@ def test_an_unmanaged_trusted_role_is_reported_and_nobody_is_told_to_tighten(fou
     assert pair.advice == (Advice.CLOSE if state is PairState.BROAD else Advice.PLAN)
 
 
-def test_what_could_not_be_seen_is_not_said_to_be_missing():
+def test_an_unreadable_role_is_not_reported_as_missing():
     project = spec(FOO, BAR)
     assert pairs(project, seen(project, EXACT, Unreadable("no")), T0)[0].trusted_exists is None
     assert project.accounts == {A.name: A, B.name: B}

@@ -50,7 +50,7 @@ PERMISSIONS = [
     (sight(policies=RolePolicies(())), "none of its policies allows sts:AssumeRole", "Run `tfdriver up`"),
     (
         sight(policies=RolePolicies((policy(may(OTHER), name="bar_permissions"),))),
-        f"its policy bar_permissions lets it assume {OTHER} instead of {FOO.arn}",
+        f"its policy bar_permissions allows sts:AssumeRole on {OTHER} instead of {FOO.arn}",
         "Run `tfdriver up`",
     ),
     (
@@ -73,7 +73,7 @@ PERMISSIONS = [
 
 
 @pytest.mark.parametrize(("seen", "words", "change"), PERMISSIONS)
-def test_what_the_trusted_roles_permissions_say(seen, words, change):
+def test_refusing_permissions_are_explained(seen, words, change):
     found = judge(FOO, BAR, seen, T0)
     assert found.permissions.allows is False
     assert words in found.permissions.words
@@ -91,8 +91,8 @@ TRUSTS = [
     (sight(found=EXPIRED), "the deadline has passed", "Run `tfdriver tighten`"),
     (
         sight(found=document(trust.exact([BAR], "secret-1"))),
-        "the external id differs: role foo_bar in account_a wants secret-1, the spec says none",
-        "Put the right one into tfdriver.yaml",
+        "the external id differs: role foo_bar in account_a requires secret-1, the spec has none",
+        "Correct the external id in tfdriver.yaml",
     ),
     (
         sight(found=EXACT | {"Statement": [*EXACT["Statement"], DENY_BAR]}),
@@ -113,7 +113,7 @@ TRUSTS = [
 
 
 @pytest.mark.parametrize(("seen", "words", "change"), TRUSTS)
-def test_what_the_trust_policy_says(seen, words, change):
+def test_a_refusing_trust_policy_is_explained(seen, words, change):
     found = judge(FOO, BAR, seen, T0)
     assert found.permissions.allows is True
     assert found.trust.allows is False
@@ -131,16 +131,16 @@ ALLOWED = [
 
 
 @pytest.mark.parametrize("seen", ALLOWED)
-def test_where_both_allow_there_is_nothing_to_change(seen):
+def test_a_call_that_both_policies_allow_needs_no_change(seen):
     found = judge(FOO, BAR, seen, T0)
     assert (found.allowed, found.change) == (True, "")
 
 
-def test_the_external_id_of_the_spec_is_what_counts():
+def test_the_call_is_judged_with_the_external_id_of_the_spec():
     role = replace(FOO, external_id="right-1")
     right, wrong = (sight(found=document(trust.exact([BAR], e)), role=role) for e in ("right-1", "wrong-1"))
     assert judge(role, BAR, right, T0).allowed is True
-    assert "wants wrong-1, the spec says right-1" in judge(role, BAR, wrong, T0).trust.words
+    assert "requires wrong-1, the spec has right-1" in judge(role, BAR, wrong, T0).trust.words
 
 
 @pytest.mark.parametrize(
@@ -150,13 +150,13 @@ def test_the_external_id_of_the_spec_is_what_counts():
         sight(caller=Unreadable("account_b is not seen"), policies=Unreadable("account_b is not seen")),
     ],
 )
-def test_what_was_not_seen_is_never_said_to_allow(seen):
+def test_an_unreadable_policy_never_allows(seen):
     found = judge(FOO, BAR, seen, T0)
     assert (found.allowed, found.change) == (None, "")
     assert "is not seen" in found.permissions.words + found.trust.words
 
 
-def test_one_side_that_refuses_is_enough_whatever_the_other_is():
+def test_one_refusing_side_is_enough_if_the_other_is_unreadable():
     found = judge(FOO, BAR, sight(found=EXPIRED, caller=Unreadable("x"), policies=Unreadable("x")), T0)
     assert (found.allowed, found.change) == (False, "Run `tfdriver tighten`")
 
@@ -177,11 +177,11 @@ def test_one_side_that_refuses_is_enough_whatever_the_other_is():
         (
             {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}]},
             "role foo_bar in account_a trusts anybody",
-            "the trust is broad, without a deadline. If nobody meant that, run `tfdriver tighten --overwrite`",
+            "the trust is broad, without a deadline. To replace the trust policy, run `tfdriver tighten --overwrite`",
         ),
     ],
 )
-def test_a_broad_trust_allows_the_call_and_is_to_be_made_exact(found, words, change):
+def test_a_broad_trust_allows_the_call_with_a_hint_to_tighten(found, words, change):
     verdict = judge(FOO, BAR, sight(found=found), T0)
 
     assert verdict.allowed is True

@@ -1,5 +1,10 @@
-"""Who trusts whom, as a picture: `build` and `phases` make `Graph`s, one module per format draws them. Pure; no I/O.
+"""Graphs of who trusts whom, as text or as a picture.
 
-The formats: `tree` (text), `mermaid` (code hosts render it), `dot` (Graphviz) and `svg` (`measure` knows how wide text
-is, `labels` decides what is said on edges, `layout` where everything goes, `style` how it looks, `svg` writes it down).
+`draw`      `tfdriver graph`: reads the spec and AWS, and picks the format. The other modules do no I/O.
+`model`     a graph: boxes, nodes, edges and their states.
+`build`     makes graphs from the spec and the observed trusts.
+`tree`, `mermaid`, `dot`, `svg`   one format each.
+
+For `svg`: `style` has the colours and lines, `measure` the width of text, `labels` the text on edges, `layout` places
+all of it as `coordinates`, and `markup` writes elements.
 """

@@ -1,4 +1,4 @@
-"""From the spec, and what AWS shows, to graphs. Pure; no I/O."""
+"""Builds graphs from the spec and from the trusts observed in AWS. Pure; no I/O."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tfdriver.iam.trust_state import TrustKind
 from tfdriver.iam.wording import moment
 from tfdriver.inspect.graph.model import Box, Edge, EdgeState, Graph, Node, printable
 from tfdriver.inspect.role_pairs import Pair, PairState, pairs
-from tfdriver.spec.model import Account, Role, Spec
+from tfdriver.spec.model import Role, Spec
 
 _SINGLE = {
     PairState.ABSENT: EdgeState.ABSENT,
@@ -21,22 +21,23 @@ _SINGLE = {
 }
 
 
-def build(spec: Spec, seen: Observation | None, now: datetime) -> Graph:
+def build(spec: Spec, observation: Observation | None, now: datetime) -> Graph:
     """Return the graph of a spec.
 
-    seen: what AWS shows, or None for what the spec says; now: aware, for deadlines.
+    observation: the live trusts, None to draw the spec alone; now: aware, for deadlines.
     """
-    if seen is None:
+    if observation is None:
         edges = [_edge(role, trusted, EdgeState.UNKNOWN) for role, trusted in _wanted(spec)]
         return _graph(spec, spec.project, "Who may assume what, according to tfdriver.yaml", edges)
-    absent = [key for key, state in seen.states.items() if state.kind is TrustKind.ABSENT]
-    absent += [key for key, role in seen.trusted.items() if role is None]
-    return _graph(spec, spec.project, f"Who may assume what in AWS on {moment(now)}", _seen(spec, seen, now), absent)
+    absent = [key for key, state in observation.states.items() if state.kind is TrustKind.ABSENT]
+    absent += [key for key, role in observation.trusted.items() if role is None]
+    edges = list(_live_edges(spec, observation, now))
+    return _graph(spec, spec.project, f"Who may assume what in AWS on {moment(now)}", edges, absent)
 
 
 def phases(spec: Spec) -> tuple[Graph, Graph, Graph]:
-    """Return what is trusted after each of the three phases of a first `up`: broad, connect, tighten."""
-    opened = [edge for role in spec.trusting for edge in _opened(spec, role)]
+    """Return the graphs after each phase of a first `up`: broad, connect, tighten."""
+    opened = [edge for role in spec.trusting for edge in _broad_edges(spec, role)]
     exact = [_edge(role, trusted, EdgeState.EXACT) for role, trusted in _wanted(spec)]
     missing = [role.key for role in spec.trusted]
     broad = "The trusted roles do not exist yet, so the trust policies name their accounts"
@@ -92,54 +93,39 @@ def _edge(trusting: Role, trusted: Role, state: EdgeState) -> Edge:
     return Edge(trusted.key, trusting.key, state)
 
 
-def _whole(trusting: Role, account: Account, state: EdgeState, detail: str) -> Edge:
-    return Edge(account.name, trusting.key, state, printable(detail), whole=True)
+def _broad_edges(spec: Spec, role: Role) -> Iterator[Edge]:
+    """Yield the edges of a trusting role after phase 1."""
+    roles: dict[str, list[str]] = {}
+    for trusted in spec.trusted_by(role):
+        roles.setdefault(trusted.account.name, []).append(trusted.name)
+    for account, names in roles.items():
+        state = EdgeState.BROAD if role.guard else EdgeState.UNGUARDED
+        detail = f"for {duration(role.open_for)}, only {', '.join(names)}" if role.guard else ""
+        yield Edge(account, role.key, state, printable(detail), whole=True)
 
 
-def _opened(spec: Spec, role: Role) -> Iterator[Edge]:
-    """What phase 1 writes for one trusting role."""
-    for account, trusted in _by_account(spec.trusted_by(role)):
-        if role.guard:
-            yield _whole(
-                role, account, EdgeState.BROAD, f"for {duration(role.open_for)}, {_only(r.name for r in trusted)}"
-            )
-        else:
-            yield _whole(role, account, EdgeState.UNGUARDED, "")
-
-
-def _seen(spec: Spec, seen: Observation, now: datetime) -> Iterator[Edge]:
-    """What AWS shows: an edge for each pair, but only one for all that are let in with their account."""
+def _live_edges(spec: Spec, observation: Observation, now: datetime) -> Iterator[Edge]:
+    """Yield one edge per pair, and one per broad trust."""
     keys = {role.arn: role.key for role in spec.roles.values()}
-    let_in: dict[tuple[str, str], list[Pair]] = {}
-    for pair in pairs(spec, seen, now):
+    broad: dict[tuple[str, str], list[Pair]] = {}
+    for pair in pairs(spec, observation, now):
         if pair.state in (PairState.BROAD, PairState.EXPIRED):
-            let_in.setdefault((pair.trusted_account, keys[pair.trusting_arn]), []).append(pair)
+            broad.setdefault((pair.trusted_account, keys[pair.trusting_arn]), []).append(pair)
         else:
             detail = "" if pair.state is PairState.ABSENT else pair.words
             yield Edge(keys[pair.trusted_arn], keys[pair.trusting_arn], _SINGLE[pair.state], printable(detail))
-    for (account, trusting), found in let_in.items():
-        state, detail = _broad(found)
+    for (account, trusting), trusted in broad.items():
+        state, detail = _broad_label(trusted)
         yield Edge(account, trusting, state, printable(detail), whole=True)
 
 
-def _broad(found: list[Pair]) -> tuple[EdgeState, str]:
-    """Return the state of a trust in a whole account, and what there is to say of it."""
-    first = found[0]
+def _broad_label(trusted: list[Pair]) -> tuple[EdgeState, str]:
+    """Return state and detail of a broad trust. trusted: the pairs in it."""
+    first = trusted[0]
     until = moment(first.until) if first.until else ""
     if first.state is PairState.EXPIRED:
         return EdgeState.EXPIRED, f"since {until}"
     if not first.guarded:
         return EdgeState.UNGUARDED, ""
-    only = _only(pair.trusted for pair in found)
+    only = f"only {', '.join(pair.trusted for pair in trusted)}"
     return EdgeState.BROAD, f"until {until}, {only}" if until else only
-
-
-def _only(names: Iterable[str]) -> str:
-    return f"only {', '.join(names)}"
-
-
-def _by_account(roles: Iterable[Role]) -> list[tuple[Account, list[Role]]]:
-    found: dict[str, tuple[Account, list[Role]]] = {}
-    for role in roles:
-        found.setdefault(role.account.name, (role.account, []))[1].append(role)
-    return list(found.values())

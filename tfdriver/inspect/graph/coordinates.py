@@ -1,4 +1,4 @@
-"""A graph with places: what `layout` makes and `svg` draws. All numbers are pixels. Pure."""
+"""A graph with coordinates, made by `layout` and drawn by `svg`. All numbers are pixels. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tfdriver.inspect.graph.model import Box, Edge, Graph, Node
 
 @dataclass(frozen=True)
 class Text:
-    """Text as it is shown; full: as it would be if there were room."""
+    """Text. shown: as drawn; full: before it was shortened."""
 
     shown: str
     full: str
@@ -17,7 +17,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Rect:
-    """A rectangle; x, y: its top left corner."""
+    """A rectangle. x, y: its top left corner."""
 
     x: float
     y: float
@@ -36,7 +36,7 @@ class Rect:
 
     @property
     def middle(self) -> float:
-        """The y half way down."""
+        """The y of its middle."""
         return self.y + self.height / 2
 
 
@@ -51,7 +51,7 @@ class PlacedRole:
 
 @dataclass(frozen=True)
 class PlacedBox:
-    """An account and its rectangle; about: the lines below its name; header: where these stand."""
+    """An account and its rectangle. header: the rectangle of its name and of the lines `about` below the name."""
 
     box: Box
     rect: Rect
@@ -63,9 +63,9 @@ class PlacedBox:
 
 @dataclass(frozen=True)
 class PlacedEdge:
-    """An edge: a curve from (x1, y1) to (x2, y2), then straight on to (end, y2), through its label on `pill`.
+    """An edge: a curve from (x1, y1) to (x2, y2), then a line to (end, y2), through its label on `pill`.
 
-    detail: the label's lines below the state; None if there is no label, and no pill to see.
+    detail: the label's lines below the state, None for no label.
     """
 
     edge: Edge
@@ -80,7 +80,7 @@ class PlacedEdge:
 
 @dataclass(frozen=True)
 class Layout:
-    """A graph with places, from (0, 0) to (width, height)."""
+    """A graph with coordinates, from (0, 0) to (width, height)."""
 
     graph: Graph
     width: float

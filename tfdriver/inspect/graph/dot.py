@@ -1,4 +1,4 @@
-"""A graph in Graphviz's language. Pure; no I/O.
+"""Writes graphs in Graphviz's language. Pure; no I/O.
 
 Source: Graphviz's documentation, "DOT Language" (quoted strings) and "escString" (backslashes in labels).
 """
@@ -20,12 +20,12 @@ _HEAD = (
 
 
 def dot(graphs: Sequence[Graph]) -> str:
-    """Return one directed graph; several graphs become clusters of it, from top to bottom."""
+    """Return one directed graph. Several graphs become its clusters, from top to bottom."""
     lines = list(_HEAD)
     if len(graphs) == 1:
         lines += [f"  label={dot_quoted(graphs[0].title)};", *_graph(graphs[0], "")]
     else:
-        # From left to right, Graphviz stacks what is not connected from below.
+        # With rankdir=LR, Graphviz stacks unconnected clusters from the bottom up.
         for number, graph in reversed(list(enumerate(graphs, 1))):
             lines += [f"  subgraph cluster_p{number} {{", f"    label={dot_quoted(graph.title)};"]
             lines += ["  " + line for line in _graph(graph, f"p{number}_")] + ["  }"]
@@ -33,7 +33,7 @@ def dot(graphs: Sequence[Graph]) -> str:
 
 
 def dot_quoted(text: str) -> str:
-    """Return `text` as a quoted string that shows as it is: no escapes, no HTML entities."""
+    """Return `text` as a quoted string in which Graphviz finds no escapes and no HTML entities."""
     return '"' + text.replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
@@ -60,7 +60,7 @@ def _box(box: Box, name: str, ids: dict[str, str]) -> list[str]:
 
 
 def _edge(edge: Edge, ids: dict[str, str], clusters: dict[str, str]) -> str:
-    """An edge of a whole account starts at its first role, cut off at the account's border (`ltail`)."""
+    """Return an edge. From a whole account, it starts at the first role and is cut at the border (`ltail`)."""
     style = STYLES[edge.state]
     look = f'style="{style.dot}" color="{style.light}" penwidth={style.width:g}'
     if not edge.whole:

@@ -23,7 +23,7 @@ from tfdriver.spec.model import Spec
 
 
 class Format(StrEnum):
-    """What a graph can be drawn as."""
+    """The formats of a graph."""
 
     TREE = "tree"
     MERMAID = "mermaid"
@@ -41,7 +41,7 @@ _DRAWERS: dict[Format, Callable[[Sequence[Graph]], str]] = {
 
 @dataclass(frozen=True)
 class Drawn:
-    """A graph. text: the whole of it, ends with a newline; file: where it was written to, None for nowhere."""
+    """A graph as text, ending with a newline. file: where it was written, or None."""
 
     format: Format
     text: str
@@ -59,22 +59,22 @@ def draw_graph(
 ) -> Drawn:
     """Return the graph of a project. Reads AWS only through `live`; changes nothing. Raises TfdriverError.
 
-    now: aware, for deadlines; three_phases: draw what a first `up` does, whatever AWS shows; live: draw what AWS shows,
-    as far as the credentials at hand let it be seen, instead of what the spec says; note: see `read_spec`.
+    now: aware, for deadlines; three_phases: draw the phases of a first `up`, without AWS; live: draw the live trusts
+    that the credentials can read, None to draw the spec alone; note: see `read_spec`.
     """
     spec = read_spec(project, note)
-    seen = observe(spec, ReachableAws(live, account_access(spec, live))) if live and not three_phases else None
-    return Drawn(form, draw(spec, form, now, three_phases=three_phases, seen=seen))
+    observation = observe(spec, ReachableAws(live, account_access(spec, live))) if live and not three_phases else None
+    return Drawn(form, draw(spec, form, now, three_phases=three_phases, observation=observation))
 
 
 def draw(
-    spec: Spec, form: Format, now: datetime, *, three_phases: bool = False, seen: Observation | None = None
+    spec: Spec, form: Format, now: datetime, *, three_phases: bool = False, observation: Observation | None = None
 ) -> str:
-    """Return the graph of a spec as text; no I/O. seen: what AWS shows, None for what the spec says."""
-    return _DRAWERS[form](phases(spec) if three_phases else (build(spec, seen, now),))
+    """Return the graph of a spec as text; no I/O. observation: the live trusts, None to draw the spec alone."""
+    return _DRAWERS[form](phases(spec) if three_phases else (build(spec, observation, now),))
 
 
 def write_graph(drawn: Drawn, path: Path) -> Drawn:
-    """Write a graph to a file, and return it with the file's name. Raises TfdriverError if it can't be written."""
+    """Write a graph to a file and return it with the file's name. Raises TfdriverError if it cannot be written."""
     write_whole(path, drawn.text.encode())
     return replace(drawn, file=str(path))

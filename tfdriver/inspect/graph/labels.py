@@ -1,4 +1,4 @@
-"""What is said on each edge, and how much room that takes. Pure; no I/O."""
+"""The label of each edge, and its size. Pure; no I/O."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tfdriver.inspect.graph.measure import Font
 from tfdriver.inspect.graph.model import Edge, Graph
 
 STATE, DETAIL = Font(12, bold=True), Font(11)
-DETAIL_LINE = 14  # from one line of a detail to the next
+DETAIL_LINE = 14  # line height of a detail
 PAD = 12
 
 _MOST = 15
@@ -19,10 +19,7 @@ _PILL, _APART, _BARE_ROW = 26, 8, 8
 
 @dataclass(frozen=True)
 class Label:
-    """What is said on an edge. lines: what stands below the state, None if nothing is said at all.
-
-    row: how high the edge's row is, the label (width times height) in it.
-    """
+    """The label of an edge. lines: below the state, None for no label; row: height of the edge's row."""
 
     lines: tuple[str, ...] | None
     width: float
@@ -31,21 +28,21 @@ class Label:
 
 
 def labels(graph: Graph) -> dict[Edge, Label]:
-    """Return each edge's label. Above 15 edges none has one: the colours say it, and the legend what they mean."""
+    """Return each edge's label. With more than 15 edges there are no labels, only colours and the legend."""
     if len(graph.edges) > _MOST:
         return dict.fromkeys(graph.edges, Label(None, 0, 0, _BARE_ROW))
     arriving = Counter(edge.target for edge in graph.edges)
-    sources = _sources(graph)
+    sources = _source_names(graph)
     return {
         edge: _label(edge, sources[edge.whole, edge.source] if arriving[edge.target] > 1 else ())
         for edge in graph.edges
     }
 
 
-def _sources(graph: Graph) -> dict[tuple[bool, str], tuple[str, ...]]:
-    """What to call those who are let in, in lines: a role by its name, and its account only if the name is not enough.
+def _source_names(graph: Graph) -> dict[tuple[bool, str], tuple[str, ...]]:
+    """Return the lines that name each source, by whether it is a whole account, and key.
 
-    By whether it is a whole account, and key.
+    A role has its account's name only if another role has the same name.
     """
     names = Counter(role.name for box in graph.trusted for role in box.roles)
     found: dict[tuple[bool, str], tuple[str, ...]] = {}
@@ -57,7 +54,7 @@ def _sources(graph: Graph) -> dict[tuple[bool, str], tuple[str, ...]]:
 
 
 def _label(edge: Edge, source: tuple[str, ...]) -> Label:
-    """source: who is let in, where that is not plain to see because others are let in to the same role; else empty."""
+    """Return a label. source: the lines that name the source, () if its target has no other source."""
     named = (DETAIL.shorten(line, _DETAIL_MAX) for line in source)
     lines = (*named, *DETAIL.wrap(edge.detail, _DETAIL_MAX, _DETAIL_LINES))
     height = _PILL + DETAIL_LINE * len(lines)

@@ -1,8 +1,7 @@
-"""Where everything goes: trusted accounts left, trusting accounts right, a row of its own for each edge. Pure; no I/O.
+"""Places a graph: trusted accounts left, trusting accounts right, one row per edge. Pure; no I/O.
 
-Each edge arrives at its trusting role in a row of its own, and its label stands in that row, in a lane that no curve
-enters: so no line crosses a label. Without labels, rows are just high enough for an arrow. The same graph always gets
-the same layout.
+The label of an edge is in the edge's row, in a lane without curves, so no line crosses a label. Without labels, rows
+are as high as an arrow. The layout of a graph is always the same.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from tfdriver.inspect.graph.measure import Font
 from tfdriver.inspect.graph.model import Box, Edge, Graph
 
 ACCOUNT, ROLE, SMALL = Font(14, bold=True), Font(14, mono=True), Font(11.5)
-LINE = 16  # from one line of text to the next
+LINE = 16  # line height
 
 _BOX_MIN, _BOX_MAX = 140, 260
 _HEADER = 34
@@ -28,25 +27,25 @@ _ARROW = 30
 
 
 def layout(graph: Graph, at_least: float = 0) -> Layout:
-    """Return where everything in a graph goes. at_least: how wide it is to be, if it does not need more."""
-    graph = _untangled(graph)
-    arrivals, said = _arrivals(graph), labels(graph)
+    """Return the layout of a graph. at_least: its minimal width."""
+    graph = _sorted_sources(graph)
+    arrivals, edge_labels = _arrivals(graph), labels(graph)
     left, right = _column_width(graph.trusted), _column_width(graph.trusting)
-    lane = max((label.width for label in said.values()), default=0)
+    lane = max((label.width for label in edge_labels.values()), default=0)
     wanted = min(_CURVES_MAX if lane else _CURVES_BARE, max(_CURVES_MIN, 12 * len(graph.edges)))
     curves = max(wanted, at_least - left - lane - _ARROW - right)
-    heights = {key: sum(said[edge].row for edge in edges) for key, edges in arrivals.items()}
+    heights = {key: sum(edge_labels[edge].row for edge in edges) for key, edges in arrivals.items()}
     x_right = left + curves + lane + _ARROW
     sources = _stack(graph.trusted, 0, left, {})
     targets = _stack(graph.trusting, x_right, right, heights)
     height = max((column[-1].rect.bottom for column in (sources, targets) if column), default=0)
-    sources, targets = _centred(sources, height), _centred(targets, height)
-    edges = _edges(arrivals, said, _starts(sources), targets, left + curves + lane)
+    sources, targets = _centered(sources, height), _centered(targets, height)
+    edges = _edges(arrivals, edge_labels, _starts(sources), targets, left + curves + lane)
     return Layout(graph, x_right + right, height, sources, targets, edges)
 
 
-def _untangled(graph: Graph) -> Graph:
-    """Put each trusted account and role level with the middle of what it may assume: fewer edges cross."""
+def _sorted_sources(graph: Graph) -> Graph:
+    """Sort trusted accounts and roles by the mean position of their targets, so that fewer edges cross."""
     place = {role.key: n for n, role in enumerate(role for box in graph.trusting for role in box.roles)}
 
     def level(edges: Iterable[Edge]) -> float:
@@ -64,7 +63,7 @@ def _untangled(graph: Graph) -> Graph:
 
 
 def _arrivals(graph: Graph) -> dict[str, list[Edge]]:
-    """The edges by key of the trusting role they arrive at, each role's in the order of where they come from."""
+    """Return the edges by key of their trusting role, in the order of their sources."""
     starts = [start for box in graph.trusted for start in [(True, box.key), *((False, r.key) for r in box.roles)]]
     place = {start: number for number, start in enumerate(starts)}
     return {
@@ -77,7 +76,7 @@ def _arrivals(graph: Graph) -> dict[str, list[Edge]]:
 
 
 def _column_width(boxes: Iterable[Box]) -> float:
-    """As wide as the longest text needs, within bounds."""
+    """Return the width of the longest text, within bounds."""
     widest = [
         max(
             ACCOUNT.width(box.account),
@@ -94,7 +93,7 @@ def _about(box: Box) -> list[str]:
 
 
 def _stack(boxes: Iterable[Box], x: float, wide: float, heights: Mapping[str, float]) -> tuple[PlacedBox, ...]:
-    """Place boxes below each other. heights: of the roles that need more than usual, by key."""
+    """Place boxes below each other. heights: minimal heights of roles, by key."""
     placed: list[PlacedBox] = []
     y = 0.0
     for box in boxes:
@@ -118,8 +117,8 @@ def _box(box: Box, x: float, y: float, wide: float, heights: Mapping[str, float]
     return PlacedBox(box, Rect(x, y, wide, below - y), header, name, about, tuple(roles))
 
 
-def _centred(boxes: tuple[PlacedBox, ...], height: float) -> tuple[PlacedBox, ...]:
-    """Move a column down to the middle of `height`."""
+def _centered(boxes: tuple[PlacedBox, ...], height: float) -> tuple[PlacedBox, ...]:
+    """Center a column within `height`."""
     down = (height - boxes[-1].rect.bottom) / 2 if boxes else 0
 
     def moved(rect: Rect) -> Rect:
@@ -137,7 +136,7 @@ def _centred(boxes: tuple[PlacedBox, ...], height: float) -> tuple[PlacedBox, ..
 
 
 def _starts(sources: Iterable[PlacedBox]) -> dict[tuple[bool, str], tuple[float, float]]:
-    """Where edges start: at an account's border beside its name, at a role's right side."""
+    """Return where edges start: at an account's border beside its name, or at a role's right side."""
     starts: dict[tuple[bool, str], tuple[float, float]] = {}
     for placed in sources:
         starts[True, placed.box.key] = placed.rect.right, placed.header.middle
@@ -147,18 +146,18 @@ def _starts(sources: Iterable[PlacedBox]) -> dict[tuple[bool, str], tuple[float,
 
 def _edges(
     arrivals: Mapping[str, list[Edge]],
-    said: Mapping[Edge, Label],
+    edge_labels: Mapping[Edge, Label],
     starts: Mapping[tuple[bool, str], tuple[float, float]],
     targets: Iterable[PlacedBox],
     lane_end: float,
 ) -> tuple[PlacedEdge, ...]:
-    lane = max((label.width for label in said.values()), default=0)
+    lane = max((label.width for label in edge_labels.values()), default=0)
     placed = []
     for role in (role for box in targets for role in box.roles):
         edges = arrivals[role.node.key]
-        y = role.rect.middle - sum(said[edge].row for edge in edges) / 2
+        y = role.rect.middle - sum(edge_labels[edge].row for edge in edges) / 2
         for edge in edges:
-            label, (x1, y1) = said[edge], starts[edge.whole, edge.source]
+            label, (x1, y1) = edge_labels[edge], starts[edge.whole, edge.source]
             y += label.row
             y2 = y - label.row / 2
             pill = Rect(lane_end - label.width, y2 - label.height / 2, label.width, label.height)

@@ -1,4 +1,4 @@
-"""Writing SVG elements with everything escaped, and the style sheet. Pure; no I/O."""
+"""Writes escaped SVG elements and the style sheet. Pure; no I/O."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tfdriver.inspect.graph.style import STYLES
 SANS = 'system-ui,-apple-system,"Segoe UI","DejaVu Sans",Verdana,sans-serif'
 MONO = 'ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace'
 
-# Only a class scopes these rules: a page may hold several graphs beside its own style.
+# All rules are scoped by this class: a page may contain several graphs and its own styles.
 SCOPE = "tfdriver-graph"
 
 _LIGHT = {"page": "#ffffff", "box": "#f3f5f8", "line": "#8c96a3", "ink": "#1b1f24", "soft": "#4d5661"}
@@ -60,7 +60,7 @@ def state_class(state: EdgeState) -> str:
 
 
 def style_sheet() -> str:
-    """Return the style element: colours for light and, where the reader prefers it, for dark."""
+    """Return the style element, with light and dark colours."""
     light = _colours(_LIGHT, {state: style.light for state, style in STYLES.items()})
     dark = _colours(_DARK, {state: style.dark for state, style in STYLES.items()})
     lines = "".join(

@@ -1,7 +1,7 @@
-"""How wide text is, without a font: safe estimates, so that text never leaves its box. Pure; no I/O.
+"""Estimates the width of text without a font, high enough that text never leaves its box. Pure; no I/O.
 
-The widths are DejaVu Sans Bold's or more, as parts of the font size: as wide as any font that a browser takes for
-`system-ui` or `sans-serif`. Regular weight is narrower; monospaced fonts are 0.6 to 0.62 wide per character.
+Widths are relative to the font size and at least those of DejaVu Sans Bold, the widest font that browsers use for
+`system-ui` or `sans-serif`. Regular weight is narrower; monospaced fonts have 0.6 to 0.62 per character.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ _REGULAR = 0.92
 
 @dataclass(frozen=True)
 class Font:
-    """A way to write. size: in pixels."""
+    """A font. size: in pixels."""
 
     size: float
     mono: bool = False
     bold: bool = False
 
     def width(self, text: str) -> float:
-        """Return how wide `text` is at most, in pixels."""
+        """Return the maximal width of `text` in pixels."""
         weight = 1 if self.bold or self.mono else _REGULAR
         return sum(_advance(char, self.mono) for char in text) * self.size * weight
 
     def shorten(self, text: str, room: float) -> str:
-        """Return `text`, or as much of its beginning and its end as fits into `room` pixels around an ellipsis.
+        """Return `text`, or its beginning and end around an ellipsis, in at most `room` pixels.
 
-        What tells names apart is often at their ends: those of one project begin alike.
+        Both ends are kept because the names of one project often differ only at the end.
         """
         kept, cut = len(text), text
         while kept and self.width(cut) > room:
@@ -42,8 +42,9 @@ class Font:
         return cut
 
     def wrap(self, text: str, room: float, most: int = 99) -> list[str]:
-        """Return `text` in at most `most` lines of `room` pixels, broken at spaces; a word that is too long is cut in
-        its middle, and what does not fit into the last line at its end.
+        """Return `text` in at most `most` lines of `room` pixels, broken at spaces.
+
+        Words that are too long are shortened in the middle; the last line is cut at its end.
         """
         lines: list[str] = []
         words = text.split()

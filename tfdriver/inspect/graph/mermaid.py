@@ -1,4 +1,4 @@
-"""A graph in Mermaid's language, which code hosts render. Pure; no I/O.
+"""Writes graphs in Mermaid's language, which code hosts render. Pure; no I/O.
 
 Source: Mermaid's documentation, "Flowcharts - Basic Syntax" (subgraphs, entity codes, styling links).
 """
@@ -8,17 +8,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from tfdriver.inspect.graph.model import Box, Edge, Graph
+from tfdriver.inspect.graph.model import Box, Graph
 from tfdriver.inspect.graph.style import STYLES
 
 _RISKY = re.compile(r"[^\w ,.:/+=@()-]", re.ASCII)
 
 
 def mermaid(graphs: Sequence[Graph]) -> str:
-    """Return one flowchart; several graphs become subgraphs of it, from top to bottom."""
+    """Return one flowchart. Several graphs become its subgraphs, from top to bottom."""
     lines = ["flowchart LR" if len(graphs) == 1 else "flowchart TB"]
     links: list[str] = []
-    order = [f"p{number} ~~~ p{number + 1}" for number in range(1, len(graphs))]  # links that don't show
+    order = [f"p{number} ~~~ p{number + 1}" for number in range(1, len(graphs))]  # invisible links
     for number, graph in enumerate(graphs, 1):
         if len(graphs) == 1:
             lines += _indented(_graph(graph, "", links))
@@ -30,7 +30,7 @@ def mermaid(graphs: Sequence[Graph]) -> str:
 
 
 def _graph(graph: Graph, prefix: str, links: list[str]) -> list[str]:
-    """Return the lines of one graph; `links` gets the style of each edge, by its number in the whole flowchart."""
+    """Return the lines of one graph. Appends the style of each edge to `links`, by its number in the flowchart."""
     ids: dict[tuple[bool, str], str] = {}
     lines: list[str] = []
     for letter, boxes in (("t", graph.trusted), ("a", graph.trusting)):
@@ -39,14 +39,10 @@ def _graph(graph: Graph, prefix: str, links: list[str]) -> list[str]:
     for edge in graph.edges:
         source, target = ids[edge.whole, edge.source], ids[False, edge.target]
         lines.append(f'{source} -->|"{_escape(edge.label)}"| {target}')
-        links.append(f"linkStyle {len(links)} {_look(edge)}")
+        style = STYLES[edge.state]
+        dash = f",stroke-dasharray:{style.dash}" if style.dash else ""
+        links.append(f"linkStyle {len(links)} stroke:{style.both},stroke-width:{style.width:g}px{dash}")
     return lines
-
-
-def _look(edge: Edge) -> str:
-    style = STYLES[edge.state]
-    dash = f",stroke-dasharray:{style.dash}" if style.dash else ""
-    return f"stroke:{style.both},stroke-width:{style.width:g}px{dash}"
 
 
 def _box(box: Box, name: str, ids: dict[tuple[bool, str], str], *, whole: bool) -> list[str]:
@@ -62,7 +58,7 @@ def _box(box: Box, name: str, ids: dict[tuple[bool, str], str], *, whole: bool) 
 
 
 def _escape(text: str) -> str:
-    """Return `text` with all that Mermaid or HTML might read as something else as entity codes (`#34;` is a quote)."""
+    """Return `text` with the special characters of Mermaid and HTML as entity codes (`#34;` is a quote)."""
     return _RISKY.sub(lambda found: f"#{ord(found[0])};", text)
 
 

@@ -1,4 +1,4 @@
-"""What is drawn. All texts in here are printable: `printable` has been there. Pure; no I/O."""
+"""Graphs of who trusts whom. All texts in a graph went through `printable`. Pure; no I/O."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 class EdgeState(StrEnum):
-    """What a trust is now, as the label of its edge says it."""
+    """The state of a trust, as printed on its edge."""
 
     UNKNOWN = "state unknown"
     ABSENT = "absent"
@@ -37,7 +37,7 @@ MEANING = {
 
 @dataclass(frozen=True)
 class Node:
-    """A role. key: its key in the spec; exists: False if it is known not to be there."""
+    """A role. key: its key in the spec; exists: False if it is known not to exist."""
 
     key: str
     name: str
@@ -62,8 +62,9 @@ class Box:
 
 @dataclass(frozen=True)
 class Edge:
-    """Who may assume what. source: key of a trusted role, or of a trusted account's box if `whole`; target: key of a
-    trusting role; detail: what else there is to say, or ''.
+    """A trust. source: key of a trusted role, or of a trusted account's box if `whole`; target: key of a trusting role.
+
+    detail: more about the state, or ''.
     """
 
     source: str
@@ -111,8 +112,8 @@ class Graph:
 
 
 def printable(text: str) -> str:
-    """Return `text` with everything that is not shown (control characters, reversed writing, half surrogates) replaced.
+    """Return `text` with nonprintable characters (control, bidirectional, lone surrogates) replaced.
 
-    XML can't hold most of these, and a terminal would obey them.
+    XML cannot contain most of them, and a terminal would interpret them.
     """
     return "".join(char if char.isprintable() else REPLACEMENT for char in text)

@@ -1,4 +1,4 @@
-"""How each state looks: a colour for light and for dark, and a line that tells them apart without colour. Pure."""
+"""The colours of each state, and a line style that differs without colour. Pure."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from tfdriver.inspect.graph.model import EdgeState
 
 @dataclass(frozen=True)
 class Style:
-    """light, dark: colours with a contrast of at least 4.5:1 on a light and a dark background; both: one with 3:1 on
-    either; dash: SVG's stroke-dasharray, '' for a solid line; width: of the line in pixels; dot: Graphviz's style.
+    """The style of a state.
+
+    light, dark: colours with a contrast of at least 4.5:1 on a light or dark background; both: one with 3:1 on either;
+    dash: SVG's stroke-dasharray, '' for a solid line; width: of the line in pixels; dot: Graphviz's style.
     """
 
     light: str

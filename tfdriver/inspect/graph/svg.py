@@ -1,4 +1,4 @@
-"""A graph as a self-contained SVG: no script, no font and no style from elsewhere, light and dark. Pure; no I/O."""
+"""Writes graphs as a self-contained SVG, light and dark, without scripts or external fonts. Pure; no I/O."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from tfdriver.inspect.graph.model import MEANING, EdgeState, Graph
 _MARGIN, _BETWEEN = 24, 36
 _TITLE, _CAPTION = Font(17, bold=True), Font(12)
 _TITLE_MAX = 440
-_WIDEST = 1200  # graphs stand side by side up to here: shrunk to a page's width, a wider picture can't be read
-_HEAD, _SMALL_HEAD = (8, 5.5), (5, 3.0)  # an arrow's head: its length, and half its width
+_WIDEST = 1200  # a wider picture is not readable when shrunk to a page's width
+_HEAD, _SMALL_HEAD = (8, 5.5), (5, 3.0)  # length and half width of an arrow's head
 _SAMPLE = 44
 _ARROW = "An arrow leads from who may assume a role to that role."
 
 
 def svg(graphs: Sequence[Graph]) -> str:
-    """Return one SVG document; several graphs stand side by side, in order, in as many rows as it takes."""
+    """Return one SVG document. Several graphs are side by side, in as many rows as needed."""
     layouts = [layout(graph) for graph in graphs]
     wide = max(max(placed.width, min(_TITLE.width(placed.graph.title), _TITLE_MAX)) for placed in layouts)
-    layouts = [layout(graph, wide) for graph in graphs]  # what is the same in two of them stands at the same place
-    columns = abreast(len(layouts), wide)
+    layouts = [layout(graph, wide) for graph in graphs]  # aligns the graphs with each other
+    columns = per_row(len(layouts), wide)
     parts: list[str] = []
     y = float(_MARGIN)
     for first in range(0, len(layouts), columns):
@@ -36,13 +36,13 @@ def svg(graphs: Sequence[Graph]) -> str:
     return _document(graphs, whole_width, y + _MARGIN, [*parts, legend])
 
 
-def abreast(count: int, wide: float) -> int:
-    """Return how many of `count` graphs, each `wide` pixels wide, stand in a row: at least one."""
+def per_row(count: int, wide: float) -> int:
+    """Return how many of `count` graphs of `wide` pixels fit into a row, at least one."""
     return max(1, min(count, int((_WIDEST - 2 * _MARGIN + _BETWEEN) // (wide + _BETWEEN))))
 
 
 def _row(layouts: Sequence[Layout], wide: float, y: float) -> tuple[list[str], float]:
-    """Return graphs side by side, each with its heading, and the y below them."""
+    """Return graphs side by side with their headings, and the y below them."""
     captions = [_CAPTION.wrap(placed.graph.caption, wide) for placed in layouts]
     y += _BETWEEN if y > _MARGIN else 0
     top = y + 24 + LINE * max(map(len, captions)) + PAD
@@ -57,7 +57,7 @@ def _row(layouts: Sequence[Layout], wide: float, y: float) -> tuple[list[str], f
 
 
 def _document(graphs: Sequence[Graph], wide: float, tall: float, parts: Sequence[str]) -> str:
-    said = [f"{graph.title}. {graph.caption}: {'; '.join(map(graph.sentence, graph.edges))}." for graph in graphs]
+    sentences = [f"{graph.title}. {graph.caption}: {'; '.join(map(graph.sentence, graph.edges))}." for graph in graphs]
     attributes: dict[str, str | float] = {
         "xmlns": "http://www.w3.org/2000/svg",
         "class": SCOPE,
@@ -69,7 +69,7 @@ def _document(graphs: Sequence[Graph], wide: float, tall: float, parts: Sequence
     }
     inside = [
         element("title", {}, text(" / ".join(graph.title for graph in graphs))),
-        element("desc", {}, text(" ".join(said))),
+        element("desc", {}, text(" ".join(sentences))),
         style_sheet(),
         rectangle(Rect(0, 0, wide, tall), "page", 0),
         *parts,
@@ -118,7 +118,7 @@ def _role(placed: PlacedRole) -> str:
 
 
 def _line(placed: PlacedEdge, graph: Graph) -> str:
-    """An edge without its label. One that has none says what it is when pointed at."""
+    """Return an edge without its label. An edge that has no label gets a tooltip."""
     x1, y1, x2, y2 = placed.x1, placed.y1, placed.x2, placed.y2
     length, half = _SMALL_HEAD if placed.detail is None else _HEAD
     middle, tip = (x1 + x2) / 2, placed.end - 1
@@ -140,7 +140,7 @@ def _label(placed: PlacedEdge) -> str:
 
 
 def _legend(graphs: Sequence[Graph], y: float, room: float) -> tuple[str, float]:
-    """Return what arrows and lines mean, one state below the other, and the y below that."""
+    """Return the legend, one line per state, and the y below it."""
     used = {edge.state for graph in graphs for edge in graph.edges}
     parts = [_text(Text(_ARROW, _ARROW), _MARGIN, y + 4, SMALL, "soft")]
     y += LINE + 4
@@ -157,7 +157,7 @@ def _legend(graphs: Sequence[Graph], y: float, room: float) -> tuple[str, float]
 
 
 def _text(words: Text, x: float, y: float, font: Font, colour: str = "", *, titled: bool = True) -> str:
-    """Return one line of text; what was cut off shows when pointed at, unless its group has a title of its own."""
+    """Return one line of text. titled: whether shortened text gets a tooltip, False if its group has one."""
     classes = " ".join(name for name, on in (("mono", font.mono), ("bold", font.bold), (colour, colour)) if on)
     attributes: dict[str, str | float] = {"x": x, "y": y, "font-size": f"{font.size:g}"}
     if classes:

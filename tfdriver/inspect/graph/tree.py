@@ -1,4 +1,4 @@
-"""A graph as text for a terminal. Pure; no I/O."""
+"""Writes graphs as text for a terminal. Pure; no I/O."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The page for the security team: `collect` reads everything it shows, `page` makes HTML of it."""
+"""The report for the security team: `collect` reads its contents, `page` makes HTML of them."""

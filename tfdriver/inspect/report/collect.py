@@ -1,4 +1,4 @@
-"""Reads everything that the report shows. Changes nothing."""
+"""Reads the contents of the report. Changes nothing."""
 
 from __future__ import annotations
 
@@ -25,36 +25,36 @@ from tfdriver.project import timeline
 from tfdriver.spec.model import Role
 
 
-def collect(sight: ProjectView, status: Status, aws: Calls, verified: Verified | None, endpoint: str = "") -> Report:
-    """Return the report on what was seen. endpoint: AWS_ENDPOINT_URL, '' for AWS itself."""
-    spec = sight.spec
-    live = {**{key: state.live for key, state in sight.roles.states.items()}, **sight.roles.trusted}
+def collect(view: ProjectView, status: Status, aws: Calls, verified: Verified | None, endpoint: str = "") -> Report:
+    """Return the report on a project. endpoint: AWS_ENDPOINT_URL, '' for AWS itself."""
+    spec = view.spec
+    live = {**{key: state.live for key, state in view.roles.states.items()}, **view.roles.trusted}
     secrets = external_ids(role.trust_policy for role in live.values() if isinstance(role, LiveRole))
     secrets |= {role.external_id for role in spec.trusting if role.external_id}
     roles = [(role, "trusting") for role in spec.trusting] + [(role, "trusted") for role in spec.trusted]
-    documents = side_by_side(lambda pair: _documents(aws, sight, pair[0], pair[1], live[pair[0].key]), roles)
+    documents = side_by_side(lambda pair: _documents(aws, view, pair[0], pair[1], live[pair[0].key]), roles)
     report = Report(
         status,
-        "",
-        tuple(timeline.read_timeline(sight.workspace.timeline)),
-        tuple(documents),
-        verified,
-        __version__,
-        _shown(endpoint),
+        graph="",
+        changes=tuple(timeline.read_timeline(view.workspace.timeline)),
+        roles=tuple(documents),
+        verified=verified,
+        tfdriver=__version__,
+        endpoint=_without_secrets(endpoint),
     )
-    states = {key: replace(s, detail=masked(s.detail, secrets)) for key, s in sight.roles.states.items()}
-    graph = svg([build(spec, replace(sight.roles, states=states), sight.now)])
+    states = {key: replace(s, detail=masked(s.detail, secrets)) for key, s in view.roles.states.items()}
+    graph = svg([build(spec, replace(view.roles, states=states), view.now)])
     return replace(masked(report, secrets), graph=graph)
 
 
 def _documents(
-    aws: Calls, sight: ProjectView, role: Role, side: str, live: LiveRole | Unreadable | None
+    aws: Calls, view: ProjectView, role: Role, side: str, live: LiveRole | Unreadable | None
 ) -> RoleDocuments:
     empty = RoleDocuments(role.name, role.account.name, role.arn, side)
-    if sight.accounts[role.account.name].problem:
+    if view.accounts[role.account.name].problem:
         return replace(empty, problem=f"{role.account.name} is not seen")
     if not isinstance(live, LiveRole):
-        return replace(empty, problem=live.reason if live else "There is no such role")
+        return replace(empty, problem=live.reason if live else "The role does not exist")
     trust = ReportedPolicy("trust policy", "who may assume it", "", _pretty(live.trust_policy))
     try:
         return replace(empty, documents=(trust, *_permissions(role_policies.read_role_policies(aws, role))))
@@ -73,8 +73,8 @@ def _document(kind: str, policy: NamedPolicy) -> ReportedPolicy:
     return ReportedPolicy(kind, policy.name, policy.arn, _pretty(policy.document))
 
 
-def _shown(url: str) -> str:
-    """Return a URL without what may be secret in it."""
+def _without_secrets(url: str) -> str:
+    """Return a URL without credentials, path and query."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if url else ""
 

@@ -1,4 +1,4 @@
-"""External ids are no secrets to AWS, but a page that is passed around does not need them. Pure; no I/O."""
+"""Masks external ids. AWS does not treat them as secrets, but the report does not need them. Pure; no I/O."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PART = r"[\w-]"
 
 
 def external_ids(documents: Iterable[Any]) -> set[str]:
-    """Return the external ids that trust policies (JSON values) ask for."""
+    """Return the external ids in trust policies (JSON values)."""
     found: set[str] = set()
     for document in documents:
         if isinstance(document, Mapping):
@@ -29,9 +29,9 @@ def external_ids(documents: Iterable[Any]) -> set[str]:
 
 
 def masked(value: T, secrets: Iterable[str]) -> T:
-    """Return a value (of dataclasses, mappings, tuples, lists, strings) with every external id in a string masked.
+    """Return a value (of dataclasses, mappings, tuples, lists, strings) with the external ids in its strings masked.
 
-    An id that is a part of a longer word is left: it would hide what is no id.
+    An id inside a longer word is kept, as the word is something else.
     """
     known = sorted((re.escape(secret) for secret in secrets if secret), key=len, reverse=True)
     if not known:

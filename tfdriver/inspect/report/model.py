@@ -1,4 +1,4 @@
-"""What the report shows."""
+"""The contents of the report."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class RoleDocuments:
 
 @dataclass(frozen=True)
 class Report:
-    """All of it. graph: an SVG document; verified: None if not asked for; endpoint: of an AWS that is not AWS's, or ''.
+    """The report. graph: an SVG document; changes: of the trust policies, oldest first; verified: None if not run.
 
-    changes: of the trusts, oldest first.
+    endpoint: AWS_ENDPOINT_URL, '' for AWS itself.
     """
 
     status: Status

@@ -1,4 +1,4 @@
-"""The report as one HTML page: no script, nothing from elsewhere. Pure but for reading the template."""
+"""The report as one self-contained HTML page without scripts. Pure except for reading the template."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from tfdriver.inspect.role_pairs import PairState
 from tfdriver.inspect.status import Status
 from tfdriver.project.render import page
 
-_LONG = 120  # seconds, from which on tenths do not matter
-_WORD = 20  # characters that fit into any column
+_LONG = 120  # seconds; longer spans are printed without tenths
+_WORD = 20  # characters that fit into every column
 _LONG_WORD = re.compile(rf"\S{{{_WORD + 1},}}")
 _PART, _PART_OF_NAME = re.compile(r"[^/:]*[/:]+|[^/:]+"), re.compile(r"[^_.,=@-]*[_.,=@-]+|[^_.,=@-]+")
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the summary. good: None if it can't be told; words: a sentence without a full stop."""
+    """A line of the summary. good: None if unknown; words: a sentence without a full stop."""
 
     good: bool | None
     words: str
@@ -54,7 +54,7 @@ def span(seconds: float) -> str:
 
 
 def breakable(words: str) -> Markup:
-    """Return text as HTML in which long words, as ARNs are, may be broken: between their parts, if these are short."""
+    """Return text as HTML in which long words, such as ARNs, may be broken, preferably between their parts."""
     found, end = Markup(), 0
     for word in _LONG_WORD.finditer(words):
         found += escape(words[end : word.start()]) + Markup("<wbr>").join(_parts(word[0]))
@@ -68,50 +68,48 @@ def _parts(word: str) -> Iterator[str]:
             yield from (piece[at : at + _WORD] for at in range(0, len(piece), _WORD))
 
 
-def is_policy(said: str) -> bool:
-    """Whether what a check saw is a policy document, which the page shows in a section of its own."""
-    return said.startswith("{")
+def is_policy(text: str) -> bool:
+    """Whether the evidence of a check is a policy document, which has its own section."""
+    return text.startswith("{")
 
 
 def summary(report: Report) -> Iterator[Line]:
-    """Give what matters most, as lines that are good, bad or not known."""
+    """Yield the lines of the summary."""
     status = report.status
     states = [pair.state for pair in status.pairs]
     unknown = states.count(PairState.UNREADABLE)
     exact = states.count(PairState.EXACT)
     good = None if unknown and exact + unknown == len(states) else exact == len(states)
-    yield Line(good, f"{exact} of {len(states)} trusts name exactly the role that is meant")
-    yield _exposed(status)
-    yield from _used(status.uses)
+    yield Line(good, f"{exact} of {len(states)} trusts are exact")
+    yield _exposure_line(status)
+    yield from _use_lines(status.uses)
     if report.verified is None:
-        yield Line(None, "Access was not verified by real calls")
+        yield Line(None, "Access was not verified with real calls")
     else:
         bad = report.verified.those(CheckStatus.FAILED, CheckStatus.INCONCLUSIVE)
         probed = not report.verified.those(CheckStatus.NOT_PROBED)
-        yield Line(False if bad else True if probed else None, f"Verified by real calls: {report.verified.summary}")
-    for half in status.accounts:
-        if half.problem:
-            yield Line(None, f"Account {half.account} was not seen: {half.problem}")
+        yield Line(False if bad else True if probed else None, f"Verified with real calls: {report.verified.summary}")
+    for access in status.accounts:
+        if access.problem:
+            yield Line(None, f"Account {access.account} could not be read: {access.problem}")
 
 
-def _exposed(status: Status) -> Line:
-    """What AWS shows counts, whatever is recorded."""
+def _exposure_line(status: Status) -> Line:
     open_now = {f"role {p.trusting} in {p.trusting_account}" for p in status.pairs if p.state is PairState.BROAD}
     if open_now:
-        return Line(False, f"A whole account is trusted now, by {', '.join(sorted(open_now))}")
-    past = (
-        f"one was for {span(sum(e.seconds for e in status.exposures))} in all" if status.exposures else "none ever was"
-    )
+        return Line(False, f"A broad trust is in force, on {', '.join(sorted(open_now))}")
+    total = span(sum(exposure.seconds for exposure in status.exposures))
+    past = f"recorded exposures took {total} in total" if status.exposures else "no exposure is recorded"
     if any(pair.state in (PairState.UNREADABLE, PairState.UNMANAGED) for pair in status.pairs):
-        return Line(None, f"Whether a whole account is trusted now is not known; as far as recorded, {past}")
-    return Line(True, f"No whole account is trusted now; as far as recorded, {past}")
+        return Line(None, f"Whether a broad trust is in force is not known; {past}")
+    return Line(True, f"No broad trust is in force; {past}")
 
 
-def _used(uses: tuple[Uses, ...] | None) -> Iterator[Line]:
+def _use_lines(uses: tuple[Uses, ...] | None) -> Iterator[Line]:
     if not uses:
         return
     calls = [call for use in uses for call in use.calls]
-    strangers = sum(not call.meant for call in calls)
+    others = sum(not call.meant for call in calls)
     unsure = any(use.problem for use in uses)
-    words = f"While open, CloudTrail shows {len(calls)} AssumeRole calls, {strangers} by others than the roles meant"
-    yield Line(False if strangers else None if unsure else True, words)
+    words = f"During exposures, CloudTrail recorded {len(calls)} AssumeRole calls, {others} not by a trusted role"
+    yield Line(False if others else None if unsure else True, words)

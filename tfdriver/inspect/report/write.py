@@ -1,4 +1,4 @@
-"""`tfdriver report`: one self-contained page for the security team."""
+"""`tfdriver report`: one self-contained HTML page for the security team."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tfdriver.inspect.status import ProjectView, Status
 
 @dataclass(frozen=True)
 class Reported:
-    """What was written. exit_code: that of verifying, where it was run; unseen: accounts that were not seen."""
+    """The written report. exit_code, verified: from `verify` if it was run; unseen: accounts that could not be read."""
 
     exit_code: Exit
     file: str
@@ -25,17 +25,17 @@ class Reported:
 
 
 def report(
-    sight: ProjectView, status: Status, aws: Calls, file: Path, verified: Verified | None = None, endpoint: str = ""
+    view: ProjectView, status: Status, aws: Calls, file: Path, verified: Verified | None = None, endpoint: str = ""
 ) -> Reported:
-    """Write the page to `file`, whole, over whatever has that name. Raises TfdriverError if it can't be written.
+    """Write the page to `file`, replacing an existing file. Raises TfdriverError if it cannot be written.
 
-    verified: what verifying came to, None if it was not run; endpoint: AWS_ENDPOINT_URL, '' for AWS itself.
+    verified: the result of `verify`, None if it was not run; endpoint: AWS_ENDPOINT_URL, '' for AWS itself.
     """
-    page = html(collect(sight, status, aws, verified, endpoint))
+    page = html(collect(view, status, aws, verified, endpoint))
     write_whole(file, page.encode())
     return Reported(
-        verified.exit_code if verified else Exit.DONE,
-        str(file),
-        verified.summary if verified else "",
-        tuple(half.account for half in status.accounts if half.problem),
+        exit_code=verified.exit_code if verified else Exit.DONE,
+        file=str(file),
+        verified=verified.summary if verified else "",
+        unseen=tuple(access.account for access in status.accounts if access.problem),
     )

@@ -18,7 +18,7 @@ def states(graph):
     return {(edge.source, edge.target): edge.state for edge in graph.edges}
 
 
-def test_offline_no_state_is_claimed():
+def test_without_aws_every_state_is_unknown():
     graph = build(EXAMPLE, None, NOW)
     assert graph.edges == (Edge("bar", "foo_bar", EdgeState.UNKNOWN),)
     assert [(b.account, b.account_id, [r.name for r in b.roles]) for b in graph.trusted] == [
@@ -27,7 +27,7 @@ def test_offline_no_state_is_claimed():
     assert [r.arn for b in graph.trusting for r in b.roles] == [FOO.arn]
 
 
-def test_every_state_that_aws_can_show():
+def test_every_state_is_drawn():
     graph = build(ALL, SEEN, NOW)
     assert states(graph) == {
         ("bar", "absent"): EdgeState.ABSENT,
@@ -45,7 +45,7 @@ def test_every_state_that_aws_can_show():
     assert set(states(graph).values()) | {EdgeState.UNKNOWN} == set(EdgeState)
 
 
-def test_a_guarded_trust_says_until_when_and_for_whom():
+def test_edges_have_deadline_roles_or_reason():
     edges = {(e.source, e.target): e for e in build(ALL, SEEN, NOW).edges}
     assert edges["account_b", "broad"].detail == "until 2026-01-02 01:00:00 UTC, only bar"
     assert edges["account_c", "expired"].detail == "since 2026-01-01 23:00:00 UTC"
@@ -53,7 +53,7 @@ def test_a_guarded_trust_says_until_when_and_for_whom():
     assert edges["own", "unreadable"].detail == "no network"
 
 
-def test_a_box_is_open_while_its_account_is_trusted_the_worst_state_wins():
+def test_a_box_has_the_worst_state_of_its_broad_trusts():
     graph = build(ALL, SEEN, NOW)
     assert {b.account: b.open for b in graph.trusted} == {
         "account_a": None,
@@ -65,7 +65,7 @@ def test_a_box_is_open_while_its_account_is_trusted_the_worst_state_wins():
     assert [b.open for b in later.trusted] == [None]
 
 
-def test_roles_that_aws_does_not_have_do_not_exist():
+def test_missing_roles_are_marked():
     seen = observation(EXAMPLE, {"foo_bar": None})
     assert not build(EXAMPLE, seen, NOW).nodes["foo_bar"].exists
     assert build(EXAMPLE, seen, NOW).nodes["bar"].exists
@@ -73,7 +73,7 @@ def test_roles_that_aws_does_not_have_do_not_exist():
     assert not build(EXAMPLE, gone, NOW).nodes["bar"].exists
 
 
-def test_three_phases_of_the_example():
+def test_the_three_phases_of_the_example_are_drawn():
     broad, connect, tighten = phases(EXAMPLE)
     assert broad.edges == (Edge("account_b", "foo_bar", EdgeState.BROAD, "for 1 h, only bar", whole=True),)
     assert connect.edges == broad.edges
@@ -82,22 +82,22 @@ def test_three_phases_of_the_example():
     assert [g.trusted[0].open for g in (broad, connect, tighten)] == [EdgeState.BROAD, EdgeState.BROAD, None]
 
 
-def test_phases_without_a_guard_do_not_speak_of_one():
+def test_unguarded_phases_do_not_mention_a_guard():
     broad, _, _ = phases(spec(role("foo_bar", FOO.account, trusts=("bar",), guard=False), role("bar", B)))
     assert [e.state for e in broad.edges] == [EdgeState.UNGUARDED]
     assert "guard" not in broad.caption
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(3600, "1 h"), (5400, "1 h 30 min"), (45, "45 s"), (0, "0 s")])
-def test_durations(seconds, words):
+def test_durations_are_in_words(seconds, words):
     assert duration(timedelta(seconds=seconds)) == words
 
 
-def test_what_is_not_shown_is_replaced():
+def test_nonprintable_characters_are_replaced():
     assert printable("a\x1b[31m\u202eb\ud800\n") == "a�[31m�b��"
 
 
-def test_every_state_has_a_meaning_and_a_look_of_its_own():
+def test_every_state_has_a_meaning_and_its_own_line_style():
     assert set(MEANING) == set(STYLES) == set(EdgeState)
     looks = {(style.dash, style.width) for style in STYLES.values()}
     assert len(looks) == len(STYLES)  # told apart without colour
@@ -116,7 +116,7 @@ def contrast(one, other):
 
 
 @pytest.mark.parametrize("state", EdgeState)
-def test_colours_can_be_read(state):
+def test_colours_have_enough_contrast(state):
     style = STYLES[state]
     assert contrast(style.light, "#ffffff") >= 4.5
     assert contrast(style.light, "#f3f5f8") >= 4.5

@@ -23,14 +23,14 @@ def project(tmp_path):
 
 
 @pytest.mark.parametrize("form", Format)
-def test_live_and_offline_and_phases_differ_and_end_with_a_newline(form):
-    drawn = [draw(ALL, form, NOW), draw(ALL, form, NOW, seen=SEEN), draw(ALL, form, NOW, three_phases=True)]
+def test_live_graph_spec_graph_and_phases_differ_and_end_with_a_newline(form):
+    drawn = [draw(ALL, form, NOW), draw(ALL, form, NOW, observation=SEEN), draw(ALL, form, NOW, three_phases=True)]
     assert len(set(drawn)) == 3
     assert all(text.endswith("\n") and not text.endswith("\n\n") for text in drawn)
 
 
-def test_svg_needs_nothing_from_elsewhere():
-    text = draw(ALL, Format.SVG, NOW, seen=SEEN)
+def test_svg_is_self_contained():
+    text = draw(ALL, Format.SVG, NOW, observation=SEEN)
     without_namespace = text.replace("http://www.w3.org/2000/svg", "")
     for word in ("http", "url(", "@import", "<script", "<image", "href", "@font-face"):
         assert word not in without_namespace
@@ -38,13 +38,13 @@ def test_svg_needs_nothing_from_elsewhere():
     assert "prefers-color-scheme:dark" in text
 
 
-def test_svg_tells_who_cannot_see_it_everything():
+def test_svg_has_a_description_of_every_trust():
     text = draw(EXAMPLE, Format.SVG, NOW, three_phases=True)
     assert "role foo_bar in account_a trusts all of account_b (broad, guarded: for 1 h, only bar)" in text
     assert "role foo_bar in account_a trusts role bar in account_b (exact)" in text
 
 
-def test_a_project_is_drawn_without_asking_aws(project):
+def test_a_project_is_drawn_without_aws(project):
     drawn = draw_graph(project, Format.TREE, NOW)
     assert drawn == Drawn(Format.TREE, draw(EXAMPLE, Format.TREE, NOW))
 
@@ -63,12 +63,12 @@ class HalfSeen:
         return None
 
 
-def test_a_live_graph_asks_only_where_it_may(project):
+def test_a_live_graph_reads_only_accounts_with_credentials(project):
     drawn = draw_graph(project, Format.TREE, NOW, live=HalfSeen())
     assert "foo_bar (does not exist) trusts\n    └── role bar in account_b [absent]" in drawn.text
 
 
-def test_written_to_a_file(tmp_path):
+def test_a_graph_is_written_to_a_file(tmp_path):
     drawn = Drawn(Format.SVG, "ö\n")
     assert write_graph(drawn, tmp_path / "graph.svg").file == str(tmp_path / "graph.svg")
     assert (tmp_path / "graph.svg").read_text(encoding="utf-8") == "ö\n"

@@ -42,7 +42,7 @@ hostile = example(HOSTILE, HOSTILE, HOSTILE, HOSTILE)
 @few
 @texts
 @hostile
-def test_svg_is_xml_of_known_elements_only(account, name, project, reason):
+def test_svg_has_only_known_elements(account, name, project, reason):
     for drawn in graphs(account, name, project, reason):
         root = ET.fromstring(svg(drawn))  # noqa: S314 - our own output
         elements = list(root.iter())
@@ -65,7 +65,7 @@ def test_svg_is_xml_of_known_elements_only(account, name, project, reason):
 @few
 @texts
 @hostile
-def test_mermaid_labels_hold_nothing_but_safe_characters_and_codes(account, name, project, reason):
+def test_mermaid_labels_have_only_safe_characters_and_codes(account, name, project, reason):
     for drawn in graphs(account, name, project, reason):
         text = mermaid(drawn)
         labels = re.findall(r'"([^"]*)"', text)
@@ -81,7 +81,7 @@ def test_mermaid_labels_hold_nothing_but_safe_characters_and_codes(account, name
 @few
 @texts
 @hostile
-def test_dot_strings_end_where_they_should(account, name, project, reason):
+def test_dot_strings_are_escaped(account, name, project, reason):
     for drawn in graphs(account, name, project, reason):
         text = dot(drawn)
         strings = re.findall(r'"((?:[^"\\]|\\.)*)"', text)
@@ -95,7 +95,7 @@ def test_dot_strings_end_where_they_should(account, name, project, reason):
 @few
 @texts
 @hostile
-def test_a_terminal_obeys_nothing_in_a_tree(account, name, project, reason):
+def test_a_tree_has_no_control_characters(account, name, project, reason):
     for drawn in graphs(account, name, project, reason):
         text = tree(drawn)
         assert text.replace("\n", "").isprintable()

@@ -14,13 +14,13 @@ GOLDEN = Path(__file__).resolve().parents[3] / "golden" / "graph"
 CASES = {
     "example": lambda form: draw(EXAMPLE, form, NOW),
     "example-phases": lambda form: draw(EXAMPLE, form, NOW, three_phases=True),
-    "all-states": lambda form: draw(ALL, form, NOW, seen=SEEN),
+    "all-states": lambda form: draw(ALL, form, NOW, observation=SEEN),
 }
 
 
 @pytest.mark.parametrize("form", Format)
 @pytest.mark.parametrize("name", CASES)
-def test_as_it_was_looked_at(name, form):
+def test_a_format_equals_its_golden_file(name, form):
     path = GOLDEN / f"{name}.{form}"
     text = CASES[name](form)
     if os.environ.get("TFDRIVER_UPDATE_GOLDEN"):
@@ -29,5 +29,5 @@ def test_as_it_was_looked_at(name, form):
     assert text == path.read_text(encoding="utf-8")
 
 
-def test_no_golden_file_is_left_over():
+def test_every_golden_file_is_used():
     assert {p.name for p in GOLDEN.iterdir()} == {f"{name}.{form}" for name in CASES for form in Format}

@@ -17,18 +17,18 @@ def lines(of, seen=None):
     return {(edge.source, edge.target): label.lines for edge, label in labels(build(of, seen, NOW)).items()}
 
 
-def test_an_edge_that_arrives_alone_does_not_say_where_it_is_from():
+def test_a_single_edge_of_a_role_does_not_name_its_source():
     assert lines(EXAMPLE) == {("bar", "foo_bar"): ()}
 
 
-def test_where_several_arrive_each_says_who_it_lets_in():
+def test_several_edges_of_a_role_name_their_sources():
     said = lines(ALL, SEEN)
     assert (said["bar", "exact"], said["baz", "exact"]) == (("bar",), ("baz",))
     assert said["account_b", "broad"][0] == "account_b"
     assert said["bar", "absent"] == ()
 
 
-def test_roles_of_one_name_are_told_apart_by_their_accounts():
+def test_roles_with_the_same_name_have_their_accounts():
     of = spec(role("a", A, trusts=("x", "y", "z")), role("x", B, name="n"), role("y", C, name="n"), role("z", C))
     assert lines(of) == {("x", "a"): ("n", "in account_b"), ("y", "a"): ("n", "in account_c"), ("z", "a"): ("z",)}
 

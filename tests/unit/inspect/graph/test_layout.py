@@ -84,7 +84,7 @@ def test_every_state_has_room():
     check(build(ALL, SEEN, NOW))
 
 
-def test_each_edge_ends_in_its_role_and_starts_where_it_should():
+def test_edges_connect_their_source_and_target():
     placed = layout(phases(EXAMPLE)[0])
     (edge,) = placed.edges
     assert edge.y1 == placed.trusted[0].header.middle
@@ -94,20 +94,20 @@ def test_each_edge_ends_in_its_role_and_starts_where_it_should():
     assert edge.y2 == placed.trusting[0].roles[0].rect.middle
 
 
-def test_accounts_that_trust_each_other_crosswise_are_untangled():
+def test_sources_are_sorted_to_avoid_crossings():
     a, b, c, d = (Account(n, n[-1] * 12, n, "us-west-2", "aws") for n in ("acc1", "acc2", "acc3", "acc4"))
     of = spec(role("x", a, trusts=("q",)), role("y", b, trusts=("p",)), role("p", c), role("q", d))
     assert [box.box.account for box in layout(build(of, None, NOW)).trusted] == ["acc4", "acc3"]
 
 
-def test_a_layout_is_stretched_between_its_columns():
+def test_a_wider_layout_has_longer_curves():
     narrow, wide = layout(build(EXAMPLE, None, NOW)), layout(build(EXAMPLE, None, NOW), 900)
     assert (wide.width, layout(build(EXAMPLE, None, NOW), 10)) == (900, narrow)
     assert [box.rect.right for box in wide.trusting] == [900]
     assert wide.trusted == narrow.trusted
 
 
-def test_long_names_are_cut_in_the_middle_and_short_ones_are_not():
+def test_only_long_names_are_shortened_in_the_middle():
     font = Font(14, mono=True)
     assert font.shorten("bar", 200) == "bar"
     cuts = [font.shorten("role_" + "b" * 54 + end, 200) for end in ("_read", "_send")]
@@ -116,7 +116,7 @@ def test_long_names_are_cut_in_the_middle_and_short_ones_are_not():
 
 
 @given(st.text("ab c", max_size=60), st.floats(30, 300), st.integers(1, 4))
-def test_wrapped_lines_fit_and_lose_nothing_but_the_end(text, room, most):
+def test_wrapped_lines_fit_and_keep_the_words(text, room, most):
     font = Font(11)
     lines = font.wrap(text, room, most)
     assert len(lines) <= most

@@ -12,7 +12,7 @@ from tfdriver.inspect.report.mask import MASK, external_ids, masked
 from tfdriver.inspect.report.model import ReportedPolicy
 
 
-def test_ids_are_found_in_any_condition_however_written():
+def test_ids_are_found_in_every_condition():
     statement = {"Condition": {"StringLike": {"STS:ExternalID": ["a-1", "b-2"]}, "Bool": {"x": "true"}}}
     documents = [trust.document(trust.exact([BAR], "right-1")), {"Statement": [statement]}, {"Statement": statement}]
     assert external_ids(documents) == {"right-1", "a-1", "b-2"}
@@ -36,7 +36,7 @@ def test_the_longer_of_two_ids_is_masked_whole():
     assert masked("id:1:2", {"id:1", "id:1:2"}) == MASK
 
 
-def test_values_are_masked_all_the_way_down_and_keep_their_types():
+def test_nested_values_are_masked_and_keep_their_types():
     verified = checks(CheckStatus.PASSED)
     value = {"k": [ReportedPolicy("kind", "the-id", "", "x the-id x")], "v": verified, "n": 7}
     found = masked(value, {"the-id"})
@@ -44,6 +44,6 @@ def test_values_are_masked_all_the_way_down_and_keep_their_types():
     assert type(found["v"].exit_code) is type(verified.exit_code)
 
 
-def test_without_ids_nothing_is_touched():
+def test_without_ids_values_are_unchanged():
     value = object()
     assert masked(value, set()) is value

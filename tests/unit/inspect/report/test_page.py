@@ -55,14 +55,14 @@ class Page(HTMLParser):
         return " ".join(self.words.split())
 
 
-def test_nothing_hostile_becomes_markup():
+def test_hostile_text_is_escaped():
     page = Page(html(report(verified=checks(*CheckStatus))))
     assert not {"script", "img", "link", "iframe", "object", "form"} & set(page.tags)
     assert page.text.count(" ".join(NASTY.split())) > 10
     assert "49" not in page.text
 
 
-def test_nothing_comes_from_elsewhere_or_runs():
+def test_the_page_is_self_contained_and_without_scripts():
     text = html(report(verified=checks(CheckStatus.PASSED)))
     page = Page(text)
     assert not [n for n, _ in page.attributes if n.startswith("on")]
@@ -82,26 +82,26 @@ def test_every_link_leads_to_a_section_and_ids_are_unique():
     assert {v.removeprefix("#") for n, v in page.attributes if n == "href"} <= set(ids)
 
 
-def test_what_was_verified_is_shown_with_its_evidence():
+def test_checks_have_their_evidence():
     text = Page(html(report(verified=checks(CheckStatus.PASSED, CheckStatus.FAILED)))).text
     for words in ("✓ passed", "✗ failed", "request request-1", "item item-1", "2 checks. Verifying changed nothing."):
         assert words in text
-    assert "Not run; tfdriver report --verify runs it" not in text
-    assert "Not run; tfdriver report --verify runs it" in Page(html(report())).text
+    assert "Run tfdriver report --verify to include it" not in text
+    assert "Run tfdriver report --verify to include it" in Page(html(report())).text
 
 
-def test_only_what_was_seen_to_be_wrong_is_marked_as_wrong():
+def test_only_failed_checks_are_marked_as_bad():
     text = Page(html(report(verified=checks(*CheckStatus)))).text
     for words in ("✓ passed", "✗ failed", "? inconclusive"):
         assert words in text
     assert '<span class="mark unknown">? inconclusive</span>' in html(report(verified=checks(CheckStatus.INCONCLUSIVE)))
 
 
-def test_a_policy_is_named_as_evidence_and_not_repeated():
+def test_policy_evidence_links_to_the_policies():
     found = checks(CheckStatus.PASSED)
     seen = replace(found.checks[0], evidence=Evidence(said='{"Statement":["as-seen"]}; {"Statement":[]}'))
     text = Page(html(report(verified=replace(found, checks=(seen,))))).text
-    assert "IAM's document is under Policies" in text
+    assert "The document is under Policies" in text
     assert "as-seen" not in text
     assert not is_policy("AccessDenied: {}")
 
@@ -121,15 +121,22 @@ def test_long_words_may_be_broken_between_their_parts(words, found):
 
 
 @given(st.text("ab_:/-. <&\n", max_size=80))
-def test_what_may_be_broken_loses_nothing(words):
+def test_breakable_text_keeps_its_words(words):
     broken = breakable(words)
     assert unescape(broken.replace("<wbr>", "")) == words
     assert all(len(unescape(part)) <= 20 for part in re.split(r"<wbr>|\s", broken))
 
 
-def test_versions_times_and_what_could_not_be_told():
+def test_versions_times_and_problems_are_on_the_page():
     text = Page(html(report())).text
-    for words in ("1.11.4", "5.100.0", "2026-01-02 00:00:00 UTC", "9.4 s", "4 resources; drifted:", "not seen:"):
+    for words in (
+        "1.11.4",
+        "5.100.0",
+        "2026-01-02 00:00:00 UTC",
+        "9.4 s",
+        "4 resources; drifted:",
+        "could not be read:",
+    ):
         assert words in text
 
 
@@ -137,12 +144,12 @@ def lines(found: trust.Trust, verified=None):
     return [(line.good, line.words) for line in summary(report(found, verified))]
 
 
-def test_the_summary_of_what_is_tight():
+def test_the_summary_of_an_exact_trust_is_good():
     found = lines(trust.exact([BAR]), checks(CheckStatus.PASSED))
-    assert found[0] == (True, "1 of 1 trusts name exactly the role that is meant")
-    assert found[1] == (True, "No whole account is trusted now; as far as recorded, one was for 9.4 s in all")
-    assert found[2] == (False, "While open, CloudTrail shows 2 AssumeRole calls, 1 by others than the roles meant")
-    assert found[3] == (True, "Verified by real calls: 1 checks")
+    assert found[0] == (True, "1 of 1 trusts are exact")
+    assert found[1] == (True, "No broad trust is in force; recorded exposures took 9.4 s in total")
+    assert found[2] == (False, "During exposures, CloudTrail recorded 2 AssumeRole calls, 1 not by a trusted role")
+    assert found[3] == (True, "Verified with real calls: 1 checks")
     assert found[4][0] is None
 
 
@@ -154,28 +161,28 @@ def test_the_summary_of_what_is_tight():
         ([CheckStatus.PASSED, CheckStatus.NOT_PROBED], None),
     ],
 )
-def test_the_summary_never_takes_unproven_for_proven(verdicts, good):
+def test_the_summary_is_not_good_without_verification(verdicts, good):
     assert lines(trust.exact([BAR]), checks(*verdicts))[3][0] is good
-    assert lines(trust.exact([BAR]))[3] == (None, "Access was not verified by real calls")
+    assert lines(trust.exact([BAR]))[3] == (None, "Access was not verified with real calls")
 
 
-def test_the_summary_believes_aws_and_not_the_record():
+def test_the_summary_uses_aws_and_not_the_timeline():
     """The record of this report says that the exposure ended."""
     found = lines(BROAD)
-    assert found[0] == (False, "0 of 1 trusts name exactly the role that is meant")
-    assert found[1] == (False, "A whole account is trusted now, by role foo_bar in account_a")
+    assert found[0] == (False, "0 of 1 trusts are exact")
+    assert found[1] == (False, "A broad trust is in force, on role foo_bar in account_a")
 
 
-def test_the_summary_of_what_was_never_open():
+def test_the_summary_without_exposures():
     found = report()
     never = replace(found, status=replace(found.status, exposures=(), uses=()))
     assert [line.words for line in summary(never)][1:3] == [
-        "No whole account is trusted now; as far as recorded, none ever was",
-        "Access was not verified by real calls",
+        "No broad trust is in force; no exposure is recorded",
+        "Access was not verified with real calls",
     ]
 
 
-def test_the_summary_of_what_could_not_be_read():
+def test_the_summary_of_an_unmanaged_trust_is_not_good():
     found = lines(trust.Trust(frozenset({"arn:aws:iam::333333333333:root"})))
     assert found[0][0] is False
     assert found[1][0] is None
@@ -184,15 +191,16 @@ def test_the_summary_of_what_could_not_be_read():
 @pytest.mark.parametrize(
     ("seconds", "words"), [(0.04, "0.0 s"), (9.44, "9.4 s"), (119.9, "119.9 s"), (3600, "1 h"), (5400.4, "1 h 30 min")]
 )
-def test_spans(seconds, words):
+def test_spans_are_in_words(seconds, words):
     assert span(seconds) == words
 
 
-def test_what_was_only_seen_is_said_to_be():
-    told = report()
-    change = replace(told.changes[0], by="", seen=True)
-    window = replace(told.status.exposures[0], seen=True)
-    seen = replace(told, changes=(change,), status=replace(told.status, exposures=(window,)))
-    words = ("9.4 s, approximately", "not known: found by looking at AWS")
-    assert [w for w in words if w not in Page(html(seen)).text] == []
-    assert [w for w in words if w in Page(html(told)).text] == []
+def test_times_read_from_aws_later_are_marked_as_approximate():
+    recorded = report()
+    change = replace(recorded.changes[0], by="", seen=True)
+    window = replace(recorded.status.exposures[0], seen=True)
+    observed = replace(recorded, changes=(change,), status=replace(recorded.status, exposures=(window,)))
+    words = ("9.4 s, approximately", "unknown: read from AWS later")
+
+    assert [w for w in words if w not in Page(html(observed)).text] == []
+    assert [w for w in words if w in Page(html(recorded)).text] == []
