@@ -1,4 +1,4 @@
-"""Which calls prove what a pair of roles may do, and what each must come to. Pure; no I/O."""
+"""The calls that verify a pair of roles, and their expected outcomes. Pure; no I/O."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from tfdriver.spec.model import Role
 from tfdriver.verify.outcome import OutcomeKind
 from tfdriver.verify.probes import TableProbe
 
-# Refusals and permissions spread slowly in IAM: only what is seen so often in a row counts, and of refusals only what
-# lasted so many seconds. (People measured 2 s to over 30 s until a change was everywhere.)
+# IAM is eventually consistent (measured: 2 s to over 30 s). An outcome counts only if it is the same so many times in a
+# row, and a refusal only if it lasts so many seconds.
 IN_A_ROW = 3
 REFUSED_FOR = 3.0
 
@@ -22,9 +22,9 @@ WHO_AS_ROLE = "control-identity-as-role"
 
 @dataclass(frozen=True)
 class Attempt:
-    """A call to make. call: an IAM action; external_id: what to send with sts:AssumeRole, None for nothing.
+    """A call to make. call: an IAM action; external_id: for sts:AssumeRole, None to send none.
 
-    as_role: made with the trusting role's credentials, not with the caller's own.
+    as_role: whether the call uses the trusting role's credentials, not the caller's own.
     """
 
     call: str
@@ -34,10 +34,10 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Check:
-    """A call and what it must come to. name: for programs; tried: for people.
+    """A call and its expected outcome. name: for programs; tried: for people.
 
-    controls: names of the checks of the same round that must be allowed, else nothing is known. control: whether it is
-    made for that alone, and not reported.
+    controls: names of checks in the same round; if one is not allowed, the outcome is inconclusive; control: whether
+    the check is only a control and not reported.
     """
 
     name: str
@@ -49,14 +49,15 @@ class Check:
 
     @property
     def span(self) -> float:
-        """How many seconds its outcome must be seen for."""
+        """How many seconds the outcome must last."""
         return REFUSED_FOR if self.expected is OutcomeKind.DENIED else 0.0
 
 
 def intruder_round(trusting: Role, trusted: Role) -> tuple[Check, ...]:
-    """Return the calls of our own identity in the trusted account, which may do anything there.
+    """Return the calls of the operator's own identity, an administrator of the trusted account.
 
-    Only the trust policy is to refuse it: control PERMITTED is whether our own permissions would allow the call.
+    They must be refused by the trust policy alone. The control PERMITTED checks that the identity's own permissions
+    allow the call.
     """
     who = f"our own identity in {trusted.account.name}"
     tries = [
@@ -77,9 +78,9 @@ def intruder_round(trusting: Role, trusted: Role) -> tuple[Check, ...]:
 
 
 def function_round(trusting: Role, trusted: Role, table: TableProbe | None) -> tuple[Check, ...]:
-    """Return the calls that only the trusted role can make. table: what it is let into, if that can be tried."""
+    """Return the calls that only the trusted role can make. table: the one it may access, None for no probe."""
     who = role_in_account(trusted)
-    right, *others = [
+    assume, *wrong_ids = [
         Check(
             f"assume{suffix}",
             f"{who} assumes {role_in_account(trusting)}{words}",
@@ -90,32 +91,34 @@ def function_round(trusting: Role, trusted: Role, table: TableProbe | None) -> t
         for suffix, words, external_id in _external_ids(trusting)
     ]
     more = _table_checks(trusting, trusted, table) if table else ()
-    return (_identity(WHO, who), right, *others, *more, _identity(WHO_AGAIN, who))
+    return (_identity(WHO, who), assume, *wrong_ids, *more, _identity(WHO_AGAIN, who))
 
 
 def _table_checks(trusting: Role, trusted: Role, table: TableProbe) -> tuple[Check, ...]:
     as_role = f"{role_in_account(trusted)} as {role_in_account(trusting)}"
     identity = Attempt("sts:GetCallerIdentity", trusting.external_id, as_role=True)
     granted = [_table_check("granted", as_role, action, table, trusting) for action in table.granted]
-    # The same kind of call must pass, else a refusal may be for something else than who asks.
+    # Without an allowed call of the same kind, a refusal may have another reason than the caller.
     same_kind = tuple(check.name for check in granted)
-    kept_out, by_itself = (WHO_AS_ROLE, *same_kind, WHO_AGAIN), (WHO, *same_kind, WHO_AGAIN)
+    controls, direct_controls = (WHO_AS_ROLE, *same_kind, WHO_AGAIN), (WHO, *same_kind, WHO_AGAIN)
     return (
         Check(WHO_AS_ROLE, f"{as_role} calls sts:GetCallerIdentity", OutcomeKind.ALLOWED, identity, control=True),
         *granted,
         *(
-            replace(_table_check("not-granted", as_role, action, table, trusting), controls=kept_out)
+            replace(_table_check("not-granted", as_role, action, table, trusting), controls=controls)
             for action in table.not_granted
         ),
         *(
-            replace(_table_check("direct", f"{role_in_account(trusted)} as itself", action, table), controls=by_itself)
+            replace(
+                _table_check("direct", f"{role_in_account(trusted)} as itself", action, table), controls=direct_controls
+            )
             for action in table.granted
         ),
     )
 
 
 def untried(trusting: Role, trusted: Role, table: TableProbe) -> tuple[tuple[str, str, str], ...]:
-    """Return what a probe gives nothing to try for: the name of each such check, what is not tried, and why."""
+    """Return name, description and reason of each check for which a probe names no action."""
     as_role = f"{role_in_account(trusted)} as {role_in_account(trusting)}"
     lists = {
         "granted": (table.granted, f"{as_role} does what it may on {table.table_name}"),
@@ -138,7 +141,7 @@ def _table_check(name: str, who: str, action: str, table: TableProbe, role: Role
 
 
 def _external_ids(trusting: Role) -> list[tuple[str, str, str | None]]:
-    """Return name suffix, words and external id of each way to assume a role; the right way first."""
+    """Return name suffix, words and external id of each way to assume a role, the correct one first."""
     if trusting.external_id is None:
         return [("", "", None)]
     return [

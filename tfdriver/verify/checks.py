@@ -1,4 +1,4 @@
-"""All checks of a spec: first what IAM has, then real calls for every pair."""
+"""All checks of a spec: first the policies in IAM, then real calls for every pair."""
 
 from __future__ import annotations
 
@@ -27,43 +27,45 @@ from tfdriver.waiting import Look, Waiting, poll
 
 Make = Callable[[Sequence[Check]], Mapping[str, CallOutcome]]
 Job = Callable[[], list[CheckResult]]
-# Does a job that takes its time, given whom and what it is about, and tells people meanwhile.
-Teller = Callable[[str, str, Job], list[CheckResult]]
+# Runs a job and reports its progress, given the pair and a description.
+Reporter = Callable[[str, str, Job], list[CheckResult]]
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What checks start from. callers: our ARN by account name; seen: what AWS shows of the roles.
+    """The input of all checks. callers: the operator's ARN by account name.
 
-    states: Terraform's state by role key, {} for none, or why it cannot be read; keep: leave the probe's items in
-    place; tell: shows what is being tried. plans: a plan of the role's composition by role key, or why it failed; not
-    there right after an apply.
+    states: Terraform's state by role key, {} for none, or why it cannot be read; keep: whether to keep the probe's
+    items; report: runs a job and reports its progress; plans: a plan of the role's composition by role key, or why it
+    failed; empty right after an apply.
     """
 
     spec: Spec
     aws: Calls
     callers: Mapping[str, str]
-    seen: Observation
+    observation: Observation
     states: Mapping[str, Mapping[str, Any] | str]
     waiting: Waiting
     now: datetime
     keep: bool = False
-    tell: Teller = lambda _name, _tried, job: job()
+    report: Reporter = lambda _name, _tried, job: job()
     plans: Mapping[str, Mapping[str, Any] | str] = field(default_factory=dict)
 
 
 def run_checks(scene: Scene) -> tuple[list[CheckResult], tuple[str, ...], tuple[str, ...]]:
-    """Return the results of all checks, what the probes left behind, as `table/key`, and what they may have left."""
+    """Return the results, the remaining items as `table/key`, and sentences on items that may remain."""
     spec = scene.spec
     roles = [*spec.trusting, *spec.trusted]
     of_roles = dict(zip([r.key for r in roles], side_by_side(lambda r: _role_checks(scene, r), roles), strict=True))
-    right = frozenset(key for key, found in of_roles.items() if all(c.verdict is CheckStatus.PASSED for c in found))
+    consistent = frozenset(
+        key for key, found in of_roles.items() if all(c.verdict is CheckStatus.PASSED for c in found)
+    )
     writings: list[Writing] = []
     jobs = [
         job
         for trusting in spec.trusting
         for trusted in spec.trusted_by(trusting)
-        for job in _jobs(scene, trusting, trusted, writings, patient={trusting.key, trusted.key} <= right)
+        for job in _jobs(scene, trusting, trusted, writings, patient={trusting.key, trusted.key} <= consistent)
     ]
     of_pairs = side_by_side(lambda job: job(), jobs)
     results = [check for found in [*of_roles.values(), *of_pairs] for check in found]
@@ -72,7 +74,7 @@ def run_checks(scene: Scene) -> tuple[list[CheckResult], tuple[str, ...], tuple[
 
 
 def _role_checks(scene: Scene, role: Role) -> list[CheckResult]:
-    state = scene.seen.trust_of(role) if role.key in scene.seen.states else None
+    state = scene.observation.trust_of(role) if role.key in scene.observation.states else None
     found = [trust_check(state, scene.spec.trusted_by(role), scene.now)] if state else []
     if state and state.kind is TrustKind.ABSENT:
         return found
@@ -85,7 +87,7 @@ def _permissions(scene: Scene, role: Role, pair: CheckedRoles) -> CheckResult:
         return _without(pair, "permissions", f"the permissions of {role_in_account(role)}", verdict, reason)
 
     state, plan = scene.states[role.key], scene.plans.get(role.key, {})
-    if role.key in scene.seen.trusted and scene.seen.trusted[role.key] is None:
+    if role.key in scene.observation.trusted and scene.observation.trusted[role.key] is None:
         return without(CheckStatus.FAILED, f"{role_in_account(role)} does not exist")
     if isinstance(state, str) or isinstance(plan, str):
         return without(CheckStatus.INCONCLUSIVE, state if isinstance(state, str) else str(plan))
@@ -94,23 +96,23 @@ def _permissions(scene: Scene, role: Role, pair: CheckedRoles) -> CheckResult:
     except AwsError as error:
         return without(CheckStatus.FAILED if error.missing else CheckStatus.INCONCLUSIVE, error.what)
     if unmanaged is None:
-        return without(CheckStatus.INCONCLUSIVE, "Terraform knows of no such role here: it was not applied")
+        return without(CheckStatus.INCONCLUSIVE, "Terraform's state does not have the role: it was not applied")
     return permissions_check(role, pair, plan, unmanaged)
 
 
 def _jobs(scene: Scene, trusting: Role, trusted: Role, writings: list[Writing], *, patient: bool) -> Iterable[Job]:
-    """Yield what to do for a pair, each independent of the others."""
+    """Yield the jobs of a pair. They are independent of each other."""
     pair = CheckedRoles(trusting.key, trusted.key)
     a, b = role_in_account(trusting), role_in_account(trusted)
-    if scene.seen.states[trusting.key].kind is TrustKind.ABSENT:
+    if scene.observation.states[trusting.key].kind is TrustKind.ABSENT:
         yield _not_probed(pair, "calls", f"{b} assumes {a}", f"{a} does not exist")
         return
     intruder = Intruder(scene.aws, trusted.account, scene.callers[trusted.account.name], trusting)
     yield _round(scene, pair, intruder_round(trusting, trusted), intruder, IN_A_ROW, patient)
     process, table = _probe(scene, trusted), _probe(scene, trusting)
     if not isinstance(process, FunctionProbe):
-        reason = process.reason if isinstance(process, NoProbe) else "its module's probe is nothing that can be run"
-        yield _not_probed(pair, "write", f"{b} does its work through {a}", reason)
+        reason = process.reason if isinstance(process, NoProbe) else "the probe of its module is not a function"
+        yield _not_probed(pair, "write", f"{b} writes an item through {a}", reason)
         return
     function = ProbeFunction(scene.aws, trusted.account, process, trusting)
     if isinstance(table, TableProbe):
@@ -118,16 +120,16 @@ def _jobs(scene: Scene, trusting: Role, trusted: Role, writings: list[Writing], 
         writings.append(writing)
         yield _round(scene, pair, (write_check(trusting, trusted, table),), writing, 1, patient)
     else:
-        reason = table.reason if isinstance(table, NoProbe) else "its module's probe is nothing that can be read back"
-        yield _not_probed(pair, "write", f"{b} does its work through {a}", reason)
+        reason = table.reason if isinstance(table, NoProbe) else "the probe of its module is not a table"
+        yield _not_probed(pair, "write", f"{b} writes an item through {a}", reason)
     if process.attempts:
         checks = function_round(trusting, trusted, table if isinstance(table, TableProbe) else None)
         yield _round(scene, pair, checks, function, IN_A_ROW, patient)
         if isinstance(table, TableProbe):
             yield from (_not_probed(pair, *missing) for missing in untried(trusting, trusted, table))
     else:
-        reason = f"the probe of module {trusted.module} does not say `attempts = true`"
-        yield _not_probed(pair, "attempts", f"{b} tries what it must not be able to do", reason)
+        reason = f"the probe of module {trusted.module} does not set `attempts = true`"
+        yield _not_probed(pair, "attempts", f"{b} makes calls that must be refused", reason)
 
 
 def _probe(scene: Scene, role: Role) -> TableProbe | FunctionProbe | NoProbe:
@@ -147,15 +149,15 @@ def _round(scene: Scene, pair: CheckedRoles, checks: Sequence[Check], make: Make
     def job() -> list[CheckResult]:
         outcomes: dict[str, CallOutcome] = {}
 
-        def look() -> dict[str, Look]:
+        def make_calls() -> dict[str, Look]:
             outcomes.update(make(checks))
             return {check.name: judge.judge_look(check, by_name, outcomes, patient=patient) for check in reported}
 
-        held = poll(look, scene.waiting, in_a_row)
+        held = poll(make_calls, scene.waiting, in_a_row)
         return [judge.result(pair, c, by_name, outcomes, held[c.name], in_a_row) for c in reported]
 
     tried = reported[0].tried + (f", and {len(reported) - 1} more" if len(reported) > 1 else "")
-    return lambda: scene.tell(str(pair), tried, job)
+    return lambda: scene.report(str(pair), tried, job)
 
 
 def _not_probed(pair: CheckedRoles, name: str, tried: str, reason: str) -> Job:

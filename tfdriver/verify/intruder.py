@@ -1,6 +1,6 @@
-"""Our own identity in the trusted account, which may do anything there, tries to become the trusting role.
+"""The operator's own identity in the trusted account tries to assume the trusting role.
 
-Credentials that it gets are dropped at once.
+If AWS returns credentials, they are discarded.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _TRUST = "role trust policy"
 
 
 class Intruder:
-    """Makes the calls of a round. account: the trusted one; caller: ARN of who we are there."""
+    """Makes the calls of a round. account: the trusted account; caller: the operator's ARN there."""
 
     def __init__(self, aws: Calls, account: Account, caller: str, trusting: Role) -> None:
         self._aws = aws
@@ -51,19 +51,19 @@ class Intruder:
         return outcome.allowed(outcome.request_id(answer))
 
     def _permitted(self, tried: Iterable[CallOutcome]) -> CallOutcome:
-        """Return whether our own permissions would allow it, so that only the trust policy refuses.
+        """Return whether the operator's own permissions allow the calls, so that only the trust policy refuses them.
 
-        AWS's words say which kind of policy refused, but not always; where they don't, the policy simulator knows our
-        own policies (it can't know another account's trust policy, which is what we want here).
+        AWS does not always name the kind of policy that refused a call. If it does not, the policy simulator evaluates
+        the operator's own policies; it ignores the trust policy of the other account.
         """
         for found in tried:
             if found.kind is OutcomeKind.DENIED:
-                by = outcome.decider(found.said)
-                if by and by != _TRUST:
+                policy = outcome.deciding_policy(found.said)
+                if policy and policy != _TRUST:
                     return CallOutcome(
-                        OutcomeKind.BROKEN, f"AWS says that the {by} decided, so the trust was not tried"
+                        OutcomeKind.BROKEN, f"the {policy} refused the call, so the trust policy was not tested"
                     )
-                if not by:
+                if not policy:
                     if self._simulated is None or self._simulated.kind is OutcomeKind.UNKNOWN:
                         self._simulated = self._simulate()
                     return self._simulated
@@ -81,7 +81,7 @@ class Intruder:
             (result,) = self._aws.call(self._account, "iam", ask)["EvaluationResults"]
         except AwsError as error:
             found = outcome.from_answer(error.answer, error.what)
-            words = "AWS does not say which policy refuses it, and iam:SimulatePrincipalPolicy does not answer"
+            words = "AWS does not name the policy that refused the call, and iam:SimulatePrincipalPolicy failed"
             return CallOutcome(
                 OutcomeKind.BROKEN if found.kind is OutcomeKind.DENIED else found.kind,
                 f"{words}: {found.said}",
@@ -91,11 +91,11 @@ class Intruder:
             return outcome.allowed()
         return CallOutcome(
             OutcomeKind.BROKEN,
-            f"our own permissions do not allow it ({result['EvalDecision']}), so the trust was not tried",
+            f"our own permissions refuse the call ({result['EvalDecision']}), so the trust policy was not tested",
         )
 
 
 def _source_arn(iam: Any, caller: str) -> str:
-    """Return the ARN of the user or role that a caller is. A session's ARN does not show its role's path."""
+    """Return the ARN of a caller's user or role. The ARN of a session lacks the role's path."""
     session = re.fullmatch(r"arn:[\w-]+:sts::\d{12}:assumed-role/([^/]+)/.+", caller)
     return str(iam.get_role(RoleName=session[1])["Role"]["Arn"]) if session else caller

@@ -1,4 +1,4 @@
-"""Outcomes and how they held, turned into verdicts. Pure; no I/O."""
+"""Turns outcomes into verdicts. Pure; no I/O."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ Outcomes = Mapping[str, CallOutcome]
 
 
 def judge_look(check: Check, controls: Mapping[str, Check], outcomes: Outcomes, *, patient: bool) -> Look:
-    """Return whether a check came out as expected, its controls included.
+    """Return whether a check and its controls had the expected outcomes.
 
-    patient: whether IAM shows the policies that it should, so that what is seen may only lag behind them.
+    patient: whether the policies in IAM are correct, so that an unexpected outcome may be a delay.
     """
     failed = failed_control(check, controls, outcomes)
     own = outcomes[check.name]
@@ -28,29 +28,36 @@ def judge_look(check: Check, controls: Mapping[str, Check], outcomes: Outcomes, 
 
 
 def failed_control(check: Check, controls: Mapping[str, Check], outcomes: Outcomes) -> Check | None:
-    """Return the first control of a check that was not seen allowed, be it untried; None if there is none."""
+    """Return the first control of a check that was not allowed, None if all were."""
     return next((controls[name] for name in check.controls if outcomes[name].kind is not OutcomeKind.ALLOWED), None)
 
 
 def result(
     pair: CheckedRoles, check: Check, controls: Mapping[str, Check], outcomes: Outcomes, held: Held, in_a_row: int
 ) -> CheckResult:
-    """Return the verdict on a check from its last outcomes and from how often in a row they were as expected."""
+    """Return the verdict on a check from its last outcomes and from the number of expected ones in a row."""
     own = outcomes[check.name]
     verdict, happened = _verdict(check, own, failed_control(check, controls, outcomes), outcomes, held, in_a_row)
     evidence = Evidence(own.request_id, own.item_key, own.said)
     seconds = round(held.seconds, 3)
-    return CheckResult(pair, check.name, check.tried, str(check.expected), happened, verdict, evidence, seconds)
+    return CheckResult(
+        pair,
+        name=check.name,
+        tried=check.tried,
+        expected=str(check.expected),
+        happened=happened,
+        verdict=verdict,
+        evidence=evidence,
+        seconds=seconds,
+    )
 
 
 def hinted(checks: Sequence[CheckResult]) -> list[CheckResult]:
-    """Return the checks of a spec, with a hint on a process that is refused what its role is allowed."""
+    """Return the checks, with a hint where a function is refused although its role is allowed."""
     may_assume = {check.pair for check in checks if check.name == "assume" and check.verdict is CheckStatus.PASSED}
-    hint = (
-        "asked to do as the spec says, it gets in: so the function sends another external id than the spec's, or none"
-    )
+    hint = "With the external id in the spec the call is allowed, so the function sends another external id or none"
     return [
-        replace(check, happened=f"{check.happened}. But {hint}")
+        replace(check, happened=f"{check.happened}. {hint}")
         if check.name == WRITE
         and check.pair in may_assume
         and check.verdict is CheckStatus.FAILED
@@ -73,7 +80,7 @@ def _verdict(
     if failed is not None:
         control = outcomes[failed.name]
         verdict = CheckStatus.NOT_PROBED if control.kind is OutcomeKind.UNTRIED else CheckStatus.INCONCLUSIVE
-        return verdict, f"says nothing, because of the control: {failed.tried}: {control.said}"
+        return verdict, f"not conclusive, because of the control: {failed.tried}: {control.said}"
     often = f"{held.streak} times in a row" + (f" within {held.last - held.first:.1f} s" if check.span else "")
     if not held.enough(in_a_row, check.span):
         return CheckStatus.INCONCLUSIVE, f"{own.kind}, but only {often}"
@@ -83,8 +90,8 @@ def _verdict(
 
 
 def _unexpected(own: CallOutcome) -> str:
-    """Say what came instead of what was expected."""
+    """Describe an unexpected outcome."""
     if own.kind is OutcomeKind.ALLOWED:
-        # A probe's write carries a condition that cannot hold, which AWS looks at only once it has let somebody in.
-        return "allowed (AWS let it in; only the condition failed)" if own.said else "allowed"
+        # A probe writes under a condition that never holds. AWS evaluates the condition only for authorized calls.
+        return "allowed (AWS authorized the call; only its condition failed)" if own.said else "allowed"
     return own.said or str(own.kind)

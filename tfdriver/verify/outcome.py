@@ -1,7 +1,7 @@
-"""What came of one call to AWS, and what that says about access. Pure; no I/O.
+"""The outcome of one call to AWS. Pure; no I/O.
 
-Only AccessDenied says that somebody is kept out. Throttling, a server's error, expired credentials and silence say
-nothing about it.
+Only AccessDenied proves that access is denied. Throttling, server errors, expired credentials and missing answers prove
+nothing.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from tfdriver.aws.calls import Answer
 
 
 class OutcomeKind(StrEnum):
-    """What a call says about access."""
+    """What a call proves about access."""
 
     ALLOWED = "allowed"
     DENIED = "AccessDenied"
-    BROKEN = "broken"  # AWS answered with another error, which is no matter of access
-    UNKNOWN = "unknown"  # no answer, or one that says nothing
+    BROKEN = "broken"  # AWS returned another error, not about access
+    UNKNOWN = "unknown"  # no answer, or one that proves nothing
     UNTRIED = "untried"
 
 
 @dataclass(frozen=True)
 class CallOutcome:
-    """What came of a call. said: AWS's words, '' if it went through; item_key: of an item that it wrote.
+    """The outcome of a call. said: AWS's error, '' if the call succeeded; item_key: of the written item.
 
-    perhaps_done: whether it failed in a way that leaves open whether what was asked for was done.
+    perhaps_done: whether the call may have had an effect although it failed.
     """
 
     kind: OutcomeKind
@@ -40,12 +40,12 @@ class CallOutcome:
 
     @property
     def may_change(self) -> bool:
-        """Whether asking again may help: permissions spread slowly, and who was throttled waits."""
+        """Whether a retry may help, after IAM changes took effect or throttling ended."""
         return self.kind in (OutcomeKind.ALLOWED, OutcomeKind.DENIED, OutcomeKind.UNKNOWN) and self.code not in _EXPIRED
 
     @property
     def transient(self) -> bool:
-        """Whether asking again may help even where permissions stay as they are: no answer yet, throttling."""
+        """Whether a retry may help without a change of permissions: no answer, or throttling."""
         return self.kind is OutcomeKind.UNKNOWN and self.code not in _EXPIRED | _DENIED
 
 
@@ -58,61 +58,61 @@ _THROTTLED = frozenset(
     ProvisionedThroughputExceededException
     """.split()
 )
-# A server's own failure: it may have done what it was asked.
+# Server errors. The call may have had an effect.
 _FAILED = frozenset(
     """
     InternalFailure InternalError InternalServerError ServiceUnavailable ServiceUnavailableException ServiceException
     ServiceFailure RequestTimeout RequestTimeoutException
     """.split()
 )
-_NOT_US = frozenset(
+_BAD_CREDENTIALS = frozenset(
     """
     InvalidClientTokenId UnrecognizedClientException SignatureDoesNotMatch InvalidSignatureException InvalidAccessKeyId
     IncompleteSignature MissingAuthenticationToken MissingAuthenticationTokenException OptInRequired AuthFailure
     RegionDisabledException
     """.split()
 )
-# AWS checks permissions first: whoever is told that a condition does not hold was let in.
-_LET_IN = frozenset({"ConditionalCheckFailedException"})
+# AWS checks permissions before the condition of a write, so the call was authorized.
+_AUTHORIZED = frozenset({"ConditionalCheckFailedException"})
 
-# How AWS says which kind of policy decided. Source: IAM user guide, troubleshoot_access-denied.
+# The kind of policy that refused, in AWS's messages. Source: IAM user guide, troubleshoot_access-denied.
 _DECIDER = re.compile(r"because no ([\w -]+?) allows|with an explicit deny in (?:an?|the) ([\w -]+\w)")
-# How botocore puts AWS's error into an exception's text.
+# The text of botocore's ClientError.
 _CLIENT_ERROR = re.compile(
     r"An error occurred \((\S+)\) when calling the (\w+) operation(?: \([^)]*\))?: (.*)", re.DOTALL
 )
 
 
 def allowed(request_id: str = "") -> CallOutcome:
-    """Return the outcome of a call that went through."""
+    """Return the outcome of a successful call."""
     return CallOutcome(OutcomeKind.ALLOWED, request_id=request_id)
 
 
 def request_id(answer: Any) -> str:
-    """Return the request id in an answer of AWS, as boto3 gives it."""
+    """Return the request id in a boto3 response."""
     return str(answer.get("ResponseMetadata", {}).get("RequestId", ""))
 
 
 def from_answer(answer: Answer, otherwise: str = "") -> CallOutcome:
-    """Return the outcome of a call that failed. otherwise: what to say where no answer came."""
+    """Return the outcome of a failed call. otherwise: the message if there was no answer."""
     said = f"{answer.code}: {answer.message}" if answer.code else otherwise or "no answer"
     perhaps_done = not answer.code or answer.status >= 500 or answer.code in _FAILED
     return CallOutcome(_kind(answer), said, answer.code, answer.request_id, perhaps_done=perhaps_done)
 
 
 def from_text(error_type: str, message: str) -> CallOutcome:
-    """Return the outcome that the error of a process tells. error_type: its class's name; message: its text."""
+    """Return the outcome from the error of a process. error_type: name of its class; message: its text."""
     match = _CLIENT_ERROR.fullmatch(message.strip())
     if match is None:
-        # Whatever ended the process may have done so after its work: a timeout, a bug.
+        # A timeout or a bug may have ended the process after its work.
         return CallOutcome(_kind(Answer(error_type)), f"{error_type}: {message}", error_type, perhaps_done=True)
     code, operation, words = match.groups()
     return CallOutcome(_kind(Answer(code)), f"{operation}: {code}: {words}", code, perhaps_done=code in _FAILED)
 
 
-def decider(said: str) -> str:
-    """Return which kind of policy AWS says refused a call, e.g. `role trust policy`; '' if it does not say."""
-    match = _DECIDER.search(said)
+def deciding_policy(message: str) -> str:
+    """Return the kind of policy that refused a call, e.g. `role trust policy`, '' if AWS does not name it."""
+    match = _DECIDER.search(message)
     return (match[1] or match[2]).strip() if match else ""
 
 
@@ -121,6 +121,8 @@ def _kind(answer: Answer) -> OutcomeKind:
         return OutcomeKind.UNKNOWN
     if answer.code in _DENIED:
         return OutcomeKind.DENIED
-    if answer.code in _LET_IN:
+    if answer.code in _AUTHORIZED:
         return OutcomeKind.ALLOWED
-    return OutcomeKind.UNKNOWN if answer.code in _THROTTLED | _FAILED | _NOT_US | _EXPIRED else OutcomeKind.BROKEN
+    return (
+        OutcomeKind.UNKNOWN if answer.code in _THROTTLED | _FAILED | _BAD_CREDENTIALS | _EXPIRED else OutcomeKind.BROKEN
+    )

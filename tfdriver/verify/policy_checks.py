@@ -1,6 +1,6 @@
-"""Checks of the policies that IAM has: the trust, and what the roles may do. Pure; no I/O.
+"""Checks of the live trust and permissions policies. Pure; no I/O.
 
-Source of a plan's shape: Terraform's documentation, "JSON Output Format" (internals/json-format).
+Source of a plan's format: Terraform's documentation, "JSON Output Format" (internals/json-format).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tfdriver.iam.trust_state import TrustKind as TrustKind
 from tfdriver.iam.trust_state import TrustState
 from tfdriver.spec.model import Role
 
-# The resources that give a role its permissions, and which of their attributes do.
+# The resources that define a role's permissions, and their relevant attributes.
 _ATTRIBUTES = {
     "aws_iam_role": ("assume_role_policy", "permissions_boundary", "inline_policy", "managed_policy_arns"),
     "aws_iam_policy": ("policy",),
@@ -28,29 +28,29 @@ _ATTRIBUTES = {
 
 
 def trust_check(state: TrustState, wanted: tuple[Role, ...], now: datetime) -> CheckResult:
-    """Return whether a trusting role trusts exactly the live roles that the spec names."""
+    """Check that a trusting role trusts exactly the live roles named in the spec."""
     role = state.role
     expected = wording.trusted(trust.exact(wanted, role.external_id))
     verdict = CheckStatus.PASSED if state.settled else CheckStatus.FAILED
     if state.kind is TrustKind.UNREADABLE:
         verdict = CheckStatus.INCONCLUSIVE
-    said = json.dumps(state.live.trust_policy, sort_keys=True, separators=(",", ":")) if state.live else ""
+    document = json.dumps(state.live.trust_policy, sort_keys=True, separators=(",", ":")) if state.live else ""
     return CheckResult(
         CheckedRoles(role.key, ""),
-        "trust-policy",
-        f"the trust policy of {wording.role_in_account(role)}, as IAM has it",
-        f"trusts {expected}",
-        wording.state(state, now),
-        verdict,
-        Evidence(said=said),
+        name="trust-policy",
+        tried=f"the live trust policy of {wording.role_in_account(role)}",
+        expected=f"trusts {expected}",
+        happened=wording.state(state, now),
+        verdict=verdict,
+        evidence=Evidence(said=document),
     )
 
 
 def permissions_check(role: Role, pair: CheckedRoles, plan: Mapping[str, Any], unmanaged: Unmanaged) -> CheckResult:
-    """Return whether a role's policies are those of its composition, and no others.
+    """Check that a role has the policies of its composition and no others.
 
-    plan: of the composition, as `terraform show -json` shows it, {} right after an apply. The trust policy of a
-    trusting role has a check of its own.
+    plan: of the composition, from `terraform show -json`, {} right after an apply. The trust policy of a trusting role
+    is checked by `trust_check`.
     """
     found = list(_changes(role, plan))
     found += [(True, f"it also has policy {name}") for name in unmanaged.names]
@@ -60,16 +60,16 @@ def permissions_check(role: Role, pair: CheckedRoles, plan: Mapping[str, Any], u
     certain = any(certain for certain, _ in found)
     return CheckResult(
         pair,
-        "permissions",
-        f"the permissions of {wording.role_in_account(role)}, as IAM has them",
-        "what the composition says",
-        "; ".join(text for _, text in found) or "the same",
-        CheckStatus.FAILED if certain else CheckStatus.INCONCLUSIVE if found else CheckStatus.PASSED,
+        name="permissions",
+        tried=f"the live permissions of {wording.role_in_account(role)}",
+        expected="as in the composition",
+        happened="; ".join(text for _, text in found) or "the same",
+        verdict=CheckStatus.FAILED if certain else CheckStatus.INCONCLUSIVE if found else CheckStatus.PASSED,
     )
 
 
 def _changes(role: Role, plan: Mapping[str, Any]) -> Iterator[tuple[bool, str]]:
-    """Yield what Terraform would change of a role's permissions, and whether the plan knows what it would change."""
+    """Yield, per planned change of a role's permissions, whether the plan has the new value, and a description."""
     for resource in plan.get("resource_changes", ()):
         attributes, change = _ATTRIBUTES.get(resource["type"]), resource["change"]
         if attributes is None or resource["mode"] != "managed" or change["actions"] == ["no-op"]:

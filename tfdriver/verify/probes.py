@@ -1,4 +1,4 @@
-"""What modules say can be tried: their output `probe`, as modules/README.md has it. Pure; no I/O."""
+"""Parses the output `probe` of modules, which modules/README.md describes. Pure; no I/O."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class _Probe(BaseModel):
 
 
 class TableProbe(_Probe):
-    """A DynamoDB table. granted, not_granted: IAM actions on it that must work, and that must be refused."""
+    """A DynamoDB table. granted, not_granted: IAM actions on it that must be allowed or refused."""
 
     type: Literal["dynamodb_table"] = "dynamodb_table"
     table_name: str
@@ -23,7 +23,7 @@ class TableProbe(_Probe):
 
 
 class FunctionProbe(_Probe):
-    """A Lambda function. attempts: whether it answers attempts."""
+    """A Lambda function. attempts: whether it makes the calls in an event's `attempts`."""
 
     type: Literal["lambda"] = "lambda"
     function_name: str
@@ -32,7 +32,7 @@ class FunctionProbe(_Probe):
 
 
 class NoProbe(_Probe):
-    """There is nothing to try. reason: one sentence without a full stop."""
+    """No probe. reason: one sentence without a full stop."""
 
     type: Literal["none"] = "none"
     reason: str
@@ -45,12 +45,14 @@ _ADAPTER: TypeAdapter[TableProbe | FunctionProbe] = TypeAdapter(
 
 
 def parse_probes(value: Any, module: str) -> Probe:
-    """Return what a module's output `probe` says. value: JSON, None for no such output; module: for the reason."""
+    """Parse the output `probe` of a module. value: JSON, None for no such output."""
     if value is None:
-        return NoProbe(reason=f"module {module} puts out no probe")
+        return NoProbe(reason=f"module {module} has no output `probe`")
     try:
         return _ADAPTER.validate_python(value)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        return NoProbe(reason=f"the probe of module {module} is not as modules/README.md says: {place}: {first['msg']}")
+        return NoProbe(
+            reason=f"the probe of module {module} is not valid, see modules/README.md: {place}: {first['msg']}"
+        )

@@ -1,4 +1,4 @@
-"""`tfdriver verify`: prove by real calls who gets access and who does not."""
+"""`tfdriver verify`: verify with real calls who gets access and who does not."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BAD = frozenset({CheckStatus.FAILED, CheckStatus.INCONCLUSIVE})
 
 
 def verify_applied(session: Session) -> Verified:
-    """Return what every check came to right after an apply, without planning again; see `verify`."""
+    """Run all checks right after an apply, without a plan; see `verify`."""
     return verify(session, applied=True)
 
 
@@ -37,40 +37,37 @@ def verify(
     strict: bool = False,
     applied: bool = False,
 ) -> Verified:
-    """Return what every check came to. Changes nothing in AWS but the probe's items, which it removes again.
+    """Run all checks. Changes nothing in AWS except the probe's items, which are removed.
 
-    timeout: seconds to wait for what is expected to be seen; keep_items: leave the probe's items in place; strict:
-    what could not be probed counts as a failure; applied: whether everything was applied just now. Raises TfdriverError
-    if it is interrupted.
+    timeout: seconds to wait for the expected outcomes; keep_items: do not remove the probe's items; strict: fail if a
+    check could not be probed; applied: whether everything was applied just now. Raises TfdriverError if interrupted.
     """
     interrupts, clock = session.tools.interrupts, session.tools.clock
-    session.tools.progress.phase("verify: real calls of who should get in, and of who should not")
-    session.tools.progress.note(
-        f"  IAM changes spread slowly: what is not as expected is tried again for {timeout:g} s"
-    )
+    session.tools.progress.phase("verify: real calls that must be allowed, and real calls that must be refused")
+    session.tools.progress.note(f"  IAM changes take time: unexpected outcomes are retried for {timeout:g} s")
     with interrupts.listening():
         try:
-            checks, left_behind, perhaps = run_checks(
+            checks, remaining, perhaps = run_checks(
                 _scene(session, Waiting(timeout, clock, interrupts.check), keep_items, applied)
             )
         except InterruptedRunError as error:
-            raise InterruptedRunError(f"{error.what} before everything was tried") from error
-    return conclude(checks, left_behind, perhaps, strict=strict)
+            raise InterruptedRunError(f"{error.what} before all checks were done") from error
+    return conclude(checks, remaining, perhaps, strict=strict)
 
 
 def _scene(session: Session, waiting: Waiting, keep_items: bool, applied: bool) -> Scene:
     states = _states(session)
     return Scene(
-        session.spec,
-        session.tools.aws,
-        {name: caller.arn for name, caller in session.callers.items()},
-        session.driver.observe(),
-        states,
-        waiting,
-        waiting.clock.now(),
-        keep_items,
-        partial(report_work, session.tools.progress, waiting.clock, result=_result),
-        {} if applied else _plans(session, states),
+        spec=session.spec,
+        aws=session.tools.aws,
+        callers={name: caller.arn for name, caller in session.callers.items()},
+        observation=session.driver.observe(),
+        states=states,
+        waiting=waiting,
+        now=waiting.clock.now(),
+        keep=keep_items,
+        report=partial(report_work, session.tools.progress, waiting.clock, result=_result),
+        plans={} if applied else _plans(session, states),
     )
 
 
@@ -80,20 +77,17 @@ def _result(checks: list[CheckResult]) -> str:
 
 
 def conclude(
-    checks: Sequence[CheckResult], left_behind: tuple[str, ...], perhaps: tuple[str, ...] = (), *, strict: bool
+    checks: Sequence[CheckResult], remaining: tuple[str, ...], perhaps: tuple[str, ...] = (), *, strict: bool
 ) -> Verified:
-    """Return what the checks come to together.
-
-    left_behind: items that are still there, as `table/key`; perhaps: sentences on items that may be there.
-    """
+    """Summarize the checks. remaining: items still in a table, as `table/key`; perhaps: sentences on possible ones."""
     bad = _BAD | {CheckStatus.NOT_PROBED} if strict else _BAD
     failed = any(check.verdict in bad for check in checks)
     return Verified(
-        Exit.FAILED if failed else Exit.DONE,
-        _summary(checks),
-        tuple(checks),
-        _changed(checks, left_behind, perhaps),
-        left_behind + perhaps,
+        exit_code=Exit.FAILED if failed else Exit.DONE,
+        summary=_summary(checks),
+        checks=tuple(checks),
+        changed=_changed(checks, remaining, perhaps),
+        left_behind=remaining + perhaps,
     )
 
 
@@ -109,10 +103,10 @@ def _states(session: Session) -> dict[str, Mapping[str, Any] | str]:
 
 
 def _plans(session: Session, states: Mapping[str, Mapping[str, Any] | str]) -> dict[str, Mapping[str, Any] | str]:
-    """Return a plan by role key, or why it failed, of the compositions whose state has resources."""
+    """Return a plan by role key, or why it failed, for the compositions whose state has resources."""
     tools, workspace = session.tools, session.workspace
     show = partial(report_work, tools.progress, tools.clock)
-    one_at_a_time = Lock()  # a plugin cache takes no two inits at once
+    one_at_a_time = Lock()  # Terraform's plugin cache does not support parallel inits
 
     def plan(composition: Composition) -> Mapping[str, Any] | str:
         root = Root(workspace.path(composition), session.settings)
@@ -132,7 +126,7 @@ def _plans(session: Session, states: Mapping[str, Mapping[str, Any] | str]) -> d
         if not isinstance(state := states[composition.roles[0].key], str) and state.get("resources")
     ]
     for composition in applied:
-        if not workspace.path(composition).exists():  # in a clone whose compositions are not in version control
+        if not workspace.path(composition).exists():  # a fresh clone may lack them
             workspace.write(composition, workspace.final(composition, tools.clock.now()))
     plans = side_by_side(plan, applied)
     return {role.key: found for c, found in zip(applied, plans, strict=True) for role in c.roles}
@@ -144,10 +138,10 @@ def _summary(checks: Iterable[CheckResult]) -> str:
     return f"{counts.total()} checks: {', '.join(parts)}"
 
 
-def _changed(checks: Iterable[CheckResult], left_behind: tuple[str, ...], perhaps: tuple[str, ...]) -> str:
-    if left_behind or perhaps:
-        there = [f"which are still there: {', '.join(left_behind)}"] if left_behind else []
-        return f"Verifying changed nothing but the probe's items, {'; '.join([*there, *perhaps])}"
+def _changed(checks: Iterable[CheckResult], remaining: tuple[str, ...], perhaps: tuple[str, ...]) -> str:
+    if remaining or perhaps:
+        sentences = [f"which were not removed: {', '.join(remaining)}"] if remaining else []
+        return f"Verifying changed nothing but the probe's items, {'; '.join([*sentences, *perhaps])}"
     if any(check.evidence.item_key for check in checks):
         return "Verifying changed nothing but the probe's items, which it removed"
     return "Verifying changed nothing"

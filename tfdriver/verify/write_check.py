@@ -1,6 +1,6 @@
-"""The one check that writes: the trusted role's process does its work once, and the item it wrote is found.
+"""The one check that writes: the trusted role's function writes an item through the trusting role.
 
-Read back by the trusting account's own identity, with a consistent read, and removed unless it is to be kept.
+The operator's identity in the trusting account reads the item with a consistent read and removes it.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from tfdriver.verify.probes import TableProbe
 
 
 def write_check(trusting: Role, trusted: Role, table: TableProbe) -> Check:
-    """Return the check that the whole path works."""
+    """Return the check of the whole path."""
     tried = f"{role_in_account(trusted)} writes an item to {table.table_name} through {role_in_account(trusting)}"
     return Check(WRITE, tried, OutcomeKind.ALLOWED, Attempt(table.granted[0] if table.granted else ""))
 
 
 @dataclass
 class Writing:
-    """Has the item written, finds and removes it. kept: items still there after it, as `table/key`.
+    """Lets the function write an item, reads the item and removes it. kept: remaining items, as `table/key`.
 
-    mark: what each item holds; perhaps: a sentence on items that may be there, '' if none may.
+    mark: a value in each item; perhaps: a sentence on items that may remain, or ''.
     """
 
     aws: Calls
@@ -43,41 +43,40 @@ class Writing:
     perhaps: str = ""
 
     def __call__(self, checks: Iterable[Check]) -> dict[str, CallOutcome]:
-        """Return the outcome by the check's name."""
+        """Return the outcome by name of the check."""
         return {check.name: self._write() for check in checks}
 
     def _write(self) -> CallOutcome:
         written, failure = self.function.write(self.mark)
         if failure.kind is not OutcomeKind.ALLOWED:
             if failure.perhaps_done:
-                self.perhaps = f"an item that holds {self.mark!r} may be in {self.table.table_name}"
+                self.perhaps = f"an item with {self.mark!r} may be in {self.table.table_name}"
             return failure
-        ours = [entry for entry in written if entry.get("table_name") == self.table.table_name]
-        if len(ours) != 1 or len(written) != 1:
+        matching = [entry for entry in written if entry.get("table_name") == self.table.table_name]
+        if len(matching) != 1 or len(written) != 1:
             self.kept += tuple(f"{entry.get('table_name')}/{entry.get('key')}" for entry in written)
             return CallOutcome(
-                OutcomeKind.BROKEN, f"it says it wrote {len(written)} items, {len(ours)} of them to this table"
+                OutcomeKind.BROKEN,
+                f"the function reports {len(written)} written items, {len(matching)} of them in this table",
             )
-        key = str(ours[0].get("key", ""))
+        key = str(matching[0].get("key", ""))
         try:
-            found = self._find(key, ours[0].get("item"))
+            found = self._read(key, matching[0].get("item"))
         finally:
             self._remove(key)
         return found
 
-    def _find(self, key: str, item: Any) -> CallOutcome:
+    def _read(self, key: str, item: Any) -> CallOutcome:
         try:
             answer = self._call("get_item", Key=self._key(key), ConsistentRead=True)
         except AwsError as error:
             found = outcome.from_answer(error.answer, error.what)
-            # That we may not read says nothing about what the trusted role may write.
-            return replace(found, kind=OutcomeKind.UNKNOWN, said=f"reading it back: {found.said}", item_key=key)
-        there = {name: value.get("S") for name, value in answer.get("Item", {}).items()}
-        good = isinstance(item, Mapping) and there == dict(item) and self.mark in there.values()
-        if not good:
-            return CallOutcome(
-                OutcomeKind.BROKEN, f"it says it wrote {item}, the table has {there or 'no such item'}", item_key=key
-            )
+            # A failed read proves nothing about the write.
+            return replace(found, kind=OutcomeKind.UNKNOWN, said=f"reading the item: {found.said}", item_key=key)
+        stored = {name: value.get("S") for name, value in answer.get("Item", {}).items()}
+        if not isinstance(item, Mapping) or stored != dict(item) or self.mark not in stored.values():
+            problem = f"the function reports the item {item}, but the table has {stored or 'no item with this key'}"
+            return CallOutcome(OutcomeKind.BROKEN, problem, item_key=key)
         return replace(outcome.allowed(outcome.request_id(answer)), item_key=key)
 
     def _remove(self, key: str) -> None:
@@ -86,7 +85,7 @@ class Writing:
                 self._call("delete_item", Key=self._key(key))
                 return
             except AwsError:
-                pass  # told as left behind, which is all that a person needs
+                pass  # reported as a remaining item
         self.kept += (f"{self.table.table_name}/{key}",)
 
     def _call(self, method: str, **arguments: Any) -> Any:

@@ -36,7 +36,7 @@ def running() -> Iterator[Setup]:
         yield made
 
 
-def test_all_is_well(running: Setup):
+def test_a_correct_setup_passes(running: Setup):
     checks, left = running.verify()
     assert {c.verdict for c in checks} == {CheckStatus.PASSED}, failed(checks)
     assert set(verdicts(checks)) == {
@@ -59,7 +59,7 @@ def test_all_is_well(running: Setup):
     assert by_name["write"].evidence.item_key
 
 
-def test_people_are_told_what_is_being_tried(running: Setup):
+def test_progress_is_reported_per_round(running: Setup):
     running.told.clear()
     running.verify()
     assert sorted(running.told) == [
@@ -69,7 +69,7 @@ def test_people_are_told_what_is_being_tried(running: Setup):
     ]
 
 
-def test_the_probes_item_is_kept_on_demand(running: Setup):
+def test_the_item_is_kept_on_request(running: Setup):
     checks, (left,) = running.verify(keep=True)
     key = next(c.evidence.item_key for c in checks if c.name == "write")
     assert left == f"{TABLE}/{key}"
@@ -77,7 +77,7 @@ def test_the_probes_item_is_kept_on_demand(running: Setup):
     running.client("dynamodb", "account_a").delete_item(TableName=TABLE, Key={"MyPrimaryKey": {"S": key}})
 
 
-def test_a_wrong_external_id_in_the_functions_environment(running: Setup):
+def test_a_wrong_external_id_of_the_function_fails(running: Setup):
     running.configure("another-id")
     try:
         found = failed(running.verify(limit=1)[0])
@@ -89,7 +89,7 @@ def test_a_wrong_external_id_in_the_functions_environment(running: Setup):
     assert "the function sends another external id" in happened
 
 
-def test_a_trust_edited_to_the_whole_account(running: Setup):
+def test_a_broad_trust_fails(running: Setup):
     running.set_trust(trust.document(trust.Trust(frozenset({B.root_arn}), external_id=EXTERNAL_ID)))
     try:
         found = failed(running.verify()[0])
@@ -100,7 +100,7 @@ def test_a_trust_edited_to_the_whole_account(running: Setup):
     assert found["bar -> foo_bar: intruder"] == "allowed"
 
 
-def test_a_guarded_broad_trust_keeps_the_intruder_out_and_is_named(running: Setup):
+def test_a_guarded_broad_trust_fails_although_the_intruder_is_refused(running: Setup):
     guarded = trust.Trust(frozenset({B.root_arn}), frozenset({BAR.arn}), external_id=EXTERNAL_ID)
     running.set_trust(trust.document(guarded))
     try:
@@ -111,7 +111,7 @@ def test_a_guarded_broad_trust_keeps_the_intruder_out_and_is_named(running: Setu
     assert "only as role/bar" in found["foo_bar: trust-policy"]
 
 
-def test_permissions_widened_by_hand(running: Setup):
+def test_widened_permissions_fail(running: Setup):
     running.permit(FOO, allow("dynamodb:*", TABLE_ARN))
     try:
         found = failed(running.verify()[0])
@@ -123,7 +123,7 @@ def test_permissions_widened_by_hand(running: Setup):
     }
 
 
-def test_a_trusted_role_that_was_deleted_and_made_again(running: Setup):
+def test_a_recreated_trusted_role_fails(running: Setup):
     running.delete_bar()
     running.make_bar()
     try:
@@ -136,7 +136,7 @@ def test_a_trusted_role_that_was_deleted_and_made_again(running: Setup):
     assert verdicts(checks)["not-granted dynamodb:Scan"] is CheckStatus.INCONCLUSIVE
 
 
-def test_a_trusted_role_that_was_deleted(running: Setup):
+def test_a_deleted_trusted_role_fails(running: Setup):
     running.delete_bar()
     states = running.states
     running.states = states | {"bar": {}}
@@ -151,7 +151,7 @@ def test_a_trusted_role_that_was_deleted(running: Setup):
     assert found["bar: permissions"] == "there is no role bar"
 
 
-def test_a_trusted_role_that_may_assume_another_arn(running: Setup):
+def test_a_trusted_role_with_permission_for_another_role_fails(running: Setup):
     running.permit(BAR, allow("sts:AssumeRole", FOO.arn.replace("foo_bar", "other")))
     try:
         found = failed(running.verify()[0])
@@ -160,7 +160,7 @@ def test_a_trusted_role_that_may_assume_another_arn(running: Setup):
     assert "no identity-based policy allows the sts:AssumeRole action" in found["bar -> foo_bar: write"]
 
 
-def test_a_table_that_is_gone(running: Setup):
+def test_a_missing_table_fails(running: Setup):
     running.client("dynamodb", "account_a").delete_table(TableName=TABLE)
     try:
         checks, _ = running.verify(limit=600)
@@ -173,7 +173,7 @@ def test_a_table_that_is_gone(running: Setup):
     assert verdicts(checks)["intruder"] is CheckStatus.PASSED
 
 
-def test_a_policy_that_was_added_by_hand(running: Setup):
+def test_a_policy_added_by_hand_fails(running: Setup):
     iam = running.client("iam", "account_b")
     iam.put_role_policy(RoleName="bar", PolicyName="by-hand", PolicyDocument=json.dumps(allow("dynamodb:*", "*")))
     try:
@@ -183,7 +183,7 @@ def test_a_policy_that_was_added_by_hand(running: Setup):
     assert found == {"bar: permissions": "it also has policy by-hand"}
 
 
-def test_without_probes_nothing_is_passed_for_them(running: Setup):
+def test_without_probes_the_checks_are_not_probed(running: Setup):
     states = running.states
     running.states = {k: s | {"outputs": {"probes": {"value": {k: None}}}} for k, s in states.items()}
     try:
@@ -192,11 +192,11 @@ def test_without_probes_nothing_is_passed_for_them(running: Setup):
         running.states = states
     assert failed(checks) == {}
     (unprobed,) = [c for c in checks if c.verdict is CheckStatus.NOT_PROBED]
-    assert (unprobed.name, unprobed.happened) == ("write", "module m puts out no probe")
+    assert (unprobed.name, unprobed.happened) == ("write", "module m has no output `probe`")
     assert verdicts(checks)["intruder"] is CheckStatus.PASSED
 
 
-def test_a_function_that_answers_no_attempts_is_not_asked(running: Setup):
+def test_a_function_without_attempts_is_not_probed_for_them(running: Setup):
     states, probe = running.states, FunctionProbe(function_name="bar", region="us-west-2").model_dump()
     running.states = states | {"bar": states["bar"] | {"outputs": {"probes": {"value": {"bar": probe}}}}}
     try:
@@ -207,7 +207,7 @@ def test_a_function_that_answers_no_attempts_is_not_asked(running: Setup):
     assert verdicts(checks)["attempts"] is CheckStatus.NOT_PROBED
 
 
-def test_a_probe_that_names_nothing_that_is_not_granted_is_not_passed_for_it(running: Setup):
+def test_a_probe_without_ungranted_actions_is_not_probed_for_them(running: Setup):
     states = running.states
     probe = {"foo_bar": PROBES["foo_bar"] | {"not_granted": []}}
     running.states = states | {"foo_bar": states["foo_bar"] | {"outputs": {"probes": {"value": probe}}}}
@@ -231,7 +231,7 @@ def test_without_a_state_permissions_are_inconclusive(running: Setup):
     }
 
 
-def test_a_trusting_role_that_does_not_exist(running: Setup):
+def test_a_missing_trusting_role_fails(running: Setup):
     iam = running.client("iam", "account_a")
     iam.delete_role_policy(RoleName="foo_bar", PolicyName="permissions")
     iam.delete_role(RoleName="foo_bar")

@@ -44,7 +44,7 @@ def test_the_intruders_call_never_counts_as_refused(monkeypatch, tmp_path: Path,
     assert set(verdicts(checks).values()) == {CheckStatus.INCONCLUSIVE, CheckStatus.NOT_PROBED}
 
 
-def test_throttling_that_passes_is_waited_for(monkeypatch, tmp_path: Path):
+def test_short_throttling_is_retried(monkeypatch, tmp_path: Path):
     file = tmp_path / "faults.json"
     file.write_text(json.dumps({"faults": [FROM_B | error(400, "Throttling") | {"times": 4}]}))
     with setup(monkeypatch, None, file) as made:

@@ -34,7 +34,7 @@ def table(world: World) -> int:
     return int(world.client("dynamodb", "account_a").scan(TableName="TestTable")["Count"])
 
 
-def test_broad_without_a_guard_is_failed_by_name_and_tight_is_passed(world: World):
+def test_an_unguarded_broad_trust_fails_and_an_exact_trust_passes(world: World):
     """The reason for the guard, and for the third phase."""
     spec = world.project / "tfdriver.yaml"
     spec.write_text(spec.read_text().replace("trusts: [bar]", "trusts: [bar]\n    guard: false"))
@@ -61,7 +61,7 @@ def test_broad_without_a_guard_is_failed_by_name_and_tight_is_passed(world: Worl
     jsonschema.validate(json.loads(status.stdout), schema("status"))
 
 
-def test_a_state_that_was_refreshed_by_hand_hides_no_widened_and_no_added_policy(world: World):
+def test_widened_and_added_policies_fail_after_a_manual_refresh(world: World):
     """`-refresh-only` writes what is live into the state; what was rendered stays what it was."""
     assert world.tfdriver("up", "--yes", "--no-verify").returncode == 0
     arn = "arn:aws:iam::111111111111:policy/foo_bar_permissions"
@@ -89,11 +89,11 @@ def test_a_state_that_was_refreshed_by_hand_hides_no_widened_and_no_added_policy
     (world.project / "modules/team_a_foo_ddb/broken.tf").write_text("locals { broken = var.nowhere }")
     broken = world.tfdriver("verify")
     assert broken.returncode == 1
-    assert "INCONCLUSIVE the permissions of role foo_bar in account_a" in broken.stdout, broken.stderr
+    assert "INCONCLUSIVE the live permissions of role foo_bar in account_a" in broken.stdout, broken.stderr
     assert "undeclared input variable" in broken.stdout
 
 
-def test_up_verifies_at_the_end_and_fails_if_that_fails(world: World):
+def test_up_verifies_at_the_end_and_fails_with_it(world: World):
     done = world.tfdriver("up", "--yes", "--json")
     assert done.returncode == 0, done.stderr
     assert set(checks(done).values()) == {"passed"}
@@ -121,7 +121,7 @@ def throttled(project: Path, tmp_path: Path) -> Iterator[World]:
     yield from make_world(project, tmp_path, faults)
 
 
-def test_throttling_is_never_called_a_refusal(throttled: World):
+def test_throttling_is_inconclusive(throttled: World):
     assert throttled.tfdriver("up", "--yes", "--no-verify").returncode == 0
     done = throttled.tfdriver("verify", "--timeout", "2s")
     assert done.returncode == 1

@@ -29,7 +29,7 @@ def test_without_an_external_id_the_intruder_tries_once():
     assert check.attempt.external_id is None
 
 
-def test_with_one_the_right_a_missing_and_a_wrong_one_are_tried():
+def test_with_an_external_id_the_intruder_tries_the_correct_a_missing_and_a_wrong_one():
     checks = {c.name: c for c in intruder_round(WITH_ID, BAR) if not c.control}
     ids = [c.attempt.external_id for c in checks.values()]
     assert ids[:2] == ["the-id", None]
@@ -38,14 +38,14 @@ def test_with_one_the_right_a_missing_and_a_wrong_one_are_tried():
     assert {c.expected for c in checks.values()} == {OutcomeKind.DENIED}
 
 
-def test_the_intruder_is_believed_only_with_controls_before_and_after():
+def test_the_intruders_calls_have_controls_before_and_after():
     checks = intruder_round(WITH_ID, BAR)
     assert checks[0].name == WHO
     assert checks[-1].name == WHO_AGAIN
     assert all(c.controls == (WHO, PERMITTED, WHO_AGAIN) for c in checks if not c.control)
 
 
-def test_the_role_itself_gets_in_with_its_external_id_only():
+def test_the_trusted_role_needs_the_external_id():
     expected = {c.name: c.expected for c in function_round(WITH_ID, BAR, None) if not c.control}
     assert expected == {
         "assume": OutcomeKind.ALLOWED,
@@ -54,7 +54,7 @@ def test_the_role_itself_gets_in_with_its_external_id_only():
     }
 
 
-def test_what_is_not_granted_is_tried_as_the_role_and_what_is_granted_directly():
+def test_ungranted_actions_are_tried_as_the_trusting_role_and_granted_ones_directly():
     checks = {c.name: c for c in function_round(FOO, BAR, TABLE)}
     assert [n for n in checks if not checks[n].control] == [
         "assume",
@@ -77,19 +77,19 @@ def test_every_refusal_has_controls_which_are_checks_of_the_same_round():
                 assert all(names[control].expected is OutcomeKind.ALLOWED for control in check.controls)
 
 
-def test_a_refused_action_is_compared_with_a_granted_one_of_the_same_credentials():
+def test_the_control_of_an_ungranted_action_is_a_granted_one_with_the_same_credentials():
     checks = {c.name: c for c in function_round(FOO, BAR, TABLE)}
     controls = checks["not-granted dynamodb:Scan"].controls
     assert "granted dynamodb:PutItem" in controls
     assert checks["granted dynamodb:PutItem"].attempt.as_role
 
 
-def test_a_direct_call_is_compared_with_the_same_call_as_the_role():
+def test_the_control_of_a_direct_call_is_the_same_call_as_the_trusting_role():
     checks = {c.name: c for c in function_round(FOO, BAR, TABLE)}
     assert checks["direct dynamodb:PutItem"].controls == (WHO, "granted dynamodb:PutItem", WHO_AGAIN)
 
 
-def test_what_a_probe_names_nothing_for_is_told():
+def test_checks_without_actions_in_the_probe_are_reported():
     assert untried(FOO, BAR, TABLE) == ()
     found = untried(FOO, BAR, TABLE.model_copy(update={"not_granted": ()}))
     assert found == (

@@ -27,12 +27,12 @@ def check(verdict: CheckStatus, name: str = "write", **evidence: str) -> CheckRe
         (CheckStatus.NOT_PROBED, True, Exit.FAILED),
     ],
 )
-def test_only_what_was_seen_as_expected_is_success(verdict, strict, code):
+def test_only_passed_checks_are_a_success(verdict, strict, code):
     found = conclude([check(CheckStatus.PASSED), check(verdict)], (), strict=strict)
     assert found.exit_code is code
 
 
-def test_the_summary_counts_what_is_not_passed_by_its_name():
+def test_the_summary_counts_verdicts():
     found = conclude(
         [check(CheckStatus.PASSED), check(CheckStatus.NOT_PROBED), check(CheckStatus.PASSED)], (), strict=False
     )
@@ -44,23 +44,23 @@ def test_the_summary_counts_what_is_not_passed_by_its_name():
     [
         ([check(CheckStatus.FAILED)], (), "Verifying changed nothing"),
         ([check(CheckStatus.PASSED, item_key="k")], (), "nothing but the probe's items, which it removed"),
-        ([check(CheckStatus.PASSED, item_key="k")], ("T/k",), "which are still there: T/k"),
+        ([check(CheckStatus.PASSED, item_key="k")], ("T/k",), "which were not removed: T/k"),
     ],
 )
-def test_what_it_changed_is_said(checks, left, words):
+def test_remaining_items_are_reported(checks, left, words):
     assert conclude(checks, left, strict=False).changed.endswith(words)
 
 
-def test_what_it_may_have_left_is_said():
-    perhaps = "an item that holds 'tfdriver-verify-1' may be in T"
+def test_items_that_may_remain_are_reported():
+    perhaps = "an item with 'tfdriver-verify-1' may be in T"
     found = conclude([check(CheckStatus.INCONCLUSIVE)], (), (perhaps,), strict=False)
     assert found.changed == f"Verifying changed nothing but the probe's items, {perhaps}"
     assert found.left_behind == (perhaps,)
     both = conclude([check(CheckStatus.INCONCLUSIVE)], ("T/k",), (perhaps,), strict=False)
-    assert both.changed.endswith(f"which are still there: T/k; {perhaps}")
+    assert both.changed.endswith(f"which were not removed: T/k; {perhaps}")
 
 
-def test_a_process_that_is_refused_what_its_role_is_allowed_gets_a_hint():
+def test_a_refused_function_whose_role_is_allowed_gets_a_hint():
     denied = check(CheckStatus.FAILED, said="AssumeRole: AccessDenied: no")
     alone, _ = hinted([denied, check(CheckStatus.FAILED, "assume")])
     assert alone == denied

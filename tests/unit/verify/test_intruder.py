@@ -24,7 +24,7 @@ def tried(caller: str = ADMIN, **replies):
     return aws, Intruder(aws, B, caller, TRUSTING)(intruder_round(TRUSTING, BAR))
 
 
-def test_it_tries_with_the_right_no_and_a_wrong_external_id_between_two_controls():
+def test_the_intruder_tries_three_external_ids_between_two_controls():
     aws, outcomes = tried()
     assert [method for method, _ in aws.asked] == ["get_caller_identity", *["assume_role"] * 3, "get_caller_identity"]
     sent = [request.get("ExternalId") for method, request in aws.asked if method == "assume_role"]
@@ -36,7 +36,7 @@ def test_it_tries_with_the_right_no_and_a_wrong_external_id_between_two_controls
     assert {outcomes[name].kind for name in (WHO, WHO_AGAIN, PERMITTED)} == {OutcomeKind.ALLOWED}
 
 
-def test_who_got_in_is_told_without_the_credentials():
+def test_an_allowed_call_is_reported_without_its_credentials():
     secret = {"Credentials": {"SecretAccessKey": "very-secret"}, "ResponseMetadata": {"RequestId": "req-2"}}
     _, outcomes = tried(assume_role=secret)
     assert outcomes["intruder"].kind is OutcomeKind.ALLOWED
@@ -45,7 +45,7 @@ def test_who_got_in_is_told_without_the_credentials():
 
 
 @pytest.mark.parametrize("kind", ["identity-based policy", "permissions boundary", "service control policy"])
-def test_a_refusal_by_our_own_side_proves_nothing(kind):
+def test_a_refusal_by_the_callers_own_policies_proves_nothing(kind):
     own = error("AccessDenied", f"because no {kind} allows the sts:AssumeRole action", 403)
     _, outcomes = tried(assume_role=own)
     assert outcomes[PERMITTED].kind is OutcomeKind.BROKEN
@@ -56,7 +56,7 @@ def test_a_refusal_by_our_own_side_proves_nothing(kind):
     ("decision", "kind"),
     [("allowed", OutcomeKind.ALLOWED), ("implicitDeny", OutcomeKind.BROKEN), ("explicitDeny", OutcomeKind.BROKEN)],
 )
-def test_where_aws_gives_no_reason_the_simulator_is_asked_once(decision, kind):
+def test_the_simulator_is_called_once_if_aws_gives_no_reason(decision, kind):
     answer = {"EvaluationResults": [{"EvalDecision": decision}]}
     aws, outcomes = tried(assume_role=UNEXPLAINED, simulate_principal_policy=answer)
     assert outcomes[PERMITTED].kind is kind
@@ -64,7 +64,7 @@ def test_where_aws_gives_no_reason_the_simulator_is_asked_once(decision, kind):
     assert asked == [{"PolicySourceArn": ADMIN, "ActionNames": ["sts:AssumeRole"], "ResourceArns": [FOO.arn]}]
 
 
-def test_a_session_is_simulated_as_its_role_whose_path_only_iam_knows():
+def test_a_session_is_simulated_as_its_role_with_the_roles_path():
     role = "arn:aws:iam::222222222222:role/a/path/ops"
     caller = "arn:aws:sts::222222222222:assumed-role/ops/me"
     replies = {
@@ -79,13 +79,13 @@ def test_a_session_is_simulated_as_its_role_whose_path_only_iam_knows():
 @pytest.mark.parametrize(
     ("answer", "kind"), [(error("AccessDenied"), OutcomeKind.BROKEN), (error("Throttling"), OutcomeKind.UNKNOWN)]
 )
-def test_without_the_simulator_nothing_is_known(answer, kind):
+def test_a_failing_simulator_proves_nothing(answer, kind):
     _, outcomes = tried(assume_role=UNEXPLAINED, simulate_principal_policy=answer)
     assert outcomes[PERMITTED].kind is kind
     assert "SimulatePrincipalPolicy" in outcomes[PERMITTED].said
 
 
 @pytest.mark.parametrize("answer", [error("Throttling"), error("InternalFailure", "", 500), error("ExpiredToken")])
-def test_no_proper_answer_is_no_refusal(answer):
+def test_other_errors_are_not_refusals(answer):
     _, outcomes = tried(assume_role=answer)
     assert outcomes["intruder"].kind is OutcomeKind.UNKNOWN

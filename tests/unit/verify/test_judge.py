@@ -41,7 +41,7 @@ def test_refused_three_times_with_controls_is_passed():
     assert found.seconds == 3.5
 
 
-def test_an_intruder_who_got_in_is_failed():
+def test_an_allowed_intruder_is_failed():
     assert judged(INTRUDER, "intruder", 0, intruder=ALLOWED).verdict is CheckStatus.FAILED
 
 
@@ -55,14 +55,14 @@ def test_anything_but_access_denied_never_counts_as_refused(other):
 
 @pytest.mark.parametrize("control", ["control_identity", "control_identity_after", "control_permitted"])
 @pytest.mark.parametrize("came_to", [THROTTLED, DENIED, GONE])
-def test_a_refusal_without_its_control_says_nothing(control, came_to):
+def test_a_refusal_without_its_control_is_inconclusive(control, came_to):
     found = judged(INTRUDER, "intruder", 0, **{control: came_to})
     assert found.verdict is CheckStatus.INCONCLUSIVE
     assert "because of the control" in found.happened
     assert came_to.said in found.happened
 
 
-def test_an_intruder_who_got_in_got_in_whatever_the_controls_say():
+def test_an_allowed_intruder_is_failed_whatever_its_controls():
     found = judged(INTRUDER, "intruder", 0, intruder=ALLOWED, control_identity=THROTTLED)
     assert found.verdict is CheckStatus.FAILED
 
@@ -71,17 +71,17 @@ def test_refused_twice_is_not_enough():
     assert judged(INTRUDER, "intruder", 2).verdict is CheckStatus.INCONCLUSIVE
 
 
-def test_who_was_let_in_but_for_the_condition_was_let_in():
+def test_a_call_that_fails_only_on_its_condition_is_allowed():
     """The write of a probe carries a condition that cannot hold."""
     let_in = from_answer(Answer("ConditionalCheckFailedException", "The conditional request failed", 400, "r"))
     found = judged(FUNCTION, "not-granted dynamodb:Scan", 0, not_granted_dynamodb_Scan=let_in)
     assert found.verdict is CheckStatus.FAILED
-    assert found.happened == "allowed (AWS let it in; only the condition failed)"
+    assert found.happened == "allowed (AWS authorized the call; only its condition failed)"
     assert found.evidence.said == "ConditionalCheckFailedException: The conditional request failed"
     assert judged(FUNCTION, "granted dynamodb:PutItem", granted_dynamodb_PutItem=let_in).verdict is CheckStatus.PASSED
 
 
-def test_the_item_that_was_written_is_named():
+def test_the_written_item_is_named():
     (write,) = checks = (write_check(FOO, BAR, TABLE),)
     found = judge.result(
         CheckedRoles("a", "b"),
@@ -95,18 +95,18 @@ def test_the_item_that_was_written_is_named():
 
 
 @pytest.mark.parametrize(("came_to", "verdict"), [(DENIED, "failed"), (GONE, "failed"), (THROTTLED, "inconclusive")])
-def test_who_should_get_in_and_does_not(came_to, verdict):
+def test_an_expected_call_that_fails_is_not_passed(came_to, verdict):
     found = judged(FUNCTION, "granted dynamodb:PutItem", 0, granted_dynamodb_PutItem=came_to)
     assert (found.verdict, found.happened) == (verdict, came_to.said)
 
 
-def test_what_could_not_be_tried_is_never_passed():
+def test_an_untried_call_is_not_probed():
     found = judged(FUNCTION, "not-granted dynamodb:Scan", 0, not_granted_dynamodb_Scan=UNTRIED)
     assert (found.verdict, found.happened) == (CheckStatus.NOT_PROBED, UNTRIED.said)
 
 
 @pytest.mark.parametrize("control", ["granted_dynamodb_PutItem", "control_identity_as_role"])
-def test_a_refusal_whose_control_could_not_be_tried_is_not_probed(control):
+def test_a_refusal_with_an_untried_control_is_not_probed(control):
     found = judged(FUNCTION, "not-granted dynamodb:Scan", 0, **{control: UNTRIED})
     assert found.verdict is CheckStatus.NOT_PROBED
     assert found.happened.endswith(UNTRIED.said)
@@ -116,19 +116,19 @@ def test_a_refusal_whose_control_could_not_be_tried_is_not_probed(control):
     assert (looked.good, looked.hopeless) == (False, True)
 
 
-def test_a_refusal_after_the_table_is_gone_says_nothing():
+def test_a_refusal_without_the_table_is_inconclusive():
     found = judged(FUNCTION, "not-granted dynamodb:Scan", 0, granted_dynamodb_PutItem=GONE)
     assert found.verdict is CheckStatus.INCONCLUSIVE
 
 
-def test_how_long_it_took_is_told_only_if_it_took_time():
+def test_the_waiting_time_is_reported_if_there_was_any():
     by_name = {c.name: c for c in INTRUDER}
     held = Held(3, 12.34, 16.0, waited=True, last=15.5)
     found = judge.result(CheckedRoles("a", "b"), by_name["intruder"], by_name, as_expected(INTRUDER), held, 3)
     assert found.happened == "AccessDenied, 3 times in a row within 3.2 s, from 12.3 s on"
 
 
-def test_refusals_that_did_not_last_are_not_enough_and_what_is_allowed_need_not_last():
+def test_refusals_must_last_and_allowed_calls_need_not():
     by_name = {c.name: c for c in FUNCTION}
     quick, outcomes = Held(3, 0.0, 0.6, last=0.5), as_expected(FUNCTION)
     refused = judge.result(CheckedRoles("a", "b"), by_name["direct dynamodb:PutItem"], by_name, outcomes, quick, 3)
@@ -138,7 +138,7 @@ def test_refusals_that_did_not_last_are_not_enough_and_what_is_allowed_need_not_
     assert (let_in.verdict, let_in.happened) == (CheckStatus.PASSED, "allowed, 3 times in a row")
 
 
-def test_only_refusals_must_be_seen_for_a_while():
+def test_only_refusals_have_a_minimum_time():
     by_name = {c.name: c for c in FUNCTION}
     spans = {n: judge.judge_look(c, by_name, as_expected(FUNCTION), patient=True).span for n, c in by_name.items()}
     assert (spans["assume"], spans["direct dynamodb:PutItem"]) == (0.0, REFUSED_FOR)
@@ -149,7 +149,7 @@ def looked(patient: bool, **outcomes: CallOutcome):
     return judge.judge_look(by_name["intruder"], by_name, as_expected(INTRUDER, **outcomes), patient=patient)
 
 
-def test_waiting_helps_where_iam_may_lag_and_never_where_its_documents_are_wrong():
+def test_waiting_stops_early_where_it_cannot_help():
     assert looked(True).good
     assert not looked(True, intruder=ALLOWED).hopeless
     assert looked(False, intruder=ALLOWED).hopeless

@@ -31,18 +31,18 @@ from tfdriver.verify.outcome import OutcomeKind
         (Answer("ValidationError", "", 400), OutcomeKind.BROKEN),
     ],
 )
-def test_only_access_denied_says_that_somebody_is_kept_out(answer, kind):
+def test_only_access_denied_is_a_refusal(answer, kind):
     assert outcome.from_answer(answer).kind is kind
 
 
 @pytest.mark.parametrize(
     ("code", "may_change"), [("AccessDenied", True), ("Throttling", True), ("ExpiredToken", False), ("NotFound", False)]
 )
-def test_asking_again_helps_only_against_lag_and_throttling(code, may_change):
+def test_retrying_helps_only_against_delays_and_throttling(code, may_change):
     assert outcome.from_answer(Answer(code, "", 400)).may_change is may_change
 
 
-def test_no_answer_says_why():
+def test_a_failed_call_has_a_reason():
     assert outcome.from_answer(Answer(), "AWS cannot be reached").said == "AWS cannot be reached"
     assert outcome.from_answer(Answer("Throttling", "Rate exceeded", 400, "r")).said == "Throttling: Rate exceeded"
 
@@ -67,13 +67,13 @@ def test_no_answer_says_why():
         ("", "nothing", OutcomeKind.UNKNOWN, ": nothing"),
     ],
 )
-def test_the_error_of_a_process_is_read(error_type, message, kind, said):
+def test_the_error_of_a_process_is_parsed(error_type, message, kind, said):
     found = outcome.from_text(error_type, message)
     assert (found.kind, found.said) == (kind, said)
 
 
 @pytest.mark.parametrize(
-    ("said", "by"),
+    ("said", "policy"),
     [
         ("because no role trust policy allows the sts:AssumeRole action", "role trust policy"),
         ("because no identity-based policy allows the sts:AssumeRole action", "identity-based policy"),
@@ -83,5 +83,5 @@ def test_the_error_of_a_process_is_read(error_type, message, kind, said):
         ("User: x is not authorized to perform: sts:AssumeRole on resource: y", ""),
     ],
 )
-def test_aws_says_which_policy_decided(said, by):
-    assert outcome.decider(said) == by
+def test_the_refusing_policy_is_read_from_the_message(said, policy):
+    assert outcome.deciding_policy(said) == policy

@@ -68,7 +68,7 @@ def test_a_plan_that_changes_no_permissions_is_passed(unrelated):
         ),
     ],
 )
-def test_every_change_of_permissions_is_found_and_named(planned, words):
+def test_every_change_of_permissions_is_reported(planned, words):
     found = checked(planned)
 
     assert (found.verdict, found.happened) == (CheckStatus.FAILED, words)
@@ -82,7 +82,7 @@ def test_the_trust_policy_of_a_trusted_role_is_checked_as_its_permissions_are():
     assert found.verdict is CheckStatus.FAILED
 
 
-def test_a_policy_of_which_the_plan_cannot_tell_the_text_is_inconclusive():
+def test_a_policy_unknown_before_the_apply_is_inconclusive():
     """A policy on a table that is still to be created has the table's ARN in it."""
     planned = change("aws_iam_policy", "update", before={"policy": "PUT"}, after={}, after_unknown={"policy": True})
 
@@ -92,13 +92,13 @@ def test_a_policy_of_which_the_plan_cannot_tell_the_text_is_inconclusive():
     assert "known only after an apply" in found.happened
 
 
-def test_a_policy_that_no_resource_gave_the_role_is_failed_and_named():
+def test_an_unmanaged_policy_is_failed_and_named():
     found = checked(unmanaged=Unmanaged(("by-hand",), ()))
 
     assert (found.verdict, found.happened) == (CheckStatus.FAILED, "it also has policy by-hand")
 
 
-def test_a_policy_that_the_roles_own_arguments_may_have_given_it_is_inconclusive():
+def test_a_policy_perhaps_from_the_roles_own_arguments_is_inconclusive():
     found = checked(unmanaged=Unmanaged((), ("arn:p",)))
 
     assert found.verdict is CheckStatus.INCONCLUSIVE
@@ -141,7 +141,7 @@ def test_an_exact_trust_is_passed_with_the_document_as_evidence():
         ),
     ],
 )
-def test_any_other_trust_is_found_and_named(seen, verdict, words):
+def test_any_other_trust_is_reported_with_its_state(seen, verdict, words):
     found = trusted(seen)
     assert found.verdict is verdict
     assert words in found.happened

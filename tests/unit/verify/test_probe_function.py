@@ -44,7 +44,7 @@ def tried(reply: Any, failed: bool = False):
     return aws, ProbeFunction(aws, B, PROBE, FOO)(CHECKS)
 
 
-def test_all_attempts_of_a_round_go_into_one_invocation_in_the_functions_region():
+def test_all_attempts_of_a_round_are_one_invocation_in_the_functions_region():
     aws, found = tried(lambda event: {"outcomes": [OK for _ in event["attempts"]]})
     assert aws.regions == ["eu-west-1"]
     ((_, request),) = aws.asked
@@ -68,31 +68,31 @@ def test_a_refusal_counts_for_the_call_that_was_refused():
     _, found = tried(outcomes(OK, denied, denied))
     assert found["assume"].kind is OutcomeKind.DENIED
     assert found["control-identity-as-role"].kind is OutcomeKind.UNKNOWN
-    assert "sts:AssumeRole came first" in found["control-identity-as-role"].said
+    assert "sts:AssumeRole failed first" in found["control-identity-as-role"].said
 
 
-def test_a_refusal_without_awss_request_id_is_no_answer_of_aws():
+def test_a_refusal_without_a_request_id_proves_nothing():
     """A function that catches everything and says AccessDenied proves nothing."""
     denied = {**OK, "call": "sts:AssumeRole", "ok": False, "code": "AccessDenied", "message": "no", "status": 403}
     _, found = tried(outcomes(OK, denied | {"request_id": ""}))
     assert found["assume"].kind is OutcomeKind.UNKNOWN
-    assert found["assume"].said == "no request id of AWS came with it: AccessDenied: no"
+    assert found["assume"].said == "the answer has no AWS request id: AccessDenied: no"
 
 
-def test_what_the_function_cannot_try_is_untried():
+def test_a_call_that_the_function_cannot_make_is_untried():
     _, found = tried(outcomes({**OK, "ok": False, "code": "NotTried", "message": "cannot"}))
     assert (found["control-identity"].kind, found["control-identity"].said) == (OutcomeKind.UNTRIED, "cannot")
 
 
 @pytest.mark.parametrize("reply", [{"written": []}, {"outcomes": []}, {"outcomes": [{}] * len(CHECKS)}, [], None])
-def test_a_function_that_does_not_keep_the_contract_proves_nothing(reply):
+def test_a_function_with_an_invalid_reply_proves_nothing(reply):
     _, found = tried(reply)
     assert {o.kind for o in found.values()} == {OutcomeKind.UNKNOWN}
     assert all("modules/README.md" in o.said for o in found.values())
 
 
 @pytest.mark.parametrize("reply", [error("AccessDeniedException", "", 403), error("TooManyRequestsException", "", 429)])
-def test_a_function_that_we_may_not_invoke_proves_nothing(reply):
+def test_a_function_that_cannot_be_invoked_proves_nothing(reply):
     _, found = tried(reply)
     assert {o.kind for o in found.values()} == {OutcomeKind.UNKNOWN}
 
@@ -146,7 +146,7 @@ def test_the_item_is_found_in_the_trusting_account_and_removed():
     assert table.event["role_arn"] == FOO.arn
 
 
-def test_it_can_be_kept():
+def test_the_item_can_be_kept():
     table = Table()
     _, writing, found = wrote(table, keep=True)
     assert found.kind is OutcomeKind.ALLOWED
@@ -155,36 +155,36 @@ def test_it_can_be_kept():
 
 
 @pytest.mark.parametrize("wrong", [{"key": "other"}, {"item": {"K": "key-1"}}, {"item": None}])
-def test_what_it_says_it_wrote_must_be_what_is_there(wrong):
+def test_the_stored_item_must_equal_the_reported_one(wrong):
     _, _, found = wrote(Table(wrong))
     assert found.kind is OutcomeKind.BROKEN
-    assert found.said.startswith("it says it wrote")
+    assert found.said.startswith("the function reports the item")
 
 
-def test_an_item_without_our_mark_is_not_ours():
+def test_an_item_without_the_mark_is_not_accepted():
     table = Table()
     _, _, found = wrote(table, invoke=answering(lambda event: table.write(event | {"probe": "mine"})))
     assert found.kind is OutcomeKind.BROKEN
 
 
-def test_an_item_in_another_table_is_named_and_left():
+def test_an_item_in_another_table_is_reported_and_kept():
     _, writing, found = wrote(Table({"table_name": "Other"}))
     assert found.kind is OutcomeKind.BROKEN
     assert writing.kept == ("Other/key-1",)
 
 
-def test_an_item_that_cannot_be_removed_is_told():
+def test_an_item_that_cannot_be_removed_is_reported():
     table = Table()
     _, writing, found = wrote(table, delete_item=error("AccessDeniedException"))
     assert found.kind is OutcomeKind.ALLOWED
     assert writing.kept == ("T/key-1",)
 
 
-def test_that_we_may_not_read_says_nothing_about_the_write():
+def test_a_denied_read_proves_nothing_about_the_write():
     table = Table()
     _, _, found = wrote(table, get_item=error("AccessDeniedException"))
     assert found.kind is OutcomeKind.UNKNOWN
-    assert found.said.startswith("reading it back")
+    assert found.said.startswith("reading the item")
     assert table.items == {}
 
 
@@ -207,22 +207,22 @@ SERVER = {
     ],
     ids=["dropped", "500", "502", "function timed out", "server failed", "does not say"],
 )
-def test_without_an_answer_an_item_may_be_there_and_it_is_said(invoke):
+def test_a_possible_item_is_reported_if_there_was_no_answer(invoke):
     _, writing, found = wrote(Table(), invoke=invoke)
     assert found.kind is not OutcomeKind.ALLOWED
-    assert writing.perhaps == f"an item that holds '{writing.mark}' may be in T"
+    assert writing.perhaps == f"an item with '{writing.mark}' may be in T"
     assert writing.mark.startswith("tfdriver-verify-")
 
 
 @pytest.mark.parametrize(
     "invoke", [error("AccessDeniedException", "", 403), error("TooManyRequestsException", "", 429)]
 )
-def test_who_was_not_run_wrote_nothing(invoke):
+def test_a_function_that_did_not_run_wrote_no_item(invoke):
     _, writing, _ = wrote(Table(), invoke=invoke)
     assert writing.perhaps == ""
 
 
-def test_a_process_that_is_refused_says_so_in_awss_words():
+def test_a_refused_function_is_reported_with_awss_message():
     words = "An error occurred (AccessDenied) when calling the AssumeRole operation: User: bar"
     told = {"errorType": "ClientError", "errorMessage": words}
     aws, writing, found = wrote(Table(), invoke=answering(told, failed=True))

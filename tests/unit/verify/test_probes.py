@@ -16,13 +16,13 @@ TABLE = {
 }
 
 
-def test_a_table():
+def test_a_table_probe_is_parsed():
     found = parse_probes(TABLE | {"more": 1}, "m")
     assert isinstance(found, TableProbe)
     assert found.granted == ("dynamodb:PutItem",)
 
 
-def test_a_function_answers_attempts_only_if_it_says_so():
+def test_a_function_makes_attempts_only_if_its_probe_has_them():
     probe = {"type": "lambda", "function_name": "bar", "region": "us-west-2"}
     assert parse_probes(probe, "m") == FunctionProbe(function_name="bar", region="us-west-2", attempts=False)
     assert parse_probes(probe | {"attempts": True}, "m") == FunctionProbe(
@@ -30,8 +30,8 @@ def test_a_function_answers_attempts_only_if_it_says_so():
     )
 
 
-def test_no_probe():
-    assert parse_probes(None, "team_a") == NoProbe(reason="module team_a puts out no probe")
+def test_a_missing_probe_has_a_reason():
+    assert parse_probes(None, "team_a") == NoProbe(reason="module team_a has no output `probe`")
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_no_probe():
         ("text", "modules/README.md"),
     ],
 )
-def test_a_wrong_probe_says_what_is_wrong(value, words):
+def test_an_invalid_probe_has_a_reason(value, words):
     found = parse_probes(value, "team_a")
     assert isinstance(found, NoProbe)
     assert words in found.reason
