@@ -23,7 +23,7 @@ def allowed_now(refusal: Refusal, meaning: Meaning, verdict: Verdict, policies: 
             boundary = policies.boundary.name
             return f"Look at the permissions boundary {boundary} of {trusted}. It allows the call now. {_TRY}"
         case Cause.BOUNDARY:
-            return f"Now {trusted} has no permissions boundary. {_TRY}"
+            return f"No permissions boundary is set on {trusted} now. {_TRY}"
         case Cause.TRUST | Cause.RESOURCE:
             return (
                 f"Look at the trust policy of role {verdict.trusting} in {verdict.trusting_account}. It trusts "

@@ -1,4 +1,4 @@
-"""Who used a role while a whole account was trusted: the AssumeRole calls on it, from CloudTrail's event history.
+"""The AssumeRole calls on a role while a broad trust was in force, from CloudTrail's event history.
 
 CloudTrail records a call in the region of the STS endpoint. Of cross-account calls, the role's account sees only those
 that succeeded. Events appear after some minutes and are kept for 90 days.
@@ -73,7 +73,7 @@ class Uses:
         calls = f"{len(self.calls)} AssumeRole {'call' if len(self.calls) == 1 else 'calls'}"
         if self.problem:
             return f"{calls if self.calls else 'the calls are not known'}. {self.problem}"
-        return calls if self.calls else "CloudTrail shows no AssumeRole call"
+        return calls if self.calls else "CloudTrail recorded no AssumeRole call"
 
 
 @dataclass(frozen=True)

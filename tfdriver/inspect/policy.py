@@ -67,7 +67,7 @@ def policy(
 def _chosen(spec: Spec, used: list[Account], name: str) -> Account:
     if name not in spec.accounts:
         hint = nearest(name, spec.accounts) or f"Use one of {', '.join(spec.accounts)}"
-        raise TfdriverError(f"there is no account {name!r} in the spec", code="bad_usage", where="--account", hint=hint)
+        raise TfdriverError(f"the spec has no account {name!r}", code="bad_usage", where="--account", hint=hint)
     for account in used:
         if account.name == name:
             return account

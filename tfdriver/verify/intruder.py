@@ -58,7 +58,7 @@ class Intruder:
         """
         for found in tried:
             if found.kind is OutcomeKind.DENIED:
-                policy = outcome.deciding_policy(found.said)
+                policy = outcome.deciding_policy(found.message)
                 if policy and policy != _TRUST:
                     return CallOutcome(
                         OutcomeKind.BROKEN, f"the {policy} refused the call, so the trust policy was not tested"
@@ -84,7 +84,7 @@ class Intruder:
             words = "AWS does not name the policy that refused the call, and iam:SimulatePrincipalPolicy failed"
             return CallOutcome(
                 OutcomeKind.BROKEN if found.kind is OutcomeKind.DENIED else found.kind,
-                f"{words}: {found.said}",
+                f"{words}: {found.message}",
                 found.code,
             )
         if result["EvalDecision"] == "allowed":

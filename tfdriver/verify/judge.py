@@ -38,7 +38,7 @@ def result(
     """Return the verdict on a check from its last outcomes and from the number of expected ones in a row."""
     own = outcomes[check.name]
     verdict, happened = _verdict(check, own, failed_control(check, controls, outcomes), outcomes, held, in_a_row)
-    evidence = Evidence(own.request_id, own.item_key, own.said)
+    evidence = Evidence(own.request_id, own.item_key, own.message)
     seconds = round(held.seconds, 3)
     return CheckResult(
         pair,
@@ -71,7 +71,7 @@ def _verdict(
     check: Check, own: CallOutcome, failed: Check | None, outcomes: Outcomes, held: Held, in_a_row: int
 ) -> tuple[CheckStatus, str]:
     if own.kind is OutcomeKind.UNTRIED:
-        return CheckStatus.NOT_PROBED, own.said
+        return CheckStatus.NOT_PROBED, own.message
     if own.kind is not check.expected:
         definite = own.kind is OutcomeKind.ALLOWED or (
             check.expected is OutcomeKind.ALLOWED and own.kind is not OutcomeKind.UNKNOWN
@@ -80,7 +80,7 @@ def _verdict(
     if failed is not None:
         control = outcomes[failed.name]
         verdict = CheckStatus.NOT_PROBED if control.kind is OutcomeKind.UNTRIED else CheckStatus.INCONCLUSIVE
-        return verdict, f"not conclusive, because of the control: {failed.tried}: {control.said}"
+        return verdict, f"not conclusive, because of the control: {failed.tried}: {control.message}"
     often = f"{held.streak} times in a row" + (f" within {held.last - held.first:.1f} s" if check.span else "")
     if not held.enough(in_a_row, check.span):
         return CheckStatus.INCONCLUSIVE, f"{own.kind}, but only {often}"
@@ -93,5 +93,5 @@ def _unexpected(own: CallOutcome) -> str:
     """Describe an unexpected outcome."""
     if own.kind is OutcomeKind.ALLOWED:
         # A probe writes under a condition that never holds. AWS evaluates the condition only for authorized calls.
-        return "allowed (AWS authorized the call; only its condition failed)" if own.said else "allowed"
-    return own.said or str(own.kind)
+        return "allowed (AWS authorized the call; only its condition failed)" if own.message else "allowed"
+    return own.message or str(own.kind)

@@ -26,13 +26,13 @@ class OutcomeKind(StrEnum):
 
 @dataclass(frozen=True)
 class CallOutcome:
-    """The outcome of a call. said: AWS's error, '' if the call succeeded; item_key: of the written item.
+    """The outcome of a call. message: AWS's error, '' if the call succeeded; item_key: of the written item.
 
     perhaps_done: whether the call may have had an effect although it failed.
     """
 
     kind: OutcomeKind
-    said: str = ""
+    message: str = ""
     code: str = ""
     request_id: str = ""
     item_key: str = ""
@@ -95,9 +95,9 @@ def request_id(answer: Any) -> str:
 
 def from_answer(answer: Answer, otherwise: str = "") -> CallOutcome:
     """Return the outcome of a failed call. otherwise: the message if there was no answer."""
-    said = f"{answer.code}: {answer.message}" if answer.code else otherwise or "no answer"
+    message = f"{answer.code}: {answer.message}" if answer.code else otherwise or "no answer"
     perhaps_done = not answer.code or answer.status >= 500 or answer.code in _FAILED
-    return CallOutcome(_kind(answer), said, answer.code, answer.request_id, perhaps_done=perhaps_done)
+    return CallOutcome(_kind(answer), message, answer.code, answer.request_id, perhaps_done=perhaps_done)
 
 
 def from_text(error_type: str, message: str) -> CallOutcome:

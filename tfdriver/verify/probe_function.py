@@ -47,7 +47,9 @@ class ProbeFunction:
                     OutcomeKind.BROKEN, f"{self._name} does not answer as described in modules/README.md: {error!r}"
                 )
         # The function made none of the calls, so their outcomes are unknown.
-        unknown = replace(failure, kind=OutcomeKind.UNKNOWN, said=f"{self._name} did not make the call: {failure.said}")
+        unknown = replace(
+            failure, kind=OutcomeKind.UNKNOWN, message=f"{self._name} did not make the call: {failure.message}"
+        )
         return {check.name: unknown for check in checks}
 
     def write(self, text: str) -> tuple[list[dict[str, Any]], CallOutcome]:
@@ -75,7 +77,7 @@ class ProbeFunction:
             found = outcome.from_answer(error.answer, error.what)
             # Being denied the invocation proves nothing about the function's role.
             kind = OutcomeKind.UNKNOWN if found.kind is OutcomeKind.DENIED else found.kind
-            return None, replace(found, kind=kind, said=f"lambda:InvokeFunction: {found.said}")
+            return None, replace(found, kind=kind, message=f"lambda:InvokeFunction: {found.message}")
         if not answer.get("FunctionError"):
             return reply, None
         failure = outcome.from_text(str(reply.get("errorType", "")), str(reply.get("errorMessage", "")))
@@ -91,8 +93,8 @@ def _outcome(check: Check, reply: dict[str, Any]) -> CallOutcome:
     found = outcome.from_answer(answer, answer.message)
     if found.kind is OutcomeKind.DENIED and not answer.request_id:
         # Every answer of AWS has a request id, so the function made this one up.
-        found = replace(found, kind=OutcomeKind.UNKNOWN, said=f"the answer has no AWS request id: {found.said}")
+        found = replace(found, kind=OutcomeKind.UNKNOWN, message=f"the answer has no AWS request id: {found.message}")
     if reply["call"] == check.attempt.call:
         return found
     # An earlier call failed, for example sts:AssumeRole, so this call was not made.
-    return replace(found, kind=OutcomeKind.UNKNOWN, said=f"{reply['call']} failed first: {found.said}")
+    return replace(found, kind=OutcomeKind.UNKNOWN, message=f"{reply['call']} failed first: {found.message}")

@@ -72,7 +72,7 @@ class Writing:
         except AwsError as error:
             found = outcome.from_answer(error.answer, error.what)
             # A failed read proves nothing about the write.
-            return replace(found, kind=OutcomeKind.UNKNOWN, said=f"reading the item: {found.said}", item_key=key)
+            return replace(found, kind=OutcomeKind.UNKNOWN, message=f"reading the item: {found.message}", item_key=key)
         stored = {name: value.get("S") for name, value in answer.get("Item", {}).items()}
         if not isinstance(item, Mapping) or stored != dict(item) or self.mark not in stored.values():
             problem = f"the function reports the item {item}, but the table has {stored or 'no item with this key'}"

@@ -1,4 +1,4 @@
-"""explain in the sandbox: break the example in the ways it breaks, ask why, do what it says to change."""
+"""explain in the sandbox: break the example and check the explanation."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_a_caller_that_is_not_trusted_is_reported(accounts):
     assert found.pairs == ()
 
 
-def said(reason: str = "", *, action: str = "sts:AssumeRole", resource: str = FOO, caller: str = "bar/x") -> str:
+def message(reason: str = "", *, action: str = "sts:AssumeRole", resource: str = FOO, caller: str = "bar/x") -> str:
     who = f"arn:aws:sts::222222222222:assumed-role/{caller}"
     if caller.startswith("foo_bar"):
         who = who.replace("2" * 12, "1" * 12)
@@ -94,7 +94,7 @@ def said(reason: str = "", *, action: str = "sts:AssumeRole", resource: str = FO
 
 
 def test_a_refusal_by_an_unreadable_policy_is_explained_from_its_text(accounts):
-    found = accounts.ask(said("with an explicit deny in a service control policy"))
+    found = accounts.ask(message("with an explicit deny in a service control policy"))
     assert found.pairs[0].allowed is True
     assert found.change.startswith("Ask the administrators of that organization")
 
@@ -109,33 +109,33 @@ def test_a_refusal_by_an_unreadable_policy_is_explained_from_its_text(accounts):
         ("because no identity-based policy allows the sts:AssumeRole action", "Look at the permissions policies of"),
         (
             "because no permissions boundary allows the sts:AssumeRole action",
-            "Now role bar in account_b has no permissions boundary",
+            "No permissions boundary is set on role bar in account_b now",
         ),
         ("", "Both policies allow the call now. Try again"),
     ],
 )
 def test_an_outdated_refusal_is_explained_with_the_policy_that_aws_named(accounts, reason, words):
-    found = accounts.ask(said(reason))
+    found = accounts.ask(message(reason))
     assert found.change.startswith(words)
     assert ("external id" in found.change) is ("trust" in reason)
     assert "organization" not in found.change
 
 
 def test_a_function_with_an_old_external_id_is_reported(accounts):
-    """The spec has none any more; the trusted side was rendered with one."""
+    """The spec has no external id any more. The trusted composition was rendered with one."""
     folder = accounts.options.project / "compositions/account_b"
     folder.mkdir(parents=True, exist_ok=True)
-    told = {"roles_to_assume": {"bar": [{"role": "foo_bar", "external_id": "old-id"}]}}
-    (folder / "terraform.tfvars.json").write_text(json.dumps(told))
-    refused = accounts.ask(said("because no role trust policy allows the sts:AssumeRole action"))
+    values = {"roles_to_assume": {"bar": [{"role": "foo_bar", "external_id": "old-id"}]}}
+    (folder / "terraform.tfvars.json").write_text(json.dumps(values))
+    refused = accounts.ask(message("because no role trust policy allows the sts:AssumeRole action"))
     assert refused.words[-1] == (
         "role bar in account_b sends external id old-id to role foo_bar in account_a, from the last render of "
         "compositions/account_b; the spec has no external id"
     )
     assert refused.change == "Run `tfdriver up` to update the external id that the process sends"
     assert accounts.ask().change == refused.change
-    by_boundary = accounts.ask(said("because no permissions boundary allows the sts:AssumeRole action"))
-    assert by_boundary.change.startswith("Now role bar in account_b has no permissions boundary")
+    by_boundary = accounts.ask(message("because no permissions boundary allows the sts:AssumeRole action"))
+    assert by_boundary.change.startswith("No permissions boundary is set on role bar in account_b now")
     for other in ("{", "[" * 100_000, "[]", '{"roles_to_assume": {}}', '{"roles_to_assume": {"bar": [null]}}'):
         (folder / "terraform.tfvars.json").write_text(other)
         assert accounts.ask().words == ()
@@ -144,18 +144,18 @@ def test_a_function_with_an_old_external_id_is_reported(accounts):
 def test_the_message_decides_if_both_policies_refuse(accounts):
     accounts.delete_bar()
     accounts.make_bar(may(FOO + "_old"))
-    by_trust = accounts.ask(said("because no role trust policy allows the sts:AssumeRole action"))
-    by_identity = accounts.ask(said("because no identity-based policy allows the sts:AssumeRole action"))
+    by_trust = accounts.ask(message("because no role trust policy allows the sts:AssumeRole action"))
+    by_identity = accounts.ask(message("because no identity-based policy allows the sts:AssumeRole action"))
     assert (by_trust.change, by_identity.change) == ("Run `tfdriver tighten`", "Run `tfdriver up`")
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (said(action="dynamodb:GetItem", resource="table", caller="foo_bar/x"), "so sts:AssumeRole was allowed"),
-        (said(action="dynamodb:PutItem", resource="table"), "It must first assume the role in the other account"),
-        (said(action="sts:TagSession"), "without session tags"),
-        (said(resource=FOO + "x"), "foo_barx is not a role of foo-bar"),
+        (message(action="dynamodb:GetItem", resource="table", caller="foo_bar/x"), "so sts:AssumeRole was allowed"),
+        (message(action="dynamodb:PutItem", resource="table"), "It must first assume the role in the other account"),
+        (message(action="sts:TagSession"), "without session tags"),
+        (message(resource=FOO + "x"), "foo_barx is not a role of foo-bar"),
     ],
 )
 def test_other_refusals_are_explained_from_their_text(accounts, text, words):
@@ -179,7 +179,7 @@ def test_an_unreadable_account_is_reported(accounts, monkeypatch, tmp_path, prof
 
 def test_without_credentials_the_message_alone_is_explained(accounts, monkeypatch, tmp_path):
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
-    text = said("because no identity-based policy allows the sts:AssumeRole action")
+    text = message("because no identity-based policy allows the sts:AssumeRole action")
     found = accounts.ask(text)
     assert [u.partition(":")[0] for u in found.unseen] == ["account_a", "account_b"]
     assert found.change == f"In account 222222222222: allow sts:AssumeRole on exactly {FOO} in the caller's permissions"

@@ -76,8 +76,8 @@ def test_more_policies_than_can_be_attached_are_noted(project, capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--account", "acount_a"], "there is no account 'acount_a' in the spec Did you mean account_a?"),
-        (["--account", ""], "there is no account '' in the spec"),
+        (["--account", "acount_a"], "the spec has no account 'acount_a' Did you mean account_a?"),
+        (["--account", ""], "the spec has no account ''"),
         (["--account", "spare"], "account spare has no roles Its operator needs no permissions"),
         (["--for", "down"], "'down' is not one of 'up', 'verify', 'destroy', 'all'"),
     ],

@@ -1,4 +1,4 @@
-"""The report of a project in a fake world: what is read, what is masked, what is said where nothing can be read."""
+"""The report of a project in a fake world, with readable and unreadable accounts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 
 from tests.fakes.world import Stage
+from tests.functional.inspect.test_status import set_trust
 from tests.unit.inspect.report.cases import checks
 from tfdriver.cli.json_schema import schema
 from tfdriver.cli.printer import Output
@@ -24,7 +25,7 @@ SECRET = "their-very-own-id"
 
 
 class Iam:
-    """IAM's answers about a role with one attached and one inline policy. It is a `policies.Calls`, and the client."""
+    """A fake IAM client and its `Calls`, for a role with one attached and one inline policy."""
 
     def __init__(self, refuses: str = "") -> None:
         self.refuses = refuses
@@ -61,9 +62,9 @@ class Iam:
 
 def write(stage: Stage, aws: Iam | None = None, verified=None, endpoint="") -> tuple[Reported, str]:
     tools = Tools(stage.environ, stage.progress, stage.interrupts, stage.aws, stage.time.clock())
-    sight = view_project(Options(stage.project), tools)
+    view = view_project(Options(stage.project), tools)
     file = stage.project.parent / "report.html"
-    written = report(sight, status(sight), aws or Iam(), file, verified, endpoint)
+    written = report(view, status(view), aws or Iam(), file, verified, endpoint)
     return written, file.read_text()
 
 
@@ -98,7 +99,7 @@ def test_before_the_first_up_missing_roles_are_reported(stage):
 def test_external_ids_are_masked(stage):
     stage.run(up)
     theirs = trust.document(trust.Trust(frozenset({"arn:aws:iam::222222222222:role/bar"}), external_id=SECRET))
-    stage.world.change(lambda w: next(r for r in w["roles"].values() if r["name"] == "foo_bar").update(trust=theirs))
+    set_trust(stage, theirs)
     _, text = write(stage)
     assert SECRET not in text
     assert "unmanaged" in text
@@ -129,9 +130,9 @@ def test_the_exit_code_is_that_of_verify(stage, verdict, code):
 
 def test_a_report_that_cannot_be_written_is_an_error(stage):
     tools = Tools(stage.environ, stage.progress, stage.interrupts, stage.aws, stage.time.clock())
-    sight = view_project(Options(stage.project), tools)
+    view = view_project(Options(stage.project), tools)
     with pytest.raises(TfdriverError, match=r"none/report\.html: cannot write the file"):
-        report(sight, status(sight), Iam(), stage.project / "none" / "report.html")
+        report(view, status(view), Iam(), stage.project / "none" / "report.html")
 
 
 def test_the_json_of_report_and_status_matches_its_schema(stage, capsys):

@@ -1,9 +1,10 @@
-"""status in a fake world: what it says after each thing that can happen to a project, and that it only looks."""
+"""status in a fake world, after everything that can happen to a project."""
 
 from __future__ import annotations
 
 import json
 import shutil
+from typing import Any
 
 import pytest
 
@@ -20,14 +21,21 @@ from tfdriver.inspect.role_pairs import Advice, PairState
 from tfdriver.inspect.status import Status, status, view_project
 
 
-def look(stage: Stage, look_for_drift=None) -> Status:
+def read_status(stage: Stage, check_drift=None) -> Status:
     tools = Tools(stage.environ, stage.progress, stage.interrupts, stage.aws, stage.time.clock())
-    return status(view_project(Options(stage.project), tools), look_for_drift)
+    return status(view_project(Options(stage.project), tools), check_drift)
 
 
 def state_of(found: Status) -> PairState:
     (pair,) = found.pairs
     return pair.state
+
+
+def set_trust(stage: Stage, document: dict[str, Any]) -> None:
+    def change(world: dict[str, Any]) -> None:
+        next(role for role in world["roles"].values() if role["name"] == "foo_bar")["trust"] = document
+
+    stage.world.change(change)
 
 
 def codes(found: Status) -> tuple[int, int]:
@@ -40,7 +48,7 @@ def files(stage: Stage) -> dict[str, bytes]:
 
 def test_before_the_first_up_everything_is_absent(stage):
     before = files(stage)
-    found = look(stage)
+    found = read_status(stage)
     assert state_of(found) is PairState.ABSENT
     assert [c.applied for c in found.compositions] == [False, False]
     assert codes(found) == (0, 2)
@@ -51,7 +59,7 @@ def test_after_up_the_trust_is_exact_and_status_changes_nothing(stage):
     stage.run(up)
     stage.world.forget_calls()
     before = files(stage)
-    found = look(stage)
+    found = read_status(stage)
     assert (state_of(found), codes(found)) == (PairState.EXACT, (0, 0))
     assert [(h.account, h.caller) for h in found.accounts] == [
         ("account_a", "arn:aws:iam::111111111111:user/admin"),
@@ -62,35 +70,35 @@ def test_after_up_the_trust_is_exact_and_status_changes_nothing(stage):
 
 def test_a_broad_trust_is_reported_with_its_deadline_and_then_as_expired(stage):
     stage.run(up, tighten=False)
-    found = look(stage)
+    found = read_status(stage)
     assert state_of(found) is PairState.BROAD
     assert "guarded: account 222222222222, only as role/bar, until 2026-01-02 01:00:0" in found.pairs[0].words
     stage.time.sleep(7200)
-    assert state_of(look(stage)) is PairState.EXPIRED
-    assert codes(look(stage)) == (0, 2)
+    assert state_of(read_status(stage)) is PairState.EXPIRED
+    assert codes(read_status(stage)) == (0, 2)
 
 
 def test_status_needs_no_lock(stage):
     stage.run(up)
     with stage.session("up"):
-        assert state_of(look(stage)) is PairState.EXACT
+        assert state_of(read_status(stage)) is PairState.EXACT
 
 
 def test_an_orphaned_trust_is_reported_and_tighten_fixes_it(stage):
     stage.run(up)
     dead = trust.document(trust.Trust(frozenset({"AROADEADDEADDEADDEAD"})))
-    stage.world.change(lambda w: next(r for r in w["roles"].values() if r["name"] == "foo_bar").update(trust=dead))
-    found = look(stage)
+    set_trust(stage, dead)
+    found = read_status(stage)
     assert (state_of(found), codes(found)) == (PairState.ORPHANED, (0, 2))
     stage.run(tighten)
-    assert state_of(look(stage)) is PairState.EXACT
+    assert state_of(read_status(stage)) is PairState.EXACT
 
 
 @pytest.mark.parametrize(("wrong", "state", "code"), [("account_b", "exact", 0), ("account_a", "unreadable", 1)])
 def test_a_profile_in_the_wrong_account_is_reported_and_not_used(stage, wrong, state, code):
     stage.run(up)
     stage.aws.callers = {wrong: "999999999999"}
-    found = look(stage)
+    found = read_status(stage)
     problems = {h.account: h.problem for h in found.accounts}
     assert "is in account 999999999999, not in" in problems.pop(wrong)
     assert set(problems.values()) == {""}
@@ -101,7 +109,7 @@ def test_a_profile_in_the_wrong_account_is_reported_and_not_used(stage, wrong, s
 def test_without_any_account_status_fails_but_reports_compositions(stage):
     stage.run(up)
     stage.aws.callers = {"account_a": "1" * 11 + "9", "account_b": "1" * 11 + "9"}
-    found = look(stage)
+    found = read_status(stage)
     assert codes(found) == (Exit.FAILED, Exit.FAILED)
     assert [c.applied for c in found.compositions] == [True, True]
 
@@ -114,7 +122,7 @@ def test_drift_is_checked_in_applied_compositions(stage):
         asked.append(composition.name)
         return Drift(("aws_iam_role.this: inline_policy",)) if composition.name == "account_a" else Drift()
 
-    found = look(stage, drifted)
+    found = read_status(stage, drifted)
     assert sorted(asked) == ["account_a", "account_b"]
     assert (state_of(found), codes(found)) == (PairState.EXACT, (0, 2))
 
@@ -122,14 +130,16 @@ def test_drift_is_checked_in_applied_compositions(stage):
 def test_drift_is_not_checked_in_unreadable_accounts(stage):
     stage.run(up)
     stage.aws.callers = {"account_b": "999999999999"}
-    found = look(stage, lambda _folder, composition: Drift() if composition.name == "account_a" else Drift(("x",)))
+    found = read_status(
+        stage, lambda _folder, composition: Drift() if composition.name == "account_a" else Drift(("x",))
+    )
     assert [c.drift.problem for c in found.compositions] == ["", "drift not checked: account_b is not seen"]
     assert codes(found) == (0, 1)
 
 
 def test_a_failed_drift_check_is_not_reported_as_no_drift(stage):
     stage.run(up)
-    found = look(stage, lambda *_: Drift(problem="found no Terraform"))
+    found = read_status(stage, lambda *_: Drift(problem="found no Terraform"))
     assert codes(found) == (0, 1)
 
 
@@ -148,7 +158,7 @@ def test_edits_since_up_are_a_difference(stage, file, old, new, stale):
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new))
     before = files(stage)
-    found = look(stage)
+    found = read_status(stage)
     assert [c.name for c in found.compositions if c.current is False] == stale
     assert codes(found) == (0, 2 if stale else 0)
     assert files(stage) == before
@@ -157,7 +167,7 @@ def test_edits_since_up_are_a_difference(stage, file, old, new, stale):
 def test_an_unmanaged_file_is_reported(stage):
     stage.run(up)
     (stage.project / "compositions/account_a/z.auto.tfvars").write_text("")
-    found = look(stage)
+    found = read_status(stage)
     assert "Terraform would load this file, which tfdriver did not write" in found.compositions[0].problem
     assert found.compositions[0].current is None
 
@@ -172,14 +182,14 @@ def test_the_exposure_is_reported(stage):
     }
     (stage.project / "compositions").mkdir()
     (stage.project / "compositions" / "timeline.jsonl").write_text(json.dumps(line) + "\n")
-    (exposure,) = look(stage).exposures
+    (exposure,) = read_status(stage).exposures
     assert (exposure.seconds, exposure.closed) == (3600, None)
 
 
 def test_a_state_that_was_lost_is_reported(stage):
     stage.run(up)
     shutil.rmtree(stage.project / "compositions")
-    found = look(stage)
+    found = read_status(stage)
     assert [(c.applied, "the state may have been lost" in c.problem) for c in found.compositions] == [(False, True)] * 2
     assert codes(found) == (0, 2)
 
@@ -187,14 +197,14 @@ def test_a_state_that_was_lost_is_reported(stage):
 def test_a_bad_spec_is_an_error(stage):
     (stage.project / "tfdriver.yaml").write_text("version: 7\n")
     with pytest.raises(TfdriverError, match="version"):
-        look(stage)
+        read_status(stage)
 
 
 UNMANAGED = {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}]}
 
 
-def forge(stage: Stage) -> None:
-    stage.world.change(lambda w: next(r for r in w["roles"].values() if r["name"] == "foo_bar").update(trust=UNMANAGED))
+def make_unmanaged(stage: Stage) -> None:
+    set_trust(stage, UNMANAGED)
 
 
 def edit_spec(stage: Stage) -> None:
@@ -211,10 +221,10 @@ def lose_states(stage: Stage) -> None:
     [
         (True, [], Advice.NONE),
         (False, [], Advice.TIGHTEN),
-        (False, [edit_spec], Advice.UP),  # it tightens, too
-        (True, [forge, edit_spec], Advice.OVERWRITE),
-        (False, [edit_spec, lose_states], Advice.ADOPT),  # without, `up` and `tighten` refuse
-        (True, [forge, lose_states], Advice.ADOPT),
+        (False, [edit_spec], Advice.UP),  # `up` also tightens
+        (True, [make_unmanaged, edit_spec], Advice.OVERWRITE),
+        (False, [edit_spec, lose_states], Advice.ADOPT),  # without --adopt, `up` and `tighten` stop
+        (True, [make_unmanaged, lose_states], Advice.ADOPT),
     ],
 )
 def test_exactly_one_advice_is_printed(stage, capsys, tightened, happens, advice):
@@ -222,7 +232,7 @@ def test_exactly_one_advice_is_printed(stage, capsys, tightened, happens, advice
     for happen in happens:
         happen(stage)
 
-    found = look(stage)
+    found = read_status(stage)
     Output().result("status", found, print_status)
 
     assert found.advice == advice
@@ -241,7 +251,7 @@ def test_a_past_exposure_is_printed_once_without_a_deadline(stage, capsys):
     path = stage.project / "compositions" / "timeline.jsonl"
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
-    Output().result("status", look(stage), print_status)
+    Output().result("status", read_status(stage), print_status)
 
     _, _, below = capsys.readouterr().out.partition("Exposures: when a broad trust was in force\n")
     exposure, *_ = below.splitlines()

@@ -1,4 +1,4 @@
-"""The example's two roles, table and function in the sandbox, made without Terraform: fast, and easy to break."""
+"""The example's roles, table and function in the sandbox, created without Terraform."""
 
 from __future__ import annotations
 
@@ -55,15 +55,15 @@ PERMISSIONS = {"foo_bar": allow("dynamodb:PutItem", TABLE_ARN), "bar": allow("st
 
 @dataclass
 class Setup:
-    """The running sandbox, the spec, and what Terraform's states would say. environ: for `Aws`."""
+    """The running sandbox and the spec. states: Terraform's states; progress: the reported rounds."""
 
     sandbox: Sandbox
     spec: Spec
     states: dict[str, Any] = field(default_factory=dict)
-    told: list[str] = field(default_factory=list)
+    progress: list[str] = field(default_factory=list)
 
     def client(self, service: str, account: str) -> Any:
-        """A client of an account's administrator."""
+        """Return a client of an account's administrator."""
         return admin(self.sandbox, self.spec.accounts[account]).client(service)
 
     @property
@@ -84,7 +84,7 @@ class Setup:
         iam.put_role_policy(RoleName=role.name, PolicyName="permissions", PolicyDocument=json.dumps(document))
 
     def configure(self, external_id: str | None) -> None:
-        """Set what the function sends as external id."""
+        """Set the external id that the function sends."""
         target = {"role_arn": FOO.arn, "external_id": external_id, "table_name": TABLE, "region": "us-west-2"}
         self.client("lambda", "account_b").update_function_configuration(
             FunctionName="bar", Environment={"Variables": {"TARGETS": json.dumps([target])}}
@@ -122,20 +122,30 @@ class Setup:
         self.configure(self.foo.external_id)
 
     def items(self) -> int:
-        """How many items are in the table."""
+        """Return the number of items in the table."""
         return int(self.client("dynamodb", "account_a").scan(TableName=TABLE)["Count"])
 
     def verify(self, limit: float = 20.0, keep: bool = False) -> tuple[list[CheckResult], tuple[str, ...]]:
         """Run all checks."""
         aws = Aws()
         callers = {account.name: aws.caller(account).arn for account in (A, B)}
-        # Refusals must last some seconds; here the seconds are short.
-        seen, clock = observe(self.spec, aws), Clock(monotonic=lambda: 4 * monotonic(), sleep=lambda s: sleep(s / 4))
-        waiting = Waiting(limit, clock, lambda: None)
-        return run_checks(Scene(self.spec, aws, callers, seen, self.states, waiting, clock.now(), keep, self._tell))[:2]
+        # Refusals must last some seconds, so this clock runs four times as fast.
+        clock = Clock(monotonic=lambda: 4 * monotonic(), sleep=lambda s: sleep(s / 4))
+        scene = Scene(
+            spec=self.spec,
+            aws=aws,
+            callers=callers,
+            observation=observe(self.spec, aws),
+            states=self.states,
+            waiting=Waiting(limit, clock, lambda: None),
+            now=clock.now(),
+            keep=keep,
+            report=self._report,
+        )
+        return run_checks(scene)[:2]
 
-    def _tell(self, name: str, tried: str, job: Job) -> list[CheckResult]:
-        self.told.append(f"{name}: {tried}")
+    def _report(self, name: str, tried: str, job: Job) -> list[CheckResult]:
+        self.progress.append(f"{name}: {tried}")
         return job()
 
 
@@ -143,7 +153,7 @@ class Setup:
 def setup(
     monkeypatch: pytest.MonkeyPatch, external_id: str | None = EXTERNAL_ID, faults: Path | None = None
 ) -> Iterator[Setup]:
-    """A sandbox in which everything is as `up` leaves it."""
+    """Yield a sandbox in the state after `up`."""
     foo = replace(FOO, external_id=external_id)
     with start([A, B], faults=faults) as sandbox:
         for name in sandbox.unset:
@@ -178,10 +188,10 @@ def _state(role: Role) -> dict[str, Any]:
 
 
 def failed(checks: Iterable[CheckResult]) -> dict[str, str]:
-    """Return what happened, by name, of the checks that failed."""
+    """Return the results of the failed checks, by name."""
     return {f"{c.pair}: {c.name}": c.happened for c in checks if c.verdict is CheckStatus.FAILED}
 
 
 def verdicts(checks: Iterable[CheckResult]) -> dict[str, CheckStatus]:
-    """Return the verdicts of the checks of the pair, by name."""
+    """Return the verdicts of the checks on pairs, by name."""
     return {c.name: c.verdict for c in checks if c.pair.trusting and c.pair.trusted}

@@ -1,6 +1,6 @@
-"""What is set up wrong is found by verifying it, with words that name it; what is right passes.
+"""verify fails for each wrong setup and names it, and passes a correct setup.
 
-Against the sandbox, which decides as AWS does and really runs the function.
+Runs against the sandbox, which evaluates policies as AWS does and runs the function.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tfdriver.deploy.verify_result import CheckStatus
 from tfdriver.iam import trust
 from tfdriver.verify.probes import FunctionProbe
 
-pytestmark = pytest.mark.integration  # the sandbox's real time: too long for `make check`
+pytestmark = pytest.mark.integration  # runs in real time, too long for `make check`
 
 
 @pytest.fixture(scope="module")
@@ -60,12 +60,13 @@ def test_a_correct_setup_passes(running: Setup):
 
 
 def test_progress_is_reported_per_round(running: Setup):
-    running.told.clear()
+    running.progress.clear()
     running.verify()
-    assert sorted(running.told) == [
-        "bar -> foo_bar: bar assumes foo_bar with the external id, and 6 more",
-        f"bar -> foo_bar: bar writes an item to {TABLE} through foo_bar",
-        "bar -> foo_bar: our own identity in account_b assumes foo_bar with the external id, and 2 more",
+    foo_bar = "role foo_bar in account_a"
+    assert sorted(running.progress) == [
+        f"bar -> foo_bar: our own identity in account_b assumes {foo_bar} with the external id, and 2 more",
+        f"bar -> foo_bar: role bar in account_b assumes {foo_bar} with the external id, and 6 more",
+        f"bar -> foo_bar: role bar in account_b writes an item to {TABLE} through {foo_bar}",
     ]
 
 
@@ -148,7 +149,7 @@ def test_a_deleted_trusted_role_fails(running: Setup):
         running.tighten()
     found = failed(checks)
     assert "orphaned" in found["foo_bar: trust-policy"]
-    assert found["bar: permissions"] == "there is no role bar"
+    assert found["bar: permissions"] == "role bar in account_b does not exist"
 
 
 def test_a_trusted_role_with_permission_for_another_role_fails(running: Setup):

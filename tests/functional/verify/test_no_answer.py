@@ -1,4 +1,4 @@
-"""An answer that says nothing about access is never taken for a refusal."""
+"""Errors that prove nothing about access are never reported as refusals."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from tests.functional.verify.scene import setup, verdicts
 from tfdriver.deploy.verify_result import CheckStatus
 
-pytestmark = pytest.mark.integration  # the sandbox's real time: too long for `make check`
+pytestmark = pytest.mark.integration  # runs in real time, too long for `make check`
 
 FROM_B = {"call": "sts:AssumeRole", "account": "222222222222"}
 
@@ -56,10 +56,10 @@ def test_short_throttling_is_retried(monkeypatch, tmp_path: Path):
 
 
 def test_credentials_that_expire_between_the_controls_prove_nothing(monkeypatch, tmp_path: Path):
-    """The intruder is refused, but the control after it fails: the refusal may have been the credentials'."""
+    """The refusal before the failing control may be a refusal of the credentials."""
     file = tmp_path / "faults.json"
     who = {"call": "sts:GetCallerIdentity", "account": "222222222222"}
-    # The 1st is the setup's own question who we are, the 2nd the control before, the 3rd the one after.
+    # The first call is the setup's, the second the control before the intruder, the third the control after it.
     file.write_text(json.dumps({"faults": [who | error(403, "ExpiredToken") | {"nth": 3}]}))
     with setup(monkeypatch, None, file) as made:
         made.states["bar"]["outputs"] = {"probes": {"value": {"bar": None}}}

@@ -1,7 +1,7 @@
-"""The report in a real browser: readable in light and dark, narrow and wide, on paper; nothing loaded, nothing run.
+"""The report in a real browser: light and dark, narrow and wide, printed.
 
-The page itself forbids scripts. Measuring needs one, so what the browser is given is a copy of the page without that
-rule, with a measuring script at its end, in a frame as wide as wanted; what is printed is the page as it is.
+The page forbids scripts. To measure it, the browser gets a copy without that rule and with a measuring script, in a
+frame of the tested width. The unmodified page is printed.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ parent.document.getElementById("measured").textContent = JSON.stringify({
 def browser() -> str:
     found = next((path for name in NAMES if (path := shutil.which(name))), None)
     if found is None:
-        pytest.skip(f"no browser to be found: none of {', '.join(NAMES)} is on PATH")
+        pytest.skip(f"no browser found: none of {', '.join(NAMES)} is on PATH")
     return found
 
 
@@ -86,7 +86,7 @@ def measured(browser: str, folder: Path, page: str, width: int, scheme: str) -> 
 
 
 def channels(colour: str) -> tuple[float, float, float]:
-    """The channels of a CSS colour as browsers compute it, 0 to 255; none of ours is transparent."""
+    """The channels of a CSS colour as browsers compute it, 0 to 255. The page has no transparent colours."""
     red, green, blue, *alpha = (float(number) for number in re.findall(r"[\d.]+", colour))
     assert alpha in ([], [1.0]), colour
     return red, green, blue
@@ -119,12 +119,12 @@ def test_the_page_fits_the_window_and_has_enough_contrast(browser, tmp_path, wid
 @pytest.mark.parametrize("width", [400, 790])
 @pytest.mark.parametrize("name", ["b" * 64, "role_" * 12 + "last"])
 def test_long_names_do_not_widen_the_page(browser, tmp_path, width, name):
-    told = report(verified=checks(CheckStatus.PASSED))
-    window = replace(told.status.exposures[0], role=name, trusted=f"account_b, only {name}")
-    pairs = tuple(replace(pair, trusted_arn=f"{BAR.arn}{name}") for pair in told.status.pairs)
-    changes = (replace(told.changes[0], role=name),)
+    hostile = report(verified=checks(CheckStatus.PASSED))
+    window = replace(hostile.status.exposures[0], role=name, trusted=f"account_b, only {name}")
+    pairs = tuple(replace(pair, trusted_arn=f"{BAR.arn}{name}") for pair in hostile.status.pairs)
+    changes = (replace(hostile.changes[0], role=name),)
     page = report_page.html(
-        replace(told, changes=changes, status=replace(told.status, exposures=(window,), pairs=pairs))
+        replace(hostile, changes=changes, status=replace(hostile.status, exposures=(window,), pairs=pairs))
     )
     found = measured(browser, tmp_path, page, width, "light")
     assert (found["page"], found["outside"]) == (width, 0)

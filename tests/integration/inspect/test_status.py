@@ -1,4 +1,4 @@
-"""status on real Terraform: drift is found, an orphaned trust is seen and healed by `tighten` and by `up`."""
+"""status with real Terraform: drift and orphaned trusts are reported, `tighten` and `up` fix them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def up(world: World) -> None:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """One applied project for all tests here: each leaves it as it was."""
+    """One applied project for all tests of this file. Each test restores it."""
     folder = tmp_path_factory.mktemp("status")
     project = folder / "foo-bar"
     init(project)
@@ -47,7 +47,7 @@ def state(found: dict[str, Any]) -> str:
 
 
 def recreate(world: World) -> str:
-    """Delete the trusted role and create it again with the same policies and tags; return the new id."""
+    """Recreate the trusted role with the same policies and tags. Return the new id."""
     iam = world.client("iam", "account_b")
     role = iam.get_role(RoleName="bar")["Role"]
     trust, tags = role["AssumeRolePolicyDocument"], role["Tags"]
@@ -93,12 +93,12 @@ def test_a_recreated_role_is_trusted_again_by_tighten_and_up_with_adopt(world: W
     recreate(world)
     assert state(look(world)[1]) == "orphaned"
     since = len(world.calls())
-    healed = world.tfdriver("up", "--yes", "--adopt")
-    assert healed.returncode == 0, healed.stderr
+    fixed = world.tfdriver("up", "--yes", "--adopt")
+    assert fixed.returncode == 0, fixed.stderr
     assert world.trusted() == [BAR]
     assert trust_writes(world, since) == ["UpdateAssumeRolePolicy"]
     opened = [e for e in look(world)[1]["exposures"] if e["role"] == "foo_bar"]
-    assert len(opened) == 1, "healing never opened the trust again"
+    assert len(opened) == 1, "the fix opened the trust again"
 
 
 def test_manual_changes_are_drift_and_the_check_changes_nothing(world: World):
@@ -113,8 +113,8 @@ def test_manual_changes_are_drift_and_the_check_changes_nothing(world: World):
         "account_b": ["module.bar.aws_lambda_function.this: timeout"],
     }
     assert world.writes(since) == []
-    assert look(world)[0] == 0, "without --drift nobody looks"
-    assert world.terraform("account_a", "plan", "-detailed-exitcode").returncode == 0, "a plain plan does not see it"
+    assert look(world)[0] == 0, "drift was checked without --drift"
+    assert world.terraform("account_a", "plan", "-detailed-exitcode").returncode == 0, "a plain plan reports the drift"
     refused = world.tfdriver("destroy", "--yes")
     assert refused.returncode == 1
     assert "role foo_bar in account_a: it has policies that this project did not attach: by-hand" in refused.stderr
@@ -125,13 +125,13 @@ def test_manual_changes_are_drift_and_the_check_changes_nothing(world: World):
 
 def test_status_needs_only_one_account_and_no_terraform(world: World, tmp_path):
     first, second = Path(world.environ["AWS_SHARED_CREDENTIALS_FILE"]).read_text().split("[account_b]")
-    halves = {"account_a": first, "account_b": f"[account_b]{second}"}
-    seen = {}
-    for name, credentials in halves.items():
+    profiles = {"account_a": first, "account_b": f"[account_b]{second}"}
+    reported = {}
+    for name, credentials in profiles.items():
         path = tmp_path / name
         path.write_text(credentials)
         done = world.tfdriver("status", "--json", PATH="", TFDRIVER_TERRAFORM="", AWS_SHARED_CREDENTIALS_FILE=str(path))
         assert done.returncode == (0 if name == "account_a" else 1), done.stderr
         found = json.loads(done.stdout)["result"]
-        seen[name] = (state(found), [a["account"] for a in found["accounts"] if a["caller"]])
-    assert seen == {"account_a": ("exact", ["account_a"]), "account_b": ("unreadable", ["account_b"])}
+        reported[name] = (state(found), [a["account"] for a in found["accounts"] if a["caller"]])
+    assert reported == {"account_a": ("exact", ["account_a"]), "account_b": ("unreadable", ["account_b"])}

@@ -1,4 +1,4 @@
-"""verify on what real Terraform made: what it says, its exit codes, and that its JSON is what is published."""
+"""verify with real Terraform: verdicts, exit codes and JSON."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.integration
 
 
 def checks(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
-    """The verdicts by name, from JSON that is as published."""
+    """Return the verdicts by name, from JSON that matches the schema."""
     printed: dict[str, Any] = json.loads(done.stdout)
     jsonschema.validate(printed, schema(printed["command"]))
     found = printed["result"].get("verified") or printed["result"]
@@ -42,16 +42,16 @@ def test_an_unguarded_broad_trust_fails_and_an_exact_trust_passes(world: World):
     broad = world.tfdriver("verify", "--json")
     assert broad.returncode == 1
     assert not_passed(broad) == {"trust-policy": "failed", "intruder": "failed"}
-    told = world.tfdriver("verify")
-    assert told.returncode == 1
-    assert "assumes role foo_bar in account_a: expected AccessDenied, but allowed" in told.stdout
+    text = world.tfdriver("verify")
+    assert text.returncode == 1
+    assert "assumes role foo_bar in account_a: expected AccessDenied, but allowed" in text.stdout
 
     assert world.tfdriver("tighten", "--yes").returncode == 0
     items, before = table(world), len(world.calls())
     exact = world.tfdriver("verify", "--json", "--strict")
     assert exact.returncode == 0, exact.stdout
     assert not_passed(exact) == {}
-    # The function writes its item with the trusting role's credentials; removing it is all that we do ourselves.
+    # The function writes the item with the trusting role's credentials. tfdriver itself only removes the item.
     writes = [(c["account"], c["action"]) for c in world.calls(before) if c["caller"].endswith(":user/admin")]
     reading = ("Get", "List", "Describe", "AssumeRole", "Invoke")
     assert [w for w in writes if not w[1].startswith(reading)] == [("111111111111", "DeleteItem")]
@@ -62,7 +62,7 @@ def test_an_unguarded_broad_trust_fails_and_an_exact_trust_passes(world: World):
 
 
 def test_widened_and_added_policies_fail_after_a_manual_refresh(world: World):
-    """`-refresh-only` writes what is live into the state; what was rendered stays what it was."""
+    """`-refresh-only` changes the state but not the rendered composition."""
     assert world.tfdriver("up", "--yes", "--no-verify").returncode == 0
     arn = "arn:aws:iam::111111111111:policy/foo_bar_permissions"
     iam = world.client("iam", "account_a")

@@ -1,4 +1,4 @@
-"""Which of Terraform's "drift" is news. The plans are cut from real ones (Terraform 1.11, provider 5.100)."""
+"""Differences in refresh-only plans. The plans are excerpts of real ones (Terraform 1.11, provider 5.100)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who used a role while it was open, from CloudTrail's events as AWS shapes them, or why nobody can tell."""
+"""AssumeRole calls during exposures, from CloudTrail events in AWS's format."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from tfdriver.project.timeline import Exposure
 T0 = datetime(2026, 1, 2, 12, 0, 0, 500_000, tzinfo=UTC)
 NOW = T0 + timedelta(hours=1)
 WINDOW = Exposure("foo_bar", "account_a", "account 222222222222", False, T0, T0 + timedelta(seconds=9), 9.0)
-HALVES = {name: AccountAccess(name, "1" * 12, "arn:caller") for name in ("account_a", "account_b")}
+ACCESS = {name: AccountAccess(name, "1" * 12, "arn:caller") for name in ("account_a", "account_b")}
 REGIONS = {"us-west-2": "aws", "us-east-1": "aws", "cn-north-1": "aws-cn"}
 
 
 def event(seconds=1, role=FOO.arn, number=1, **identity) -> dict[str, Any]:
-    """An AssumeRole as the account that owns the role sees it: of another account's caller, no ARN."""
+    """Return an AssumeRole event of the role's account. It has no ARN of another account's caller."""
     at = (T0 + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {
         "eventID": f"id-{number}",
@@ -39,7 +39,7 @@ def event(seconds=1, role=FOO.arn, number=1, **identity) -> dict[str, Any]:
 
 
 class Trail:
-    """CloudTrail in each region; a region may fail instead, or hold more than is read. It is a `policies.Calls`."""
+    """A fake `Calls` with the events or the error of each region. more: whether there are further events."""
 
     def __init__(self, **regions: Any) -> None:
         self.regions = {name.replace("_", "-"): found for name, found in regions.items()}
@@ -70,13 +70,13 @@ class _Client:
         return {"Events": events, **({"NextToken": "x"} if self.trail.more else {})}
 
 
-OTHER = role("other", B)  # trusted too, but not by foo_bar
+OTHER = role("other", B)  # trusted, but not by foo_bar
 ROLES = spec(FOO, BAR, OTHER, role("third", A, trusts=("other",)))
 TRUSTED = {key: LiveRole(f"arn-{key}", f"AROA{key.upper()}", {}, {}) for key in ("bar", "other")}
 
 
-def uses(trail: Trail, window=WINDOW, now=NOW, halves=HALVES):
-    (found,) = CloudTrailReader(trail, ROLES, halves, REGIONS).who_used([window], TRUSTED, now)
+def uses(trail: Trail, window=WINDOW, now=NOW, access=ACCESS):
+    (found,) = CloudTrailReader(trail, ROLES, access, REGIONS).who_used([window], TRUSTED, now)
     return found
 
 
@@ -112,7 +112,7 @@ def test_a_caller_is_named_if_known_and_otherwise_printed_as_recorded():
 
 
 def test_calls_after_the_end_of_the_exposure_are_left_out():
-    """It was closed at 9.5 s: a call of the second 10 came later, one of the second 9 may have."""
+    """The exposure ends at 9.5 s. CloudTrail has whole seconds."""
     found = uses(Trail(us_west_2=[event(10, number=1), event(9, number=2), event(8, number=3)]))
     assert [use.perhaps_later for use in found.calls] == [False, True]
     assert [use.at.second for use in found.calls] == [8, 9]
@@ -172,7 +172,7 @@ NOT_ENABLED = ("UnrecognizedClientException", "InvalidClientTokenId", "OptInRequ
 def test_regions_that_are_not_enabled_are_ignored(code):
     found = uses(Trail(us_east_1=AwsError("no", aws_code=code)))
     assert found.problem == ""
-    assert str(found) == "CloudTrail shows no AssumeRole call"
+    assert str(found) == "CloudTrail recorded no AssumeRole call"
 
 
 @pytest.mark.parametrize("code", NOT_ENABLED)
@@ -195,14 +195,14 @@ def test_an_incomplete_search_is_reported():
 
 
 @pytest.mark.parametrize(
-    ("window", "halves", "now", "words"),
+    ("window", "access", "now", "words"),
     [
-        (replace(WINDOW, role="gone"), HALVES, NOW, "The spec no longer has this role"),
-        (WINDOW, HALVES | {"account_a": AccountAccess("account_a", "1", problem="x")}, NOW, "account_a is not seen"),
-        (WINDOW, HALVES, NOW + timedelta(days=91), "covers 90 days"),
-        (WINDOW, HALVES, T0 + timedelta(minutes=14), "may show a call up to 15 minutes late"),
-        (replace(WINDOW, closed=None), HALVES, NOW, "may show a call up to 15 minutes late"),
+        (replace(WINDOW, role="gone"), ACCESS, NOW, "The spec no longer has this role"),
+        (WINDOW, ACCESS | {"account_a": AccountAccess("account_a", "1", problem="x")}, NOW, "account_a is not seen"),
+        (WINDOW, ACCESS, NOW + timedelta(days=91), "covers 90 days"),
+        (WINDOW, ACCESS, T0 + timedelta(minutes=14), "may show a call up to 15 minutes late"),
+        (replace(WINDOW, closed=None), ACCESS, NOW, "may show a call up to 15 minutes late"),
     ],
 )
-def test_an_unknown_result_is_reported_with_its_reason(window, halves, now, words):
-    assert words in uses(Trail(), window, now, halves).problem
+def test_an_unknown_result_is_reported_with_its_reason(window, access, now, words):
+    assert words in uses(Trail(), window, now, access).problem

@@ -1,4 +1,4 @@
-"""AWS's messages, as a table: who, what, which policy, and what that means."""
+"""Parsing and explaining AWS's error messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What status says of a pair: every state of the trust, with what was seen of the trusted role."""
+"""The state of each pair, for every trust policy and trusted role."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ EXACT = trust.exact([BAR])
 DEAD = Trust(frozenset({"AROADEAD"}))
 
 
-def seen(project: Spec, found: Trust | dict | Unreadable | None, bar: LiveRole | Unreadable | None) -> Observation:
-    """What AWS shows of foo_bar and bar; every other trusted role does not exist."""
+def observation(
+    project: Spec, found: Trust | dict | Unreadable | None, bar: LiveRole | Unreadable | None
+) -> Observation:
+    """Return an observation of foo_bar and bar. No other trusted role exists."""
     others = {r.key: bar if r.key == "bar" else None for r in project.trusted}
     ids = {bar.arn: bar.role_id} if isinstance(bar, LiveRole) else {}
     policy = trust.document(found) if isinstance(found, Trust) else found
@@ -65,7 +67,7 @@ CASES = [
 @pytest.mark.parametrize(("found", "bar", "state", "words", "advice"), CASES)
 def test_each_state_has_words_and_advice(found, bar, state, words, advice):
     project = spec(FOO, BAR)
-    (pair,) = pairs(project, seen(project, found, bar), T0)
+    (pair,) = pairs(project, observation(project, found, bar), T0)
     assert (pair.state, pair.advice) == (state, advice)
     assert words in str(pair)
     assert str(pair).startswith(f"role foo_bar in account_a <- role bar in account_b: {state}")
@@ -73,7 +75,7 @@ def test_each_state_has_words_and_advice(found, bar, state, words, advice):
 
 def test_a_broad_trust_expires_at_its_deadline():
     project = spec(FOO, BAR)
-    at = [pairs(project, seen(project, GUARDED, None), T0 + timedelta(minutes=m))[0] for m in (59, 60)]
+    at = [pairs(project, observation(project, GUARDED, None), T0 + timedelta(minutes=m))[0] for m in (59, 60)]
     assert [p.state for p in at] == [PairState.BROAD, PairState.EXPIRED]
     assert [(p.guarded, p.until) for p in at] == [(True, T0 + timedelta(hours=1))] * 2
 
@@ -81,7 +83,7 @@ def test_a_broad_trust_expires_at_its_deadline():
 @pytest.mark.parametrize("found", [GUARDED, EXACT])
 def test_a_role_added_to_the_spec_is_not_trusted_yet(found):
     project = spec(replace(FOO, trusts=("bar", "new")), BAR, role("new", B))
-    first, second = pairs(project, seen(project, found, LIVE_BAR), T0)
+    first, second = pairs(project, observation(project, found, LIVE_BAR), T0)
     assert first.state in (PairState.BROAD, PairState.EXACT)
     assert (second.state, second.words, second.trusted_exists) == (
         PairState.ABSENT,
@@ -101,7 +103,7 @@ def test_a_role_added_to_the_spec_is_not_trusted_yet(found):
 )
 def test_an_unmanaged_trusted_role_is_reported_without_advice_to_tighten(found, state, words):
     project = spec(FOO, BAR)
-    (pair,) = pairs(project, seen(project, found, LIVE_BAR), T0, {"bar"})
+    (pair,) = pairs(project, observation(project, found, LIVE_BAR), T0, {"bar"})
     assert pair.state is state
     assert words in pair.words
     assert "tighten" not in pair.advice
@@ -110,5 +112,5 @@ def test_an_unmanaged_trusted_role_is_reported_without_advice_to_tighten(found, 
 
 def test_an_unreadable_role_is_not_reported_as_missing():
     project = spec(FOO, BAR)
-    assert pairs(project, seen(project, EXACT, Unreadable("no")), T0)[0].trusted_exists is None
+    assert pairs(project, observation(project, EXACT, Unreadable("no")), T0)[0].trusted_exists is None
     assert project.accounts == {A.name: A, B.name: B}

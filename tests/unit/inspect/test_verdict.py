@@ -1,4 +1,4 @@
-"""Both documents of a pair, as a table: what each says, and the one thing to change."""
+"""Verdicts on pairs, with their hints."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def may(resource=FOO.arn, effect="Allow", **more):
 GOOD = RolePolicies((policy(may()),))
 
 
-def sight(*, found=EXACT, policies=GOOD, caller=LIVE_BAR, role=FOO) -> PairView:
-    """What was seen of foo_bar and bar; found: foo_bar's trust policy, Unreadable or None for no such role."""
+def view(*, found=EXACT, policies=GOOD, caller=LIVE_BAR, role=FOO) -> PairView:
+    """Return a view of foo_bar and bar. found: foo_bar's trust policy, Unreadable, or None for a missing role."""
     live = LiveRole(FOO.arn, "AROAFOO", found, {}) if isinstance(found, dict) else found
     ids = {BAR.arn: caller.role_id} if isinstance(caller, LiveRole) else {}
     return PairView(classify(role, [BAR], live, ids), caller, policies)
@@ -47,34 +47,34 @@ DENY_BAR = {"Effect": "Deny", "Principal": {"AWS": BAR.arn}, "Action": "sts:Assu
 SOURCE_IP = {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}
 
 PERMISSIONS = [
-    (sight(policies=RolePolicies(())), "none of its policies allows sts:AssumeRole", "Run `tfdriver up`"),
+    (view(policies=RolePolicies(())), "none of its policies allows sts:AssumeRole", "Run `tfdriver up`"),
     (
-        sight(policies=RolePolicies((policy(may(OTHER), name="bar_permissions"),))),
+        view(policies=RolePolicies((policy(may(OTHER), name="bar_permissions"),))),
         f"its policy bar_permissions allows sts:AssumeRole on {OTHER} instead of {FOO.arn}",
         "Run `tfdriver up`",
     ),
     (
-        sight(policies=RolePolicies((policy(may()), policy(may("*", "Deny"), name="no")))),
+        view(policies=RolePolicies((policy(may()), policy(may("*", "Deny"), name="no")))),
         "policy no denies it",
         "Remove that Deny from policy no of role bar",
     ),
     (
-        sight(policies=RolePolicies((policy(may(Condition=SOURCE_IP)),))),
+        view(policies=RolePolicies((policy(may(Condition=SOURCE_IP)),))),
         "only under conditions",
         "Look at the conditions in policy p of role bar",
     ),
     (
-        sight(policies=RolePolicies((policy(may()),), policy(may(OTHER), name="limit"))),
+        view(policies=RolePolicies((policy(may()),), policy(may(OTHER), name="limit"))),
         "the permissions boundary limit does not",
         "in the permissions boundary limit",
     ),
-    (sight(caller=None, policies=None), "role bar in account_b does not exist", "Run `tfdriver up`"),
+    (view(caller=None, policies=None), "role bar in account_b does not exist", "Run `tfdriver up`"),
 ]
 
 
-@pytest.mark.parametrize(("seen", "words", "change"), PERMISSIONS)
-def test_refusing_permissions_are_explained(seen, words, change):
-    found = judge(FOO, BAR, seen, T0)
+@pytest.mark.parametrize(("pair", "words", "change"), PERMISSIONS)
+def test_refusing_permissions_are_explained(pair, words, change):
+    found = judge(FOO, BAR, pair, T0)
     assert found.permissions.allows is False
     assert words in found.permissions.words
     assert change in found.change
@@ -82,39 +82,39 @@ def test_refusing_permissions_are_explained(seen, words, change):
 
 
 TRUSTS = [
-    (sight(found=None), "role foo_bar in account_a does not exist", "Run `tfdriver up`"),
+    (view(found=None), "role foo_bar in account_a does not exist", "Run `tfdriver up`"),
     (
-        sight(found=document(Trust(frozenset({"AROADEAD"})))),
+        view(found=document(Trust(frozenset({"AROADEAD"})))),
         "role foo_bar in account_a trusts AROADEAD, the id of a role that was deleted",
         "Run `tfdriver tighten`",
     ),
-    (sight(found=EXPIRED), "the deadline has passed", "Run `tfdriver tighten`"),
+    (view(found=EXPIRED), "the deadline has passed", "Run `tfdriver tighten`"),
     (
-        sight(found=document(trust.exact([BAR], "secret-1"))),
+        view(found=document(trust.exact([BAR], "secret-1"))),
         "the external id differs: role foo_bar in account_a requires secret-1, the spec has none",
         "Correct the external id in tfdriver.yaml",
     ),
     (
-        sight(found=EXACT | {"Statement": [*EXACT["Statement"], DENY_BAR]}),
+        view(found=EXACT | {"Statement": [*EXACT["Statement"], DENY_BAR]}),
         "the trust policy of role foo_bar in account_a denies role bar in account_b",
         "Remove that Deny",
     ),
     (
-        sight(found=document(Trust(frozenset({OTHER})))),
+        view(found=document(Trust(frozenset({OTHER})))),
         "trusts role other in account 111111111111, not role bar in account_b",
         "tfdriver tighten --overwrite",
     ),
     (
-        sight(found={"Statement": [{"Effect": "Allow", "Principal": {"Service": "x"}, "Action": "sts:AssumeRole"}]}),
+        view(found={"Statement": [{"Effect": "Allow", "Principal": {"Service": "x"}, "Action": "sts:AssumeRole"}]}),
         "does not trust role bar in account_b: it trusts the service x",
         "tfdriver tighten --overwrite",
     ),
 ]
 
 
-@pytest.mark.parametrize(("seen", "words", "change"), TRUSTS)
-def test_a_refusing_trust_policy_is_explained(seen, words, change):
-    found = judge(FOO, BAR, seen, T0)
+@pytest.mark.parametrize(("pair", "words", "change"), TRUSTS)
+def test_a_refusing_trust_policy_is_explained(pair, words, change):
+    found = judge(FOO, BAR, pair, T0)
     assert found.permissions.allows is True
     assert found.trust.allows is False
     assert words in found.trust.words
@@ -122,42 +122,42 @@ def test_a_refusing_trust_policy_is_explained(seen, words, change):
 
 
 ALLOWED = [
-    sight(),
-    sight(found=document(trust.broad(FOO, [BAR], T0))),
-    sight(found=document(trust.broad(replace(FOO, guard=False), [BAR], T0))),
-    sight(found=document(Trust(frozenset({"AROABAR"})))),
-    sight(policies=RolePolicies((policy(may("arn:aws:iam::*:role/foo_*")),), policy(may("*")))),
+    view(),
+    view(found=document(trust.broad(FOO, [BAR], T0))),
+    view(found=document(trust.broad(replace(FOO, guard=False), [BAR], T0))),
+    view(found=document(Trust(frozenset({"AROABAR"})))),
+    view(policies=RolePolicies((policy(may("arn:aws:iam::*:role/foo_*")),), policy(may("*")))),
 ]
 
 
-@pytest.mark.parametrize("seen", ALLOWED)
-def test_a_call_that_both_policies_allow_needs_no_change(seen):
-    found = judge(FOO, BAR, seen, T0)
+@pytest.mark.parametrize("pair", ALLOWED)
+def test_a_call_that_both_policies_allow_needs_no_change(pair):
+    found = judge(FOO, BAR, pair, T0)
     assert (found.allowed, found.change) == (True, "")
 
 
 def test_the_call_is_judged_with_the_external_id_of_the_spec():
     role = replace(FOO, external_id="right-1")
-    right, wrong = (sight(found=document(trust.exact([BAR], e)), role=role) for e in ("right-1", "wrong-1"))
+    right, wrong = (view(found=document(trust.exact([BAR], e)), role=role) for e in ("right-1", "wrong-1"))
     assert judge(role, BAR, right, T0).allowed is True
     assert "requires wrong-1, the spec has right-1" in judge(role, BAR, wrong, T0).trust.words
 
 
 @pytest.mark.parametrize(
-    "seen",
+    "pair",
     [
-        sight(found=Unreadable("account_a is not seen")),
-        sight(caller=Unreadable("account_b is not seen"), policies=Unreadable("account_b is not seen")),
+        view(found=Unreadable("account_a is not seen")),
+        view(caller=Unreadable("account_b is not seen"), policies=Unreadable("account_b is not seen")),
     ],
 )
-def test_an_unreadable_policy_never_allows(seen):
-    found = judge(FOO, BAR, seen, T0)
+def test_an_unreadable_policy_never_allows(pair):
+    found = judge(FOO, BAR, pair, T0)
     assert (found.allowed, found.change) == (None, "")
     assert "is not seen" in found.permissions.words + found.trust.words
 
 
 def test_one_refusing_side_is_enough_if_the_other_is_unreadable():
-    found = judge(FOO, BAR, sight(found=EXPIRED, caller=Unreadable("x"), policies=Unreadable("x")), T0)
+    found = judge(FOO, BAR, view(found=EXPIRED, caller=Unreadable("x"), policies=Unreadable("x")), T0)
     assert (found.allowed, found.change) == (False, "Run `tfdriver tighten`")
 
 
@@ -182,7 +182,7 @@ def test_one_refusing_side_is_enough_if_the_other_is_unreadable():
     ],
 )
 def test_a_broad_trust_allows_the_call_with_a_hint_to_tighten(found, words, change):
-    verdict = judge(FOO, BAR, sight(found=found), T0)
+    verdict = judge(FOO, BAR, view(found=found), T0)
 
     assert verdict.allowed is True
     assert verdict.trust.words == words

@@ -14,7 +14,7 @@ REFUSED_BY_TRUST = "User: x is not authorized because no role trust policy allow
 
 
 def as_expected(checks: Iterable[Check], **others: CallOutcome) -> dict[str, CallOutcome]:
-    """Every check comes out as expected, but those named (`-` and ` ` as `_`)."""
+    """Return the expected outcome of every check, and `others` by name (`-` and ` ` as `_`)."""
     found = {check.name: CallOutcome(check.expected, request_id=f"id of {check.name}") for check in checks}
     named = {name: outcome for name in found for key, outcome in others.items() if _key(name) == key}
     assert len(named) == len(others), "a name that no check has"
@@ -26,7 +26,7 @@ def _key(name: str) -> str:
 
 
 def error(code: str, message: str = "words", status: int = 400) -> AwsError:
-    """An error as `Aws.call` raises it."""
+    """Return an error like those of `Aws.call`."""
     return AwsError(f"{code}: {message}", answer=Answer(code, message, status, "req-1"))
 
 
@@ -50,7 +50,7 @@ class Client:
 
 
 class Calls:
-    """Stands for `aws.Aws`. asked: every call and its request; regions: of the account it was made in."""
+    """A fake `Calls`. asked: method and request of every call; regions: of every call."""
 
     def __init__(self, **replies: Any) -> None:
         self.asked: list[tuple[str, dict[str, Any]]] = []

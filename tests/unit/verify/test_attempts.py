@@ -1,4 +1,4 @@
-"""Which calls prove what a pair may do."""
+"""The calls that verify a pair, and their controls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all checks come to together: the exit code, and what is said of changes."""
+"""The summary of all checks: exit code and changes."""
 
 from __future__ import annotations
 

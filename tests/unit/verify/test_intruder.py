@@ -1,4 +1,4 @@
-"""What our own administrator tries, and when a refusal is the trust policy's."""
+"""Calls by the operator's own identity, and who refused them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_refusal_by_the_callers_own_policies_proves_nothing(kind):
     own = error("AccessDenied", f"because no {kind} allows the sts:AssumeRole action", 403)
     _, outcomes = tried(assume_role=own)
     assert outcomes[PERMITTED].kind is OutcomeKind.BROKEN
-    assert kind in outcomes[PERMITTED].said
+    assert kind in outcomes[PERMITTED].message
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_session_is_simulated_as_its_role_with_the_roles_path():
 def test_a_failing_simulator_proves_nothing(answer, kind):
     _, outcomes = tried(assume_role=UNEXPLAINED, simulate_principal_policy=answer)
     assert outcomes[PERMITTED].kind is kind
-    assert "SimulatePrincipalPolicy" in outcomes[PERMITTED].said
+    assert "SimulatePrincipalPolicy" in outcomes[PERMITTED].message
 
 
 @pytest.mark.parametrize("answer", [error("Throttling"), error("InternalFailure", "", 500), error("ExpiredToken")])

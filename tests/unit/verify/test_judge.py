@@ -1,4 +1,4 @@
-"""Verdicts: what counts as proven, what as the opposite, and what as nothing."""
+"""Verdicts: passed, failed, inconclusive and not probed."""
 
 from __future__ import annotations
 
@@ -49,17 +49,17 @@ def test_an_allowed_intruder_is_failed():
 def test_anything_but_access_denied_never_counts_as_refused(other):
     found = judged(INTRUDER, "intruder", 0, intruder=other)
     assert found.verdict is CheckStatus.INCONCLUSIVE
-    assert found.happened == other.said
+    assert found.happened == other.message
     assert "refused" not in found.happened
 
 
 @pytest.mark.parametrize("control", ["control_identity", "control_identity_after", "control_permitted"])
-@pytest.mark.parametrize("came_to", [THROTTLED, DENIED, GONE])
-def test_a_refusal_without_its_control_is_inconclusive(control, came_to):
-    found = judged(INTRUDER, "intruder", 0, **{control: came_to})
+@pytest.mark.parametrize("outcome", [THROTTLED, DENIED, GONE])
+def test_a_refusal_without_its_control_is_inconclusive(control, outcome):
+    found = judged(INTRUDER, "intruder", 0, **{control: outcome})
     assert found.verdict is CheckStatus.INCONCLUSIVE
     assert "because of the control" in found.happened
-    assert came_to.said in found.happened
+    assert outcome.message in found.happened
 
 
 def test_an_allowed_intruder_is_failed_whatever_its_controls():
@@ -72,13 +72,13 @@ def test_refused_twice_is_not_enough():
 
 
 def test_a_call_that_fails_only_on_its_condition_is_allowed():
-    """The write of a probe carries a condition that cannot hold."""
-    let_in = from_answer(Answer("ConditionalCheckFailedException", "The conditional request failed", 400, "r"))
-    found = judged(FUNCTION, "not-granted dynamodb:Scan", 0, not_granted_dynamodb_Scan=let_in)
+    """A probe writes under a condition that never holds."""
+    allowed = from_answer(Answer("ConditionalCheckFailedException", "The conditional request failed", 400, "r"))
+    found = judged(FUNCTION, "not-granted dynamodb:Scan", 0, not_granted_dynamodb_Scan=allowed)
     assert found.verdict is CheckStatus.FAILED
     assert found.happened == "allowed (AWS authorized the call; only its condition failed)"
     assert found.evidence.said == "ConditionalCheckFailedException: The conditional request failed"
-    assert judged(FUNCTION, "granted dynamodb:PutItem", granted_dynamodb_PutItem=let_in).verdict is CheckStatus.PASSED
+    assert judged(FUNCTION, "granted dynamodb:PutItem", granted_dynamodb_PutItem=allowed).verdict is CheckStatus.PASSED
 
 
 def test_the_written_item_is_named():
@@ -94,26 +94,26 @@ def test_the_written_item_is_named():
     assert found.happened == "allowed, and the item k-1 was found"
 
 
-@pytest.mark.parametrize(("came_to", "verdict"), [(DENIED, "failed"), (GONE, "failed"), (THROTTLED, "inconclusive")])
-def test_an_expected_call_that_fails_is_not_passed(came_to, verdict):
-    found = judged(FUNCTION, "granted dynamodb:PutItem", 0, granted_dynamodb_PutItem=came_to)
-    assert (found.verdict, found.happened) == (verdict, came_to.said)
+@pytest.mark.parametrize(("outcome", "verdict"), [(DENIED, "failed"), (GONE, "failed"), (THROTTLED, "inconclusive")])
+def test_an_expected_call_that_fails_is_not_passed(outcome, verdict):
+    found = judged(FUNCTION, "granted dynamodb:PutItem", 0, granted_dynamodb_PutItem=outcome)
+    assert (found.verdict, found.happened) == (verdict, outcome.message)
 
 
 def test_an_untried_call_is_not_probed():
     found = judged(FUNCTION, "not-granted dynamodb:Scan", 0, not_granted_dynamodb_Scan=UNTRIED)
-    assert (found.verdict, found.happened) == (CheckStatus.NOT_PROBED, UNTRIED.said)
+    assert (found.verdict, found.happened) == (CheckStatus.NOT_PROBED, UNTRIED.message)
 
 
 @pytest.mark.parametrize("control", ["granted_dynamodb_PutItem", "control_identity_as_role"])
 def test_a_refusal_with_an_untried_control_is_not_probed(control):
     found = judged(FUNCTION, "not-granted dynamodb:Scan", 0, **{control: UNTRIED})
     assert found.verdict is CheckStatus.NOT_PROBED
-    assert found.happened.endswith(UNTRIED.said)
+    assert found.happened.endswith(UNTRIED.message)
     checks = {c.name: c for c in FUNCTION}
     outcomes = as_expected(FUNCTION, **{control: UNTRIED})
-    looked = judge.judge_look(checks["not-granted dynamodb:Scan"], checks, outcomes, patient=True)
-    assert (looked.good, looked.hopeless) == (False, True)
+    found_look = judge.judge_look(checks["not-granted dynamodb:Scan"], checks, outcomes, patient=True)
+    assert (found_look.good, found_look.hopeless) == (False, True)
 
 
 def test_a_refusal_without_the_table_is_inconclusive():
@@ -134,8 +134,8 @@ def test_refusals_must_last_and_allowed_calls_need_not():
     refused = judge.result(CheckedRoles("a", "b"), by_name["direct dynamodb:PutItem"], by_name, outcomes, quick, 3)
     assert refused.verdict is CheckStatus.INCONCLUSIVE
     assert refused.happened == "AccessDenied, but only 3 times in a row within 0.5 s"
-    let_in = judge.result(CheckedRoles("a", "b"), by_name["assume"], by_name, outcomes, quick, 3)
-    assert (let_in.verdict, let_in.happened) == (CheckStatus.PASSED, "allowed, 3 times in a row")
+    allowed = judge.result(CheckedRoles("a", "b"), by_name["assume"], by_name, outcomes, quick, 3)
+    assert (allowed.verdict, allowed.happened) == (CheckStatus.PASSED, "allowed, 3 times in a row")
 
 
 def test_only_refusals_have_a_minimum_time():
@@ -144,19 +144,19 @@ def test_only_refusals_have_a_minimum_time():
     assert (spans["assume"], spans["direct dynamodb:PutItem"]) == (0.0, REFUSED_FOR)
 
 
-def looked(patient: bool, **outcomes: CallOutcome):
+def look(patient: bool, **outcomes: CallOutcome):
     by_name = {c.name: c for c in INTRUDER}
     return judge.judge_look(by_name["intruder"], by_name, as_expected(INTRUDER, **outcomes), patient=patient)
 
 
 def test_waiting_stops_early_where_it_cannot_help():
-    assert looked(True).good
-    assert not looked(True, intruder=ALLOWED).hopeless
-    assert looked(False, intruder=ALLOWED).hopeless
-    assert looked(False, intruder=replace(THROTTLED, code="AccessDenied")).hopeless
-    assert not looked(True, intruder=replace(THROTTLED, code="AccessDenied")).hopeless
-    assert not looked(False, intruder=THROTTLED).hopeless
-    assert looked(True, intruder=GONE).hopeless
-    assert looked(True, intruder=replace(THROTTLED, code="ExpiredToken")).hopeless
-    assert not looked(True, control_identity=THROTTLED).good
-    assert not looked(True, control_identity=THROTTLED).hopeless
+    assert look(True).good
+    assert not look(True, intruder=ALLOWED).hopeless
+    assert look(False, intruder=ALLOWED).hopeless
+    assert look(False, intruder=replace(THROTTLED, code="AccessDenied")).hopeless
+    assert not look(True, intruder=replace(THROTTLED, code="AccessDenied")).hopeless
+    assert not look(False, intruder=THROTTLED).hopeless
+    assert look(True, intruder=GONE).hopeless
+    assert look(True, intruder=replace(THROTTLED, code="ExpiredToken")).hopeless
+    assert not look(True, control_identity=THROTTLED).good
+    assert not look(True, control_identity=THROTTLED).hopeless

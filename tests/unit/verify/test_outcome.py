@@ -1,4 +1,4 @@
-"""What an answer of AWS says about access, and what says nothing."""
+"""Outcomes of calls, from answers and error messages."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def test_retrying_helps_only_against_delays_and_throttling(code, may_change):
 
 
 def test_a_failed_call_has_a_reason():
-    assert outcome.from_answer(Answer(), "AWS cannot be reached").said == "AWS cannot be reached"
-    assert outcome.from_answer(Answer("Throttling", "Rate exceeded", 400, "r")).said == "Throttling: Rate exceeded"
+    assert outcome.from_answer(Answer(), "AWS cannot be reached").message == "AWS cannot be reached"
+    assert outcome.from_answer(Answer("Throttling", "Rate exceeded", 400, "r")).message == "Throttling: Rate exceeded"
 
 
 @pytest.mark.parametrize(
-    ("error_type", "message", "kind", "said"),
+    ("error_type", "message", "kind", "text"),
     [
         (
             "ClientError",
@@ -67,13 +67,13 @@ def test_a_failed_call_has_a_reason():
         ("", "nothing", OutcomeKind.UNKNOWN, ": nothing"),
     ],
 )
-def test_the_error_of_a_process_is_parsed(error_type, message, kind, said):
+def test_the_error_of_a_process_is_parsed(error_type, message, kind, text):
     found = outcome.from_text(error_type, message)
-    assert (found.kind, found.said) == (kind, said)
+    assert (found.kind, found.message) == (kind, text)
 
 
 @pytest.mark.parametrize(
-    ("said", "policy"),
+    ("message", "policy"),
     [
         ("because no role trust policy allows the sts:AssumeRole action", "role trust policy"),
         ("because no identity-based policy allows the sts:AssumeRole action", "identity-based policy"),
@@ -83,5 +83,5 @@ def test_the_error_of_a_process_is_parsed(error_type, message, kind, said):
         ("User: x is not authorized to perform: sts:AssumeRole on resource: y", ""),
     ],
 )
-def test_the_refusing_policy_is_read_from_the_message(said, policy):
-    assert outcome.deciding_policy(said) == policy
+def test_the_refusing_policy_is_read_from_the_message(message, policy):
+    assert outcome.deciding_policy(message) == policy

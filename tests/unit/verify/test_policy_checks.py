@@ -1,4 +1,4 @@
-"""A role's permissions against a plan of its composition, and the trust policy that IAM has against the spec."""
+"""Live policies compared with a plan of the composition and with the spec."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NONE = Unmanaged((), ())
 
 
 def change(kind: str, *actions: str, before=None, after=None, module: str = "module.foo_bar", **more: Any):
-    """A change as `terraform show -json` shows it. more: of the change, in place of what stands here."""
+    """Return a change as in `terraform show -json`. more: other keys of the change."""
     of_change = {"actions": list(actions), "before": before, "after": after, "after_unknown": {}} | more
     return {"mode": "managed", "type": kind, "address": f"{module}.{kind}.x", "module_address": module} | {
         "change": of_change
@@ -36,7 +36,7 @@ def checked(*changes: dict[str, Any], role=FOO, unmanaged: Unmanaged = NONE):
         change("aws_iam_policy", "no-op", before={"policy": "{}"}, after={"policy": "{}"}),
         change("aws_iam_policy", "update", before={"description": "a"}, after={"description": "b"}),
         change("aws_iam_policy", "update", before={"policy": "{}"}, module="module.foo_bar_2"),
-        change("aws_iam_role", "update", before={"assume_role_policy": "{}"}),  # a check of its own
+        change("aws_iam_role", "update", before={"assume_role_policy": "{}"}),  # has its own check
         change("aws_dynamodb_table", "create"),
         change("aws_iam_policy", "read") | {"mode": "data"},
     ],
@@ -83,7 +83,7 @@ def test_the_trust_policy_of_a_trusted_role_is_checked_as_its_permissions_are():
 
 
 def test_a_policy_unknown_before_the_apply_is_inconclusive():
-    """A policy on a table that is still to be created has the table's ARN in it."""
+    """A policy may contain the ARN of a table that does not exist yet."""
     planned = change("aws_iam_policy", "update", before={"policy": "PUT"}, after={}, after_unknown={"policy": True})
 
     found = checked(planned)

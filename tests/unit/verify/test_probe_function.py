@@ -1,4 +1,4 @@
-"""What the trusted role's function is asked, and what its answers say."""
+"""Events for the trusted role's function, and its replies."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ OK = {"call": "", "ok": True, "code": "", "message": "", "status": 200, "request
 
 
 def answering(reply: Any, failed: bool = False):
-    """A reply of lambda:Invoke. reply: the payload, or a function of the event."""
+    """Return a fake lambda:Invoke. reply: the payload, or a function of the event."""
 
     def invoke(FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803  # boto3's names
-        told = reply(json.loads(Payload)) if callable(reply) else reply
-        answer = {"Payload": io.BytesIO(json.dumps(told).encode()), "ResponseMetadata": {"RequestId": "invoke-1"}}
+        payload = reply(json.loads(Payload)) if callable(reply) else reply
+        answer = {"Payload": io.BytesIO(json.dumps(payload).encode()), "ResponseMetadata": {"RequestId": "invoke-1"}}
         return answer | ({"FunctionError": "Unhandled"} if failed else {})
 
     return invoke
 
 
-def outcomes(*told: dict[str, Any]):
-    """The reply of a function to attempts, the rest of them being allowed."""
-    return {"outcomes": [*told, *[OK] * (len(CHECKS) - len(told))]}
+def outcomes(*first: dict[str, Any]):
+    """Return a reply to attempts with these outcomes. All further attempts are allowed."""
+    return {"outcomes": [*first, *[OK] * (len(CHECKS) - len(first))]}
 
 
 def tried(reply: Any, failed: bool = False):
@@ -68,27 +68,27 @@ def test_a_refusal_counts_for_the_call_that_was_refused():
     _, found = tried(outcomes(OK, denied, denied))
     assert found["assume"].kind is OutcomeKind.DENIED
     assert found["control-identity-as-role"].kind is OutcomeKind.UNKNOWN
-    assert "sts:AssumeRole failed first" in found["control-identity-as-role"].said
+    assert "sts:AssumeRole failed first" in found["control-identity-as-role"].message
 
 
 def test_a_refusal_without_a_request_id_proves_nothing():
-    """A function that catches everything and says AccessDenied proves nothing."""
+    """A function may catch every error and return AccessDenied."""
     denied = {**OK, "call": "sts:AssumeRole", "ok": False, "code": "AccessDenied", "message": "no", "status": 403}
     _, found = tried(outcomes(OK, denied | {"request_id": ""}))
     assert found["assume"].kind is OutcomeKind.UNKNOWN
-    assert found["assume"].said == "the answer has no AWS request id: AccessDenied: no"
+    assert found["assume"].message == "the answer has no AWS request id: AccessDenied: no"
 
 
 def test_a_call_that_the_function_cannot_make_is_untried():
     _, found = tried(outcomes({**OK, "ok": False, "code": "NotTried", "message": "cannot"}))
-    assert (found["control-identity"].kind, found["control-identity"].said) == (OutcomeKind.UNTRIED, "cannot")
+    assert (found["control-identity"].kind, found["control-identity"].message) == (OutcomeKind.UNTRIED, "cannot")
 
 
 @pytest.mark.parametrize("reply", [{"written": []}, {"outcomes": []}, {"outcomes": [{}] * len(CHECKS)}, [], None])
 def test_a_function_with_an_invalid_reply_proves_nothing(reply):
     _, found = tried(reply)
     assert {o.kind for o in found.values()} == {OutcomeKind.UNKNOWN}
-    assert all("modules/README.md" in o.said for o in found.values())
+    assert all("modules/README.md" in o.message for o in found.values())
 
 
 @pytest.mark.parametrize("reply", [error("AccessDeniedException", "", 403), error("TooManyRequestsException", "", 429)])
@@ -98,13 +98,13 @@ def test_a_function_that_cannot_be_invoked_proves_nothing(reply):
 
 
 def test_a_function_that_failed_proves_nothing_about_its_attempts():
-    told = {"errorType": "AccessDenied", "errorMessage": "no"}
-    _, found = tried(told, failed=True)
+    error = {"errorType": "AccessDenied", "errorMessage": "no"}
+    _, found = tried(error, failed=True)
     assert {o.kind for o in found.values()} == {OutcomeKind.UNKNOWN}
 
 
 class Table:
-    """A table that the function writes to. wrong: what it says it wrote instead."""
+    """The table of the function. wrong: keys that the function reports wrongly."""
 
     def __init__(self, wrong: dict[str, Any] | None = None) -> None:
         self.items: dict[str, dict[str, str]] = {}
@@ -158,7 +158,7 @@ def test_the_item_can_be_kept():
 def test_the_stored_item_must_equal_the_reported_one(wrong):
     _, _, found = wrote(Table(wrong))
     assert found.kind is OutcomeKind.BROKEN
-    assert found.said.startswith("the function reports the item")
+    assert found.message.startswith("the function reports the item")
 
 
 def test_an_item_without_the_mark_is_not_accepted():
@@ -184,7 +184,7 @@ def test_a_denied_read_proves_nothing_about_the_write():
     table = Table()
     _, _, found = wrote(table, get_item=error("AccessDeniedException"))
     assert found.kind is OutcomeKind.UNKNOWN
-    assert found.said.startswith("reading the item")
+    assert found.message.startswith("reading the item")
     assert table.items == {}
 
 
@@ -224,9 +224,9 @@ def test_a_function_that_did_not_run_wrote_no_item(invoke):
 
 def test_a_refused_function_is_reported_with_awss_message():
     words = "An error occurred (AccessDenied) when calling the AssumeRole operation: User: bar"
-    told = {"errorType": "ClientError", "errorMessage": words}
-    aws, writing, found = wrote(Table(), invoke=answering(told, failed=True))
-    assert (found.kind, found.said) == (OutcomeKind.DENIED, "AssumeRole: AccessDenied: User: bar")
+    error = {"errorType": "ClientError", "errorMessage": words}
+    aws, writing, found = wrote(Table(), invoke=answering(error, failed=True))
+    assert (found.kind, found.message) == (OutcomeKind.DENIED, "AssumeRole: AccessDenied: User: bar")
     assert found.request_id == "invoke-1"
     assert [method for method, _ in aws.asked] == ["invoke"]
     assert (writing.kept, writing.perhaps) == ((), "")

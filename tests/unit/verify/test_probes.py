@@ -1,4 +1,4 @@
-"""What modules put out as `probe`."""
+"""The output `probe` of modules."""
 
 from __future__ import annotations
 

@@ -62,8 +62,8 @@ def _box(box: Box, name: str, ids: dict[str, str]) -> list[str]:
 def _edge(edge: Edge, ids: dict[str, str], clusters: dict[str, str]) -> str:
     """Return an edge. From a whole account, it starts at the first role and is cut at the border (`ltail`)."""
     style = STYLES[edge.state]
-    look = f'style="{style.dot}" color="{style.light}" penwidth={style.width:g}'
+    attributes = f'style="{style.dot}" color="{style.light}" penwidth={style.width:g}'
     if not edge.whole:
-        return f"  {ids[edge.source]} -> {ids[edge.target]} [label={dot_quoted(edge.label)} {look}];"
+        return f"  {ids[edge.source]} -> {ids[edge.target]} [label={dot_quoted(edge.label)} {attributes}];"
     name = clusters[edge.source]
-    return f"  {name}_r1 -> {ids[edge.target]} [label={dot_quoted(edge.label)} ltail=cluster_{name} {look}];"
+    return f"  {name}_r1 -> {ids[edge.target]} [label={dot_quoted(edge.label)} ltail=cluster_{name} {attributes}];"

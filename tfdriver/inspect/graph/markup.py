@@ -64,8 +64,8 @@ def style_sheet() -> str:
     light = _colours(_LIGHT, {state: style.light for state, style in STYLES.items()})
     dark = _colours(_DARK, {state: style.dark for state, style in STYLES.items()})
     lines = "".join(
-        f".{SCOPE} .{state_class(state)} .edge{{stroke-width:{look.width:g};stroke-dasharray:{look.dash or 'none'}}}\n"
-        for state, look in STYLES.items()
+        f".{SCOPE} .{state_class(state)} .edge{{stroke-width:{line.width:g};stroke-dasharray:{line.dash or 'none'}}}\n"
+        for state, line in STYLES.items()
     )
     return f"<style>\n{light}@media (prefers-color-scheme:dark){{\n{dark}}}{_RULES}{lines}</style>"
 

@@ -1,4 +1,4 @@
-"""Specs and what AWS shows of them, that the tests of graphs start from."""
+"""Specs and observations for the tests of graphs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ C = Account("account_c", "333333333333", "account_c", "eu-west-1", "aws")
 
 EXAMPLE = spec(FOO, BAR)
 
-# Every state at once; account_a is on both sides.
+# Every state. account_a is on both sides.
 ALL = spec(
     role("absent", A, trusts=("bar",)),
     role("broad", A, trusts=("bar", "baz", "qux")),
@@ -35,7 +35,7 @@ ALL = spec(
 
 
 def observation(of: Spec, policies: dict[str, Trust | Unreadable | None]) -> Observation:
-    """What AWS shows: each trusting role's trust; every trusted role exists."""
+    """Return an observation with these trusts, in which every trusted role exists."""
     return Observation(
         {key: _state(of, of.roles[key], policy) for key, policy in policies.items()},
         {r.key: LiveRole(r.arn, role_id(r), {}, {}) for r in of.trusted},
@@ -48,12 +48,12 @@ def role_id(of: Role) -> str:
 
 def _state(of: Spec, trusting: Role, policy: Trust | Unreadable | None) -> trust_state.TrustState:
     wanted = of.trusted_by(trusting)
-    seen = LiveRole(trusting.arn, "AROAX", trust.document(policy), {}) if isinstance(policy, Trust) else policy
-    return trust_state.classify(trusting, wanted, seen, {r.arn: role_id(r) for r in wanted})
+    live = LiveRole(trusting.arn, "AROAX", trust.document(policy), {}) if isinstance(policy, Trust) else policy
+    return trust_state.classify(trusting, wanted, live, {r.arn: role_id(r) for r in wanted})
 
 
 _R = ALL.roles
-SEEN = observation(
+LIVE = observation(
     ALL,
     {
         "absent": None,

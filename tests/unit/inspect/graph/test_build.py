@@ -1,4 +1,4 @@
-"""From spec and observation to boxes and edges."""
+"""Graphs built from specs and observations."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.unit.builders import BAR, FOO, B, role, spec
-from tests.unit.inspect.graph.cases import ALL, EXAMPLE, NOW, SEEN, observation
+from tests.unit.inspect.graph.cases import ALL, EXAMPLE, LIVE, NOW, observation
 from tfdriver.iam import trust
 from tfdriver.inspect.graph.build import build, duration, phases
 from tfdriver.inspect.graph.model import MEANING, Edge, EdgeState, printable
@@ -28,7 +28,7 @@ def test_without_aws_every_state_is_unknown():
 
 
 def test_every_state_is_drawn():
-    graph = build(ALL, SEEN, NOW)
+    graph = build(ALL, LIVE, NOW)
     assert states(graph) == {
         ("bar", "absent"): EdgeState.ABSENT,
         ("account_b", "broad"): EdgeState.BROAD,
@@ -37,7 +37,7 @@ def test_every_state_is_drawn():
         ("account_b", "unguarded"): EdgeState.UNGUARDED,
         ("account_c", "expired"): EdgeState.EXPIRED,
         ("bar", "exact"): EdgeState.EXACT,
-        ("baz", "exact"): EdgeState.ABSENT,  # added to the spec since
+        ("baz", "exact"): EdgeState.ABSENT,  # added to the spec later
         ("bar", "orphaned"): EdgeState.ORPHANED,
         ("bar", "unmanaged"): EdgeState.UNMANAGED,
         ("own", "unreadable"): EdgeState.UNREADABLE,
@@ -46,7 +46,7 @@ def test_every_state_is_drawn():
 
 
 def test_edges_have_deadline_roles_or_reason():
-    edges = {(e.source, e.target): e for e in build(ALL, SEEN, NOW).edges}
+    edges = {(e.source, e.target): e for e in build(ALL, LIVE, NOW).edges}
     assert edges["account_b", "broad"].detail == "until 2026-01-02 01:00:00 UTC, only bar"
     assert edges["account_c", "expired"].detail == "since 2026-01-01 23:00:00 UTC"
     assert "baz" in edges["bar", "unmanaged"].detail
@@ -54,7 +54,7 @@ def test_edges_have_deadline_roles_or_reason():
 
 
 def test_a_box_has_the_worst_state_of_its_broad_trusts():
-    graph = build(ALL, SEEN, NOW)
+    graph = build(ALL, LIVE, NOW)
     assert {b.account: b.open for b in graph.trusted} == {
         "account_a": None,
         "account_b": EdgeState.UNGUARDED,
@@ -100,7 +100,7 @@ def test_nonprintable_characters_are_replaced():
 def test_every_state_has_a_meaning_and_its_own_line_style():
     assert set(MEANING) == set(STYLES) == set(EdgeState)
     looks = {(style.dash, style.width) for style in STYLES.values()}
-    assert len(looks) == len(STYLES)  # told apart without colour
+    assert len(looks) == len(STYLES)  # differ without colour
 
 
 def luminance(colour):
@@ -110,7 +110,7 @@ def luminance(colour):
 
 
 def contrast(one, other):
-    """As WCAG 2 defines it."""
+    """Return the contrast ratio of WCAG 2."""
     dark, light = sorted([luminance(one), luminance(other)])
     return (light + 0.05) / (dark + 0.05)
 

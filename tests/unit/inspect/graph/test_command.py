@@ -1,4 +1,4 @@
-"""What the command returns and writes."""
+"""Results and files of `tfdriver graph`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.unit.inspect.graph.cases import ALL, EXAMPLE, NOW, SEEN
+from tests.unit.inspect.graph.cases import ALL, EXAMPLE, LIVE, NOW
 from tfdriver.aws.calls import Caller
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import LiveRole, Unreadable
@@ -24,13 +24,13 @@ def project(tmp_path):
 
 @pytest.mark.parametrize("form", Format)
 def test_live_graph_spec_graph_and_phases_differ_and_end_with_a_newline(form):
-    drawn = [draw(ALL, form, NOW), draw(ALL, form, NOW, observation=SEEN), draw(ALL, form, NOW, three_phases=True)]
+    drawn = [draw(ALL, form, NOW), draw(ALL, form, NOW, observation=LIVE), draw(ALL, form, NOW, three_phases=True)]
     assert len(set(drawn)) == 3
     assert all(text.endswith("\n") and not text.endswith("\n\n") for text in drawn)
 
 
 def test_svg_is_self_contained():
-    text = draw(ALL, Format.SVG, NOW, observation=SEEN)
+    text = draw(ALL, Format.SVG, NOW, observation=LIVE)
     without_namespace = text.replace("http://www.w3.org/2000/svg", "")
     for word in ("http", "url(", "@import", "<script", "<image", "href", "@font-face"):
         assert word not in without_namespace
@@ -50,8 +50,8 @@ def test_a_project_is_drawn_without_aws(project):
 
 
 @dataclass(frozen=True)
-class HalfSeen:
-    """AWS, of which only account_a's credentials are at hand, and in which nothing exists."""
+class OneAccount:
+    """An AWS without roles that has only the credentials of account_a."""
 
     def caller(self, account: Account) -> Caller:
         if account.name == "account_b":
@@ -59,12 +59,12 @@ class HalfSeen:
         return Caller(account.id, f"arn:aws:iam::{account.id}:user/me")
 
     def read_role(self, account: Account, name: str) -> LiveRole | Unreadable | None:
-        assert (account.name, name) == ("account_a", "foo_bar"), "account_b was asked"
+        assert (account.name, name) == ("account_a", "foo_bar"), "account_b was read"
         return None
 
 
 def test_a_live_graph_reads_only_accounts_with_credentials(project):
-    drawn = draw_graph(project, Format.TREE, NOW, live=HalfSeen())
+    drawn = draw_graph(project, Format.TREE, NOW, live=OneAccount())
     assert "foo_bar (does not exist) trusts\n    └── role bar in account_b [absent]" in drawn.text
 
 

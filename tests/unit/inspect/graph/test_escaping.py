@@ -1,4 +1,4 @@
-"""No name can break out of a format: nothing it says is read as anything but text."""
+"""Hostile names are escaped in every format."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ HOSTILE = '"]}; end %% <b>&amp;#34;</b> \\n\\" ${x} `*_~|-->\x1b[0m\u202e\ud800]
 
 
 def graphs(account, name, project, reason):
-    """Graphs in which each kind of text is hostile, and what must be found in them."""
-    ours, theirs = replace(A, name="ours"), replace(B, name=account)
-    roles = [role("foo", ours, trusts=("bar",)), role("baz", ours, trusts=("bar",)), role("bar", theirs, name=name)]
+    """Return graphs with these texts."""
+    b = replace(B, name=account)
+    roles = [role("foo", A, trusts=("bar",)), role("baz", A, trusts=("bar",)), role("bar", b, name=name)]
     of = replace(spec(*roles), project=project)
     seen = observation(of, {"foo": trust.broad(roles[0], [roles[2]], NOW), "baz": Unreadable(reason)})
     return [(build(of, None, NOW),), (build(of, seen, NOW),), phases(of)]
@@ -57,9 +57,9 @@ def test_svg_has_only_known_elements(account, name, project, reason):
             "text",
         }
         assert not {key for e in elements for key in e.attrib if key.startswith("on") or key.endswith("href")}
-        said = " ".join("".join(e.itertext()) for e in elements if e.tag.endswith(("title", "desc")))
-        assert printable(name) in said
-        assert printable(account) in said
+        words = " ".join("".join(e.itertext()) for e in elements if e.tag.endswith(("title", "desc")))
+        assert printable(name) in words
+        assert printable(account) in words
 
 
 @few

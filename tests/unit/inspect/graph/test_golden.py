@@ -1,4 +1,4 @@
-"""Each format, compared with the files in tests/golden/graph. TFDRIVER_UPDATE_GOLDEN=1 writes them anew."""
+"""Every format equals its file in tests/golden/graph. TFDRIVER_UPDATE_GOLDEN=1 updates the files."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.inspect.graph.cases import ALL, EXAMPLE, NOW, SEEN
+from tests.unit.inspect.graph.cases import ALL, EXAMPLE, LIVE, NOW
 from tfdriver.inspect.graph.draw import Format, draw
 
 GOLDEN = Path(__file__).resolve().parents[3] / "golden" / "graph"
 CASES = {
     "example": lambda form: draw(EXAMPLE, form, NOW),
     "example-phases": lambda form: draw(EXAMPLE, form, NOW, three_phases=True),
-    "all-states": lambda form: draw(ALL, form, NOW, observation=SEEN),
+    "all-states": lambda form: draw(ALL, form, NOW, observation=LIVE),
 }
 
 

@@ -1,9 +1,9 @@
-"""What is said on edges: who is let in where several arrive, nothing where there are too many."""
+"""Labels of edges."""
 
 from __future__ import annotations
 
 from tests.unit.builders import A, B, role, spec
-from tests.unit.inspect.graph.cases import ALL, EXAMPLE, NOW, SEEN, C
+from tests.unit.inspect.graph.cases import ALL, EXAMPLE, LIVE, NOW, C
 from tfdriver.inspect.graph.build import build
 from tfdriver.inspect.graph.labels import labels
 from tfdriver.inspect.graph.svg import svg
@@ -13,8 +13,8 @@ DENSE = spec(
 )
 
 
-def lines(of, seen=None):
-    return {(edge.source, edge.target): label.lines for edge, label in labels(build(of, seen, NOW)).items()}
+def lines(of, observation=None):
+    return {(edge.source, edge.target): label.lines for edge, label in labels(build(of, observation, NOW)).items()}
 
 
 def test_a_single_edge_of_a_role_does_not_name_its_source():
@@ -22,10 +22,10 @@ def test_a_single_edge_of_a_role_does_not_name_its_source():
 
 
 def test_several_edges_of_a_role_name_their_sources():
-    said = lines(ALL, SEEN)
-    assert (said["bar", "exact"], said["baz", "exact"]) == (("bar",), ("baz",))
-    assert said["account_b", "broad"][0] == "account_b"
-    assert said["bar", "absent"] == ()
+    found = lines(ALL, LIVE)
+    assert (found["bar", "exact"], found["baz", "exact"]) == (("bar",), ("baz",))
+    assert found["account_b", "broad"][0] == "account_b"
+    assert found["bar", "absent"] == ()
 
 
 def test_roles_with_the_same_name_have_their_accounts():

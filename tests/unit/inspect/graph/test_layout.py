@@ -1,4 +1,4 @@
-"""Where things go: text fits its box, labels are never covered, whatever the spec."""
+"""Layouts of any spec: text fits its box and nothing overlaps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.builders import role, spec
-from tests.unit.inspect.graph.cases import ALL, EXAMPLE, NOW, SEEN
+from tests.unit.inspect.graph.cases import ALL, EXAMPLE, LIVE, NOW
 from tfdriver.inspect.graph.build import build, phases
 from tfdriver.inspect.graph.labels import DETAIL, PAD
 from tfdriver.inspect.graph.layout import ACCOUNT, ROLE, SMALL, layout
@@ -81,7 +81,7 @@ def test_nothing_overlaps_and_every_text_fits(of):
 
 
 def test_every_state_has_room():
-    check(build(ALL, SEEN, NOW))
+    check(build(ALL, LIVE, NOW))
 
 
 def test_edges_connect_their_source_and_target():

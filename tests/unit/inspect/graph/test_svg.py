@@ -1,4 +1,4 @@
-"""How graphs stand beside each other, and that the whole shrinks with the page."""
+"""Several graphs in one SVG, and the scaling of the SVG."""
 
 from __future__ import annotations
 

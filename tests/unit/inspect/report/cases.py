@@ -1,4 +1,4 @@
-"""A report in which everything has something to say, and all of it is hostile."""
+"""A report with hostile text in every field."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ LIVE_BAR = LiveRole(BAR.arn, "AROABAR", {}, {})
 
 
 def observed(found: trust.Trust) -> Observation:
-    """What AWS shows if this is foo_bar's trust."""
+    """Return an observation with this trust of foo_bar."""
     live = LiveRole(FOO.arn, "AROAFOO", trust.document(found), {})
     return Observation({"foo_bar": classify(FOO, [BAR], live, {BAR.arn: "AROABAR"})}, {"bar": LIVE_BAR})
 
 
 def checks(*verdicts: CheckStatus) -> Verified:
-    """One check of each verdict."""
+    """Return a result with one check of each verdict."""
     evidence = Evidence("request-1", "item-1", NASTY)
     found = tuple(
         CheckResult(CheckedRoles("foo_bar", "bar"), "n", NASTY, "allowed", NASTY, v, evidence, 1.5) for v in verdicts
@@ -45,7 +45,7 @@ def checks(*verdicts: CheckStatus) -> Verified:
 
 
 def report(found: trust.Trust | None = None, verified: Verified | None = None) -> Report:
-    """A report on foo_bar's trust (exact by default), everything else as hostile as it gets."""
+    """Return a report on foo_bar's trust, exact by default, with hostile text in all other fields."""
     seen = observed(found or trust.exact([BAR]))
     window = Exposure("foo_bar", "account_a", NASTY, True, T0, T0 + timedelta(seconds=9.4), 9.4)
     uses = Uses("foo_bar", "account_a", T0, T0, (Use(T0, NASTY, NASTY, NASTY), Use(T0, "bar", meant=True)), NASTY)

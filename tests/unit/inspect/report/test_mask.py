@@ -1,4 +1,4 @@
-"""External ids are found wherever a trust policy asks for them, and masked as whole words."""
+"""Masking of external ids."""
 
 from __future__ import annotations
 

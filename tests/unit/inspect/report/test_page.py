@@ -1,4 +1,4 @@
-"""The page: everything is on it, nothing gets out of its place, nothing comes from elsewhere."""
+"""The HTML page of the report."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BROAD = trust.broad(FOO, [BAR], T0)
 
 
 class Page(HTMLParser):
-    """What a browser would find. Raises where elements are not closed in order."""
+    """The parsed page. Raises if elements are not closed in order."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -167,7 +167,7 @@ def test_the_summary_is_not_good_without_verification(verdicts, good):
 
 
 def test_the_summary_uses_aws_and_not_the_timeline():
-    """The record of this report says that the exposure ended."""
+    """In the timeline of this report, the exposure has ended."""
     found = lines(BROAD)
     assert found[0] == (False, "0 of 1 trusts are exact")
     assert found[1] == (False, "A broad trust is in force, on role foo_bar in account_a")
