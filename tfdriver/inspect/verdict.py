@@ -10,7 +10,7 @@ from tfdriver.aws.role_policies import NamedPolicy, RolePolicies
 from tfdriver.iam import wording
 from tfdriver.iam.conditions import RequestContext, like
 from tfdriver.iam.evaluator import AccessRequest, Effect, Principal, match_identity_policies, match_trust_policy
-from tfdriver.iam.policy_document import Document, statements, strings
+from tfdriver.iam.policy_document import statements, strings
 from tfdriver.iam.trust_state import LiveRole, TrustKind, TrustState, Unreadable
 from tfdriver.iam.wording import role_in_account
 from tfdriver.spec.model import Role
@@ -126,7 +126,12 @@ def _first(policies: Iterable[NamedPolicy], request: AccessRequest, effect: Effe
 
 def _not_allowed(trusting: Role, trusted: Role, policies: RolePolicies) -> DocumentVerdict:
     """Explain which AssumeRole the policies allow: under a condition, on other roles, or none."""
-    allowing = [(p.name, s) for p in policies.policies for s in _allowing(p.document)]
+    allowing = [
+        (policy.name, s)
+        for policy in policies.policies
+        for s in statements(policy.document)
+        if s.get("Effect") == "Allow" and any(like(a.lower(), ACTION.lower()) for a in strings(s.get("Action")))
+    ]
     fitting = [name for name, s in allowing if any(like(r, trusting.arn) for r in strings(s.get("Resource")))]
     if fitting:
         return DocumentVerdict(
@@ -139,15 +144,6 @@ def _not_allowed(trusting: Role, trusted: Role, policies: RolePolicies) -> Docum
         words = f"its policy {allowing[0][0]} allows {ACTION} on {named} instead of {trusting.arn}"
         return DocumentVerdict(False, words, _UP)
     return DocumentVerdict(False, f"none of its policies allows {ACTION}", _UP)
-
-
-def _allowing(document: Document) -> list[Document]:
-    """Return the statements that allow AssumeRole on any resource."""
-    return [
-        s
-        for s in statements(document)
-        if s.get("Effect") == "Allow" and any(like(a.lower(), ACTION.lower()) for a in strings(s.get("Action")))
-    ]
 
 
 def _trust(trusting: Role, trusted: Role, view: PairView, request: AccessRequest, now: datetime) -> DocumentVerdict:

@@ -3,7 +3,7 @@
 `probes`           parses the `probe` outputs of modules: what can be tried.
 `attempts`         the calls to make for a pair of roles, and their expected outcomes.
 `outcome`          the outcome of one call: allowed, denied, broken or unknown.
-`intruder`         calls by the operator's own identity in the trusted account.
+`intruder`         calls by the operator's identity in the trusted account.
 `probe_function`   calls by the trusted role's Lambda function.
 `write_check`      the one check that writes: the function writes an item, which is read back and removed.
 `policy_checks`    compares the live policies with the spec and a plan.

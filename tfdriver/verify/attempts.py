@@ -54,12 +54,11 @@ class Check:
 
 
 def intruder_round(trusting: Role, trusted: Role) -> tuple[Check, ...]:
-    """Return the calls of the operator's own identity, an administrator of the trusted account.
+    """Return the calls of the operator's identity in the trusted account. The trust policy must refuse them.
 
-    They must be refused by the trust policy alone. The control PERMITTED checks that the identity's own permissions
-    allow the call.
+    The control PERMITTED checks that the identity's own permissions allow the calls.
     """
-    who = f"our own identity in {trusted.account.name}"
+    who = f"the operator's identity in {trusted.account.name}"
     tries = [
         Check(
             f"intruder{suffix}",
@@ -72,7 +71,7 @@ def intruder_round(trusting: Role, trusted: Role) -> tuple[Check, ...]:
     ]
     simulation = Attempt("iam:SimulatePrincipalPolicy")
     permitted = Check(
-        PERMITTED, f"the permissions of {who} would allow it", OutcomeKind.ALLOWED, simulation, control=True
+        PERMITTED, f"the permissions of {who} allow the call", OutcomeKind.ALLOWED, simulation, control=True
     )
     return (_identity(WHO, who), *tries, permitted, _identity(WHO_AGAIN, who))
 
@@ -121,8 +120,8 @@ def untried(trusting: Role, trusted: Role, table: TableProbe) -> tuple[tuple[str
     """Return name, description and reason of each check for which a probe names no action."""
     as_role = f"{role_in_account(trusted)} as {role_in_account(trusting)}"
     lists = {
-        "granted": (table.granted, f"{as_role} does what it may on {table.table_name}"),
-        "not-granted": (table.not_granted, f"{as_role} tries what it may not on {table.table_name}"),
+        "granted": (table.granted, f"{as_role} makes granted calls on {table.table_name}"),
+        "not-granted": (table.not_granted, f"{as_role} makes calls on {table.table_name} that are not granted"),
     }
     because = f"the probe of module {trusting.module} names no action as"
     return tuple(

@@ -57,15 +57,13 @@ def run_checks(scene: Scene) -> tuple[list[CheckResult], tuple[str, ...], tuple[
     spec = scene.spec
     roles = [*spec.trusting, *spec.trusted]
     of_roles = dict(zip([r.key for r in roles], side_by_side(lambda r: _role_checks(scene, r), roles), strict=True))
-    consistent = frozenset(
-        key for key, found in of_roles.items() if all(c.verdict is CheckStatus.PASSED for c in found)
-    )
+    passed = {key for key, found in of_roles.items() if all(c.verdict is CheckStatus.PASSED for c in found)}
     writings: list[Writing] = []
     jobs = [
         job
         for trusting in spec.trusting
         for trusted in spec.trusted_by(trusting)
-        for job in _jobs(scene, trusting, trusted, writings, patient={trusting.key, trusted.key} <= consistent)
+        for job in _jobs(scene, trusting, trusted, writings, patient={trusting.key, trusted.key} <= passed)
     ]
     of_pairs = side_by_side(lambda job: job(), jobs)
     results = [check for found in [*of_roles.values(), *of_pairs] for check in found]
@@ -84,7 +82,7 @@ def _role_checks(scene: Scene, role: Role) -> list[CheckResult]:
 
 def _permissions(scene: Scene, role: Role, pair: CheckedRoles) -> CheckResult:
     def without(verdict: CheckStatus, reason: str) -> CheckResult:
-        return _without(pair, "permissions", f"the permissions of {role_in_account(role)}", verdict, reason)
+        return _without(pair, "permissions", f"the live permissions of {role_in_account(role)}", verdict, reason)
 
     state, plan = scene.states[role.key], scene.plans.get(role.key, {})
     if role.key in scene.observation.trusted and scene.observation.trusted[role.key] is None:

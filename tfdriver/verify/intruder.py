@@ -1,4 +1,4 @@
-"""The operator's own identity in the trusted account tries to assume the trusting role.
+"""The operator's identity in the trusted account tries to assume the trusting role.
 
 If AWS returns credentials, they are discarded.
 """
@@ -87,12 +87,11 @@ class Intruder:
                 f"{words}: {found.message}",
                 found.code,
             )
-        if result["EvalDecision"] == "allowed":
+        decision = result["EvalDecision"]
+        if decision == "allowed":
             return outcome.allowed()
-        return CallOutcome(
-            OutcomeKind.BROKEN,
-            f"our own permissions refuse the call ({result['EvalDecision']}), so the trust policy was not tested",
-        )
+        reason = f"the caller's own permissions refuse the call ({decision}), so the trust policy was not tested"
+        return CallOutcome(OutcomeKind.BROKEN, reason)
 
 
 def _source_arn(iam: Any, caller: str) -> str:

@@ -22,7 +22,7 @@ def judge_look(check: Check, controls: Mapping[str, Check], outcomes: Outcomes, 
     own = outcomes[check.name]
     if own.kind is check.expected and failed is None:
         return Look(good=True, span=check.span)
-    unexpected = own if own.kind is not check.expected else outcomes[failed.name] if failed else own
+    unexpected = outcomes[failed.name] if failed and own.kind is check.expected else own
     hopeless = not unexpected.may_change or (not patient and not unexpected.transient)
     return Look(good=False, hopeless=hopeless)
 
@@ -76,7 +76,11 @@ def _verdict(
         definite = own.kind is OutcomeKind.ALLOWED or (
             check.expected is OutcomeKind.ALLOWED and own.kind is not OutcomeKind.UNKNOWN
         )
-        return (CheckStatus.FAILED if definite else CheckStatus.INCONCLUSIVE), _unexpected(own)
+        happened = own.message or str(own.kind)
+        if own.kind is OutcomeKind.ALLOWED:
+            # A probe writes under a condition that never holds. AWS evaluates it only for authorized calls.
+            happened = "allowed (AWS authorized the call; only its condition failed)" if own.message else "allowed"
+        return (CheckStatus.FAILED if definite else CheckStatus.INCONCLUSIVE), happened
     if failed is not None:
         control = outcomes[failed.name]
         verdict = CheckStatus.NOT_PROBED if control.kind is OutcomeKind.UNTRIED else CheckStatus.INCONCLUSIVE
@@ -87,11 +91,3 @@ def _verdict(
     found = f", and the item {own.item_key} was found" if own.item_key else ""
     after = f", from {held.first:.1f} s on" if held.waited else ""
     return CheckStatus.PASSED, f"{own.kind}{f', {often}' if in_a_row > 1 else ''}{found}{after}"
-
-
-def _unexpected(own: CallOutcome) -> str:
-    """Describe an unexpected outcome."""
-    if own.kind is OutcomeKind.ALLOWED:
-        # A probe writes under a condition that never holds. AWS evaluates the condition only for authorized calls.
-        return "allowed (AWS authorized the call; only its condition failed)" if own.message else "allowed"
-    return own.message or str(own.kind)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -81,12 +81,19 @@ def conclude(
 ) -> Verified:
     """Summarize the checks. remaining: items still in a table, as `table/key`; perhaps: sentences on possible ones."""
     bad = _BAD | {CheckStatus.NOT_PROBED} if strict else _BAD
-    failed = any(check.verdict in bad for check in checks)
+    counts = Counter(check.verdict for check in checks)
+    parts = [f"{counts[verdict]} {verdict}" for verdict in CheckStatus if counts[verdict]]
+    changed = "Verifying changed nothing"
+    if remaining or perhaps:
+        sentences = [f"which were not removed: {', '.join(remaining)}"] if remaining else []
+        changed += f" but the probe's items, {'; '.join([*sentences, *perhaps])}"
+    elif any(check.evidence.item_key for check in checks):
+        changed += " but the probe's items, which it removed"
     return Verified(
-        exit_code=Exit.FAILED if failed else Exit.DONE,
-        summary=_summary(checks),
+        exit_code=Exit.FAILED if any(counts[verdict] for verdict in bad) else Exit.DONE,
+        summary=f"{counts.total()} checks: {', '.join(parts)}",
         checks=tuple(checks),
-        changed=_changed(checks, remaining, perhaps),
+        changed=changed,
         left_behind=remaining + perhaps,
     )
 
@@ -130,18 +137,3 @@ def _plans(session: Session, states: Mapping[str, Mapping[str, Any] | str]) -> d
             workspace.write(composition, workspace.final(composition, tools.clock.now()))
     plans = side_by_side(plan, applied)
     return {role.key: found for c, found in zip(applied, plans, strict=True) for role in c.roles}
-
-
-def _summary(checks: Iterable[CheckResult]) -> str:
-    counts = Counter(check.verdict for check in checks)
-    parts = [f"{counts[verdict]} {verdict}" for verdict in CheckStatus if counts[verdict]]
-    return f"{counts.total()} checks: {', '.join(parts)}"
-
-
-def _changed(checks: Iterable[CheckResult], remaining: tuple[str, ...], perhaps: tuple[str, ...]) -> str:
-    if remaining or perhaps:
-        sentences = [f"which were not removed: {', '.join(remaining)}"] if remaining else []
-        return f"Verifying changed nothing but the probe's items, {'; '.join([*sentences, *perhaps])}"
-    if any(check.evidence.item_key for check in checks):
-        return "Verifying changed nothing but the probe's items, which it removed"
-    return "Verifying changed nothing"

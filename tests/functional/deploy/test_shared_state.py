@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from tests.fakes.world import Stage, use_backend
-from tests.functional.inspect.test_status import look, state_of
+from tests.functional.inspect.test_status import read_status, state_of
 from tfdriver.deploy.destroy import destroy
 from tfdriver.deploy.render import render
 from tfdriver.deploy.tighten import tighten
@@ -43,7 +43,7 @@ def test_status_reads_the_states_from_their_backend(shared):
     shared.run(up)
     shutil.rmtree(shared.project / "compositions")
 
-    found = look(shared)
+    found = read_status(shared)
 
     assert [(c.applied, c.resources, c.last_apply, c.problem) for c in found.compositions] == [(True, 1, None, "")] * 2
     assert (state_of(found), found.exit_code(detailed=True)) == (PairState.EXACT, Exit.DONE)
@@ -53,7 +53,7 @@ def test_status_without_terraform_reports_unreadable_states(shared):
     shared.run(up)
     shared.environ["TFDRIVER_TERRAFORM"] = "/nowhere/terraform"
 
-    found = look(shared)
+    found = read_status(shared)
 
     assert {c.applied for c in found.compositions} == {None}
     assert "/nowhere/terraform is not an executable file" in found.compositions[0].problem
@@ -71,7 +71,7 @@ def test_an_unmanaged_role_with_the_name_of_a_deleted_one_is_refused(shared, com
         shared.run(command)
 
     assert shared.world.data["roles"] == roles
-    assert state_of(look(shared)) is PairState.UNMANAGED
+    assert state_of(read_status(shared)) is PairState.UNMANAGED
 
 
 def test_an_unmanaged_role_created_between_the_phases_is_not_trusted(stage):
@@ -173,12 +173,12 @@ def test_a_role_under_another_name_is_found_in_the_state(stage):
             stage.run(command)
 
     assert stage.world.data["roles"] == roles
-    assert "its module created role x-foo_bar in account_a instead; guarded" in look(stage).pairs[0].words
+    assert "its module created role x-foo_bar in account_a instead; guarded" in read_status(stage).pairs[0].words
     with stage.session("verify") as session:
         (check, *_) = verify(session).checks
     assert (check.verdict, check.tried) == (
         CheckStatus.FAILED,
-        "the trust policy of role x-foo_bar in account_a, as IAM has it",
+        "the live trust policy of role x-foo_bar in account_a",
     )
 
 

@@ -64,7 +64,7 @@ def test_progress_is_reported_per_round(running: Setup):
     running.verify()
     foo_bar = "role foo_bar in account_a"
     assert sorted(running.progress) == [
-        f"bar -> foo_bar: our own identity in account_b assumes {foo_bar} with the external id, and 2 more",
+        f"bar -> foo_bar: the operator's identity in account_b assumes {foo_bar} with the external id, and 2 more",
         f"bar -> foo_bar: role bar in account_b assumes {foo_bar} with the external id, and 6 more",
         f"bar -> foo_bar: role bar in account_b writes an item to {TABLE} through {foo_bar}",
     ]

@@ -125,6 +125,6 @@ def test_throttling_is_inconclusive(throttled: World):
     assert throttled.tfdriver("up", "--yes", "--no-verify").returncode == 0
     done = throttled.tfdriver("verify", "--timeout", "2s")
     assert done.returncode == 1
-    assert "INCONCLUSIVE our own identity in account_b" in done.stdout
+    assert "INCONCLUSIVE the operator's identity in account_b" in done.stdout
     assert "Throttling: Slow down" in done.stdout
     assert "refused" not in done.stdout

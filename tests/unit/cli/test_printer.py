@@ -70,7 +70,7 @@ def test_in_a_pipe_lines_are_not_wrapped(monkeypatch):
     out, err = printed(monkeypatch, 60, terminal=False)
 
     assert str(OPEN) in out
-    assert len([line for line in out if "our own identity" in line and "AccessDenied" in line]) == len(CHECKS)
+    assert len([line for line in out if "the operator's identity" in line and "AccessDenied" in line]) == len(CHECKS)
     assert [line.split()[0] for line in err] == ["error[io_error]:", "Do"]
     assert [line for line in out if line != line.rstrip()] == []
 
@@ -80,7 +80,7 @@ def test_a_check_that_did_not_pass_is_printed_once_with_its_evidence(monkeypatch
 
     (line,) = [line for line in out if "request id" in line or "INCONCLUSIVE" in line]
     assert line.startswith(
-        "  ? INCONCLUSIVE our own identity in account_b assumes role foo_bar in account_a: expected "
+        "  ? INCONCLUSIVE the operator's identity in account_b assumes role foo_bar in account_a: expected "
     )
     assert line.endswith("; request id id of intruder")
 

@@ -95,7 +95,7 @@ def test_checks_without_actions_in_the_probe_are_reported():
     assert found == (
         (
             "not-granted",
-            "role bar in account_b as role foo_bar in account_a tries what it may not on T",
+            "role bar in account_b as role foo_bar in account_a makes calls on T that are not granted",
             "the probe of module m names no action as `not_granted`",
         ),
     )

@@ -1,4 +1,4 @@
-"""Calls by the operator's own identity, and who refused them."""
+"""Calls by the operator's identity, and who refused them."""
 
 from __future__ import annotations
 

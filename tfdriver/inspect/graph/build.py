@@ -27,7 +27,7 @@ def build(spec: Spec, observation: Observation | None, now: datetime) -> Graph:
     observation: the live trusts, None to draw the spec alone; now: aware, for deadlines.
     """
     if observation is None:
-        edges = [_edge(role, trusted, EdgeState.UNKNOWN) for role, trusted in _wanted(spec)]
+        edges = [Edge(trusted.key, role.key, EdgeState.UNKNOWN) for role, trusted in _wanted(spec)]
         return _graph(spec, spec.project, "Who may assume what, according to tfdriver.yaml", edges)
     absent = [key for key, state in observation.states.items() if state.kind is TrustKind.ABSENT]
     absent += [key for key, role in observation.trusted.items() if role is None]
@@ -38,7 +38,7 @@ def build(spec: Spec, observation: Observation | None, now: datetime) -> Graph:
 def phases(spec: Spec) -> tuple[Graph, Graph, Graph]:
     """Return the graphs after each phase of a first `up`: broad, connect, tighten."""
     opened = [edge for role in spec.trusting for edge in _broad_edges(spec, role)]
-    exact = [_edge(role, trusted, EdgeState.EXACT) for role, trusted in _wanted(spec)]
+    exact = [Edge(trusted.key, role.key, EdgeState.EXACT) for role, trusted in _wanted(spec)]
     missing = [role.key for role in spec.trusted]
     broad = "The trusted roles do not exist yet, so the trust policies name their accounts"
     guard = ", guarded by a condition on the roles' ARNs" if all(r.guard for r in spec.trusting) else ""
@@ -87,10 +87,6 @@ def _boxes(
             name, region = printable(account.name), printable(account.region)
             boxes.append(Box(account.name, name, account.id, region, tuple(nodes), in_force.get(account.name)))
     return tuple(boxes)
-
-
-def _edge(trusting: Role, trusted: Role, state: EdgeState) -> Edge:
-    return Edge(trusted.key, trusting.key, state)
 
 
 def _broad_edges(spec: Spec, role: Role) -> Iterator[Edge]:

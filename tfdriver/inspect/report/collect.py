@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 from urllib.parse import urlsplit
 
 from tfdriver import __version__
@@ -55,29 +53,24 @@ def _documents(
         return replace(empty, problem=f"{role.account.name} is not seen")
     if not isinstance(live, LiveRole):
         return replace(empty, problem=live.reason if live else "The role does not exist")
-    trust = ReportedPolicy("trust policy", "who may assume it", "", _pretty(live.trust_policy))
+    trust = _document("trust policy", NamedPolicy("who may assume it", "", live.trust_policy))
     try:
-        return replace(empty, documents=(trust, *_permissions(role_policies.read_role_policies(aws, role))))
+        found = role_policies.read_role_policies(aws, role)
     except TfdriverError as error:
         return replace(empty, documents=(trust,), problem=str(error).rstrip("."))
-
-
-def _permissions(found: role_policies.RolePolicies) -> Iterator[ReportedPolicy]:
-    for policy in found.policies:
-        yield _document("permissions policy" if policy.arn else "inline permissions policy", policy)
-    if found.boundary:
-        yield _document("permissions boundary", found.boundary)
+    permissions = [
+        _document("permissions policy" if policy.arn else "inline permissions policy", policy)
+        for policy in found.policies
+    ]
+    boundary = [_document("permissions boundary", found.boundary)] if found.boundary else []
+    return replace(empty, documents=(trust, *permissions, *boundary))
 
 
 def _document(kind: str, policy: NamedPolicy) -> ReportedPolicy:
-    return ReportedPolicy(kind, policy.name, policy.arn, _pretty(policy.document))
+    return ReportedPolicy(kind, policy.name, policy.arn, json.dumps(policy.document, indent=2, ensure_ascii=False))
 
 
 def _without_secrets(url: str) -> str:
     """Return a URL without credentials, path and query."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if url else ""
-
-
-def _pretty(document: Mapping[str, Any]) -> str:
-    return json.dumps(document, indent=2, ensure_ascii=False)

@@ -21,7 +21,7 @@ class ReportedPolicy:
 
 @dataclass(frozen=True)
 class RoleDocuments:
-    """A role's policies as IAM has them. side: `trusting` or `trusted`; problem: why they could not be read, or ''."""
+    """The live policies of a role. side: `trusting` or `trusted`; problem: why they could not be read, or ''."""
 
     name: str
     account: str
