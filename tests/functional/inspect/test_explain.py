@@ -16,6 +16,7 @@ from tfdriver.errors import TfdriverError
 def test_an_exact_trust_needs_no_change(accounts):
     found = accounts.ask()
     (pair,) = found.pairs
+
     assert pair.allowed is True
     assert found.change.startswith("Nothing: both policies allow the call")
     assert found.pairs == accounts.ask(BAR).pairs == accounts.ask("bar").pairs
@@ -24,7 +25,9 @@ def test_an_exact_trust_needs_no_change(accounts):
 def test_a_recreated_trusted_role_needs_tighten(accounts):
     accounts.delete_bar()
     accounts.make_bar(may(FOO))
+
     found = accounts.ask()
+
     assert "the id of a role that was deleted" in found.pairs[0].trust.words
     assert found.change == "Run `tfdriver tighten`"
 
@@ -33,7 +36,9 @@ def test_a_policy_for_another_role_is_reported(accounts):
     accounts.delete_bar()
     accounts.make_bar(may(FOO + "_old"))
     accounts.set_trust(trust(BAR))
+
     found = accounts.ask()
+
     assert (
         f"its policy bar_permissions allows sts:AssumeRole on {FOO}_old instead of {FOO}"
         in found.pairs[0].permissions.words
@@ -44,13 +49,16 @@ def test_a_policy_for_another_role_is_reported(accounts):
 def test_an_inline_deny_is_named(accounts):
     body = json.dumps({"Version": "2012-10-17", "Statement": [may("*", "Deny")]})
     accounts.b.put_role_policy(RoleName="bar", PolicyName="quarantine", PolicyDocument=body)
+
     assert "Remove that Deny from policy quarantine of role bar" in accounts.ask().change
 
 
 def test_an_expired_trust_needs_tighten(accounts):
     condition = {"ArnEquals": {"aws:PrincipalArn": BAR}, "DateLessThan": {"aws:CurrentTime": "2020-01-01T00:00:00Z"}}
     accounts.set_trust(trust("arn:aws:iam::222222222222:root", **condition))
+
     found = accounts.ask()
+
     assert "the deadline has passed" in found.pairs[0].trust.words
     assert found.change == "Run `tfdriver tighten`"
 
@@ -95,6 +103,7 @@ def message(reason: str = "", *, action: str = "sts:AssumeRole", resource: str =
 
 def test_a_refusal_by_an_unreadable_policy_is_explained_from_its_text(accounts):
     found = accounts.ask(message("with an explicit deny in a service control policy"))
+
     assert found.pairs[0].allowed is True
     assert found.change.startswith("Ask the administrators of that organization")
 
@@ -116,6 +125,7 @@ def test_a_refusal_by_an_unreadable_policy_is_explained_from_its_text(accounts):
 )
 def test_an_outdated_refusal_is_explained_with_the_policy_that_aws_named(accounts, reason, words):
     found = accounts.ask(message(reason))
+
     assert found.change.startswith(words)
     assert ("external id" in found.change) is ("trust" in reason)
     assert "organization" not in found.change
@@ -145,7 +155,9 @@ def test_the_message_decides_if_both_policies_refuse(accounts):
     accounts.delete_bar()
     accounts.make_bar(may(FOO + "_old"))
     by_trust = accounts.ask(message("because no role trust policy allows the sts:AssumeRole action"))
+
     by_identity = accounts.ask(message("because no identity-based policy allows the sts:AssumeRole action"))
+
     assert (by_trust.change, by_identity.change) == ("Run `tfdriver tighten`", "Run `tfdriver up`")
 
 
@@ -160,6 +172,7 @@ def test_the_message_decides_if_both_policies_refuse(accounts):
 )
 def test_other_refusals_are_explained_from_their_text(accounts, text, words):
     found = accounts.ask(text)
+
     assert words in found.words[-1]
     assert found.pairs == ()
 
@@ -172,7 +185,9 @@ def test_an_unreadable_account_is_reported(accounts, monkeypatch, tmp_path, prof
     credentials.write_text(f"[{profile}]\n{lines}\n")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(credentials))
     found = accounts.ask()
+
     (unseen,) = found.unseen
+
     assert profile not in unseen
     assert found.pairs[0].allowed is allowed
 

@@ -86,12 +86,14 @@ def test_after_up_the_report_has_every_policy(stage):
 
 def test_another_endpoint_is_reported_without_its_password(stage):
     _, text = write(stage, endpoint="http://me:password@127.0.0.1:5000/x")
+
     assert "AWS_ENDPOINT_URL was set to <code>http://127.0.0.1:5000</code>" in text
     assert "password" not in text
 
 
 def test_before_the_first_up_missing_roles_are_reported(stage):
     _, text = write(stage)
+
     assert text.count("The role does not exist.") == 2
     assert "role foo_bar in account_a does not exist. Run `tfdriver up`." in text
 
@@ -100,7 +102,9 @@ def test_external_ids_are_masked(stage):
     stage.run(up)
     theirs = trust.document(trust.Trust(frozenset({"arn:aws:iam::222222222222:role/bar"}), external_id=SECRET))
     set_trust(stage, theirs)
+
     _, text = write(stage)
+
     assert SECRET not in text
     assert "unmanaged" in text
     assert "sts:ExternalId" in text
@@ -109,7 +113,9 @@ def test_external_ids_are_masked(stage):
 def test_an_unreadable_account_is_reported(stage):
     stage.run(up)
     stage.aws.callers = {"account_b": "999999999999"}
+
     written, text = write(stage)
+
     assert written.unseen == ("account_b",)
     assert "account_b is not seen." in text
 
@@ -117,6 +123,7 @@ def test_an_unreadable_account_is_reported(stage):
 def test_unreadable_permissions_do_not_hide_the_trust_policy(stage):
     stage.run(up)
     _, text = write(stage, Iam(refuses="account_a"))
+
     assert "ListAttachedRolePolicies was refused." in text
     assert "who may assume it" in text
 
@@ -124,6 +131,7 @@ def test_unreadable_permissions_do_not_hide_the_trust_policy(stage):
 @pytest.mark.parametrize(("verdict", "code"), [(CheckStatus.PASSED, Exit.DONE), (CheckStatus.FAILED, Exit.FAILED)])
 def test_the_exit_code_is_that_of_verify(stage, verdict, code):
     written, text = write(stage, verified=checks(verdict))
+
     assert (written.exit_code, written.verified) == (code, "1 checks")
     assert "request-1" in text
 
@@ -131,7 +139,8 @@ def test_the_exit_code_is_that_of_verify(stage, verdict, code):
 def test_a_report_that_cannot_be_written_is_an_error(stage):
     tools = Tools(stage.environ, stage.progress, stage.interrupts, stage.aws, stage.time.clock())
     view = view_project(Options(stage.project), tools)
-    with pytest.raises(TfdriverError, match=r"none/report\.html: cannot write the file"):
+
+    with pytest.raises(TfdriverError, match=r"none/report\.html: cannot write it"):
         report(view, status(view), Iam(), stage.project / "none" / "report.html")
 
 

@@ -49,6 +49,7 @@ def files(stage: Stage) -> dict[str, bytes]:
 def test_before_the_first_up_everything_is_absent(stage):
     before = files(stage)
     found = read_status(stage)
+
     assert state_of(found) is PairState.ABSENT
     assert [c.applied for c in found.compositions] == [False, False]
     assert codes(found) == (0, 2)
@@ -59,7 +60,9 @@ def test_after_up_the_trust_is_exact_and_status_changes_nothing(stage):
     stage.run(up)
     stage.world.forget_calls()
     before = files(stage)
+
     found = read_status(stage)
+
     assert (state_of(found), codes(found)) == (PairState.EXACT, (0, 0))
     assert [(h.account, h.caller) for h in found.accounts] == [
         ("account_a", "arn:aws:iam::111111111111:user/admin"),
@@ -98,7 +101,9 @@ def test_an_orphaned_trust_is_reported_and_tighten_fixes_it(stage):
 def test_a_profile_in_the_wrong_account_is_reported_and_not_used(stage, wrong, state, code):
     stage.run(up)
     stage.aws.callers = {wrong: "999999999999"}
+
     found = read_status(stage)
+
     problems = {h.account: h.problem for h in found.accounts}
     assert "is in account 999999999999, not in" in problems.pop(wrong)
     assert set(problems.values()) == {""}
@@ -109,7 +114,9 @@ def test_a_profile_in_the_wrong_account_is_reported_and_not_used(stage, wrong, s
 def test_without_any_account_status_fails_but_reports_compositions(stage):
     stage.run(up)
     stage.aws.callers = {"account_a": "1" * 11 + "9", "account_b": "1" * 11 + "9"}
+
     found = read_status(stage)
+
     assert codes(found) == (Exit.FAILED, Exit.FAILED)
     assert [c.applied for c in found.compositions] == [True, True]
 
@@ -130,9 +137,11 @@ def test_drift_is_checked_in_applied_compositions(stage):
 def test_drift_is_not_checked_in_unreadable_accounts(stage):
     stage.run(up)
     stage.aws.callers = {"account_b": "999999999999"}
+
     found = read_status(
         stage, lambda _folder, composition: Drift() if composition.name == "account_a" else Drift(("x",))
     )
+
     assert [c.drift.problem for c in found.compositions] == ["", "drift not checked: account_b is not seen"]
     assert codes(found) == (0, 1)
 
@@ -140,6 +149,7 @@ def test_drift_is_not_checked_in_unreadable_accounts(stage):
 def test_a_failed_drift_check_is_not_reported_as_no_drift(stage):
     stage.run(up)
     found = read_status(stage, lambda *_: Drift(problem="found no Terraform"))
+
     assert codes(found) == (0, 1)
 
 
@@ -167,7 +177,9 @@ def test_edits_since_up_are_a_difference(stage, file, old, new, stale):
 def test_an_unmanaged_file_is_reported(stage):
     stage.run(up)
     (stage.project / "compositions/account_a/z.auto.tfvars").write_text("")
+
     found = read_status(stage)
+
     assert "Terraform would load this file, which tfdriver did not write" in found.compositions[0].problem
     assert found.compositions[0].current is None
 
@@ -182,14 +194,18 @@ def test_the_exposure_is_reported(stage):
     }
     (stage.project / "compositions").mkdir()
     (stage.project / "compositions" / "timeline.jsonl").write_text(json.dumps(line) + "\n")
+
     (exposure,) = read_status(stage).exposures
+
     assert (exposure.seconds, exposure.closed) == (3600, None)
 
 
 def test_a_state_that_was_lost_is_reported(stage):
     stage.run(up)
     shutil.rmtree(stage.project / "compositions")
+
     found = read_status(stage)
+
     assert [(c.applied, "the state may have been lost" in c.problem) for c in found.compositions] == [(False, True)] * 2
     assert codes(found) == (0, 2)
 

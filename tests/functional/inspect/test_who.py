@@ -48,7 +48,9 @@ def test_a_call_in_another_region_is_found_if_it_was_during_the_exposure(account
     caller = intrude("eu-north-1")
     accounts.set_trust(trust(BAR))
     record(accounts, datetime.now(UTC), "exact")
+
     (uses,) = read_status(accounts).uses
+
     assert [(use.who, use.meant) for use in uses.calls] == [(f"{caller} of account 222222222222", False)]
 
 
@@ -62,7 +64,9 @@ def test_denied_access_to_cloudtrail_is_reported(accounts):
     deny = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "cloudtrail:*", "Resource": "*"}]}
     accounts.a.put_user_policy(UserName="admin", PolicyName="no", PolicyDocument=json.dumps(deny))
     found = read_status(accounts)
+
     (uses,) = found.uses
+
     assert uses.calls == ()
     assert "us-west-2, eu-north-1, ap-south-1: CloudTrail cannot be read" in uses.problem
     assert "the calls are not known" in str(uses)

@@ -62,7 +62,9 @@ def test_a_correct_setup_passes(running: Setup):
 def test_progress_is_reported_per_round(running: Setup):
     running.progress.clear()
     running.verify()
+
     foo_bar = "role foo_bar in account_a"
+
     assert sorted(running.progress) == [
         f"bar -> foo_bar: the operator's identity in account_b assumes {foo_bar} with the external id, and 2 more",
         f"bar -> foo_bar: role bar in account_b assumes {foo_bar} with the external id, and 6 more",
@@ -84,7 +86,9 @@ def test_a_wrong_external_id_of_the_function_fails(running: Setup):
         found = failed(running.verify(limit=1)[0])
     finally:
         running.configure(EXTERNAL_ID)
+
     ((name, happened),) = found.items()
+
     assert name == "bar -> foo_bar: write"
     assert "AssumeRole: AccessDenied" in happened
     assert "the function sends another external id" in happened
@@ -96,6 +100,7 @@ def test_a_broad_trust_fails(running: Setup):
         found = failed(running.verify()[0])
     finally:
         running.tighten()
+
     assert list(found) == ["foo_bar: trust-policy", "bar -> foo_bar: intruder"]
     assert "broad: trusts account 222222222222, any principal that account lets" in found["foo_bar: trust-policy"]
     assert found["bar -> foo_bar: intruder"] == "allowed"
@@ -108,6 +113,7 @@ def test_a_guarded_broad_trust_fails_although_the_intruder_is_refused(running: S
         found = failed(running.verify()[0])
     finally:
         running.tighten()
+
     assert list(found) == ["foo_bar: trust-policy"]
     assert "only as role/bar" in found["foo_bar: trust-policy"]
 
@@ -118,6 +124,7 @@ def test_widened_permissions_fail(running: Setup):
         found = failed(running.verify()[0])
     finally:
         running.permit(FOO, PERMISSIONS["foo_bar"])
+
     assert found == {
         "bar -> foo_bar: not-granted dynamodb:GetItem": "allowed",
         "bar -> foo_bar: not-granted dynamodb:Scan": "allowed",
@@ -131,7 +138,9 @@ def test_a_recreated_trusted_role_fails(running: Setup):
         checks, _ = running.verify()
     finally:
         running.tighten()
+
     found = failed(checks)
+
     assert "orphaned: trusts the deleted role AROA" in found["foo_bar: trust-policy"]
     assert "no role trust policy allows" in found["bar -> foo_bar: write"]
     assert verdicts(checks)["not-granted dynamodb:Scan"] is CheckStatus.INCONCLUSIVE
@@ -147,7 +156,9 @@ def test_a_deleted_trusted_role_fails(running: Setup):
         running.states = states
         running.make_bar()
         running.tighten()
+
     found = failed(checks)
+
     assert "orphaned" in found["foo_bar: trust-policy"]
     assert found["bar: permissions"] == "role bar in account_b does not exist"
 
@@ -158,6 +169,7 @@ def test_a_trusted_role_with_permission_for_another_role_fails(running: Setup):
         found = failed(running.verify()[0])
     finally:
         running.permit(BAR, PERMISSIONS["bar"])
+
     assert "no identity-based policy allows the sts:AssumeRole action" in found["bar -> foo_bar: write"]
 
 
@@ -167,7 +179,9 @@ def test_a_missing_table_fails(running: Setup):
         checks, _ = running.verify(limit=600)
     finally:
         running.make_table()
+
     found = failed(checks)
+
     assert "ResourceNotFoundException" in found["bar -> foo_bar: write"]
     assert set(found) == {"bar -> foo_bar: write", "bar -> foo_bar: granted dynamodb:PutItem"}
     assert verdicts(checks)["not-granted dynamodb:Scan"] is CheckStatus.INCONCLUSIVE
@@ -181,6 +195,7 @@ def test_a_policy_added_by_hand_fails(running: Setup):
         found = failed(running.verify()[0])
     finally:
         iam.delete_role_policy(RoleName="bar", PolicyName="by-hand")
+
     assert found == {"bar: permissions": "it also has policy by-hand"}
 
 
@@ -204,6 +219,7 @@ def test_a_function_without_attempts_is_not_probed_for_them(running: Setup):
         checks, _ = running.verify()
     finally:
         running.states = states
+
     assert verdicts(checks)["write"] is CheckStatus.PASSED
     assert verdicts(checks)["attempts"] is CheckStatus.NOT_PROBED
 
@@ -216,7 +232,9 @@ def test_a_probe_without_ungranted_actions_is_not_probed_for_them(running: Setup
         checks, _ = running.verify()
     finally:
         running.states = states
+
     (unprobed,) = [c for c in checks if c.verdict is not CheckStatus.PASSED]
+
     assert (unprobed.name, unprobed.verdict) == ("not-granted", CheckStatus.NOT_PROBED)
 
 
@@ -226,7 +244,9 @@ def test_without_a_state_permissions_are_inconclusive(running: Setup):
         checks, _ = running.verify()
     finally:
         running.states = states
+
     permissions = [c for c in checks if c.name == "permissions"]
+
     assert {(c.verdict, c.happened) for c in permissions} == {
         (CheckStatus.INCONCLUSIVE, "no backend: cannot pull the state")
     }
@@ -242,5 +262,6 @@ def test_a_missing_trusting_role_fails(running: Setup):
         document = json.dumps(trust.document(trust.exact([BAR], EXTERNAL_ID)))
         iam.create_role(RoleName="foo_bar", AssumeRolePolicyDocument=document)
         running.permit(FOO, PERMISSIONS["foo_bar"])
+
     assert failed(checks) == {"foo_bar: trust-policy": "does not exist"}
     assert verdicts(checks) == {"calls": CheckStatus.NOT_PROBED}

@@ -37,7 +37,9 @@ def test_the_intruders_call_never_counts_as_refused(monkeypatch, tmp_path: Path,
     with setup(monkeypatch, None, file) as made:
         made.states["bar"]["outputs"] = {"probes": {"value": {"bar": None}}}
         checks, _ = made.verify(limit=1)
+
     intruder = next(c for c in checks if c.name == "intruder")
+
     assert intruder.verdict is CheckStatus.INCONCLUSIVE
     assert "refused" not in repr(intruder)
     assert "AccessDenied" not in intruder.happened
@@ -50,7 +52,9 @@ def test_short_throttling_is_retried(monkeypatch, tmp_path: Path):
     with setup(monkeypatch, None, file) as made:
         made.states["bar"]["outputs"] = {"probes": {"value": {"bar": None}}}
         checks, _ = made.verify(limit=30)
+
     intruder = next(c for c in checks if c.name == "intruder")
+
     assert intruder.verdict is CheckStatus.PASSED
     assert re.search(r"\d times in a row within \d\.\d s, from", intruder.happened)
 
@@ -64,6 +68,8 @@ def test_credentials_that_expire_between_the_controls_prove_nothing(monkeypatch,
     with setup(monkeypatch, None, file) as made:
         made.states["bar"]["outputs"] = {"probes": {"value": {"bar": None}}}
         checks, _ = made.verify(limit=1)
+
     intruder = next(c for c in checks if c.name == "intruder")
+
     assert intruder.verdict is CheckStatus.INCONCLUSIVE
     assert "because of the control" in intruder.happened

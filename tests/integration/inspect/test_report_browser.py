@@ -126,7 +126,9 @@ def test_long_names_do_not_widen_the_page(browser, tmp_path, width, name):
     page = report_page.html(
         replace(hostile, changes=changes, status=replace(hostile.status, exposures=(window,), pairs=pairs))
     )
+
     found = measured(browser, tmp_path, page, width, "light")
+
     assert (found["page"], found["outside"]) == (width, 0)
 
 

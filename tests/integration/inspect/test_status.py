@@ -134,4 +134,5 @@ def test_status_needs_only_one_account_and_no_terraform(world: World, tmp_path):
         assert done.returncode == (0 if name == "account_a" else 1), done.stderr
         found = json.loads(done.stdout)["result"]
         reported[name] = (state(found), [a["account"] for a in found["accounts"] if a["caller"]])
+
     assert reported == {"account_a": ("exact", ["account_a"]), "account_b": ("unreadable", ["account_b"])}

@@ -47,6 +47,7 @@ def test_only_changes_that_were_not_applied_are_drift_of_a_role(before, after, w
 
 def test_the_attachment_count_of_a_policy_is_ignored():
     before = {"name": "p", "attachment_count": 0, "policy": "a"}
+
     assert differences(shown("aws_iam_policy", before, before | {"attachment_count": 1})) == ()
     assert differences(shown("aws_iam_policy", before, before | {"policy": "b"})) == (
         "module.bar.aws_iam_policy.this: policy",

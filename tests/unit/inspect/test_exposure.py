@@ -99,6 +99,7 @@ def test_a_caller_is_named_if_known_and_otherwise_printed_as_recorded():
         us_east_1=[event(1)],
     )
     found = uses(trail)
+
     assert [use.who for use in found.calls] == [
         "AIDASOMEBODY of account 222222222222",
         "role bar in account_b (session session-1)",
@@ -114,6 +115,7 @@ def test_a_caller_is_named_if_known_and_otherwise_printed_as_recorded():
 def test_calls_after_the_end_of_the_exposure_are_left_out():
     """The exposure ends at 9.5 s. CloudTrail has whole seconds."""
     found = uses(Trail(us_west_2=[event(10, number=1), event(9, number=2), event(8, number=3)]))
+
     assert [use.perhaps_later for use in found.calls] == [False, True]
     assert [use.at.second for use in found.calls] == [8, 9]
     assert str(found.calls[1]).endswith("not a trusted role of the spec, perhaps after the exposure")
@@ -122,6 +124,7 @@ def test_calls_after_the_end_of_the_exposure_are_left_out():
 def test_one_call_is_counted_in_the_singular_in_a_current_exposure():
     window = replace(WINDOW, closed=None)
     found = uses(Trail(us_west_2=[event()]), window)
+
     assert str(found).startswith("1 AssumeRole call.")
     assert "calls" not in str(found).partition(". ")[0]
 
@@ -134,6 +137,7 @@ def test_a_trusted_role_of_another_trusting_role_is_named_but_not_meant():
 def test_calls_on_other_roles_and_duplicates_are_left_out():
     other = event(1, role="arn:aws:iam::111111111111:role/other", number=3)
     found = uses(Trail(us_west_2=[event(), other], us_east_1=[event()]))
+
     assert len(found.calls) == 1
 
 
@@ -161,6 +165,7 @@ def test_an_unreadable_region_is_reported_and_the_others_are_read():
             us_west_2=[event()],
         )
     )
+
     assert len(found.calls) == 1
     assert found.problem == "us-east-1: CloudTrail cannot be read (LookupEvents was refused: AccessDenied)"
 
@@ -171,6 +176,7 @@ NOT_ENABLED = ("UnrecognizedClientException", "InvalidClientTokenId", "OptInRequ
 @pytest.mark.parametrize("code", NOT_ENABLED)
 def test_regions_that_are_not_enabled_are_ignored(code):
     found = uses(Trail(us_east_1=AwsError("no", aws_code=code)))
+
     assert found.problem == ""
     assert str(found) == "CloudTrail recorded no AssumeRole call"
 
@@ -185,12 +191,14 @@ def test_rejected_credentials_are_reported_if_the_accounts_own_region_fails_too(
 def test_without_readable_regions_the_calls_are_not_known():
     no = TfdriverError("no", code="io_error")
     found = uses(Trail(us_east_1=no, us_west_2=no))
+
     assert "the calls are not known. us-west-2, us-east-1: CloudTrail cannot be read (no)" in str(found)
 
 
 def test_an_incomplete_search_is_reported():
     trail = Trail(us_west_2=[event()])
     trail.more = True
+
     assert "only the latest 2000 AssumeRole calls were read" in uses(trail).problem
 
 

@@ -38,6 +38,7 @@ EXPLICIT = [
 )
 def test_every_reason_phrase_of_aws_is_recognized(phrase, cause, change, explicit):
     found = parse_refusal(f"An error occurred (AccessDenied) when calling the AssumeRole operation: {SAID} {phrase}")
+
     assert found == Refusal("AccessDenied", BAR, "sts:AssumeRole", FOO, cause, explicit)
     assert change in refusal_meaning(found).change
     assert "{" not in refusal_meaning(found).words + refusal_meaning(found).change
@@ -56,12 +57,14 @@ WRAPPED = [
 @pytest.mark.parametrize(("text", "resource"), WRAPPED)
 def test_messages_quoted_by_other_tools_are_parsed(text, resource):
     found = parse_refusal(text)
+
     assert found
     assert (found.caller, found.action, found.resource, found.cause) == (BAR, "sts:AssumeRole", resource, Cause.UNKNOWN)
 
 
 def test_a_message_may_span_several_lines():
     found = parse_refusal(f"{SAID} because no\n   identity-based\n policy allows the sts:AssumeRole\n action")
+
     assert found
     assert found.cause is Cause.IDENTITY
 
@@ -69,6 +72,7 @@ def test_a_message_may_span_several_lines():
 def test_the_arn_of_the_refusing_policy_is_parsed():
     arn = "arn:aws:organizations::333333333333:policy/o-abc/service_control_policy/p-xyz"
     found = parse_refusal(f"{SAID} with an explicit deny in a service control policy: {arn}. Encoded message: abc")
+
     assert found
     assert (found.cause, found.policy) == (Cause.SCP, arn)
     assert f"({arn})" in refusal_meaning(found).words
@@ -77,6 +81,7 @@ def test_the_arn_of_the_refusing_policy_is_parsed():
 def test_users_and_other_partitions_are_parsed():
     user, role = "arn:aws-cn:iam::222222222222:user/a/b", "arn:aws-cn:iam::111111111111:role/p/x"
     found = parse_refusal(f"User: {user} is not authorized to perform: sts:AssumeRole on resource: {role}")
+
     assert found
     assert (found.caller, found.resource) == (user, role)
 
@@ -100,6 +105,7 @@ OTHER = [
 @pytest.mark.parametrize(("text", "words"), OTHER)
 def test_errors_that_no_policy_causes_are_explained(text, words):
     found = parse_refusal(text)
+
     assert found
     assert found.other in OTHERS
     assert words in refusal_meaning(found).words

@@ -68,6 +68,7 @@ CASES = [
 def test_each_state_has_words_and_advice(found, bar, state, words, advice):
     project = spec(FOO, BAR)
     (pair,) = pairs(project, observation(project, found, bar), T0)
+
     assert (pair.state, pair.advice) == (state, advice)
     assert words in str(pair)
     assert str(pair).startswith(f"role foo_bar in account_a <- role bar in account_b: {state}")
@@ -76,6 +77,7 @@ def test_each_state_has_words_and_advice(found, bar, state, words, advice):
 def test_a_broad_trust_expires_at_its_deadline():
     project = spec(FOO, BAR)
     at = [pairs(project, observation(project, GUARDED, None), T0 + timedelta(minutes=m))[0] for m in (59, 60)]
+
     assert [p.state for p in at] == [PairState.BROAD, PairState.EXPIRED]
     assert [(p.guarded, p.until) for p in at] == [(True, T0 + timedelta(hours=1))] * 2
 
@@ -84,6 +86,7 @@ def test_a_broad_trust_expires_at_its_deadline():
 def test_a_role_added_to_the_spec_is_not_trusted_yet(found):
     project = spec(replace(FOO, trusts=("bar", "new")), BAR, role("new", B))
     first, second = pairs(project, observation(project, found, LIVE_BAR), T0)
+
     assert first.state in (PairState.BROAD, PairState.EXACT)
     assert (second.state, second.words, second.trusted_exists) == (
         PairState.ABSENT,
@@ -104,6 +107,7 @@ def test_a_role_added_to_the_spec_is_not_trusted_yet(found):
 def test_an_unmanaged_trusted_role_is_reported_without_advice_to_tighten(found, state, words):
     project = spec(FOO, BAR)
     (pair,) = pairs(project, observation(project, found, LIVE_BAR), T0, {"bar"})
+
     assert pair.state is state
     assert words in pair.words
     assert "tighten" not in pair.advice
@@ -112,5 +116,6 @@ def test_an_unmanaged_trusted_role_is_reported_without_advice_to_tighten(found, 
 
 def test_an_unreadable_role_is_not_reported_as_missing():
     project = spec(FOO, BAR)
+
     assert pairs(project, observation(project, EXACT, Unreadable("no")), T0)[0].trusted_exists is None
     assert project.accounts == {A.name: A, B.name: B}

@@ -75,6 +75,7 @@ PERMISSIONS = [
 @pytest.mark.parametrize(("pair", "words", "change"), PERMISSIONS)
 def test_refusing_permissions_are_explained(pair, words, change):
     found = judge(FOO, BAR, pair, T0)
+
     assert found.permissions.allows is False
     assert words in found.permissions.words
     assert change in found.change
@@ -115,6 +116,7 @@ TRUSTS = [
 @pytest.mark.parametrize(("pair", "words", "change"), TRUSTS)
 def test_a_refusing_trust_policy_is_explained(pair, words, change):
     found = judge(FOO, BAR, pair, T0)
+
     assert found.permissions.allows is True
     assert found.trust.allows is False
     assert words in found.trust.words
@@ -139,6 +141,7 @@ def test_a_call_that_both_policies_allow_needs_no_change(pair):
 def test_the_call_is_judged_with_the_external_id_of_the_spec():
     role = replace(FOO, external_id="right-1")
     right, wrong = (view(found=document(trust.exact([BAR], e)), role=role) for e in ("right-1", "wrong-1"))
+
     assert judge(role, BAR, right, T0).allowed is True
     assert "requires wrong-1, the spec has right-1" in judge(role, BAR, wrong, T0).trust.words
 
@@ -152,6 +155,7 @@ def test_the_call_is_judged_with_the_external_id_of_the_spec():
 )
 def test_an_unreadable_policy_never_allows(pair):
     found = judge(FOO, BAR, pair, T0)
+
     assert (found.allowed, found.change) == (None, "")
     assert "is not seen" in found.permissions.words + found.trust.words
 

@@ -32,6 +32,7 @@ def test_without_an_external_id_the_intruder_tries_once():
 def test_with_an_external_id_the_intruder_tries_the_correct_a_missing_and_a_wrong_one():
     checks = {c.name: c for c in intruder_round(WITH_ID, BAR) if not c.control}
     ids = [c.attempt.external_id for c in checks.values()]
+
     assert ids[:2] == ["the-id", None]
     assert ids[2] not in ("the-id", None)
     assert list(checks) == ["intruder", "intruder-without-external-id", "intruder-with-wrong-external-id"]
@@ -40,6 +41,7 @@ def test_with_an_external_id_the_intruder_tries_the_correct_a_missing_and_a_wron
 
 def test_the_intruders_calls_have_controls_before_and_after():
     checks = intruder_round(WITH_ID, BAR)
+
     assert checks[0].name == WHO
     assert checks[-1].name == WHO_AGAIN
     assert all(c.controls == (WHO, PERMITTED, WHO_AGAIN) for c in checks if not c.control)
@@ -56,6 +58,7 @@ def test_the_trusted_role_needs_the_external_id():
 
 def test_ungranted_actions_are_tried_as_the_trusting_role_and_granted_ones_directly():
     checks = {c.name: c for c in function_round(FOO, BAR, TABLE)}
+
     assert [n for n in checks if not checks[n].control] == [
         "assume",
         "granted dynamodb:PutItem",
@@ -80,6 +83,7 @@ def test_every_refusal_has_controls_which_are_checks_of_the_same_round():
 def test_the_control_of_an_ungranted_action_is_a_granted_one_with_the_same_credentials():
     checks = {c.name: c for c in function_round(FOO, BAR, TABLE)}
     controls = checks["not-granted dynamodb:Scan"].controls
+
     assert "granted dynamodb:PutItem" in controls
     assert checks["granted dynamodb:PutItem"].attempt.as_role
 

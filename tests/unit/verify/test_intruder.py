@@ -39,6 +39,7 @@ def test_the_intruder_tries_three_external_ids_between_two_controls():
 def test_an_allowed_call_is_reported_without_its_credentials():
     secret = {"Credentials": {"SecretAccessKey": "very-secret"}, "ResponseMetadata": {"RequestId": "req-2"}}
     _, outcomes = tried(assume_role=secret)
+
     assert outcomes["intruder"].kind is OutcomeKind.ALLOWED
     assert outcomes["intruder"].request_id == "req-2"
     assert "very-secret" not in repr(outcomes)
@@ -48,6 +49,7 @@ def test_an_allowed_call_is_reported_without_its_credentials():
 def test_a_refusal_by_the_callers_own_policies_proves_nothing(kind):
     own = error("AccessDenied", f"because no {kind} allows the sts:AssumeRole action", 403)
     _, outcomes = tried(assume_role=own)
+
     assert outcomes[PERMITTED].kind is OutcomeKind.BROKEN
     assert kind in outcomes[PERMITTED].message
 
@@ -72,7 +74,9 @@ def test_a_session_is_simulated_as_its_role_with_the_roles_path():
         "simulate_principal_policy": {"EvaluationResults": [{"EvalDecision": "allowed"}]},
     }
     aws, _ = tried(caller, assume_role=UNEXPLAINED, **replies)
+
     (request,) = [request for method, request in aws.asked if method == "simulate_principal_policy"]
+
     assert request["PolicySourceArn"] == role
 
 
@@ -81,6 +85,7 @@ def test_a_session_is_simulated_as_its_role_with_the_roles_path():
 )
 def test_a_failing_simulator_proves_nothing(answer, kind):
     _, outcomes = tried(assume_role=UNEXPLAINED, simulate_principal_policy=answer)
+
     assert outcomes[PERMITTED].kind is kind
     assert "SimulatePrincipalPolicy" in outcomes[PERMITTED].message
 

@@ -32,6 +32,7 @@ def judged(checks: tuple[Check, ...], name: str, streak: int = 3, **outcomes: Ca
 
 def test_refused_three_times_with_controls_is_passed():
     found = judged(INTRUDER, "intruder")
+
     assert (found.verdict, found.happened, found.expected) == (
         CheckStatus.PASSED,
         "AccessDenied, 3 times in a row within 3.0 s",
@@ -48,6 +49,7 @@ def test_an_allowed_intruder_is_failed():
 @pytest.mark.parametrize("other", [THROTTLED, GONE, CallOutcome(OutcomeKind.UNKNOWN, "no answer")])
 def test_anything_but_access_denied_never_counts_as_refused(other):
     found = judged(INTRUDER, "intruder", 0, intruder=other)
+
     assert found.verdict is CheckStatus.INCONCLUSIVE
     assert found.happened == other.message
     assert "refused" not in found.happened
@@ -57,6 +59,7 @@ def test_anything_but_access_denied_never_counts_as_refused(other):
 @pytest.mark.parametrize("outcome", [THROTTLED, DENIED, GONE])
 def test_a_refusal_without_its_control_is_inconclusive(control, outcome):
     found = judged(INTRUDER, "intruder", 0, **{control: outcome})
+
     assert found.verdict is CheckStatus.INCONCLUSIVE
     assert "because of the control" in found.happened
     assert outcome.message in found.happened
@@ -75,6 +78,7 @@ def test_a_call_that_fails_only_on_its_condition_is_allowed():
     """A probe writes under a condition that never holds."""
     allowed = from_answer(Answer("ConditionalCheckFailedException", "The conditional request failed", 400, "r"))
     found = judged(FUNCTION, "not-granted dynamodb:Scan", 0, not_granted_dynamodb_Scan=allowed)
+
     assert found.verdict is CheckStatus.FAILED
     assert found.happened == "allowed (AWS authorized the call; only its condition failed)"
     assert found.evidence.said == "ConditionalCheckFailedException: The conditional request failed"
@@ -91,6 +95,7 @@ def test_the_written_item_is_named():
         Held(1),
         1,
     )
+
     assert found.happened == "allowed, and the item k-1 was found"
 
 
@@ -124,7 +129,9 @@ def test_a_refusal_without_the_table_is_inconclusive():
 def test_the_waiting_time_is_reported_if_there_was_any():
     by_name = {c.name: c for c in INTRUDER}
     held = Held(3, 12.34, 16.0, waited=True, last=15.5)
+
     found = judge.result(CheckedRoles("a", "b"), by_name["intruder"], by_name, as_expected(INTRUDER), held, 3)
+
     assert found.happened == "AccessDenied, 3 times in a row within 3.2 s, from 12.3 s on"
 
 
@@ -141,6 +148,7 @@ def test_refusals_must_last_and_allowed_calls_need_not():
 def test_only_refusals_have_a_minimum_time():
     by_name = {c.name: c for c in FUNCTION}
     spans = {n: judge.judge_look(c, by_name, as_expected(FUNCTION), patient=True).span for n, c in by_name.items()}
+
     assert (spans["assume"], spans["direct dynamodb:PutItem"]) == (0.0, REFUSED_FOR)
 
 

@@ -114,6 +114,7 @@ def live_role(given: trust.Trust):
 
 def test_an_exact_trust_is_passed_with_the_document_as_evidence():
     found = trusted(live_role(trust.exact([BAR])))
+
     assert found.verdict is CheckStatus.PASSED
     assert BAR.arn in found.evidence.said
     assert found.expected == "trusts role bar in account 222222222222"
@@ -143,5 +144,6 @@ def test_an_exact_trust_is_passed_with_the_document_as_evidence():
 )
 def test_any_other_trust_is_reported_with_its_state(seen, verdict, words):
     found = trusted(seen)
+
     assert found.verdict is verdict
     assert words in found.happened

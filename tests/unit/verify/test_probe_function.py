@@ -66,6 +66,7 @@ def test_all_attempts_of_a_round_are_one_invocation_in_the_functions_region():
 def test_a_refusal_counts_for_the_call_that_was_refused():
     denied = {**OK, "call": "sts:AssumeRole", "ok": False, "code": "AccessDenied", "message": "no", "status": 403}
     _, found = tried(outcomes(OK, denied, denied))
+
     assert found["assume"].kind is OutcomeKind.DENIED
     assert found["control-identity-as-role"].kind is OutcomeKind.UNKNOWN
     assert "sts:AssumeRole failed first" in found["control-identity-as-role"].message
@@ -75,6 +76,7 @@ def test_a_refusal_without_a_request_id_proves_nothing():
     """A function may catch every error and return AccessDenied."""
     denied = {**OK, "call": "sts:AssumeRole", "ok": False, "code": "AccessDenied", "message": "no", "status": 403}
     _, found = tried(outcomes(OK, denied | {"request_id": ""}))
+
     assert found["assume"].kind is OutcomeKind.UNKNOWN
     assert found["assume"].message == "the answer has no AWS request id: AccessDenied: no"
 
@@ -87,6 +89,7 @@ def test_a_call_that_the_function_cannot_make_is_untried():
 @pytest.mark.parametrize("reply", [{"written": []}, {"outcomes": []}, {"outcomes": [{}] * len(CHECKS)}, [], None])
 def test_a_function_with_an_invalid_reply_proves_nothing(reply):
     _, found = tried(reply)
+
     assert {o.kind for o in found.values()} == {OutcomeKind.UNKNOWN}
     assert all("modules/README.md" in o.message for o in found.values())
 
@@ -100,6 +103,7 @@ def test_a_function_that_cannot_be_invoked_proves_nothing(reply):
 def test_a_function_that_failed_proves_nothing_about_its_attempts():
     error = {"errorType": "AccessDenied", "errorMessage": "no"}
     _, found = tried(error, failed=True)
+
     assert {o.kind for o in found.values()} == {OutcomeKind.UNKNOWN}
 
 
@@ -139,6 +143,7 @@ def wrote(table: Table, keep: bool = False, **replies: Any):
 def test_the_item_is_found_in_the_trusting_account_and_removed():
     table = Table()
     aws, writing, found = wrote(table)
+
     assert (found.kind, found.item_key) == (OutcomeKind.ALLOWED, "key-1")
     assert [method for method, _ in aws.asked] == ["invoke", "get_item", "delete_item"]
     assert aws.regions == ["eu-west-1", A.region, A.region]
@@ -149,6 +154,7 @@ def test_the_item_is_found_in_the_trusting_account_and_removed():
 def test_the_item_can_be_kept():
     table = Table()
     _, writing, found = wrote(table, keep=True)
+
     assert found.kind is OutcomeKind.ALLOWED
     assert list(table.items) == ["key-1"]
     assert writing.kept == ("T/key-1",)
@@ -157,6 +163,7 @@ def test_the_item_can_be_kept():
 @pytest.mark.parametrize("wrong", [{"key": "other"}, {"item": {"K": "key-1"}}, {"item": None}])
 def test_the_stored_item_must_equal_the_reported_one(wrong):
     _, _, found = wrote(Table(wrong))
+
     assert found.kind is OutcomeKind.BROKEN
     assert found.message.startswith("the function reports the item")
 
@@ -164,11 +171,13 @@ def test_the_stored_item_must_equal_the_reported_one(wrong):
 def test_an_item_without_the_mark_is_not_accepted():
     table = Table()
     _, _, found = wrote(table, invoke=answering(lambda event: table.write(event | {"probe": "mine"})))
+
     assert found.kind is OutcomeKind.BROKEN
 
 
 def test_an_item_in_another_table_is_reported_and_kept():
     _, writing, found = wrote(Table({"table_name": "Other"}))
+
     assert found.kind is OutcomeKind.BROKEN
     assert writing.kept == ("Other/key-1",)
 
@@ -176,6 +185,7 @@ def test_an_item_in_another_table_is_reported_and_kept():
 def test_an_item_that_cannot_be_removed_is_reported():
     table = Table()
     _, writing, found = wrote(table, delete_item=error("AccessDeniedException"))
+
     assert found.kind is OutcomeKind.ALLOWED
     assert writing.kept == ("T/key-1",)
 
@@ -183,6 +193,7 @@ def test_an_item_that_cannot_be_removed_is_reported():
 def test_a_denied_read_proves_nothing_about_the_write():
     table = Table()
     _, _, found = wrote(table, get_item=error("AccessDeniedException"))
+
     assert found.kind is OutcomeKind.UNKNOWN
     assert found.message.startswith("reading the item")
     assert table.items == {}
@@ -209,6 +220,7 @@ SERVER = {
 )
 def test_a_possible_item_is_reported_if_there_was_no_answer(invoke):
     _, writing, found = wrote(Table(), invoke=invoke)
+
     assert found.kind is not OutcomeKind.ALLOWED
     assert writing.perhaps == f"an item with '{writing.mark}' may be in T"
     assert writing.mark.startswith("tfdriver-verify-")
@@ -225,7 +237,9 @@ def test_a_function_that_did_not_run_wrote_no_item(invoke):
 def test_a_refused_function_is_reported_with_awss_message():
     words = "An error occurred (AccessDenied) when calling the AssumeRole operation: User: bar"
     error = {"errorType": "ClientError", "errorMessage": words}
+
     aws, writing, found = wrote(Table(), invoke=answering(error, failed=True))
+
     assert (found.kind, found.message) == (OutcomeKind.DENIED, "AssumeRole: AccessDenied: User: bar")
     assert found.request_id == "invoke-1"
     assert [method for method, _ in aws.asked] == ["invoke"]

@@ -18,12 +18,14 @@ TABLE = {
 
 def test_a_table_probe_is_parsed():
     found = parse_probes(TABLE | {"more": 1}, "m")
+
     assert isinstance(found, TableProbe)
     assert found.granted == ("dynamodb:PutItem",)
 
 
 def test_a_function_makes_attempts_only_if_its_probe_has_them():
     probe = {"type": "lambda", "function_name": "bar", "region": "us-west-2"}
+
     assert parse_probes(probe, "m") == FunctionProbe(function_name="bar", region="us-west-2", attempts=False)
     assert parse_probes(probe | {"attempts": True}, "m") == FunctionProbe(
         function_name="bar", region="us-west-2", attempts=True
@@ -46,6 +48,7 @@ def test_a_missing_probe_has_a_reason():
 )
 def test_an_invalid_probe_has_a_reason(value, words):
     found = parse_probes(value, "team_a")
+
     assert isinstance(found, NoProbe)
     assert words in found.reason
     assert "module team_a" in found.reason

@@ -20,6 +20,7 @@ def states(graph):
 
 def test_without_aws_every_state_is_unknown():
     graph = build(EXAMPLE, None, NOW)
+
     assert graph.edges == (Edge("bar", "foo_bar", EdgeState.UNKNOWN),)
     assert [(b.account, b.account_id, [r.name for r in b.roles]) for b in graph.trusted] == [
         ("account_b", "222222222222", ["bar"])
@@ -29,6 +30,7 @@ def test_without_aws_every_state_is_unknown():
 
 def test_every_state_is_drawn():
     graph = build(ALL, LIVE, NOW)
+
     assert states(graph) == {
         ("bar", "absent"): EdgeState.ABSENT,
         ("account_b", "broad"): EdgeState.BROAD,
@@ -47,6 +49,7 @@ def test_every_state_is_drawn():
 
 def test_edges_have_deadline_roles_or_reason():
     edges = {(e.source, e.target): e for e in build(ALL, LIVE, NOW).edges}
+
     assert edges["account_b", "broad"].detail == "until 2026-01-02 01:00:00 UTC, only bar"
     assert edges["account_c", "expired"].detail == "since 2026-01-01 23:00:00 UTC"
     assert "baz" in edges["bar", "unmanaged"].detail
@@ -75,6 +78,7 @@ def test_missing_roles_are_marked():
 
 def test_the_three_phases_of_the_example_are_drawn():
     broad, connect, tighten = phases(EXAMPLE)
+
     assert broad.edges == (Edge("account_b", "foo_bar", EdgeState.BROAD, "for 1 h, only bar", whole=True),)
     assert connect.edges == broad.edges
     assert tighten.edges == (Edge("bar", "foo_bar", EdgeState.EXACT),)
@@ -84,6 +88,7 @@ def test_the_three_phases_of_the_example_are_drawn():
 
 def test_unguarded_phases_do_not_mention_a_guard():
     broad, _, _ = phases(spec(role("foo_bar", FOO.account, trusts=("bar",), guard=False), role("bar", B)))
+
     assert [e.state for e in broad.edges] == [EdgeState.UNGUARDED]
     assert "guard" not in broad.caption
 
@@ -118,6 +123,7 @@ def contrast(one, other):
 @pytest.mark.parametrize("state", EdgeState)
 def test_colours_have_enough_contrast(state):
     style = STYLES[state]
+
     assert contrast(style.light, "#ffffff") >= 4.5
     assert contrast(style.light, "#f3f5f8") >= 4.5
     assert contrast(style.dark, "#0d1117") >= 4.5

@@ -25,6 +25,7 @@ def project(tmp_path):
 @pytest.mark.parametrize("form", Format)
 def test_live_graph_spec_graph_and_phases_differ_and_end_with_a_newline(form):
     drawn = [draw(ALL, form, NOW), draw(ALL, form, NOW, observation=LIVE), draw(ALL, form, NOW, three_phases=True)]
+
     assert len(set(drawn)) == 3
     assert all(text.endswith("\n") and not text.endswith("\n\n") for text in drawn)
 
@@ -34,12 +35,14 @@ def test_svg_is_self_contained():
     without_namespace = text.replace("http://www.w3.org/2000/svg", "")
     for word in ("http", "url(", "@import", "<script", "<image", "href", "@font-face"):
         assert word not in without_namespace
+
     assert 'role="img"' in text
     assert "prefers-color-scheme:dark" in text
 
 
 def test_svg_has_a_description_of_every_trust():
     text = draw(EXAMPLE, Format.SVG, NOW, three_phases=True)
+
     assert "role foo_bar in account_a trusts all of account_b (broad, guarded: for 1 h, only bar)" in text
     assert "role foo_bar in account_a trusts role bar in account_b (exact)" in text
 
@@ -70,6 +73,7 @@ def test_a_live_graph_reads_only_accounts_with_credentials(project):
 
 def test_a_graph_is_written_to_a_file(tmp_path):
     drawn = Drawn(Format.SVG, "ö\n")
+
     assert write_graph(drawn, tmp_path / "graph.svg").file == str(tmp_path / "graph.svg")
     assert (tmp_path / "graph.svg").read_text(encoding="utf-8") == "ö\n"
     with pytest.raises(TfdriverError, match="cannot write"):

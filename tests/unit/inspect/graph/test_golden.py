@@ -26,6 +26,7 @@ def test_a_format_equals_its_golden_file(name, form):
     if os.environ.get("TFDRIVER_UPDATE_GOLDEN"):
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
+
     assert text == path.read_text(encoding="utf-8")
 
 

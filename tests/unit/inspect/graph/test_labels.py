@@ -23,6 +23,7 @@ def test_a_single_edge_of_a_role_does_not_name_its_source():
 
 def test_several_edges_of_a_role_name_their_sources():
     found = lines(ALL, LIVE)
+
     assert (found["bar", "exact"], found["baz", "exact"]) == (("bar",), ("baz",))
     assert found["account_b", "broad"][0] == "account_b"
     assert found["bar", "absent"] == ()

@@ -97,11 +97,13 @@ def test_edges_connect_their_source_and_target():
 def test_sources_are_sorted_to_avoid_crossings():
     a, b, c, d = (Account(n, n[-1] * 12, n, "us-west-2", "aws") for n in ("acc1", "acc2", "acc3", "acc4"))
     of = spec(role("x", a, trusts=("q",)), role("y", b, trusts=("p",)), role("p", c), role("q", d))
+
     assert [box.box.account for box in layout(build(of, None, NOW)).trusted] == ["acc4", "acc3"]
 
 
 def test_a_wider_layout_has_longer_curves():
     narrow, wide = layout(build(EXAMPLE, None, NOW)), layout(build(EXAMPLE, None, NOW), 900)
+
     assert (wide.width, layout(build(EXAMPLE, None, NOW), 10)) == (900, narrow)
     assert [box.rect.right for box in wide.trusting] == [900]
     assert wide.trusted == narrow.trusted

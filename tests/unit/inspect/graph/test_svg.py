@@ -37,6 +37,7 @@ def test_phases_with_long_names_are_below_each_other():
 
 def test_a_graph_shrinks_with_the_page():
     drawn = svg(phases(EXAMPLE))
+
     assert 'style="max-width:100%;height:auto"' in drawn
     assert "min-width" not in drawn
 
@@ -44,11 +45,14 @@ def test_a_graph_shrinks_with_the_page():
 def test_a_long_title_is_shortened_in_the_middle():
     of = replace(EXAMPLE, project="first" + "-" * 90 + "last")
     (shown,) = re.findall(r"</title>(first-+…-+last)</text>", svg([build(of, None, NOW)]))
+
     assert len(shown) < 60
 
 
 def test_the_legend_of_a_narrow_graph_is_wrapped():
     drawn = svg([build(EXAMPLE, observation(EXAMPLE, {"foo_bar": trust.broad(FOO, [BAR], NOW)}), NOW)])
     legend = drawn[drawn.rindex('<g class="s-broad">') :]
+
     words = " ".join(re.findall(r">([^<]+)</text>", legend))
+
     assert words == f"{EdgeState.BROAD}: {MEANING[EdgeState.BROAD]}"

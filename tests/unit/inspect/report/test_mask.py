@@ -15,6 +15,7 @@ from tfdriver.inspect.report.model import ReportedPolicy
 def test_ids_are_found_in_every_condition():
     statement = {"Condition": {"StringLike": {"STS:ExternalID": ["a-1", "b-2"]}, "Bool": {"x": "true"}}}
     documents = [trust.document(trust.exact([BAR], "right-1")), {"Statement": [statement]}, {"Statement": statement}]
+
     assert external_ids(documents) == {"right-1", "a-1", "b-2"}
 
 
@@ -39,7 +40,9 @@ def test_the_longer_of_two_ids_is_masked_whole():
 def test_nested_values_are_masked_and_keep_their_types():
     verified = checks(CheckStatus.PASSED)
     value = {"k": [ReportedPolicy("kind", "the-id", "", "x the-id x")], "v": verified, "n": 7}
+
     found = masked(value, {"the-id"})
+
     assert found == {"k": [ReportedPolicy("kind", MASK, "", f"x {MASK} x")], "v": verified, "n": 7}
     assert type(found["v"].exit_code) is type(verified.exit_code)
 

@@ -57,6 +57,7 @@ class Page(HTMLParser):
 
 def test_hostile_text_is_escaped():
     page = Page(html(report(verified=checks(*CheckStatus))))
+
     assert not {"script", "img", "link", "iframe", "object", "form"} & set(page.tags)
     assert page.text.count(" ".join(NASTY.split())) > 10
     assert "49" not in page.text
@@ -78,6 +79,7 @@ def test_the_page_is_self_contained_and_without_scripts():
 def test_every_link_leads_to_a_section_and_ids_are_unique():
     page = Page(html(report()))
     ids = [v for n, v in page.attributes if n == "id"]
+
     assert len(ids) == len(set(ids))
     assert {v.removeprefix("#") for n, v in page.attributes if n == "href"} <= set(ids)
 
@@ -86,6 +88,7 @@ def test_checks_have_their_evidence():
     text = Page(html(report(verified=checks(CheckStatus.PASSED, CheckStatus.FAILED)))).text
     for words in ("✓ passed", "✗ failed", "request request-1", "item item-1", "2 checks. Verifying changed nothing."):
         assert words in text
+
     assert "Run tfdriver report --verify to include it" not in text
     assert "Run tfdriver report --verify to include it" in Page(html(report())).text
 
@@ -94,13 +97,16 @@ def test_only_failed_checks_are_marked_as_bad():
     text = Page(html(report(verified=checks(*CheckStatus)))).text
     for words in ("✓ passed", "✗ failed", "? inconclusive"):
         assert words in text
+
     assert '<span class="mark unknown">? inconclusive</span>' in html(report(verified=checks(CheckStatus.INCONCLUSIVE)))
 
 
 def test_policy_evidence_links_to_the_policies():
     found = checks(CheckStatus.PASSED)
     seen = replace(found.checks[0], evidence=Evidence(said='{"Statement":["as-seen"]}; {"Statement":[]}'))
+
     text = Page(html(report(verified=replace(found, checks=(seen,))))).text
+
     assert "The document is under Policies" in text
     assert "as-seen" not in text
     assert not is_policy("AccessDenied: {}")
@@ -123,6 +129,7 @@ def test_long_words_may_be_broken_between_their_parts(words, found):
 @given(st.text("ab_:/-. <&\n", max_size=80))
 def test_breakable_text_keeps_its_words(words):
     broken = breakable(words)
+
     assert unescape(broken.replace("<wbr>", "")) == words
     assert all(len(unescape(part)) <= 20 for part in re.split(r"<wbr>|\s", broken))
 
@@ -146,6 +153,7 @@ def lines(found: trust.Trust, verified=None):
 
 def test_the_summary_of_an_exact_trust_is_good():
     found = lines(trust.exact([BAR]), checks(CheckStatus.PASSED))
+
     assert found[0] == (True, "1 of 1 trusts are exact")
     assert found[1] == (True, "No broad trust is in force; recorded exposures took 9.4 s in total")
     assert found[2] == (False, "During exposures, CloudTrail recorded 2 AssumeRole calls, 1 not by a trusted role")
@@ -169,6 +177,7 @@ def test_the_summary_is_not_good_without_verification(verdicts, good):
 def test_the_summary_uses_aws_and_not_the_timeline():
     """In the timeline of this report, the exposure has ended."""
     found = lines(BROAD)
+
     assert found[0] == (False, "0 of 1 trusts are exact")
     assert found[1] == (False, "A broad trust is in force, on role foo_bar in account_a")
 
@@ -176,6 +185,7 @@ def test_the_summary_uses_aws_and_not_the_timeline():
 def test_the_summary_without_exposures():
     found = report()
     never = replace(found, status=replace(found.status, exposures=(), uses=()))
+
     assert [line.words for line in summary(never)][1:3] == [
         "No broad trust is in force; no exposure is recorded",
         "Access was not verified with real calls",
@@ -184,6 +194,7 @@ def test_the_summary_without_exposures():
 
 def test_the_summary_of_an_unmanaged_trust_is_not_good():
     found = lines(trust.Trust(frozenset({"arn:aws:iam::333333333333:root"})))
+
     assert found[0][0] is False
     assert found[1][0] is None
 
