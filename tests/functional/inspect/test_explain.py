@@ -205,8 +205,12 @@ def test_without_credentials_the_message_alone_is_explained(accounts, monkeypatc
 
 
 def test_other_texts_are_refused(accounts, tmp_path):
-    with pytest.raises(TfdriverError, match=r"'foo_baz' is neither an AWS error.*foo_bar, bar"):
+    with pytest.raises(TfdriverError) as caught:
         accounts.ask("foo_baz")
+    assert caught.value.code == "bad_usage"
+    assert caught.value.hint.endswith("foo_bar, bar")
+
     accounts.options = Options(tmp_path)
-    with pytest.raises(TfdriverError, match="no such file"):
+    with pytest.raises(TfdriverError) as caught:
         accounts.ask("foo_bar")
+    assert caught.value.code == "spec_not_found"

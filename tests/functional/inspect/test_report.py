@@ -140,8 +140,10 @@ def test_a_report_that_cannot_be_written_is_an_error(stage):
     tools = Tools(stage.environ, stage.progress, stage.interrupts, stage.aws, stage.time.clock())
     view = view_project(Options(stage.project), tools)
 
-    with pytest.raises(TfdriverError, match=r"none/report\.html: cannot write it"):
-        report(view, status(view), Iam(), stage.project / "none" / "report.html")
+    file = stage.project / "none" / "report.html"
+    with pytest.raises(TfdriverError) as caught:
+        report(view, status(view), Iam(), file)
+    assert (caught.value.code, caught.value.where) == ("io_error", str(file))
 
 
 def test_the_json_of_report_and_status_matches_its_schema(stage, capsys):

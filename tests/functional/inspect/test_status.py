@@ -212,8 +212,9 @@ def test_a_state_that_was_lost_is_reported(stage):
 
 def test_a_bad_spec_is_an_error(stage):
     (stage.project / "tfdriver.yaml").write_text("version: 7\n")
-    with pytest.raises(TfdriverError, match="version"):
+    with pytest.raises(TfdriverError) as caught:
         read_status(stage)
+    assert caught.value.code == "invalid_spec"
 
 
 UNMANAGED = {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}]}

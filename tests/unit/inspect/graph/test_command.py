@@ -76,5 +76,6 @@ def test_a_graph_is_written_to_a_file(tmp_path):
 
     assert write_graph(drawn, tmp_path / "graph.svg").file == str(tmp_path / "graph.svg")
     assert (tmp_path / "graph.svg").read_text(encoding="utf-8") == "ö\n"
-    with pytest.raises(TfdriverError, match="cannot write"):
+    with pytest.raises(TfdriverError) as caught:
         write_graph(drawn, tmp_path / "missing" / "graph.svg")
+    assert caught.value.code == "io_error"
