@@ -34,7 +34,7 @@ class ReachableAws:
     def read_role(self, account: Account, name: str) -> LiveRole | Unreadable | None:
         """Return a role, or None if it does not exist."""
         if self.accounts[account.name].problem:
-            return Unreadable(f"{account.name} is not seen")
+            return Unreadable(f"{account.name} cannot be read")
         return self.aws.read_role(account, name)
 
 

@@ -102,7 +102,7 @@ class CloudTrailReader:
         if role is None:
             return replace(empty, problem="The spec no longer has this role")
         if self.accounts[window.account].problem:
-            return replace(empty, problem=f"{window.account} is not seen")
+            return replace(empty, problem=f"{window.account} cannot be read")
         if window.opened < now - HISTORY:
             problem = f"CloudTrail's event history covers {HISTORY.days} days. Search the log files of a trail"
             return replace(empty, problem=problem)

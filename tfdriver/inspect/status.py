@@ -178,7 +178,7 @@ def _with_drift(
         if found.applied is False:
             return found
         if found.account in unread:  # Terraform would retry for a minute
-            return replace(found, drift=Drift(problem=f"drift not checked: {found.account} is not seen"))
+            return replace(found, drift=Drift(problem=f"drift not checked: {found.account} cannot be read"))
         return replace(found, drift=check(workspace.path(composition), composition))
 
     return side_by_side(one, zip(workspace.compositions, statuses, strict=True))

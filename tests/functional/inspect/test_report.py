@@ -117,7 +117,7 @@ def test_an_unreadable_account_is_reported(stage):
     written, text = write(stage)
 
     assert written.unseen == ("account_b",)
-    assert "account_b is not seen." in text
+    assert "account_b cannot be read." in text
 
 
 def test_unreadable_permissions_do_not_hide_the_trust_policy(stage):

@@ -142,7 +142,7 @@ def test_drift_is_not_checked_in_unreadable_accounts(stage):
         stage, lambda _folder, composition: Drift() if composition.name == "account_a" else Drift(("x",))
     )
 
-    assert [c.drift.problem for c in found.compositions] == ["", "drift not checked: account_b is not seen"]
+    assert [c.drift.problem for c in found.compositions] == ["", "drift not checked: account_b cannot be read"]
     assert codes(found) == (0, 1)
 
 

@@ -206,7 +206,7 @@ def test_an_incomplete_search_is_reported():
     ("window", "access", "now", "words"),
     [
         (replace(WINDOW, role="gone"), ACCESS, NOW, "The spec no longer has this role"),
-        (WINDOW, ACCESS | {"account_a": AccountAccess("account_a", "1", problem="x")}, NOW, "account_a is not seen"),
+        (WINDOW, ACCESS | {"account_a": AccountAccess("account_a", "1", problem="x")}, NOW, "account_a cannot be read"),
         (WINDOW, ACCESS, NOW + timedelta(days=91), "covers 90 days"),
         (WINDOW, ACCESS, T0 + timedelta(minutes=14), "may show a call up to 15 minutes late"),
         (replace(WINDOW, closed=None), ACCESS, NOW, "may show a call up to 15 minutes late"),

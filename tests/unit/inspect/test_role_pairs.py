@@ -60,7 +60,7 @@ CASES = [
         Advice.TIGHTEN,
     ),
     (UNMANAGED, LIVE_BAR, PairState.UNMANAGED, "it trusts anybody", Advice.OVERWRITE),
-    (Unreadable("account_a is not seen"), LIVE_BAR, PairState.UNREADABLE, "account_a is not seen", Advice.NONE),
+    (Unreadable("account_a cannot be read"), LIVE_BAR, PairState.UNREADABLE, "account_a cannot be read", Advice.NONE),
 ]
 
 

@@ -149,15 +149,15 @@ def test_the_call_is_judged_with_the_external_id_of_the_spec():
 @pytest.mark.parametrize(
     "pair",
     [
-        view(found=Unreadable("account_a is not seen")),
-        view(caller=Unreadable("account_b is not seen"), policies=Unreadable("account_b is not seen")),
+        view(found=Unreadable("account_a cannot be read")),
+        view(caller=Unreadable("account_b cannot be read"), policies=Unreadable("account_b cannot be read")),
     ],
 )
 def test_an_unreadable_policy_never_allows(pair):
     found = judge(FOO, BAR, pair, T0)
 
     assert (found.allowed, found.change) == (None, "")
-    assert "is not seen" in found.permissions.words + found.trust.words
+    assert "cannot be read" in found.permissions.words + found.trust.words
 
 
 def test_one_refusing_side_is_enough_if_the_other_is_unreadable():

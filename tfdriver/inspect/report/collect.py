@@ -50,7 +50,7 @@ def _documents(
 ) -> RoleDocuments:
     empty = RoleDocuments(role.name, role.account.name, role.arn, side)
     if view.accounts[role.account.name].problem:
-        return replace(empty, problem=f"{role.account.name} is not seen")
+        return replace(empty, problem=f"{role.account.name} cannot be read")
     if not isinstance(live, LiveRole):
         return replace(empty, problem=live.reason if live else "The role does not exist")
     trust = _document("trust policy", NamedPolicy("who may assume it", "", live.trust_policy))
