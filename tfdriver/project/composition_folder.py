@@ -1,7 +1,7 @@
 """A composition's folder on disk: checking, writing and removing it.
 
-The files themselves show whether tfdriver generated them: by the digest in their first line (`stamp`), or for a zip, if
-`lambda_zip` would create the same bytes.
+The files themselves show whether tfdriver generated them: by the digest in their first line
+(`generated_header`), or for a zip, if `lambda_zip` would create the same bytes.
 """
 
 from __future__ import annotations

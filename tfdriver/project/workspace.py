@@ -32,7 +32,7 @@ VALUES = "terraform.tfvars.json"
 
 @dataclass(frozen=True)
 class Workspace:
-    """The folder `compositions/` of a project. local: see `place.is_local`."""
+    """The folder `compositions/` of a project. local: see `state_account.is_local`."""
 
     spec: Spec
     local: bool = False
@@ -113,8 +113,8 @@ class Workspace:
     def check(self) -> None:
         """Refuse compositions whose files would be lost or loaded by mistake. Writes nothing.
 
-        Raises TfdriverError as `folder.check_folder` and `recover.check_state_file`, and for a composition that is no
-        longer in the spec.
+        Raises TfdriverError as `composition_folder.check_folder` and `crash_recovery.check_state_file`, and for a
+        composition that is no longer in the spec.
         """
         composition_folder.check_parent(self.spec.root / "compositions")
         self._check_removed()
@@ -179,7 +179,7 @@ class Workspace:
     def is_current(self, composition: Composition, now: datetime) -> bool | None:
         """Whether the files are as spec, templates and modules render them now; None if not rendered yet. now: UTC.
 
-        Raises TfdriverError for an invalid template, or as `folder.check_folder`.
+        Raises TfdriverError for an invalid template, or as `composition_folder.check_folder`.
         """
         path = self.path(composition)
         if not (path / VALUES).exists():

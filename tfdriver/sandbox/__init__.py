@@ -1,6 +1,6 @@
 """A local AWS with several accounts that enforces IAM policies.
 
-moto stores the resources and the sandbox authorizes each call. `run.start` connects the modules, which handle a call in
+moto stores the resources and the sandbox authorizes each call. `start` connects the modules, which handle a call in
 this order:
 
 1. `server`            HTTP on a loopback port -> `messages.HttpRequest`.

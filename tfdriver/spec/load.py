@@ -1,7 +1,7 @@
 """Reads tfdriver.yaml, checks it and returns a `Spec`.
 
-The stages, in order: bytes (`file`), YAML (`document`), keys, types and syntax (`shape`), references between keys
-(`accounts`, `relations`, `module_use`), names that must be unique (`sequels`). The first stage that finds problems
+The stages, in order: bytes (`spec_file`), YAML (`document`), keys, types and syntax (`fields`), references between keys
+(`accounts`, `relations`, `module_use`), names that must be unique (`name_clashes`). The first stage that finds problems
 reports the first of them in the file. Nothing is written, and no network call is made.
 """
 
