@@ -48,7 +48,7 @@ class Unmanaged:
 
 
 def read_role_policies(aws: Calls, role: Role) -> RolePolicies:
-    """Return the policies of a role that exists. Raises AwsError."""
+    """Return the inline and attached policies of a role, which must exist. Raises AwsError."""
 
     def ask(iam: Any) -> RolePolicies:
         boundary = iam.get_role(RoleName=role.name)["Role"].get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")

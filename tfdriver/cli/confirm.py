@@ -29,7 +29,7 @@ def confirmation(output: Output, yes: bool) -> Callable[[Overview], None]:
 
 
 def deletion_confirmation(output: Output) -> Callable[[Sequence[str]], None]:
-    """Return a function that asks before Terraform deletes resources. resources: a line for each."""
+    """Return a function that asks before Terraform deletes resources. resources: one line of text for each."""
 
     def confirm(resources: Sequence[str]) -> None:
         output.err.print("[bold yellow]Terraform would delete these resources and their data:[/bold yellow]")

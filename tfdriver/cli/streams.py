@@ -46,7 +46,7 @@ class ResilientStream(io.TextIOBase):
         return self._stream.encoding
 
     def write(self, text: str) -> int:
-        """Write text, or discard it after a failure."""
+        """Write text to the stream. Discard it once a write has failed."""
         try:
             return self._stream.write(text)
         except OSError as error:

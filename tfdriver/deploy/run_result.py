@@ -32,7 +32,10 @@ class StepView:
 
 @dataclass(frozen=True)
 class RoleTrust:
-    """A trusting role and its trust in AWS. trust: absent, broad, exact...; words: the trust in words."""
+    """A trusting role and the state of its trust policy in AWS.
+
+    trust: absent, broad, exact...; words: the same for people.
+    """
 
     role: str
     account: str

@@ -71,7 +71,7 @@ class TrustState:
 
     @property
     def settled(self) -> bool:
-        """Whether the trust is the one that phase 3 writes."""
+        """Whether the role has the trust policy that phase 3 writes."""
         return self.kind is TrustKind.EXACT and not self.missing
 
     def open_at(self, now: datetime) -> bool:

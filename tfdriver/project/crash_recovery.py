@@ -182,5 +182,8 @@ def _must_push(folder: Path) -> bool | None:
     if state == errored:
         return False
     raise TfdriverError(
-        "Terraform left this state, but the one in use is not older", code="broken_state", where=str(path), hint=hint
+        "Terraform saved this state when it was interrupted, but the current state is not older",
+        code="broken_state",
+        where=str(path),
+        hint=hint,
     )

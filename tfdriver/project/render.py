@@ -125,7 +125,7 @@ def _loader(folders: Sequence[Path]) -> Callable[[str], tuple[str, str, None] | 
         if not folder.resolve().is_relative_to(folder.parent.resolve()):
             hint = "Replace the symlink by the templates"
             raise TfdriverError(
-                "is a symlink that leads out of the project", code="invalid_template", where=str(folder), hint=hint
+                "is a symlink that points outside the project", code="invalid_template", where=str(folder), hint=hint
             )
 
     def load(name: str) -> tuple[str, str, None] | None:

@@ -87,7 +87,8 @@ class Timeline:
     def record_missing(self, states: Iterable[TrustState], now: datetime) -> None:
         """Record trust changes that are missing from the timeline; see `trust_changes.missing_change`.
 
-        states: of trusting roles at `now` (UTC). No Terraform may run, because its events report its own changes.
+        states: trust states of the trusting roles at `now` (UTC). Not to be called while Terraform runs: its own events
+        report what it changes.
         """
         newest = {(change.account, change.role): change for change in self.changes()}
         for state in states:

@@ -134,7 +134,7 @@ class Workspace:
                     code="state_not_migrated",
                     where=f"compositions/{composition.name}",
                     hint=f"Run `tfdriver render`, then `terraform -chdir={shlex.quote(str(path))} init "
-                    "-migrate-state`, then the same command again",
+                    "-migrate-state`, then repeat this tfdriver command",
                 )
 
     def check_place(self, states: Mapping[str, State | Unreadable | None] | None = None) -> None:

@@ -39,7 +39,10 @@ class AuthenticatedCaller:
 
 
 def identify(call: Call, backend: MotoBackend, sessions: RoleSessions, now: datetime) -> AuthenticatedCaller:
-    """Return who signed a call. Raises ResponseError for a missing, invalid or expired access key or token."""
+    """Return the principal that signed a request.
+
+    Raises ResponseError for a missing, invalid or expired access key or token.
+    """
     if not call.access_key:
         raise ResponseError("MissingAuthenticationToken", "Request is missing Authentication Token", 403)
     session = sessions.find(call.access_key)

@@ -86,7 +86,7 @@ def _text(path: Path, root: Path, where: str) -> str:
         if not path.resolve(strict=True).is_relative_to(root.resolve()):
             hint = "Replace it with the file itself"
             raise TfdriverError(
-                "is a symlink that leads out of the project", code="invalid_module", where=where, hint=hint
+                "is a symlink that points outside the project", code="invalid_module", where=where, hint=hint
             )
         if not path.is_file():
             raise TfdriverError("is not a regular file", code="invalid_module", where=where, hint="Remove it")

@@ -42,7 +42,7 @@ def find_source(module: str, root: Path) -> Source | Reason:
             return Reason(what, "Rename the folder")
         normal = os.path.normpath(module)
         if normal.startswith(".."):
-            return Reason(f"{quoted(module)} leads out of the project", "Move the module into the project")
+            return Reason(f"{quoted(module)} is outside the project", "Move the module into the project")
         return _folder(PurePosixPath(normal), root)
     if module.startswith(("/", "~", "file:")):
         return Reason(f"{quoted(module)} is a path on this machine", "Write a path in the project, e.g. ./modules/x")
@@ -74,7 +74,7 @@ def _folder(relative: PurePosixPath, root: Path) -> Source | Reason:
         hint = nearest(relative.name, modules) or "Run `tfdriver init DIR` to create example modules"
         return Reason(f"there is no module {name}", hint)
     if not real.is_relative_to(root):
-        return Reason(f"{relative} is a symlink that leads out of the project", "Copy the module into the project")
+        return Reason(f"{relative} is a symlink that points outside the project", "Copy the module into the project")
     if not real.is_dir():
         return Reason(f"{relative} is a file, not a folder", "Name the folder that contains the .tf files")
     return Source(PROJECT + str(relative), folder)

@@ -39,7 +39,7 @@ def read_spec_file(root: Path) -> bytes:
     """Return the content of the project's tfdriver.yaml, at most MAX_BYTES + 1 bytes of it.
 
     root: the project folder, resolved. Raises TfdriverError if the file is missing, unreadable, not a regular file, or
-    a symlink that leads out of the project.
+    a symlink that points outside the project.
     """
     path = root / FILE_NAME
     try:
@@ -47,7 +47,7 @@ def read_spec_file(root: Path) -> bytes:
         if not real.is_relative_to(root):
             hint = "Copy the file into the project"
             raise TfdriverError(
-                "is a symlink that leads out of the project", code="invalid_spec", where=FILE_NAME, hint=hint
+                "is a symlink that points outside the project", code="invalid_spec", where=FILE_NAME, hint=hint
             )
         with open(real, "rb", opener=_open_nonblocking) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):

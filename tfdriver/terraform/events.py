@@ -51,10 +51,10 @@ class Changes:
     @property
     def planned(self) -> str:
         """The text for a plan."""
-        return f"{self.added} to add, {self.changed} to change, {self.removed} to remove"
+        return f"{self.added} to add, {self.changed} to change, {self.removed} to destroy"
 
     def __str__(self) -> str:
-        return f"{self.added} added, {self.changed} changed, {self.removed} removed"
+        return f"{self.added} added, {self.changed} changed, {self.removed} destroyed"
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ _HINTS = {
 
 
 class TerraformError(TfdriverError):
-    """Terraform failed. The message quotes its first errors. errors: all errors among its events."""
+    """Terraform failed. The message quotes the first errors. errors: all error diagnostics of its output."""
 
     def __init__(
         self,

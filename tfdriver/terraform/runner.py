@@ -189,7 +189,7 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
             )
         except subprocess.TimeoutExpired as error:
             raise TerraformError(
-                f"{failure}: no answer in {seconds:g} s", code="terraform_timeout", where=where
+                f"{failure}: timed out after {seconds:g} s", code="terraform_timeout", where=where
             ) from error
         except OSError as error:
             raise TerraformError(f"{failure}: {error}", where=where) from error

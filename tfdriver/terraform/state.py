@@ -33,7 +33,7 @@ class ListedRole:
 
 @dataclass(frozen=True)
 class State:
-    """A state. lineage: shared by all versions of a state; serial: grows with each change; body: the whole state."""
+    """A version of a Terraform state. lineage: the same in all versions; serial: grows with each; body: all of it."""
 
     lineage: str
     serial: int

@@ -51,12 +51,12 @@ def live_lines(progress: LiveProgress) -> str:
 def test_plain_lines_are_not_wrapped(plain):
     plain.started("account_a", "apply")
     plain.event("account_a", diagnostic("warning"))
-    plain.ended("account_a", "apply", 61.25, "1 added, 0 changed, 0 removed")
+    plain.ended("account_a", "apply", 61.25, "1 added, 0 changed, 0 destroyed")
 
     assert printed(plain).splitlines() == [
         "  account_a: apply ...",
         "  account_a: Error: no why",
-        "  account_a: apply done in 61.2 s: 1 added, 0 changed, 0 removed",
+        "  account_a: apply done in 61.2 s: 1 added, 0 changed, 0 destroyed",
     ]
 
 

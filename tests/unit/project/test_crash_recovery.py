@@ -131,8 +131,8 @@ def test_the_known_state_of_a_broken_one_is_the_copy_that_a_repair_restores(fold
         ({"state": '{"version": 5}'}, "version 5 is unknown"),
         ({"state": body(2, "other"), "before": body(1)}, "another lineage than the last run's"),
         ({"state": body(2), "errored": body(3, "other")}, "another lineage than the one in use"),
-        ({"state": body(2), "errored": body(1)}, "the one in use is not older"),
-        ({"state": body(2), "errored": body(2, resources=())}, "the one in use is not older"),
+        ({"state": body(2), "errored": body(1)}, "the current state is not older"),
+        ({"state": body(2), "errored": body(2, resources=())}, "the current state is not older"),
         ({"state": body(2), "errored": "{"}, "which is truncated"),
     ],
 )

@@ -125,7 +125,7 @@ def test_a_symlink_to_a_templates_folder_is_refused(tmp_path: Path) -> None:
     project = tmp_path / "project"
     project.mkdir()
     (project / "templates").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(TfdriverError, match="templates: is a symlink that leads out of the project"):
+    with pytest.raises(TfdriverError, match="templates: is a symlink that points outside the project"):
         render(EXAMPLE_TRUSTING, [project / "templates", TEMPLATES])
 
 

@@ -623,14 +623,14 @@ LINES = [
         13,
         "    module: ../table",
         "13: roles.writer.module",
-        ("out of the project", "into the project"),
+        ("outside the project", "into the project"),
     ),
     Line(
         "module outside, hidden",
         13,
         "    module: ./modules/../../table",
         "13: roles.writer.module",
-        ("out of the project", "into the project"),
+        ("outside the project", "into the project"),
     ),
     Line(
         "module absolute",
@@ -646,7 +646,7 @@ LINES = [
         "13: roles.writer.module",
         ("path on this machine", "./modules/x"),
     ),
-    Line("module dots", 13, '    module: ".."', "13: roles.writer.module", ("out of the project", "into the project")),
+    Line("module dots", 13, '    module: ".."', "13: roles.writer.module", ("outside the project", "into the project")),
     Line("module a file", 13, "    module: ./tfdriver.yaml", "13: roles.writer.module", ("is a file", "folder")),
     Line(
         "module a placeholder",

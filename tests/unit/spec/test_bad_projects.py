@@ -100,7 +100,7 @@ PROJECTS = [
     Project("spec with another name", rename_spec, "ROOT/tfdriver.yaml", ("no such file", "Rename tfdriver.yml")),
     Project("spec a folder", replace_spec_with_a_folder, "tfdriver.yaml", ("is a folder", "Remove it")),
     Project("spec a pipe", replace_spec_with_a_pipe, "tfdriver.yaml", ("not a regular file", "text")),
-    Project("spec a symlink out", outside("tfdriver.yaml", "x.yaml"), "tfdriver.yaml", ("out of the project", "Copy")),
+    Project("spec a symlink out", outside("tfdriver.yaml", "x.yaml"), "tfdriver.yaml", ("outside the project", "Copy")),
     Project("spec a broken symlink", link("tfdriver.yaml", "gone"), "ROOT/tfdriver.yaml", ("broken", "itself")),
     Project(
         "spec a symlink to itself", link("tfdriver.yaml", "tfdriver.yaml"), "ROOT/tfdriver.yaml", ("cannot be read",)
@@ -121,15 +121,15 @@ PROJECTS = [
         "module a symlink out",
         outside("modules/table", "elsewhere"),
         "tfdriver.yaml:13: roles.writer.module",
-        ("leads out of the project", "Copy"),
+        ("outside the project", "Copy"),
     ),
     Project(
         "modules/ a symlink out",
         outside("modules", "elsewhere"),
         "tfdriver.yaml:13: roles.writer.module",
-        ("leads out of the project", "Copy"),
+        ("outside the project", "Copy"),
     ),
-    Project("module's file a symlink out", outside(MAIN, "x.tf"), MAIN, ("leads out of the project", "itself")),
+    Project("module's file a symlink out", outside(MAIN, "x.tf"), MAIN, ("outside the project", "itself")),
     Project("module's file a broken symlink", link(MAIN, "gone.tf"), MAIN, ("cannot be read", "Grant yourself")),
     Project(
         "module a symlink to itself",

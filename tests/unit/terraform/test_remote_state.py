@@ -63,7 +63,7 @@ def test_an_empty_backend_has_no_state(tmp_path: Path):
     [
         ("sys.exit('no\\ncredentials secret')", None, r"cannot initialize the backend: no credentials \*\*\*"),
         ("sys.argv[1] == 'state' and sys.exit('denied')", None, "cannot pull the state: denied"),
-        ("time.sleep(60)", 0.1, "no answer in 0.1 s"),
+        ("time.sleep(60)", 0.1, "timed out after 0.1 s"),
         ("print('{')", None, "is not a valid Terraform state"),
         ("print('{\"version\": 9}')", None, "state version 9 is unknown"),
     ],
