@@ -1,6 +1,6 @@
 """tfdriver connects two AWS accounts through IAM roles that name each other.
 
-The rooms of the package, from the top down. Each imports only from those below it; `make check` verifies that.
+The packages, from the top down. Each imports only from those below it; `make check` verifies that.
 
 `cli`        The commands: one file each, with options and text. `main` turns errors into messages and exit codes.
 `sandbox`    A local AWS that enforces IAM. `dispatch` handles a call; moto stores the resources (`backend`).
@@ -14,7 +14,7 @@ The rooms of the package, from the top down. Each imports only from those below 
              never widens an exact one; `evaluator` decides as IAM does, for `explain` and the sandbox.
 `spec`       tfdriver.yaml. `load` returns a checked `Spec` (`model`); `compositions` splits it into Terraform roots.
 
-Below the rooms, modules that all of them use: `errors`, `files`, `redaction`, `waiting`, `concurrency`, `clock` and
+Below the packages, modules that all of them use: `errors`, `files`, `redaction`, `waiting`, `concurrency`, `clock` and
 `interrupts`.
 """
 

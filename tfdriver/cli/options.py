@@ -74,7 +74,7 @@ timeout_option = click.option("--timeout", type=Duration(), help="Longest time f
 access_analyzer_option = click.option(
     "--access-analyzer",
     is_flag=True,
-    help="Check the trust policies with IAM Access Analyzer (AWS charges).",
+    help="Check the trust policies with IAM Access Analyzer.",
 )
 overwrite_option = click.option(
     "--overwrite",

@@ -26,7 +26,8 @@ def verify(
 ) -> int:
     """Check by real calls who can use the resource and who cannot.
 
-    Exits 0 only if every check passes. It writes items to the tables and deletes them again.
+    Exits 1 if a check fails or is inconclusive, with --strict also if a check was not possible. It writes items to the
+    tables and deletes them again.
 
     \b
     Example:

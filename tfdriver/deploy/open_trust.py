@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -100,7 +100,13 @@ def _hint(after: Observation, cause: TfdriverError, driver: Driver) -> str:
     """Return the cause's hint with its commands replaced by the command for an open trust."""
     sentences = cause.hint.rstrip(".").split(". ") if cause.hint else []
     first = [s for s in sentences if "--overwrite" not in s and not s.startswith(_COMMANDS)]
-    return ". ".join([*first, _command(after, driver)])
+    return _join([*first, _command(after, driver)])
+
+
+def _join(sentences: Iterable[str]) -> str:
+    """Return sentences as one text without a full stop at its end."""
+    *first, last = filter(None, sentences)
+    return " ".join([*(s if s.endswith(("?", ".")) else f"{s}." for s in first), last])
 
 
 def _command(after: Observation, driver: Driver) -> str:
@@ -139,8 +145,8 @@ def with_open_trusts(
         return error
     sentences = [f"In force now: {in_force}"] if in_force else []
     sentences += [f"{_UNREADABLE}: {unreadable}"] if unreadable else []
-    hint = f"{error.hint.rstrip('.')}. {_TIGHTEN}" if error.hint else _TIGHTEN
-    return OpenTrustError(error.what, code=error.code, where=error.where, hint=hint, in_force=". ".join(sentences))
+    hint, in_force = _join([error.hint, _TIGHTEN]), _join(sentences)
+    return OpenTrustError(error.what, code=error.code, where=error.where, hint=hint, in_force=in_force)
 
 
 def _trusts(spec: Spec, aws: DriverAws) -> tuple[TrustState, ...]:

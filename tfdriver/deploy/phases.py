@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -169,13 +169,15 @@ class Driver:
         refuse_other_arns(steps, todo, "roles_to_be_assumed")
         return steps
 
-    def connect(self) -> list[Step]:
-        """Phase 2: apply the trusted side. Its roles may assume exactly their trusting roles."""
+    def connect(self, confirm_deletions: Callable[[Sequence[str]], None] | None = None) -> list[Step]:
+        """Phase 2: apply the trusted side. Its roles may assume exactly their trusting roles.
+
+        confirm_deletions: see `up.check_plans`; called for compositions that could not be planned before phase 1.
+        """
         self._roots.progress.phase("phase 2, connect: create the trusted roles and the resources that use them")
         live = wait_for_roles(self.spec.trusting, self._aws, self._waiting)
         trusted = self._side(Side.TRUSTED)
-        for composition in (c for c in trusted if c.name in self.previews.postponed):
-            self.previews.preview(composition)
+        self.previews.confirm((c for c in trusted if c.name in self.previews.postponed), confirm_deletions)
         arns = {key: role.arn for key, role in live.items()}
         steps = self._applier.apply(Phase.CONNECT, trusted, lambda c, *_: tfvars.final(self.spec, c, arns))
         refuse_other_arns(steps, trusted, "roles_which_will_assume")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from tfdriver.concurrency import side_by_side
@@ -10,6 +10,7 @@ from tfdriver.deploy import plan_checks, revocation
 from tfdriver.deploy.adopt import Adopter
 from tfdriver.deploy.roots import Roots
 from tfdriver.iam import trust
+from tfdriver.interrupts import obeyed
 from tfdriver.project import tfvars
 from tfdriver.spec.compositions import Composition, Side
 from tfdriver.terraform.events import TerraformOutcome
@@ -52,11 +53,18 @@ class Previews:
         self._adopter.before_apply(composition, planned, may_adopt=self._may_adopt(composition))
         return outcome
 
-    def deletions(self, compositions: Iterable[Composition], *, before_phase_1: bool = False) -> list[str]:
-        """Preview compositions in parallel; return the resources to delete or replace, in words.
+    def confirm(
+        self,
+        compositions: Iterable[Composition],
+        confirm_deletions: Callable[[Sequence[str]], None] | None,
+        *,
+        before_phase_1: bool = False,
+    ) -> None:
+        """Preview compositions in parallel, and confirm what would be deleted or replaced.
 
-        before_phase_1: whether trusting roles are still absent. A trusted composition with a data source that needs
-        the trusting side is then planned before phase 2.
+        confirm_deletions: receives the resources, raises to stop; None to delete without asking. before_phase_1:
+        whether trusting roles are still absent. A trusted composition with a data source that needs the trusting side
+        is then planned before phase 2.
         """
 
         def preview(composition: Composition) -> list[str]:
@@ -71,7 +79,10 @@ class Previews:
             )
             return []
 
-        return [deletion for found in side_by_side(preview, compositions) for deletion in found]
+        deletions = [deletion for found in side_by_side(preview, compositions) for deletion in found]
+        if deletions and confirm_deletions is not None:
+            with obeyed():  # no Terraform runs during the question, so Ctrl-C may stop tfdriver at once
+                confirm_deletions(deletions)
 
     def seconds_if_only_roles(self, compositions: Iterable[Composition]) -> float | None:
         """Return the duration of the longest plan; None if an apply changes more than roles."""

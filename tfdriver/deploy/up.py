@@ -14,7 +14,6 @@ from tfdriver.deploy.session import Session
 from tfdriver.deploy.verify_result import Verified
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.iam.trust_state import TrustKind, Unreadable
-from tfdriver.interrupts import obeyed
 from tfdriver.spec.compositions import Composition
 
 _OVERWRITE = (
@@ -59,10 +58,7 @@ def check_plans(
     confirm_deletions: receives the resources to delete or replace, raises to stop; None to delete without asking.
     """
     absent = any(state.kind is TrustKind.ABSENT for state in session.observed.states.values())
-    deletions = session.driver.previews.deletions(compositions, before_phase_1=absent)
-    if deletions and confirm_deletions is not None:
-        with obeyed():  # no Terraform runs during the question, so Ctrl-C may stop tfdriver at once
-            confirm_deletions(deletions)
+    session.driver.previews.confirm(compositions, confirm_deletions, before_phase_1=absent)
 
 
 def up(
@@ -89,7 +85,7 @@ def up(
         with session.run() as driver:
             driver.prepare(compositions)
             check_plans(session, compositions, confirm_deletions)
-            steps = [*driver.open(session.observed, overwrite=overwrite), *driver.connect()]
+            steps = [*driver.open(session.observed, overwrite=overwrite), *driver.connect(confirm_deletions)]
             if tighten:
                 steps += driver.tighten(overwrite=overwrite)
             done = run_result(driver, steps, session.observed)

@@ -12,7 +12,6 @@ from tfdriver.sandbox.messages import HttpResponse
 from tfdriver.sandbox.parse import Call, Protocol
 
 STS_NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
-_JSON_LIKE = (Protocol.JSON, Protocol.CBOR, Protocol.REST_JSON)
 
 
 class ResponseError(Exception):

@@ -74,13 +74,28 @@ def read_blocks(text: str) -> Body:
     source = text.encode(errors="replace")
     root = Parser(_LANGUAGE).parse(source).root_node
     if root.has_error:  # tree-sitter-hcl 1.2.0 accepts 1.0e3, but not 1e3
-        root = Parser(_LANGUAGE).parse(_EXPONENT.sub(rb"\1.0\2", source)).root_node
+        root = Parser(_LANGUAGE).parse(_with_fractions(source, root)).root_node
     if root.has_error:
         raise _syntax_error(root, text)
     try:
         return _body(root)
     except RecursionError as error:
         raise HclSyntaxError("blocks or expressions are nested too deep", 1) from error
+
+
+def _with_fractions(source: bytes, root: Node) -> bytes:
+    """Return the text with `1.0e3` for `1e3`, except in strings and comments."""
+    texts, todo = [], [root]
+    while todo:
+        node = todo.pop()
+        if node.type in ("template_literal", "comment"):
+            texts.append(range(node.start_byte, node.end_byte))
+        todo += node.children
+
+    def replacement(match: re.Match[bytes]) -> bytes:
+        return match[0] if any(match.start() in text for text in texts) else match[1] + b".0" + match[2]
+
+    return _EXPONENT.sub(replacement, source)
 
 
 def read_expression(text: str) -> Expression:

@@ -81,6 +81,19 @@ def test_a_trusted_side_with_data_sources_of_phase_1_is_planned_before_phase_2(s
     assert "  account_b: cannot be planned before phase 1; it is planned before phase 2" in stage.progress.said
 
 
+def test_deletions_of_a_trusted_side_that_is_planned_before_phase_2_are_confirmed(stage):
+    stage.run(up)
+    stage.world.change(lambda w: w["roles"].pop("arn:aws:iam::111111111111:role/foo_bar"))
+    (stage.project / "compositions/account_a/terraform.tfstate").unlink()
+    edit_spec(stage, "module: team_b_bar_app", "module: team_b_bar_app\n    name: bar2")
+    fail_plan_before_phase_2(stage, "module.bar.data.aws_dynamodb_table.theirs")
+    deletions = []
+
+    stage.run(up, confirm_deletions=deletions.append)
+
+    assert deletions == [["account_b: delete module.bar.aws_iam_role.this"]]
+
+
 def test_a_trusted_side_that_cannot_be_planned_stops_up_before_phase_1(stage):
     fail_plan_before_phase_2(stage, "module.bar.aws_iam_role.this")
 

@@ -121,3 +121,11 @@ def test_syntax_errors_have_a_line(text: str, line: int, words: str) -> None:
         read_blocks(VALID + text)
     assert words in raised.value.what
     assert raised.value.line == line
+
+
+def test_an_exponent_is_rewritten_outside_of_strings_only():
+    text = 'a = "1e3"\nb = 1e3\nc = <<-EOT\n  2e3\nEOT\n# 3e3\n'
+
+    found = read_blocks(text).arguments
+
+    assert (found["a"].text, found["b"].text, found["c"].text.strip()) == ("1e3", "1.0e3", "2e3")
