@@ -113,7 +113,12 @@ def _command(after: Observation, driver: Driver) -> str:
     trusted_exist = not any(role is None for role in after.trusted.values())
     if any(state.kind is TrustKind.BROAD for state in after.others):
         return "Run `tfdriver destroy` to delete everything that this project created"
-    if driver.roles.unmanaged(after) & after.trusted.keys():
+    unmanaged = driver.roles.unmanaged(after)
+    for state in after.states.values():
+        if state.role.key in unmanaged and state.open_at(driver.now()):
+            role = wording.role_in_account(state.role)
+            return f"Delete {role} or edit its trust policy: this project does not manage the role"
+    if unmanaged & after.trusted.keys():
         return "Run `tfdriver up` once the unmanaged role is deleted, or run `tfdriver destroy` to close the trust now"
     if any(state.kind is TrustKind.UNMANAGED for state in after.states.values()):
         command = "tighten" if trusted_exist else "up"

@@ -29,6 +29,7 @@ class PairState(StrEnum):
 class Advice(StrEnum):
     """What to do next. Follow the first of several: it includes the later ones, or they require it."""
 
+    BY_HAND = "Delete the unmanaged trusting role or edit its trust policy: this project does not manage it"
     CLOSE = "Run `tfdriver destroy` to close the trust now"
     PLAN = "Run `tfdriver plan`: it prints what to do about the unmanaged role"
     DESTROY = "Run `tfdriver destroy`"
@@ -83,7 +84,7 @@ def _pair(trusting: Role, trusted: Role, observation: Observation, now: datetime
         words = f"its module created {wording.role_in_account(state.role)} instead; {words}"
         advice = Advice.DESTROY
     if unmanaged:
-        kind, words, advice = _with_unmanaged(kind, words, unmanaged)
+        kind, words, advice = _with_unmanaged(kind, words, unmanaged, by_hand=trusting in unmanaged)
     broad = state.trust if kind in (PairState.BROAD, PairState.EXPIRED) else None
     return Pair(
         trusting=trusting.name,
@@ -101,12 +102,16 @@ def _pair(trusting: Role, trusted: Role, observation: Observation, now: datetime
     )
 
 
-def _with_unmanaged(kind: PairState, words: str, unmanaged: Sequence[Role]) -> tuple[PairState, str, Advice]:
-    """Return state, words and advice of a pair with unmanaged roles."""
+def _with_unmanaged(
+    kind: PairState, words: str, unmanaged: Sequence[Role], *, by_hand: bool
+) -> tuple[PairState, str, Advice]:
+    """Return state, words and advice of a pair with unmanaged roles. by_hand: whether the trusting role is one."""
     named = " and ".join(map(wording.role_in_account, unmanaged))
     found = f"{named} {'exist and are' if len(unmanaged) > 1 else 'exists and is'} not managed by this project"
     kept = (PairState.BROAD, PairState.EXPIRED, PairState.UNMANAGED, PairState.UNREADABLE)
-    advice = Advice.CLOSE if kind is PairState.BROAD else Advice.PLAN
+    advice = Advice.PLAN
+    if kind is PairState.BROAD:
+        advice = Advice.BY_HAND if by_hand else Advice.CLOSE
     return kind if kind in kept else PairState.UNMANAGED, f"{found}; {words}" if words else found, advice
 
 

@@ -556,6 +556,21 @@ def test_plan_refuses_an_unmanaged_role(stage):
         run_plan(stage)
 
 
+def test_an_open_trust_of_an_unmanaged_trusting_role_is_to_be_closed_by_hand(stage):
+    stage.run(up, tighten=False)
+    stage.world.change(lambda w: [r.update(tags={}) for r in w["roles"].values()])
+    (stage.project / "compositions/account_a/terraform.tfstate").unlink()
+
+    with pytest.raises(OpenTrustError) as caught:
+        stage.run(up)
+
+    assert caught.value.code == "unmanaged_role"
+    assert caught.value.hint.endswith(
+        "Delete role foo_bar in account_a or edit its trust policy: this project does not manage the role"
+    )
+    assert "Run `tfdriver" not in caught.value.hint
+
+
 def test_a_failed_plan_leaves_no_values_of_phase_1(stage):
     def stop(composition, action):
         if action == "plan":

@@ -114,6 +114,14 @@ def test_an_unmanaged_trusted_role_is_reported_without_advice_to_tighten(found, 
     assert pair.advice == (Advice.CLOSE if state is PairState.BROAD else Advice.PLAN)
 
 
+def test_an_open_trust_of_an_unmanaged_trusting_role_is_closed_by_hand():
+    project = spec(FOO, BAR)
+
+    (pair,) = pairs(project, observation(project, GUARDED, LIVE_BAR), T0, {"foo_bar"})
+
+    assert (pair.state, pair.advice) == (PairState.BROAD, Advice.BY_HAND)
+
+
 def test_an_unreadable_role_is_not_reported_as_missing():
     project = spec(FOO, BAR)
 
