@@ -176,7 +176,7 @@ def test_without_a_statement_the_run_says_what_is_missing(story: Story) -> None:
     assert f"is not authorized to perform: iam:PassRole on resource: {bar}" in up.stderr
     assert verify.returncode == 1
     assert "10 passed, 1 inconclusive" in verify.stdout
-    assert "identity-based policy decided, so the trust was not tried" in verify.stdout
+    assert "identity-based policy refused the call, so the trust policy was not tested" in verify.stdout
 
 
 @pytest.mark.parametrize("account", ACCOUNTS)
