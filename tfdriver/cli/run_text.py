@@ -25,4 +25,4 @@ def print_run(value: RunResult, output: Output) -> None:
         output.err.print("All phases are done. Run `tfdriver verify` to check who can use the resource.")
     if value.in_force:
         output.err.print(f"[bold yellow]open trust:[/bold yellow] in force now: {escape(value.in_force)}")
-        output.err.print("Run `tfdriver tighten` to make it exact, or `tfdriver destroy` to delete the roles.")
+        output.err.print(f"{escape(value.advice)}.")

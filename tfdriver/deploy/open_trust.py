@@ -100,7 +100,7 @@ def _hint(after: Observation, cause: TfdriverError, driver: Driver) -> str:
     """Return the cause's hint with its commands replaced by the command for an open trust."""
     sentences = cause.hint.rstrip(".").split(". ") if cause.hint else []
     first = [s for s in sentences if "--overwrite" not in s and not s.startswith(_COMMANDS)]
-    return _join([*first, _command(after, driver)])
+    return _join([*first, next_command(after, driver)])
 
 
 def _join(sentences: Iterable[str]) -> str:
@@ -109,7 +109,8 @@ def _join(sentences: Iterable[str]) -> str:
     return " ".join([*(s if s.endswith(("?", ".")) else f"{s}." for s in first), last])
 
 
-def _command(after: Observation, driver: Driver) -> str:
+def next_command(after: Observation, driver: Driver) -> str:
+    """Return what to run, or to do by hand, to end the broad trust in force, as a sentence without a full stop."""
     trusted_exist = not any(role is None for role in after.trusted.values())
     if any(state.kind is TrustKind.BROAD for state in after.others):
         return "Run `tfdriver destroy` to delete everything that this project created"

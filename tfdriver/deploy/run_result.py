@@ -8,7 +8,7 @@ from datetime import datetime
 
 from tfdriver.aws.observe import Observation
 from tfdriver.deploy.apply import Step
-from tfdriver.deploy.open_trust import unreadable_trusts
+from tfdriver.deploy.open_trust import next_command, unreadable_trusts
 from tfdriver.deploy.phases import Driver
 from tfdriver.deploy.revocation import Revocation
 from tfdriver.deploy.verify_result import Verified
@@ -46,7 +46,7 @@ class RoleTrust:
 
 @dataclass(frozen=True)
 class RunResult:
-    """The result of a run. in_force: the broad trusts still in force, in words, or ''.
+    """The result of a run. in_force: the broad trusts still in force, in words, or ''; advice: how to end them, or ''.
 
     exposures: the times in which this run had a whole account trusted. verified: the result of `verify`, if it ran;
     not_verified: why `verify` did not finish, or ''. revocations: of sessions, if this run read them.
@@ -57,6 +57,7 @@ class RunResult:
     steps: tuple[StepView, ...]
     roles: tuple[RoleTrust, ...]
     in_force: str = ""
+    advice: str = ""
     exposures: tuple[Exposure, ...] = ()
     verified: Verified | None = None
     not_verified: str = ""
@@ -82,6 +83,7 @@ def run_result(driver: Driver, steps: Iterable[Step], before: Observation) -> Ru
         steps=tuple(map(_step_view, steps)),
         roles=tuple(_role_trust(state, now) for state in after.states.values()),
         in_force=in_force,
+        advice=next_command(after, driver) if in_force else "",
         exposures=tuple(e for e in driver.exposures() if steps and (e.closed or now) >= steps[0].started),
     )
 

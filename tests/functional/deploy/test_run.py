@@ -155,6 +155,8 @@ def test_a_second_up_changes_nothing(stage):
 def test_no_tighten_leaves_an_open_trust_and_tighten_closes_it(stage):
     done = stage.run(up, tighten=False)
 
+    assert "`tfdriver tighten` to close the trust at once" in done.advice
+
     assert done.exit_code is Exit.OPEN_TRUST
     assert "account 222222222222, only as role/bar, until 2026-01-02 01:00:0" in done.in_force
 
