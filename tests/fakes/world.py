@@ -240,6 +240,7 @@ def make_stage(project: Path, home: Path) -> Stage:
     world = World(home)
     (home / ".terraformrc").touch()  # otherwise tfdriver searches this machine for a mirror
     environ = {"HOME": str(home), "TFDRIVER_TERRAFORM": str(program), "PATH": "/usr/bin:/bin"}
+    environ["TFDRIVER_PROXY"] = "0"  # the fake Terraform needs no provider
     return Stage(project, world, FakeAws(world), environ)
 
 

@@ -48,6 +48,7 @@ from tfdriver.spec.spec_file import permission_warning
 from tfdriver.terraform.environment import LOG_PATH, ignored, terraform_environment
 from tfdriver.terraform.program import Program, check_version, find_program
 from tfdriver.terraform.progress import Progress
+from tfdriver.terraform.provider_hosts import ProviderHosts, proxy_wanted
 from tfdriver.terraform.provider_installation import PLACES, cli_config, searched_mirror
 from tfdriver.terraform.remote_state import Pull, pulling
 from tfdriver.terraform.runner import Settings
@@ -56,6 +57,7 @@ from tfdriver.terraform.state_lock import wait_for_local
 from tfdriver.waiting import Waiting
 
 _CHANGING = ("up", "tighten", "destroy")
+_IDLE_HOSTS = 4
 _BYTES_NEEDED = 20_000_000  # for states, logs and rendered files of a run, with a wide margin
 
 
@@ -99,12 +101,16 @@ def real_tools(environ: Mapping[str, str], progress: Progress, interrupts: Inter
 
 @dataclass(frozen=True)
 class FoundTerraform:
-    """The Terraform of a run. environment: its whole environment; private: a folder of this run only."""
+    """The Terraform of a run.
+
+    environment: its whole environment; private: a folder of this run only; hosts: see `runner.Settings`.
+    """
 
     program: Program
     version: str
     environment: Mapping[str, str]
     private: Path
+    hosts: ProviderHosts | None
 
     def settings(self, tools: Tools, options: Options, keep_open: tuple[int, ...] = ()) -> Settings:
         """Return the settings of this run's Terraform commands. keep_open: descriptors that they inherit."""
@@ -116,6 +122,7 @@ class FoundTerraform:
             timeout=options.timeout,
             lock_timeout=options.lock_timeout,
             hide=tools.hide,
+            hosts=self.hosts,
         )
 
 
@@ -191,7 +198,13 @@ def find_terraform(spec: Spec, tools: Tools) -> Iterator[FoundTerraform]:
             tools.progress.note(f"warning: not passed on to Terraform: {', '.join(dropped)}")
         if LOG_PATH in environment:  # Terraform runs in the compositions' folders
             environment[LOG_PATH] = str(Path(environment[LOG_PATH]).absolute())
-        yield FoundTerraform(program, check_version(program, environment), environment, Path(private))
+        version = check_version(program, environment)
+        hosts = ProviderHosts(environment, _IDLE_HOSTS, tools.progress.note) if proxy_wanted(tools.environ) else None
+        try:
+            yield FoundTerraform(program, version, environment, Path(private), hosts)
+        finally:
+            if hosts:
+                hosts.close()
 
 
 @contextmanager

@@ -61,9 +61,14 @@ def terraform_environment(
     }
 
 
+def logs(environment: Mapping[str, str]) -> bool:
+    """Whether Terraform writes a log (Terraform's documentation, "Debugging Terraform")."""
+    return any(environment.get(name) for name in _LOG_LEVELS)
+
+
 def logs_to_stderr(environment: Mapping[str, str]) -> bool:
-    """Whether Terraform writes its log to stderr: a level is set, but no file (Terraform, "Debugging Terraform")."""
-    return LOG_PATH not in environment and any(environment.get(name) for name in _LOG_LEVELS)
+    """Whether Terraform writes its log to stderr: a level is set, but no file."""
+    return LOG_PATH not in environment and logs(environment)
 
 
 def without_log(environment: Mapping[str, str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from tfdriver.interrupts import InterruptedRunError
 from tfdriver.terraform import state_lock
 from tfdriver.terraform.events import TEXT, Diagnostic, TerraformOutcome
 from tfdriver.terraform.process import Finished
+from tfdriver.terraform.provider_host import ProxyFailedError
 
 _QUOTED = 3  # errors that a message quotes; the log beside the composition has all of them
 _CHANGING = ("apply", "destroy")
@@ -21,6 +23,13 @@ _HINTS = {
         "Delete, rename or import the existing resource, which is in no state; IAM ignores case in names"
     ),
 }
+
+
+# Errors of Terraform (hashicorp/terraform, internal/terraform and internal/command) for types missing from a schema.
+_HIDDEN_TYPE = re.compile(
+    "does not support (resource|data source|ephemeral|list|action)"
+    "|no schema (is )?(available|found)|[Mm]issing resource schema|Failed to load plugin schemas"
+)
 
 
 class TerraformError(TfdriverError):
@@ -80,6 +89,13 @@ def refuse_failed(
     stderr = " ".join(finished.stderr.split())[-300:]
     ending = f"exit code {finished.code}" if finished.code else "no final summary"
     raise TerraformError(f"ended with {ending}{': ' + stderr if stderr else ''}", where=where)
+
+
+def refuse_hidden_types(result: TerraformOutcome, finished: Finished) -> None:
+    """Raise ProxyFailedError if a command failed because the provider proxy did not show a type, or not at all."""
+    for text in (*map(str, result.errors), *_printed_errors(finished.stderr)):
+        if _HIDDEN_TYPE.search(text):
+            raise ProxyFailedError(text)
 
 
 def diagnostic_place(name: str, folder: Path) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import Protocol
 
 from tfdriver.files import LONGEST_LINE
 from tfdriver.interrupts import Interrupts
@@ -46,57 +46,97 @@ class Job:
     keep_open: tuple[int, ...] = ()
     timeout: float | None = None
 
+    @property
+    def stderr(self) -> Path:
+        """The file for its stderr."""
+        return self.log.with_suffix(".err")
+
+
+class Running(Protocol):
+    """A started program."""
+
+    def poll(self) -> int | None:
+        """Return the exit code, negative for a signal, None while the program runs."""
+
+    def send_signal(self, number: int) -> None:
+        """Send the program a signal, unless it has ended."""
+
+    def end(self) -> None:
+        """Kill the processes that a program that has ended left in its group: providers outlive a killed Terraform."""
+
+
+# Starts a program whose output is appended to existing files. Raises OSError.
+Start = Callable[[Job], Running]
+
+
+def start_child(job: Job) -> Running:
+    """Start a program as a child of tfdriver. Raises OSError."""
+    return _Child(job)
+
+
+class _Child:
+    """A child of tfdriver that leads its process group."""
+
+    def __init__(self, job: Job) -> None:
+        with job.log.open("ab") as out, job.stderr.open("ab") as err:
+            self._process = subprocess.Popen(
+                list(job.argv),
+                cwd=job.folder,
+                env=dict(job.environment),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                umask=0o077,  # the state contains secrets; Terraform's default makes it readable for all users
+                start_new_session=True,
+                pass_fds=job.keep_open,
+            )
+        self.poll = self._process.poll
+        self.send_signal = self._process.send_signal
+
+    def end(self) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
 
 def run_program(
     job: Job,
     on_line: Callable[[str], None],
     interrupts: Interrupts,
-    busy: Callable[[], bool],
+    busy: Callable[[], bool] = lambda: False,
     report: Callable[[str], None] = lambda _: None,
+    start: Start = start_child,
 ) -> Finished:
     """Run a job to its end and call `on_line` with each line of its stdout.
 
     Lines longer than LONGEST_LINE are skipped. busy: whether a call is in flight that should finish before an
-    interrupt; report: called with a note for each step of stopping. The first request to stop, or the timeout, sends
-    SIGINT once the job is not busy (or after 5 s); a second request sends it again at once. When the job has ended, the
-    rest of its process group is killed.
+    interrupt; report: called with a note for each step of stopping; start: by default as a child of tfdriver. The first
+    request to stop, or the timeout, sends SIGINT once the job is not busy (or after 5 s); a second request sends it
+    again at once. When the job has ended, the rest of its process group is killed.
 
     Raises OSError if the job cannot be started. An exception of `on_line` is raised after the job has ended, so that
     Terraform can save its state.
     """
-    stderr_path = job.log.with_suffix(".err")
-    with _open_private(job.log) as out, _open_private(stderr_path) as err:
-        process = subprocess.Popen(
-            list(job.argv),
-            cwd=job.folder,
-            env=dict(job.environment),
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=err,
-            umask=0o077,  # the state contains secrets; Terraform's default makes it readable for all users
-            start_new_session=True,
-            pass_fds=job.keep_open,
-        )
+    for path in (job.log, job.stderr):
+        _create_private(path)
+    process = start(job)
     stopper = _Stopper(process, interrupts, busy, job.timeout, report)
     try:
         with job.log.open("rb") as log:
             lines = _LineReader(log.read, on_line)
             pause, longest = _POLL
-            while process.poll() is None:
+            while (code := process.poll()) is None:
                 behind = lines.step()
                 stopper.step()
                 time.sleep(0 if behind else pause)
                 pause = min(pause * 1.5, longest)
             lines.end()
     finally:
-        # Providers outlive a Terraform that was killed. Terraform leads its process group.
         if process.poll() is not None:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
+            process.end()
     if lines.error:
         raise lines.error
-    stderr = stderr_path.read_text(encoding="utf-8", errors="replace")[-4000:]
-    return Finished(process.returncode, stderr, stopper.timed_out, stopper.sent > 0 and not stopper.timed_out)
+    stderr = job.stderr.read_text(encoding="utf-8", errors="replace")[-4000:]
+    return Finished(code, stderr, stopper.timed_out, stopper.sent > 0 and not stopper.timed_out)
 
 
 class _LineReader:
@@ -145,7 +185,7 @@ class _Stopper:
 
     def __init__(
         self,
-        process: subprocess.Popen[bytes],
+        process: Running,
         interrupts: Interrupts,
         busy: Callable[[], bool],
         timeout: float | None,
@@ -188,7 +228,7 @@ class _Stopper:
         self.sent += 1
 
 
-def _open_private(path: Path) -> IO[bytes]:
-    """Replace a file by a new one that only its owner can read, and open it for writing."""
+def _create_private(path: Path) -> None:
+    """Replace a file by a new, empty one that only its owner can read."""
     path.unlink(missing_ok=True)
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600), "wb")
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))

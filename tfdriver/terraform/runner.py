@@ -16,24 +16,28 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from python_terraform import IsFlagged, Terraform
 
 from tfdriver.files import hide_in_file, private_folder, read_json, write_whole
 from tfdriver.interrupts import Interrupts
 from tfdriver.redaction import hide_in_line
-from tfdriver.terraform import process
+from tfdriver.terraform import backend, process
 from tfdriver.terraform.environment import LOG_PATH, logs_to_stderr, without_log
 from tfdriver.terraform.events import STOPPING, TEXT, Event, TerraformOutcome, follow, outcome, parse_line
-from tfdriver.terraform.failure import TerraformError, diagnostic_place, refuse_failed
+from tfdriver.terraform.failure import TerraformError, diagnostic_place, refuse_failed, refuse_hidden_types
 from tfdriver.terraform.program import Program
+from tfdriver.terraform.provider_host import ProxyFailedError
+from tfdriver.terraform.provider_hosts import ProviderHosts
+from tfdriver.terraform.state import FILE
 
 _LOG = logging.getLogger(__name__)
 RUN_FOLDER = ".tfdriver"
 APPLY_LOG = "apply.jsonl"
 TERRAFORM_LOG = "terraform.log"  # for TF_LOG, unless TF_LOG_PATH names another file
 _QUERY_SECONDS = 120
+A = TypeVar("A")
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,8 @@ class Settings:
     """Settings of all Terraform commands of a run. environment: Terraform's whole environment.
 
     keep_open: descriptors that Terraform inherits (the project lock); timeout: seconds per command, or None;
-    lock_timeout: seconds to wait for a state lock; hide: removes credentials from a text.
+    lock_timeout: seconds to wait for a state lock; hide: removes credentials from a text; hosts: start the commands
+    that use the AWS provider, None to run them without the provider proxy.
     """
 
     program: Program
@@ -51,6 +56,7 @@ class Settings:
     timeout: float | None = None
     lock_timeout: float = 0
     hide: Callable[[str], str] = str
+    hosts: ProviderHosts | None = None
 
 
 class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
@@ -85,7 +91,9 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
 
     def init(self) -> TerraformOutcome:
         """Install provider and modules. Raises TerraformError. (Terraform 1.6 has no `init -json`.)"""
-        return self._run("init", self.argv("init"), operation=TEXT)
+        if self._settings.hosts:
+            self._settings.hosts.warm_up(Path(self.working_dir), self._settings.keep_open)
+        return self._run_once("init", self.argv("init"), TEXT, process.start_child)
 
     def init_backend(self) -> None:
         """Initialize a folder that has only a backend block. Raises TerraformError."""
@@ -141,7 +149,7 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         Terraform rejects another lineage or an older serial.
         """
         generated = self.generate_cmd_string("state push", file, lock_timeout=self._lock_timeout)
-        self._run("state-push", [*self._settings.program.argv, *generated[1:]], operation=TEXT)
+        self._run_once("state-push", [*self._settings.program.argv, *generated[1:]], TEXT, process.start_child)
 
     def pull_state(self) -> str:
         """Return the text of the state, '' without a state. Raises TerraformError.
@@ -162,7 +170,7 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
             outcome = self._run(name, self.argv("plan", json=IsFlagged, out=str(saved), **options), operation="plan")
             if not show(outcome):  # `terraform show` takes time
                 return outcome, {}
-            return outcome, dict(read_json(self._output("cannot show a plan", "show", "-json", str(saved))))
+            return outcome, dict(read_json(self._show(saved)))
         except ValueError as error:
             raise TerraformError("cannot show a plan: the output is not JSON", where=self.working_dir) from error
         finally:
@@ -199,18 +207,73 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
             raise TerraformError(f"{failure}: {cause}", where=where)
         return done.stdout
 
+    def _show(self, saved: Path) -> bytes:
+        """Return a saved plan as JSON. Raises TerraformError."""
+        settings, folder = self._settings, Path(self.working_dir)
+        job = process.Job(
+            argv=[*settings.program.argv, "show", "-json", str(saved)],
+            folder=folder,
+            environment=without_log(settings.environment),
+            log=folder / RUN_FOLDER / "show.json",
+            keep_open=settings.keep_open,
+            timeout=settings.timeout,
+        )
+
+        def show(start: process.Start) -> bytes:
+            started = time.monotonic()
+            try:
+                finished = process.run_program(job, lambda _: None, settings.interrupts, start=start)
+                shown = job.log.read_bytes()
+            except OSError as error:
+                raise TerraformError(f"cannot show a plan: {error}", where=diagnostic_place("show", folder)) from error
+            finally:
+                job.log.unlink(missing_ok=True)  # it has the values of the state
+            _log(job.argv, folder, finished.code, started)
+            finished = replace(finished, stderr=settings.hide(finished.stderr))
+            result = outcome((), TEXT)
+            if start is not process.start_child:
+                refuse_hidden_types(result, finished)
+            refuse_failed("show", folder, finished, result, TEXT, settings.timeout)
+            return shown
+
+        return self._proxied(show)
+
     def _run(self, name: str, argv: list[str], operation: str) -> TerraformOutcome:
+        """Run a command that uses the AWS provider."""
+        return self._proxied(lambda start: self._run_once(name, argv, operation, start))
+
+    def _proxied(self, run: Callable[[process.Start], A]) -> A:
+        """Call `run` with the provider proxy if possible.
+
+        A command that fails because of the proxy is run again without it: nothing has been changed by then.
+        """
+        hosts, folder = self._settings.hosts, Path(self.working_dir)
+        if hosts and (start := hosts.start(folder, self._state)):
+            try:
+                return run(start)
+            except ProxyFailedError as error:
+                hosts.refuse(folder, str(error))
+        return run(process.start_child)
+
+    def _state(self) -> bytes:
+        folder = Path(self.working_dir)
+        if not backend.of_folder(folder).beside:
+            return self.pull_state().encode()
+        path = folder / FILE
+        return path.read_bytes() if path.exists() else b""
+
+    def _run_once(self, name: str, argv: list[str], operation: str, start: process.Start) -> TerraformOutcome:
+        """Run a command. start: how. Raises TerraformError, or ProxyFailedError if the proxy hides what it needs."""
         folder = Path(self.working_dir)
         settings = self._settings
         relay = _EventRelay(settings.hide, self._on_event)
         log = folder / RUN_FOLDER / f"{name}.jsonl"
         private_folder(log.parent)
-        logs = [log, log.with_suffix(".err")]
         environment = settings.environment
+        terraform_log = log.with_name(TERRAFORM_LOG)
         if logs_to_stderr(environment):
-            logs.append(log.with_name(TERRAFORM_LOG))
-            logs[-1].touch(mode=0o600)
-            environment = {**environment, LOG_PATH: str(logs[-1].absolute())}
+            terraform_log.touch(mode=0o600)
+            environment = {**environment, LOG_PATH: str(terraform_log.absolute())}
         job = process.Job(
             argv=argv,
             folder=folder,
@@ -223,10 +286,10 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         try:
             try:
                 finished = process.run_program(
-                    job, relay.line, settings.interrupts, lambda: bool(relay.in_flight), relay.stopping
+                    job, relay.line, settings.interrupts, lambda: bool(relay.in_flight), relay.stopping, start
                 )
             finally:
-                for path in logs:
+                for path in (job.log, job.stderr, terraform_log):
                     hide_in_file(path, settings.hide)
         except OSError as error:
             raise TerraformError(
@@ -235,6 +298,8 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         _log(argv, folder, finished.code, started)
         finished = replace(finished, stderr=settings.hide(finished.stderr))
         result = outcome(relay.events, operation)
+        if start is not process.start_child and not relay.has_changed:
+            refuse_hidden_types(result, finished)
         refuse_failed(name, folder, finished, result, operation, settings.timeout)
         relay.raise_error()
         return result
@@ -257,12 +322,14 @@ class _EventRelay:
         self._error: Exception | None = None
         self.events: list[Event] = []
         self.in_flight: set[str] = set()
+        self.has_changed = False  # whether an apply has started to change a resource
 
     def line(self, line: str) -> None:
         event = parse_line(hide_in_line(line, self._hide))
         if event is not None:
             self.events.append(event)
             follow(event, self.in_flight)
+            self.has_changed |= bool(self.in_flight)
             self._pass_on(event)
 
     def stopping(self, text: str) -> None:
