@@ -30,6 +30,7 @@ from tests.faults.scene import FULL_INIT, SECRET, Run, Scene
 
 Act = Callable[[Scene, Run], None]
 _FULL = "filler"
+PROXY = os.environ.get("TFDRIVER_PROXY") != "0"
 TMPFS_SIZE = 48_000_000  # bytes: more than tfdriver requires, and quick to fill
 
 
@@ -155,6 +156,10 @@ def _needs_provider(point: Point) -> str:
     return "" if point.terraform else "no provider is running"
 
 
+def _needs_host(point: Point) -> str:
+    return _needs_provider(point) or ("" if PROXY else "Terraform runs without the provider proxy")
+
+
 def _main_points(point: Point) -> str:
     if point is TABLE_1:
         return "same as after CreateRole"
@@ -213,6 +218,7 @@ KINDS = (
     Kind("driver SIGHUP", act=_signal(signal.SIGHUP), excluded=_main_points),
     Kind("Terraform SIGKILL", act=_kill("terraform"), excluded=_needs_terraform),
     Kind("provider SIGKILL", act=_kill("provider"), excluded=_needs_provider),
+    Kind("provider host SIGKILL", act=_kill("host"), excluded=_needs_host),
     Kind(
         "Terraform's group SIGKILL",
         act=_kill("terraform", group=True),

