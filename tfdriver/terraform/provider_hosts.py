@@ -98,8 +98,9 @@ class ProviderHosts:
         """End the hosts. A host whose command is still in flight ends after it."""
         for host in self._hosts:
             host.close()
-        for host in self._idle.values():
-            host.wait()
+        for host in self._hosts:
+            if not host.busy:
+                host.wait()
 
     def _new(self, keep_open: tuple[int, ...]) -> _Host:
         host = _Host(self._environment, keep_open)
@@ -108,17 +109,22 @@ class ProviderHosts:
 
     def _take(self, folder: Path, keep_open: tuple[int, ...]) -> _Host:
         with self._lock:
-            return self._idle.pop(folder, None) or self._new(keep_open)
+            host = self._idle.pop(folder, None)
+            if host is None or host.dead:
+                host = self._new(keep_open)
+            host.busy = True
+            return host
 
     def _give_back(self, folder: Path, host: _Host) -> None:
         with self._lock:
+            host.busy = False
             self._idle[folder] = host
             if len(self._idle) > self._limit:
                 self._idle.pop(next(iter(self._idle))).close()
 
 
 class _Host:
-    """A host's process, in a session of its own."""
+    """A host's process, in a session of its own. busy: whether a command is in flight."""
 
     def __init__(self, environment: Mapping[str, str], keep_open: tuple[int, ...]) -> None:
         self._process = subprocess.Popen(
@@ -134,6 +140,7 @@ class _Host:
         assert self._process.stdin and self._process.stdout  # noqa: S101
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
         self._received = b""
+        self.busy = False
 
     def run(self, request: Request) -> int:
         """Start a command; return its process id. Raises ProxyFailedError."""
@@ -183,11 +190,10 @@ class _Host:
             self._stdin.close()
 
     def wait(self) -> None:
-        """Wait until a closed host without a command in flight has ended."""
-        try:
+        """Wait until a closed host without a command in flight has ended. Kill its provider if it was killed."""
+        with suppress(subprocess.TimeoutExpired):
             self._process.wait(_END_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.kill()
+        self.kill()
 
     def _send(self, request: Mapping[str, Any]) -> None:
         with suppress(BrokenPipeError):  # `answer` and `dead` report it

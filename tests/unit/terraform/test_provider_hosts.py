@@ -87,8 +87,10 @@ def wait_until(condition) -> None:
 
 
 def alive(pid: int) -> bool:
+    """Whether a process runs; the first thread of a killed one may end before the others."""
     try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        process = psutil.Process(pid)
+        return process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1
     except psutil.NoSuchProcess:
         return False
 
@@ -204,6 +206,19 @@ def test_if_the_host_is_killed_the_run_waits_for_terraform(scene):
     assert finished.code == -signal.SIGKILL
     wait_until(lambda: not alive(scene.providers[0]))
     assert scene.run().code == 0
+
+
+def test_a_host_that_is_killed_while_it_is_idle_leaves_nothing(scene):
+    scene.run()
+    host = psutil.Process(scene.providers[0]).ppid()
+    os.kill(host, signal.SIGKILL)
+    wait_until(lambda: not alive(host))
+
+    assert scene.run().code == 0
+
+    assert scene.notes == []
+    scene.hosts.close()
+    assert not any(alive(provider) for provider in scene.providers)
 
 
 def test_a_driver_that_is_killed_takes_nothing_with_it(scene, tmp_path):
