@@ -76,12 +76,33 @@ def environment_secrets(environ: Mapping[str, str]) -> frozenset[str]:
     return frozenset(value for value in values if len(value) >= _SHORTEST and not _HARMLESS.fullmatch(value))
 
 
+class Secrets:
+    """Texts to hide. Hiding the secrets of 1,000 accounts takes as long as hiding one. Thread-safe."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._by_start: dict[str, frozenset[str]] = {}
+        self.add(secrets)
+
+    def add(self, secrets: Iterable[str]) -> None:
+        """Hide these texts from now on, unless they are short."""
+        for secret in secrets:
+            if len(secret) >= _SHORTEST:
+                for form in (secret, quote(secret, safe="")):
+                    start = form[:_SHORTEST]
+                    self._by_start[start] = self._by_start.get(start, frozenset()) | {form}
+
+    def hide(self, text: str) -> str:
+        """Return the text without the secrets, plain or URL-encoded, and without what looks like a secret."""
+        parts = (text[at : at + _SHORTEST] for at in range(len(text) - _SHORTEST + 1))
+        found = {form for part in parts if part in self._by_start for form in self._by_start[part]}
+        for form in sorted(found, key=len, reverse=True):  # one secret may be a part of another
+            text = text.replace(form, HIDDEN)
+        return without_secrets(text)
+
+
 def hide(text: str, secrets: Iterable[str]) -> str:
-    """Return the text without the secrets, plain or URL-encoded, and without other text that looks like a secret."""
-    for secret in sorted(secrets, key=len, reverse=True):  # one secret may be a part of another
-        if len(secret) >= _SHORTEST:
-            text = text.replace(secret, HIDDEN).replace(quote(secret, safe=""), HIDDEN)
-    return without_secrets(text)
+    """Return the result of `Secrets.hide`."""
+    return Secrets(secrets).hide(text)
 
 
 def hide_in_line(line: str, hiding: Callable[[str], str]) -> str:

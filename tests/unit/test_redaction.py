@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+import time
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.unit.test_clean import SECRET_TEXTS
 from tfdriver.files import LONGEST_LINE, hide_in_file
-from tfdriver.redaction import environment_secrets, hide, hide_in_line
+from tfdriver.redaction import HIDDEN, Secrets, environment_secrets, hide, hide_in_line
 
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 
@@ -123,3 +124,22 @@ def test_only_files_with_secrets_are_rewritten_and_made_private(tmp_path):
     assert log.read_bytes() == b"\xff before (hidden) after\n"
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
     assert stat.S_IMODE(clean.stat().st_mode) == 0o640
+
+
+def test_secrets_are_hidden_from_when_they_are_added():
+    secrets = Secrets(["first-secret"])
+    text = "first-secret, second-secret/2, second-secret%2F2, second-secret"
+
+    assert secrets.hide(text) == f"{HIDDEN}, second-secret/2, second-secret%2F2, second-secret"
+    secrets.add(["second-secret", "second-secret/2", "short"])
+    assert secrets.hide(f"{text}, short") == f"{HIDDEN}, {HIDDEN}, {HIDDEN}, {HIDDEN}, short"
+
+
+def test_the_secrets_of_many_accounts_are_hidden_within_seconds():
+    secrets = Secrets(f"{number:040}" for number in range(20_000))
+    began = time.process_time()
+
+    for number in range(1000):
+        secrets.hide(f"event {number} of a run")
+
+    assert time.process_time() - began < 5

@@ -146,12 +146,11 @@ class Aws:
         self._lock = threading.Lock()
         self._sessions: dict[str, boto3.Session] = {}
         self._clients: dict[tuple[str, str, str], Any] = {}
-        self._secrets = set(secrets)
+        self._secrets = redaction.Secrets(secrets)
 
     def hide(self, text: str) -> str:
         """Return a text without the secret keys and session tokens of the profiles used so far, and other secrets."""
-        with self._lock:
-            return redaction.hide(text, self._secrets)
+        return self._secrets.hide(text)
 
     def caller(self, account: Account) -> Caller:
         """Return the identity of the account's profile. Reads its credentials again, as Terraform will.
@@ -206,7 +205,7 @@ class Aws:
         key = (account.profile, account.region, service)
         with self._lock:  # boto3: creating sessions and clients is not thread-safe
             if (session := self._sessions.get(account.profile)) is not None:
-                self._secrets |= _secrets(session)  # also refreshes expired credentials, which may fail
+                self._secrets.add(_secrets(session))  # also refreshes expired credentials, which may fail
             if key not in self._clients:
                 session = session or self._new_session(account)
                 self._sessions[account.profile] = session
@@ -217,7 +216,7 @@ class Aws:
     def _new_session(self, account: Account) -> boto3.Session:
         session = new_session(account.profile)
         _refuse_mfa(session, account)
-        self._secrets |= _secrets(session)
+        self._secrets.add(_secrets(session))
         return session
 
 
