@@ -26,6 +26,7 @@ from botocore.parsers import ResponseParserError
 
 from tfdriver import redaction
 from tfdriver.aws.calls import Answer, AwsError, Caller
+from tfdriver.aws.profile_session import ProfileSession
 from tfdriver.errors import Code, TfdriverError
 from tfdriver.iam.policy_document import parse_policy
 from tfdriver.iam.trust_state import LiveRole, Unreadable
@@ -105,13 +106,14 @@ def _profiles(profile: str) -> Mapping[str, Any]:
 def _session_without_profile() -> botocore.session.Session:
     """Return a session for reading the configuration, even if AWS_PROFILE does not exist."""
     # Only clients need the handlers. Registering them takes most of the time of creating a session.
-    return botocore.session.Session({"profile": (None, None, None, None)}, include_builtin_handlers=False)
+    return ProfileSession({"profile": (None, None, None, None)}, include_builtin_handlers=False)
 
 
 def new_session(profile: str) -> boto3.Session:
     """Return a session for a profile. Reads the configuration only. Raises boto's errors."""
-    session = botocore.session.Session(profile=profile)
+    session = ProfileSession(profile=profile)
     session.register_component("data_loader", _loader(session.get_config_variable("data_path")))
+    session.share_credentials_file()
     session.register("before-call", _record_start)
     session.register("after-call", partial(_log_call, profile))
     return boto3.Session(botocore_session=session)
