@@ -37,7 +37,7 @@ class Workspace:
     spec: Spec
     local: bool = False
 
-    @property
+    @cached_property
     def compositions(self) -> tuple[Composition, ...]:
         """The compositions of the spec, trusting ones first."""
         return compositions(self.spec)
@@ -65,7 +65,7 @@ class Workspace:
         """The backend of each composition, by name, from its templates. Raises as `files`."""
         return {composition.name: find_backend(self._render(composition)) for composition in self.compositions}
 
-    @property
+    @cached_property
     def kept_here(self) -> tuple[Composition, ...]:
         """The compositions with their state in `terraform.tfstate` in their folder."""
         return tuple(c for c in self.compositions if self.backends[c.name].beside)

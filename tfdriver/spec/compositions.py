@@ -6,7 +6,7 @@ files depend on the spec alone. Only the values in `terraform.tfvars.json` chang
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -40,16 +40,22 @@ def compositions(spec: Spec) -> tuple[Composition, ...]:
 
     A composition is named after its account; an account on both sides gets `NAME_trusting` and `NAME_trusted`.
     """
-    roles_by_side = {Side.TRUSTING: spec.trusting, Side.TRUSTED: spec.trusted}
-    on_both_sides = {r.account.name for r in spec.trusting} & {r.account.name for r in spec.trusted}
+    by_side = {Side.TRUSTING: _by_account(spec.trusting), Side.TRUSTED: _by_account(spec.trusted)}
+    on_both_sides = by_side[Side.TRUSTING].keys() & by_side[Side.TRUSTED].keys()
     found = []
-    for side, roles in roles_by_side.items():
+    for side, roles in by_side.items():
         for account in spec.accounts.values():
-            own = tuple(role for role in roles if role.account.name == account.name)
-            if own:
+            if own := roles.get(account.name):
                 name = f"{account.name}_{side}" if account.name in on_both_sides else account.name
-                found.append(Composition(name, spec.project, account, side, own))
+                found.append(Composition(name, spec.project, account, side, tuple(own)))
     return tuple(found)
+
+
+def _by_account(roles: Iterable[Role]) -> dict[str, list[Role]]:
+    found: dict[str, list[Role]] = {}
+    for role in roles:
+        found.setdefault(role.account.name, []).append(role)
+    return found
 
 
 def owner_tags(composition: Composition) -> dict[str, str]:

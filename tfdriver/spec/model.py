@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -89,12 +90,12 @@ class Spec:
     accounts: Mapping[str, Account]
     roles: Mapping[str, Role]
 
-    @property
+    @cached_property
     def trusting(self) -> tuple[Role, ...]:
         """The roles that trust others, in the file's order."""
         return tuple(role for role in self.roles.values() if role.trusts)
 
-    @property
+    @cached_property
     def trusted(self) -> tuple[Role, ...]:
         """The roles that others trust, in the file's order."""
         keys = {key for role in self.trusting for key in role.trusts}
