@@ -26,10 +26,10 @@ def final(
     arns: role ARN by key, by default from account, path and name. `tfdriver render` writes these values without calling
     AWS: applied by hand, they never widen a trust. revoke_before: time by role key, see `deploy.revocation`.
     """
-    arns = arns or {role.key: role.arn for role in spec.roles.values()}
     if composition.side is Side.TRUSTING:
         policies = {role.key: trust_state.exact_trust(role, spec.trusted_by(role)) for role in composition.roles}
         return trusting_values(composition, policies, revoke_before)
+    arns = arns or {role.key: role.arn for role in spec.roles.values()}
     return trusted_values(composition, {r.key: roles_to_assume(spec, r, arns) for r in composition.roles})
 
 
