@@ -9,8 +9,9 @@ EXTRAS := sandbox$(if $(TFDRIVER_TERRAFORM)$(shell command -v terraform || comma
 WORKERS ?= 2
 # Terraform waits for AWS a part of its time: one worker more keeps the processors busy.
 TERRAFORM_WORKERS ?= 3
+RUNS ?= 3
 
-.PHONY: demo recording test check test-faults clean
+.PHONY: demo recording test check test-faults bench clean
 
 demo: $(VENV)/demo-ready
 	$(BIN)/tfdriver demo
@@ -32,6 +33,10 @@ check: $(VENV)/ready
 
 test-faults: $(VENV)/ready
 	$(BIN)/pytest -m faults -n $(WORKERS) --dist worksteal
+
+# On an otherwise idle machine, with TFDRIVER_PLUGIN_DIR set: otherwise each `terraform init` downloads the provider.
+bench: $(VENV)/ready
+	$(BIN)/python -m tests.benchmarks --runs $(RUNS)
 
 $(VENV)/demo-ready: pyproject.toml
 	@echo "Installing tfdriver[$(EXTRAS)] in $(VENV); this takes about half a minute, once."
