@@ -20,11 +20,17 @@ class Clock:
     def attempts(self, limit: float) -> Iterator[float]:
         """Yield the seconds passed: at once, then after increasing waits with jitter, until `limit` seconds."""
         started = self.monotonic()
-        wait = 0.2
-        while True:
+        for wait in waits():
             passed = self.monotonic() - started
             yield passed
             if passed >= limit:
                 return
-            self.sleep(min(wait, 5.0) * random.uniform(0.7, 1.3))  # noqa: S311  # jitter, not a secret
-            wait *= 1.6
+            self.sleep(wait)
+
+
+def waits() -> Iterator[float]:
+    """Yield the seconds to wait between attempts: increasing, with jitter, without end."""
+    wait = 0.2
+    while True:
+        yield min(wait, 5.0) * random.uniform(0.7, 1.3)  # noqa: S311  # jitter, not a secret
+        wait *= 1.6

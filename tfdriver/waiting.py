@@ -6,12 +6,16 @@ some time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from heapq import heappop, heappush
+from threading import Lock
 
-from tfdriver.clock import Clock
+from tfdriver.clock import Clock, waits
+from tfdriver.concurrency import side_by_side
 from tfdriver.errors import TfdriverError
 
+_MARGIN = 0.01  # seconds, so that a span is not missed by a rounding error
 WAIT = "Wait for it to end, or give --lock-timeout 5m to wait here"
 
 
@@ -70,27 +74,83 @@ class Waiting:
             raise problems[-1]
 
 
-def poll(look: Callable[[], Mapping[str, Look]], waiting: Waiting, in_a_row: int) -> dict[str, Held]:
-    """Check until each condition held `in_a_row` times and for its span, or does not hold and is hopeless or too late.
+class Poll:
+    """Checks conditions until each held often and long enough, or does not hold and is hopeless or too late.
 
-    The span is needed because quick checks may all reach the same part of IAM; a change takes seconds to reach the
-    others. A condition that holds when the time is up gets the further checks that it needs. Raises the
-    errors of `look` and `waiting.check`.
+    look: checks all conditions once; in_a_row: the number of good checks that a condition needs, within the span that
+    it needs. The span is needed because quick checks may all reach the same part of IAM; a change takes seconds to
+    reach the others. A condition that holds when the time is up gets the further checks that it needs.
     """
-    held: dict[str, Held] = {}
-    started = waiting.clock.monotonic()
-    for began in waiting.clock.attempts(float("inf")):
-        waiting.check()
-        looks = look()
-        ended = waiting.clock.monotonic() - started
-        held = {name: _next(held.get(name, Held()), found, began, ended) for name, found in looks.items()}
-        too_late = ended >= waiting.limit
-        if all(
-            held[name].enough(in_a_row, found.span) or (not found.good and (found.hopeless or too_late))
+
+    def __init__(self, look: Callable[[], Mapping[str, Look]], waiting: Waiting, in_a_row: int) -> None:
+        self._look = look
+        self._waiting = waiting
+        self._in_a_row = in_a_row
+        self._waits = waits()
+        self._started: float | None = None
+        self.held: dict[str, Held] = {}
+
+    def check(self) -> float | None:
+        """Check once. Return the seconds to wait before the next check, None if no other check is needed.
+
+        Raises the errors of `look` and `waiting.check`.
+        """
+        self._waiting.check()
+        now = self._waiting.clock.monotonic
+        self._started = now() if self._started is None else self._started
+        began = now() - self._started
+        looks = self._look()
+        ended = now() - self._started
+        self.held = {name: _next(self.held.get(name, Held()), found, began, ended) for name, found in looks.items()}
+        too_late = ended >= self._waiting.limit
+        undecided = {
+            name: found
             for name, found in looks.items()
-        ):
-            break
-    return held
+            if not self.held[name].enough(self._in_a_row, found.span)
+            and (found.good or not (found.hopeless or too_late))
+        }
+        if not undecided:
+            return None
+        wait = next(self._waits)
+        if all(found.good and self.held[name].streak >= self._in_a_row for name, found in undecided.items()):
+            # Only the span is missing: the next check is the last one.
+            rest = max(found.span - (ended - self.held[name].first) for name, found in undecided.items())
+            wait = min(wait, max(rest, 0.0) + _MARGIN)
+        return wait
+
+
+def poll(look: Callable[[], Mapping[str, Look]], waiting: Waiting, in_a_row: int) -> dict[str, Held]:
+    """Check conditions until each is decided; see `Poll`. Return how long each held."""
+    polling = Poll(look, waiting, in_a_row)
+    while (seconds := polling.check()) is not None:
+        waiting.clock.sleep(seconds)
+    return polling.held
+
+
+def wait_together(checks: Sequence[Callable[[], float | None]], clock: Clock, limit: int = 8) -> None:
+    """Call each check, as `Poll.check`, until it returns None. At most `limit` checks run at a time.
+
+    Only a check in progress counts, not one that waits. So many polls take about as long as the longest of them.
+    Raises the first exception of a check, after all threads have ended.
+    """
+    due = [(0.0, index) for index in range(len(checks))]  # a heap
+    lock = Lock()
+
+    def work(_: int) -> None:
+        # A thread ends when other threads have all remaining checks in hand.
+        while True:
+            with lock:
+                if not due:
+                    return
+                when, index = heappop(due)
+            if (seconds := when - clock.monotonic()) > 0:
+                clock.sleep(seconds)
+            wait = checks[index]()
+            if wait is not None:
+                with lock:
+                    heappush(due, (clock.monotonic() + wait, index))
+
+    side_by_side(work, range(min(limit, len(checks))), limit)
 
 
 def _next(previous: Held, found: Look, began: float, ended: float) -> Held:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import pytest
 
 from tests.fakes.world import FakeClock
+from tfdriver.clock import Clock
 from tfdriver.interrupts import InterruptedRunError, Interrupts
-from tfdriver.waiting import Look, Waiting, poll
+from tfdriver.waiting import Look, Poll, Waiting, poll, wait_together
 
 GOOD, BAD, HOPELESS = Look(True), Look(False), Look(False, hopeless=True)
 
@@ -109,3 +113,65 @@ def test_an_interrupt_ends_polling():
 
     with pytest.raises(InterruptedRunError):
         poll(check, Waiting(120, FakeClock().clock(), interrupts.check), 3)
+
+
+def test_the_last_check_comes_right_after_the_span():
+    assert polled(120, thing=[Look(True, span=3.0)])[2] == pytest.approx(3.0, abs=0.1)
+
+
+def test_checks_without_a_span_keep_their_distance():
+    assert polled(120, in_a_row=2, thing=[GOOD])[2] >= 0.14
+
+
+FAST = Clock(monotonic=lambda: 20 * time.monotonic(), sleep=lambda seconds: time.sleep(seconds / 20))
+
+
+def test_many_polls_wait_at_the_same_time_with_few_checks_in_progress():
+    lock, running, most = threading.Lock(), 0, 0
+
+    def look():
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.002)
+        with lock:
+            running -= 1
+        return {"refused": Look(True, span=3.0)}
+
+    polls = [Poll(look, Waiting(120, FAST), 3) for _ in range(24)]
+    started = FAST.monotonic()
+    wait_together([poll.check for poll in polls], FAST, limit=2)
+    seconds = FAST.monotonic() - started
+
+    assert all(poll.held["refused"].enough(3, 3.0) for poll in polls)
+    assert seconds < 18  # 12 times 3 s, if two polls waited at a time
+    assert most == 2
+
+
+def test_polls_that_wait_together_have_their_own_results():
+    def answers(*looks: Look):
+        left = list(looks)
+        return lambda: {"": left.pop(0) if len(left) > 1 else left[0]}
+
+    good, late, hopeless = (
+        Poll(answers(*looks), Waiting(120, FAST), 2) for looks in ([GOOD], [BAD, BAD, GOOD], [HOPELESS])
+    )
+    wait_together([poll.check for poll in (good, late, hopeless)], FAST)
+
+    assert [poll.held[""].streak for poll in (good, late, hopeless)] == [2, 2, 0]
+    assert late.held[""].waited
+    assert not good.held[""].waited
+
+
+def test_an_error_of_one_poll_is_raised_after_the_others():
+    done = []
+
+    def fail():
+        raise OSError("no answer")
+
+    with pytest.raises(OSError, match="no answer"):
+        wait_together([fail, lambda: done.append("checked")], FAST)
+
+    assert done == ["checked"]
+    wait_together([], FAST)

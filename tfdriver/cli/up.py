@@ -20,7 +20,7 @@ from tfdriver.cli.run_text import print_run
 from tfdriver.cli.session import opened_session
 from tfdriver.deploy.session import Options
 from tfdriver.deploy.up import up as run_up
-from tfdriver.verify.verify import verify_applied
+from tfdriver.verify.verify import verify_run
 
 
 @click.command()
@@ -57,7 +57,7 @@ def up(
     """
     output = Output(as_json=as_json)
     confirm = confirmation(output, yes)
-    prove = None if no_verify else verify_applied
+    prove = None if no_verify else verify_run
     settings = Options(
         options.project, timeout, lock_timeout or 0, lint=True, access_analyzer=access_analyzer, adopt=adopt
     )

@@ -84,6 +84,12 @@ class Previews:
             with obeyed():  # no Terraform runs during the question, so Ctrl-C may stop tfdriver at once
                 confirm_deletions(deletions)
 
+    @property
+    def unchanged(self) -> frozenset[str]:
+        """The names of the compositions in which an apply would change nothing."""
+        plans = ((name, outcome) for name, (outcome, _) in self._done.items())
+        return frozenset(name for name, found in plans if found.changes and found.changes.none and not found.planned)
+
     def seconds_if_only_roles(self, compositions: Iterable[Composition]) -> float | None:
         """Return the duration of the longest plan; None if an apply changes more than roles."""
         done = [self._done[c.name] for c in compositions if c.name in self._done]

@@ -68,13 +68,14 @@ def up(
     tighten: bool = True,
     overwrite: bool = False,
     confirm_deletions: Callable[[Sequence[str]], None] | None = None,
-    prove: Callable[[Session], Verified] | None = None,
+    prove: Callable[[Session, frozenset[str]], Verified] | None = None,
 ) -> RunResult:
     """Run the phases that are not done in AWS yet.
 
     confirm: receives the overview, raises to stop; overwrite: replace an unmanaged trust policy in phase 3;
-    confirm_deletions: see `check_plans`; prove: verifies the result, unless a broad trust is in force. If it fails, the
-    phases have succeeded all the same, and `not_verified` has the reason.
+    confirm_deletions: see `check_plans`; prove: verifies the result, unless a broad trust is in force. It receives the
+    names of the compositions that this run has applied, or planned without changes. If it fails, the phases have
+    succeeded all the same, and `not_verified` has the reason.
 
     Raises OpenTrustError if a phase fails while a broad trust is in force.
     """
@@ -92,7 +93,7 @@ def up(
         if prove is None or done.exit_code is not Exit.DONE:
             return done
         try:
-            verified = prove(session)
+            verified = prove(session, driver.previews.unchanged | {step.composition for step in steps})
         except TfdriverError as error:
             return replace(done, not_verified=str(error).rstrip("."), exit_code=Exit.FAILED)
     return replace(done, verified=verified, exit_code=verified.exit_code)

@@ -135,8 +135,9 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         return self._plan("drift", saved, refresh_only=True, lock=False)[1]
 
     def planned(self) -> Mapping[str, Any]:
-        """Return the plan of an apply as JSON. Raises TerraformError."""
-        return self._plan("planned", Path(RUN_FOLDER) / "planned.plan", lock_timeout=self._lock_timeout)[1]
+        """Return the plan of an apply as JSON, {} if it changes nothing. Raises TerraformError."""
+        saved = Path(RUN_FOLDER) / "planned.plan"
+        return self._plan("planned", saved, lambda plan: bool(plan.planned), lock_timeout=self._lock_timeout)[1]
 
     def import_resource(self, address: str, import_id: str) -> None:
         """Import an existing resource into the state. Raises TerraformError."""

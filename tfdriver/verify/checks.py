@@ -1,10 +1,12 @@
-"""All checks of a spec: first the policies in IAM, then real calls for every pair."""
+"""All checks of a spec: the policies in IAM, and at the same time real calls for every pair."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from tfdriver.aws import role_policies
@@ -15,6 +17,7 @@ from tfdriver.deploy.verify_result import CheckedRoles, CheckResult, CheckStatus
 from tfdriver.iam.trust_state import TrustKind as TrustKind
 from tfdriver.iam.wording import role_in_account
 from tfdriver.spec.model import Role, Spec
+from tfdriver.terraform.progress import Progress
 from tfdriver.verify import judge, probes
 from tfdriver.verify.attempts import IN_A_ROW, Check, function_round, intruder_round, untried
 from tfdriver.verify.intruder import Intruder
@@ -23,21 +26,20 @@ from tfdriver.verify.policy_checks import permissions_check, trust_check
 from tfdriver.verify.probe_function import ProbeFunction
 from tfdriver.verify.probes import FunctionProbe, NoProbe, TableProbe
 from tfdriver.verify.write_check import Writing, write_check
-from tfdriver.waiting import Look, Waiting, poll
+from tfdriver.waiting import Look, Poll, Waiting, wait_together
 
 Make = Callable[[Sequence[Check]], Mapping[str, CallOutcome]]
-Job = Callable[[], list[CheckResult]]
-# Runs a job and reports its progress, given the pair and a description.
-Reporter = Callable[[str, str, Job], list[CheckResult]]
+# The plan of a role's composition as JSON, {} if it changes nothing, or why it failed; None if the run that verifies
+# has applied the composition, or has planned it without changes.
+Plan = Mapping[str, Any] | str | None
 
 
 @dataclass(frozen=True)
 class Scene:
     """The input of all checks. callers: the operator's ARN by account name.
 
-    states: Terraform's state by role key, {} for none, or why it cannot be read; keep: whether to keep the probe's
-    items; report: runs a job and reports its progress; plans: a plan of the role's composition by role key, or why it
-    failed; empty right after an apply.
+    states: Terraform's state by role key, {} for none, or why it cannot be read; plans: plans the compositions whose
+    state has resources, and returns the plans by role key; keep: whether to keep the probe's items.
     """
 
     spec: Spec
@@ -47,44 +49,61 @@ class Scene:
     states: Mapping[str, Mapping[str, Any] | str]
     waiting: Waiting
     now: datetime
+    progress: Progress
+    plans: Callable[[], Mapping[str, Plan]] = dict
     keep: bool = False
-    report: Reporter = lambda _name, _tried, job: job()
-    plans: Mapping[str, Mapping[str, Any] | str] = field(default_factory=dict)
 
 
 def run_checks(scene: Scene) -> tuple[list[CheckResult], tuple[str, ...], tuple[str, ...]]:
     """Return the results, the remaining items as `table/key`, and sentences on items that may remain."""
-    spec = scene.spec
-    roles = [*spec.trusting, *spec.trusted]
-    of_roles = dict(zip([r.key for r in roles], side_by_side(lambda r: _role_checks(scene, r), roles), strict=True))
-    passed = {key for key, found in of_roles.items() if all(c.verdict is CheckStatus.PASSED for c in found)}
+    passed: Future[frozenset[str]] = Future()
     writings: list[Writing] = []
-    jobs = [
-        job
-        for trusting in spec.trusting
-        for trusted in spec.trusted_by(trusting)
-        for job in _jobs(scene, trusting, trusted, writings, patient={trusting.key, trusted.key} <= passed)
+    parts = [
+        part
+        for trusting in scene.spec.trusting
+        for trusted in scene.spec.trusted_by(trusting)
+        for part in _parts(scene, trusting, trusted, writings, passed)
     ]
-    of_pairs = side_by_side(lambda job: job(), jobs)
-    results = [check for found in [*of_roles.values(), *of_pairs] for check in found]
+
+    def of_pairs() -> list[CheckResult]:
+        wait_together([part.check for part in parts if isinstance(part, _Round)], scene.waiting.clock)
+        return [found for part in parts for found in (part.results() if isinstance(part, _Round) else [part])]
+
+    both: list[Callable[[], list[CheckResult]]] = [partial(_policies, scene, passed), of_pairs]
+    results = [check for found in side_by_side(lambda do: do(), both) for check in found]
     perhaps = tuple(writing.perhaps for writing in writings if writing.perhaps)
-    return judge.hinted(results), tuple(item for writing in writings for item in writing.kept), perhaps
+    kept = tuple(item for writing in writings for item in writing.kept)
+    return judge.hinted(results), kept, perhaps
 
 
-def _role_checks(scene: Scene, role: Role) -> list[CheckResult]:
+def _policies(scene: Scene, passed: Future[frozenset[str]]) -> list[CheckResult]:
+    """Check the policies of all roles. Set `passed` to the keys of the roles with correct policies."""
+    try:
+        plans = scene.plans()
+        roles = [*scene.spec.trusting, *scene.spec.trusted]
+        of_roles = side_by_side(lambda role: _role_checks(scene, role, plans.get(role.key, {})), roles)
+    except BaseException as error:
+        passed.set_exception(error)
+        raise
+    correct = zip(roles, of_roles, strict=True)
+    passed.set_result(frozenset(r.key for r, found in correct if all(c.verdict is CheckStatus.PASSED for c in found)))
+    return [check for found in of_roles for check in found]
+
+
+def _role_checks(scene: Scene, role: Role, plan: Plan) -> list[CheckResult]:
     state = scene.observation.trust_of(role) if role.key in scene.observation.states else None
     found = [trust_check(state, scene.spec.trusted_by(role), scene.now)] if state else []
     if state and state.kind is TrustKind.ABSENT:
         return found
     pair = CheckedRoles(role.key, "") if state else CheckedRoles("", role.key)
-    return [*found, _permissions(scene, role, pair)]
+    return [*found, _permissions(scene, role, pair, plan)]
 
 
-def _permissions(scene: Scene, role: Role, pair: CheckedRoles) -> CheckResult:
+def _permissions(scene: Scene, role: Role, pair: CheckedRoles, plan: Plan) -> CheckResult:
     def without(verdict: CheckStatus, reason: str) -> CheckResult:
         return _without(pair, "permissions", f"the live permissions of {role_in_account(role)}", verdict, reason)
 
-    state, plan = scene.states[role.key], scene.plans.get(role.key, {})
+    state = scene.states[role.key]
     if role.key in scene.observation.trusted and scene.observation.trusted[role.key] is None:
         return without(CheckStatus.FAILED, f"{role_in_account(role)} does not exist")
     if isinstance(state, str) or isinstance(plan, str):
@@ -98,15 +117,18 @@ def _permissions(scene: Scene, role: Role, pair: CheckedRoles) -> CheckResult:
     return permissions_check(role, pair, plan, unmanaged)
 
 
-def _jobs(scene: Scene, trusting: Role, trusted: Role, writings: list[Writing], *, patient: bool) -> Iterable[Job]:
-    """Yield the jobs of a pair. They are independent of each other."""
+def _parts(
+    scene: Scene, trusting: Role, trusted: Role, writings: list[Writing], passed: Future[frozenset[str]]
+) -> Iterator[_Round | CheckResult]:
+    """Yield the rounds of a pair, which are independent of each other, and results of what cannot be probed."""
     pair = CheckedRoles(trusting.key, trusted.key)
     a, b = role_in_account(trusting), role_in_account(trusted)
     if scene.observation.states[trusting.key].kind is TrustKind.ABSENT:
         yield _not_probed(pair, "calls", f"{b} assumes {a}", f"{a} does not exist")
         return
+    calls = partial(_Round, scene, pair, passed)
     intruder = Intruder(scene.aws, trusted.account, scene.callers[trusted.account.name], trusting)
-    yield _round(scene, pair, intruder_round(trusting, trusted), intruder, IN_A_ROW, patient)
+    yield calls(intruder_round(trusting, trusted), intruder, IN_A_ROW)
     process, table = _probe(scene, trusted), _probe(scene, trusting)
     if not isinstance(process, FunctionProbe):
         reason = process.reason if isinstance(process, NoProbe) else "the probe of its module is not a function"
@@ -116,13 +138,13 @@ def _jobs(scene: Scene, trusting: Role, trusted: Role, writings: list[Writing], 
     if isinstance(table, TableProbe):
         writing = Writing(scene.aws, function, trusting, table, scene.keep)
         writings.append(writing)
-        yield _round(scene, pair, (write_check(trusting, trusted, table),), writing, 1, patient)
+        yield calls((write_check(trusting, trusted, table),), writing, 1)
     else:
         reason = table.reason if isinstance(table, NoProbe) else "the probe of its module is not a table"
         yield _not_probed(pair, "write", f"{b} writes an item through {a}", reason)
     if process.attempts:
         checks = function_round(trusting, trusted, table if isinstance(table, TableProbe) else None)
-        yield _round(scene, pair, checks, function, IN_A_ROW, patient)
+        yield calls(checks, function, IN_A_ROW)
         if isinstance(table, TableProbe):
             yield from (_not_probed(pair, *missing) for missing in untried(trusting, trusted, table))
     else:
@@ -140,26 +162,73 @@ def _probe(scene: Scene, role: Role) -> TableProbe | FunctionProbe | NoProbe:
     return probes.parse_probes(found[role.key], role.module)
 
 
-def _round(scene: Scene, pair: CheckedRoles, checks: Sequence[Check], make: Make, in_a_row: int, patient: bool) -> Job:
-    by_name = {check.name: check for check in checks}
-    reported = [check for check in checks if not check.control]
+class _Round:
+    """Calls for a pair that are made together, and repeated until each outcome is certain.
 
-    def job() -> list[CheckResult]:
-        outcomes: dict[str, CallOutcome] = {}
+    passed: the keys of the roles with correct policies in IAM, once they are known. Until then, the policies count as
+    correct, so that an unexpected outcome is retried.
+    """
 
-        def make_calls() -> dict[str, Look]:
-            outcomes.update(make(checks))
-            return {check.name: judge.judge_look(check, by_name, outcomes, patient=patient) for check in reported}
+    def __init__(
+        self,
+        scene: Scene,
+        pair: CheckedRoles,
+        passed: Future[frozenset[str]],
+        checks: Sequence[Check],
+        make: Make,
+        in_a_row: int,
+    ) -> None:
+        self._progress = scene.progress
+        self._clock = scene.waiting.clock
+        self._pair = pair
+        self._passed = passed
+        self._checks = checks
+        self._by_name = {check.name: check for check in checks}
+        self._reported = [check for check in checks if not check.control]
+        self._make = make
+        self._in_a_row = in_a_row
+        self._outcomes: dict[str, CallOutcome] = {}
+        self._poll = Poll(self._look, scene.waiting, in_a_row)
+        more = len(self._reported) - 1
+        self._tried = self._reported[0].tried + (f", and {more} more" if more else "")
+        self._started: float | None = None
 
-        held = poll(make_calls, scene.waiting, in_a_row)
-        return [judge.result(pair, c, by_name, outcomes, held[c.name], in_a_row) for c in reported]
+    def check(self) -> float | None:
+        """Make the calls once; see `Poll.check`."""
+        if self._started is None:
+            self._started = self._clock.monotonic()
+            self._progress.started(str(self._pair), self._tried)
+        try:
+            wait = self._poll.check()
+        except BaseException:
+            self._progress.failed(str(self._pair), self._tried, self._clock.monotonic() - self._started)
+            raise
+        if wait is None:
+            others = sum(check.verdict is not CheckStatus.PASSED for check in self.results())
+            result = f"{others} of {len(self._reported)} not as expected" if others else "as expected"
+            self._progress.ended(str(self._pair), self._tried, self._clock.monotonic() - self._started, result)
+        return wait
 
-    tried = reported[0].tried + (f", and {len(reported) - 1} more" if len(reported) > 1 else "")
-    return lambda: scene.report(str(pair), tried, job)
+    def results(self) -> list[CheckResult]:
+        """Return the verdicts on the last outcomes."""
+        held, by_name, outcomes = self._poll.held, self._by_name, self._outcomes
+        return [
+            judge.result(self._pair, check, by_name, outcomes, held[check.name], self._in_a_row)
+            for check in self._reported
+        ]
+
+    def _look(self) -> dict[str, Look]:
+        self._outcomes.update(self._make(self._checks))
+        roles = {self._pair.trusting, self._pair.trusted}
+        patient = not self._passed.done() or roles <= self._passed.result()
+        return {
+            check.name: judge.judge_look(check, self._by_name, self._outcomes, patient=patient)
+            for check in self._reported
+        }
 
 
-def _not_probed(pair: CheckedRoles, name: str, tried: str, reason: str) -> Job:
-    return lambda: [_without(pair, name, tried, CheckStatus.NOT_PROBED, reason)]
+def _not_probed(pair: CheckedRoles, name: str, tried: str, reason: str) -> CheckResult:
+    return _without(pair, name, tried, CheckStatus.NOT_PROBED, reason)
 
 
 def _without(pair: CheckedRoles, name: str, tried: str, verdict: CheckStatus, reason: str) -> CheckResult:

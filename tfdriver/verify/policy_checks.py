@@ -46,24 +46,27 @@ def trust_check(state: TrustState, wanted: tuple[Role, ...], now: datetime) -> C
     )
 
 
-def permissions_check(role: Role, pair: CheckedRoles, plan: Mapping[str, Any], unmanaged: Unmanaged) -> CheckResult:
+def permissions_check(
+    role: Role, pair: CheckedRoles, plan: Mapping[str, Any] | None, unmanaged: Unmanaged
+) -> CheckResult:
     """Check that a role has the policies of its composition and no others.
 
-    plan: of the composition, from `terraform show -json`, {} right after an apply. The trust policy of a trusting role
-    is checked by `trust_check`.
+    plan: of the composition, from `terraform show -json`, {} for no changes; None if this run has applied the
+    composition or has planned it without changes. The trust policy of a trusting role is checked by `trust_check`.
     """
-    found = list(_changes(role, plan))
+    found = list(_changes(role, plan or {}))
     found += [(True, f"it also has policy {name}") for name in unmanaged.names]
     found += [
         (False, f"it also has policy {name}, from the role's own arguments or by hand") for name in unmanaged.unsure
     ]
     certain = any(certain for certain, _ in found)
+    same = "the same" if plan is not None else "as this run applied or planned them, and no other policy"
     return CheckResult(
         pair,
         name="permissions",
         tried=f"the live permissions of {wording.role_in_account(role)}",
         expected="as in the composition",
-        happened="; ".join(text for _, text in found) or "the same",
+        happened="; ".join(text for _, text in found) or same,
         verdict=CheckStatus.FAILED if certain else CheckStatus.INCONCLUSIVE if found else CheckStatus.PASSED,
     )
 

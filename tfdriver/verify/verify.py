@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -18,62 +19,59 @@ from tfdriver.interrupts import InterruptedRunError
 from tfdriver.spec.compositions import Composition
 from tfdriver.terraform.progress import report_work
 from tfdriver.terraform.runner import Root
-from tfdriver.verify.checks import Scene, run_checks
+from tfdriver.verify.checks import Plan, Scene, run_checks
 from tfdriver.waiting import Waiting
 
 _BAD = frozenset({CheckStatus.FAILED, CheckStatus.INCONCLUSIVE})
 
 
-def verify_applied(session: Session) -> Verified:
-    """Run all checks right after an apply, without a plan; see `verify`."""
-    return verify(session, applied=True)
-
-
-def verify(
-    session: Session,
-    *,
-    timeout: float = LIMIT,
-    keep_items: bool = False,
-    strict: bool = False,
-    applied: bool = False,
-) -> Verified:
+def verify(session: Session, *, timeout: float = LIMIT, keep_items: bool = False, strict: bool = False) -> Verified:
     """Run all checks. Changes nothing in AWS except the probe's items, which are removed.
 
     timeout: seconds to wait for the expected outcomes; keep_items: do not remove the probe's items; strict: fail if a
-    check could not be probed; applied: whether everything was applied just now. Raises TfdriverError if interrupted.
+    check could not be probed. Raises TfdriverError if interrupted.
     """
-    interrupts, clock = session.tools.interrupts, session.tools.clock
-    session.tools.progress.phase("verify: real calls that must be allowed, and real calls that must be refused")
-    session.tools.progress.note(f"  IAM changes take time: unexpected outcomes are retried for {timeout:g} s")
-    with interrupts.listening():
+    return _verify(session, timeout, keep_items, strict)
+
+
+def verify_run(session: Session, current: Collection[str]) -> Verified:
+    """Run all checks at the end of a run. Raises TfdriverError if interrupted.
+
+    current: names of compositions that the run has applied, or planned without changes. They are not planned again.
+    """
+    now = replace(session, observed=session.driver.observe(), states=session.workspace.states(session.pull))
+    return _verify(now, LIMIT, keep_items=False, strict=False, current=current)
+
+
+def _verify(
+    session: Session, timeout: float, keep_items: bool, strict: bool, current: Collection[str] = ()
+) -> Verified:
+    tools = session.tools
+    tools.progress.phase("verify: real calls that must be allowed, and real calls that must be refused")
+    tools.progress.note(f"  IAM changes take time: unexpected outcomes are retried for {timeout:g} s")
+    with tools.interrupts.listening():
         try:
-            checks, remaining, perhaps = run_checks(
-                _scene(session, Waiting(timeout, clock, interrupts.check), keep_items, applied)
-            )
+            scene = _scene(session, Waiting(timeout, tools.clock, tools.interrupts.check), keep_items, current)
+            checks, remaining, perhaps = run_checks(scene)
         except InterruptedRunError as error:
             raise InterruptedRunError(f"{error.what} before all checks were done") from error
     return conclude(checks, remaining, perhaps, strict=strict)
 
 
-def _scene(session: Session, waiting: Waiting, keep_items: bool, applied: bool) -> Scene:
+def _scene(session: Session, waiting: Waiting, keep_items: bool, current: Collection[str]) -> Scene:
     states = _states(session)
     return Scene(
         spec=session.spec,
         aws=session.tools.aws,
         callers={name: caller.arn for name, caller in session.callers.items()},
-        observation=session.driver.observe(),
+        observation=session.observed,
         states=states,
         waiting=waiting,
         now=waiting.clock.now(),
+        progress=session.tools.progress,
+        plans=partial(_plans, session, states, current),
         keep=keep_items,
-        report=partial(report_work, session.tools.progress, waiting.clock, result=_result),
-        plans={} if applied else _plans(session, states),
     )
-
-
-def _result(checks: list[CheckResult]) -> str:
-    others = sum(check.verdict is not CheckStatus.PASSED for check in checks)
-    return f"{others} of {len(checks)} not as expected" if others else "as expected"
 
 
 def conclude(
@@ -101,21 +99,26 @@ def conclude(
 def _states(session: Session) -> dict[str, Mapping[str, Any] | str]:
     """Return Terraform's state by role key, {} for none, or why it cannot be read."""
     found: dict[str, Mapping[str, Any] | str] = {}
-    states = session.workspace.states(session.pull)
     for composition in session.workspace.compositions:
-        state = states[composition.name]
+        state = session.states[composition.name]
         read: Mapping[str, Any] | str = state.reason if isinstance(state, Unreadable) else state.body if state else {}
         found |= {role.key: read for role in composition.roles}
     return found
 
 
-def _plans(session: Session, states: Mapping[str, Mapping[str, Any] | str]) -> dict[str, Mapping[str, Any] | str]:
-    """Return a plan by role key, or why it failed, for the compositions whose state has resources."""
+def _plans(
+    session: Session, states: Mapping[str, Mapping[str, Any] | str], current: Collection[str]
+) -> dict[str, Plan]:
+    """Plan the compositions whose state has resources, except the current ones. Return the plans by role key."""
     tools, workspace = session.tools, session.workspace
     show = partial(report_work, tools.progress, tools.clock)
     one_at_a_time = Lock()  # Terraform's plugin cache does not support parallel inits
 
-    def plan(composition: Composition) -> Mapping[str, Any] | str:
+    def plan(composition: Composition) -> Plan:
+        if composition.name in current:
+            return None
+        if not workspace.path(composition).exists():  # a fresh clone may lack it
+            workspace.write(composition, workspace.final(composition, tools.clock.now()))
         root = Root(workspace.path(composition), session.settings)
         try:
             with one_at_a_time:
@@ -132,8 +135,5 @@ def _plans(session: Session, states: Mapping[str, Mapping[str, Any] | str]) -> d
         for composition in workspace.compositions
         if not isinstance(state := states[composition.roles[0].key], str) and state.get("resources")
     ]
-    for composition in applied:
-        if not workspace.path(composition).exists():  # a fresh clone may lack them
-            workspace.write(composition, workspace.final(composition, tools.clock.now()))
     plans = side_by_side(plan, applied)
     return {role.key: found for c, found in zip(applied, plans, strict=True) for role in c.roles}

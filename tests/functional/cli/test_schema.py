@@ -76,7 +76,7 @@ def test_the_result_of_a_run_with_an_open_trust_validates(stage: Stage, capsys):
 
 def test_the_result_of_a_verified_run_validates(stage: Stage, capsys):
     verified = Verified(Exit.FAILED, "1 check", (judged(INTRUDER, "intruder", 0),), "nothing", ("T/key",))
-    done = stage.run(up, prove=lambda _session: verified)
+    done = stage.run(up, prove=lambda _session, _current: verified)
 
     assert done.exit_code is Exit.FAILED
     jsonschema.validate(printed("up", done, capsys, done.exit_code), schema("up"))

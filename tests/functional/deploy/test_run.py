@@ -20,7 +20,7 @@ from tfdriver.deploy.up import up
 from tfdriver.errors import Exit, OpenTrustError, TfdriverError
 from tfdriver.iam import trust
 from tfdriver.interrupts import InterruptedRunError, obeyed
-from tfdriver.verify.verify import verify
+from tfdriver.verify.verify import verify, verify_run
 
 BAR = "arn:aws:iam::222222222222:role/bar"
 ROOT = "arn:aws:iam::222222222222:root"
@@ -659,7 +659,7 @@ def test_an_interrupted_plan_reports_that_no_changes_were_made(stage):
     "error", [InterruptedRunError("stopped by SIGINT"), TfdriverError("no credentials", code="no_credentials")]
 )
 def test_an_error_of_verify_keeps_the_result_of_the_phases(stage, error):
-    def prove(_session):
+    def prove(_session, _current):
         raise error
 
     done = stage.run(up, prove=prove)
@@ -669,8 +669,40 @@ def test_an_error_of_verify_keeps_the_result_of_the_phases(stage, error):
     assert trusted(stage) == EXACT
 
 
+def test_up_names_the_compositions_that_it_applied_or_planned_without_changes(stage):
+    seen = []
+
+    def prove(session, current):
+        seen.append(current)
+        raise TfdriverError("not verified", code="no_credentials")
+
+    stage.run(up, prove=prove)
+    stage.run(up, prove=prove)
+    stage.world.change(
+        lambda data: data["roles"]["arn:aws:iam::111111111111:role/foo_bar"].update(revoked="2026-01-01T00:00:00Z")
+    )
+    stage.run(up, prove=prove, tighten=False)
+
+    assert seen == [{"account_a", "account_b"}, {"account_a", "account_b"}, {"account_b"}]
+
+
+@pytest.mark.parametrize(("current", "planned"), [({"account_a"}, "account_b"), ({"account_b"}, "account_a")])
+def test_verify_plans_only_what_the_run_did_not_just_plan(stage, current, planned):
+    stage.run(up)
+    stage.world.forget_calls()
+    stage.aws = OnlyIam(stage.world)
+
+    with stage.session("up") as session:
+        checks = verify_run(session, current).checks
+
+    assert [call for call in stage.world.calls() if call[0] in ("plan", "show")] == [["plan", planned]]
+    happened = {c.pair.trusting or c.pair.trusted: c.happened for c in checks if c.name == "permissions"}
+    this_run = "as this run applied or planned them, and no other policy"
+    assert sorted(happened.values()) == sorted([this_run, "the same"])
+
+
 def test_ctrl_c_during_verify_is_counted_and_not_raised_at_once(stage):
-    def prove(session):
+    def prove(session, _current):
         signal.raise_signal(signal.SIGINT)
         session.tools.interrupts.check()
 

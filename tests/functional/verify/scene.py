@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,7 +23,7 @@ from tfdriver.project import assets
 from tfdriver.project.lambda_zip import zip_folder
 from tfdriver.sandbox.start import Sandbox, start
 from tfdriver.spec.model import Role, Spec
-from tfdriver.verify.checks import Job, Scene, run_checks
+from tfdriver.verify.checks import Plan, Scene, run_checks
 from tfdriver.waiting import Waiting
 
 EXTERNAL_ID = "the-external-id"
@@ -125,7 +125,9 @@ class Setup:
         """Return the number of items in the table."""
         return int(self.client("dynamodb", "account_a").scan(TableName=TABLE)["Count"])
 
-    def verify(self, limit: float = 20.0, keep: bool = False) -> tuple[list[CheckResult], tuple[str, ...]]:
+    def verify(
+        self, limit: float = 20.0, keep: bool = False, plans: Callable[[], Mapping[str, Plan]] = dict
+    ) -> tuple[list[CheckResult], tuple[str, ...]]:
         """Run all checks."""
         aws = Aws()
         callers = {account.name: aws.caller(account).arn for account in (A, B)}
@@ -139,14 +141,17 @@ class Setup:
             states=self.states,
             waiting=Waiting(limit, clock, lambda: None),
             now=clock.now(),
+            progress=self,
+            plans=plans,
             keep=keep,
-            report=self._report,
         )
         return run_checks(scene)[:2]
 
-    def _report(self, name: str, tried: str, job: Job) -> list[CheckResult]:
-        self.progress.append(f"{name}: {tried}")
-        return job()
+    def started(self, name: str, tried: str) -> None:
+        self.progress.append(f"{name}: {tried} ...")
+
+    def ended(self, name: str, tried: str, _seconds: float, result: str) -> None:
+        self.progress.append(f"{name}: {tried}: {result}")
 
 
 @contextmanager

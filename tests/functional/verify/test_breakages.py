@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from time import monotonic, sleep
 
 import pytest
 
@@ -65,11 +66,54 @@ def test_progress_is_reported_per_round(running: Setup):
 
     foo_bar = "role foo_bar in account_a"
 
-    assert sorted(running.progress) == [
+    tries = [
         f"bar -> foo_bar: role bar in account_b assumes {foo_bar} with the external id, and 6 more",
         f"bar -> foo_bar: role bar in account_b writes an item to {TABLE} through {foo_bar}",
         f"bar -> foo_bar: the operator's identity in account_b assumes {foo_bar} with the external id, and 2 more",
     ]
+    assert sorted(running.progress) == sorted(
+        [*(f"{tried} ..." for tried in tries), *(f"{tried}: as expected" for tried in tries)]
+    )
+
+
+def test_the_calls_do_not_wait_for_the_plans(running: Setup):
+    running.progress.clear()
+
+    def plans():
+        while len(running.progress) < 3:  # never, if the calls waited
+            sleep(0.05)
+        return {"foo_bar": "no plan"}
+
+    checks, _ = running.verify(plans=plans)
+
+    (unplanned,) = [c for c in checks if c.verdict is not CheckStatus.PASSED]
+    assert (unplanned.name, unplanned.happened) == ("permissions", "no plan")
+
+
+def test_a_failed_plan_stops_verifying(running: Setup):
+    def plans():
+        raise OSError("no disk")
+
+    with pytest.raises(OSError, match="no disk"):
+        running.verify(plans=plans)
+
+
+def test_unexpected_outcomes_are_retried_only_while_the_policies_may_be_correct(running: Setup):
+    running.progress.clear()
+    running.permit(BAR, allow("sts:AssumeRole", FOO.arn.replace("foo_bar", "other")))
+
+    def plans():
+        sleep(0.5)
+        return {"bar": "no plan"}
+
+    started = monotonic()
+    try:
+        found = failed(running.verify(limit=600, plans=plans)[0])
+    finally:
+        running.permit(BAR, PERMISSIONS["bar"])
+
+    assert "no identity-based policy allows" in found["bar -> foo_bar: write"]
+    assert 0.5 < monotonic() - started < 15
 
 
 def test_the_item_is_kept_on_request(running: Setup):

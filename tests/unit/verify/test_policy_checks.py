@@ -47,6 +47,16 @@ def test_a_plan_that_changes_no_permissions_is_passed(unrelated):
     assert (found.verdict, found.happened) == (CheckStatus.PASSED, "the same")
 
 
+def test_without_a_plan_the_run_itself_is_the_reason():
+    found = permissions_check(FOO, CheckedRoles("foo_bar", ""), None, NONE)
+    assert (found.verdict, found.happened) == (
+        CheckStatus.PASSED,
+        "as this run applied or planned them, and no other policy",
+    )
+    added = permissions_check(FOO, CheckedRoles("foo_bar", ""), None, Unmanaged(("by-hand",), ()))
+    assert (added.verdict, added.happened) == (CheckStatus.FAILED, "it also has policy by-hand")
+
+
 @pytest.mark.parametrize(
     ("planned", "words"),
     [
