@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from tfdriver.cli.progress_display import LiveProgress, PlainProgress
-from tfdriver.terraform.events import Event, parse_line
+from tfdriver.terraform.events import LOCKED, STOPPING, Event, parse_line
 
 
 def event(kind: str, **body: object) -> Event:
@@ -24,6 +24,10 @@ def diagnostic(severity: str) -> Event:
 
 def start(address: str) -> Event:
     return event("apply_start", hook={"resource": {"addr": address}, "action": "create"})
+
+
+def complete(address: str) -> Event:
+    return event("apply_complete", hook={"resource": {"addr": address}, "action": "create", "elapsed_seconds": 2})
 
 
 @pytest.fixture
@@ -42,8 +46,8 @@ def printed(progress: PlainProgress) -> str:
     return progress._console.file.getvalue()
 
 
-def live_lines(progress: LiveProgress) -> str:
-    console = Console(file=io.StringIO(), width=40)
+def live_lines(progress: LiveProgress, width: int = 40) -> str:
+    console = Console(file=io.StringIO(), width=width)
     console.print(progress._table())
     return console.file.getvalue()
 
@@ -82,13 +86,84 @@ def test_a_live_line_fits_the_terminal_and_ends_when_the_action_fails(live):
     assert "apply failed" in printed(live)
 
 
-def test_two_actions_with_the_same_name_may_be_in_progress(live):
+def test_two_actions_with_the_same_name_share_a_live_line(live):
     live.started("bar -> foo_bar", "a")
     live.started("bar -> foo_bar", "b")
+    live.started("account_a", "plan")
+
+    both, other = live_lines(live, width=60).splitlines()
+
+    assert "bar -> foo_bar: a 0 s (and 1 more in progress)" in both
+    assert "account_a: plan 0 s" in other
+
     live.ended("bar -> foo_bar", "a", 1)
 
-    assert "b 0 s" in live_lines(live)
+    assert "bar -> foo_bar: b 0 s" in live_lines(live)
     assert "a 0 s" not in live_lines(live)
+
+
+def test_a_terminal_gets_one_line_per_finished_action_and_all_warnings(live):
+    live.started("account_a", "apply")
+    live.event("account_a", start("module.foo_bar.aws_iam_role.this"))
+    live.event("account_a", complete("module.foo_bar.aws_iam_role.this"))
+    live.event("account_a", diagnostic("warning"))
+    live.ended("account_a", "apply", 3)
+
+    assert "Error: no why" in printed(live)
+    assert "created" not in printed(live)
+    assert printed(live).count("account_a: apply done in 3.0 s") == 1
+
+
+def test_the_lines_of_simultaneous_actions_are_not_mixed(plain):
+    plain.started("account_a", "apply")
+    plain.started("account_b", "apply")
+    plain.event("account_a", complete("aws_iam_role.a"))
+    plain.event("account_b", complete("aws_iam_role.b"))
+    plain.event("account_a", complete("aws_iam_policy.a"))
+    plain.ended("account_a", "apply", 3)
+    plain.event("account_b", complete("aws_iam_policy.b"))
+
+    assert printed(plain).splitlines() == [
+        "  account_a: apply ...",
+        "  account_a: created aws_iam_role.a (2 s)",
+        "  account_a: created aws_iam_policy.a (2 s)",
+        "  account_a: apply done in 3.0 s",
+        "  account_b: apply ...",
+        "  account_b: created aws_iam_role.b (2 s)",
+        "  account_b: created aws_iam_policy.b (2 s)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("urgent", "words"),
+    [
+        (diagnostic("warning"), "Error: no why"),
+        (event(LOCKED), "waiting: another Terraform holds the lock"),
+        (Event(STOPPING, "stopping Terraform"), "stopping Terraform"),
+    ],
+)
+def test_warnings_and_reasons_for_waiting_are_printed_at_once(plain, urgent, words):
+    plain.started("account_a", "apply")
+    plain.started("account_b", "apply")
+    plain.event("account_b", urgent)
+
+    assert words in printed(plain)
+    assert "account_b: apply ..." not in printed(plain)
+
+
+def test_kept_lines_are_printed_when_the_run_ends_early(plain):
+    with plain:
+        plain.started("account_a", "apply")
+        plain.started("account_b", "apply")
+        plain.event("account_b", complete("aws_iam_role.b"))
+
+    assert printed(plain).splitlines()[1:] == ["  account_b: apply ...", "  account_b: created aws_iam_role.b (2 s)"]
+
+
+def test_a_change_without_an_action_is_printed(plain):
+    plain.event("account_a", complete("aws_iam_role.a"))
+
+    assert printed(plain) == "  account_a: created aws_iam_role.a (2 s)\n"
 
 
 def test_an_event_without_an_action_is_ignored(live):
