@@ -29,7 +29,7 @@ check: $(VENV)/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict tfdriver
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/pytest -m "not integration and not faults" -n $(WORKERS) --dist worksteal
+	$(BIN)/pytest -m "not integration and not faults" -o faulthandler_timeout=120 -n $(WORKERS) --dist worksteal
 
 test-faults: $(VENV)/ready
 	$(BIN)/pytest -m faults -n $(WORKERS) --dist worksteal
