@@ -15,7 +15,7 @@ OPEN = "In force now: role foo_bar in account_a trusts account 222222222222, onl
 
 @pytest.fixture
 def opened(stage: Stage) -> Stage:
-    stage.run(up, tighten=False)
+    stage.after_up(tighten=False)
     return stage
 
 

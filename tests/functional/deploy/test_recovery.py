@@ -99,7 +99,7 @@ def test_adopted_resources_are_reported(stage):
 
 @pytest.mark.parametrize("command", [up, tighten, destroy])
 def test_without_a_state_nothing_is_adopted_unless_requested(stage, command):
-    stage.run(up)
+    stage.after_up()
     before = stage.world.data["roles"]
     shutil.rmtree(stage.project / "compositions")
     repair(stage)
@@ -112,7 +112,7 @@ def test_without_a_state_nothing_is_adopted_unless_requested(stage, command):
 
 
 def test_without_a_state_adopt_imports_everything_and_widens_no_trust(stage):
-    stage.run(up)
+    stage.after_up()
     before = stage.world.data["roles"]
     shutil.rmtree(stage.project / "compositions")
 
@@ -123,7 +123,7 @@ def test_without_a_state_adopt_imports_everything_and_widens_no_trust(stage):
 
 
 def test_an_already_exists_error_does_not_count_as_an_interrupted_run(stage):
-    stage.run(up)
+    stage.after_up()
     for name in ("terraform.tfstate", "terraform.tfstate.backup", ".tfdriver/terraform.tfstate.before"):
         (folder(stage) / name).unlink(missing_ok=True)
     error = "EntityAlreadyExists: Role with name foo_bar already exists."
@@ -137,7 +137,7 @@ def test_an_already_exists_error_does_not_count_as_an_interrupted_run(stage):
 
 @pytest.mark.parametrize("policy", [trust.document(EXACT), {"Statement": []}], ids=["exact", "unmanaged"])
 def test_an_unmanaged_role_is_refused_before_any_change(stage, policy):
-    stage.run(up)
+    stage.after_up()
     change_role(stage, FOO, tags={"team": "other"}, trust=policy)
     shutil.rmtree(stage.project / "compositions")
     repair(stage)
@@ -153,14 +153,14 @@ def test_an_unmanaged_role_is_refused_before_any_change(stage, policy):
 
 
 def test_a_role_without_tags_is_managed_if_the_state_lists_it(stage):
-    stage.run(up)
+    stage.after_up()
     change_role(stage, FOO, tags={})
 
     assert stage.run(up).exit_code is Exit.DONE
 
 
 def test_destroy_keeps_an_unmanaged_role(stage):
-    stage.run(up)
+    stage.after_up()
     change_role(stage, FOO, tags={}, trust={"Statement": []})
     shutil.rmtree(folder(stage))
 
@@ -193,7 +193,7 @@ def test_an_unmanaged_role_that_is_created_during_the_confirmation_is_refused(st
 @pytest.fixture
 def foo_bar_is_gone(stage: Stage) -> dict:
     """After an `up` on another machine: the role to restore later."""
-    stage.run(up)
+    stage.after_up()
     role = stage.world.data["roles"][FOO]
     shutil.rmtree(stage.project / "compositions")
     stage.world.change(lambda w: w["roles"].pop(FOO))
@@ -230,7 +230,7 @@ def test_a_tagged_role_that_is_created_during_phase_1_keeps_its_trust(stage, foo
 
 @pytest.mark.parametrize("content", ["", TRUNCATED])
 def test_a_broken_state_is_replaced_by_its_copy(stage, content):
-    stage.run(up)
+    stage.after_up()
     good = state(stage).read_text()
     repair(stage)
     state(stage).write_text(content)
@@ -242,7 +242,7 @@ def test_a_broken_state_is_replaced_by_its_copy(stage, content):
 
 
 def test_a_broken_state_is_repaired_only_after_the_confirmation(stage):
-    stage.run(up)
+    stage.after_up()
     state(stage).write_text(TRUNCATED)
 
     def no(_view):
@@ -254,7 +254,7 @@ def test_a_broken_state_is_repaired_only_after_the_confirmation(stage):
 
 
 def test_destroy_finds_resources_that_a_broken_state_does_not_list(stage):
-    stage.run(up)
+    stage.after_up()
     for composition in ("account_a", "account_b"):
         for copy in folder(stage, composition).rglob("terraform.tfstate*"):
             copy.write_text("")
@@ -266,7 +266,7 @@ def test_destroy_finds_resources_that_a_broken_state_does_not_list(stage):
 
 
 def test_destroy_with_adopt_finds_resources_without_a_state(stage):
-    stage.run(up)
+    stage.after_up()
     shutil.rmtree(stage.project / "compositions")
     repair(stage)
 
@@ -279,7 +279,7 @@ def test_destroy_with_adopt_finds_resources_without_a_state(stage):
 
 
 def test_destroy_with_complete_states_searches_no_orphaned_resources(stage):
-    stage.run(up)
+    stage.after_up()
     repair(stage)
 
     stage.run(destroy)
@@ -289,7 +289,7 @@ def test_destroy_with_complete_states_searches_no_orphaned_resources(stage):
 
 @pytest.mark.parametrize("composition", ["account_a", "account_b"])
 def test_a_killed_destroy_is_completed_by_the_next(stage, composition):
-    stage.run(up)
+    stage.after_up()
     die(stage, f"destroy {composition}", TRUNCATED)
     with pytest.raises(TfdriverError, match="killed by signal 9"):
         stage.run(destroy)
@@ -302,7 +302,7 @@ def test_a_killed_destroy_is_completed_by_the_next(stage, composition):
 
 
 def test_a_state_that_could_not_be_saved_is_pushed(stage):
-    stage.run(up)
+    stage.after_up()
     errored = folder(stage) / "errored.tfstate"
     body = json.loads(state(stage).read_text())
     errored.write_text(json.dumps(body | {"serial": body["serial"] + 5}))
@@ -319,7 +319,7 @@ def test_a_state_that_could_not_be_saved_is_pushed(stage):
     [({"lineage": "other", "serial": 99}, "another lineage"), ({"serial": 0, "resources": []}, "not older")],
 )
 def test_an_unsaved_state_that_cannot_be_pushed_is_reported(stage, change, reason):
-    stage.run(up)
+    stage.after_up()
     errored = folder(stage) / "errored.tfstate"
     errored.write_text(json.dumps(json.loads(state(stage).read_text()) | change))
     before = state(stage).read_text()
@@ -331,7 +331,7 @@ def test_an_unsaved_state_that_cannot_be_pushed_is_reported(stage, change, reaso
 
 
 def test_import_blocks_of_a_killed_run_are_deleted(stage):
-    stage.run(up)
+    stage.after_up()
     blocks = orphans.import_blocks([OrphanedResource("aws_iam_role.foo_bar", "aws_iam_role", "foo_bar", "foo_bar")])
     (folder(stage) / "imports.tf").write_text(blocks)
 
@@ -341,7 +341,7 @@ def test_import_blocks_of_a_killed_run_are_deleted(stage):
 
 
 def test_unmanaged_import_blocks_are_refused(stage):
-    stage.run(up)
+    stage.after_up()
     unmanaged = folder(stage) / "imports.tf"
     unmanaged.write_text("# mine\n")
 
@@ -352,7 +352,7 @@ def test_unmanaged_import_blocks_are_refused(stage):
 
 
 def test_files_with_too_deep_json_count_as_broken(stage):
-    stage.run(up)
+    stage.after_up()
     (folder(stage) / ".terraform").mkdir()
     for name in ("terraform.tfstate", ".terraform/terraform.tfstate", ".tfdriver/place.json"):
         (folder(stage) / name).write_text(DEEP)
@@ -363,7 +363,7 @@ def test_files_with_too_deep_json_count_as_broken(stage):
 
 
 def test_invalid_values_with_a_valid_digest_are_reported(stage):
-    stage.run(up)
+    stage.after_up()
     (folder(stage) / "terraform.tfvars.json").write_text(generated_header.json_member(DEEP))
 
     with pytest.raises(TfdriverError, match="is not a valid tfvars JSON object") as caught:

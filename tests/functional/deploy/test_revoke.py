@@ -30,7 +30,7 @@ def applies(stage: Stage) -> int:
 
 
 def test_sessions_are_revoked_after_the_trust_is_exact(stage: Stage):
-    stage.run(up, tighten=False)
+    stage.after_up(tighten=False)
     before = applies(stage)
 
     done = stage.run(tighten, revoke_sessions=True)
@@ -44,7 +44,7 @@ def test_sessions_are_revoked_after_the_trust_is_exact(stage: Stage):
 
 
 def test_with_an_exact_trust_sessions_are_revoked_in_one_apply(stage: Stage):
-    stage.run(up)
+    stage.after_up()
     before, at = applies(stage), stage.time.now()
 
     done = stage.run(tighten, revoke_sessions=True)
@@ -56,7 +56,7 @@ def test_with_an_exact_trust_sessions_are_revoked_in_one_apply(stage: Stage):
 
 
 def test_a_revocation_that_is_needed_stays_unchanged(stage: Stage):
-    stage.run(up)
+    stage.after_up()
     stage.run(tighten, revoke_sessions=True)
     first, before = revoked(stage), applies(stage)
     stage.time.sleep(3000)
@@ -73,7 +73,7 @@ def test_a_revocation_that_is_needed_stays_unchanged(stage: Stage):
 
 
 def test_a_second_revocation_replaces_the_first(stage: Stage):
-    stage.run(up)
+    stage.after_up()
     stage.run(tighten, revoke_sessions=True)
     first = revoked(stage)
     stage.time.sleep(60)
@@ -84,7 +84,7 @@ def test_a_second_revocation_replaces_the_first(stage: Stage):
 
 
 def test_tighten_removes_a_revocation_that_is_no_longer_needed(stage: Stage):
-    stage.run(up)
+    stage.after_up()
     stage.run(tighten, revoke_sessions=True)
     stage.time.sleep(3700)
 
@@ -96,7 +96,7 @@ def test_tighten_removes_a_revocation_that_is_no_longer_needed(stage: Stage):
 
 
 def test_up_removes_a_revocation_that_is_no_longer_needed(stage: Stage):
-    stage.run(up)
+    stage.after_up()
     stage.run(tighten, revoke_sessions=True)
     stage.time.sleep(3700)
 
@@ -107,7 +107,7 @@ def test_up_removes_a_revocation_that_is_no_longer_needed(stage: Stage):
 
 
 def test_destroy_deletes_the_revocation(stage: Stage):
-    stage.run(up)
+    stage.after_up()
     stage.run(tighten, revoke_sessions=True)
 
     stage.run(destroy)
@@ -123,7 +123,7 @@ def rendered(stage: Stage, hours: float) -> dict:
 
 
 def test_render_keeps_the_revocation_until_the_longest_session_has_expired(stage: Stage):
-    stage.run(up)
+    stage.after_up()
     stage.run(tighten, revoke_sessions=True)
     before = values(stage)
 
@@ -132,7 +132,7 @@ def test_render_keeps_the_revocation_until_the_longest_session_has_expired(stage
 
 
 def test_render_removes_the_revocation_once_all_sessions_have_expired(stage: Stage):
-    stage.run(up)
+    stage.after_up()
     stage.run(tighten, revoke_sessions=True)
 
     assert "revoke_sessions_before" not in rendered(stage, hours=12.1)
@@ -140,7 +140,7 @@ def test_render_removes_the_revocation_once_all_sessions_have_expired(stage: Sta
 
 
 def test_render_without_a_revocation_changes_nothing(stage: Stage):
-    stage.run(up)
+    stage.after_up()
     before = values(stage)
 
     assert rendered(stage, hours=0) == before

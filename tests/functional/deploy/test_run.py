@@ -82,7 +82,7 @@ def test_a_trusted_side_with_data_sources_of_phase_1_is_planned_before_phase_2(s
 
 
 def test_deletions_of_a_trusted_side_that_is_planned_before_phase_2_are_confirmed(stage):
-    stage.run(up)
+    stage.after_up()
     stage.world.change(lambda w: w["roles"].pop("arn:aws:iam::111111111111:role/foo_bar"))
     (stage.project / "compositions/account_a/terraform.tfstate").unlink()
     edit_spec(stage, "module: team_b_bar_app", "module: team_b_bar_app\n    name: bar2")
@@ -142,7 +142,7 @@ def test_a_world_writable_spec_is_used_with_a_warning(stage, mode, warnings):
 
 
 def test_a_second_up_changes_nothing(stage):
-    stage.run(up)
+    stage.after_up()
     before = stage.world.data["roles"]
 
     done = stage.run(up)
@@ -188,7 +188,7 @@ def test_a_failure_in_phase_2_reports_the_open_trust_and_up_continues_there(stag
 
 
 def test_a_failure_in_phase_3_suggests_tighten(stage):
-    stage.run(up, tighten=False)
+    stage.after_up(tighten=False)
     fail(stage, "apply account_a")
 
     with pytest.raises(OpenTrustError, match="`tfdriver tighten` to close the trust at once"):
@@ -275,7 +275,7 @@ def test_tighten_without_the_trusted_role_stops_at_once(stage):
 
 
 def test_tighten_of_an_exact_trust_starts_no_terraform(stage):
-    stage.run(up)
+    stage.after_up()
     stage.world.forget_calls()
 
     done = stage.run(tighten)
@@ -288,7 +288,7 @@ UNMANAGED = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Actio
 
 
 def test_an_unmanaged_trust_stops_up_and_tighten_until_overwritten(stage):
-    stage.run(up)
+    stage.after_up()
     edit_trust(stage, UNMANAGED)
 
     for command in (up, tighten):
@@ -338,7 +338,7 @@ def test_an_account_trusted_by_hand_during_phase_2_is_reported_with_the_overwrit
 
 @pytest.mark.parametrize("command", [up, tighten])
 def test_an_orphaned_trust_becomes_exact_and_never_broad(stage, command):
-    stage.run(up)
+    stage.after_up()
     edit_trust(stage, trust.document(trust.Trust(frozenset({"AROADEADDEADDEADDEAD"}))))
     repair(stage)
 
@@ -349,7 +349,7 @@ def test_an_orphaned_trust_becomes_exact_and_never_broad(stage, command):
 
 
 def test_a_deleted_trusting_role_is_created_with_an_exact_trust(stage):
-    stage.run(up)
+    stage.after_up()
     stage.world.change(lambda w: w["roles"].pop("arn:aws:iam::111111111111:role/foo_bar"))
 
     done = stage.run(up)
@@ -427,7 +427,7 @@ def test_a_profile_that_changes_its_account_stops_the_next_phase(stage):
 
 
 def test_a_profile_that_changes_its_account_stops_destroy(stage):
-    stage.run(up)
+    stage.after_up()
     log_in_elsewhere_after(stage, "account_b")
 
     with pytest.raises(TfdriverError, match=r"in account 333333333333, not in 111111111111\. Correct the profile"):
@@ -438,7 +438,7 @@ def test_a_profile_that_changes_its_account_stops_destroy(stage):
 
 
 def test_destroy_deletes_everything_and_can_be_repeated(stage):
-    stage.run(up)
+    stage.after_up()
 
     done = stage.run(destroy)
 
@@ -449,7 +449,7 @@ def test_destroy_deletes_everything_and_can_be_repeated(stage):
 
 
 def test_destroy_continues_after_a_failure(stage):
-    stage.run(up)
+    stage.after_up()
     fail(stage, "destroy account_a")
     with pytest.raises(TfdriverError):
         stage.run(destroy)
@@ -462,7 +462,7 @@ def test_destroy_continues_after_a_failure(stage):
 
 
 def test_destroy_reports_its_steps_as_destroy(stage):
-    stage.run(up)
+    stage.after_up()
 
     done = stage.run(destroy)
 
@@ -471,7 +471,7 @@ def test_destroy_reports_its_steps_as_destroy(stage):
 
 @pytest.mark.parametrize("tags", [{}, {"tfdriver:project": "foo-bar", "tfdriver:composition": "another"}])
 def test_destroy_of_an_unmanaged_role_is_refused(stage, tags):
-    stage.run(up)
+    stage.after_up()
     edit_trust(stage, UNMANAGED)
     stage.world.change(lambda w: [r.update(tags=tags) for r in w["roles"].values()])
 
@@ -505,13 +505,13 @@ def test_plan_returns_the_changes_of_each_phase_and_changes_nothing(stage):
 
 
 def test_plan_after_up_has_no_differences(stage):
-    stage.run(up)
+    stage.after_up()
 
     assert not run_plan(stage).differences
 
 
 def test_plan_tightens_no_trust_that_starts_exact(stage):
-    stage.run(up)
+    stage.after_up()
     stage.world.change(lambda w: w["roles"].pop("arn:aws:iam::111111111111:role/foo_bar"))
 
     planned = run_plan(stage)
@@ -524,7 +524,7 @@ def test_plan_tightens_no_trust_that_starts_exact(stage):
 
 
 def test_plan_tightens_only_the_roles_that_are_not_exact(stage):
-    stage.run(up)
+    stage.after_up()
     spec = stage.project / "tfdriver.yaml"
     foo_bar = spec.read_text().partition("  foo_bar:")[2].partition("  bar:")[0]
     other = "  other:\n    account: account_b\n    module: team_b_bar_app\n"
@@ -537,7 +537,7 @@ def test_plan_tightens_only_the_roles_that_are_not_exact(stage):
 
 
 def test_plan_refuses_an_unmanaged_trust(stage):
-    stage.run(up)
+    stage.after_up()
     edit_trust(stage, UNMANAGED)
     (stage.project / "compositions/account_a/terraform.tfvars.json").unlink()
     stage.world.forget_calls()
@@ -550,7 +550,7 @@ def test_plan_refuses_an_unmanaged_trust(stage):
 
 
 def test_plan_refuses_an_unmanaged_role(stage):
-    stage.run(up)
+    stage.after_up()
     stage.world.change(lambda w: [r.update(tags={}) for r in w["roles"].values()])
     (stage.project / "compositions/account_b/terraform.tfstate").unlink()
 
@@ -559,7 +559,7 @@ def test_plan_refuses_an_unmanaged_role(stage):
 
 
 def test_an_open_trust_of_an_unmanaged_trusting_role_is_to_be_closed_by_hand(stage):
-    stage.run(up, tighten=False)
+    stage.after_up(tighten=False)
     stage.world.change(lambda w: [r.update(tags={}) for r in w["roles"].values()])
     (stage.project / "compositions/account_a/terraform.tfstate").unlink()
 
@@ -718,7 +718,7 @@ def test_ctrl_c_after_the_last_step_keeps_the_result(stage):
                 signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
             return super().read_role(account, name)
 
-    stage.run(up)
+    stage.after_up()
     stage.aws = Interrupting(stage.world)
 
     assert stage.run(destroy).exit_code is Exit.DONE
@@ -761,7 +761,7 @@ def test_a_second_run_is_refused_while_the_first_one_waits_for_a_confirmation(st
 
 @pytest.mark.parametrize(("first", "second"), [(up, tighten), (tighten, up)])
 def test_tighten_and_up_cannot_run_in_parallel(stage, first, second):
-    stage.run(up, tighten=False)
+    stage.after_up(tighten=False)
     errors = []
 
     def phase(_title):
@@ -788,7 +788,7 @@ def test_the_lock_is_held_even_if_the_file_with_its_holder_is_deleted(stage):
 
 
 def test_the_values_are_those_last_applied(stage):
-    stage.run(up)
+    stage.after_up()
 
     values = json.loads((stage.project / "compositions/account_a/terraform.tfvars.json").read_text())
     assert values["trust_policies"] == {"foo_bar": trust.document(EXACT)}
@@ -796,7 +796,7 @@ def test_the_values_are_those_last_applied(stage):
 
 
 def test_a_state_of_another_version_stops_before_anything(stage):
-    stage.run(up)
+    stage.after_up()
     repair(stage)
     (stage.project / "compositions/account_a/terraform.tfstate").write_text('{"version": 9}')
 
@@ -853,7 +853,7 @@ def edit_spec(stage: Stage, old: str, new: str) -> None:
 
 
 def test_up_overwrite_trusts_a_renamed_role_without_a_broad_trust_in_between(stage):
-    stage.run(up)
+    stage.after_up()
     edit_spec(stage, "module: team_b_bar_app", "module: team_b_bar_app\n    name: bar2")
     with pytest.raises(TfdriverError, match=r"the spec does not name.*`tfdriver up --overwrite`.*no broad trust"):
         stage.run(up)
@@ -871,7 +871,7 @@ def test_up_overwrite_trusts_a_renamed_role_without_a_broad_trust_in_between(sta
 
 
 def test_deletions_are_confirmed_before_any_change(stage):
-    stage.run(up)
+    stage.after_up()
     edit_spec(stage, "module: team_b_bar_app", "module: team_b_bar_app\n    name: bar2")
     deletions = []
 
@@ -893,7 +893,7 @@ def test_deletions_are_confirmed_before_any_change(stage):
 
 @pytest.mark.parametrize("command", [up, tighten])
 def test_a_run_without_deletions_asks_no_second_question(stage, command):
-    stage.run(up, tighten=False)
+    stage.after_up(tighten=False)
 
     stage.run(command, confirm_deletions=pytest.fail)
 
@@ -901,7 +901,7 @@ def test_a_run_without_deletions_asks_no_second_question(stage, command):
 
 
 def test_an_unmanaged_open_trust_that_becomes_unreadable_is_reported(stage):
-    stage.run(up)
+    stage.after_up()
     edit_trust(stage, UNMANAGED)
     fail(stage, "apply account_a")
 
@@ -929,7 +929,7 @@ def test_a_failed_run_leaves_no_values_that_would_widen_a_trust(stage, compositi
 
 
 def test_a_broad_trust_that_the_spec_no_longer_allows_is_reported(stage):
-    stage.run(up, tighten=False)
+    stage.after_up(tighten=False)
     spec = stage.project / "tfdriver.yaml"
     spec.write_text(spec.read_text().replace("trusts: [bar]", "trusts: [bar]\n    external_id: new-id"))
 
@@ -938,7 +938,7 @@ def test_a_broad_trust_that_the_spec_no_longer_allows_is_reported(stage):
 
 
 def test_a_state_that_is_no_longer_in_the_spec_stops_the_run(stage):
-    stage.run(up)
+    stage.after_up()
     compositions = stage.project / "compositions"
     (compositions / "account_b").rename(compositions / "account_c")
 
@@ -957,7 +957,7 @@ class OnlyIam(FakeAws):
 
 def test_verify_reads_a_remote_state_with_the_users_cli_configuration(stage, tmp_path):
     use_backend(stage)
-    stage.run(up)
+    stage.after_up()
     stage.aws = OnlyIam(stage.world)
     config = tmp_path / "own.rc"
     config.write_text("")
@@ -975,7 +975,7 @@ def test_verify_reads_a_remote_state_with_the_users_cli_configuration(stage, tmp
 
 
 def test_ctrl_c_at_the_second_question_stops_at_once(stage):
-    stage.run(up)
+    stage.after_up()
     edit_spec(stage, "module: team_b_bar_app", "module: team_b_bar_app\n    name: bar2")
     before = stage.world.data["roles"]
 

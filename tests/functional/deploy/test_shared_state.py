@@ -28,7 +28,7 @@ def shared(stage: Stage) -> Stage:
 
 
 def test_a_fresh_clone_changes_nothing_and_can_destroy_everything(shared):
-    shared.run(up)
+    shared.after_up()
     roles = shared.world.data["roles"]
     shutil.rmtree(shared.project / "compositions")
 
@@ -40,7 +40,7 @@ def test_a_fresh_clone_changes_nothing_and_can_destroy_everything(shared):
 
 
 def test_status_reads_the_states_from_their_backend(shared):
-    shared.run(up)
+    shared.after_up()
     shutil.rmtree(shared.project / "compositions")
 
     found = read_status(shared)
@@ -50,7 +50,7 @@ def test_status_reads_the_states_from_their_backend(shared):
 
 
 def test_status_without_terraform_reports_unreadable_states(shared):
-    shared.run(up)
+    shared.after_up()
     shared.environ["TFDRIVER_TERRAFORM"] = "/nowhere/terraform"
 
     found = read_status(shared)
@@ -62,7 +62,7 @@ def test_status_without_terraform_reports_unreadable_states(shared):
 
 @pytest.mark.parametrize("command", [up, tighten, destroy])
 def test_an_unmanaged_role_with_the_name_of_a_deleted_one_is_refused(shared, command):
-    shared.run(up)
+    shared.after_up()
     namesake = {"id": "AROANAMESAKE", "tags": {}}
     shared.world.change(lambda w: w["roles"][BAR].update(namesake))
     roles = shared.world.data["roles"]
@@ -88,7 +88,7 @@ def test_an_unmanaged_role_created_between_the_phases_is_not_trusted(stage):
 
 
 def test_a_local_state_that_was_not_migrated_stops_every_change(stage):
-    stage.run(up)
+    stage.after_up()
     use_backend(stage)
     roles = stage.world.data["roles"]
 
@@ -104,7 +104,7 @@ def test_a_local_state_that_was_not_migrated_stops_every_change(stage):
 
 
 def test_a_state_without_outputs_counts_as_an_interrupted_run(shared):
-    shared.run(up)
+    shared.after_up()
     for state in shared.world.path.parent.glob("*.tfstate"):
         body = json.loads(state.read_text())
         state.write_text(json.dumps(body | {"outputs": {}}))
@@ -115,7 +115,7 @@ def test_a_state_without_outputs_counts_as_an_interrupted_run(shared):
 
 
 def test_an_unmanaged_role_created_during_the_confirmation_is_not_destroyed(stage):
-    stage.run(up)
+    stage.after_up()
 
     def replaced(_view) -> None:
         stage.world.change(lambda w: w["roles"][BAR].update(id="AROANAMESAKE", tags={}))
@@ -127,7 +127,7 @@ def test_an_unmanaged_role_created_during_the_confirmation_is_not_destroyed(stag
 
 
 def test_an_unmanaged_role_created_during_tighten_is_reported(stage):
-    stage.run(up, tighten=False)
+    stage.after_up(tighten=False)
 
     def started(composition: str, action: str) -> None:
         if (composition, action) == ("account_a", "apply"):
@@ -142,7 +142,7 @@ def test_an_unmanaged_role_created_during_tighten_is_reported(stage):
 
 
 def test_a_trusting_and_a_trusted_role_renamed_at_once(stage):
-    stage.run(up)
+    stage.after_up()
     spec = stage.project / "tfdriver.yaml"
     text = spec.read_text().replace("module: team_a_foo_ddb", "name: foo2\n    module: team_a_foo_ddb")
     spec.write_text(text.replace("module: team_b_bar_app", "name: bar2\n    module: team_b_bar_app"))
@@ -153,7 +153,7 @@ def test_a_trusting_and_a_trusted_role_renamed_at_once(stage):
 
 
 def test_a_role_under_another_name_is_found_in_the_state(stage):
-    stage.run(up, tighten=False)
+    stage.after_up(tighten=False)
     other = "arn:aws:iam::111111111111:role/x-foo_bar"
 
     def rename(world: dict) -> None:
@@ -184,7 +184,7 @@ def test_a_role_under_another_name_is_found_in_the_state(stage):
 
 @pytest.mark.parametrize("command", [up, destroy])
 def test_an_unmanaged_role_with_the_old_name_of_a_renamed_role_is_not_deleted(stage, command):
-    stage.run(up)
+    stage.after_up()
     stage.world.change(lambda w: w["roles"][BAR].update(id="AROANAMESAKE", tags={}))
     spec = stage.project / "tfdriver.yaml"
     spec.write_text(spec.read_text().replace("module: team_b_bar_app", "name: bar2\n    module: team_b_bar_app"))
@@ -197,7 +197,7 @@ def test_an_unmanaged_role_with_the_old_name_of_a_renamed_role_is_not_deleted(st
 
 
 def test_tighten_adopts_an_exact_role_if_requested(stage):
-    stage.run(up)
+    stage.after_up()
     shutil.rmtree(stage.project / "compositions/account_a")
 
     stage.run(tighten, adopt=True)

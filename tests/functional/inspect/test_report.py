@@ -14,7 +14,6 @@ from tests.unit.inspect.report.cases import checks
 from tfdriver.cli.json_schema import schema
 from tfdriver.cli.printer import Output
 from tfdriver.deploy.session import Options, Tools
-from tfdriver.deploy.up import up
 from tfdriver.deploy.verify_result import CheckStatus
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.iam import trust
@@ -69,7 +68,7 @@ def write(stage: Stage, aws: Iam | None = None, verified=None, endpoint="") -> t
 
 
 def test_after_up_the_report_has_every_policy(stage):
-    stage.run(up)
+    stage.after_up()
     written, text = write(stage)
     assert (written.exit_code, written.verified, written.unseen) == (Exit.DONE, "", ())
     for words in (
@@ -99,7 +98,7 @@ def test_before_the_first_up_missing_roles_are_reported(stage):
 
 
 def test_external_ids_are_masked(stage):
-    stage.run(up)
+    stage.after_up()
     theirs = trust.document(trust.Trust(frozenset({"arn:aws:iam::222222222222:role/bar"}), external_id=SECRET))
     set_trust(stage, theirs)
 
@@ -111,7 +110,7 @@ def test_external_ids_are_masked(stage):
 
 
 def test_an_unreadable_account_is_reported(stage):
-    stage.run(up)
+    stage.after_up()
     stage.aws.callers = {"account_b": "999999999999"}
 
     written, text = write(stage)
@@ -121,7 +120,7 @@ def test_an_unreadable_account_is_reported(stage):
 
 
 def test_unreadable_permissions_do_not_hide_the_trust_policy(stage):
-    stage.run(up)
+    stage.after_up()
     _, text = write(stage, Iam(refuses="account_a"))
 
     assert "ListAttachedRolePolicies was refused." in text
@@ -147,7 +146,7 @@ def test_a_report_that_cannot_be_written_is_an_error(stage):
 
 
 def test_the_json_of_report_and_status_matches_its_schema(stage, capsys):
-    stage.run(up)
+    stage.after_up()
     written, _ = write(stage)
     tools = Tools(stage.environ, stage.progress, stage.interrupts, stage.aws, stage.time.clock())
     for name, value in (("report", written), ("status", status(view_project(Options(stage.project), tools)))):

@@ -13,7 +13,6 @@ from tfdriver.cli.printer import Output
 from tfdriver.cli.status import print_status
 from tfdriver.deploy.session import Options, Tools
 from tfdriver.deploy.tighten import tighten
-from tfdriver.deploy.up import up
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.iam import trust
 from tfdriver.inspect.drift import Drift
@@ -57,7 +56,7 @@ def test_before_the_first_up_everything_is_absent(stage):
 
 
 def test_after_up_the_trust_is_exact_and_status_changes_nothing(stage):
-    stage.run(up)
+    stage.after_up()
     stage.world.forget_calls()
     before = files(stage)
 
@@ -72,7 +71,7 @@ def test_after_up_the_trust_is_exact_and_status_changes_nothing(stage):
 
 
 def test_a_broad_trust_is_reported_with_its_deadline_and_then_as_expired(stage):
-    stage.run(up, tighten=False)
+    stage.after_up(tighten=False)
     found = read_status(stage)
     assert state_of(found) is PairState.BROAD
     assert "guarded: account 222222222222, only as role/bar, until 2026-01-02 01:00:0" in found.pairs[0].words
@@ -82,13 +81,13 @@ def test_a_broad_trust_is_reported_with_its_deadline_and_then_as_expired(stage):
 
 
 def test_status_needs_no_lock(stage):
-    stage.run(up)
+    stage.after_up()
     with stage.session("up"):
         assert state_of(read_status(stage)) is PairState.EXACT
 
 
 def test_an_orphaned_trust_is_reported_and_tighten_fixes_it(stage):
-    stage.run(up)
+    stage.after_up()
     dead = trust.document(trust.Trust(frozenset({"AROADEADDEADDEADDEAD"})))
     set_trust(stage, dead)
     found = read_status(stage)
@@ -99,7 +98,7 @@ def test_an_orphaned_trust_is_reported_and_tighten_fixes_it(stage):
 
 @pytest.mark.parametrize(("wrong", "state", "code"), [("account_b", "exact", 0), ("account_a", "unreadable", 1)])
 def test_a_profile_in_the_wrong_account_is_reported_and_not_used(stage, wrong, state, code):
-    stage.run(up)
+    stage.after_up()
     stage.aws.callers = {wrong: "999999999999"}
 
     found = read_status(stage)
@@ -112,7 +111,7 @@ def test_a_profile_in_the_wrong_account_is_reported_and_not_used(stage, wrong, s
 
 
 def test_without_any_account_status_fails_but_reports_compositions(stage):
-    stage.run(up)
+    stage.after_up()
     stage.aws.callers = {"account_a": "1" * 11 + "9", "account_b": "1" * 11 + "9"}
 
     found = read_status(stage)
@@ -122,7 +121,7 @@ def test_without_any_account_status_fails_but_reports_compositions(stage):
 
 
 def test_drift_is_checked_in_applied_compositions(stage):
-    stage.run(up)
+    stage.after_up()
     asked = []
 
     def drifted(_folder, composition):
@@ -135,7 +134,7 @@ def test_drift_is_checked_in_applied_compositions(stage):
 
 
 def test_drift_is_not_checked_in_unreadable_accounts(stage):
-    stage.run(up)
+    stage.after_up()
     stage.aws.callers = {"account_b": "999999999999"}
 
     found = read_status(
@@ -147,7 +146,7 @@ def test_drift_is_not_checked_in_unreadable_accounts(stage):
 
 
 def test_a_failed_drift_check_is_not_reported_as_no_drift(stage):
-    stage.run(up)
+    stage.after_up()
     found = read_status(stage, lambda *_: Drift(problem="found no Terraform"))
 
     assert codes(found) == (0, 1)
@@ -163,7 +162,7 @@ def test_a_failed_drift_check_is_not_reported_as_no_drift(stage):
     ],
 )
 def test_edits_since_up_are_a_difference(stage, file, old, new, stale):
-    stage.run(up)
+    stage.after_up()
     path = stage.project / file
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new))
@@ -175,7 +174,7 @@ def test_edits_since_up_are_a_difference(stage, file, old, new, stale):
 
 
 def test_an_unmanaged_file_is_reported(stage):
-    stage.run(up)
+    stage.after_up()
     (stage.project / "compositions/account_a/z.auto.tfvars").write_text("")
 
     found = read_status(stage)
@@ -201,7 +200,7 @@ def test_the_exposure_is_reported(stage):
 
 
 def test_a_state_that_was_lost_is_reported(stage):
-    stage.run(up)
+    stage.after_up()
     shutil.rmtree(stage.project / "compositions")
 
     found = read_status(stage)
@@ -245,7 +244,7 @@ def lose_states(stage: Stage) -> None:
     ],
 )
 def test_exactly_one_advice_is_printed(stage, capsys, tightened, happens, advice):
-    stage.run(up, tighten=tightened)
+    stage.after_up(tighten=tightened)
     for happen in happens:
         happen(stage)
 

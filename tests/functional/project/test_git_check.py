@@ -48,7 +48,7 @@ def test_up_warns_before_the_first_state_in_a_subfolder_of_the_work_tree(stage):
 
 
 def test_a_state_in_the_index_causes_a_warning_despite_gitignore(stage):
-    stage.run(up)
+    stage.after_up()
     git(stage.project, "init")
     git(stage.project, "add", "-f", "compositions/account_b/terraform.tfstate")
     (warning,) = warnings(stage)

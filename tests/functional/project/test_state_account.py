@@ -46,21 +46,21 @@ def refused(stage: Stage, command, message: str) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_another_account_id_in_the_spec_is_refused(stage, command):
-    stage.run(up)
+    stage.after_up()
     move_account_a(stage)
     message = "^compositions/account_a: the state lists resources in account 111111111111, this run is for account 333"
     refused(stage, command, message + ".* run `tfdriver destroy` first; if nothing exists there, delete")
 
 
 def test_another_account_id_is_refused_without_a_recorded_location(stage):
-    stage.run(up)
+    stage.after_up()
     (stage.project / "compositions/account_a/.tfdriver/place.json").unlink()
     move_account_a(stage)
     refused(stage, up, "lists resources in account 111111111111, this run is for account 333333333333")
 
 
 def test_destroy_deletes_all_roles_after_the_old_id_is_restored(stage):
-    stage.run(up)
+    stage.after_up()
     spec = (stage.project / "tfdriver.yaml").read_text()
     move_account_a(stage)
     with pytest.raises(TfdriverError):
@@ -77,7 +77,7 @@ def test_destroy_deletes_all_roles_after_the_old_id_is_restored(stage):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_state_of_the_sandbox_is_refused_in_aws(stage, command):
     stage.environ["AWS_ENDPOINT_URL"] = SANDBOX
-    stage.run(up)
+    stage.after_up()
     del stage.environ["AWS_ENDPOINT_URL"]
     both = "compositions/account_a and compositions/account_b"
     message = "the state lists resources in account 111111111111 of a sandbox, this run is for account 111111111111:"
@@ -86,7 +86,7 @@ def test_a_state_of_the_sandbox_is_refused_in_aws(stage, command):
 
 def test_up_starts_over_after_the_states_of_the_sandbox_are_deleted(stage):
     stage.environ["AWS_ENDPOINT_URL"] = SANDBOX
-    stage.run(up)
+    stage.after_up()
     stage.world.change(lambda w: w.update(roles={}))
     del stage.environ["AWS_ENDPOINT_URL"]
     shutil.rmtree(stage.project / "compositions")
@@ -95,7 +95,7 @@ def test_up_starts_over_after_the_states_of_the_sandbox_are_deleted(stage):
 
 def test_one_side_of_the_sandbox_is_refused(stage):
     stage.environ["AWS_ENDPOINT_URL"] = SANDBOX
-    stage.run(up)
+    stage.after_up()
     shutil.rmtree(stage.project / "compositions/account_b")
     del stage.environ["AWS_ENDPOINT_URL"]
     refused(stage, up, "^compositions/account_a: .* delete compositions/account_a and run")
@@ -103,28 +103,28 @@ def test_one_side_of_the_sandbox_is_refused(stage):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_state_of_aws_is_refused_in_the_sandbox(stage, command):
-    stage.run(up)
+    stage.after_up()
     stage.environ["AWS_ENDPOINT_URL"] = SANDBOX
     refused(stage, command, "in account 111111111111, .* 111111111111 of a sandbox: .* In the sandbox, use a copy of")
 
 
 def test_a_state_of_an_earlier_sandbox_is_accepted_in_a_sandbox(stage):
     stage.environ["AWS_ENDPOINT_URL"] = SANDBOX
-    stage.run(up)
+    stage.after_up()
     stage.world.change(lambda w: w.update(roles={}))
     stage.environ["AWS_ENDPOINT_URL"] = "http://127.0.0.1:4001"
     assert stage.run(up).exit_code is Exit.DONE
 
 
 def test_a_truncated_state_counts_for_its_recorded_location(stage):
-    stage.run(up)
+    stage.after_up()
     (stage.project / "compositions/account_a/terraform.tfstate").write_text("")
     move_account_a(stage)
     refused(stage, up, "lists resources in account 111111111111, this run is for account 333333333333")
 
 
 def test_a_state_without_resources_is_accepted_in_another_account(stage):
-    stage.run(up)
+    stage.after_up()
     stage.world.change(lambda w: w.update(fail={"destroy account_a": {"error": "no", "after": 1}}))
     with pytest.raises(TfdriverError, match="no"):
         stage.run(destroy)
@@ -135,7 +135,7 @@ def test_a_state_without_resources_is_accepted_in_another_account(stage):
 
 
 def test_an_account_is_renamed_along_with_its_folder(stage):
-    stage.run(up)
+    stage.after_up()
     spec = stage.project / "tfdriver.yaml"
     spec.write_text(
         spec.read_text().replace("account_a:", "renamed:").replace("account: account_a", "account: renamed")

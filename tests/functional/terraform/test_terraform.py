@@ -30,7 +30,7 @@ def failing_listener(event):
 
 
 def test_an_error_of_the_listener_is_raised_after_terraform_has_ended(stage):
-    stage.run(up)
+    stage.after_up()
 
     with stage.session() as session, pytest.raises(OSError, match="listener failed"):
         root(session, stage, failing_listener).destroy()
@@ -39,7 +39,7 @@ def test_an_error_of_the_listener_is_raised_after_terraform_has_ended(stage):
 
 
 def test_an_error_of_terraform_precedes_an_error_of_the_listener(stage):
-    stage.run(up)
+    stage.after_up()
     stage.world.change(lambda w: w.update(fail={"destroy account_a": {"error": "AccessDenied: no", "after": 1}}))
 
     with stage.session() as session, pytest.raises(TerraformError, match="AccessDenied: no"):
@@ -56,7 +56,7 @@ def folder_instead_of_log(run_folder):
 
 @pytest.mark.parametrize("spoil", [file_instead_of_folder, folder_instead_of_log])
 def test_an_unwritable_run_folder_is_reported_for_its_composition(stage, spoil):
-    stage.run(up)
+    stage.after_up()
     tools = Tools(stage.environ, stage.progress, stage.interrupts, stage.aws, stage.time.clock())
     with stage.session("plan") as session:
         composition = session.workspace.compositions[0]
