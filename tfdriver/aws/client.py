@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from functools import cache, partial
 from json import JSONDecodeError
 from typing import Any, TypeVar
@@ -21,6 +22,7 @@ import boto3
 import botocore.session
 from botocore import exceptions as errors
 from botocore.config import Config
+from botocore.hooks import HierarchicalEmitter
 from botocore.loaders import Loader, create_loader
 from botocore.parsers import ResponseParserError
 
@@ -111,12 +113,20 @@ def _session_without_profile() -> botocore.session.Session:
 
 def new_session(profile: str) -> boto3.Session:
     """Return a session for a profile. Reads the configuration only. Raises boto's errors."""
-    session = ProfileSession(profile=profile)
+    session = ProfileSession(profile=profile, event_hooks=copy(_handlers()), include_builtin_handlers=False)
     session.register_component("data_loader", _loader(session.get_config_variable("data_path")))
     session.share_credentials_file()
     session.register("before-call", _record_start)
     session.register("after-call", partial(_log_call, profile))
     return boto3.Session(botocore_session=session)
+
+
+@cache
+def _handlers() -> HierarchicalEmitter:
+    """Return botocore's own event handlers, copied for each session because registering them is slow."""
+    emitter = HierarchicalEmitter()
+    botocore.session.Session(_NO_FILES, event_hooks=emitter)  # registers them
+    return emitter
 
 
 def _record_start(context: dict[str, Any], **_: Any) -> None:
