@@ -241,7 +241,7 @@ def _after_up(tighten: bool, backend: bool, endpoint: str | None) -> tuple[tempf
     """Return a stage after `up`, and its folder, which is deleted with the process."""
     folder = tempfile.TemporaryDirectory()
     project = Path(folder.name) / "foo-bar"
-    init(project)
+    new_project(project)
     stage = make_stage(project, Path(folder.name) / "home")
     if backend:
         use_backend(stage)
@@ -249,6 +249,18 @@ def _after_up(tighten: bool, backend: bool, endpoint: str | None) -> tuple[tempf
         stage.environ["AWS_ENDPOINT_URL"] = endpoint
     stage.run(up, tighten=tighten)
     return folder, stage
+
+
+@cache
+def _project() -> tempfile.TemporaryDirectory[str]:
+    folder = tempfile.TemporaryDirectory()
+    init(Path(folder.name) / "foo-bar")
+    return folder
+
+
+def new_project(folder: Path) -> None:
+    """Create the project `foo-bar` in a new folder: a copy of one `init`, which waits for the disk after each file."""
+    shutil.copytree(Path(_project().name) / "foo-bar", folder)
 
 
 def use_backend(stage: Stage) -> None:
@@ -272,4 +284,4 @@ def make_stage(project: Path, home: Path) -> Stage:
     return Stage(project, world, FakeAws(world), environ)
 
 
-__all__ = ["FakeAws", "Session", "Stage", "World", "make_stage", "use_backend"]
+__all__ = ["FakeAws", "Session", "Stage", "World", "make_stage", "new_project", "use_backend"]

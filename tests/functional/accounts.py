@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.world import Lines
+from tests.fakes.world import Lines, new_project
 from tfdriver.aws.client import Aws, new_session
 from tfdriver.clock import Clock
 from tfdriver.deploy.session import Options, Tools, read_spec
 from tfdriver.inspect.explain import Explanation, explain
 from tfdriver.interrupts import Interrupts
-from tfdriver.project.init import init
 from tfdriver.sandbox.start import start
 
 FOO = "arn:aws:iam::111111111111:role/foo_bar"
@@ -70,7 +69,7 @@ def trust(principal: str, **condition: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def accounts(tmp_path, monkeypatch) -> Iterator[Accounts]:
-    init(tmp_path / "foo-bar")
+    new_project(tmp_path / "foo-bar")
     with start(list(read_spec(tmp_path / "foo-bar").accounts.values())) as sandbox:
         for name in sandbox.unset:
             monkeypatch.delenv(name, raising=False)

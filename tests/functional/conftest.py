@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fakes.world import Stage, make_stage
+from tests.fakes.world import Stage, make_stage, new_project
 from tests.functional.accounts import accounts
-from tfdriver.project.init import init
 
 __all__ = ["accounts", "stage"]
 
@@ -14,5 +13,5 @@ __all__ = ["accounts", "stage"]
 @pytest.fixture
 def stage(tmp_path) -> Stage:
     project = tmp_path / "foo-bar"
-    init(project)
+    new_project(project)
     return make_stage(project, tmp_path / "home")
