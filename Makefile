@@ -11,7 +11,7 @@ WORKERS ?= 2
 TERRAFORM_WORKERS ?= 3
 RUNS ?= 3
 
-.PHONY: demo recording test check test-faults bench clean
+.PHONY: demo recording test check lint types test-faults bench clean
 
 demo: $(VENV)/demo-ready
 	$(BIN)/tfdriver demo
@@ -25,11 +25,16 @@ test: check
 # Compiling the tests anew, as some images have it, takes longer than many of them.
 check: export PYTHONDONTWRITEBYTECODE :=
 check: $(VENV)/ready
+	$(MAKE) --jobs=2 lint types
+	$(BIN)/pytest -m "not integration and not faults" -o faulthandler_timeout=120 -n $(WORKERS) --dist worksteal
+
+lint: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict tfdriver
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/pytest -m "not integration and not faults" -o faulthandler_timeout=120 -n $(WORKERS) --dist worksteal
+
+types: $(VENV)/ready
+	$(BIN)/mypy --strict tfdriver
 
 test-faults: $(VENV)/ready
 	$(BIN)/pytest -m faults -n $(WORKERS) --dist worksteal

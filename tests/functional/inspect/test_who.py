@@ -42,9 +42,9 @@ def intrude(region: str) -> str:
 def test_a_call_in_another_region_is_found_if_it_was_during_the_exposure(accounts):
     accounts.set_trust(trust("arn:aws:iam::222222222222:root"))
     intrude("us-west-2")  # before the exposure
-    opened = datetime.now(UTC) + timedelta(seconds=2)
+    opened = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)  # CloudTrail has whole seconds
     record(accounts, opened, "broad")
-    time.sleep(2)  # CloudTrail has whole seconds
+    time.sleep((opened - datetime.now(UTC)).total_seconds())
     caller = intrude("eu-north-1")
     accounts.set_trust(trust(BAR))
     record(accounts, datetime.now(UTC), "exact")
