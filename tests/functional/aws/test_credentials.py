@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Mapping
 from configparser import RawConfigParser
@@ -45,6 +46,17 @@ def test_caller_reads_the_credentials_again(log_in):
     assert aws.caller(A).account_id == A.id
     log_in(credentials()["account_b"])
     assert aws.caller(A).account_id == B.id
+
+
+def test_each_call_is_logged_once_with_its_profile(accounts, caplog):
+    caplog.set_level(logging.DEBUG, "tfdriver.aws.client")
+    aws = Aws()
+
+    aws.caller(A)
+    aws.caller(B)
+
+    logged = [message.partition(":")[0] for message in caplog.messages]
+    assert logged == [f"sts GetCallerIdentity, profile {account.profile}" for account in (A, B)]
 
 
 def test_credentials_of_another_account_are_not_used_for_other_calls(log_in):
