@@ -122,12 +122,31 @@ def use_buckets(world: World) -> None:
         world.client("s3", profile).create_bucket(Bucket=f"our-states-{side}", CreateBucketConfiguration=place)
 
 
+@pytest.fixture(autouse=True)
+def plain_terraform(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Switch the provider proxy off for the commands of a test marked `plain_terraform`."""
+    if request.node.get_closest_marker("plain_terraform"):
+        monkeypatch.setenv("TFDRIVER_PROXY", "0")
+
+
 @pytest.fixture
 def small_world(tmp_path: Path) -> Iterator[World]:
     """A project of two roles and a table, which is quick to apply, in a sandbox."""
-    project = tmp_path / "project"
+    yield from make_world(copy_small(tmp_path), tmp_path)
+
+
+@pytest.fixture
+def small_world_with_a_fault(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
+    """The same with the fault `request.param` at its first call, which creates the file `reached`."""
+    faults = tmp_path / "faults.json"
+    faults.write_text(json.dumps({"faults": [{**request.param, "nth": 1, "touch": str(tmp_path / "reached")}]}))
+    yield from make_world(copy_small(tmp_path), tmp_path, faults)
+
+
+def copy_small(folder: Path) -> Path:
+    project = folder / "project"
     shutil.copytree(SMALL, project)
-    yield from make_world(project, tmp_path)
+    return project
 
 
 @pytest.fixture

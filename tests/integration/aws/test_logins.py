@@ -13,12 +13,12 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def keys(world: World) -> dict[str, str]:
+def keys(small_world: World) -> dict[str, str]:
     """Account A's keys, for the environment. Profile account_a assumes a role with them."""
-    credentials, config = (Path(world.environ[f"AWS_{name}_FILE"]) for name in ("SHARED_CREDENTIALS", "CONFIG"))
+    credentials, config = (Path(small_world.environ[f"AWS_{name}_FILE"]) for name in ("SHARED_CREDENTIALS", "CONFIG"))
     trust = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111111111111:root"}, "Action": "sts:AssumeRole"}
     admin = {"Effect": "Allow", "Action": "*", "Resource": "*"}
-    iam = world.client("iam", "account_a")
+    iam = small_world.client("iam", "account_a")
     iam.create_role(RoleName="operator", AssumeRolePolicyDocument=document(trust))
     iam.put_role_policy(RoleName="operator", PolicyName="admin", PolicyDocument=document(admin))
     key, secret = _keys(credentials, "account_a")
@@ -29,7 +29,7 @@ def keys(world: World) -> dict[str, str]:
     return {
         "AWS_ACCESS_KEY_ID": key,
         "AWS_SECRET_ACCESS_KEY": secret,
-        "AWS_ENDPOINT_URL_STS": world.environ["AWS_ENDPOINT_URL"],
+        "AWS_ENDPOINT_URL_STS": small_world.environ["AWS_ENDPOINT_URL"],
     }
 
 
@@ -37,23 +37,25 @@ def document(statement: dict) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
-def test_only_profiles_that_name_the_environment_use_its_keys(world: World, keys: dict[str, str]):
-    before = len(world.calls())
+def test_only_profiles_that_name_the_environment_use_its_keys(small_world: World, keys: dict[str, str]):
+    before = len(small_world.calls())
 
-    up = world.tfdriver("up", "--yes", "--no-verify", **keys)
+    up = small_world.tfdriver("up", "--yes", "--no-verify", **keys)
 
     assert up.returncode == 0, up.stderr
     assert "not passed on" not in up.stderr
-    assert world.trusted() == ["arn:aws:iam::222222222222:role/bar"]
-    creators = {(c["account"], c["caller"].split("/")[0]) for c in world.calls(before) if c["action"] == "CreateRole"}
+    assert small_world.trusted() == ["arn:aws:iam::222222222222:role/bar"]
+    creators = {
+        (c["account"], c["caller"].split("/")[0]) for c in small_world.calls(before) if c["action"] == "CreateRole"
+    }
     assert creators == {
         ("111111111111", "arn:aws:sts::111111111111:assumed-role"),
         ("222222222222", "arn:aws:iam::222222222222:user"),
     }
 
 
-def test_container_credentials_do_not_replace_those_of_a_profile(world: World):
-    plan = world.tfdriver(
+def test_container_credentials_do_not_replace_those_of_a_profile(small_world: World):
+    plan = small_world.tfdriver(
         "plan",
         AWS_CONTAINER_CREDENTIALS_FULL_URI="http://127.0.0.1:9/none",
         AWS_ROLE_ARN="arn:aws:iam::333333333333:role/other",

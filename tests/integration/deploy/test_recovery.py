@@ -146,8 +146,12 @@ def test_tfdriver_killed_during_the_trusted_sides_apply(world: World, reached: P
     assert created(world) == WHOLE
 
 
-@pytest.mark.parametrize("world", [{"call": "iam:CreateRole", "when": "after", "delay": 15}], indirect=True)
-def test_an_exposure_of_a_killed_terraform_is_recorded(world: World, reached: Path, tmp_path: Path):
+@pytest.mark.plain_terraform
+@pytest.mark.parametrize(
+    "small_world_with_a_fault", [{"call": "iam:CreateRole", "when": "after", "delay": 15}], indirect=True
+)
+def test_an_exposure_of_a_killed_terraform_is_recorded(small_world_with_a_fault: World, reached: Path, tmp_path: Path):
+    world = small_world_with_a_fault
     up_whose_terraform_is_killed(world, reached, tmp_path / "pids")
 
     def lines() -> list[tuple[str, bool]]:

@@ -138,13 +138,13 @@ def test_a_missing_provider_is_reported_before_anything_is_created(world: World,
     """Without a registry and a mirror, init fails and AWS is unchanged."""
     config = tmp_path / "no-provider.rc"
     config.write_text(f'provider_installation {{\n  filesystem_mirror {{\n    path = "{tmp_path}/none"\n  }}\n}}\n')
-    up = world.tfdriver("up", "--yes", TF_CLI_CONFIG_FILE=str(config))
+    up = world.tfdriver("up", "--yes", TF_CLI_CONFIG_FILE=str(config), TFDRIVER_PLUGIN_DIR="")
     assert up.returncode == 1
     assert "TFDRIVER_PLUGIN_DIR" in up.stderr
     assert world.writes() == []
 
 
-def test_a_poisoned_environment_changes_nothing(world: World, tmp_path: Path):
+def test_a_poisoned_environment_changes_nothing(small_world: World, tmp_path: Path):
     hostile = tmp_path / "hostile"
     hostile.mkdir()
     note = f"import sys; open({str(hostile / 'ran')!r}, 'a').write(sys.orig_argv[1] + chr(10))\n"
@@ -159,11 +159,11 @@ def test_a_poisoned_environment_changes_nothing(world: World, tmp_path: Path):
         "AWS_SECRET_ACCESS_KEY": "poison-secret",
         "PYTHONPATH": str(hostile),
     }
-    up = world.tfdriver("up", "--yes", "--no-verify", **poison)
+    up = small_world.tfdriver("up", "--yes", "--no-verify", **poison)
     assert up.returncode == 0, up.stderr
     assert "TF_CLI_ARGS_apply" in up.stderr
     assert "poison-secret" not in up.stderr + up.stdout
     assert not (tmp_path / "elsewhere").exists()
     # Python itself obeys PYTHONPATH when tfdriver starts; the programs that tfdriver starts must not.
     assert (hostile / "ran").read_text().splitlines() == [str(TFDRIVER)]
-    assert world.trusted() == ["arn:aws:iam::222222222222:role/bar"]
+    assert small_world.trusted() == ["arn:aws:iam::222222222222:role/bar"]

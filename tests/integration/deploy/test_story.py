@@ -70,7 +70,8 @@ def public_files(compositions: Path) -> list[Path]:
     ]
 
 
-def test_up_again_and_destroy(world: World, tmp_path: Path):
+@pytest.mark.parametrize("terraform", ["by default", pytest.param("plain", marks=pytest.mark.plain_terraform)])
+def test_up_again_and_destroy(world: World, tmp_path: Path, terraform: str):
     shim = counting_terraform(tmp_path, world)
     up = world.tfdriver("up", "--yes", "--no-verify", TFDRIVER_TERRAFORM=str(shim))
     assert up.returncode == 0, up.stderr
@@ -99,6 +100,8 @@ def test_up_again_and_destroy(world: World, tmp_path: Path):
     assert again.returncode == 0, again.stderr
     steps = json.loads(again.stdout)["result"]["steps"]
     assert [(s["phase"], s["added"] + s["changed"] + s["removed"]) for s in steps] == [("connect", 0), ("tighten", 0)]
+    status = world.tfdriver("status", "--detailed-exitcode")
+    assert status.returncode == 0, status.stdout
     assert world.writes(before) == []
 
     destroyed = world.tfdriver("destroy", "--yes")
@@ -110,10 +113,10 @@ def test_up_again_and_destroy(world: World, tmp_path: Path):
     assert world.tfdriver("destroy", "--yes").returncode == 0
 
 
-def test_destroy_ends_an_exposure(world: World):
-    assert world.tfdriver("up", "--yes", "--no-tighten", "--no-verify").returncode == 3
-    assert world.tfdriver("destroy", "--yes").returncode == 0
-    changes = read_timeline(world.project / "compositions/timeline.jsonl")
+def test_destroy_ends_an_exposure(small_world: World):
+    assert small_world.tfdriver("up", "--yes", "--no-tighten", "--no-verify").returncode == 3
+    assert small_world.tfdriver("destroy", "--yes").returncode == 0
+    changes = read_timeline(small_world.project / "compositions/timeline.jsonl")
     assert [(c.kind, c.role, bool(c.by)) for c in changes] == [("broad", "foo_bar", True), ("gone", "foo_bar", True)]
     (window,) = exposures(changes, datetime.now(UTC))
     assert window.closed == datetime.fromisoformat(changes[1].at)

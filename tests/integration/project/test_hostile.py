@@ -155,6 +155,7 @@ def leaking(tmp_path: Path):
     yield from make_world(project, tmp_path, faults)
 
 
+@pytest.mark.plain_terraform
 def test_secrets_are_in_no_output_and_no_file(leaking: World, tmp_path: Path) -> None:
     credentials = Path(leaking.environ["AWS_SHARED_CREDENTIALS_FILE"]).read_text()
     keys = [line.split("=", 1)[1].strip() for line in credentials.splitlines() if "=" in line]

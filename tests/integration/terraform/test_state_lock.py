@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.faults.starts import PROJECT
-from tests.integration.conftest import World, make_world, use_buckets
+from tests.integration.conftest import World, use_buckets
 from tests.integration.deploy.test_recovery import LONGEST, UP, last_apply, start, wait_for
 
 pytestmark = pytest.mark.integration
 
 
-@pytest.fixture
-def world(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
-    """A project of two roles and a table. The first call of `request.param` meets a fault."""
-    project = tmp_path / "project"
-    shutil.copytree(PROJECT, project)
-    faults = tmp_path / "faults.json"
-    faults.write_text(json.dumps({"faults": [{**request.param, "nth": 1, "touch": str(tmp_path / "reached")}]}))
-    yield from make_world(project, tmp_path, faults)
-
-
 @pytest.mark.faults
-@pytest.mark.parametrize("world", [{"call": "dynamodb:CreateTable", "when": "after", "delay": 15}], indirect=True)
-def test_a_stale_lock_in_a_bucket_gets_the_unlock_command(world: World, tmp_path: Path):
+@pytest.mark.parametrize(
+    "small_world_with_a_fault", [{"call": "dynamodb:CreateTable", "when": "after", "delay": 15}], indirect=True
+)
+def test_a_stale_lock_in_a_bucket_gets_the_unlock_command(small_world_with_a_fault: World, tmp_path: Path):
+    world = small_world_with_a_fault
     use_buckets(world)
     run = start(world, tmp_path / "pids", *UP)
     wait_for(tmp_path / "reached")
@@ -57,8 +46,11 @@ def test_a_stale_lock_in_a_bucket_gets_the_unlock_command(world: World, tmp_path
     assert world.client("dynamodb", "account_a").list_tables()["TableNames"] == []
 
 
-@pytest.mark.parametrize("world", [{"call": "sts:GetCallerIdentity", "agent": "Terraform", "delay": 12}], indirect=True)
-def test_a_terraform_started_by_hand_is_named_and_waited_for(world: World, tmp_path: Path):
+@pytest.mark.parametrize(
+    "small_world_with_a_fault", [{"call": "sts:GetCallerIdentity", "agent": "Terraform", "delay": 12}], indirect=True
+)
+def test_a_terraform_started_by_hand_is_named_and_waited_for(small_world_with_a_fault: World, tmp_path: Path):
+    world = small_world_with_a_fault
     assert world.tfdriver("render").returncode == 0
     assert world.terraform("account_a", "init").returncode == 0
     folder = world.project / "compositions/account_a"

@@ -60,10 +60,39 @@ def test_an_unguarded_broad_trust_fails_and_an_exact_trust_passes(world: World):
     status = world.tfdriver("status", "--json")
     jsonschema.validate(json.loads(status.stdout), schema("status"))
 
+    outputs = world.project / "modules/team_a_foo_ddb/outputs.tf"
+    outputs.write_text(outputs.read_text().replace("= aws_dynamodb_table.this.name", '= "Another"'))
+    wrong = world.tfdriver("up", "--yes", "--json")
+    assert wrong.returncode == 1
+    assert not_passed(wrong) == {"write": "failed"}
+    assert world.trust()["Principal"]["AWS"] == ["arn:aws:iam::222222222222:role/bar"]
 
-def test_widened_and_added_policies_fail_after_a_manual_refresh(world: World):
-    """`-refresh-only` changes the state but not the rendered composition."""
-    assert world.tfdriver("up", "--yes", "--no-verify").returncode == 0
+
+@pytest.fixture
+def throttled(project: Path, tmp_path: Path) -> Iterator[World]:
+    """A world in which account B throttles sts:AssumeRole once the file `throttled` exists."""
+    error = {"status": 400, "code": "Throttling", "message": "Slow down"}
+    fault = {"call": "sts:AssumeRole", "account": "222222222222", "if": str(tmp_path / "throttled"), "error": error}
+    faults = tmp_path / "faults.json"
+    faults.write_text(json.dumps({"faults": [fault]}))
+    yield from make_world(project, tmp_path, faults)
+
+
+def test_up_verifies_at_the_end_and_verify_finds_what_changed_afterwards(throttled: World, tmp_path: Path):
+    world = throttled
+    done = world.tfdriver("up", "--yes", "--json")
+    assert done.returncode == 0, done.stderr
+    assert set(checks(done).values()) == {"passed"}
+
+    (tmp_path / "throttled").touch()
+    slow = world.tfdriver("verify", "--timeout", "2s")
+    (tmp_path / "throttled").unlink()
+    assert slow.returncode == 1
+    assert "INCONCLUSIVE the operator's identity in account_b" in slow.stdout
+    assert "Throttling: Slow down" in slow.stdout
+    assert "refused" not in slow.stdout
+
+    # A manual `-refresh-only` changes the state but not the rendered composition.
     arn = "arn:aws:iam::111111111111:policy/foo_bar_permissions"
     iam = world.client("iam", "account_a")
     table = "arn:aws:dynamodb:us-west-2:111111111111:table/TestTable"
@@ -76,9 +105,9 @@ def test_widened_and_added_policies_fail_after_a_manual_refresh(world: World):
 
     done = world.tfdriver("verify", "--json")
     assert done.returncode == 1
-    checks = [c for c in json.loads(done.stdout)["result"]["checks"] if c["verdict"] != "passed"]
-    assert {c["name"] for c in checks} == {"permissions"}
-    widened, added = (c["happened"] for c in checks)
+    failed = [c for c in json.loads(done.stdout)["result"]["checks"] if c["verdict"] != "passed"]
+    assert {c["name"] for c in failed} == {"permissions"}
+    widened, added = (c["happened"] for c in failed)
     assert widened.startswith("module.foo_bar.aws_iam_policy.permissions: policy is {")
     assert widened.count("dynamodb:UpdateItem") == 1
     assert added == "it also has policy by-hand"
@@ -91,40 +120,3 @@ def test_widened_and_added_policies_fail_after_a_manual_refresh(world: World):
     assert broken.returncode == 1
     assert "INCONCLUSIVE the live permissions of role foo_bar in account_a" in broken.stdout, broken.stderr
     assert "undeclared input variable" in broken.stdout
-
-
-def test_up_verifies_at_the_end_and_fails_with_it(world: World):
-    done = world.tfdriver("up", "--yes", "--json")
-    assert done.returncode == 0, done.stderr
-    assert set(checks(done).values()) == {"passed"}
-
-    outputs = world.project / "modules/team_a_foo_ddb/outputs.tf"
-    text = outputs.read_text()
-    outputs.write_text(text.replace("= aws_dynamodb_table.this.name", '= "Another"'))
-    wrong = world.tfdriver("up", "--yes", "--json")
-    assert wrong.returncode == 1
-    assert not_passed(wrong) == {"write": "failed"}
-    assert world.trust()["Principal"]["AWS"] == ["arn:aws:iam::222222222222:role/bar"]
-
-
-@pytest.fixture
-def throttled(project: Path, tmp_path: Path) -> Iterator[World]:
-    faults = tmp_path / "faults.yaml"
-    faults.write_text(
-        """
-        faults:
-          - call: sts:AssumeRole
-            account: "222222222222"
-            error: {status: 400, code: Throttling, message: Slow down}
-        """
-    )
-    yield from make_world(project, tmp_path, faults)
-
-
-def test_throttling_is_inconclusive(throttled: World):
-    assert throttled.tfdriver("up", "--yes", "--no-verify").returncode == 0
-    done = throttled.tfdriver("verify", "--timeout", "2s")
-    assert done.returncode == 1
-    assert "INCONCLUSIVE the operator's identity in account_b" in done.stdout
-    assert "Throttling: Slow down" in done.stdout
-    assert "refused" not in done.stdout
