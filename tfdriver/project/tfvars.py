@@ -18,19 +18,17 @@ _LONGEST_SESSION = timedelta(hours=12)  # IAM user guide, id_roles_use_revoke-se
 def final(
     spec: Spec,
     composition: Composition,
-    arns: Mapping[str, str] | None = None,
     revoke_before: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Return the final values: trust policies are exact, and trusted roles may assume exactly their trusting roles.
 
-    arns: role ARN by key, by default from account, path and name. `tfdriver render` writes these values without calling
-    AWS: applied by hand, they never widen a trust. revoke_before: time by role key, see `deploy.revocation`.
+    Role ARNs follow from account, path and name. `tfdriver render` writes these values without calling AWS: applied by
+    hand, they never widen a trust. revoke_before: time by role key, see `deploy.revocation`.
     """
     if composition.side is Side.TRUSTING:
         policies = {role.key: trust_state.exact_trust(role, spec.trusted_by(role)) for role in composition.roles}
         return trusting_values(composition, policies, revoke_before)
-    arns = arns or {role.key: role.arn for role in spec.roles.values()}
-    return trusted_values(composition, {r.key: roles_to_assume(spec, r, arns) for r in composition.roles})
+    return trusted_values(composition, {r.key: roles_to_assume(spec, r) for r in composition.roles})
 
 
 def opening(

@@ -86,16 +86,16 @@ def trusted_values(composition: Composition, roles_to_assume: Mapping[str, list[
     return _values(composition) | {"roles_to_assume": {r.key: roles_to_assume[r.key] for r in composition.roles}}
 
 
-def roles_to_assume(spec: Spec, trusted: Role, arns: Mapping[str, str]) -> list[dict[str, Any]]:
+def roles_to_assume(spec: Spec, trusted: Role) -> list[dict[str, Any]]:
     """Return the variable `roles_to_assume` of a trusted role's module: one object for each role it may assume.
 
-    arns: role ARN by key of the trusting role. `variables` has the scalar variables of the trusting role as strings, so
-    that the process can find the resource (a table's name) without a second copy of the name in the spec.
+    `variables` has the scalar variables of the trusting role as strings, so that the process can find the resource (a
+    table's name) without a second copy of the name in the spec.
     """
     return [
         {
             "role": role.key,
-            "arn": arns[role.key],
+            "arn": role.arn,
             "external_id": role.external_id,
             "region": role.account.region,
             "variables": {

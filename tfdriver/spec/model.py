@@ -107,4 +107,12 @@ class Spec:
 
     def trusting_of(self, trusted: Role) -> tuple[Role, ...]:
         """The roles that `trusted` may assume, in the file's order."""
-        return tuple(role for role in self.trusting if trusted.key in role.trusts)
+        return self._trusting_by_trusted.get(trusted.key, ())
+
+    @cached_property
+    def _trusting_by_trusted(self) -> Mapping[str, tuple[Role, ...]]:
+        found: dict[str, list[Role]] = {}
+        for role in self.trusting:
+            for key in dict.fromkeys(role.trusts):
+                found.setdefault(key, []).append(role)
+        return {key: tuple(roles) for key, roles in found.items()}

@@ -44,8 +44,8 @@ class Parts:
     def root(self, composition: Composition) -> Root:
         return Root(self.workspace.path(composition), self.settings, self.events.append)
 
-    def write(self, composition: Composition, arns: dict[str, str] | None = None, **policies: dict) -> None:
-        chosen = tfvars.final(self.spec, composition, arns)
+    def write(self, composition: Composition, **policies: dict) -> None:
+        chosen = tfvars.final(self.spec, composition)
         if policies:
             chosen["trust_policies"] = policies
         self.workspace.write(composition, chosen)
