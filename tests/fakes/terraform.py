@@ -3,6 +3,8 @@
 `main` runs in a composition's folder, reads its `terraform.tfvars.json` and writes a state.
 `world["fail"]` maps `COMMAND COMPOSITION` to the errors (one a line) of the command, after it created `after` roles.
 `world["die"]` maps it to the text of the state file: the process is killed after its first change.
+`world["writes"]` has the action, the name and the trust policy of each write of a role, in order.
+`world["wait"]` maps it to another one: the command ends only after that one has changed its state.
 `world["modules"]` maps a role's key to the arguments of its aws_iam_role that its module overrides.
 """
 
@@ -155,7 +157,7 @@ def plan(arguments: list[str], destroy: bool) -> list[tuple[str, str]]:
     print_event("version", "Terraform 1.99.0", terraform="1.99.0")
     changes = difference(json.loads(WORLD.read_text()), values, destroy)
     for action, arn in changes:
-        resource = {"addr": address(arn)}
+        resource = {"addr": address(arn), "resource_type": "aws_iam_role"}
         print_event("planned_change", f"{arn}: plan to {action}", change={"resource": resource, "action": action})
     summary("plan", *counts(changes), imported=len(to_import(values)))
     for argument in arguments:
@@ -209,6 +211,7 @@ def apply(command: str, arguments: list[str]) -> int:
         known = [a for a in known if a != arn] + [arn] * (action != "delete")
         write_state(known)
         print_event("apply_complete", f"{arn}: {action} done", hook=body | (named if action != "delete" else {}))
+    wait_for_end(world.get("wait", {}).get(which))
     if fault:
         return max(fail(error) for error in fault["error"].split("\n"))
     write_state(known)
@@ -216,6 +219,18 @@ def apply(command: str, arguments: list[str]) -> int:
     if not destroy:
         outputs(values)
     return 0
+
+
+def wait_for_end(command: str | None) -> None:
+    """Wait until a `COMMAND COMPOSITION` that has begun after this one has ended."""
+    if command is None:
+        return
+    state = Path("..") / command.split()[1] / "terraform.tfstate"
+    before, until = state.read_bytes(), time.monotonic() + 20
+    while state.read_bytes() == before and time.monotonic() < until:
+        time.sleep(0.01)
+    if state.read_bytes() == before:
+        raise TimeoutError(command)
 
 
 def change(action: str, arn: str, role: dict | None) -> str:
@@ -241,6 +256,7 @@ def locked_change(action: str, arn: str, role: dict | None) -> str:
     world["made"] = world.get("made", 0) + 1
     before = world["roles"].get(arn, {"id": f"AROA{world['made']:016d}", "created": now()})
     world["roles"][arn] = before | role
+    world.setdefault("writes", []).append([action, role["name"], role["trust"]])
     save(json.dumps(world))
     return ""
 

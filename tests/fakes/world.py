@@ -214,11 +214,13 @@ class Stage:
     time: FakeClock = field(default_factory=FakeClock)
     progress: Lines = field(default_factory=Lines)
     interrupts: Interrupts = field(default_factory=Interrupts)
+    parallelism: int = 2
 
     @contextmanager
     def session(self, command: str = "up", *, adopt: bool = False):
         tools = Tools(self.environ, self.progress, self.interrupts, self.aws, self.time.clock())
-        with open_session(command, Options(self.project, lint=True, adopt=adopt), tools) as session:
+        options = Options(self.project, lint=True, adopt=adopt, parallelism=self.parallelism)
+        with open_session(command, options, tools) as session:
             yield session
 
     def run(self, command: Callable[..., Any], *, adopt: bool = False, **options: Any) -> Any:

@@ -45,12 +45,16 @@ class Observation:
         return frozenset(role.arn for role in self.trusted.values() if isinstance(role, LiveRole))
 
 
-def observe(spec: Spec, aws: RoleReader, also: Iterable[Role] = ()) -> Observation:
-    """Read every role of the spec, in parallel.
+def observe(
+    spec: Spec, aws: RoleReader, also: Iterable[Role] = (), trusting: Iterable[Role] | None = None
+) -> Observation:
+    """Read roles of the spec, in parallel.
 
-    also: trusting roles under other names that they have had; those that exist become `others`.
+    also: trusting roles under other names that they have had; those that exist become `others`. trusting: read only
+    these trusting roles, and the roles that they trust; by default, all.
     """
-    roles, more = [*spec.trusting, *spec.trusted], list(also)
+    trusting, trusted = (spec.trusting, spec.trusted) if trusting is None else _some(spec, trusting)
+    roles, more = [*trusting, *trusted], list(also)
 
     def read(role: Role) -> LiveRole | Unreadable | None:
         # Only an absent role may start broad, and IAM may lag: read an absent role twice.
@@ -58,10 +62,17 @@ def observe(spec: Spec, aws: RoleReader, also: Iterable[Role] = ()) -> Observati
 
     found = side_by_side(read, [*roles, *more])
     by_key = dict(zip([r.key for r in roles], found, strict=False))
-    trusted = {role.key: by_key[role.key] for role in spec.trusted}
-    states = {role.key: _state(spec, role, by_key[role.key], trusted) for role in spec.trusting}
-    others = (_state(spec, r, live, trusted) for r, live in zip(more, found[len(roles) :], strict=True) if live)
-    return Observation(states, trusted, tuple(others))
+    live_trusted = {role.key: by_key[role.key] for role in trusted}
+    states = {role.key: _state(spec, role, by_key[role.key], live_trusted) for role in trusting}
+    others = (_state(spec, r, live, live_trusted) for r, live in zip(more, found[len(roles) :], strict=True) if live)
+    return Observation(states, live_trusted, tuple(others))
+
+
+def _some(spec: Spec, trusting: Iterable[Role]) -> tuple[tuple[Role, ...], tuple[Role, ...]]:
+    """Return some trusting roles, and the roles that they trust."""
+    trusting = tuple(trusting)
+    trusted = {role.key: role for one in trusting for role in spec.trusted_by(one)}
+    return trusting, tuple(trusted.values())
 
 
 def _state(

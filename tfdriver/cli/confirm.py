@@ -52,7 +52,8 @@ def print_overview(overview: Overview, output: Output) -> None:
     for role in overview.roles:
         console.print(f"  role {role.role} in {role.account}: {escape(role.now)}")
         for phase, trusted in role.phases.items():
-            console.print(f"    after {PHASES[phase]}: trusts {escape(trusted)}")
+            created = "created, " if phase == role.created else ""
+            console.print(f"    after {PHASES[phase]}: {created}trusts {escape(trusted)}")
     console.print(f"  compositions: {', '.join(overview.compositions)}")
 
 

@@ -19,11 +19,14 @@ from typing import Any
 from tfdriver.aws.calls import AwsError, Calls
 from tfdriver.deploy.destroy import destroy
 from tfdriver.deploy.phases import DriverAws
+from tfdriver.deploy.roots import succeeded
 from tfdriver.deploy.session import Options, Session, Tools, open_session, read_spec
+from tfdriver.deploy.work import plan_work
 from tfdriver.errors import OpenTrustError, TfdriverError
 from tfdriver.iam import wording
 from tfdriver.interrupts import InterruptedRunError
 from tfdriver.project.init import init
+from tfdriver.spec.compositions import Side
 from tfdriver.spec.model import Account, Role
 
 _HINT = "The demo's local AWS is deleted. Run `tfdriver demo` again"
@@ -137,12 +140,13 @@ class _Phases:
         progress.note(f"  after each phase, the administrator of {b} tries to assume {trusting.name}")
         with session.run() as driver:
             driver.prepare(session.workspace.compositions)
-            driver.open(session.observed)
+            work = plan_work(session.spec, session.workspace.compositions, session.observed, tighten=False)
+            succeeded(driver.open(work))
             self._try_as_administrator("broad")
             self._try_as_namesake("allowed", "the guard compares ARNs")
-            driver.connect()
+            succeeded(driver.connect(work))
             self._try_as_administrator("connect")
-            driver.tighten()
+            driver.tighten(c for c in session.workspace.compositions if c.side is Side.TRUSTING)
             self._try_as_administrator("tighten")
             item = self._invoke_function()
             progress.phase(f"a namesake: somebody in {b} deletes role {trusted.name} and creates it again")

@@ -9,7 +9,9 @@ from tfdriver.cli.options import (
     GlobalOptions,
     adopt_option,
     json_option,
+    keep_going_option,
     lock_timeout_option,
+    parallelism_option,
     timeout_option,
     yes_option,
 )
@@ -24,11 +26,20 @@ from tfdriver.deploy.session import Options
 @yes_option
 @adopt_option
 @json_option
+@parallelism_option
+@keep_going_option
 @timeout_option
 @lock_timeout_option
 @click.pass_obj
 def destroy(
-    options: GlobalOptions, yes: bool, adopt: bool, as_json: bool, timeout: float | None, lock_timeout: float | None
+    options: GlobalOptions,
+    yes: bool,
+    adopt: bool,
+    as_json: bool,
+    parallelism: int,
+    keep_going: bool,
+    timeout: float | None,
+    lock_timeout: float | None,
 ) -> int:
     """Destroy the trusted side, then the trusting side.
 
@@ -38,8 +49,8 @@ def destroy(
     """
     output = Output(as_json=as_json)
     confirm = confirmation(output, yes)
-    settings = Options(options.project, timeout, lock_timeout or 0, adopt=adopt)
+    settings = Options(options.project, timeout, lock_timeout or 0, adopt=adopt, parallelism=parallelism)
     with opened_session("destroy", settings, output) as session:
-        done = run_destroy(session, confirm)
+        done = run_destroy(session, confirm, keep_going=keep_going)
     output.result("destroy", done, print_run, done.exit_code)
     return done.exit_code

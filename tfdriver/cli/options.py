@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from tfdriver.concurrency import processors
 from tfdriver.spec.duration import parse_duration
 
 
@@ -85,6 +86,15 @@ adopt_option = click.option(
     "--adopt",
     is_flag=True,
     help="Import resources of this project that exist in AWS and are missing from Terraform's state.",
+)
+parallelism_option = click.option(
+    "--parallelism",
+    type=click.IntRange(min=1),
+    default=processors,
+    help="How many compositions are worked on at once; default: the number of processors, at least 2.",
+)
+keep_going_option = click.option(
+    "--keep-going", is_flag=True, help="After an error, go on with the compositions that do not depend on it."
 )
 lock_timeout_option = click.option(
     "--lock-timeout", type=Duration(0), default=None, help="How long to wait for another run."

@@ -13,6 +13,7 @@ from tfdriver.cli.options import (
     json_option,
     lock_timeout_option,
     overwrite_option,
+    parallelism_option,
     timeout_option,
 )
 from tfdriver.cli.printer import PHASES, Output
@@ -29,6 +30,7 @@ from tfdriver.errors import Exit
 @adopt_option
 @access_analyzer_option
 @json_option
+@parallelism_option
 @timeout_option
 @lock_timeout_option
 @click.pass_obj
@@ -39,6 +41,7 @@ def plan(
     adopt: bool,
     access_analyzer: bool,
     as_json: bool,
+    parallelism: int,
     timeout: float | None,
     lock_timeout: float | None,
 ) -> int:
@@ -50,7 +53,13 @@ def plan(
     """
     output = Output(as_json=as_json)
     settings = Options(
-        options.project, timeout, lock_timeout or 0, lint=True, access_analyzer=access_analyzer, adopt=adopt
+        options.project,
+        timeout,
+        lock_timeout or 0,
+        lint=True,
+        access_analyzer=access_analyzer,
+        adopt=adopt,
+        parallelism=parallelism,
     )
     with opened_session("plan", settings, output) as session:
         planned = plan_phases(session, overwrite=overwrite)

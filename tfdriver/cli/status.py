@@ -9,7 +9,7 @@ from itertools import zip_longest
 import click
 from rich.markup import escape
 
-from tfdriver.cli.options import GlobalOptions, json_option, timeout_option
+from tfdriver.cli.options import GlobalOptions, json_option, parallelism_option, timeout_option
 from tfdriver.cli.printer import Output
 from tfdriver.cli.session import cloudtrail_reader, tools_for
 from tfdriver.deploy.session import Options
@@ -25,10 +25,17 @@ from tfdriver.inspect.status import Status
 @click.option("--who", is_flag=True, help="Look up in CloudTrail who used a role while its trust was broad.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if anything is not exact, not applied or has drifted.")
 @json_option
+@parallelism_option
 @timeout_option
 @click.pass_obj
 def status(
-    options: GlobalOptions, drift: bool, who: bool, detailed_exitcode: bool, as_json: bool, timeout: float | None
+    options: GlobalOptions,
+    drift: bool,
+    who: bool,
+    detailed_exitcode: bool,
+    as_json: bool,
+    parallelism: int,
+    timeout: float | None,
 ) -> int:
     """Print what is deployed and who is trusted.
 
@@ -41,7 +48,7 @@ def status(
     """
     output = Output(as_json=as_json)
     with output.progress() as progress:
-        tools, settings = tools_for(progress), Options(options.project, timeout)
+        tools, settings = tools_for(progress), Options(options.project, timeout, parallelism=parallelism)
         with drift_reader(settings, tools) if drift else nullcontext() as read_drift:
             reader = partial(cloudtrail_reader, tools.aws) if who else None
             found = status_command.status(status_command.view_project(settings, tools), read_drift, reader)

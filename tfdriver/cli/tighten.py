@@ -9,8 +9,10 @@ from tfdriver.cli.options import (
     GlobalOptions,
     adopt_option,
     json_option,
+    keep_going_option,
     lock_timeout_option,
     overwrite_option,
+    parallelism_option,
     timeout_option,
     yes_option,
 )
@@ -27,6 +29,8 @@ from tfdriver.deploy.tighten import tighten as run_tighten
 @adopt_option
 @click.option("--revoke-sessions", is_flag=True, help="Revoke sessions that were issued before now.")
 @json_option
+@parallelism_option
+@keep_going_option
 @timeout_option
 @lock_timeout_option
 @click.pass_obj
@@ -37,6 +41,8 @@ def tighten(
     adopt: bool,
     revoke_sessions: bool,
     as_json: bool,
+    parallelism: int,
+    keep_going: bool,
     timeout: float | None,
     lock_timeout: float | None,
 ) -> int:
@@ -52,7 +58,7 @@ def tighten(
     """
     output = Output(as_json=as_json)
     confirm = confirmation(output, yes)
-    settings = Options(options.project, timeout, lock_timeout or 0, adopt=adopt)
+    settings = Options(options.project, timeout, lock_timeout or 0, adopt=adopt, parallelism=parallelism)
     with opened_session("tighten", settings, output) as session:
         done = run_tighten(
             session,
@@ -60,6 +66,7 @@ def tighten(
             overwrite=overwrite,
             revoke_sessions=revoke_sessions,
             confirm_deletions=None if yes else deletion_confirmation(output),
+            keep_going=keep_going,
         )
     output.result("tighten", done, print_run, done.exit_code)
     return done.exit_code

@@ -10,8 +10,10 @@ from tfdriver.cli.options import (
     access_analyzer_option,
     adopt_option,
     json_option,
+    keep_going_option,
     lock_timeout_option,
     overwrite_option,
+    parallelism_option,
     timeout_option,
     yes_option,
 )
@@ -31,6 +33,8 @@ from tfdriver.verify.verify import verify_run
 @adopt_option
 @access_analyzer_option
 @json_option
+@parallelism_option
+@keep_going_option
 @timeout_option
 @lock_timeout_option
 @click.pass_obj
@@ -43,13 +47,15 @@ def up(
     adopt: bool,
     access_analyzer: bool,
     as_json: bool,
+    parallelism: int,
+    keep_going: bool,
     timeout: float | None,
     lock_timeout: float | None,
 ) -> int:
     """Run the three phases, then verify.
 
-    Phase 1 creates the trusting roles with a broad trust. Phase 2 creates the trusted roles. Phase 3 makes the trust
-    exact.
+    Phase 1 creates trusting roles with a broad trust, one for each trusted role that does not exist. Phase 2 creates
+    the trusted roles. Phase 3 makes the trust exact, and creates the remaining trusting roles.
 
     \b
     Example:
@@ -59,7 +65,13 @@ def up(
     confirm = confirmation(output, yes)
     prove = None if no_verify else verify_run
     settings = Options(
-        options.project, timeout, lock_timeout or 0, lint=True, access_analyzer=access_analyzer, adopt=adopt
+        options.project,
+        timeout,
+        lock_timeout or 0,
+        lint=True,
+        access_analyzer=access_analyzer,
+        adopt=adopt,
+        parallelism=parallelism,
     )
     with opened_session("up", settings, output) as session:
         done = run_up(
@@ -69,6 +81,7 @@ def up(
             overwrite=overwrite,
             confirm_deletions=None if yes else deletion_confirmation(output),
             prove=prove,
+            keep_going=keep_going,
         )
     output.result("up", done, print_run, done.exit_code)
     return done.exit_code

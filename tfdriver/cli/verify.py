@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from rich.markup import escape
 
-from tfdriver.cli.options import Duration, GlobalOptions, json_option, lock_timeout_option
+from tfdriver.cli.options import Duration, GlobalOptions, json_option, lock_timeout_option, parallelism_option
 from tfdriver.cli.printer import Output
 from tfdriver.cli.session import opened_session
 from tfdriver.cli.verify_table import check_lines
@@ -19,10 +19,17 @@ from tfdriver.verify.verify import verify as run_verify
 @click.option("--keep-items", is_flag=True, help="Leave the items that it writes in the tables.")
 @click.option("--strict", is_flag=True, help="Fail if something could not be probed.")
 @json_option
+@parallelism_option
 @lock_timeout_option
 @click.pass_obj
 def verify(
-    options: GlobalOptions, timeout: float, keep_items: bool, strict: bool, as_json: bool, lock_timeout: float | None
+    options: GlobalOptions,
+    timeout: float,
+    keep_items: bool,
+    strict: bool,
+    as_json: bool,
+    parallelism: int,
+    lock_timeout: float | None,
 ) -> int:
     """Check by real calls who can use the resource and who cannot.
 
@@ -34,7 +41,8 @@ def verify(
       tfdriver verify --timeout 30s
     """
     output = Output(as_json=as_json)
-    with opened_session("verify", Options(options.project, lock_timeout=lock_timeout or 0), output) as session:
+    settings = Options(options.project, lock_timeout=lock_timeout or 0, parallelism=parallelism)
+    with opened_session("verify", settings, output) as session:
         verified = run_verify(session, timeout=timeout, keep_items=keep_items, strict=strict)
     output.result("verify", verified, print_verify, verified.exit_code)
     return verified.exit_code

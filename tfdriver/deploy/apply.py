@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from tfdriver.aws.identity import IdentityReader, check_identities
 from tfdriver.aws.observe import Observation
-from tfdriver.concurrency import side_by_side
 from tfdriver.deploy.adopt import Adopter
 from tfdriver.deploy.project_roles import ProjectRoles
 from tfdriver.deploy.roots import Roots
@@ -18,7 +18,7 @@ from tfdriver.project.orphans import existing_addresses
 from tfdriver.project.timeline import Timeline
 from tfdriver.spec.compositions import Composition
 from tfdriver.terraform.events import Changes, Event
-from tfdriver.terraform.failure import TerraformError, join_diagnostics
+from tfdriver.terraform.failure import TerraformError
 from tfdriver.terraform.runner import Settings
 
 # Returns the values of a composition, given the roles in AWS and the names of roles that exist for certain.
@@ -39,10 +39,7 @@ class Step:
 
 
 class Applier:
-    """Applies compositions. check_accounts: raises for a profile in a wrong account.
-
-    to_adopt: names of compositions whose orphaned resources are adopted before the first apply.
-    """
+    """Applies compositions. to_adopt: names of those whose orphaned resources are adopted before the first apply."""
 
     def __init__(
         self,
@@ -50,7 +47,7 @@ class Applier:
         roles: ProjectRoles,
         adopter: Adopter,
         timeline: Timeline,
-        check_accounts: Callable[[], object],
+        aws: IdentityReader,
         to_adopt: Iterable[str],
     ) -> None:
         self._roots = roots
@@ -58,50 +55,33 @@ class Applier:
         self._roles = roles
         self._adopter = adopter
         self._timeline = timeline
-        self._check_accounts = check_accounts
+        self._aws = aws
         self._to_adopt = set(to_adopt)
 
     def apply(
-        self, phase: Phase, compositions: Iterable[Composition], values_of: ValuesOf, settings: Settings | None = None
-    ) -> list[Step]:
-        """Apply compositions in parallel. settings: in place of the run's. Raises TfdriverError."""
-        compositions = list(compositions)
-        self._roots.settings.interrupts.check()
-        self._check_accounts()
-        observation = self._roles.observe_managed()
-        chosen = {composition.name: values_of(composition, observation, _NONE) for composition in compositions}
-        for composition in compositions:
-            self._workspace.write(composition, chosen[composition.name])
-
-        def apply(composition: Composition) -> Step | TerraformError:
-            try:
-                return self._apply_one(phase, composition, chosen[composition.name], values_of, settings)
-            except TerraformError as error:
-                return error
-
-        results = side_by_side(apply, compositions)
-        if errors := [result for result in results if isinstance(result, TerraformError)]:
-            raise join_diagnostics(errors)
-        return [result for result in results if isinstance(result, Step)]
-
-    def _apply_one(
         self,
         phase: Phase,
         composition: Composition,
-        chosen: Mapping[str, Any],
         values_of: ValuesOf,
-        settings: Settings | None,
+        settings: Settings | None = None,
+        also: Callable[[Event], None] = lambda _: None,
     ) -> Step:
         """Apply one composition, after adopting orphaned resources of an interrupted run or of this one.
 
+        settings: in place of the run's; also: receives Terraform's events.
+
         If an apply fails because a resource already exists, this run has created it: `Previews.preview` has refused all
-        earlier ones, and the provider retries a call if the answer is lost.
+        earlier ones, and the provider retries a call if the answer is lost. Raises TfdriverError.
         """
+        self._roots.settings.interrupts.check()
+        check_identities(self._workspace.spec, self._aws, [composition.account])
+        chosen = values_of(composition, self._roles.observe_managed(composition), _NONE)
+        self._workspace.write(composition, chosen)
 
         def adopt(error: TerraformError | None = None) -> Mapping[str, Any]:
             orphans = self._adopter.for_apply(composition, chosen, error)
             roles = frozenset(orphan.name for orphan in orphans if orphan.type == "aws_iam_role")
-            values = values_of(composition, self._roles.observe_managed(), roles)  # an adopted role keeps its trust
+            values = values_of(composition, self._roles.observe_managed(composition), roles)  # keeps their trust
             self._workspace.write(composition, values, orphans)
             return values
 
@@ -109,17 +89,22 @@ class Applier:
             self._to_adopt.discard(composition.name)
             chosen = adopt()
         try:
-            step = self.run(phase, composition, chosen, settings)
+            step = self.run(phase, composition, chosen, settings, also)
         except TerraformError as error:
             if not existing_addresses(error.errors):
                 raise
             chosen = adopt(error)
-            step = self.run(phase, composition, chosen, settings)
+            step = self.run(phase, composition, chosen, settings, also)
         self._workspace.write(composition, chosen)
         return step
 
     def run(
-        self, phase: str, composition: Composition, values: Mapping[str, Any], settings: Settings | None = None
+        self,
+        phase: str,
+        composition: Composition,
+        values: Mapping[str, Any],
+        settings: Settings | None = None,
+        also: Callable[[Event], None] = lambda _: None,
     ) -> Step:
         """Run `terraform apply`, or `terraform destroy` for the phase `destroy`, and record its trust changes."""
         self._roots.settings.interrupts.check()
@@ -131,6 +116,7 @@ class Applier:
         def on_event(event: Event) -> None:
             record(event)
             self._roles.keep_other(composition, event)
+            also(event)
 
         root = self._roots.root(composition, on_event, settings)
         action, do = ("destroy", root.destroy) if phase == "destroy" else ("apply", root.apply)
@@ -145,16 +131,14 @@ class Applier:
         )
 
 
-def refuse_other_arns(steps: Iterable[Step], compositions: Iterable[Composition], output: str) -> None:
+def refuse_other_arns(step: Step, composition: Composition, output: str) -> None:
     """Raise TfdriverError for a module whose role is not the one that the spec, and so the guard, names."""
-    by_name = {composition.name: composition for composition in compositions}
-    for step in steps:
-        found = step.outputs.get(output) or {}
-        for role in by_name[step.composition].roles:
-            if found.get(role.key) != role.arn:
-                raise TfdriverError(
-                    f"the module returned {found.get(role.key)}, but the spec says {role.arn}",
-                    code="wrong_role_arn",
-                    where=f"module {role.module}, output role_arn",
-                    hint="Set the role's name and path by role_name and role_path; see modules/README.md",
-                )
+    found = step.outputs.get(output) or {}
+    for role in composition.roles:
+        if found.get(role.key) != role.arn:
+            raise TfdriverError(
+                f"the module returned {found.get(role.key)}, but the spec says {role.arn}",
+                code="wrong_role_arn",
+                where=f"module {role.module}, output role_arn",
+                hint="Set the role's name and path by role_name and role_path; see modules/README.md",
+            )

@@ -19,8 +19,10 @@ from tfdriver.spec.compositions import Composition, Side
 from tfdriver.terraform.state import State
 
 
-def destroy(session: Session, confirm: Callable[[Overview], None]) -> RunResult:
+def destroy(session: Session, confirm: Callable[[Overview], None], *, keep_going: bool = False) -> RunResult:
     """Destroy all resources in the compositions' states, and orphaned resources of an interrupted run.
+
+    keep_going: after an error, go on with the compositions that do not depend on the failed one.
 
     Can be repeated after a failure. Does not change unmanaged roles. Raises TfdriverError for a role that was replaced,
     has unmanaged policies or may not be adopted; OpenTrustError if it fails while a broad trust is in force.
@@ -39,11 +41,10 @@ def destroy(session: Session, confirm: Callable[[Overview], None]) -> RunResult:
         confirm(session.overview("destroy"))
     with session.run() as driver:
         driver.prepare(todo, to_destroy=True)
-        for composition in to_adopt:
-            driver.adopt(composition)
+        driver.adopt(to_adopt)
         for composition in to_adopt:
             _refuse_policies(session, composition, session.read_state(composition), imported=True)
-        steps = [driver.destroy(composition) for composition in todo]
+        steps = driver.destroy(todo, keep_going=keep_going)
         for composition in compositions:
             workspace.remove(composition)
         return replace(run_result(driver, steps, session.observed), exposures=())  # `tfdriver status` lists them

@@ -9,8 +9,9 @@ from datetime import datetime
 from tfdriver.aws.calls import Caller
 from tfdriver.aws.identity import used_accounts
 from tfdriver.aws.observe import Observation
+from tfdriver.deploy.work import phase_one
 from tfdriver.iam import trust, trust_state, wording
-from tfdriver.iam.trust_state import TrustKind
+from tfdriver.iam.trust_state import Phase, TrustKind
 from tfdriver.spec.compositions import Composition
 from tfdriver.spec.model import Role, Spec
 
@@ -28,13 +29,18 @@ class AccountView:
 
 @dataclass(frozen=True)
 class RoleView:
-    """A trusting role: its trust now and after each phase, in words."""
+    """A trusting role: its trust now and after each phase, in words.
+
+    created: the phase that creates the role, or ''. Of several new roles that trust the same absent role, phase 1
+    creates only one, with a broad trust; phase 3 creates the others.
+    """
 
     role: str
     account: str
     arn: str
     now: str
     phases: Mapping[str, str]
+    created: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,11 @@ def overview(
         for a in used_accounts(spec)
         if a.name in callers
     )
-    roles = tuple(_role_view(action, spec, role, observation, now) for role in spec.trusting)
+    compositions = tuple(compositions)
+    deferred = {r.key for c in phase_one(spec, compositions, observation).deferred for r in c.roles}
+    roles = tuple(
+        _role_view(action, spec, role, observation, now, deferred=role.key in deferred) for role in spec.trusting
+    )
     return Overview(
         project=spec.project,
         action=action,
@@ -92,15 +102,23 @@ def overview(
     )
 
 
-def _role_view(action: str, spec: Spec, role: Role, observation: Observation, now: datetime) -> RoleView:
+def _role_view(
+    action: str, spec: Spec, role: Role, observation: Observation, now: datetime, *, deferred: bool
+) -> RoleView:
     state = observation.states[role.key]
     wanted = spec.trusted_by(role)
     phases: dict[str, str] = {}
-    if action in ("plan", "up") and state.kind is TrustKind.ABSENT:
+    new = action in ("plan", "up") and state.kind is TrustKind.ABSENT
+    if new and not deferred:
         first = trust.read_trust(trust_state.opening_trust(state, wanted, observation.existing(), now))
         phases["broad"] = wording.trusted(first) if first else ""
     if action in ("plan", "up", "tighten"):
         phases["tighten"] = wording.trusted(trust.exact(wanted, role.external_id))
     return RoleView(
-        role=role.name, account=role.account.name, arn=role.arn, now=wording.state(state, now), phases=phases
+        role=role.name,
+        account=role.account.name,
+        arn=role.arn,
+        now=wording.state(state, now),
+        phases=phases,
+        created=(Phase.TIGHTEN if deferred else Phase.BROAD) if new else "",
     )

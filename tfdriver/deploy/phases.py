@@ -7,13 +7,15 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Any, Protocol
+from threading import Lock
+from typing import Any, Protocol, TypeVar
 
 from tfdriver.aws.calls import Calls
 from tfdriver.aws.consistency import LIMIT, wait_for_roles, wait_until_settled
 from tfdriver.aws.identity import IdentityReader, check_identities
 from tfdriver.aws.observe import Observation, RoleReader
 from tfdriver.clock import Clock
+from tfdriver.concurrency import Ran, Ready, Task, run_tasks, side_by_side
 from tfdriver.deploy import revocation
 from tfdriver.deploy.adopt import Adopter
 from tfdriver.deploy.apply import Applier, Step, refuse_other_arns
@@ -22,7 +24,8 @@ from tfdriver.deploy.preflight import refuse_trusts, refuse_unreadable_roles, re
 from tfdriver.deploy.previews import Previews
 from tfdriver.deploy.project_roles import ProjectRoles
 from tfdriver.deploy.revocation import Revocation
-from tfdriver.deploy.roots import Roots
+from tfdriver.deploy.roots import Roots, succeeded
+from tfdriver.deploy.work import Work, dependencies
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import Phase, TrustKind
 from tfdriver.iam.wording import role_in_account
@@ -30,16 +33,22 @@ from tfdriver.project import crash_recovery, tfvars
 from tfdriver.project.timeline import Exposure, Timeline, exposures
 from tfdriver.project.workspace import Workspace
 from tfdriver.spec.compositions import Composition, Side
-from tfdriver.spec.model import Account, Role, Spec
+from tfdriver.spec.model import Role, Spec
+from tfdriver.terraform.events import RolesDone
 from tfdriver.terraform.progress import Progress
 from tfdriver.terraform.runner import Settings
 from tfdriver.waiting import Waiting
+
+A = TypeVar("A")
 
 
 class DriverAws(RoleReader, IdentityReader, Calls, Protocol):
     """The AWS of a driver; implemented by `aws.Aws`."""
 
 
+_CONNECT = "phase 2, connect: create the trusted roles and the resources that use them"
+_TIGHTEN = "phase 3, tighten: trust exactly the trusted roles"
+_CREATE = "phase 3, new roles only: create the remaining trusting roles, which trust exactly the trusted roles"
 _OVERWRITE = (
     "Completed changes are kept. Run `tfdriver tighten --overwrite` to replace the trust policy with exactly the roles "
     "the spec names"
@@ -51,14 +60,13 @@ _UNREADABLE_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class RunScope:
-    """The limits of a run. accounts: those whose profiles are checked; reader: reads roles.
+    """The limits of a run. reader: reads roles.
 
     states: reads the compositions' current states; interrupted: names of compositions in which a run was interrupted,
     so that orphaned resources may be adopted; adopt: whether they may be adopted everywhere; others: trusting roles
     that exist under other names than in the spec.
     """
 
-    accounts: tuple[Account, ...]
     reader: RoleReader
     states: Callable[[Iterable[Composition]], States]
     interrupted: frozenset[str] = frozenset()
@@ -86,6 +94,8 @@ class Driver:
         scope: RunScope,
     ) -> None:
         self._roots = roots
+        self._lock = Lock()
+        self._announced: set[str] = set()
         self._workspace = roots.workspace
         self._clock = roots.clock
         self._aws = aws
@@ -143,80 +153,181 @@ class Driver:
         compositions = list(compositions)
         for composition in compositions:
             self._note_any(self._workspace.repair(composition, self._clock.now()))
-            self._workspace.write(composition, None if to_destroy else self._final(composition))
+        final = [None] * len(compositions) if to_destroy else side_by_side(self._final, compositions)
+        for composition, values in zip(compositions, final, strict=True):
+            self._workspace.write(composition, values)
         self._roots.init(compositions)
         for composition in compositions:
             push = self._roots.root(composition).push_state
             self._note_any(crash_recovery.push_errored(self._workspace.path(composition), push, self._clock.now()))
 
-    def open(self, observation: Observation, *, overwrite: bool = False) -> list[Step]:
-        """Phase 1: create the absent trusting roles. Existing roles keep their trust.
+    def up(
+        self,
+        work: Work,
+        *,
+        overwrite: bool = False,
+        confirm_deletions: Callable[[Sequence[str]], None] | None = None,
+        keep_going: bool = False,
+    ) -> list[Step]:
+        """Run the phases, each of which begins after the one before it, but for `Driver.connect`.
+
+        work: what to apply; overwrite: accept and replace an unmanaged trust; confirm_deletions: see `up.check_plans`,
+        called for compositions that could not be planned before phase 1; keep_going: after an error, go on with the
+        compositions that do not depend on the failed one. Raises one error for all.
+        """
+        opened = self.open(work, overwrite=overwrite, keep_going=keep_going)
+        if opened.errors and not keep_going:
+            succeeded(opened)
+        self._plan_postponed(work, confirm_deletions)
+        rest = self.connect(work, overwrite=overwrite, keep_going=keep_going, failed=frozenset(opened.errors))
+        return [*succeeded(Ran({**opened.results, **rest.results}, {**opened.errors, **rest.errors})).values()]
+
+    def each(self, do: Callable[[Composition], A], compositions: Iterable[Composition]) -> list[A]:
+        """See `Roots.each`."""
+        return self._roots.each(do, compositions)
+
+    def open(self, work: Work, *, overwrite: bool = False, keep_going: bool = False) -> Ran[Step]:
+        """Phase 1: create the trusting roles that `work` opens. Existing roles keep their trust.
 
         overwrite: whether to accept an unmanaged trust.
         """
-        absent = {key for key, state in observation.states.items() if state.kind is TrustKind.ABSENT}
-        todo = [c for c in self._side(Side.TRUSTING) if any(role.key in absent for role in c.roles)]
-        if not todo:
-            return []
-        existing, new = observation.existing(), [role for c in todo for role in c.roles if role.key in absent]
-        exact = all(any(trusted.arn in existing for trusted in self.spec.trusted_by(role)) for role in new)
-        self._roots.progress.phase(f"phase 1, {'exact at once' if exact else 'broad'}: create the trusting roles")
-        try:
-            steps = self._applier.apply(Phase.BROAD, todo, partial(self._opening, overwrite=overwrite))
-        finally:
-            for composition in todo:
+
+        def apply(composition: Composition) -> Step:
+            values = partial(self._opening, overwrite=overwrite)
+            try:
+                step = self._applier.apply(Phase.BROAD, composition, values)
+            finally:
                 self._close(composition)
-        refuse_other_arns(steps, todo, "roles_to_be_assumed")
-        return steps
+            refuse_other_arns(step, composition, "roles_to_be_assumed")
+            return step
 
-    def connect(self, confirm_deletions: Callable[[Sequence[str]], None] | None = None) -> list[Step]:
-        """Phase 2: apply the trusted side. Its roles may assume exactly their trusting roles.
+        if work.open:
+            self._announce(f"phase 1, {'broad' if work.broad else 'exact at once'}: create the trusting roles")
+        return self._run((_task(Phase.BROAD, c, apply) for c in work.open), keep_going=keep_going)
 
-        confirm_deletions: see `up.check_plans`; called for compositions that could not be planned before phase 1.
+    def connect(
+        self,
+        work: Work,
+        *,
+        overwrite: bool = False,
+        keep_going: bool = False,
+        failed: frozenset[str] = frozenset(),
+    ) -> Ran[Step]:
+        """Phase 2, and phase 3: apply the trusted side, and tighten each trusting composition as soon as possible.
+
+        The roles of the trusted side may assume exactly their trusting roles. A trusting composition is tightened, or
+        created if `work` has deferred it, once AWS returns the roles that it trusts. Terraform's events report when to
+        look: the rest of the trusted side's apply may take longer. failed: tasks of phase 1 that failed; what depends
+        on them is left out.
         """
-        self._roots.progress.phase("phase 2, connect: create the trusted roles and the resources that use them")
-        live = wait_for_roles(self.spec.trusting, self._aws, self._waiting)
-        trusted = self._side(Side.TRUSTED)
-        self.previews.confirm((c for c in trusted if c.name in self.previews.postponed), confirm_deletions)
-        arns = {key: role.arn for key, role in live.items()}
-        steps = self._applier.apply(Phase.CONNECT, trusted, lambda c, *_: tfvars.final(self.spec, c, arns))
-        refuse_other_arns(steps, trusted, "roles_which_will_assume")
-        return steps
+        depends = dependencies(self._workspace.compositions)
+        broken = {c.name for c in work.open if _name(Phase.BROAD, c) in failed}
+        blocked = {name for composition in broken for name in depends[composition]}
+        connect = [c for c in work.connect if c.name not in blocked]
+        tighten = [c for c in work.tighten if c.name not in broken and not depends[c.name] & blocked]
+        later = self._later(work)
+
+        def apply(composition: Composition, ready: Ready) -> Step:
+            self._announce(_CONNECT)
+            assumed = {r.key: r for role in composition.roles for r in self.spec.trusting_of(role)}
+            wait_for_roles((r for r in assumed.values() if r.key not in later), self._aws, self._waiting)
+            final = tfvars.final(self.spec, composition)
+            step = self._applier.apply(Phase.CONNECT, composition, lambda *_: final, also=RolesDone(ready))
+            refuse_other_arns(step, composition, "roles_which_will_assume")
+            return step
+
+        names = {c.name for c in connect}
+
+        def after(composition: Composition) -> frozenset[str]:
+            return frozenset(f"{Phase.CONNECT} {name}" for name in depends[composition.name] & names)
+
+        # A trusting composition comes first when both may start: an open trust should be closed before anything else.
+        title = _CREATE if work.only_new else _TIGHTEN
+        tasks = [self._tightening(c, title, after(c), overwrite=overwrite) for c in tighten]
+        tasks += [Task(_name(Phase.CONNECT, c), partial(apply, c)) for c in connect]
+        ran = self._run(tasks, keep_going=keep_going)
+        order = [_name(Phase.CONNECT, c) for c in connect] + [_name(Phase.TIGHTEN, c) for c in tighten]
+        return Ran({name: ran.results[name] for name in order if name in ran.results}, ran.errors)
 
     def tighten(
         self,
-        compositions: Iterable[Composition] | None = None,
+        compositions: Iterable[Composition],
         *,
         overwrite: bool = False,
         unreadable: Collection[str] = (),
+        keep_going: bool = False,
     ) -> list[Step]:
-        """Phase 3: trust exactly the trusted roles. Returns once IAM has returned these trusts twice in a row.
+        """Phase 3 alone; see `_tightening`."""
+        tasks = [self._tightening(c, _TIGHTEN, overwrite=overwrite, unreadable=unreadable) for c in compositions]
+        return list(succeeded(self._run(tasks, keep_going=keep_going)).values())
 
-        overwrite: replace an unmanaged trust policy, e.g. one that was edited during phase 2. unreadable: keys of
+    def _tightening(
+        self,
+        composition: Composition,
+        title: str,
+        after: frozenset[str] = frozenset(),
+        *,
+        overwrite: bool = False,
+        unreadable: Collection[str] = (),
+    ) -> Task[Step]:
+        """Return the task to trust exactly the trusted roles.
+
+        It ends once IAM has returned these trusts twice in a row. title: of the phase; after: names of tasks;
+        overwrite: replace an unmanaged trust policy, e.g. one that was edited during phase 2; unreadable: keys of
         trusted roles that cannot be read: IAM checks whether they exist, within half a minute.
         """
-        todo = list(self._side(Side.TRUSTING) if compositions is None else compositions)
-        self._roots.progress.phase("phase 3, tighten: trust exactly the trusted roles")
-        keys = [role.key for composition in todo for role in composition.roles]
-        wanted = {r.key: r for key in keys for r in self.spec.trusted_by(self.spec.roles[key])}
-        wait_for_roles((r for r in wanted.values() if r.key not in unreadable), self._scope.reader, self._waiting)
-        states = self.observe().states
-        refuse_trusts({key: states[key] for key in keys}, refused_kinds(overwrite=overwrite), _OVERWRITE)
-        settings = self._limited(todo) if unreadable else None
-        steps = self._applier.apply(Phase.TIGHTEN, todo, lambda c, *_: self._final(c), settings)
-        wait_until_settled(keys, lambda: self.observe().states, self._waiting)
-        # IAM binds a trust to the unique ids that these names have when the policy is saved.
-        self.roles.observe_managed(
-            "A trust may already name this role: delete it and run `tfdriver up`, or run `tfdriver destroy`"
-        )
-        return steps
+        wanted = {r.key: r for role in composition.roles for r in self.spec.trusted_by(role)}
 
-    def _limited(self, compositions: Iterable[Composition]) -> Settings | None:
+        def values(composition: Composition, observation: Observation, _: frozenset[str]) -> dict[str, Any]:
+            refuse_trusts(observation.states, refused_kinds(overwrite=overwrite), _OVERWRITE)
+            return self._final(composition)
+
+        def apply(composition: Composition) -> Step:
+            self._announce(title)
+            wait_for_roles((r for r in wanted.values() if r.key not in unreadable), self._scope.reader, self._waiting)
+            settings = self._limited(composition) if unreadable else None
+            step = self._applier.apply(Phase.TIGHTEN, composition, values, settings)
+            refuse_other_arns(step, composition, "roles_to_be_assumed")
+            keys = [role.key for role in composition.roles]
+            wait_until_settled(keys, lambda: self.roles.observe_for(composition).states, self._waiting)
+            # IAM binds a trust to the unique ids that these names have when the policy is saved.
+            self.roles.observe_managed(
+                composition,
+                "A trust may already name this role: delete it and run `tfdriver up`, or run `tfdriver destroy`",
+            )
+            return step
+
+        return _task(Phase.TIGHTEN, composition, apply, after)
+
+    def _plan_postponed(self, work: Work, confirm_deletions: Callable[[Sequence[str]], None] | None) -> None:
+        """Plan the trusted compositions that could not be planned before phase 1."""
+        postponed = [c for c in work.connect if c.name in self.previews.postponed]
+        if postponed:
+            self._announce(_CONNECT)
+            roles = {r.key: r for c in postponed for role in c.roles for r in self.spec.trusting_of(role)}
+            wait_for_roles((r for r in roles.values() if r.key not in self._later(work)), self._aws, self._waiting)
+            self.previews.confirm(postponed, confirm_deletions)
+
+    def _later(self, work: Work) -> frozenset[str]:
+        """Return the keys of the roles that phase 3 creates, or may create."""
+        return frozenset(r.key for c in self._workspace.compositions if c.name in work.deferred for r in c.roles)
+
+    def _run(self, tasks: Iterable[Task[Step]], *, keep_going: bool) -> Ran[Step]:
+        return run_tasks(tasks, self._roots.settings.parallelism, keep_going=keep_going)
+
+    def _announce(self, title: str) -> None:
+        """Report the start of a phase, once."""
+        with self._lock:
+            if title not in self._announced:
+                self._announced.add(title)
+                self._roots.progress.phase(title)
+
+    def _limited(self, composition: Composition) -> Settings | None:
         """Return settings with a timeout for IAM to accept unreadable roles, on top of the time for a refresh.
 
         None if an apply changes more than roles, which may take longer.
         """
-        plan_seconds = self.previews.seconds_if_only_roles(compositions)
+        plan_seconds = self.previews.seconds_if_only_roles(composition)
         if plan_seconds is None:
             return None
         settings = self._roots.settings
@@ -235,20 +346,41 @@ class Driver:
         roles = [role for composition in todo for role in composition.roles]
         text = revocation.stamp(self._clock.now())
         times = {role.key: text for role in roles}
-        steps = self._applier.apply(Phase.TIGHTEN, todo, lambda c, *_: tfvars.final(self.spec, c, revoke_before=times))
+
+        def values(composition: Composition, *_: object) -> dict[str, Any]:
+            return tfvars.final(self.spec, composition, revoke_before=times)
+
+        steps = self._roots.each(lambda c: self._applier.apply(Phase.TIGHTEN, c, values), todo)
         revocation.wait_until_revoked(roles, text, self._aws, self._waiting)
         return steps
 
-    def adopt(self, composition: Composition) -> None:
-        """Adopt all orphaned resources of a composition, to destroy them."""
-        check_identities(self.spec, self._aws, [composition.account])
-        self._adopter.for_destroy(composition, tfvars.final(self.spec, composition))
+    def adopt(self, compositions: Iterable[Composition]) -> None:
+        """Adopt all orphaned resources of compositions, to destroy them."""
 
-    def destroy(self, composition: Composition) -> Step:
-        """Destroy all resources in the state of a composition. Raises TfdriverError for a replaced role."""
-        check_identities(self.spec, self._aws, [composition.account])
-        self.roles.refuse_replaced_in(composition)
-        return self._applier.run("destroy", composition, tfvars.final(self.spec, composition))
+        def adopt(composition: Composition) -> None:
+            check_identities(self.spec, self._aws, [composition.account])
+            self._adopter.for_destroy(composition, tfvars.final(self.spec, composition))
+
+        self._roots.each(adopt, compositions)
+
+    def destroy(self, compositions: Iterable[Composition], *, keep_going: bool = False) -> list[Step]:
+        """Destroy all resources in the states of compositions: a trusting one after the trusted ones that it names.
+
+        Raises TfdriverError for a replaced role, one error for all.
+        """
+        compositions = list(compositions)
+        depends, names = dependencies(compositions), {c.name for c in compositions}
+
+        def destroy(composition: Composition) -> Step:
+            check_identities(self.spec, self._aws, [composition.account])
+            self.roles.refuse_replaced_in(composition)
+            return self._applier.run("destroy", composition, tfvars.final(self.spec, composition))
+
+        def task(composition: Composition) -> Task[Step]:
+            after = depends.get(composition.name, frozenset()) & names
+            return Task(composition.name, lambda _: destroy(composition), after)
+
+        return list(succeeded(self._run(map(task, compositions), keep_going=keep_going)).values())
 
     def _side(self, side: Side) -> list[Composition]:
         return [c for c in self._workspace.compositions if c.side is side]
@@ -291,6 +423,16 @@ class Driver:
         return tfvars.opening(self.spec, composition, observation, self._clock.now(), self._revoked(composition))
 
 
+def _name(phase: Phase, composition: Composition) -> str:
+    return f"{phase} {composition.name}"
+
+
+def _task(
+    phase: Phase, composition: Composition, do: Callable[[Composition], Step], after: frozenset[str] = frozenset()
+) -> Task[Step]:
+    return Task(_name(phase, composition), lambda _: do(composition), after)
+
+
 def make_driver(
     workspace: Workspace,
     aws: DriverAws,
@@ -309,7 +451,7 @@ def make_driver(
         roles=roles,
         adopter=adopter,
         timeline=timeline,
-        check_accounts=partial(check_identities, workspace.spec, aws, scope.accounts),
+        aws=aws,
         to_adopt=[c.name for c in workspace.compositions if scope.may_adopt(c)],
     )
     return Driver(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tfdriver.deploy.overview import Overview
 from tfdriver.deploy.session import Session
 from tfdriver.deploy.up import refuse_to_start
+from tfdriver.deploy.work import phase_one
 from tfdriver.iam import trust_state
 from tfdriver.iam.trust_state import Phase, TrustKind
 from tfdriver.iam.wording import role_in_account
@@ -54,25 +55,23 @@ def plan(session: Session, *, overwrite: bool = False) -> Planned:
     driver, workspace = session.driver, session.workspace
     with session.run(stopped="No changes made"):
         driver.prepare(workspace.compositions)
-        absent = {key for key, state in session.observed.states.items() if state.kind is TrustKind.ABSENT}
-        new = [c for c in workspace.compositions if any(role.key in absent for role in c.roles)]
-        phases = [_opening(session, c) for c in new]
-        for side, phase in ((Side.TRUSTED, Phase.CONNECT), (Side.TRUSTING, Phase.TIGHTEN)):
-            for composition in workspace.compositions:
-                if composition.side is side:
-                    planned = (
-                        _tightening(session, composition)
-                        if composition in new
-                        else _changes(driver.previews.preview(composition))
-                    )
-                    phases.append(PhasePlan(phase, composition.name, planned))
-    return Planned(session.overview("plan"), tuple(phases))
+        new = phase_one(session.spec, workspace.compositions, session.observed).open
 
+        def planned(composition: Composition) -> tuple[PhasePlan, ...]:
+            name = composition.name
+            if composition in new:  # phase 1 has its own values, which are not written into the composition's folder
+                opening = tfvars.opening(session.spec, composition, session.observed, driver.now())
+                changes = _changes(driver.previews.preview(composition, opening))
+                return (
+                    PhasePlan(Phase.BROAD, name, changes),
+                    PhasePlan(Phase.TIGHTEN, name, _tightening(session, composition)),
+                )
+            phase = Phase.CONNECT if composition.side is Side.TRUSTED else Phase.TIGHTEN
+            return (PhasePlan(phase, name, _changes(driver.previews.preview(composition))),)
 
-def _opening(session: Session, composition: Composition) -> PhasePlan:
-    """Plan phase 1 with its own values, without writing them into the composition's folder."""
-    opening = tfvars.opening(session.spec, composition, session.observed, session.driver.now())
-    return PhasePlan(Phase.BROAD, composition.name, _changes(session.driver.previews.preview(composition, opening)))
+        phases = [phase for found in driver.each(planned, workspace.compositions) for phase in found]
+    order = list(Phase)
+    return Planned(session.overview("plan"), tuple(sorted(phases, key=lambda p: order.index(Phase(p.phase)))))
 
 
 def _tightening(session: Session, composition: Composition) -> tuple[PlannedChange, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from tfdriver.concurrency import side_by_side
 from tfdriver.deploy import plan_checks, revocation
 from tfdriver.deploy.adopt import Adopter
 from tfdriver.deploy.roots import Roots
@@ -79,23 +78,27 @@ class Previews:
             )
             return []
 
-        deletions = [deletion for found in side_by_side(preview, compositions) for deletion in found]
+        deletions = [deletion for found in self._roots.each(preview, compositions) for deletion in found]
         if deletions and confirm_deletions is not None:
             with obeyed():  # no Terraform runs during the question, so Ctrl-C may stop tfdriver at once
                 confirm_deletions(deletions)
 
     @property
     def unchanged(self) -> frozenset[str]:
-        """The names of the compositions in which an apply would change nothing."""
-        plans = ((name, outcome) for name, (outcome, _) in self._done.items())
-        return frozenset(name for name, found in plans if found.changes and found.changes.none and not found.planned)
+        """The names of the compositions whose plan changes nothing, and that have nothing to adopt.
 
-    def seconds_if_only_roles(self, compositions: Iterable[Composition]) -> float | None:
-        """Return the duration of the longest plan; None if an apply changes more than roles."""
-        done = [self._done[c.name] for c in compositions if c.name in self._done]
-        if not all(event.resource_type == "aws_iam_role" for outcome, _ in done for event in outcome.planned):
-            return None
-        return max((seconds for _, seconds in done), default=0.0)
+        For plans with the final values only.
+        """
+        return frozenset(
+            c.name
+            for c in self._roots.workspace.compositions
+            if c.name in self._done and self._done[c.name][0].changes_nothing and not self._may_adopt(c)
+        )
+
+    def seconds_if_only_roles(self, composition: Composition) -> float | None:
+        """Return the duration of a composition's plan; None if an apply changes more than roles."""
+        outcome, seconds = self._done[composition.name]
+        return seconds if all(event.resource_type == "aws_iam_role" for event in outcome.planned) else None
 
 
 def _is_of_data_sources(error: TerraformError) -> bool:

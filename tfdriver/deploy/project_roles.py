@@ -6,9 +6,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from tfdriver.aws.observe import Observation, RoleReader, observe
-from tfdriver.deploy.ownership import Owner, States, in_module, owners, refuse_replaced, refuse_unmanaged
+from tfdriver.deploy.ownership import (
+    Owner,
+    States,
+    has_tags,
+    in_module,
+    owners,
+    refuse_replaced,
+    refuse_unmanaged,
+)
+from tfdriver.iam.trust_state import LiveRole
 from tfdriver.project.workspace import Workspace
-from tfdriver.spec.compositions import Composition
+from tfdriver.spec.compositions import Composition, Side
 from tfdriver.spec.model import Role
 from tfdriver.terraform.events import Event
 
@@ -31,22 +40,43 @@ class ProjectRoles:
         self._reader = reader
         self._states = states
         self._others = {role.arn: role for role in others}
+        self._composition_of = {role.key: c for c in workspace.compositions for role in c.roles}
 
     def observe(self) -> Observation:
         """Return the roles in AWS now."""
-        return observe(self._workspace.spec, self._reader, self._others.values())
+        return observe(self._workspace.spec, self._reader, list(self._others.values()))
 
-    def observe_managed(self, outcome: str = "Completed changes are kept") -> Observation:
-        """Return the roles in AWS now; refuse unmanaged roles that were created since the run began.
+    def observe_for(self, composition: Composition) -> Observation:
+        """Return the roles in AWS now: those of a composition, and those on the other side of the relation."""
+        spec = self._workspace.spec
+        if composition.side is Side.TRUSTED:
+            assumed = {role.key: role for one in composition.roles for role in spec.trusting_of(one)}
+            return observe(spec, self._reader, trusting=assumed.values())
+        others = [role for role in list(self._others.values()) if role.key in {own.key for own in composition.roles}]
+        return observe(spec, self._reader, others, composition.roles)
 
-        outcome: starts the hint.
-        """
-        compositions = self._workspace.compositions
-        states = self._states(compositions)
-        observation = self.observe()
-        refuse_replaced(compositions, states, self._reader.read_role, outcome)
-        refuse_unmanaged(compositions, observation, states, outcome=outcome)
+    def observe_managed(self, composition: Composition, outcome: str = "Completed changes are kept") -> Observation:
+        """As `observe_for`; refuse unmanaged roles that were created since the run began. outcome: starts the hint."""
+        states = dict(self._states([composition]))
+        observation = self.observe_for(composition)
+        refuse_replaced([composition], states, self._reader.read_role, outcome)
+        other_side = self._without_tags(composition, observation)
+        states |= self._states(other_side)
+        refuse_unmanaged([composition, *other_side], observation, states, outcome=outcome)
         return observation
+
+    def _without_tags(self, composition: Composition, observation: Observation) -> list[Composition]:
+        """Return the compositions of roles on the other side that do not have their tags, with these roles only.
+
+        A role with the tags is managed. Its state may list it only after the apply in progress.
+        """
+        found: dict[str, tuple[Composition, list[Role]]] = {}
+        lives = {key: state.live for key, state in observation.states.items()} | dict(observation.trusted)
+        for key, live in lives.items():
+            other = self._composition_of[key]
+            if other.side is not composition.side and isinstance(live, LiveRole) and not has_tags(live.tags, other):
+                found.setdefault(other.name, (other, []))[1].append(self._workspace.spec.roles[key])
+        return [replace(other, roles=tuple(roles)) for other, roles in found.values()]
 
     def refuse_replaced(self, states: States) -> None:
         """Refuse unmanaged roles that have the name of a deleted role in these states."""

@@ -84,7 +84,7 @@ def run_result(driver: Driver, steps: Iterable[Step], before: Observation) -> Ru
         roles=tuple(_role_trust(state, now) for state in after.states.values()),
         in_force=in_force,
         advice=next_command(after, driver) if in_force else "",
-        exposures=tuple(e for e in driver.exposures() if steps and (e.closed or now) >= steps[0].started),
+        exposures=tuple(e for e in driver.exposures() if steps and (e.closed or now) >= min(s.started for s in steps)),
     )
 
 

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tfdriver.aws.account_access import ReachableAws, account_access
@@ -20,6 +20,7 @@ from tfdriver.aws.client import Aws, known_regions, profile_region, takes_keys_f
 from tfdriver.aws.identity import check_identities, used_accounts
 from tfdriver.aws.observe import Observation
 from tfdriver.clock import Clock
+from tfdriver.concurrency import processors
 from tfdriver.deploy.access_analyzer import analyze
 from tfdriver.deploy.open_trust import (
     STOPPED,
@@ -67,6 +68,7 @@ class Options:
 
     lint: whether to check for dangerous policies and for states in git; errors stop the run, warnings are printed.
     access_analyzer: whether to call IAM Access Analyzer, too; adopt: whether to adopt orphaned resources.
+    parallelism: how many compositions are worked on at once.
     """
 
     project: Path
@@ -75,6 +77,7 @@ class Options:
     lint: bool = False
     access_analyzer: bool = False
     adopt: bool = False
+    parallelism: int = field(default_factory=processors)
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,7 @@ class FoundTerraform:
             lock_timeout=options.lock_timeout,
             hide=tools.hide,
             hosts=self.hosts,
+            parallelism=options.parallelism,
         )
 
 
@@ -253,12 +257,11 @@ def _opened(stack: ExitStack, command: str, spec: Spec, options: Options, tools:
     settings = found.settings(tools, options, (descriptor,))
     reader = _role_reader(spec, callers, tools)
     pull = pulling(settings, found.private, reader.accounts)
-    states = workspace.states(pull)
+    states = workspace.states(pull, options.parallelism)
     workspace.check_place(states)
     scope = RunScope(
-        accounts=tuple(accounts),
         reader=reader,
-        states=lambda compositions: workspace.states(pull, compositions),
+        states=lambda compositions: workspace.states(pull, options.parallelism, compositions),
         interrupted=workspace.interrupted(states),
         adopt=options.adopt,
         others=listed_elsewhere(workspace.compositions, states),

@@ -37,21 +37,21 @@ def tighten(
     overwrite: bool = False,
     revoke_sessions: bool = False,
     confirm_deletions: Callable[[Sequence[str]], None] | None = None,
+    keep_going: bool = False,
 ) -> RunResult:
     """Trust exactly the trusted roles, and remove revocations that are no longer needed.
 
     Changes only the trusting side and needs only its credentials. If a trusted role cannot be read, IAM checks whether
-    it exists.
+    it exists. Compositions without any role are left out: an `up` that stopped may not have created them yet.
 
     overwrite: replace an unmanaged trust policy; revoke_sessions: then revoke the trusting roles' existing sessions;
-    confirm_deletions: see `check_plans`.
+    confirm_deletions: see `check_plans`; keep_going: after an error, go on with the other compositions.
 
-    Raises TfdriverError if a trusting or a trusted role does not exist, and OpenTrustError if it fails while a broad
-    trust is in force.
+    Raises TfdriverError if no trusting role exists or a trusted role does not, and OpenTrustError if it fails while a
+    broad trust is in force.
     """
     states = session.observed.states
-    trusting = [c for c in session.workspace.compositions if c.side is Side.TRUSTING]
-    refuse_trusts(states, frozenset({TrustKind.ABSENT}), "No changes made. Run `tfdriver up` first")
+    trusting = _with_roles(session)
     _refuse_unmanaged(session, trusting)
     refuse_trusts(states, refused_kinds(overwrite=overwrite), _OVERWRITE)
     to_clean = _with_ended_revocation(trusting, session)
@@ -71,7 +71,7 @@ def tighten(
         driver.prepare(prepared)
         check_plans(session, prepared, confirm_deletions)
         try:
-            steps = driver.tighten(todo, overwrite=overwrite, unreadable=unreadable) if todo else []
+            steps = driver.tighten(todo, overwrite=overwrite, unreadable=unreadable, keep_going=keep_going)
         except TerraformError as error:
             if not unreadable or not any(text in error.what for text in _NOT_ACCEPTED):
                 raise
@@ -80,6 +80,21 @@ def tighten(
             steps += driver.revoke(trusting)
         done = run_result(driver, steps, session.observed)
         return replace(done, revocations=tuple(driver.revocations(trusting).values()))
+
+
+def _with_roles(session: Session) -> list[Composition]:
+    """Return the trusting compositions of which a role exists. Raises TfdriverError if there are none."""
+    states = session.observed.states
+    found = []
+    for composition in (c for c in session.workspace.compositions if c.side is Side.TRUSTING):
+        if any(states[role.key].kind is not TrustKind.ABSENT for role in composition.roles):
+            found.append(composition)
+        else:
+            missing = " and ".join(map(role_in_account, composition.roles))
+            session.tools.progress.note(f"{missing} does not exist. Run `tfdriver up` to create it")
+    if not found:
+        refuse_trusts(states, frozenset({TrustKind.ABSENT}), "No changes made. Run `tfdriver up` first")
+    return found
 
 
 def _with_ended_revocation(compositions: list[Composition], session: Session) -> list[Composition]:

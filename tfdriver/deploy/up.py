@@ -12,6 +12,7 @@ from tfdriver.deploy.preflight import refuse_trusts, refuse_unreadable_roles, re
 from tfdriver.deploy.run_result import RunResult, run_result
 from tfdriver.deploy.session import Session
 from tfdriver.deploy.verify_result import Verified
+from tfdriver.deploy.work import plan_work
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.iam.trust_state import TrustKind, Unreadable
 from tfdriver.spec.compositions import Composition
@@ -69,13 +70,14 @@ def up(
     overwrite: bool = False,
     confirm_deletions: Callable[[Sequence[str]], None] | None = None,
     prove: Callable[[Session, frozenset[str]], Verified] | None = None,
+    keep_going: bool = False,
 ) -> RunResult:
-    """Run the phases that are not done in AWS yet.
+    """Run the phases that are not done in AWS yet. A composition without changes is only planned.
 
-    confirm: receives the overview, raises to stop; overwrite: replace an unmanaged trust policy in phase 3;
-    confirm_deletions: see `check_plans`; prove: verifies the result, unless a broad trust is in force. It receives the
-    names of the compositions that this run has applied, or planned without changes. If it fails, the phases have
-    succeeded all the same, and `not_verified` has the reason.
+    confirm: receives the overview, raises to stop; tighten: whether to tighten broad trusts; overwrite: replace an
+    unmanaged trust policy in phase 3; confirm_deletions: see `check_plans`; prove: verifies the result, unless a broad
+    trust is in force. It receives the names of the compositions that this run has applied, or planned without changes.
+    If it fails, the phases have succeeded all the same, and `not_verified` has the reason; keep_going: see `Driver.up`.
 
     Raises OpenTrustError if a phase fails while a broad trust is in force.
     """
@@ -86,9 +88,8 @@ def up(
         with session.run() as driver:
             driver.prepare(compositions)
             check_plans(session, compositions, confirm_deletions)
-            steps = [*driver.open(session.observed, overwrite=overwrite), *driver.connect(confirm_deletions)]
-            if tighten:
-                steps += driver.tighten(overwrite=overwrite)
+            work = plan_work(session.spec, compositions, session.observed, driver.previews.unchanged, tighten=tighten)
+            steps = driver.up(work, overwrite=overwrite, confirm_deletions=confirm_deletions, keep_going=keep_going)
             done = run_result(driver, steps, session.observed)
         if prove is None or done.exit_code is not Exit.DONE:
             return done

@@ -79,7 +79,10 @@ class Status:
 
 @dataclass(frozen=True)
 class ProjectView:
-    """A project as read. accounts: by name; roles: as AWS returned them; states: by composition; now: UTC."""
+    """A project as read. accounts: by name; roles: as AWS returned them; states: by composition; now: UTC.
+
+    parallelism: how many compositions are worked on at once.
+    """
 
     spec: Spec
     workspace: Workspace
@@ -87,6 +90,7 @@ class ProjectView:
     roles: Observation
     states: States
     now: datetime
+    parallelism: int
 
 
 def view_project(options: Options, tools: Tools) -> ProjectView:
@@ -96,16 +100,25 @@ def view_project(options: Options, tools: Tools) -> ProjectView:
     states = _states(workspace, options, tools, accounts)
     others = listed_elsewhere(workspace.compositions, states)
     roles = observe(spec, ReachableAws(tools.aws, accounts), others)
-    return ProjectView(spec, workspace, accounts, roles, states, tools.clock.now())
+    return ProjectView(
+        spec=spec,
+        workspace=workspace,
+        accounts=accounts,
+        roles=roles,
+        states=states,
+        now=tools.clock.now(),
+        parallelism=options.parallelism,
+    )
 
 
 def _states(workspace: Workspace, options: Options, tools: Tools, accounts: Mapping[str, AccountAccess]) -> States:
     """Return the states of all compositions. Runs Terraform only for those in a backend."""
     if not any(backend.remote for backend in workspace.backends.values()):
-        return workspace.states(lambda *_: None)
+        return workspace.states(lambda *_: None, options.parallelism)
     try:
         with find_terraform(workspace.spec, tools) as found:
-            return workspace.states(pulling(found.settings(tools, options), found.private, accounts))
+            pull = pulling(found.settings(tools, options), found.private, accounts)
+            return workspace.states(pull, options.parallelism)
     except TfdriverError as error:
         problem = Unreadable(f"the state cannot be read: {error}".rstrip("."))
         return {composition.name: problem for composition in workspace.compositions}
@@ -126,7 +139,7 @@ def status(
     compositions = [_composition(view, composition, role_owners) for composition in workspace.compositions]
     if check_drift is not None:
         unread = {access.account for access in view.accounts.values() if access.problem}
-        compositions = _with_drift(workspace, compositions, unread, check_drift)
+        compositions = _with_drift(view, compositions, unread, check_drift)
     exposures = tuple(timeline.exposures(timeline.read_timeline(workspace.timeline), now))
     unmanaged = {key for key, owner in role_owners.items() if owner is Owner.UNMANAGED}
     found_pairs = pairs(spec, view.roles, now, unmanaged)
@@ -168,7 +181,7 @@ def _composition(view: ProjectView, composition: Composition, role_owners: Mappi
 
 
 def _with_drift(
-    workspace: Workspace,
+    view: ProjectView,
     statuses: Iterable[CompositionStatus],
     unread: Collection[str],
     check: Callable[[Path, Composition], Drift],
@@ -179,6 +192,6 @@ def _with_drift(
             return found
         if found.account in unread:  # Terraform would retry for a minute
             return replace(found, drift=Drift(problem=f"drift not checked: {found.account} cannot be read"))
-        return replace(found, drift=check(workspace.path(composition), composition))
+        return replace(found, drift=check(view.workspace.path(composition), composition))
 
-    return side_by_side(one, zip(workspace.compositions, statuses, strict=True))
+    return side_by_side(one, zip(view.workspace.compositions, statuses, strict=True), view.parallelism)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -61,6 +62,7 @@ class Timeline:
         self._callers = callers
         self._warn = warn
         self._warned = False
+        self._lock = Lock()  # several compositions may be applied at once
 
     def watch(self, composition: Composition, policies: Mapping[str, Mapping[str, Any]]) -> Callable[[Event], None]:
         """Return a listener for Terraform's events that records each trust change.
@@ -105,16 +107,17 @@ class Timeline:
             return []
 
     def _append(self, change: TrustChange) -> None:
-        try:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
-            with os.fdopen(descriptor, "r+b") as file:
-                end = file.seek(0, os.SEEK_END)
-                truncated = bool(end) and os.pread(descriptor, 1, end - 1) != b"\n"
-                file.write(b"\n" * truncated + json.dumps(asdict(change)).encode() + b"\n")
-                file.flush()
-                os.fsync(descriptor)
-        except OSError as error:
-            self._warn_once("written", error)
+        with self._lock:
+            try:
+                descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+                with os.fdopen(descriptor, "r+b") as file:
+                    end = file.seek(0, os.SEEK_END)
+                    truncated = bool(end) and os.pread(descriptor, 1, end - 1) != b"\n"
+                    file.write(b"\n" * truncated + json.dumps(asdict(change)).encode() + b"\n")
+                    file.flush()
+                    os.fsync(descriptor)
+            except OSError as error:
+                self._warn_once("written", error)
 
     def _warn_once(self, action: str, error: OSError) -> None:
         if not self._warned:

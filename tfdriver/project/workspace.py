@@ -68,7 +68,10 @@ class Workspace:
     @cached_property
     def kept_here(self) -> tuple[Composition, ...]:
         """The compositions with their state in `terraform.tfstate` in their folder."""
-        return tuple(c for c in self.compositions if self.backends[c.name].beside)
+        return tuple(filter(self._is_kept_here, self.compositions))
+
+    def _is_kept_here(self, composition: Composition) -> bool:
+        return self.backends[composition.name].beside
 
     def state(self, composition: Composition, pull: Pull) -> State | None:
         """Return a composition's state from its backend, None without one. A broken local state is read from its copy.
@@ -88,9 +91,12 @@ class Workspace:
             ) from error
 
     def states(
-        self, pull: Pull, compositions: Iterable[Composition] | None = None
+        self, pull: Pull, limit: int, compositions: Iterable[Composition] | None = None
     ) -> dict[str, State | Unreadable | None]:
-        """Return the state of each composition by name, or why it is unreadable. compositions: all by default."""
+        """Return the state of each composition by name, or why it is unreadable. compositions: all by default.
+
+        limit: how many states are read at once.
+        """
         chosen = self.compositions if compositions is None else tuple(compositions)
 
         def read(composition: Composition) -> State | Unreadable | None:
@@ -99,7 +105,7 @@ class Workspace:
             except TfdriverError as error:
                 return Unreadable(str(error).rstrip("."))
 
-        return dict(zip([c.name for c in chosen], side_by_side(read, chosen), strict=True))
+        return dict(zip([c.name for c in chosen], side_by_side(read, chosen, limit), strict=True))
 
     def local_states(self) -> dict[str, State | None]:
         """Return the states in compositions' folders, by composition name. Raises as `state`."""
@@ -121,7 +127,7 @@ class Workspace:
         for composition in self.compositions:
             path = self.path(composition)
             composition_folder.check_folder(path, self.files(composition, values.final(self.spec, composition)).keys())
-            if composition in self.kept_here:
+            if self._is_kept_here(composition):
                 crash_recovery.check_state_file(path)
 
     def check_migrated(self) -> None:
@@ -229,7 +235,7 @@ class Workspace:
 
     def _was_interrupted(self, composition: Composition, found: State | Unreadable | None) -> bool:
         path = self.path(composition)
-        if composition in self.kept_here and crash_recovery.is_broken(path):
+        if self._is_kept_here(composition) and crash_recovery.is_broken(path):
             return True
         # Every complete apply, on any machine, writes the outputs of `output.tf.j2`.
         incomplete = isinstance(found, State) and bool(found.managed) and not found.outputs
@@ -237,7 +243,7 @@ class Workspace:
 
     def repair(self, composition: Composition, now: datetime) -> str:
         """Replace a broken local state by the newest valid copy; return a note, or ''. now: UTC."""
-        return crash_recovery.repair_state(self.path(composition), now) if composition in self.kept_here else ""
+        return crash_recovery.repair_state(self.path(composition), now) if self._is_kept_here(composition) else ""
 
     def remove(self, composition: Composition) -> None:
         """Delete the files of tfdriver and Terraform in a destroyed composition."""

@@ -5,7 +5,8 @@ Source of the shapes: Terraform's documentation, "Machine-readable UI" (internal
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,17 +74,60 @@ class Diagnostic:
 
 @dataclass(frozen=True)
 class TerraformOutcome:
-    """The result of a Terraform command. changes: None without a final summary; planned: changes, without reads."""
+    """The result of a Terraform command. changes: None without a final summary; planned: changes, without reads.
+
+    output_changes: the names of the outputs that a plan changes; reads: whether a plan reads data during the apply;
+    deleted: whether resources were deleted outside Terraform.
+    """
 
     changes: Changes | None
     outputs: Mapping[str, Any]
     diagnostics: tuple[Diagnostic, ...]
     planned: tuple[Event, ...]
+    output_changes: tuple[str, ...] = ()
+    reads: bool = False
+    deleted: bool = False
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether an apply of this plan would change nothing in AWS, and in the state only computed values.
+
+        After its first apply, half of a composition's resources have other computed values in AWS than in the state,
+        as a role has the policies that were attached to it later. Terraform reports no changes then.
+        """
+        none = self.changes is not None and self.changes.none
+        return none and not (self.planned or self.output_changes or self.reads or self.deleted)
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
         """The diagnostics that are errors."""
         return tuple(d for d in self.diagnostics if d.severity == "error")
+
+
+class RolesDone:
+    """Follows the events of an apply and calls `report` once no change of an IAM role is pending.
+
+    report: may be called more than once.
+    """
+
+    def __init__(self, report: Callable[[], None]) -> None:
+        self._report = report
+        self._planned = False
+        self._pending: Counter[str] = Counter()
+
+    def __call__(self, event: Event) -> None:
+        """Follow one event."""
+        role = event.resource_type == "aws_iam_role"
+        if event.type == "planned_change" and role and event.action not in ("noop", "read"):
+            self._pending[event.address] += 2 if event.action == "replace" else 1  # deleted, and created
+        elif event.type == "change_summary":
+            self._planned = event.body["changes"]["operation"] == "plan"
+        elif event.type == "apply_complete" and role:
+            self._pending[event.address] -= 1
+        else:
+            return
+        if self._planned and not any(count > 0 for count in self._pending.values()):
+            self._report()
 
 
 def follow(event: Event, in_flight: set[str]) -> None:
@@ -119,6 +163,7 @@ def parse_line(line: str) -> Event | None:
 def outcome(events: Iterable[Event], operation: str) -> TerraformOutcome:
     """Return the result of a command. operation: `plan`, `apply` or `destroy`, whose summary counts, or TEXT."""
     changes, outputs, diagnostics, planned = None, {}, [], []
+    output_changes, reads, deleted = [], False, False
     for event in events:
         match event.type:
             case "change_summary" if event.body["changes"]["operation"] == operation:
@@ -126,10 +171,23 @@ def outcome(events: Iterable[Event], operation: str) -> TerraformOutcome:
                 changes = Changes(counts["add"] + counts.get("import", 0), counts["change"], counts["remove"])
             case "outputs":
                 outputs = {k: v.get("value") for k, v in event.body["outputs"].items()}
+                output_changes = [k for k, v in event.body["outputs"].items() if v.get("action", "noop") != "noop"]
             case "diagnostic":
                 body = event.body["diagnostic"]
                 summary, detail = clean(body["summary"]), clean(body.get("detail", ""))
                 diagnostics.append(Diagnostic(body["severity"], summary, detail, body.get("address", "")))
-            case "planned_change" if event.action not in ("noop", "read"):
+            case "planned_change" if event.action == "read":
+                reads = True
+            case "planned_change" if event.action != "noop":
                 planned.append(event)
-    return TerraformOutcome(changes, outputs, tuple(diagnostics), tuple(planned))
+            case "resource_drift":
+                deleted = deleted or event.action == "delete"
+    return TerraformOutcome(
+        changes=changes,
+        outputs=outputs,
+        diagnostics=tuple(diagnostics),
+        planned=tuple(planned),
+        output_changes=tuple(output_changes),
+        reads=reads,
+        deleted=deleted,
+    )

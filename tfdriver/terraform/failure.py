@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from tfdriver.errors import Code, TfdriverError
@@ -48,13 +48,20 @@ class TerraformError(TfdriverError):
         self.errors = errors
 
 
-def join_diagnostics(errors: Sequence[TerraformError]) -> TerraformError:
-    """Return one error for several Terraform commands that ran in parallel."""
-    if len(errors) == 1:
-        return errors[0]
-    text = ".\nAlso ".join(f"{error.where}: {error.what}" for error in errors)
-    hint = next((error.hint for error in errors if error.hint), "")
-    return TerraformError(text, hint=hint, errors=tuple(found for error in errors for found in error.errors))
+def join_errors(errors: Iterable[BaseException]) -> BaseException:
+    """Return one error for several compositions that were worked on in parallel.
+
+    A stop by the user and an unexpected error are returned alone.
+    """
+    errors = list(errors)
+    expected = [error for error in errors if isinstance(error, TfdriverError)]
+    alone = [error for error in errors if isinstance(error, InterruptedRunError) or error not in expected]
+    if alone or len(errors) == 1:
+        return (alone or errors)[0]
+    text = ".\nAlso ".join(f"{error.where}: {error.what}" if error.where else error.what for error in expected)
+    hint = next((error.hint for error in expected if error.hint), "")
+    diagnostics = tuple(found for error in expected if isinstance(error, TerraformError) for found in error.errors)
+    return TerraformError(text, code=expected[0].code, hint=hint, errors=diagnostics)
 
 
 def refuse_failed(

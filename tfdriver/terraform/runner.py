@@ -46,7 +46,8 @@ class Settings:
 
     keep_open: descriptors that Terraform inherits (the project lock); timeout: seconds per command, or None;
     lock_timeout: seconds to wait for a state lock; hide: removes credentials from a text; hosts: start the commands
-    that use the AWS provider, None to run them without the provider proxy.
+    that use the AWS provider, None to run them without the provider proxy; parallelism: how many compositions are
+    worked on at once.
     """
 
     program: Program
@@ -57,6 +58,7 @@ class Settings:
     lock_timeout: float = 0
     hide: Callable[[str], str] = str
     hosts: ProviderHosts | None = None
+    parallelism: int = 2
 
 
 class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types

@@ -39,7 +39,8 @@ def verify_run(session: Session, current: Collection[str]) -> Verified:
 
     current: names of compositions that the run has applied, or planned without changes. They are not planned again.
     """
-    now = replace(session, observed=session.driver.observe(), states=session.workspace.states(session.pull))
+    states = session.workspace.states(session.pull, session.settings.parallelism)
+    now = replace(session, observed=session.driver.observe(), states=states)
     return _verify(now, LIMIT, keep_items=False, strict=False, current=current)
 
 
@@ -135,5 +136,5 @@ def _plans(
         for composition in workspace.compositions
         if not isinstance(state := states[composition.roles[0].key], str) and state.get("resources")
     ]
-    plans = side_by_side(plan, applied)
+    plans = side_by_side(plan, applied, session.settings.parallelism)
     return {role.key: found for c, found in zip(applied, plans, strict=True) for role in c.roles}

@@ -208,7 +208,8 @@ def test_each_error_of_parallel_applies_is_reported_once(stage):
     spec = stage.project / "tfdriver.yaml"
     account = '  account_c: {id: "333333333333", profile: account_c, region: us-west-2}\n\nroles:'
     role = "  foo_too:\n    account: account_c\n    module: team_a_foo_ddb\n"
-    role += "    variables: {table_name: Too, read_capacity: 5, write_capacity: 5}\n    trusts: [bar]\n"
+    role += "    variables: {table_name: Too, read_capacity: 5, write_capacity: 5}\n    trusts: [bar_too]\n"
+    role += "  bar_too:\n    account: account_b\n    module: team_b_bar_app\n"
     spec.write_text(spec.read_text().replace("\nroles:", account) + role)
     stage.world.change(
         lambda w: w.update(fail={f"apply account_{x}": {"error": f"no {x}", "after": 0} for x in ("a", "c")})
@@ -300,18 +301,18 @@ def test_an_unmanaged_trust_stops_up_and_tighten_until_overwritten(stage):
     assert trusted(stage) == EXACT
 
 
-def edit_after(stage: Stage, composition: str, document: dict) -> None:
-    """Edit the trust policy by hand once a composition is applied."""
+def edit_before_phase_3(stage: Stage, document: dict) -> None:
+    """Edit the trust policy by hand when phase 3 starts."""
 
-    def ended(name, action, *_):
-        if (name, action) == (composition, "apply") and stage.world.trust("foo_bar") != document:
+    def phase(title):
+        if "phase 3" in title and stage.world.trust("foo_bar") != document:
             edit_trust(stage, document)
 
-    stage.progress.ended = ended
+    stage.progress.phase = phase
 
 
 def test_a_trust_edited_during_phase_2_stops_up_as_any_unmanaged_one(stage):
-    edit_after(stage, "account_b", UNMANAGED)
+    edit_before_phase_3(stage, UNMANAGED)
 
     with pytest.raises(
         OpenTrustError, match=r"not one that tfdriver would write.*foo_bar in account_a trusts anybody"
@@ -326,7 +327,7 @@ def test_a_trust_edited_during_phase_2_stops_up_as_any_unmanaged_one(stage):
 
 
 def test_an_account_trusted_by_hand_during_phase_2_is_reported_with_the_overwrite_hint(stage):
-    edit_after(stage, "account_b", trust.document(trust.Trust(frozenset({"arn:aws:iam::111111111111:root"}))))
+    edit_before_phase_3(stage, trust.document(trust.Trust(frozenset({"arn:aws:iam::111111111111:root"}))))
 
     with pytest.raises(
         OpenTrustError, match=r"In force now: role foo_bar in account_a trusts all of account 1+\."
@@ -406,18 +407,13 @@ def test_a_wrong_account_stops_before_anything_is_written(stage):
     assert [c[0] for c in stage.world.calls()] == ["version"]
 
 
-def log_in_elsewhere_after(stage, composition):
-    """Log in to another account with account_a's profile once a composition is done."""
-
-    def ended(name, action, *_):
-        if name == composition and action in ("apply", "destroy"):
-            stage.aws.callers["account_a"] = "333333333333"
-
-    stage.progress.ended = ended
+def log_in_elsewhere(stage):
+    """Log in to another account with account_a's profile."""
+    stage.aws.callers["account_a"] = "333333333333"
 
 
 def test_a_profile_that_changes_its_account_stops_the_next_phase(stage):
-    log_in_elsewhere_after(stage, "account_b")
+    stage.progress.phase = lambda title: log_in_elsewhere(stage) if "phase 3" in title else None
 
     with pytest.raises(OpenTrustError, match="profile account_a is in account 333333333333, not in 111111111111"):
         stage.run(up)
@@ -428,7 +424,12 @@ def test_a_profile_that_changes_its_account_stops_the_next_phase(stage):
 
 def test_a_profile_that_changes_its_account_stops_destroy(stage):
     stage.after_up()
-    log_in_elsewhere_after(stage, "account_b")
+
+    def ended(name, action, *_):
+        if (name, action) == ("account_b", "destroy"):
+            log_in_elsewhere(stage)
+
+    stage.progress.ended = ended
 
     with pytest.raises(TfdriverError, match=r"in account 333333333333, not in 111111111111\. Correct the profile"):
         stage.run(destroy)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.builders import DEEP
-from tfdriver.terraform.events import Changes, outcome, parse_line
+from tfdriver.terraform.events import Changes, RolesDone, outcome, parse_line
 
 VERSION = '{"@level":"info","@message":"Terraform 1.11.4","type":"version","terraform":"1.11.4","ui":"1.2"}'
 DONE = (
@@ -77,3 +77,77 @@ def test_garbage_is_ignored(text):
 )
 def test_a_line_that_is_not_an_event_is_ignored(line):
     assert parse_line(line) is None
+
+
+def change(kind, action, address="aws_iam_role.r", resource_type="aws_iam_role"):
+    resource = {"addr": address, "resource_type": resource_type}
+    key = "change" if kind in ("planned_change", "resource_drift") else "hook"
+    return json.dumps({"@message": "", "type": kind, key: {"resource": resource, "action": action}})
+
+
+def ready_after(*lines):
+    """The number of the line after which no change of a role is pending; None if there is none."""
+    found = []
+    follow_roles = RolesDone(lambda: found.append(True))
+    for number, event in enumerate(parsed(*lines)):
+        follow_roles(event)
+        if found:
+            return number
+    return None
+
+
+def test_a_role_is_pending_until_its_change_is_complete():
+    function = ("apply_start", "create", "aws_lambda_function.f", "aws_lambda_function")
+    lines = (
+        change("planned_change", "create"),
+        change("planned_change", "create", *function[2:]),
+        summary("plan"),
+        change("apply_start", "create"),
+        change("apply_complete", "create"),
+        change(*function),
+    )
+
+    assert ready_after(*lines) == 4
+
+
+def test_without_a_change_of_a_role_none_is_pending_after_the_plan():
+    assert ready_after(change("planned_change", "noop"), summary("plan"), summary("apply")) == 1
+
+
+def test_a_role_that_is_replaced_is_pending_until_it_is_deleted_and_created():
+    lines = (
+        change("planned_change", "replace"),
+        summary("plan"),
+        change("apply_complete", "delete"),
+        change("apply_complete", "create"),
+    )
+
+    assert ready_after(*lines) == 3
+
+
+def test_a_role_whose_change_failed_stays_pending():
+    assert ready_after(change("planned_change", "update"), summary("plan"), change("apply_errored", "update")) is None
+
+
+def planned_outputs(action):
+    return json.dumps({"@message": "", "type": "outputs", "outputs": {"arn": {"sensitive": False, "action": action}}})
+
+
+@pytest.mark.parametrize(
+    ("lines", "nothing"),
+    [
+        ([], True),
+        ([change("planned_change", "noop"), planned_outputs("noop")], True),
+        ([change("resource_drift", "update")], True),
+        ([change("resource_drift", "delete")], False),
+        ([planned_outputs("update")], False),
+        ([change("planned_change", "read")], False),
+        ([change("planned_change", "update")], False),
+    ],
+)
+def test_whether_a_plan_changes_nothing(lines, nothing):
+    assert outcome(parsed(*lines, summary("plan", add=0)), "plan").changes_nothing is nothing
+
+
+def test_a_plan_without_a_summary_may_change_something():
+    assert not outcome(parsed(VERSION), "plan").changes_nothing
