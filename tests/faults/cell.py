@@ -99,7 +99,7 @@ def _follow_hint(scene: Scene, ended: Ended) -> str:
 
 
 def _faulted(scene: Scene, point: Point, kind: Kind) -> Ended:
-    lasting = kind.lasts and not point.terraform
+    lasting = kind.lasts and point.agent == "Boto3"
     if kind.ahead or lasting:
         run = scene.clocked(point.command, ahead=kind.ahead, speed=_CLOCK_SPEED if lasting else 1)
     else:
@@ -123,7 +123,7 @@ def _check_faulted(scene: Scene, point: Point, kind: Kind, ended: Ended) -> str:
     invariants.check_log(scene)
     invariants.check_bystanders(scene, {k: v for k, v in now.items() if v["tags"] != contents.UNMANAGED_TAGS})
     # AWS refuses the calls of the run, so it cannot read the trust policy either.
-    refused = kind.title == "AWS refuses" and not point.terraform
+    refused = kind.title == "AWS refuses" and point.agent == "Boto3"
     invariants.check_open_trust_reported(ended, now, blind=refused or kind.title == "credentials expire")
     return ", ".join(filter(None, [_ending(ended), *_left(scene, now)]))
 

@@ -71,7 +71,6 @@ BETWEEN_2_3 = Point(
     "account_b",
     "Boto3",
     made="iam:CreateRole account_b",
-    terraform=False,
 )
 DURING_3 = Point("during phase 3", "connected", "tighten", "iam:UpdateAssumeRolePolicy", "account_a")
 DURING_3_DONE = Point(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 from tfdriver.concurrency import side_by_side
@@ -35,13 +36,17 @@ class Observation:
         other = next((o for o in self.trusts if o.role.key == role.key and o.role != role), None)
         return other if other is not None and state.kind is TrustKind.ABSENT else state
 
-    @property
+    @cached_property
     def trusts(self) -> tuple[TrustState, ...]:
         """The trust states of all trusting roles, and of those under other names that are broad."""
         return (*self.states.values(), *(other for other in self.others if other.kind is TrustKind.BROAD))
 
     def existing(self) -> frozenset[str]:
         """The ARNs of the trusted roles that exist."""
+        return self._existing
+
+    @cached_property
+    def _existing(self) -> frozenset[str]:
         return frozenset(role.arn for role in self.trusted.values() if isinstance(role, LiveRole))
 
 

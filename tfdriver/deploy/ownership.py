@@ -122,10 +122,9 @@ def refuse_to_open_again(spec: Spec, observation: Observation) -> None:
 
     A module's other roles do not count: their trust policies are unmanaged.
     """
-    existing = observation.existing()
     for key, state in observation.states.items():
         wanted = {role.arn for role in spec.trusted_by(state.role)}
-        if state.kind is not TrustKind.ABSENT or wanted & existing:
+        if state.kind is not TrustKind.ABSENT or wanted & observation.existing():
             continue
         for other in (
             o for o in observation.others if o.role.key == key and o.kind not in (TrustKind.UNMANAGED, TrustKind.ABSENT)

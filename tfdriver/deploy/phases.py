@@ -304,8 +304,9 @@ class Driver:
         postponed = [c for c in work.connect if c.name in self.previews.postponed]
         if postponed:
             self._announce(_CONNECT)
+            later = self._later(work)
             roles = {r.key: r for c in postponed for role in c.roles for r in self.spec.trusting_of(role)}
-            wait_for_roles((r for r in roles.values() if r.key not in self._later(work)), self._aws, self._waiting)
+            wait_for_roles((r for r in roles.values() if r.key not in later), self._aws, self._waiting)
             self.previews.confirm(postponed, confirm_deletions)
 
     def _later(self, work: Work) -> frozenset[str]:

@@ -55,11 +55,11 @@ def plan(session: Session, *, overwrite: bool = False) -> Planned:
     driver, workspace = session.driver, session.workspace
     with session.run(stopped="No changes made"):
         driver.prepare(workspace.compositions)
-        new = phase_one(session.spec, workspace.compositions, session.observed).open
+        opened = {c.name for c in phase_one(session.spec, workspace.compositions, session.observed).open}
 
         def planned(composition: Composition) -> tuple[PhasePlan, ...]:
             name = composition.name
-            if composition in new:  # phase 1 has its own values, which are not written into the composition's folder
+            if name in opened:  # phase 1 has its own values, which are not written into the composition's folder
                 opening = tfvars.opening(session.spec, composition, session.observed, driver.now())
                 changes = _changes(driver.previews.preview(composition, opening))
                 return (
