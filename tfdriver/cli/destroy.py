@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
+
 import click
 
 from tfdriver.cli.confirm import confirmation
@@ -12,6 +15,7 @@ from tfdriver.cli.options import (
     keep_going_option,
     lock_timeout_option,
     parallelism_option,
+    report_file_option,
     timeout_option,
     yes_option,
 )
@@ -19,6 +23,7 @@ from tfdriver.cli.printer import Output
 from tfdriver.cli.run_text import print_run
 from tfdriver.cli.session import opened_session
 from tfdriver.deploy.destroy import destroy as run_destroy
+from tfdriver.deploy.run_result import done_so_far
 from tfdriver.deploy.session import Options
 
 
@@ -26,6 +31,7 @@ from tfdriver.deploy.session import Options
 @yes_option
 @adopt_option
 @json_option
+@report_file_option
 @parallelism_option
 @keep_going_option
 @timeout_option
@@ -36,6 +42,7 @@ def destroy(
     yes: bool,
     adopt: bool,
     as_json: bool,
+    report_file: Path | None,
     parallelism: int,
     keep_going: bool,
     timeout: float | None,
@@ -47,10 +54,11 @@ def destroy(
     Example:
       tfdriver destroy
     """
-    output = Output(as_json=as_json)
+    output = options.output = Output(as_json=as_json, report=report_file)
     confirm = confirmation(output, yes)
     settings = Options(options.project, timeout, lock_timeout or 0, adopt=adopt, parallelism=parallelism)
     with opened_session("destroy", settings, output) as session:
+        output.done = partial(done_so_far, session.driver)
         done = run_destroy(session, confirm, keep_going=keep_going)
     output.result("destroy", done, print_run, done.exit_code)
     return done.exit_code

@@ -13,7 +13,7 @@ from tfdriver.cli.printer import FORMAT_VERSION
 from tfdriver.cli.sandbox_run import FiredRule
 from tfdriver.deploy.plan import Planned
 from tfdriver.deploy.render import Rendered
-from tfdriver.deploy.run_result import RunResult
+from tfdriver.deploy.run_result import Done, RunResult
 from tfdriver.deploy.verify_result import Verified
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.inspect.explain import Explanation
@@ -62,10 +62,11 @@ class _AllFieldsRequired(GenerateJsonSchema):
 def envelope(commands: tuple[str, ...], result: type) -> dict[str, Any]:
     """Return the schema of the object that `commands` print, with either a result or an error.
 
-    result: the type of the result. Later minor versions may add fields.
+    A run that failed also prints what it had done, unless it failed before the project was open. result: the type of
+    the result. Later minor versions may add fields.
     """
-    shape = TypeAdapter(result).json_schema(mode="serialization", schema_generator=_AllFieldsRequired)
-    definitions = shape.pop("$defs", {})
+    shape, definitions = _shape(result)
+    done, more = _shape(Done) if result is RunResult else ({}, {})
     return {
         "$schema": DIALECT,
         "title": f"tfdriver {'|'.join(commands)} --json",
@@ -77,11 +78,19 @@ def envelope(commands: tuple[str, ...], result: type) -> dict[str, Any]:
             "exit_code": {"enum": [int(code) for code in Exit]},
             "result": shape,
             "error": _ERROR,
+            **({"done": done} if done else {}),
         },
         "required": ["format_version", "tfdriver_version", "command", "exit_code"],
         "oneOf": [{"required": ["result"]}, {"required": ["error"]}],
-        "$defs": definitions,
+        "$defs": definitions | more,
     }
+
+
+def _shape(result: type) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the schema of a type, and the definitions to which it refers."""
+    shape = TypeAdapter(result).json_schema(mode="serialization", schema_generator=_AllFieldsRequired)
+    definitions = shape.pop("$defs", {})
+    return shape, definitions
 
 
 def schema(name: str) -> dict[str, Any]:

@@ -115,7 +115,7 @@ def run(arguments: list[str]) -> int:
             sys.stderr.write(clean(hide(traceback.format_exc(), environment_secrets(os.environ))))
     except KeyboardInterrupt as interrupt:
         failure = TfdriverError(stopped_by(interrupt), code="interrupted")
-    Output(as_json="--json" in own).error(options.command, failure)
+    (options.output or Output(as_json="--json" in own)).error(options.command, failure)
     return int(failure.exit_code)
 
 

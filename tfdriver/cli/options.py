@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from tfdriver.cli.printer import Output
 from tfdriver.concurrency import processors
 from tfdriver.spec.duration import parse_duration
 
@@ -60,13 +61,15 @@ def file_type(*, exists: bool = False) -> NamedPath:
 class GlobalOptions:
     """The options before the command.
 
-    arguments: the whole command line, without the sandbox's command; command: its name, '' until it is parsed.
+    arguments: the whole command line, without the sandbox's command; command: its name, '' until it is parsed; output:
+    of a command that changes something, once it has one.
     """
 
     arguments: Sequence[str] = ()
     project: Path = Path()
     verbose: int = 0
     command: str = ""
+    output: Output | None = None
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
@@ -95,6 +98,9 @@ parallelism_option = click.option(
 )
 keep_going_option = click.option(
     "--keep-going", is_flag=True, help="After an error, go on with the compositions that do not depend on it."
+)
+report_file_option = click.option(
+    "--report-file", type=file_type(), help="Write the JSON of --json to this file too, also if the run fails."
 )
 lock_timeout_option = click.option(
     "--lock-timeout", type=Duration(0), default=None, help="How long to wait for another run."

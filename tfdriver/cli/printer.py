@@ -17,7 +17,9 @@ from tfdriver import __version__
 from tfdriver.cli.logs import is_logging
 from tfdriver.cli.progress_display import LiveProgress, PlainProgress
 from tfdriver.cli.streams import ResilientStream
+from tfdriver.deploy.run_result import Done
 from tfdriver.errors import OpenTrustError, TfdriverError
+from tfdriver.files import write_whole
 
 T = TypeVar("T")
 
@@ -30,11 +32,17 @@ _UNLIMITED = 1000  # columns: wider than any row of a table
 class Output:
     """stdout for results, stderr for everything else.
 
-    as_json: print results as JSON only; record: print everything on stderr and keep it for `save_recording`.
+    as_json: print results as JSON only; record: print everything on stderr and keep it for `save_recording`; report: a
+    file for the JSON of the result or error, readable by its owner only. Raises TfdriverError if the file cannot be
+    written. done: returns what a run had done when it failed, None for other commands.
     """
 
-    def __init__(self, *, as_json: bool = False, record: bool = False) -> None:
+    def __init__(self, *, as_json: bool = False, record: bool = False, report: Path | None = None) -> None:
         self._as_json = as_json
+        self._report = report
+        if report:
+            write_whole(report, b"", mode=0o600)
+        self.done: Callable[[], Done] | None = None
         self._stdout = ResilientStream(sys.stdout)
         self.out = _console(self._stdout)
         self.err = _console(ResilientStream(sys.stderr))
@@ -56,12 +64,15 @@ class Output:
 
         Raises TfdriverError if stdout cannot be written, unless its reader has closed it.
         """
-        if self._as_json:
-            data = TypeAdapter(type(value)).dump_python(value, mode="json")
-            self._json({"command": command, "exit_code": exit_code, "result": data})
-        else:
+        text, failed = "", None
+        if self._as_json or self._report:
+            text = _envelope({"command": command, "exit_code": exit_code, "result": _plain(value)})
+            failed = self._write_report(text)
+        if not self._as_json:
             print_text(value, self)
-        self._check_written(getattr(value, "in_force", ""))
+        elif not failed:  # otherwise, the object of the error is printed
+            self.write(text)
+        self._check_written(getattr(value, "in_force", ""), failed)
 
     def document(self, value: dict[str, Any]) -> None:
         """Print a JSON document. Raises as `result`."""
@@ -70,36 +81,56 @@ class Output:
 
     def error(self, command: str, error: TfdriverError) -> None:
         """Print an error on stderr and, with --json, as JSON on stdout."""
+        names = ("code", "what", "where", "hint", "in_force")
+        body: dict[str, Any] = {"error": {name: getattr(error, name) for name in names}}
+        if self.done:
+            body["done"] = _plain(self.done())
+        text = _envelope({"command": command, "exit_code": int(error.exit_code), **body})
+        if failed := self._write_report(text):
+            self.note(f"warning: {failed}")
         if self._as_json:
-            names = ("code", "what", "where", "hint", "in_force")
-            body = {name: getattr(error, name) for name in names}
-            self._json({"command": command, "exit_code": int(error.exit_code), "error": body})
+            self.write(text)
         label = f"error[{error.code}]"
-        text = "\n".join(error.lines).replace("\n", "\n  ")
-        self.err.print(f"[bold red]{escape(label)}:[/bold red] {escape(text)}")
+        lines = "\n".join(error.lines).replace("\n", "\n  ")
+        self.err.print(f"[bold red]{escape(label)}:[/bold red] {escape(lines)}")
 
     def note(self, text: str) -> None:
         """Print a sentence on stderr."""
         self.err.print(f"[dim]{escape(text)}[/dim]")
 
-    def _check_written(self, in_force: str = "") -> None:
-        if self._stdout.failure:
-            what = f"cannot write the result: {self._stdout.failure.strerror}"
-            hint = "The command itself has finished. Check where stdout goes"
+    def _check_written(self, in_force: str = "", failed: TfdriverError | None = None) -> None:
+        if self._stdout.failure or failed:
+            reason = failed.what if failed else str(self._stdout.failure and self._stdout.failure.strerror)
+            where = failed.where if failed else "stdout"
+            what, hint = f"cannot write the result: {reason}", f"The command itself has finished. Check {where}"
             if in_force:
                 raise OpenTrustError(
-                    what, code="output_not_written", where="stdout", hint=hint, in_force=f"In force now: {in_force}"
+                    what, code="output_not_written", where=where, hint=hint, in_force=f"In force now: {in_force}"
                 )
-            raise TfdriverError(what, code="output_not_written", where="stdout", hint=hint)
+            raise TfdriverError(what, code="output_not_written", where=where, hint=hint)
 
     def write(self, text: str) -> None:
         """Write text to stdout unchanged: rich would interpret markup and emoji."""
         self._stdout.write(text)
         self._stdout.flush()
 
-    def _json(self, body: dict[str, Any]) -> None:
-        envelope = {"format_version": FORMAT_VERSION, "tfdriver_version": __version__, **body}
-        self.write(json.dumps(envelope, indent=2) + "\n")
+    def _write_report(self, text: str) -> TfdriverError | None:
+        """Write the report, if there is one; return why it cannot be written, or None."""
+        try:
+            if self._report:
+                write_whole(self._report, text.encode(), mode=0o600)
+        except TfdriverError as error:
+            return error
+        return None
+
+
+def _envelope(body: dict[str, Any]) -> str:
+    return json.dumps({"format_version": FORMAT_VERSION, "tfdriver_version": __version__, **body}, indent=2) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    """Return a dataclass as JSON values."""
+    return TypeAdapter(type(value)).dump_python(value, mode="json")
 
 
 def _console(stream: ResilientStream) -> Console:

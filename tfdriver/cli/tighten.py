@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
+
 import click
 
 from tfdriver.cli.confirm import confirmation, deletion_confirmation
@@ -13,12 +16,14 @@ from tfdriver.cli.options import (
     lock_timeout_option,
     overwrite_option,
     parallelism_option,
+    report_file_option,
     timeout_option,
     yes_option,
 )
 from tfdriver.cli.printer import Output
 from tfdriver.cli.run_text import print_run
 from tfdriver.cli.session import opened_session
+from tfdriver.deploy.run_result import done_so_far
 from tfdriver.deploy.session import Options
 from tfdriver.deploy.tighten import tighten as run_tighten
 
@@ -29,6 +34,7 @@ from tfdriver.deploy.tighten import tighten as run_tighten
 @adopt_option
 @click.option("--revoke-sessions", is_flag=True, help="Revoke sessions that were issued before now.")
 @json_option
+@report_file_option
 @parallelism_option
 @keep_going_option
 @timeout_option
@@ -41,6 +47,7 @@ def tighten(
     adopt: bool,
     revoke_sessions: bool,
     as_json: bool,
+    report_file: Path | None,
     parallelism: int,
     keep_going: bool,
     timeout: float | None,
@@ -56,10 +63,11 @@ def tighten(
     Example:
       tfdriver tighten --yes
     """
-    output = Output(as_json=as_json)
+    output = options.output = Output(as_json=as_json, report=report_file)
     confirm = confirmation(output, yes)
     settings = Options(options.project, timeout, lock_timeout or 0, adopt=adopt, parallelism=parallelism)
     with opened_session("tighten", settings, output) as session:
+        output.done = partial(done_so_far, session.driver)
         done = run_tighten(
             session,
             confirm,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
+
 import click
 
 from tfdriver.cli.confirm import confirmation, deletion_confirmation
@@ -14,12 +17,14 @@ from tfdriver.cli.options import (
     lock_timeout_option,
     overwrite_option,
     parallelism_option,
+    report_file_option,
     timeout_option,
     yes_option,
 )
 from tfdriver.cli.printer import Output
 from tfdriver.cli.run_text import print_run
 from tfdriver.cli.session import opened_session
+from tfdriver.deploy.run_result import done_so_far
 from tfdriver.deploy.session import Options
 from tfdriver.deploy.up import up as run_up
 from tfdriver.verify.verify import verify_run
@@ -33,6 +38,7 @@ from tfdriver.verify.verify import verify_run
 @adopt_option
 @access_analyzer_option
 @json_option
+@report_file_option
 @parallelism_option
 @keep_going_option
 @timeout_option
@@ -47,6 +53,7 @@ def up(
     adopt: bool,
     access_analyzer: bool,
     as_json: bool,
+    report_file: Path | None,
     parallelism: int,
     keep_going: bool,
     timeout: float | None,
@@ -61,7 +68,7 @@ def up(
     Example:
       tfdriver up --yes
     """
-    output = Output(as_json=as_json)
+    output = options.output = Output(as_json=as_json, report=report_file)
     confirm = confirmation(output, yes)
     prove = None if no_verify else verify_run
     settings = Options(
@@ -74,6 +81,7 @@ def up(
         parallelism=parallelism,
     )
     with opened_session("up", settings, output) as session:
+        output.done = partial(done_so_far, session.driver)
         done = run_up(
             session,
             confirm,

@@ -39,7 +39,10 @@ class Step:
 
 
 class Applier:
-    """Applies compositions. to_adopt: names of those whose orphaned resources are adopted before the first apply."""
+    """Applies compositions. to_adopt: names of those whose orphaned resources are adopted before the first apply.
+
+    steps: those that have finished, also of a run that fails.
+    """
 
     def __init__(
         self,
@@ -57,6 +60,7 @@ class Applier:
         self._timeline = timeline
         self._aws = aws
         self._to_adopt = set(to_adopt)
+        self.steps: list[Step] = []
 
     def apply(
         self,
@@ -121,7 +125,7 @@ class Applier:
         root = self._roots.root(composition, on_event, settings)
         action, do = ("destroy", root.destroy) if phase == "destroy" else ("apply", root.apply)
         outcome = self._roots.report(composition, action, do)
-        return Step(
+        step = Step(
             phase=str(phase),
             composition=composition.name,
             changes=outcome.changes or Changes(),
@@ -129,6 +133,8 @@ class Applier:
             seconds=clock.monotonic() - began,
             outputs=outcome.outputs,
         )
+        self.steps.append(step)
+        return step
 
 
 def refuse_other_arns(step: Step, composition: Composition, output: str) -> None:

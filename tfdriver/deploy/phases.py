@@ -118,6 +118,11 @@ class Driver:
         """The spec of the project."""
         return self._workspace.spec
 
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps that have finished, in the order in which they ended."""
+        return tuple(self._applier.steps)
+
     def observe(self) -> Observation:
         """Return the roles in AWS now."""
         return self.roles.observe()

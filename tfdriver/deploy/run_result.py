@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -64,6 +64,19 @@ class RunResult:
     revocations: tuple[Revocation, ...] = ()
 
 
+@dataclass(frozen=True)
+class Done:
+    """What a run had done when it failed. steps, exposures: as in `RunResult`."""
+
+    steps: tuple[StepView, ...]
+    exposures: tuple[Exposure, ...]
+
+
+def done_so_far(driver: Driver) -> Done:
+    """Return what a run has done until now."""
+    return Done(tuple(map(_step_view, driver.steps)), _exposures(driver, driver.steps))
+
+
 def run_result(driver: Driver, steps: Iterable[Step], before: Observation) -> RunResult:
     """Return the result of a successful run, from the trusts in AWS now.
 
@@ -84,8 +97,16 @@ def run_result(driver: Driver, steps: Iterable[Step], before: Observation) -> Ru
         roles=tuple(_role_trust(state, now) for state in after.states.values()),
         in_force=in_force,
         advice=next_command(after, driver) if in_force else "",
-        exposures=tuple(e for e in driver.exposures() if steps and (e.closed or now) >= min(s.started for s in steps)),
+        exposures=_exposures(driver, steps),
     )
+
+
+def _exposures(driver: Driver, steps: Sequence[Step]) -> tuple[Exposure, ...]:
+    """Return the exposures that had not ended when the first of the steps started."""
+    if not steps:
+        return ()
+    started, now = min(step.started for step in steps), driver.now()
+    return tuple(exposure for exposure in driver.exposures() if (exposure.closed or now) >= started)
 
 
 def _step_view(step: Step) -> StepView:
