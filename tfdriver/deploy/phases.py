@@ -155,12 +155,13 @@ class Driver:
         to_destroy: whether to skip reading revocations: destroy deletes them, and the operator may not be allowed to
         read them.
         """
-        compositions = list(compositions)
-        for composition in compositions:
+
+        def write(composition: Composition) -> None:
             self._note_any(self._workspace.repair(composition, self._clock.now()))
-        final = [None] * len(compositions) if to_destroy else side_by_side(self._final, compositions)
-        for composition, values in zip(compositions, final, strict=True):
-            self._workspace.write(composition, values)
+            self._workspace.write(composition, None if to_destroy else self._final(composition))
+
+        compositions = list(compositions)
+        side_by_side(write, compositions)
         self._roots.init(compositions)
         for composition in compositions:
             push = self._roots.root(composition).push_state

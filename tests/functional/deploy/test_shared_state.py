@@ -203,3 +203,10 @@ def test_tighten_adopts_an_exact_role_if_requested(stage):
     stage.run(tighten, adopt=True)
 
     assert stage.run(up).summary == "nothing to change"
+
+
+def test_tighten_trusts_a_role_without_tags_that_its_state_lists(stage):
+    stage.run(up, tighten=False)
+    stage.world.change(lambda w: w["roles"][BAR].update(tags={}))
+
+    assert stage.run(tighten).exit_code is Exit.DONE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -213,3 +214,17 @@ def test_an_unwritable_file_causes_one_warning(tmp_path):
     assert timeline.changes() == []
     (warning,) = warnings
     assert warning.startswith("warning: the timeline cannot be read: [Errno 21] Is a directory")
+
+
+def test_compositions_that_are_applied_at_once_are_all_recorded(tmp_path):
+    timeline = Timeline(tmp_path / "timeline.jsonl", {}, print)
+
+    def apply(_number):
+        on_event = timeline.watch(COMPOSITION, {"foo_bar": trust.document(trust.exact([BAR]))})
+        for event in done(1):
+            on_event(event)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(apply, range(64)))
+
+    assert len(timeline.changes()) == len((tmp_path / "timeline.jsonl").read_text().splitlines()) == 64
