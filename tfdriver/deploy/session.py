@@ -58,7 +58,6 @@ from tfdriver.terraform.state_lock import wait_for_local
 from tfdriver.waiting import Waiting
 
 _CHANGING = ("up", "tighten", "destroy")
-_IDLE_HOSTS = 4
 _BYTES_NEEDED = 20_000_000  # for states, logs and rendered files of a run, with a wide margin
 
 
@@ -185,10 +184,11 @@ def read_spec(project: Path, note: Callable[[str], None] = lambda _: None) -> Sp
 
 
 @contextmanager
-def find_terraform(spec: Spec, tools: Tools) -> Iterator[FoundTerraform]:
+def find_terraform(spec: Spec, tools: Tools, parallelism: int) -> Iterator[FoundTerraform]:
     """Provide Terraform inside the `with` block; report a mirror found by searching and the variables not passed on.
 
-    Raises TfdriverError without a usable Terraform.
+    parallelism: how many providers may stay in memory between two commands. Raises TfdriverError without a usable
+    Terraform.
     """
     with tempfile.TemporaryDirectory(prefix="tfdriver-") as private:
         program = find_program(tools.environ)
@@ -203,7 +203,7 @@ def find_terraform(spec: Spec, tools: Tools) -> Iterator[FoundTerraform]:
         if LOG_PATH in environment:  # Terraform runs in the compositions' folders
             environment[LOG_PATH] = str(Path(environment[LOG_PATH]).absolute())
         version = check_version(program, environment)
-        hosts = ProviderHosts(environment, _IDLE_HOSTS, tools.progress.note) if proxy_wanted(tools.environ) else None
+        hosts = ProviderHosts(environment, parallelism, tools.progress.note) if proxy_wanted(tools.environ) else None
         try:
             yield FoundTerraform(program, version, environment, Path(private), hosts)
         finally:
@@ -249,7 +249,7 @@ def _opened(stack: ExitStack, command: str, spec: Spec, options: Options, tools:
     """Open a project until the stack is closed."""
     if options.lint:
         refuse_errors(lint_project(spec), tools.progress.note)
-    found = stack.enter_context(find_terraform(spec, tools))
+    found = stack.enter_context(find_terraform(spec, tools, options.parallelism))
     workspace, descriptor = _locked_workspace(stack, command, spec, options, tools)
     trusting = {role.account.name for role in spec.trusting}
     accounts = [a for a in used_accounts(spec) if command != "tighten" or a.name in trusting]

@@ -42,7 +42,7 @@ def drift_reader(options: Options, tools: Tools) -> Iterator[Callable[[Path, Com
     It takes the project's lock only to init a composition. Raises TfdriverError for a bad spec or a missing or outdated
     Terraform.
     """
-    with find_terraform(read_spec(options.project), tools) as found:
+    with find_terraform(read_spec(options.project), tools, options.parallelism) as found:
         settings = found.settings(tools, options)
         one_at_a_time = Lock()
 

@@ -116,7 +116,7 @@ def _states(workspace: Workspace, options: Options, tools: Tools, accounts: Mapp
     if not any(backend.remote for backend in workspace.backends.values()):
         return workspace.states(lambda *_: None, options.parallelism)
     try:
-        with find_terraform(workspace.spec, tools) as found:
+        with find_terraform(workspace.spec, tools, options.parallelism) as found:
             pull = pulling(found.settings(tools, options), found.private, accounts)
             return workspace.states(pull, options.parallelism)
     except TfdriverError as error:
