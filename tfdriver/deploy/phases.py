@@ -25,7 +25,7 @@ from tfdriver.deploy.previews import Previews
 from tfdriver.deploy.project_roles import ProjectRoles
 from tfdriver.deploy.revocation import Revocation
 from tfdriver.deploy.roots import Roots, succeeded
-from tfdriver.deploy.work import Work, dependencies
+from tfdriver.deploy.work import Work, dependencies, without_failed
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import Phase, TrustKind
 from tfdriver.iam.wording import role_in_account
@@ -184,8 +184,9 @@ class Driver:
         opened = self.open(work, overwrite=overwrite, keep_going=keep_going)
         if opened.errors and not keep_going:
             succeeded(opened)
-        self._plan_postponed(work, confirm_deletions)
-        rest = self.connect(work, overwrite=overwrite, keep_going=keep_going, failed=frozenset(opened.errors))
+        rest_of_work = without_failed(work, {c.name for c in work.open if _name(Phase.BROAD, c) in opened.errors})
+        self._plan_postponed(rest_of_work, confirm_deletions)
+        rest = self.connect(rest_of_work, overwrite=overwrite, keep_going=keep_going)
         return [*succeeded(Ran({**opened.results, **rest.results}, {**opened.errors, **rest.errors})).values()]
 
     def each(self, do: Callable[[Composition], A], compositions: Iterable[Composition]) -> list[A]:
@@ -211,26 +212,14 @@ class Driver:
             self._announce(f"phase 1, {'broad' if work.broad else 'exact at once'}: create the trusting roles")
         return self._run((_task(Phase.BROAD, c, apply) for c in work.open), keep_going=keep_going)
 
-    def connect(
-        self,
-        work: Work,
-        *,
-        overwrite: bool = False,
-        keep_going: bool = False,
-        failed: frozenset[str] = frozenset(),
-    ) -> Ran[Step]:
+    def connect(self, work: Work, *, overwrite: bool = False, keep_going: bool = False) -> Ran[Step]:
         """Phase 2, and phase 3: apply the trusted side, and tighten each trusting composition as soon as possible.
 
         The roles of the trusted side may assume exactly their trusting roles. A trusting composition is tightened, or
         created if `work` has deferred it, once AWS returns the roles that it trusts. Terraform's events report when to
-        look: the rest of the trusted side's apply may take longer. failed: tasks of phase 1 that failed; what depends
-        on them is left out.
+        look: the rest of the trusted side's apply may take longer.
         """
-        depends = dependencies(self._workspace.compositions)
-        broken = {c.name for c in work.open if _name(Phase.BROAD, c) in failed}
-        blocked = {name for composition in broken for name in depends[composition]}
-        connect = [c for c in work.connect if c.name not in blocked]
-        tighten = [c for c in work.tighten if c.name not in broken and not depends[c.name] & blocked]
+        depends = dependencies([*work.connect, *work.tighten])
         later = self._later(work)
 
         def apply(composition: Composition, ready: Ready) -> Step:
@@ -242,17 +231,15 @@ class Driver:
             refuse_other_arns(step, composition, "roles_which_will_assume")
             return step
 
-        names = {c.name for c in connect}
-
         def after(composition: Composition) -> frozenset[str]:
-            return frozenset(f"{Phase.CONNECT} {name}" for name in depends[composition.name] & names)
+            return frozenset(f"{Phase.CONNECT} {name}" for name in depends[composition.name])
 
         # A trusting composition comes first when both may start: an open trust should be closed before anything else.
         title = _CREATE if work.only_new else _TIGHTEN
-        tasks = [self._tightening(c, title, after(c), overwrite=overwrite) for c in tighten]
-        tasks += [Task(_name(Phase.CONNECT, c), partial(apply, c)) for c in connect]
+        tasks = [self._tightening(c, title, after(c), overwrite=overwrite) for c in work.tighten]
+        tasks += [Task(_name(Phase.CONNECT, c), partial(apply, c)) for c in work.connect]
         ran = self._run(tasks, keep_going=keep_going)
-        order = [_name(Phase.CONNECT, c) for c in connect] + [_name(Phase.TIGHTEN, c) for c in tighten]
+        order = [task.name for task in sorted(tasks, key=lambda task: not task.name.startswith(Phase.CONNECT))]
         return Ran({name: ran.results[name] for name in order if name in ran.results}, ran.errors)
 
     def tighten(

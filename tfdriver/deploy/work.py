@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tfdriver.aws.observe import Observation
 from tfdriver.iam.trust_state import TrustKind
@@ -96,6 +96,20 @@ def plan_work(
         deferred=frozenset(new),
         broad=any(starts_broad(spec, role, observation) for c in first.open for role in c.roles),
         only_new=not tighten,
+    )
+
+
+def without_failed(work: Work, failed: Collection[str]) -> Work:
+    """Return what is left to apply after compositions failed in phase 1: what does not depend on them.
+
+    failed: their names. A trusted composition depends on the trusting ones that phase 1 creates.
+    """
+    depends = dependencies([*work.open, *work.connect, *work.tighten])
+    blocked = {name for composition in failed for name in depends[composition]}
+    return replace(
+        work,
+        connect=tuple(c for c in work.connect if c.name not in blocked),
+        tighten=tuple(c for c in work.tighten if c.name not in failed and not depends[c.name] & blocked),
     )
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.unit.builders import B, role, spec
 from tfdriver.aws.observe import Observation, observe
-from tfdriver.deploy.work import phase_one, plan_work, starts_broad
+from tfdriver.deploy.work import phase_one, plan_work, starts_broad, without_failed
 from tfdriver.iam import trust
 from tfdriver.iam.trust_state import LiveRole, TrustKind
 from tfdriver.spec.compositions import Composition, compositions
@@ -129,6 +129,22 @@ def test_a_trust_that_is_not_exact_is_tightened_although_its_plan_changes_nothin
     seen = observe(project, FakeIam(project, {"foo0", "bar"}, broad={"foo0"}))
 
     assert names(plan_work(project, compositions(project), seen, {"a0", "account_b"}).tighten) == ["a0"]
+
+
+def test_what_depends_on_a_composition_that_failed_in_phase_1_is_not_applied():
+    project = spec(
+        role("foo0", TRUSTING[0], trusts=("bar0",)),
+        role("foo1", TRUSTING[1], trusts=("bar1",)),
+        role("foo2", TRUSTING[2], trusts=("bar0",)),
+        role("foo3", TRUSTING[3], trusts=("bar1",)),
+        role("bar0", TRUSTED[0]),
+        role("bar1", TRUSTED[1]),
+    )
+    work = plan_work(project, compositions(project), observe(project, FakeIam(project, set())))
+
+    left = without_failed(work, {"a0"})
+
+    assert (names(left.connect), names(left.tighten)) == (["b1"], ["a1", "a3"])
 
 
 @st.composite
