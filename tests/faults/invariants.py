@@ -69,7 +69,8 @@ def edited_by_hand(now: Contents) -> bool:
 
 def check_processes_and_files(scene: Scene) -> None:
     """I6: no process is left, private files are private, and no secret is anywhere but in the credentials file."""
-    assert processes.wait_for_end(scene.home, seconds=60) == []
+    left = processes.wait_for_end(scene.home, seconds=60)
+    assert not left, f"still running: {left}"
     for path in _files(scene.world.project / "compositions"):
         if why := _not_private(path):
             raise AssertionError(f"{path.relative_to(scene.world.project)}: {why}")
@@ -88,7 +89,8 @@ def check_secrets(scene: Scene) -> None:
 
 def check_states(scene: Scene, now: Contents) -> None:
     """I2: every managed resource is in a state, and every state can be read."""
-    assert orphaned(scene, now) == []
+    missing = orphaned(scene, now)
+    assert not missing, f"missing from state: {missing}"
 
 
 def orphaned(scene: Scene, now: Contents) -> list[str]:

@@ -27,6 +27,7 @@ from tfdriver.terraform import backend, process
 from tfdriver.terraform.environment import LOG_PATH, logs_to_stderr, without_log
 from tfdriver.terraform.events import STOPPING, TEXT, Event, TerraformOutcome, follow, outcome, parse_line
 from tfdriver.terraform.failure import TerraformError, diagnostic_place, refuse_failed, refuse_hidden_types
+from tfdriver.terraform.initialized import is_initialized, keep_initialized
 from tfdriver.terraform.program import Program
 from tfdriver.terraform.provider_host import ProxyFailedError
 from tfdriver.terraform.provider_hosts import ProviderHosts
@@ -92,10 +93,19 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         return (Path(self.working_dir) / ".terraform").is_dir()
 
     def init(self) -> TerraformOutcome:
-        """Install provider and modules. Raises TerraformError. (Terraform 1.6 has no `init -json`.)"""
-        if self._settings.hosts:
-            self._settings.hosts.warm_up(Path(self.working_dir), self._settings.keep_open)
-        return self._run_once("init", self.argv("init"), TEXT, process.start_child)
+        """Install provider and modules, unless nothing has changed since the last time. Raises TerraformError.
+
+        (Terraform 1.6 has no `init -json`.)
+        """
+        settings, folder = self._settings, Path(self.working_dir)
+        if settings.hosts:
+            settings.hosts.warm_up(folder, settings.keep_open)
+        inputs = folder, folder / RUN_FOLDER / "initialized", settings.program.argv, settings.environment
+        if is_initialized(*inputs):
+            return outcome((), TEXT)
+        done = self._run_once("init", self.argv("init"), TEXT, process.start_child)
+        keep_initialized(*inputs)
+        return done
 
     def init_backend(self) -> None:
         """Initialize a folder that has only a backend block. Raises TerraformError."""

@@ -11,7 +11,7 @@ from tfdriver.files import read_json
 # Any word that may be a type. A word too many costs nothing; for a missing one Terraform fails before any change.
 _TYPE = re.compile(rb"\baws_[a-z0-9_]+")
 _SUFFIXES = (".tf", ".tf.json", ".tofu", ".tofu.json")
-_MODULES = Path(".terraform/modules/modules.json")
+MODULES = Path(".terraform/modules/modules.json")
 
 
 def named_types(text: bytes) -> frozenset[str]:
@@ -21,14 +21,18 @@ def named_types(text: bytes) -> frozenset[str]:
 
 def configured_types(folder: Path) -> frozenset[str]:
     """Return the types that a composition and its installed modules name. Raises OSError, ValueError or KeyError."""
-    files = (path for module in _module_folders(folder) for path in module.iterdir() if path.name.endswith(_SUFFIXES))
-    return frozenset().union(*(named_types(path.read_bytes()) for path in files))
+    return frozenset().union(*(named_types(path.read_bytes()) for path in configuration_files(folder)))
+
+
+def configuration_files(folder: Path) -> list[Path]:
+    """Return the files of a composition and of its installed modules. Raises as `configured_types`."""
+    return [path for module in _module_folders(folder) for path in module.iterdir() if path.name.endswith(_SUFFIXES)]
 
 
 def _module_folders(folder: Path) -> Iterator[Path]:
     """Yield the composition's folder and those of its modules, nested and downloaded ones too."""
     yield folder
-    manifest = folder / _MODULES
+    manifest = folder / MODULES
     if manifest.exists():
         installed = read_json(manifest.read_bytes())["Modules"]
         yield from {folder / module["Dir"] for module in installed if module["Dir"] != "."}

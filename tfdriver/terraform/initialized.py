@@ -1,0 +1,66 @@
+"""Whether `terraform init` must run again in a composition.
+
+`init` hashes the provider's 700 MB, which takes a second. After a successful init, a digest of all that its result
+depends on is kept. While the digest is the same, init is left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from tfdriver.errors import TfdriverError
+from tfdriver.files import write_whole
+from tfdriver.terraform.installed_provider import LOCK_FILE, installed_provider
+from tfdriver.terraform.used_types import MODULES, configuration_files
+
+_BACKEND = Path(".terraform/terraform.tfstate")  # Terraform's record of the backend
+_BINARIES = ".terraform/providers/*/*/*/*/*/*"  # host, namespace, name, version, platform, file
+_UNKNOWN = (OSError, ValueError, LookupError, TypeError)
+
+
+def is_initialized(folder: Path, record: Path, argv: Sequence[str], environment: Mapping[str, str]) -> bool:
+    """Whether all that `terraform init` depends on is as it was when `keep_initialized` was called.
+
+    folder: the composition's; record: the file with the digest; argv, environment: Terraform's.
+    """
+    try:
+        return record.read_text(encoding="utf-8") == _digest(folder, argv, environment)
+    except _UNKNOWN:
+        return False
+
+
+def keep_initialized(folder: Path, record: Path, argv: Sequence[str], environment: Mapping[str, str]) -> None:
+    """Keep the digest after a successful init. If that fails, the next run only takes longer."""
+    with suppress(*_UNKNOWN, TfdriverError):
+        write_whole(record, _digest(folder, argv, environment).encode(), mode=0o600)
+
+
+def _digest(folder: Path, argv: Sequence[str], environment: Mapping[str, str]) -> str:
+    return hashlib.sha256(json.dumps(list(_inputs(folder, argv, environment))).encode()).hexdigest()
+
+
+def _inputs(folder: Path, argv: Sequence[str], environment: Mapping[str, str]) -> Iterator[Sequence[object]]:
+    if installed_provider(folder) is None:
+        raise ValueError("the provider is not installed as expected")
+    yield ("argv", *argv, *_identity(Path(shutil.which(argv[0]) or argv[0])))
+    cli_config = environment.get("TF_CLI_CONFIG_FILE")  # its path differs from run to run
+    yield ("cli", _content(Path(cli_config)) if cli_config else "", environment.get("TF_PLUGIN_CACHE_DIR"))
+    for path in sorted((*configuration_files(folder), folder / LOCK_FILE, folder / MODULES, folder / _BACKEND)):
+        yield ("file", str(path), _content(path))
+    for path in sorted(folder.glob(_BINARIES)):
+        yield ("binary", str(path), *_identity(path))
+
+
+def _content(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
+
+
+def _identity(path: Path) -> tuple[int, ...]:
+    """Return what changes whenever a file changes."""
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev
