@@ -24,6 +24,7 @@ from tfdriver.terraform.environment import terraform_environment
 from tfdriver.terraform.events import Event
 from tfdriver.terraform.failure import TerraformError
 from tfdriver.terraform.program import check_version, find_program
+from tfdriver.terraform.provider_hosts import ProviderHosts
 from tfdriver.terraform.runner import Root, Settings
 
 pytestmark = pytest.mark.integration
@@ -69,7 +70,10 @@ def parts(request, project: Path, tmp_path: Path, monkeypatch) -> Iterator[Parts
     for world in make_world(project, tmp_path):
         for name in ("AWS_ENDPOINT_URL", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
             monkeypatch.setenv(name, world.environ[name])
-        yield Parts(spec, workspace, settings(world.environ), Aws(), [])
+        plain = settings(world.environ)
+        hosts = ProviderHosts(plain.environment, 2, pytest.fail)
+        yield Parts(spec, workspace, replace(plain, hosts=hosts), Aws(), [])
+        hosts.close()
 
 
 def test_terraform_and_aws_keep_their_contract(parts: Parts):
