@@ -37,7 +37,8 @@ types: $(VENV)/ready
 	$(BIN)/mypy --strict tfdriver
 
 test-faults: $(VENV)/ready
-	$(BIN)/pytest -m faults -n $(WORKERS) --dist worksteal
+	$(BIN)/pytest -m faults -n $(TERRAFORM_WORKERS) --dist worksteal
+	TFDRIVER_PROXY=0 $(BIN)/pytest -m faults -n $(TERRAFORM_WORKERS) --dist worksteal tests/faults/test_matrix.py tests/faults/test_kills.py
 
 # On an otherwise idle machine, with TFDRIVER_PLUGIN_DIR set: otherwise each `terraform init` downloads the provider.
 bench: $(VENV)/ready

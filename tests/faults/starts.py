@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.faults import contents
+from tests.faults import contents, processes
 from tests.faults.points import BETWEEN_1_2, BETWEEN_2_3
-from tests.faults.scene import Run, Scene, Start, opened
+from tests.faults.scene import PATIENCE, Run, Scene, Start, opened
 
 PROJECT = Path(__file__).with_name("project")
 _KEPT = (".terraform", ".terraform.lock.hcl")  # they make init fast
@@ -41,6 +42,10 @@ def make_starts(folder: Path) -> Mapping[str, Start]:
 
 
 def _take(scene: Scene, name: str) -> Start:
+    end = time.monotonic() + PATIENCE
+    while processes.find(scene.home, "terraform"):  # phase 3 starts while phase 2 still runs
+        assert time.monotonic() < end
+        time.sleep(0.05)
     copy = scene.folder / f"start-{name}"
     shutil.copytree(scene.world.project, copy, symlinks=True)
     return Start(copy, contents.read(scene.world))

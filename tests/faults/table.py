@@ -1,4 +1,4 @@
-"""The table of results: collected from the tests' reports, printed at the end, written to docs/faults.md."""
+"""The table of results: collected from the tests' reports, printed at the end, written to docs/."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.faults.kinds import KINDS
+from tests.faults.kinds import KINDS, PROXY
 from tests.faults.points import POINTS
 
 _WALK = re.compile(r"^- (seed \d+, \d+ kills): (.*)$", re.MULTILINE)
-FILE = Path(__file__).parents[2] / "docs" / "faults.md"
+FILE = Path(__file__).parents[2] / "docs" / ("faults.md" if PROXY else "faults-without-proxy.md")
 
 _HEAD = """\
 # Results of the fault tests
 
 Written by `make test-faults`; do not edit. Each line is one run of tfdriver as a separate process, with real Terraform
-and the real AWS provider, against the sandbox. The sandbox holds the call at which the fault happens until the fault
-has happened. These invariants are checked after the faulted run and after the next run:
+and the real AWS provider, against the sandbox, {proxy} the provider proxy. The sandbox holds the call at which the
+fault happens until the fault has happened. These invariants are checked after the faulted run and after the next run:
 
 - I1: no call in the sandbox's log widened a trust policy; only phase 1 creates a role with a broad one;
 - I2: after the next run, every resource in AWS is in a state, and every state can be read;
@@ -30,7 +30,7 @@ has happened. These invariants are checked after the faulted run and after the n
 - I6: no process is left, private files are private, no planted secret is in any file or output.
 
 Exit codes: 0 done, 1 failed, 3 stopped with a broad trust in force.
-"""
+""".format(proxy="with" if PROXY else "without")
 
 
 class Results:
