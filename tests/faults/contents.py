@@ -29,16 +29,16 @@ _OTHER_PROJECT_TAGS = {"tfdriver:project": "another", "tfdriver:composition": A}
 # By account, kind (role or table) and name. `id` changes when a role is deleted and created again.
 Contents = dict[tuple[str, str, str], dict[str, Any]]
 
-_clients: dict[tuple[str, str, str], Any] = {}  # by HOME, account and service; creating one is slow
 
 
 def manual_client(world: World, service: str, account: str) -> Any:
     """A client of an account's administrator; its user agent distinguishes its calls from tfdriver's."""
-    key = (world.environ["HOME"], account, service)
-    if key not in _clients:
+    key = (account, service)
+    if key not in world.manual_clients:
         config = Config(user_agent_extra=BY_HAND)
-        _clients[key] = _session(world, account).client(service, endpoint_url=world.server.endpoint, config=config)
-    return _clients[key]
+        session = _session(world, account)
+        world.manual_clients[key] = session.client(service, endpoint_url=world.server.endpoint, config=config)
+    return world.manual_clients[key]
 
 
 def _session(world: World, account: str) -> boto3.Session:

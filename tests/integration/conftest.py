@@ -37,6 +37,7 @@ class World:
     environ: dict[str, str]
     log: Path
     sessions: dict[str, boto3.Session] = field(default_factory=dict)
+    manual_clients: dict[tuple[str, str], Any] = field(default_factory=dict)
 
     def tfdriver(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run the installed command on the project."""
