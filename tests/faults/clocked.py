@@ -40,7 +40,7 @@ def main(jump: Path, ahead: float, speed: float, project: Path, command: str) ->
         with open_session(command, Options(project), tools) as session:
             return int(_COMMANDS[command](session, lambda _: None).exit_code)
     except TfdriverError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"error[{error.code}]: {error}\n")
         return int(error.exit_code)
 
 
