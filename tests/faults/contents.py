@@ -30,7 +30,6 @@ _OTHER_PROJECT_TAGS = {"tfdriver:project": "another", "tfdriver:composition": A}
 Contents = dict[tuple[str, str, str], dict[str, Any]]
 
 
-
 def manual_client(world: World, service: str, account: str) -> Any:
     """A client of an account's administrator; its user agent distinguishes its calls from tfdriver's."""
     key = (account, service)

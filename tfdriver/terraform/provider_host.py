@@ -62,12 +62,13 @@ class Request:
 
 
 class _Provider:
-    """A provider's process and its proxy, with their sockets in a private folder."""
+    """A provider's process and its proxy, with their sockets in a private folder. folder: the composition's."""
 
     def __init__(self, request: Request) -> None:
         """Start both. Raises OSError or ProxyFailedError."""
         from tfdriver.terraform.provider_proxy import ProviderProxy  # grpc is loaded while `terraform init` runs
 
+        self.folder = request.folder
         self._sockets = _socket_folder()
         self._process = subprocess.Popen(
             [request.provider],
@@ -93,10 +94,9 @@ class _Provider:
         config = {"Protocol": "grpc", "ProtocolVersion": 5, "Pid": os.getpid(), "Test": True, "Addr": address}
         return json.dumps({request.address: config})
 
-    @property
-    def running(self) -> bool:
-        """Whether the provider can serve a command."""
-        return self._process.poll() is None
+    def serves(self, folder: str) -> bool:
+        """Whether the provider can serve a command in a composition's folder, in which it opens relative paths."""
+        return self.folder == folder and self._process.poll() is None
 
     def close(self) -> None:
         """End the provider and its proxy."""
@@ -131,8 +131,8 @@ class Host:
         self._signalled = False
 
     def run(self, request: Request) -> None:
-        """Start Terraform, with the provider if it does not run yet. Raises OSError or ProxyFailedError."""
-        if self._provider and not self._provider.running:
+        """Start Terraform, and the provider unless it runs. Raises OSError or ProxyFailedError."""
+        if self._provider and not self._provider.serves(request.folder):
             self._provider.close()
             self._provider = None
         provider = self._provider = self._provider or _Provider(request)

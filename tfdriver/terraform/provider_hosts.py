@@ -1,4 +1,7 @@
-"""The provider hosts of a run, one per composition: processes between tfdriver and Terraform; see `provider_host`."""
+"""The provider hosts of a run: processes between tfdriver and Terraform, see `provider_host`.
+
+A host serves one composition. If as many hosts as allowed are idle, the one used longest ago serves the next one.
+"""
 
 from __future__ import annotations
 
@@ -110,6 +113,8 @@ class ProviderHosts:
     def _take(self, folder: Path, keep_open: tuple[int, ...]) -> _Host:
         with self._lock:
             host = self._idle.pop(folder, None)
+            if host is None and len(self._idle) >= self._limit:
+                host = self._idle.pop(next(iter(self._idle)))
             if host is None or host.dead:
                 host = self._new(keep_open)
             host.busy = True

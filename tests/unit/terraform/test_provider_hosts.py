@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -122,16 +123,18 @@ def test_a_host_may_start_before_it_is_needed(scene):
     assert len(scene.providers) == 1
 
 
-def test_no_more_hosts_are_idle_than_the_limit(short_tmp):
+def test_a_host_beyond_the_limit_serves_another_composition_with_a_new_provider(short_tmp):
     scene = Scene(short_tmp, limit=1)
-    first = scene.folder
-    scene.run()
-    other = scene.folder = first.with_name("b")
-    subprocess.run(["cp", "-r", str(first), str(other)], check=True)
+    scene.run("print(os.getppid(), os.getcwd())")
+    other = scene.folder.with_name("b")
+    shutil.copytree(scene.folder, other)
+    scene.folder = other
 
-    scene.run()
+    scene.run("print(os.getppid(), os.getcwd())")
 
-    wait_until(lambda: not alive(scene.providers[0]))
+    (host, first), (same_host, second) = (line.split() for line in scene.lines if str(short_tmp) in line)
+    assert (same_host, Path(first).name, Path(second).name) == (host, "a", "b")
+    assert not alive(scene.providers[0])
     assert alive(scene.providers[1])
     scene.hosts.close()
 
