@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,13 @@ from tests.integration.project.test_terraform_files import NASTY
 from tests.unit.test_clean import HIDDEN as PLANTED
 from tests.unit.test_clean import SECRET_TEXTS
 from tfdriver.cli import main
+from tfdriver.interrupts import Interrupts
 from tfdriver.project.init import init
 from tfdriver.terraform.environment import terraform_environment
 from tfdriver.terraform.program import find_program
+from tfdriver.terraform.provider_hosts import ProviderHosts
 from tfdriver.terraform.provider_installation import cli_config
+from tfdriver.terraform.runner import Root, Settings
 
 pytestmark = pytest.mark.integration
 
@@ -73,15 +76,21 @@ def write(project: Path, spec: dict[str, Any]) -> None:
 
 
 def outputs(folder: Path, home: Path) -> dict[str, Any]:
-    """Apply a composition that makes no resources, as tfdriver would run Terraform; return what it puts out."""
-    program = find_program(os.environ)
-    environment = terraform_environment(os.environ, cli_config(os.environ, home))
-    for arguments in (["init"], ["apply", "-auto-approve"], ["output", "-json"]):
-        done = subprocess.run(
-            [*program.argv, *arguments], cwd=folder, env=environment, capture_output=True, encoding="utf-8", check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-    return {name: output["value"] for name, output in json.loads(done.stdout).items()}
+    """Apply a composition that makes no resources, with the provider proxy and without it; return what it outputs."""
+    environment = terraform_environment(os.environ, cli_config(os.environ, home)) | {"XDG_CACHE_HOME": str(home)}
+    notes: list[str] = []
+    hosts = ProviderHosts(environment, 1, notes.append)
+    plain = Settings(find_program(os.environ), environment, Interrupts())
+    try:
+        roots = [Root(folder, settings) for settings in (replace(plain, hosts=hosts), plain)]
+        roots[0].init()
+        proxied, found = (dict(root.apply().outputs) for root in roots)
+    finally:
+        hosts.close()
+    assert proxied == found
+    assert notes == []
+    assert list((home / "tfdriver/schemas").iterdir())  # the proxy was used
+    return found
 
 
 def normal(value: Any) -> Any:
@@ -97,7 +106,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 
 
 @settings(
-    max_examples=3,
+    max_examples=2,
     deadline=None,
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -119,7 +128,7 @@ def test_terraform_reads_any_string_of_a_spec_unchanged(tmp_path: Path, generate
     trust_policy, _, nasty = found["probes"]["foo"]
     assert nasty == normal(deep)
     assert EXTERNAL_ID in json.dumps(json.loads(trust_policy))
-    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["p"]
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["p", "tfdriver"]
 
 
 def test_terraform_reads_a_hostile_module_source_unchanged(tmp_path: Path) -> None:
