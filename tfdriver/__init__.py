@@ -9,6 +9,7 @@ The packages, from the top down. Each imports only from those below it; `make ch
 `deploy`     The phases. `session` opens a project, `phases` applies it; `up`, `tighten`, `destroy` are the commands.
 `project`    A project on disk. `render` writes compositions from templates, `workspace` holds them and their states.
 `terraform`  Runs Terraform: `runner` is the only way to start it; `events`, `state` and `state_lock` read its output.
+             `provider_hosts` runs a command with the provider proxy (`provider_host`, `provider_proxy`).
 `aws`        Calls AWS. `client` is the only importer of boto3, `observe` reads every role, `consistency` waits for IAM.
 `iam`        IAM policies, without I/O. `trust` builds trust policies; `trust_state` decides which one a role gets and
              never widens an exact one; `evaluator` decides as IAM does, for `explain` and the sandbox.
