@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 _COMMANDS = {b"init", b"apply", b"destroy", b"plan", b"import", b"state"}
 
 
@@ -27,8 +29,20 @@ def running(home: Path) -> list[Process]:
 
 
 def find(home: Path, kind: str) -> int | None:
-    """Return the process id of the first of a kind."""
-    return next((p.pid for p in running(home) if p.kind == kind), None)
+    """Return the process id of one of a kind: of those that serve a running Terraform, if there are any."""
+    found = running(home)
+    terraform = [p.pid for p in found if p.kind == "terraform"]
+    family = {pid for each in terraform for pid in _family(each)}
+    return next((p.pid for p in sorted(found, key=lambda p: p.pid not in family) if p.kind == kind), None)
+
+
+def _family(pid: int) -> list[int]:
+    """Return the parent of a process, and the children of both."""
+    with suppress(psutil.Error):
+        process = psutil.Process(pid)
+        parent = process.parent()
+        return [*([parent.pid] if parent else []), *(p.pid for a in (process, parent) if a for p in a.children())]
+    return []
 
 
 def kill(pid: int, *, group: bool = False) -> None:
