@@ -1,4 +1,4 @@
-"""What is compared, and the commands that each competitor runs for each operation."""
+"""The competitors, and the commands that each runs for each operation."""
 
 from __future__ import annotations
 

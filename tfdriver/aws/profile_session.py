@@ -22,7 +22,7 @@ _Profiles = Mapping[str, Any]
 _RECENT = 1_000_000_000  # nanoseconds
 _CREDENTIALS = SharedCredentialProvider.METHOD
 
-# What was parsed last, by paths, with the files' versions then. Replaced whole, so it is safe to use in threads.
+# The profiles parsed last, by paths, with the versions of the files. Entries are replaced whole, safe for threads.
 _parsed: dict[tuple[str, ...], tuple[tuple[object, ...], _Profiles]] = {}
 
 

@@ -242,11 +242,7 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
             finally:
                 job.log.unlink(missing_ok=True)  # it has the values of the state
             _log(job.argv, folder, finished.code, started)
-            finished = replace(finished, stderr=settings.hide(finished.stderr))
-            result = outcome((), TEXT)
-            if start is not process.start_child:
-                refuse_hidden_types(result, finished)
-            refuse_failed("show", folder, finished, result, TEXT, settings.timeout)
+            self._refuse_failed("show", finished, outcome((), TEXT), TEXT, proxied=start is not process.start_child)
             return shown
 
         return self._proxied(show)
@@ -309,13 +305,20 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
                 f"cannot run {settings.program.name}: {error}", where=diagnostic_place(name, folder)
             ) from error
         _log(argv, folder, finished.code, started)
-        finished = replace(finished, stderr=settings.hide(finished.stderr))
         result = outcome(relay.events, operation)
-        if start is not process.start_child and not relay.has_changed:
-            refuse_hidden_types(result, finished)
-        refuse_failed(name, folder, finished, result, operation, settings.timeout)
+        proxied = start is not process.start_child and not relay.has_changed
+        self._refuse_failed(name, finished, result, operation, proxied=proxied)
         relay.raise_error()
         return result
+
+    def _refuse_failed(
+        self, name: str, finished: process.Finished, result: TerraformOutcome, operation: str, *, proxied: bool
+    ) -> None:
+        """See `failure.refuse_failed`. proxied: whether the proxy may be the cause, and nothing has been changed."""
+        finished = replace(finished, stderr=self._settings.hide(finished.stderr))
+        if proxied:
+            refuse_hidden_types(result, finished)
+        refuse_failed(name, Path(self.working_dir), finished, result, operation, self._settings.timeout)
 
 
 def _log(argv: Sequence[str], folder: Path | str, code: int, started: float) -> None:
