@@ -53,6 +53,7 @@ Code = Literal[
     "not_writable",
     "other_role_name",
     "output_not_written",
+    "plan_changed",
     "profile_not_found",
     "project_exists",
     "project_locked",

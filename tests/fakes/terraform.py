@@ -129,8 +129,8 @@ def to_import(values: dict) -> list[str]:
     return [arn for arn in wanted(values) if address(arn) in named and arn not in listed()]
 
 
-def difference(world: dict, values: dict, destroy: bool) -> list[tuple[str, str]]:
-    existing, managed = world["roles"], [*listed(), *to_import(values)]
+def difference(world: dict, values: dict, imported: list[str], destroy: bool) -> list[tuple[str, str]]:
+    existing, managed = world["roles"], [*listed(), *imported]
     if destroy:
         return [("delete", arn) for arn in listed() if arn in existing]
     deleted = [("delete", arn) for arn in listed() if arn in existing and arn not in wanted(values)]
@@ -151,18 +151,16 @@ def read_values(arguments: list[str]) -> dict:
     return values
 
 
-def plan(arguments: list[str], destroy: bool) -> list[tuple[str, str]]:
+def plan(arguments: list[str]) -> None:
     """Print the planned changes, and save them with -out."""
-    values = read_values(arguments)
-    print_event("version", "Terraform 1.99.0", terraform="1.99.0")
-    changes = difference(json.loads(WORLD.read_text()), values, destroy)
-    for action, arn in changes:
-        resource = {"addr": address(arn), "resource_type": "aws_iam_role"}
-        print_event("planned_change", f"{arn}: plan to {action}", change={"resource": resource, "action": action})
-    summary("plan", *counts(changes), imported=len(to_import(values)))
+    values, destroy = read_values(arguments), "-destroy" in arguments
+    imported = [] if destroy else to_import(values)
+    changes = difference(json.loads(WORLD.read_text()), values, imported, destroy)
+    print_planned(changes)
+    summary("plan", *counts(changes), imported=len(imported))
     for argument in arguments:
         if argument.startswith("-out="):
-            saved = [
+            shown = [
                 {
                     "address": address(arn),
                     "module_address": f"module.{key_of(arn)}",
@@ -172,8 +170,22 @@ def plan(arguments: list[str], destroy: bool) -> list[tuple[str, str]]:
                 }
                 for action, arn in changes
             ]
-            Path(argument.partition("=")[2]).write_text(json.dumps({"resource_changes": saved}))
-    return changes
+            saved = {"resource_changes": shown, "changes": changes, "values": values, "imported": imported}
+            text = json.dumps(saved | {"destroy": destroy, "state": identity()})
+            Path(argument.partition("=")[2]).write_text(text)
+
+
+def print_planned(changes: list[list[str]] | list[tuple[str, str]]) -> None:
+    print_event("version", "Terraform 1.99.0", terraform="1.99.0")
+    for action, arn in changes:
+        resource = {"addr": address(arn), "resource_type": "aws_iam_role"}
+        print_event("planned_change", f"{arn}: plan to {action}", change={"resource": resource, "action": action})
+
+
+def identity() -> list:
+    """Lineage and serial of the state: a saved plan is stale if they differ."""
+    state = json.loads(STATE.read_text()) if STATE.exists() else {}
+    return [state.get("lineage"), state.get("serial")]
 
 
 def after(values: dict, arn: str) -> dict:
@@ -186,14 +198,16 @@ def counts(changes: list[tuple[str, str]]) -> list[int]:
     return [sum(a == kind for a, _ in changes) for kind in ("create", "update", "delete")]
 
 
-def apply(command: str, arguments: list[str]) -> int:
-    destroy = command == "destroy"
-    values = read_values(arguments)
-    changes = plan(arguments, destroy)
+def apply(file: str) -> int:
+    """Apply a saved plan."""
+    saved = json.loads(Path(file).read_text())
+    if saved["state"] != identity():
+        return fail("Saved plan is stale: the state was changed by another operation after the plan was created.")
+    values, changes, imported, destroy = (saved[key] for key in ("values", "changes", "imported", "destroy"))
+    print_planned(changes)
     world = json.loads(WORLD.read_text())
-    which = f"{command} {Path.cwd().name}"
+    which = f"{'destroy' if destroy else 'apply'} {Path.cwd().name}"
     fault, death = world.get("fail", {}).get(which), world.get("die", {}).get(which)
-    imported = to_import(values)
     known = [arn for arn in listed() if arn in world["roles"]] + imported
     for done, (action, arn) in enumerate(changes):
         if fault and done >= fault.get("after", 0):
@@ -215,7 +229,7 @@ def apply(command: str, arguments: list[str]) -> int:
     if fault:
         return max(fail(error) for error in fault["error"].split("\n"))
     write_state(known)
-    summary(command, *counts(changes), imported=len(imported))
+    summary("apply", *counts(changes), imported=len(imported))
     if not destroy:
         outputs(values)
     return 0
@@ -295,7 +309,7 @@ def main(arguments: list[str]) -> int:
             fault = json.loads(WORLD.read_text()).get("fail", {}).get(f"plan {Path.cwd().name}")
             if fault:
                 return fail(fault["error"], fault.get("address", ""))
-            plan(arguments, destroy=False)
-        case ["apply" | "destroy", *_]:
-            return apply(arguments[0], arguments[1:])
+            plan(arguments)
+        case ["apply", *_, file]:
+            return apply(file)
     return 0

@@ -22,7 +22,10 @@ def by_hand(stage: Stage) -> None:
 def by_terraform(stage: Stage) -> None:
     values = {"account_id": "111111111111", "tags": {}, "roles": {"bar": {"path": "/", "name": "bar"}}}
     (stage.project / "terraform.tfvars.json").write_text(json.dumps(values))
-    subprocess.run([stage.environ["TFDRIVER_TERRAFORM"], "apply"], env=stage.environ, cwd=stage.project, check=True)
+    for arguments in (["plan", "-out=plan"], ["apply", "plan"]):
+        subprocess.run(
+            [stage.environ["TFDRIVER_TERRAFORM"], *arguments], env=stage.environ, cwd=stage.project, check=True
+        )
 
 
 @pytest.mark.parametrize("change", [by_hand, by_terraform])

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tfdriver.aws.calls import Calls
 from tfdriver.aws.resource_types import RESOURCE_TYPES
 from tfdriver.deploy import orphan_search
-from tfdriver.deploy.orphan_search import ExistingResources
 from tfdriver.project.orphans import OrphanedResource, existing_addresses
 from tfdriver.project.workspace import Workspace
 from tfdriver.spec.compositions import Composition
@@ -36,53 +35,54 @@ class Adopter:
         self._root = root
         self._check = check
 
-    def before_apply(self, composition: Composition, plan: Mapping[str, Any], *, may_adopt: bool) -> None:
-        """Raise TfdriverError for a resource that a plan (as JSON) creates, that exists and that may not be adopted.
-
-        Resources without tags are skipped: creating them again changes nothing, and their parent is checked.
-        """
-        untagged = {name for name, known in RESOURCE_TYPES.items() if not known.tagged}
-        tagged = [change for change in plan.get("resource_changes", ()) if change["type"] not in untagged]
-        found, _ = orphan_search.find_orphans_once(composition, {"resource_changes": tagged}, self._aws)
-        orphan_search.refuse_unmanaged_resources(found, composition)
-        orphan_search.refuse_moved(found, plan, composition)
-        if not may_adopt:
-            orphan_search.refuse_without_adopt(found, composition)
-
-    def for_apply(
-        self, composition: Composition, values: Mapping[str, Any], error: TerraformError | None = None
+    def to_import(
+        self,
+        composition: Composition,
+        plan: Mapping[str, Any],
+        *,
+        may_adopt: bool,
+        error: TerraformError | None = None,
     ) -> tuple[OrphanedResource, ...]:
-        """Return the resources for the next apply to import.
+        """Return the resources that a plan (as JSON) creates, that exist, and that the next plan should import.
 
-        values: the composition's; error: of an apply that failed because resources already exist. Raises TfdriverError
-        for an unmanaged resource, and `error` itself if no orphaned resource explains it.
+        error: of an apply that failed because resources already exist. Raises TfdriverError for a resource that may not
+        be adopted, and `error` itself if no orphaned resource explains it.
         """
-        found = self._find(composition, values)
+        if not may_adopt:  # creating resources without tags again changes nothing, and their parent is checked
+            untagged = {name for name, known in RESOURCE_TYPES.items() if not known.tagged}
+            changes = plan.get("resource_changes", ())
+            plan = {**plan, "resource_changes": [change for change in changes if change["type"] not in untagged]}
+        found = orphan_search.find_orphans(composition, plan, self._aws)
         existing = existing_addresses(error.errors) if error else frozenset()
         orphan_search.refuse_unmanaged_resources(found, composition)
         orphan_search.refuse_unknown(found, existing, composition)
+        orphan_search.refuse_moved(found, plan, composition)
+        if not may_adopt:
+            orphan_search.refuse_without_adopt(found, composition)
         if error is not None and not existing & {orphan.address for orphan in found.orphaned}:
             raise error
+        self._note_adopted(composition, found.orphaned)
         return found.orphaned
 
     def for_destroy(self, composition: Composition, values: Mapping[str, Any]) -> None:
         """Import all orphaned resources into the state. Unmanaged resources stay unchanged."""
-        found = self._find(composition, values)
+        self._note(f"  {composition.name}: looking for resources missing from state")
+        orphans: tuple[OrphanedResource, ...] = ()
+        while True:
+            self._check()
+            self._workspace.write(composition, values, orphans)
+            plan = self._root(composition).planned()
+            found = orphan_search.find_orphans(composition, plan, self._aws).orphaned
+            if not found:
+                break
+            self._note_adopted(composition, found)
+            orphans += found
         self._workspace.write(composition, values)
-        for orphan in found.orphaned:
+        for orphan in orphans:
             self._check()
             self._workspace.keep_state(composition)
             self._root(composition).import_resource(orphan.address, orphan.import_id)
 
-    def _find(self, composition: Composition, values: Mapping[str, Any]) -> ExistingResources:
-        self._note(f"  {composition.name}: looking for resources missing from state")
-
-        def plan(imports: tuple[OrphanedResource, ...]) -> Mapping[str, Any]:
-            self._check()
-            self._workspace.write(composition, values, imports)
-            return self._root(composition).planned()
-
-        found = orphan_search.find_orphans(composition, plan, self._aws)
-        for orphan in found.orphaned:
+    def _note_adopted(self, composition: Composition, orphans: Iterable[OrphanedResource]) -> None:
+        for orphan in orphans:
             self._note(f"  {composition.name}: adopting {orphan.type} {orphan.name}, which is missing from state")
-        return found

@@ -1,15 +1,15 @@
-"""Applies compositions: checks before each apply, adoption of orphaned resources, and the timeline."""
+"""Applies checked plans, and records what they change in the timeline."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from tfdriver.aws.identity import IdentityReader, check_identities
 from tfdriver.aws.observe import Observation
-from tfdriver.deploy.adopt import Adopter
+from tfdriver.deploy.plans import Basis, CheckedPlan, Plans, roles_in_aws
 from tfdriver.deploy.project_roles import ProjectRoles
 from tfdriver.deploy.roots import Roots
 from tfdriver.errors import TfdriverError
@@ -17,13 +17,12 @@ from tfdriver.iam.trust_state import Phase
 from tfdriver.project.orphans import existing_addresses
 from tfdriver.project.timeline import Timeline
 from tfdriver.spec.compositions import Composition
-from tfdriver.terraform.events import Changes, Event
+from tfdriver.terraform.events import Changes, Event, RolesDone
 from tfdriver.terraform.failure import TerraformError
 from tfdriver.terraform.runner import Settings
 
-# Returns the values of a composition, given the roles in AWS and the names of roles that exist for certain.
-ValuesOf = Callable[[Composition, Observation, frozenset[str]], Mapping[str, Any]]
-_NONE: frozenset[str] = frozenset()
+# Returns the values of a composition, given the roles in AWS and the time (UTC) of its plan.
+ValuesOf = Callable[[Composition, Observation, datetime], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -39,27 +38,17 @@ class Step:
 
 
 class Applier:
-    """Applies compositions. to_adopt: names of those whose orphaned resources are adopted before the first apply.
-
-    steps: those that have finished, also of a run that fails.
-    """
+    """Applies checked plans. steps: those that have finished, also of a run that fails."""
 
     def __init__(
-        self,
-        roots: Roots,
-        roles: ProjectRoles,
-        adopter: Adopter,
-        timeline: Timeline,
-        aws: IdentityReader,
-        to_adopt: Iterable[str],
+        self, roots: Roots, roles: ProjectRoles, plans: Plans, timeline: Timeline, aws: IdentityReader
     ) -> None:
         self._roots = roots
         self._workspace = roots.workspace
         self._roles = roles
-        self._adopter = adopter
+        self._plans = plans
         self._timeline = timeline
         self._aws = aws
-        self._to_adopt = set(to_adopt)
         self.steps: list[Step] = []
 
     def apply(
@@ -67,64 +56,55 @@ class Applier:
         phase: Phase,
         composition: Composition,
         values_of: ValuesOf,
-        settings: Settings | None = None,
-        also: Callable[[Event], None] = lambda _: None,
+        settings_of: Callable[[CheckedPlan], Settings | None] = lambda _: None,
+        roles_done: Callable[[], None] = lambda: None,
     ) -> Step:
-        """Apply one composition, after adopting orphaned resources of an interrupted run or of this one.
+        """Apply one composition: its kept plan, if AWS shows its roles as they were planned, else a new one.
 
-        settings: in place of the run's; also: receives Terraform's events.
+        settings_of: returns settings in place of the run's; roles_done: called once all roles are changed.
 
-        If an apply fails because a resource already exists, this run has created it: `Previews.preview` has refused all
+        If an apply fails because a resource already exists, this run has created it: `Plans.plan` has refused all
         earlier ones, and the provider retries a call if the answer is lost. Raises TfdriverError.
         """
         self._roots.settings.interrupts.check()
         check_identities(self._workspace.spec, self._aws, [composition.account])
-        chosen = values_of(composition, self._roles.observe_managed(composition), _NONE)
-        self._workspace.write(composition, chosen)
-
-        def adopt(error: TerraformError | None = None) -> Mapping[str, Any]:
-            orphans = self._adopter.for_apply(composition, chosen, error)
-            roles = frozenset(orphan.name for orphan in orphans if orphan.type == "aws_iam_role")
-            values = values_of(composition, self._roles.observe_managed(composition), roles)  # keeps their trust
-            self._workspace.write(composition, values, orphans)
-            return values
-
-        if composition.name in self._to_adopt:
-            self._to_adopt.discard(composition.name)
-            chosen = adopt()
+        plan = self._current_plan(composition, values_of)
         try:
-            step = self.run(phase, composition, chosen, settings, also)
+            return self.run(phase, composition, plan, settings_of(plan), roles_done)
         except TerraformError as error:
             if not existing_addresses(error.errors):
                 raise
-            chosen = adopt(error)
-            step = self.run(phase, composition, chosen, settings, also)
-        self._workspace.write(composition, chosen)
-        return step
+            plan = self._plans.plan_again(composition, self._basis(composition, values_of), error)
+            return self.run(phase, composition, plan, settings_of(plan), roles_done)
+
+    def plan_ahead(self, composition: Composition, values_of: ValuesOf) -> None:
+        """Plan a composition and keep the plan for `apply`."""
+        self._plans.plan_again(composition, self._basis(composition, values_of))
 
     def run(
         self,
         phase: str,
         composition: Composition,
-        values: Mapping[str, Any],
+        plan: CheckedPlan,
         settings: Settings | None = None,
-        also: Callable[[Event], None] = lambda _: None,
+        roles_done: Callable[[], None] = lambda: None,
     ) -> Step:
-        """Run `terraform apply`, or `terraform destroy` for the phase `destroy`, and record its trust changes."""
+        """Apply a checked plan and record its trust changes. phase: or `destroy`."""
         self._roots.settings.interrupts.check()
         self._workspace.keep_state(composition)
         clock = self._roots.clock
         started, began = clock.now(), clock.monotonic()
-        record = self._timeline.watch(composition, values.get("trust_policies", {}))
+        record = self._timeline.watch(composition, plan.basis.values.get("trust_policies", {}))
+        follow = RolesDone(plan.saved.outcome.planned, roles_done)
 
         def on_event(event: Event) -> None:
             record(event)
             self._roles.keep_other(composition, event)
-            also(event)
+            follow(event)
 
         root = self._roots.root(composition, on_event, settings)
-        action, do = ("destroy", root.destroy) if phase == "destroy" else ("apply", root.apply)
-        outcome = self._roots.report(composition, action, do)
+        action = "destroy" if plan.saved.destroy else "apply"
+        outcome = self._roots.report(composition, action, lambda: root.apply(plan.saved))
         step = Step(
             phase=str(phase),
             composition=composition.name,
@@ -135,6 +115,21 @@ class Applier:
         )
         self.steps.append(step)
         return step
+
+    def _current_plan(self, composition: Composition, values_of: ValuesOf) -> CheckedPlan:
+        """Return the kept plan of a composition, or a new one if the roles in AWS, or what they need, have changed."""
+        observation = self._roles.observe_managed(composition)
+        roles = roles_in_aws(composition, observation)
+        kept = self._plans.take(composition, roles)
+        if kept and kept.basis.values == values_of(composition, observation, kept.basis.at):
+            return kept
+        now = self._roots.clock.now()
+        basis = Basis(values_of(composition, observation, now), roles, now)
+        return self._plans.plan_again(composition, basis)
+
+    def _basis(self, composition: Composition, values_of: ValuesOf) -> Basis:
+        observation, now = self._roles.observe_managed(composition), self._roots.clock.now()
+        return Basis(values_of(composition, observation, now), roles_in_aws(composition, observation), now)
 
 
 def refuse_other_arns(step: Step, composition: Composition, output: str) -> None:

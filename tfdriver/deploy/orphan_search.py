@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -29,32 +29,18 @@ class ExistingResources:
     creates: tuple[PlannedCreate, ...]
 
 
-def find_orphans(
-    composition: Composition, plan: Callable[[tuple[OrphanedResource, ...]], Mapping[str, Any]], aws: Calls
-) -> ExistingResources:
-    """Return the resources to create in a composition that already exist.
+def find_orphans(composition: Composition, plan: Mapping[str, Any], aws: Calls) -> ExistingResources:
+    """Return the resources that a plan (as JSON) creates and that already exist. Raises AwsError.
 
-    plan: returns the plan as JSON, given the resources to import. It is called again while found resources may identify
-    others, as the ARN of a policy identifies its attachment. Raises AwsError.
+    A plan that imports them may identify others, as the ARN of a policy identifies its attachment.
     """
-    orphaned: tuple[OrphanedResource, ...] = ()
-    while True:
-        found, more = find_orphans_once(composition, plan(orphaned), aws)
-        orphaned += found.orphaned
-        if not found.orphaned or not more:
-            return replace(found, orphaned=orphaned)
-
-
-def find_orphans_once(composition: Composition, plan: Mapping[str, Any], aws: Calls) -> tuple[ExistingResources, bool]:
-    """As `find_orphans`, for one plan as JSON. Also return whether a plan with the imports may identify more."""
     creates = planned_creates(plan)
     answers = side_by_side(lambda create: _find_existing(create, composition.account, aws), creates)
-    found = [answer for answer in answers if isinstance(answer, tuple)]
+    found = [answer for answer in answers if answer is not None]
     orphaned = tuple(resource for resource, tags in found if has_tags(tags, composition))
     unmanaged = tuple(resource for resource, tags in found if not has_tags(tags, composition))
     adopted = {orphan.address for orphan in orphaned}
-    existing = ExistingResources(orphaned, unmanaged, tuple(c for c in creates if c.address not in adopted))
-    return existing, _NOT_IDENTIFIED in answers
+    return ExistingResources(orphaned, unmanaged, tuple(c for c in creates if c.address not in adopted))
 
 
 def refuse_without_adopt(found: ExistingResources, composition: Composition) -> None:
@@ -115,13 +101,10 @@ def refuse_unknown(found: ExistingResources, existing: Iterable[str], compositio
             )
 
 
-_NOT_IDENTIFIED = "not identified"  # its identifying values are known only after another resource is imported
-
-
 def _find_existing(
     create: PlannedCreate, account: Account, aws: Calls
-) -> tuple[OrphanedResource, Mapping[str, str]] | str | None:
-    """Return an existing resource and its tags, None if it does not exist, or _NOT_IDENTIFIED."""
+) -> tuple[OrphanedResource, Mapping[str, str]] | None:
+    """Return an existing resource and its tags, None if it does not exist or the plan does not identify it yet."""
     if create.type not in RESOURCE_TYPES:
         return None
     # Since version 6, the provider has a region on each resource.
@@ -129,5 +112,5 @@ def _find_existing(
     try:
         found = find(create.type, create.values, there, partial(aws.call, there))
     except UnknownValueError:
-        return _NOT_IDENTIFIED
+        return None
     return (OrphanedResource(create.address, create.type, found.name, found.import_id), found.tags) if found else None

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from threading import Lock
 from typing import Any, Protocol, TypeVar
@@ -20,26 +19,24 @@ from tfdriver.deploy import revocation
 from tfdriver.deploy.adopt import Adopter
 from tfdriver.deploy.apply import Applier, Step, refuse_other_arns
 from tfdriver.deploy.ownership import States, has_tags, refuse_to_open_again
+from tfdriver.deploy.plans import Basis, CheckedPlan, Plans, roles_in_aws
 from tfdriver.deploy.preflight import refuse_trusts, refuse_unreadable_roles, refused_kinds
-from tfdriver.deploy.previews import Previews
 from tfdriver.deploy.project_roles import ProjectRoles
 from tfdriver.deploy.revocation import Revocation
 from tfdriver.deploy.roots import Roots, succeeded
 from tfdriver.deploy.work import Work, dependencies, without_failed
-from tfdriver.errors import TfdriverError
-from tfdriver.iam.trust_state import Phase, TrustKind
-from tfdriver.iam.wording import role_in_account
+from tfdriver.iam.trust_state import Phase
 from tfdriver.project import crash_recovery, tfvars
 from tfdriver.project.timeline import Exposure, Timeline, exposures
 from tfdriver.project.workspace import Workspace
 from tfdriver.spec.compositions import Composition, Side
 from tfdriver.spec.model import Role, Spec
-from tfdriver.terraform.events import RolesDone
 from tfdriver.terraform.progress import Progress
 from tfdriver.terraform.runner import Settings
 from tfdriver.waiting import Waiting
 
 A = TypeVar("A")
+S = TypeVar("S", Step, Step | None)
 
 
 class DriverAws(RoleReader, IdentityReader, Calls, Protocol):
@@ -56,6 +53,7 @@ _OVERWRITE = (
 # How long IAM may take to accept an unreadable role as a principal. The provider retries for two minutes, but IAM
 # accepts a role at once that has existed for a while.
 _UNREADABLE_SECONDS = 30.0
+_OLD_PLAN = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,7 @@ class Driver:
         roots: Roots,
         roles: ProjectRoles,
         adopter: Adopter,
-        previews: Previews,
+        plans: Plans,
         applier: Applier,
         aws: DriverAws,
         timeline: Timeline,
@@ -104,7 +102,7 @@ class Driver:
         self._timeline = timeline
         self._scope = scope
         self.roles = roles
-        self.previews = previews
+        self.plans = plans
         retry = f"  IAM is eventually consistent; retrying for up to {LIMIT:g} s"
         self._waiting = Waiting(
             LIMIT,
@@ -200,11 +198,7 @@ class Driver:
         """
 
         def apply(composition: Composition) -> Step:
-            values = partial(self._opening, overwrite=overwrite)
-            try:
-                step = self._applier.apply(Phase.BROAD, composition, values)
-            finally:
-                self._close(composition)
+            step = self._applier.apply(Phase.BROAD, composition, partial(self._opening, overwrite=overwrite))
             refuse_other_arns(step, composition, "roles_to_be_assumed")
             return step
 
@@ -217,7 +211,7 @@ class Driver:
 
         The roles of the trusted side may assume exactly their trusting roles. A trusting composition is tightened, or
         created if `work` has deferred it, once AWS returns the roles that it trusts. Terraform's events report when to
-        look: the rest of the trusted side's apply may take longer.
+        look: the rest of the trusted side's apply may take longer. Meanwhile, what phase 1 opened is planned.
         """
         depends = dependencies([*work.connect, *work.tighten])
         later = self._later(work)
@@ -227,20 +221,33 @@ class Driver:
             assumed = {r.key: r for role in composition.roles for r in self.spec.trusting_of(role)}
             wait_for_roles((r for r in assumed.values() if r.key not in later), self._aws, self._waiting)
             final = tfvars.final(self.spec, composition)
-            step = self._applier.apply(Phase.CONNECT, composition, lambda *_: final, also=RolesDone(ready))
+            step = self._applier.apply(Phase.CONNECT, composition, lambda *_: final, roles_done=ready)
             refuse_other_arns(step, composition, "roles_which_will_assume")
             return step
 
         def after(composition: Composition) -> frozenset[str]:
             return frozenset(f"{Phase.CONNECT} {name}" for name in depends[composition.name])
 
-        # A trusting composition comes first when both may start: an open trust should be closed before anything else.
-        title = _CREATE if work.only_new else _TIGHTEN
-        tasks = [self._tightening(c, title, after(c), overwrite=overwrite) for c in work.tighten]
-        tasks += [Task(_name(Phase.CONNECT, c), partial(apply, c)) for c in work.connect]
+        opened = {c.name for c in work.open}
+        ahead = [c for c in work.tighten if c.name in opened]
+
+        def tighten(composition: Composition) -> Task[Step | None]:
+            planned = {_plan_name(composition)} if composition.name in opened else set()
+            title = _CREATE if work.only_new else _TIGHTEN
+            return self._tightening(composition, title, after(composition) | planned, overwrite=overwrite)
+
+        # Of the tasks that may start, the first one starts first: an open trust is closed before anything else.
+        tasks = [tighten(c) for c in work.tighten if c.name not in work.deferred]
+        for composition in work.connect:
+            tasks.append(Task(_name(Phase.CONNECT, composition), partial(apply, composition)))
+            tasks += [self._planning(c) for c in ahead if composition.name in depends[c.name]]
+            ahead = [c for c in ahead if composition.name not in depends[c.name]]
+        tasks += map(self._planning, ahead)
+        tasks += [tighten(c) for c in work.tighten if c.name in work.deferred]
         ran = self._run(tasks, keep_going=keep_going)
-        order = [task.name for task in sorted(tasks, key=lambda task: not task.name.startswith(Phase.CONNECT))]
-        return Ran({name: ran.results[name] for name in order if name in ran.results}, ran.errors)
+        done = {name: step for name, step in ran.results.items() if step}
+        order = sorted(done, key=lambda name: not name.startswith(Phase.CONNECT))
+        return Ran({name: done[name] for name in order}, ran.errors)
 
     def tighten(
         self,
@@ -252,7 +259,11 @@ class Driver:
     ) -> list[Step]:
         """Phase 3 alone; see `_tightening`."""
         tasks = [self._tightening(c, _TIGHTEN, overwrite=overwrite, unreadable=unreadable) for c in compositions]
-        return list(succeeded(self._run(tasks, keep_going=keep_going)).values())
+        return [step for step in succeeded(self._run(tasks, keep_going=keep_going)).values() if step]
+
+    def _planning(self, composition: Composition) -> Task[Step | None]:
+        """Return the task to plan phase 3 of a composition that phase 1 has opened."""
+        return Task(_plan_name(composition), lambda _: self._applier.plan_ahead(composition, self._exact))
 
     def _tightening(
         self,
@@ -262,7 +273,7 @@ class Driver:
         *,
         overwrite: bool = False,
         unreadable: Collection[str] = (),
-    ) -> Task[Step]:
+    ) -> Task[Step | None]:
         """Return the task to trust exactly the trusted roles.
 
         It ends once IAM has returned these trusts twice in a row. title: of the phase; after: names of tasks;
@@ -271,15 +282,15 @@ class Driver:
         """
         wanted = {r.key: r for role in composition.roles for r in self.spec.trusted_by(role)}
 
-        def values(composition: Composition, observation: Observation, _: frozenset[str]) -> dict[str, Any]:
+        def values(composition: Composition, observation: Observation, _: datetime) -> dict[str, Any]:
             refuse_trusts(observation.states, refused_kinds(overwrite=overwrite), _OVERWRITE)
             return self._final(composition)
 
         def apply(composition: Composition) -> Step:
             self._announce(title)
             wait_for_roles((r for r in wanted.values() if r.key not in unreadable), self._scope.reader, self._waiting)
-            settings = self._limited(composition) if unreadable else None
-            step = self._applier.apply(Phase.TIGHTEN, composition, values, settings)
+            limited = self._limited if unreadable else lambda _: None
+            step = self._applier.apply(Phase.TIGHTEN, composition, values, limited)
             refuse_other_arns(step, composition, "roles_to_be_assumed")
             keys = [role.key for role in composition.roles]
             wait_until_settled(keys, lambda: self.roles.observe_for(composition).states, self._waiting)
@@ -292,21 +303,49 @@ class Driver:
 
         return _task(Phase.TIGHTEN, composition, apply, after)
 
+    def plan(
+        self,
+        compositions: Iterable[Composition],
+        observation: Observation,
+        confirm_deletions: Callable[[Sequence[str]], None] | None,
+        opened: Collection[str] = (),
+        *,
+        before_phase_1: bool = False,
+    ) -> None:
+        """Plan prepared compositions and check the plans; the phases apply these plans.
+
+        observation: the roles in AWS; opened: names of the compositions that phase 1 creates; the rest: see
+        `Plans.confirm`.
+        """
+        now = self._clock.now()
+
+        def basis(composition: Composition) -> Basis:
+            opening = composition.name in opened
+            values = self.opening(composition, observation, now) if opening else self._final(composition)
+            return Basis(values, roles_in_aws(composition, observation), now)
+
+        bases = ((composition, basis(composition)) for composition in compositions)
+        self.plans.confirm(bases, confirm_deletions, before_phase_1=before_phase_1)
+
+    def opening(self, composition: Composition, observation: Observation, now: datetime) -> dict[str, Any]:
+        """Return the values of phase 1. now: UTC."""
+        return tfvars.opening(self.spec, composition, observation, now, self._revoked(composition))
+
     def _plan_postponed(self, work: Work, confirm_deletions: Callable[[Sequence[str]], None] | None) -> None:
         """Plan the trusted compositions that could not be planned before phase 1."""
-        postponed = [c for c in work.connect if c.name in self.previews.postponed]
+        postponed = [c for c in work.connect if c.name in self.plans.postponed]
         if postponed:
             self._announce(_CONNECT)
             later = self._later(work)
             roles = {r.key: r for c in postponed for role in c.roles for r in self.spec.trusting_of(role)}
             wait_for_roles((r for r in roles.values() if r.key not in later), self._aws, self._waiting)
-            self.previews.confirm(postponed, confirm_deletions)
+            self.plan(postponed, self.observe(), confirm_deletions)
 
     def _later(self, work: Work) -> frozenset[str]:
         """Return the keys of the roles that phase 3 creates, or may create."""
         return frozenset(r.key for c in self._workspace.compositions if c.name in work.deferred for r in c.roles)
 
-    def _run(self, tasks: Iterable[Task[Step]], *, keep_going: bool) -> Ran[Step]:
+    def _run(self, tasks: Iterable[Task[A]], *, keep_going: bool) -> Ran[A]:
         return run_tasks(tasks, self._roots.settings.parallelism, keep_going=keep_going)
 
     def _announce(self, title: str) -> None:
@@ -316,16 +355,15 @@ class Driver:
                 self._announced.add(title)
                 self._roots.progress.phase(title)
 
-    def _limited(self, composition: Composition) -> Settings | None:
-        """Return settings with a timeout for IAM to accept unreadable roles, on top of the time for a refresh.
+    def _limited(self, plan: CheckedPlan) -> Settings | None:
+        """Return settings with a timeout for IAM to accept unreadable roles, on top of Terraform's own time.
 
         None if an apply changes more than roles, which may take longer.
         """
-        plan_seconds = self.previews.seconds_if_only_roles(composition)
-        if plan_seconds is None:
+        if any(event.resource_type != "aws_iam_role" for event in plan.saved.outcome.planned):
             return None
         settings = self._roots.settings
-        seconds = round(_UNREADABLE_SECONDS + settings.lock_timeout + 2 * plan_seconds)
+        seconds = round(_UNREADABLE_SECONDS + settings.lock_timeout + 2 * plan.seconds)
         return replace(settings, timeout=min(settings.timeout or seconds, seconds))
 
     def revocations(self, compositions: Iterable[Composition]) -> dict[str, Revocation]:
@@ -363,29 +401,26 @@ class Driver:
         Raises TfdriverError for a replaced role, one error for all.
         """
         compositions = list(compositions)
+        plans: dict[str, CheckedPlan] = {}
         depends, names = dependencies(compositions), {c.name for c in compositions}
 
-        def destroy(composition: Composition) -> Step:
+        def plan(composition: Composition, _: object) -> None:
+            basis = Basis(tfvars.final(self.spec, composition), {}, self._clock.now())
+            plans[composition.name] = self.plans.plan_to_destroy(composition, basis)
+
+        def destroy(composition: Composition, _: object) -> Step:
             check_identities(self.spec, self._aws, [composition.account])
             self.roles.refuse_replaced_in(composition)
-            return self._applier.run("destroy", composition, tfvars.final(self.spec, composition))
+            return self._applier.run("destroy", composition, plans[composition.name])
 
-        def task(composition: Composition) -> Task[Step]:
-            after = depends.get(composition.name, frozenset()) & names
-            return Task(composition.name, lambda _: destroy(composition), after)
-
-        return list(succeeded(self._run(map(task, compositions), keep_going=keep_going)).values())
+        tasks: list[Task[Step | None]] = [Task(_plan_name(c), partial(plan, c)) for c in compositions]
+        for composition in compositions:
+            after = {_plan_name(composition)} | (depends.get(composition.name, frozenset()) & names)
+            tasks.append(Task(composition.name, partial(destroy, composition), frozenset(after)))
+        return [step for step in succeeded(self._run(tasks, keep_going=keep_going)).values() if step]
 
     def _side(self, side: Side) -> list[Composition]:
         return [c for c in self._workspace.compositions if c.side is side]
-
-    def _close(self, composition: Composition) -> None:
-        """Write the final values again: applying the values of phase 1 by hand would widen an exact trust.
-
-        Does not call AWS and ignores errors: the next run writes the values anyway, and the disk may be full.
-        """
-        with suppress(TfdriverError):
-            self._workspace.write(composition, self._workspace.final(composition, self._clock.now()))
 
     def _final(self, composition: Composition) -> dict[str, Any]:
         """Return the final values, with the revocations that are still needed."""
@@ -398,32 +433,33 @@ class Driver:
         if text:
             self._roots.progress.note(text)
 
+    def _exact(self, composition: Composition, *_: object) -> dict[str, Any]:
+        return self._final(composition)
+
     def _opening(
-        self, composition: Composition, observation: Observation, existing: frozenset[str], *, overwrite: bool
+        self, composition: Composition, observation: Observation, planned: datetime, *, overwrite: bool
     ) -> dict[str, Any]:
-        """Return the values of phase 1. existing: names of roles that exist for certain."""
+        """Return the values of phase 1. planned: when it was planned, UTC."""
         states = {role.key: observation.states[role.key] for role in composition.roles}
         refuse_trusts(states, refused_kinds(overwrite=overwrite), "Completed changes are kept. Run `tfdriver status`")
         refuse_unreadable_roles(self.spec, observation)
         refuse_to_open_again(self.spec, observation)
-        for state in states.values():
-            if state.kind is TrustKind.ABSENT and state.role.name in existing:
-                raise TfdriverError(
-                    "IAM returned inconsistent results for this role",
-                    code="iam_not_consistent",
-                    where=role_in_account(state.role),
-                    hint="Run the same command again",
-                )
-        return tfvars.opening(self.spec, composition, observation, self._clock.now(), self._revoked(composition))
+        now = self._clock.now()
+        recent = now - planned < _OLD_PLAN  # the deadline of a broad trust counts from its plan
+        return self.opening(composition, observation, planned if recent else now)
 
 
 def _name(phase: Phase, composition: Composition) -> str:
     return f"{phase} {composition.name}"
 
 
+def _plan_name(composition: Composition) -> str:
+    return f"plan {composition.name}"
+
+
 def _task(
-    phase: Phase, composition: Composition, do: Callable[[Composition], Step], after: frozenset[str] = frozenset()
-) -> Task[Step]:
+    phase: Phase, composition: Composition, do: Callable[[Composition], S], after: frozenset[str] = frozenset()
+) -> Task[S]:
     return Task(_name(phase, composition), lambda _: do(composition), after)
 
 
@@ -440,20 +476,13 @@ def make_driver(
     roots = Roots(workspace, terraform, progress, clock)
     roles = ProjectRoles(workspace, scope.reader, scope.states, scope.others)
     adopter = Adopter(workspace, aws, progress.note, roots.root, terraform.interrupts.check)
-    applier = Applier(
-        roots=roots,
-        roles=roles,
-        adopter=adopter,
-        timeline=timeline,
-        aws=aws,
-        to_adopt=[c.name for c in workspace.compositions if scope.may_adopt(c)],
-    )
+    plans = Plans(roots, adopter, scope.may_adopt)
     return Driver(
         roots=roots,
         roles=roles,
         adopter=adopter,
-        previews=Previews(roots, adopter, scope.may_adopt),
-        applier=applier,
+        plans=plans,
+        applier=Applier(roots, roles, plans, timeline, aws),
         aws=aws,
         timeline=timeline,
         scope=scope,

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from tfdriver.deploy.overview import Overview
 from tfdriver.deploy.session import Session
-from tfdriver.deploy.up import refuse_to_start
+from tfdriver.deploy.up import check_plans, refuse_to_start
 from tfdriver.deploy.work import phase_one
 from tfdriver.iam import trust_state
 from tfdriver.iam.trust_state import Phase, TrustKind
 from tfdriver.iam.wording import role_in_account
-from tfdriver.project import tfvars
 from tfdriver.spec.compositions import Composition, Side
 from tfdriver.terraform.events import TerraformOutcome
 
@@ -57,21 +57,21 @@ def plan(session: Session, *, overwrite: bool = False) -> Planned:
         driver.prepare(workspace.compositions)
         opened = {c.name for c in phase_one(session.spec, workspace.compositions, session.observed).open}
 
-        def planned(composition: Composition) -> tuple[PhasePlan, ...]:
-            name = composition.name
-            if name in opened:  # phase 1 has its own values, which are not written into the composition's folder
-                opening = tfvars.opening(session.spec, composition, session.observed, driver.now())
-                changes = _changes(driver.previews.preview(composition, opening))
-                return (
-                    PhasePlan(Phase.BROAD, name, changes),
-                    PhasePlan(Phase.TIGHTEN, name, _tightening(session, composition)),
-                )
-            phase = Phase.CONNECT if composition.side is Side.TRUSTED else Phase.TIGHTEN
-            return (PhasePlan(phase, name, _changes(driver.previews.preview(composition))),)
-
-        phases = [phase for found in driver.each(planned, workspace.compositions) for phase in found]
+        check_plans(session, workspace.compositions, None, opened)
+        phases = [phase for c in workspace.compositions for phase in _phases(session, c, opened)]
     order = list(Phase)
     return Planned(session.overview("plan"), tuple(sorted(phases, key=lambda p: order.index(Phase(p.phase)))))
+
+
+def _phases(session: Session, composition: Composition, opened: Collection[str]) -> Iterator[PhasePlan]:
+    name = composition.name
+    plan = session.driver.plans.of(composition)
+    changes = _changes(plan.saved.outcome) if plan else (PlannedChange("unknown", "until phase 1 is applied"),)
+    if name in opened:
+        yield PhasePlan(Phase.BROAD, name, changes)
+        yield PhasePlan(Phase.TIGHTEN, name, _tightening(session, composition))
+    else:
+        yield PhasePlan(Phase.CONNECT if composition.side is Side.TRUSTED else Phase.TIGHTEN, name, changes)
 
 
 def _tightening(session: Session, composition: Composition) -> tuple[PlannedChange, ...]:

@@ -269,6 +269,7 @@ def _opened(stack: ExitStack, command: str, spec: Spec, options: Options, tools:
     arns = {name: caller.arn for name, caller in callers.items()}
     timeline = Timeline(workspace.timeline, arns, tools.progress.note)
     driver = make_driver(workspace, tools.aws, settings, tools.progress, timeline, tools.clock, scope)
+    stack.callback(driver.plans.discard)
     observed = driver.observe()
     if command in _CHANGING:
         driver.record(observed)

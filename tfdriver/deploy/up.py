@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 
 from tfdriver.aws.cloudtrail import creator
@@ -12,7 +12,7 @@ from tfdriver.deploy.preflight import refuse_trusts, refuse_unreadable_roles, re
 from tfdriver.deploy.run_result import RunResult, run_result
 from tfdriver.deploy.session import Session
 from tfdriver.deploy.verify_result import Verified
-from tfdriver.deploy.work import plan_work
+from tfdriver.deploy.work import phase_one, plan_work
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.iam.trust_state import TrustKind, Unreadable
 from tfdriver.spec.compositions import Composition
@@ -52,14 +52,18 @@ def refuse_unreadable_states(session: Session, compositions: Iterable[Compositio
 
 
 def check_plans(
-    session: Session, compositions: Iterable[Composition], confirm_deletions: Callable[[Sequence[str]], None] | None
+    session: Session,
+    compositions: Iterable[Composition],
+    confirm_deletions: Callable[[Sequence[str]], None] | None,
+    opened: Collection[str] = (),
 ) -> None:
     """Plan and check prepared compositions, and confirm what would be deleted.
 
     confirm_deletions: receives the resources to delete or replace, raises to stop; None to delete without asking.
+    opened: names of the compositions that phase 1 creates.
     """
     absent = any(state.kind is TrustKind.ABSENT for state in session.observed.states.values())
-    session.driver.previews.confirm(compositions, confirm_deletions, before_phase_1=absent)
+    session.driver.plan(compositions, session.observed, confirm_deletions, opened, before_phase_1=absent)
 
 
 def up(
@@ -87,14 +91,15 @@ def up(
     with session.tools.interrupts.listening():
         with session.run() as driver:
             driver.prepare(compositions)
-            check_plans(session, compositions, confirm_deletions)
-            work = plan_work(session.spec, compositions, session.observed, driver.previews.unchanged, tighten=tighten)
+            opened = {c.name for c in phase_one(session.spec, compositions, session.observed).open}
+            check_plans(session, compositions, confirm_deletions, opened)
+            work = plan_work(session.spec, compositions, session.observed, driver.plans.unchanged, tighten=tighten)
             steps = driver.up(work, overwrite=overwrite, confirm_deletions=confirm_deletions, keep_going=keep_going)
             done = run_result(driver, steps, session.observed)
         if prove is None or done.exit_code is not Exit.DONE:
             return done
         try:
-            verified = prove(session, driver.previews.unchanged | {step.composition for step in steps})
+            verified = prove(session, driver.plans.unchanged | {step.composition for step in steps})
         except TfdriverError as error:
             return replace(done, not_verified=str(error).rstrip("."), exit_code=Exit.FAILED)
     return replace(done, verified=verified, exit_code=verified.exit_code)

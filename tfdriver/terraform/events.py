@@ -15,6 +15,7 @@ from tfdriver.redaction import clean
 
 TEXT = ""  # the operation of commands without events
 LOCKED = "state_lock_acquire"  # the type of Terraform's event when it waits for the state lock
+_ROLE = "aws_iam_role"
 STOPPING = "stopping"  # the type of tfdriver's own event when it interrupts Terraform
 
 
@@ -107,26 +108,21 @@ class TerraformOutcome:
 class RolesDone:
     """Follows the events of an apply and calls `report` once no change of an IAM role is pending.
 
-    report: may be called more than once.
+    planned: the changes of the applied plan; report: may be called more than once.
     """
 
-    def __init__(self, report: Callable[[], None]) -> None:
+    def __init__(self, planned: Iterable[Event], report: Callable[[], None]) -> None:
         self._report = report
-        self._planned = False
-        self._pending: Counter[str] = Counter()
+        self._pending = Counter[str]()
+        for event in planned:
+            if event.resource_type == _ROLE:
+                self._pending[event.address] += 2 if event.action == "replace" else 1  # deleted, and created
 
     def __call__(self, event: Event) -> None:
         """Follow one event."""
-        role = event.resource_type == "aws_iam_role"
-        if event.type == "planned_change" and role and event.action not in ("noop", "read"):
-            self._pending[event.address] += 2 if event.action == "replace" else 1  # deleted, and created
-        elif event.type == "change_summary":
-            self._planned = event.body["changes"]["operation"] == "plan"
-        elif event.type == "apply_complete" and role:
+        if event.type == "apply_complete" and event.resource_type == _ROLE:
             self._pending[event.address] -= 1
-        else:
-            return
-        if self._planned and not any(count > 0 for count in self._pending.values()):
+        if not any(count > 0 for count in self._pending.values()):
             self._report()
 
 

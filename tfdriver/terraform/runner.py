@@ -31,6 +31,7 @@ from tfdriver.terraform.initialized import is_initialized, keep_initialized
 from tfdriver.terraform.program import Program
 from tfdriver.terraform.provider_host import ProxyFailedError
 from tfdriver.terraform.provider_hosts import ProviderHosts
+from tfdriver.terraform.saved_plan import SavedPlan, digest
 from tfdriver.terraform.state import FILE
 
 _LOG = logging.getLogger(__name__)
@@ -111,45 +112,58 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         """Initialize a folder that has only a backend block. Raises TerraformError."""
         self._output("cannot initialize the backend", "init", "-input=false", "-no-color")
 
-    def apply(self) -> TerraformOutcome:
-        """Apply without approval, after a refresh. Raises TerraformError."""
-        return self._change("apply")
+    def plan(self, instead: Mapping[str, Any] | None = None, *, destroy: bool = False) -> SavedPlan:
+        """Plan after a refresh, and save the plan in the run folder; the caller deletes it. Raises TerraformError.
 
-    def destroy(self) -> TerraformOutcome:
-        """Destroy all resources in the state, without approval. Raises TerraformError."""
-        return self._change("destroy")
-
-    def preview(self, instead: Mapping[str, Any] | None = None) -> tuple[TerraformOutcome, Mapping[str, Any]]:
-        """Plan an apply; return the outcome and, if it creates a resource, the plan as JSON, else {}.
-
-        instead: values that override `terraform.tfvars.json`, by variable. Raises TerraformError.
+        instead: values that override `terraform.tfvars.json`, by variable; destroy: plan to delete all resources.
         """
         folder = Path(self.working_dir) / RUN_FOLDER
-        saved, values = Path(RUN_FOLDER) / "preview.plan", folder / "preview.tfvars.json"
-        options = {} if instead is None else {"var_file": str(values)}
-
-        def creates(plan: TerraformOutcome) -> bool:
-            return any(event.action in ("create", "replace") for event in plan.planned)
-
+        saved, values = folder / "checked.tfplan", folder / "plan.tfvars.json"
+        options: dict[str, Any] = {"lock_timeout": self._lock_timeout, "out": f"{RUN_FOLDER}/{saved.name}"}
+        if destroy:
+            options["destroy"] = IsFlagged
         try:
             if instead is not None:
                 private_folder(folder)
                 write_whole(values, json.dumps(instead).encode(), mode=0o600)
-            return self._plan("preview", saved, creates, lock_timeout=self._lock_timeout, **options)
+                options["var_file"] = f"{RUN_FOLDER}/{values.name}"
+            planned = self._run("plan", self.argv("plan", json=IsFlagged, **options), operation="plan")
+            found = digest(saved)
+            shown = self._shown(saved) if planned.planned else {}  # `terraform show` takes time
+            return SavedPlan(saved, found, planned, shown, destroy)
+        except BaseException:
+            saved.unlink(missing_ok=True)
+            raise
         finally:
             values.unlink(missing_ok=True)
+
+    def planned(self) -> Mapping[str, Any]:
+        """Return the plan of an apply as JSON, {} if it changes nothing. Raises TerraformError."""
+        plan = self.plan()
+        plan.delete()
+        return plan.shown
+
+    def apply(self, plan: SavedPlan) -> TerraformOutcome:
+        """Apply a saved plan and delete its file. Raises TerraformError, also if the file or the state has changed."""
+        plan.refuse_changed()
+        argv = self.argv("apply", json=IsFlagged, lock_timeout=self._lock_timeout)
+        try:
+            name = "destroy" if plan.destroy else "apply"
+            return self._run(name, [*argv, f"{RUN_FOLDER}/{plan.path.name}"], operation="apply")
+        finally:
+            plan.delete()
 
     def drift(self, saved: Path) -> Mapping[str, Any]:
         """Return a refresh-only plan as JSON. Takes no lock and changes nothing. Raises TerraformError.
 
         saved: the plan file, in a private folder because it contains the state.
         """
-        return self._plan("drift", saved, refresh_only=True, lock=False)[1]
-
-    def planned(self) -> Mapping[str, Any]:
-        """Return the plan of an apply as JSON, {} if it changes nothing. Raises TerraformError."""
-        saved = Path(RUN_FOLDER) / "planned.plan"
-        return self._plan("planned", saved, lambda plan: bool(plan.planned), lock_timeout=self._lock_timeout)[1]
+        argv = self.argv("plan", json=IsFlagged, out=str(saved), refresh_only=True, lock=False)
+        try:
+            self._run("drift", argv, operation="plan")
+            return self._shown(saved)
+        finally:
+            saved.unlink(missing_ok=True)
 
     def import_resource(self, address: str, import_id: str) -> None:
         """Import an existing resource into the state. Raises TerraformError."""
@@ -171,23 +185,12 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         """
         return self._output("cannot pull the state", "state", "pull")
 
-    def _change(self, command: str) -> TerraformOutcome:
-        argv = self.argv(command, json=IsFlagged, auto_approve=True, lock_timeout=self._lock_timeout)
-        return self._run(command, argv, operation=command)
-
-    def _plan(
-        self, name: str, saved: Path, show: Callable[[TerraformOutcome], bool] = lambda _: True, **options: Any
-    ) -> tuple[TerraformOutcome, Mapping[str, Any]]:
-        """Plan into the file `saved` and delete it; return the outcome and the plan as JSON, {} unless `show`."""
+    def _shown(self, saved: Path) -> Mapping[str, Any]:
+        """Return a saved plan as JSON. Raises TerraformError."""
         try:
-            outcome = self._run(name, self.argv("plan", json=IsFlagged, out=str(saved), **options), operation="plan")
-            if not show(outcome):  # `terraform show` takes time
-                return outcome, {}
-            return outcome, dict(read_json(self._show(saved)))
+            return dict(read_json(self._show(saved)))
         except ValueError as error:
             raise TerraformError("cannot show a plan: the output is not JSON", where=self.working_dir) from error
-        finally:
-            (Path(self.working_dir) / saved).unlink(missing_ok=True)
 
     def _output(self, failure: str, *command: str) -> str:
         """Return the stdout of a quick command that changes nothing. failure: the start of an error message."""
@@ -224,7 +227,7 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         """Return a saved plan as JSON. Raises TerraformError."""
         settings, folder = self._settings, Path(self.working_dir)
         job = process.Job(
-            argv=[*settings.program.argv, "show", "-json", str(saved)],
+            argv=[*settings.program.argv, "show", "-json", str(saved.absolute())],
             folder=folder,
             environment=without_log(settings.environment),
             log=folder / RUN_FOLDER / "show.json",

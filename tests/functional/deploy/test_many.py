@@ -192,7 +192,7 @@ def test_destroy_begins_with_the_trusted_side(many):
 
     many.run(destroy)
 
-    assert next(name for command, name in many.world.calls() if command == "destroy") == "apps"
+    assert applies(many)[0] == "apps"
 
 
 def test_at_most_as_many_compositions_as_parallelism_are_worked_on_at_once(many):

@@ -80,7 +80,10 @@ def test_up_again_and_destroy(world: World, tmp_path: Path, terraform: str):
     assert starts[0].startswith("version ")
     assert sorted(starts[1:3]) == ["init account_a", "init account_b"]
     assert sorted(starts[3:7]) == [f"{c} account_{side}" for c in ("plan", "show") for side in "ab"]
-    assert starts[7:] == ["apply account_a", "apply account_b", "apply account_a"]
+    assert [s for s in starts[7:] if s != "apply account_b"] == [
+        f"{c} account_a" for c in ("apply", "plan", "show", "apply")
+    ]
+    assert starts[7:].count("apply account_b") == 1
 
     assert intruder(world) == "AccessDenied"
     (written,) = invoke(world)["written"]

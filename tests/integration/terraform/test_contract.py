@@ -21,7 +21,7 @@ from tfdriver.spec.compositions import Composition
 from tfdriver.spec.load import load_spec
 from tfdriver.spec.model import Spec
 from tfdriver.terraform.environment import terraform_environment
-from tfdriver.terraform.events import Event
+from tfdriver.terraform.events import Event, TerraformOutcome
 from tfdriver.terraform.failure import TerraformError
 from tfdriver.terraform.program import check_version, find_program
 from tfdriver.terraform.provider_hosts import ProviderHosts
@@ -44,6 +44,10 @@ class Parts:
 
     def root(self, composition: Composition) -> Root:
         return Root(self.workspace.path(composition), self.settings, self.events.append)
+
+    def apply(self, composition: Composition, *, destroy: bool = False) -> TerraformOutcome:
+        root = self.root(composition)
+        return root.apply(root.plan(destroy=destroy))
 
     def write(self, composition: Composition, **policies: dict) -> None:
         chosen = tfvars.final(self.spec, composition)
@@ -86,13 +90,15 @@ def test_terraform_and_aws_keep_their_contract(parts: Parts):
     opening = trust_state.opening_trust(trust_state.classify(foo, (bar,), None, {}), (bar,), frozenset(), NOW)
     parts.write(a, foo_bar=opening)
     parts.root(a).init()
-    planned, shown = parts.root(a).preview()
+    plan = parts.root(a).plan()
+    planned, shown = plan.outcome, plan.shown
     assert planned.changes is not None
     assert planned.changes.added == len(planned.planned) > 0
     assert {c["change"]["after"]["name"] for c in shown["resource_changes"] if c["type"] == "aws_iam_role"} == {
         foo.name
     }
-    opened = parts.root(a).apply()
+    opened = parts.root(a).apply(plan)
+    assert not plan.path.exists()
     assert opened.changes == planned.changes
     assert opened.outputs["roles_to_be_assumed"] == {"foo_bar": foo.arn}
     done = [e for e in parts.events if e.type == "apply_complete" and e.resource_type == "aws_iam_role"]
@@ -105,20 +111,20 @@ def test_terraform_and_aws_keep_their_contract(parts: Parts):
         "account_a",
     )
     assert trust.read_trust(live.trust_policy) == trust.read_trust(opening)
-    again = parts.root(a).apply().changes
+    again = parts.apply(a).changes
     assert again is not None
     assert again.none
 
     parts.write(b)
     parts.root(b).init()
-    connected = parts.root(b).apply()
+    connected = parts.apply(b)
     assert connected.outputs["roles_which_will_assume"] == {"bar": bar.arn}
     parts.write(a)
-    tightened = parts.root(a).apply().changes
+    tightened = parts.apply(a).changes
     assert tightened is not None
     assert (tightened.added, tightened.changed, tightened.removed) == (0, 1, 0)
 
-    removed = parts.root(b).destroy().changes
+    removed = parts.apply(b, destroy=True).changes
     assert removed is not None
     assert removed.removed > 0
     orphan = parts.aws.read_role(a.account, foo.name)
@@ -126,7 +132,7 @@ def test_terraform_and_aws_keep_their_contract(parts: Parts):
     orphaned = trust.read_trust(orphan.trust_policy)
     assert orphaned is not None
     assert orphaned.dead_ids
-    parts.root(a).destroy()
+    parts.apply(a, destroy=True)
     assert parts.aws.read_role(a.account, foo.name) is None
 
 
@@ -137,6 +143,6 @@ def test_an_error_of_terraform_is_raised(parts: Parts):
     # The real provider retries "Invalid principal" for two minutes; the fake fails at once.
     root = Root(parts.workspace.path(a), replace(parts.settings, timeout=12), parts.events.append)
     with pytest.raises(TerraformError) as caught:
-        root.apply()
+        root.apply(root.plan())
     assert str(caught.value).startswith("terraform apply in compositions/account_a: ")
     assert parts.aws.read_role(a.account, "foo_bar") is None

@@ -57,46 +57,25 @@ def create(kind: str, **values) -> dict:
 ROLE, POLICY_PLANNED = create("aws_iam_role", name="r"), create("aws_iam_policy", name="p")
 
 
-def find(iam: Iam, *plans: list[dict]) -> tuple[ExistingResources, list[tuple[str, ...]]]:
-    """The existing resources, and the names to import at each plan."""
-    imported: list[tuple[str, ...]] = []
-    answers = iter(plans)
-
-    def plan(imports):
-        imported.append(tuple(orphan.name for orphan in imports))
-        return {"resource_changes": next(answers)}
-
-    return find_orphans(COMPOSITION, plan, iam), imported
+def find(iam: Iam, *changes: dict) -> ExistingResources:
+    return find_orphans(COMPOSITION, {"resource_changes": list(changes)}, iam)
 
 
 def test_orphaned_unmanaged_and_absent_resources():
     iam = Iam(r=TAGS, p={"tfdriver:project": "foo-bar", "tfdriver:composition": "other"})
-    plan = [ROLE, POLICY_PLANNED, create("aws_iam_role", name="absent"), create("null_resource")]
 
-    found, imported = find(iam, plan)
+    found = find(iam, ROLE, POLICY_PLANNED, create("aws_iam_role", name="absent"), create("null_resource"))
 
     assert found.orphaned == (OrphanedResource("aws_iam_role.x", "aws_iam_role", "r", "r"),)
     assert found.unmanaged == (OrphanedResource("aws_iam_policy.x", "aws_iam_policy", "p", POLICY),)
-    assert imported == [()]
 
 
-def test_a_second_plan_identifies_the_resources_that_depend_on_orphaned_ones():
-    attachment = create("aws_iam_role_policy_attachment", role="r")
-    identified = create("aws_iam_role_policy_attachment", role="r", policy_arn=POLICY)
+def test_a_plan_that_imports_orphaned_resources_identifies_those_that_depend_on_them():
+    unidentified = find(Iam(r=TAGS, p=TAGS), create("aws_iam_role_policy_attachment", role="r"))
+    identified = find(Iam(r=TAGS, p=TAGS), create("aws_iam_role_policy_attachment", role="r", policy_arn=POLICY))
 
-    found, imported = find(Iam(r=TAGS, p=TAGS), [ROLE, POLICY_PLANNED, attachment], [identified])
-
-    assert imported == [(), ("r", "p")]
-    assert [orphan.import_id for orphan in found.orphaned] == ["r", POLICY, f"r/{POLICY}"]
-
-
-def test_a_resource_that_stays_unidentified_is_left_to_terraform():
-    attachment = create("aws_iam_role_policy_attachment", role="r")
-
-    found, imported = find(Iam(r=TAGS), [ROLE, attachment], [attachment])
-
-    assert imported == [(), ("r",)]
-    assert [orphan.name for orphan in found.orphaned] == ["r"]
+    assert unidentified.orphaned == ()
+    assert [orphan.import_id for orphan in identified.orphaned] == [f"r/{POLICY}"]
 
 
 def test_access_denied_does_not_count_as_absent():
@@ -105,7 +84,7 @@ def test_access_denied_does_not_count_as_absent():
             raise AwsError(f"{RoleName} refused", aws_code="AccessDenied")
 
     with pytest.raises(AwsError, match="r refused"):
-        find(Denied(), [ROLE])
+        find(Denied(), ROLE)
 
 
 def existing(orphaned=(), unmanaged=(), creates=()) -> ExistingResources:

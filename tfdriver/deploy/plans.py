@@ -1,0 +1,238 @@
+"""Plans compositions and checks the plans, which are then applied exactly as they were checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Lock
+from typing import Any
+
+from tfdriver.aws.observe import Observation
+from tfdriver.deploy import plan_checks, revocation
+from tfdriver.deploy.adopt import Adopter
+from tfdriver.deploy.roots import Roots
+from tfdriver.errors import TfdriverError
+from tfdriver.iam import trust
+from tfdriver.iam.trust_state import LiveRole, Unreadable
+from tfdriver.iam.wording import role_in_account
+from tfdriver.interrupts import obeyed
+from tfdriver.project import tfvars
+from tfdriver.project.orphans import OrphanedResource
+from tfdriver.spec.compositions import REVOKE, Composition, Side
+from tfdriver.terraform.events import TerraformOutcome
+from tfdriver.terraform.failure import TerraformError
+from tfdriver.terraform.saved_plan import SavedPlan
+
+LiveRoles = Mapping[str, LiveRole | Unreadable | None]
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What a plan is made from. values: the composition's; roles: its roles in AWS, by key; at: UTC."""
+
+    values: Mapping[str, Any]
+    roles: LiveRoles
+    at: datetime
+
+
+@dataclass(frozen=True)
+class CheckedPlan:
+    """A saved plan that has passed all checks. seconds: how long Terraform took; deletions: in words."""
+
+    basis: Basis
+    saved: SavedPlan
+    seconds: float
+    deletions: tuple[str, ...] = ()
+
+
+def roles_in_aws(composition: Composition, observation: Observation) -> LiveRoles:
+    """Return the composition's roles in AWS, by key."""
+    if composition.side is Side.TRUSTED:
+        return {role.key: observation.trusted[role.key] for role in composition.roles}
+    states = {role.key: observation.states[role.key] for role in composition.roles}
+    return {key: Unreadable(s.detail) if s.live is None and s.detail else s.live for key, s in states.items()}
+
+
+class Plans:
+    """The plans of a run. may_adopt: whether orphaned resources of a composition may be adopted.
+
+    postponed: names of the trusted compositions that can be planned only after phase 1.
+    """
+
+    def __init__(self, roots: Roots, adopter: Adopter, may_adopt: Callable[[Composition], bool]) -> None:
+        self._roots = roots
+        self._adopter = adopter
+        self._may_adopt = may_adopt
+        self._lock = Lock()
+        self._plans: dict[str, CheckedPlan] = {}
+        self._confirmed: set[str] | None = None  # None if nobody is asked
+        self.postponed: set[str] = set()
+
+    def plan(self, composition: Composition, basis: Basis, error: TerraformError | None = None) -> CheckedPlan:
+        """Plan and check a prepared composition, and keep the plan.
+
+        error: of an apply that failed because resources already exist: they are adopted. Raises TfdriverError for a
+        role under another name than in the spec, and for existing resources that may not be adopted.
+        """
+        spec, workspace = self._roots.workspace.spec, self._roots.workspace
+        final = tfvars.final(spec, composition, basis.values.get(REVOKE))
+        may_adopt = error is not None or self._may_adopt(composition)
+        imports: tuple[OrphanedResource, ...] = ()
+        while True:
+            workspace.write(composition, final, imports)
+            try:
+                checked = self._saved(composition, basis, None if basis.values == final else basis.values)
+            finally:
+                if imports:  # the plan has them
+                    workspace.write(composition, final)
+            try:
+                plan_checks.refuse_other_names(composition, checked.saved.shown, _trusts(basis.values))
+                found = self._adopter.to_import(composition, checked.saved.shown, may_adopt=may_adopt, error=error)
+                _refuse_inconsistent(composition, found, basis.roles)
+            except BaseException:
+                checked.saved.delete()
+                raise
+            if not found:
+                return self._keep(composition, checked)
+            imports, error = imports + found, None
+
+    def plan_to_destroy(self, composition: Composition, basis: Basis) -> CheckedPlan:
+        """Plan to delete all resources in the state of a prepared composition, and keep the plan."""
+        return self._keep(composition, self._saved(composition, basis, destroy=True))
+
+    def plan_again(self, composition: Composition, basis: Basis, error: TerraformError | None = None) -> CheckedPlan:
+        """As `plan`, after `confirm`. Raises TfdriverError if the plan deletes what nobody has confirmed."""
+        checked = self.plan(composition, basis, error)
+        if self._confirmed is not None and (new := [d for d in checked.deletions if d not in self._confirmed]):
+            raise TfdriverError(
+                f"since the deletions were confirmed, its plan has changed: {', '.join(new)}",
+                code="plan_changed",
+                where=f"compositions/{composition.name}",
+                hint="Completed changes are kept. Run the same command again",
+            )
+        return checked
+
+    def take(self, composition: Composition, roles: LiveRoles) -> CheckedPlan | None:
+        """Return the kept plan of a composition to apply it, None if its roles have changed in AWS since.
+
+        roles: as AWS shows them now.
+        """
+        with self._lock:
+            checked = self._plans.pop(composition.name, None)
+        if checked is None or checked.basis.roles == roles:
+            return checked
+        checked.saved.delete()
+        return None
+
+    def of(self, composition: Composition) -> CheckedPlan | None:
+        """Return the kept plan of a composition, None if it is postponed."""
+        return self._plans.get(composition.name)
+
+    def discard(self) -> None:
+        """Delete the plans that were not applied."""
+        for checked in self._plans.values():
+            checked.saved.delete()
+
+    def confirm(
+        self,
+        bases: Iterable[tuple[Composition, Basis]],
+        confirm_deletions: Callable[[Sequence[str]], None] | None,
+        *,
+        before_phase_1: bool = False,
+    ) -> None:
+        """Plan compositions in parallel, and confirm what would be deleted or replaced.
+
+        confirm_deletions: receives the resources, raises to stop; None to delete without asking. before_phase_1:
+        whether trusting roles are still absent. A trusted composition with a data source that needs the trusting side
+        is then planned before phase 2.
+        """
+        bases = list(bases)
+        basis_of = {composition.name: basis for composition, basis in bases}
+
+        def plan(composition: Composition) -> Sequence[str]:
+            try:
+                return self.plan(composition, basis_of[composition.name]).deletions
+            except TerraformError as error:
+                if not (before_phase_1 and composition.side is Side.TRUSTED and _is_of_data_sources(error)):
+                    raise
+            self.postponed.add(composition.name)
+            self._roots.progress.note(
+                f"  {composition.name}: cannot be planned before phase 1; it is planned before phase 2"
+            )
+            return []
+
+        found = self._roots.each(plan, (composition for composition, _ in bases))
+        deletions = [deletion for of_one in found for deletion in of_one]
+        if confirm_deletions is not None:
+            if deletions:
+                with obeyed():  # no Terraform runs during the question, so Ctrl-C may stop tfdriver at once
+                    confirm_deletions(deletions)
+            self._confirmed = (self._confirmed or set()) | set(deletions)
+
+    @property
+    def unchanged(self) -> frozenset[str]:
+        """The names of the compositions whose plan changes nothing, and that have nothing to adopt."""
+        return frozenset(
+            c.name
+            for c in self._roots.workspace.compositions
+            if c.name in self._plans and self._plans[c.name].saved.outcome.changes_nothing and not self._may_adopt(c)
+        )
+
+    def _saved(
+        self,
+        composition: Composition,
+        basis: Basis,
+        instead: Mapping[str, Any] | None = None,
+        *,
+        destroy: bool = False,
+    ) -> CheckedPlan:
+        saved: list[SavedPlan] = []
+
+        def plan() -> TerraformOutcome:
+            saved.append(self._roots.root(composition).plan(instead, destroy=destroy))
+            return saved[0].outcome
+
+        self._roots.settings.interrupts.check()
+        clock = self._roots.clock
+        started = clock.monotonic()
+        self._roots.report(composition, "plan", plan)
+        deletions = () if destroy else _deletions(composition, saved[0].outcome)
+        return CheckedPlan(basis, saved[0], clock.monotonic() - started, deletions)
+
+    def _keep(self, composition: Composition, checked: CheckedPlan) -> CheckedPlan:
+        with self._lock:
+            self._plans[composition.name] = checked
+        return checked
+
+
+def _trusts(values: Mapping[str, Any]) -> dict[str, trust.Trust]:
+    policies = values.get("trust_policies", {})
+    return {key: found for key, policy in policies.items() if (found := trust.read_trust(policy))}
+
+
+def _refuse_inconsistent(composition: Composition, found: Iterable[OrphanedResource], roles: LiveRoles) -> None:
+    """Raise TfdriverError for a role to adopt that IAM has not returned: its trust policy would be overwritten."""
+    names = {resource.name for resource in found if resource.type == "aws_iam_role"}
+    for role in composition.roles:
+        if role.name in names and roles[role.key] is None:
+            raise TfdriverError(
+                "IAM returned inconsistent results for this role",
+                code="iam_not_consistent",
+                where=role_in_account(role),
+                hint="Run the same command again",
+            )
+
+
+def _is_of_data_sources(error: TerraformError) -> bool:
+    """Whether a plan failed only because data sources did not find a resource."""
+    return bool(error.errors) and all(".data." in f".{found.address}" for found in error.errors)
+
+
+def _deletions(composition: Composition, outcome: TerraformOutcome) -> tuple[str, ...]:
+    """Return the resources that an apply would delete or replace, except revocations that are no longer needed."""
+    return tuple(
+        f"{composition.name}: {event.action} {event.address}"
+        for event in outcome.planned
+        if event.action in ("delete", "replace") and not event.address.startswith(revocation.ADDRESS)
+    )
