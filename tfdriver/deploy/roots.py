@@ -56,12 +56,19 @@ class Roots:
         return list(succeeded(run_tasks(map(task, compositions), limit or self.settings.parallelism)).values())
 
     def init(self, compositions: Iterable[Composition]) -> None:
-        """Initialize compositions, in parallel unless they share a plugin cache. Raises TerraformError."""
+        """Initialize the first composition, then the others, in parallel unless they share a plugin cache.
+
+        Raises TerraformError.
+        """
 
         def init(composition: Composition) -> None:
             self.report(composition, "init", self.root(composition).init)
 
-        self.each(init, compositions, 1 if shares_cache(self.settings.environment) else None)
+        compositions = list(compositions)
+        for composition in compositions[: self.settings.parallelism]:
+            self.root(composition).warm_up()
+        self.each(init, compositions[:1])  # the others can share its provider
+        self.each(init, compositions[1:], 1 if shares_cache(self.settings.environment) else None)
 
     def report(self, composition: Composition, action: str, do: Callable[[], TerraformOutcome]) -> TerraformOutcome:
         """Call `do`, report its start and end, and return its outcome."""

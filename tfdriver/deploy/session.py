@@ -53,6 +53,7 @@ from tfdriver.terraform.provider_hosts import ProviderHosts, proxy_wanted
 from tfdriver.terraform.provider_installation import PLACES, cli_config, searched_mirror
 from tfdriver.terraform.remote_state import Pull, pulling
 from tfdriver.terraform.runner import Settings
+from tfdriver.terraform.shared_provider import SharedProvider
 from tfdriver.terraform.state import State
 from tfdriver.terraform.state_lock import wait_for_local
 from tfdriver.waiting import Waiting
@@ -105,7 +106,7 @@ def real_tools(environ: Mapping[str, str], progress: Progress, interrupts: Inter
 class FoundTerraform:
     """The Terraform of a run.
 
-    environment: its whole environment; private: a folder of this run only; hosts: see `runner.Settings`.
+    environment: its whole environment; private: a folder of this run only; hosts, shared: see `runner.Settings`.
     """
 
     program: Program
@@ -113,6 +114,7 @@ class FoundTerraform:
     environment: Mapping[str, str]
     private: Path
     hosts: ProviderHosts | None
+    shared: SharedProvider = field(default_factory=SharedProvider)
 
     def settings(self, tools: Tools, options: Options, keep_open: tuple[int, ...] = ()) -> Settings:
         """Return the settings of this run's Terraform commands. keep_open: descriptors that they inherit."""
@@ -125,6 +127,7 @@ class FoundTerraform:
             lock_timeout=options.lock_timeout,
             hide=tools.hide,
             hosts=self.hosts,
+            shared=self.shared,
             parallelism=options.parallelism,
         )
 
@@ -251,10 +254,10 @@ def _opened(stack: ExitStack, command: str, spec: Spec, options: Options, tools:
         refuse_errors(lint_project(spec), tools.progress.note)
     found = stack.enter_context(find_terraform(spec, tools, options.parallelism))
     workspace, descriptor = _locked_workspace(stack, command, spec, options, tools)
+    settings = found.settings(tools, options, (descriptor,))
     trusting = {role.account.name for role in spec.trusting}
     accounts = [a for a in used_accounts(spec) if command != "tighten" or a.name in trusting]
     callers = check_identities(spec, tools.aws, accounts)
-    settings = found.settings(tools, options, (descriptor,))
     reader = _role_reader(spec, callers, tools)
     pull = pulling(settings, found.private, reader.accounts)
     states = workspace.states(pull, options.parallelism)

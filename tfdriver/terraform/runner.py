@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from python_terraform import IsFlagged, Terraform
@@ -32,6 +33,7 @@ from tfdriver.terraform.program import Program
 from tfdriver.terraform.provider_host import ProxyFailedError
 from tfdriver.terraform.provider_hosts import ProviderHosts
 from tfdriver.terraform.saved_plan import SavedPlan, digest
+from tfdriver.terraform.shared_provider import SharedProvider
 from tfdriver.terraform.state import FILE
 
 _LOG = logging.getLogger(__name__)
@@ -48,8 +50,8 @@ class Settings:
 
     keep_open: descriptors that Terraform inherits (the project lock); timeout: seconds per command, or None;
     lock_timeout: seconds to wait for a state lock; hide: removes credentials from a text; hosts: start the commands
-    that use the AWS provider, None to run them without the provider proxy; parallelism: how many compositions are
-    worked on at once.
+    that use the AWS provider, None to run them without the provider proxy; shared: the provider that compositions
+    share, None to install it in each; parallelism: how many compositions are worked on at once.
     """
 
     program: Program
@@ -60,6 +62,7 @@ class Settings:
     lock_timeout: float = 0
     hide: Callable[[str], str] = str
     hosts: ProviderHosts | None = None
+    shared: SharedProvider | None = None
     parallelism: int = 2
 
 
@@ -98,15 +101,19 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
 
         (Terraform 1.6 has no `init -json`.)
         """
-        settings, folder = self._settings, Path(self.working_dir)
-        if settings.hosts:
-            settings.hosts.warm_up(folder, settings.keep_open)
-        inputs = folder, folder / RUN_FOLDER / "initialized", settings.program.argv, settings.environment
-        if is_initialized(*inputs):
-            return outcome((), TEXT)
-        done = self._run_once("init", self.argv("init"), TEXT, process.start_child)
-        keep_initialized(*inputs)
+        if is_initialized(*self._init_inputs):
+            done = outcome((), TEXT)
+        else:
+            done = self._init_shared() or self._run_once("init", self.argv("init"), TEXT, process.start_child)
+            keep_initialized(*self._init_inputs)
+        if self._settings.shared:
+            self._settings.shared.offer(Path(self.working_dir))
         return done
+
+    def warm_up(self) -> None:
+        """Start the composition's provider host, which takes a moment."""
+        if self._settings.hosts:
+            self._settings.hosts.warm_up(Path(self.working_dir), self._settings.keep_open)
 
     def init_backend(self) -> None:
         """Initialize a folder that has only a backend block. Raises TerraformError."""
@@ -192,6 +199,22 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         except ValueError as error:
             raise TerraformError("cannot show a plan: the output is not JSON", where=self.working_dir) from error
 
+    @property
+    def _init_inputs(self) -> tuple[Path, Path, Sequence[str], Mapping[str, str]]:
+        folder = Path(self.working_dir)
+        return folder, folder / RUN_FOLDER / "initialized", self._settings.program.argv, self._settings.environment
+
+    def _init_shared(self) -> TerraformOutcome | None:
+        """Initialize with the provider of another composition; return None if that is not possible."""
+        shared = self._settings.shared
+        if shared is None or (more := shared.init_environment) is None:
+            return None
+        try:
+            done = self._run_once("init", self.argv("init"), TEXT, process.start_child, more)
+        except TerraformError:  # the complete init reports it
+            return None
+        return done if shared.install(Path(self.working_dir)) else None
+
     def _output(self, failure: str, *command: str) -> str:
         """Return the stdout of a quick command that changes nothing. failure: the start of an error message."""
         settings = self._settings
@@ -274,26 +297,22 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         path = folder / FILE
         return path.read_bytes() if path.exists() else b""
 
-    def _run_once(self, name: str, argv: list[str], operation: str, start: process.Start) -> TerraformOutcome:
-        """Run a command. start: how. Raises TerraformError, or ProxyFailedError if the proxy hides what it needs."""
+    def _run_once(
+        self,
+        name: str,
+        argv: list[str],
+        operation: str,
+        start: process.Start,
+        more: Mapping[str, str] = MappingProxyType({}),
+    ) -> TerraformOutcome:
+        """Run a command. start: how; more: further environment variables.
+
+        Raises TerraformError, or ProxyFailedError if the proxy hides what it needs.
+        """
         folder = Path(self.working_dir)
         settings = self._settings
         relay = _EventRelay(settings.hide, self._on_event)
-        log = folder / RUN_FOLDER / f"{name}.jsonl"
-        private_folder(log.parent)
-        environment = settings.environment
-        terraform_log = log.with_name(TERRAFORM_LOG)
-        if logs_to_stderr(environment):
-            terraform_log.touch(mode=0o600)
-            environment = {**environment, LOG_PATH: str(terraform_log.absolute())}
-        job = process.Job(
-            argv=argv,
-            folder=folder,
-            environment=environment,
-            log=log,
-            keep_open=settings.keep_open,
-            timeout=settings.timeout,
-        )
+        job, terraform_log = self._job(name, argv, {**settings.environment, **more})
         started = time.monotonic()
         try:
             try:
@@ -313,6 +332,25 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         self._refuse_failed(name, finished, result, operation, proxied=proxied)
         relay.raise_error()
         return result
+
+    def _job(self, name: str, argv: list[str], environment: dict[str, str]) -> tuple[process.Job, Path]:
+        """Return a command with its private log, and the file for TF_LOG."""
+        folder = Path(self.working_dir)
+        log = folder / RUN_FOLDER / f"{name}.jsonl"
+        private_folder(log.parent)
+        terraform_log = log.with_name(TERRAFORM_LOG)
+        if logs_to_stderr(environment):
+            terraform_log.touch(mode=0o600)
+            environment[LOG_PATH] = str(terraform_log.absolute())
+        job = process.Job(
+            argv=argv,
+            folder=folder,
+            environment=environment,
+            log=log,
+            keep_open=self._settings.keep_open,
+            timeout=self._settings.timeout,
+        )
+        return job, terraform_log
 
     def _refuse_failed(
         self, name: str, finished: process.Finished, result: TerraformOutcome, operation: str, *, proxied: bool
