@@ -18,12 +18,13 @@ B = TypeVar("B")
 Ready = Callable[[], None]
 
 
-def processors() -> int:
-    """Return the number of processors that this process may use, at least 2."""
+def default_parallelism() -> int:
+    """Return two per processor that this process may use, at least 4: a task waits for AWS for half of its time."""
     try:
-        return max(2, len(os.sched_getaffinity(0)))
+        processors = len(os.sched_getaffinity(0))
     except AttributeError:  # macOS
-        return max(2, os.cpu_count() or 2)
+        processors = os.cpu_count() or 2
+    return 2 * max(2, processors)
 
 
 @dataclass(frozen=True)

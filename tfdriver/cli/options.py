@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from tfdriver.cli.printer import Output
-from tfdriver.concurrency import processors
+from tfdriver.concurrency import default_parallelism
 from tfdriver.spec.duration import parse_duration
 
 
@@ -93,8 +93,8 @@ adopt_option = click.option(
 parallelism_option = click.option(
     "--parallelism",
     type=click.IntRange(min=1),
-    default=processors,
-    help="How many compositions are worked on at once; default: the number of processors, at least 2.",
+    default=default_parallelism,
+    help="How many compositions are worked on at once; default: 2 per processor, at least 4.",
 )
 keep_going_option = click.option(
     "--keep-going", is_flag=True, help="After an error, go on with the compositions that do not depend on it."

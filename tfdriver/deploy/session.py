@@ -20,7 +20,7 @@ from tfdriver.aws.client import Aws, known_regions, profile_region, takes_keys_f
 from tfdriver.aws.identity import check_identities, used_accounts
 from tfdriver.aws.observe import Observation
 from tfdriver.clock import Clock
-from tfdriver.concurrency import processors
+from tfdriver.concurrency import default_parallelism
 from tfdriver.deploy.access_analyzer import analyze
 from tfdriver.deploy.open_trust import (
     STOPPED,
@@ -77,7 +77,7 @@ class Options:
     lint: bool = False
     access_analyzer: bool = False
     adopt: bool = False
-    parallelism: int = field(default_factory=processors)
+    parallelism: int = field(default_factory=default_parallelism)
 
 
 @dataclass(frozen=True)
