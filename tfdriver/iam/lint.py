@@ -100,10 +100,14 @@ def lint_permissions(document: Document, where: str) -> list[Finding]:
             found.append(_all_actions(where, "allows all actions except some (NotAction)"))
         if {"*", "*:*"} & set(actions):
             found.append(_all_actions(where, "allows every action (`*`)"))
+        everywhere = "*" in resources or "NotResource" in statement
         for action in sorted(a for a in actions if a.endswith(":*") and a != "*:*"):
+            if action.lower() == "iam:*" and everywhere:  # enough to get every other permission
+                found.append(_all_actions(where, f"allows every action of IAM on every resource (`{action}`)"))
+                continue
             what = f"allows every action of a service (`{action}`)"
             found.append(Finding(Severity.WARNING, where, what, "Name the actions that are needed"))
-        if "*" in resources or "NotResource" in statement:
+        if everywhere:
             which = "every resource (`*`)" if "*" in resources else "all resources except some (NotResource)"
             what = f"allows its actions on {which}"
             hint = "Name the resources. Use `*` only for actions without resources"

@@ -78,6 +78,8 @@ def test_findings_in_trust_policies(document, expected):
         (allow(Action=["s3:GetObject", "*:*"], Resource="arn:x"), [(ERROR, "every action (`*`)")]),
         (allow(NotAction="iam:*", Resource="arn:x"), [(ERROR, "NotAction")]),
         (allow(Action="dynamodb:*", Resource="arn:x"), [(WARNING, "`dynamodb:*`")]),
+        (allow(Action="IAM:*", Resource="*"), [(ERROR, "every action of IAM"), (WARNING, "every resource")]),
+        (allow(Action="iam:*", NotResource="arn:x"), [(ERROR, "every action of IAM"), (WARNING, "NotResource")]),
         (allow(Action="s3:GetObject", Resource=["arn:x", "*"]), [(WARNING, "every resource")]),
         (allow(Action="s3:GetObject", NotResource="arn:x"), [(WARNING, "NotResource")]),
         (allow(Action="*", Resource="*"), [(ERROR, "every action"), (WARNING, "every resource")]),
