@@ -21,7 +21,7 @@ from tfdriver.inspect.status import Status
 
 
 @click.command()
-@click.option("--drift", is_flag=True, help="Run terraform plan to find changes made outside Terraform.")
+@click.option("--drift", is_flag=True, help="Run terraform plan to find resources that differ from the files.")
 @click.option("--who", is_flag=True, help="Look up in CloudTrail who used a role while its trust was broad.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if anything is not exact, not applied or has drifted.")
 @json_option
@@ -91,6 +91,6 @@ def _composition_line(found: CompositionStatus) -> str:
     if found.applied is not None and found.problem:
         parts.append(found.problem)
     if found.drift is not None:
-        drifted = ", ".join(found.drift.drifted)
-        parts.append(found.drift.problem or (f"drifted: {drifted}" if drifted else "no drift"))
+        drifted = "; ".join(found.drift.drifted)
+        parts.append(found.drift.problem or (f"drift: {drifted}" if drifted else "no drift"))
     return "; ".join(parts)

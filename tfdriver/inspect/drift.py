@@ -1,7 +1,7 @@
-"""Changes made outside Terraform, from a refresh-only plan of a composition.
+"""What `terraform plan` would change in an applied composition.
 
-Terraform also reports a policy that the same apply attached later, and null that became empty. After a first `up`, half
-of all resources have these differences. They are left out.
+A computed attribute that differs between AWS and the state is no drift: after its first apply, a role has the policies
+that were attached to it later. Terraform reports such a difference only if it contributes to a planned change.
 """
 
 from __future__ import annotations
@@ -20,13 +20,10 @@ from tfdriver.spec.compositions import Composition
 from tfdriver.terraform.progress import report_work
 from tfdriver.terraform.runner import Root
 
-# An attachment is reported as drift of the role.
-_IGNORED = {("aws_iam_policy", "attachment_count")}
-
 
 @dataclass(frozen=True)
 class Drift:
-    """Drift of a composition. drifted: per resource, its address and the names of the changed arguments.
+    """Drift of a composition. drifted: per resource or output that a plan would change, its address and the change.
 
     problem: why drift could not be checked, '' if it was.
     """
@@ -67,42 +64,45 @@ def drift_reader(options: Options, tools: Tools) -> Iterator[Callable[[Path, Com
 
 
 def differences(plan: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the drifted resources in a refresh-only plan, as `terraform show -json` prints it. Pure.
+    """Return what a plan would change, as `terraform show -json` prints it; () if it changes nothing. Pure.
 
-    Source of the format: Terraform's documentation, "JSON output format", plan representation.
+    An update is the names of the changed arguments, never their values. Source of the format: Terraform's
+    documentation, "JSON output format", plan representation.
     """
-    attached = set(_attached(plan.get("prior_state", {}).get("values", {}).get("root_module", {})))
-    found = []
-    for resource in plan.get("resource_drift", []):
-        change = resource["change"]
-        if "delete" in change["actions"]:
-            found.append(f"{resource['address']}: deleted")
-            continue
-        names = _changed(resource["type"], change["before"] or {}, change["after"] or {}, attached)
-        if names:
-            found.append(f"{resource['address']}: {', '.join(names)}")
-    return tuple(found)
+    deleted = {r["address"] for r in plan.get("resource_drift", ()) if "delete" in r["change"]["actions"]}
+    resources = (
+        f"{resource['address']}: {change}"
+        for resource in plan.get("resource_changes", ())
+        if (change := _change(resource, deleted))
+    )
+    outputs = (
+        f"output {name}: {'/'.join(change['actions'])}"
+        for name, change in plan.get("output_changes", {}).items()
+        if change["actions"] != ["no-op"]
+    )
+    return (*resources, *outputs)
 
 
-def _changed(
-    kind: str, before: Mapping[str, Any], after: Mapping[str, Any], attached: Collection[tuple[str, str, str]]
-) -> list[str]:
-    names = sorted(name for name in {*before, *after} if (before.get(name) or None) != (after.get(name) or None))
-    if kind == "aws_iam_role":
-        now = {"managed_policy_arns": set(after.get("managed_policy_arns") or ())}
-        now["inline_policy"] = {policy.get("name") for policy in after.get("inline_policy") or ()}
-        applied = {a: {which for role, b, which in attached if (role, b) == (after["name"], a)} for a in now}
-        names = [name for name in names if name not in now or now[name] != applied[name]]
-    return [name for name in names if (kind, name) not in _IGNORED]
+def _change(resource: Mapping[str, Any], deleted: Collection[str]) -> str:
+    """Return the planned change of a resource, '' for none. deleted: addresses of those deleted outside Terraform."""
+    match resource["change"]["actions"]:
+        case ["no-op"] if "importing" in resource["change"]:
+            return "import"
+        case ["no-op"]:
+            return f"move from {resource['previous_address']}" if "previous_address" in resource else ""
+        case ["create"] if resource["address"] in deleted:
+            return "deleted"
+        case ["update"]:
+            return ", ".join(_changed(resource["change"])) or "update"
+        case ["create", "delete"] | ["delete", "create"]:
+            return "replace"
+        case actions:
+            return "/".join(actions)
 
 
-def _attached(module: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Yield each policy of a role in the state: role name, argument of aws_iam_role, ARN or name of the policy."""
-    for resource in module.get("resources", []):
-        values = resource["values"]
-        if resource["type"] == "aws_iam_role_policy_attachment":
-            yield values["role"], "managed_policy_arns", values["policy_arn"]
-        elif resource["type"] == "aws_iam_role_policy":
-            yield values["role"], "inline_policy", values["name"]
-    for child in module.get("child_modules", []):
-        yield from _attached(child)
+def _changed(change: Mapping[str, Any]) -> list[str]:
+    """Return the names of the changed arguments, and if there are none, those known only after the apply."""
+    before, after, unknown = change["before"] or {}, change["after"] or {}, change.get("after_unknown") or {}
+    known = {name for name in {*before, *after} if name not in unknown or unknown[name] is not True}
+    names = sorted(name for name in known if (before.get(name) or None) != (after.get(name) or None))
+    return names or sorted(name for name, value in unknown.items() if value is True)

@@ -161,14 +161,13 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
             plan.delete()
 
     def drift(self, saved: Path) -> Mapping[str, Any]:
-        """Return a refresh-only plan as JSON. Takes no lock and changes nothing. Raises TerraformError.
+        """Return a plan as JSON, {} if it changes nothing. Takes no lock and changes nothing. Raises TerraformError.
 
         saved: the plan file, in a private folder because it contains the state.
         """
-        argv = self.argv("plan", json=IsFlagged, out=str(saved), refresh_only=True, lock=False)
+        argv = self.argv("plan", json=IsFlagged, out=str(saved), lock=False)
         try:
-            self._run("drift", argv, operation="plan")
-            return self._shown(saved)
+            return {} if self._run("drift", argv, operation="plan").changes_nothing else self._shown(saved)
         finally:
             saved.unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""Differences in refresh-only plans. The plans are excerpts of real ones (Terraform 1.11, provider 5.100)."""
+"""Changes in plans. The plans are excerpts of real ones (Terraform 1.11, provider 5.100)."""
 
 from __future__ import annotations
 
@@ -6,60 +6,77 @@ import pytest
 
 from tfdriver.inspect.drift import differences
 
-OURS = "arn:aws:iam::222222222222:policy/bar_permissions"
-ROLE = "module.bar.aws_iam_role.this"
+ROLE = {"name": "bar", "assume_role_policy": "{}", "inline_policy": [], "managed_policy_arns": []}
 
 
-def attachment(arn):
-    return {"type": "aws_iam_role_policy_attachment", "values": {"role": "bar", "policy_arn": arn}}
-
-
-def shown(kind, before, after, actions=("update",), attached=(OURS,), inline=("own",)):
-    address = f"module.bar.{kind}.this"
-    policies = [{"type": "aws_iam_role_policy", "values": {"role": "bar", "name": name}} for name in inline]
-    module = {"child_modules": [{"resources": [*policies, *(attachment(arn) for arn in attached)]}]}
-    change = {"actions": list(actions), "before": before, "after": after}
-    return {
-        "resource_drift": [{"address": address, "type": kind, "change": change}],
-        "prior_state": {"values": {"root_module": module}},
-    }
-
-
-def role(**values):
-    return {"name": "bar", "assume_role_policy": "{}", "inline_policy": [], "managed_policy_arns": [], **values}
+def resource(before, after, *actions, unknown=None, kind="aws_iam_role", **more):
+    change = {"actions": list(actions), "before": before, "after": after, "after_unknown": unknown or {}}
+    return {"address": f"module.bar.{kind}.this", "type": kind, "mode": "managed", "change": change, **more}
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "words"),
+    "after",
     [
-        (role(tags=None), role(tags={}), ()),
-        (role(), role(managed_policy_arns=[OURS]), ()),
-        (role(), role(managed_policy_arns=[OURS, "other"]), (f"{ROLE}: managed_policy_arns",)),
-        (role(managed_policy_arns=[OURS]), role(), (f"{ROLE}: managed_policy_arns",)),
-        (role(), role(inline_policy=[{"name": "own"}]), ()),
-        (role(), role(inline_policy=[{"name": "own"}, {"name": "x"}]), (f"{ROLE}: inline_policy",)),
-        (role(), role(assume_role_policy="[]", tags={"a": "b"}), (f"{ROLE}: assume_role_policy, tags",)),
+        {"inline_policy": [{"name": "own"}]},
+        {"managed_policy_arns": ["arn:aws:iam::222222222222:policy/bar_permissions"]},
+        {"tags": {}},
     ],
 )
-def test_only_changes_that_were_not_applied_are_drift_of_a_role(before, after, words):
-    assert differences(shown("aws_iam_role", before, after)) == words
+def test_what_a_plan_does_not_change_is_no_drift(after):
+    now = ROLE | after
+
+    plan = {"resource_drift": [resource(ROLE, now, "update")], "resource_changes": [resource(now, now, "no-op")]}
+
+    assert differences(plan) == ()
 
 
-def test_the_attachment_count_of_a_policy_is_ignored():
-    before = {"name": "p", "attachment_count": 0, "policy": "a"}
+def test_an_update_names_the_changed_arguments_and_no_values():
+    after = ROLE | {"assume_role_policy": "secret", "tags": {"a": "b"}}
+    plan = {"resource_changes": [resource(ROLE | {"tags": None, "path": None}, after | {"path": ""}, "update")]}
 
-    assert differences(shown("aws_iam_policy", before, before | {"attachment_count": 1})) == ()
-    assert differences(shown("aws_iam_policy", before, before | {"policy": "b"})) == (
-        "module.bar.aws_iam_policy.this: policy",
+    assert differences(plan) == ("module.bar.aws_iam_role.this: assume_role_policy, tags",)
+
+
+def test_arguments_known_after_the_apply_are_named_if_no_others_change():
+    unknown = {"policy": True, "id": True, "tags": {}}
+    plan = {"resource_changes": [resource({"policy": "a", "id": "x"}, {}, "update", unknown=unknown)]}
+    known = {"resource_changes": [resource({"id": "x", "ttl": 1}, {"ttl": 2}, "update", unknown={"id": True})]}
+
+    assert differences(plan) == ("module.bar.aws_iam_role.this: id, policy",)
+    assert differences(known) == ("module.bar.aws_iam_role.this: ttl",)
+
+
+def test_a_resource_that_was_deleted_and_would_be_created_again_is_deleted():
+    table = {"name": "t"}
+    gone = resource(table, None, "delete", kind="aws_dynamodb_table")
+    again = resource(None, table, "create", kind="aws_dynamodb_table")
+
+    assert differences({"resource_drift": [gone], "resource_changes": [again]}) == (
+        "module.bar.aws_dynamodb_table.this: deleted",
     )
+    assert differences({"resource_drift": [gone], "resource_changes": []}) == ()
 
 
-def test_deletions_are_reported_and_values_are_not():
-    found = differences(shown("aws_dynamodb_table", {"name": "secret"}, None, ["delete"]))
-    assert found == ("module.bar.aws_dynamodb_table.this: deleted",)
-    changed = shown("aws_lambda_function", {"environment": [{"KEY": "old"}]}, {"environment": [{"KEY": "secret"}]})
-    assert differences(changed) == ("module.bar.aws_lambda_function.this: environment",)
+@pytest.mark.parametrize(
+    ("planned", "words"),
+    [
+        (resource(None, ROLE, "create"), "create"),
+        (resource(ROLE, None, "delete"), "delete"),
+        (resource(ROLE, ROLE, "delete", "create"), "replace"),
+        (resource(ROLE, ROLE, "create", "delete"), "replace"),
+        (resource(None, {}, "read"), "read"),
+        (resource(ROLE, ROLE, "no-op", previous_address="aws_iam_role.old"), "move from aws_iam_role.old"),
+    ],
+)
+def test_every_other_planned_change_is_reported(planned, words):
+    assert differences({"resource_changes": [planned]}) == (f"module.bar.aws_iam_role.this: {words}",)
 
 
-def test_a_plan_without_drift_has_no_differences():
-    assert differences({"prior_state": {}}) == ()
+def test_changed_outputs_are_reported():
+    plan = {"output_changes": {"arn": {"actions": ["update"]}, "other": {"actions": ["no-op"]}}}
+
+    assert differences(plan) == ("output arn: update",)
+
+
+def test_a_plan_that_changes_nothing_has_no_differences():
+    assert differences({}) == ()
