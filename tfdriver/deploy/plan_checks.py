@@ -1,6 +1,7 @@
 """Checks of a Terraform plan before it is applied. Pure; no I/O.
 
-Source of a plan's shape: Terraform's documentation, "JSON Output Format" (internals/json-format).
+Source of a plan's shape: Terraform's documentation, "JSON Output Format" (internals/json-format). It has the resources
+of nested and of remote modules, too.
 """
 
 from __future__ import annotations
@@ -9,48 +10,138 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tfdriver.aws.resource_types import RESOURCE_TYPES
 from tfdriver.deploy.ownership import in_module
 from tfdriver.errors import TfdriverError
 from tfdriver.iam import trust
-from tfdriver.iam.trust import Trust
+from tfdriver.iam.lint import Finding, Severity, refuse_errors
+from tfdriver.iam.plan_lint import dangerous
+from tfdriver.iam.policy_document import Document, access, parse_policy, same_policy
 from tfdriver.iam.wording import role_in_account
 from tfdriver.spec.compositions import Composition
 from tfdriver.spec.model import Role
 
+Plan = Mapping[str, Any]
+
+
+def check_plan(composition: Composition, plan: Plan, policies: Mapping[str, Document]) -> list[str]:
+    """Return warnings about a plan. Raises TfdriverError for what must not be applied.
+
+    plan: as JSON, {} if it changes nothing; policies: the trust policies to apply, by role key.
+    """
+    refuse_other_names(composition, plan, policies)
+    refuse_other_trusts(composition, plan, policies)
+    refuse_other_providers(composition, plan)
+    warnings: list[str] = []
+    refuse_errors([*dangerous(plan), *_not_covered(plan)], warnings.append)
+    return warnings
+
 
 @dataclass(frozen=True)
 class PlannedRole:
-    """An IAM role after a plan is applied. name: None if known only after the apply; trust: see `trust.read_trust`."""
+    """An IAM role after a plan is applied. name, policy: '' if known only after the apply; policy: its trust policy."""
 
-    name: str | None
+    address: str
+    name: str
     path: str
-    trust: Trust | None
+    policy: str
 
 
-def refuse_other_names(composition: Composition, plan: Mapping[str, Any], trusts: Mapping[str, Trust]) -> None:
-    """Raise TfdriverError for a plan that creates a role under another name or path than the spec's.
+def refuse_other_names(composition: Composition, plan: Plan, policies: Mapping[str, Document]) -> None:
+    """Raise TfdriverError for a plan with an IAM role under another name or path than the spec's.
 
-    plan: as JSON, {} if it creates nothing; trusts: the planned trust of each trusting role, by key. No other role of
-    its module may have that trust.
+    A module may have further roles, but none with the trust policy of the role. See `check_plan`.
     """
     for role in composition.roles:
         planned = list(_planned_roles(plan, role))
-        others = [found for found in planned if (found.name, found.path) != (role.name, role.path)]
+        others = [found for found in planned if not _is(found, role)]
         if planned and len(others) == len(planned):
             raise _other_name(role, others[0])
-        if role.key in trusts and (same := [found for found in others if found.trust == trusts[role.key]]):
+        if same := [found for found in others if role.key in policies and _has(found, policies[role.key])]:
             raise _other_name(role, same[0], " with the trust policy of this role")
 
 
-def _planned_roles(plan: Mapping[str, Any], role: Role) -> Iterator[PlannedRole]:
+def refuse_other_trusts(composition: Composition, plan: Plan, policies: Mapping[str, Document]) -> None:
+    """Raise TfdriverError for a trusting role that would have another trust policy. See `check_plan`."""
+    for role in composition.roles:
+        for found in _planned_roles(plan, role):
+            if role.key in policies and _is(found, role) and not _has(found, policies[role.key]):
+                what = f"whose trust policy {access(parse_policy(found.policy))}" if found.policy else _UNKNOWN
+                raise TfdriverError(
+                    f"it plans IAM role {found.name} {what}; tfdriver's trust policy {access(policies[role.key])}",
+                    code="other_trust_policy",
+                    where=f"module {role.module} of {role_in_account(role)}, {found.address}",
+                    hint="No changes made. In the module's aws_iam_role, set `assume_role_policy = var.trust_policy`, "
+                    "without a change; see modules/README.md",
+                )
+
+
+def refuse_other_providers(composition: Composition, plan: Plan) -> None:
+    """Raise TfdriverError for resources in another account or region than the composition's.
+
+    The composition has one AWS provider. A module's own provider block may name other credentials, and since version 6
+    of the AWS provider each resource may name a region. A provider block without arguments is the inherited provider.
+    """
+    for config in plan.get("configuration", {}).get("provider_config", {}).values():
+        if config["name"] == "aws" and "module_address" in config and "expressions" in config:
+            raise TfdriverError(
+                "it configures an AWS provider of its own, whose account and region tfdriver cannot check",
+                code="other_provider",
+                where=f"compositions/{composition.name}, {config['module_address']}",
+                hint="No changes made. Remove the module's `provider` block: it inherits the composition's provider",
+            )
+    for change in plan.get("resource_changes", ()):
+        region, account = (change["change"].get("after") or {}).get("region"), composition.account
+        if change["mode"] == "managed" and region not in (None, account.region):
+            raise TfdriverError(
+                f"it would be in region {region}; account {account.name} is in {account.region}",
+                code="other_region",
+                where=change["address"],
+                hint="No changes made. Remove the argument `region` from the module, or give the role an account entry "
+                "with that region in tfdriver.yaml",
+            )
+
+
+def _not_covered(plan: Plan) -> Iterator[Finding]:
+    """Yield a warning for each type that the operator's policy does not cover."""
+    addresses: dict[str, str] = {}
+    for change in plan.get("resource_changes", ()):
+        kind = change["type"]
+        if change["mode"] == "managed" and kind.startswith("aws_") and kind not in RESOURCE_TYPES:
+            addresses.setdefault(kind, change["address"])
+    for kind, address in addresses.items():
+        what = f"`tfdriver policy` does not cover {kind}"
+        yield Finding(Severity.WARNING, address, what, "Give the operator the actions that Terraform needs for it")
+
+
+_UNKNOWN = "whose trust policy is known only after the apply"
+
+
+def _planned_roles(plan: Plan, role: Role) -> Iterator[PlannedRole]:
     """Yield the IAM roles of a role's module after the plan is applied."""
     for resource in plan.get("resource_changes", ()):
         after = resource["change"].get("after")
         if resource["type"] != "aws_iam_role" or resource["mode"] != "managed" or after is None:
             continue
         if in_module(resource.get("module_address", ""), role):
-            policy = after.get("assume_role_policy")
-            yield PlannedRole(after.get("name"), after.get("path", ""), trust.read_trust(policy) if policy else None)
+            yield PlannedRole(
+                address=resource["address"],
+                name=after.get("name") or "",
+                path=after.get("path", ""),
+                policy=after.get("assume_role_policy") or "",
+            )
+
+
+def _is(planned: PlannedRole, role: Role) -> bool:
+    return (planned.name, planned.path) == (role.name, role.path)
+
+
+def _has(planned: PlannedRole, policy: Document) -> bool:
+    """Whether a planned role has a trust policy, by meaning."""
+    wanted = trust.read_trust(policy)
+    if wanted is not None:
+        return bool(planned.policy) and trust.read_trust(planned.policy) == wanted
+    return bool(planned.policy) and same_policy(planned.policy, policy)
 
 
 def _other_name(role: Role, planned: PlannedRole, detail: str = "") -> TfdriverError:

@@ -13,7 +13,6 @@ from tfdriver.deploy import plan_checks, revocation
 from tfdriver.deploy.adopt import Adopter
 from tfdriver.deploy.roots import Roots
 from tfdriver.errors import TfdriverError
-from tfdriver.iam import trust
 from tfdriver.iam.trust_state import LiveRole, Unreadable
 from tfdriver.iam.wording import role_in_account
 from tfdriver.interrupts import obeyed
@@ -67,6 +66,7 @@ class Plans:
         self._lock = Lock()
         self._plans: dict[str, CheckedPlan] = {}
         self._confirmed: set[str] | None = None  # None if nobody is asked
+        self._warned: set[str] = set()
         self.postponed: set[str] = set()
 
     def plan(self, composition: Composition, basis: Basis, error: TerraformError | None = None) -> CheckedPlan:
@@ -87,8 +87,9 @@ class Plans:
                 if imports:  # the plan has them
                     workspace.write(composition, final)
             try:
-                plan_checks.refuse_other_names(composition, checked.saved.shown, _trusts(basis.values))
-                found = self._adopter.to_import(composition, checked.saved.shown, may_adopt=may_adopt, error=error)
+                shown = checked.saved.shown
+                self._warn(plan_checks.check_plan(composition, shown, basis.values.get("trust_policies", {})))
+                found = self._adopter.to_import(composition, shown, may_adopt=may_adopt, error=error)
                 _refuse_inconsistent(composition, found, basis.roles)
             except BaseException:
                 checked.saved.delete()
@@ -200,15 +201,17 @@ class Plans:
         deletions = () if destroy else _deletions(composition, saved[0].outcome)
         return CheckedPlan(basis, saved[0], clock.monotonic() - started, deletions)
 
+    def _warn(self, warnings: Iterable[str]) -> None:
+        """Report warnings, each once."""
+        for warning in warnings:
+            if warning not in self._warned:
+                self._warned.add(warning)
+                self._roots.progress.note(warning)
+
     def _keep(self, composition: Composition, checked: CheckedPlan) -> CheckedPlan:
         with self._lock:
             self._plans[composition.name] = checked
         return checked
-
-
-def _trusts(values: Mapping[str, Any]) -> dict[str, trust.Trust]:
-    policies = values.get("trust_policies", {})
-    return {key: found for key, policy in policies.items() if (found := trust.read_trust(policy))}
 
 
 def _refuse_inconsistent(composition: Composition, found: Iterable[OrphanedResource], roles: LiveRoles) -> None:

@@ -29,6 +29,21 @@ def parse_policy(policy: Document | str) -> Document:
     return value
 
 
+def same_policy(one: Document | str, other: Document | str) -> bool:
+    """Whether two policies differ at most in order, and in one string or a list of one. Raises as `parse_policy`."""
+    return bool(_comparable(parse_policy(one)) == _comparable(parse_policy(other)))
+
+
+def _comparable(value: Any) -> Any:
+    match value:
+        case Mapping():
+            return {key: _comparable(part) for key, part in value.items()}
+        case list() | tuple():
+            parts = sorted(map(_comparable, value), key=repr)
+            return parts[0] if len(parts) == 1 else parts
+    return value
+
+
 def statements(document: Document) -> list[Document]:
     """Return the statements of a policy document."""
     return [statement for statement in _listed(document.get("Statement")) if isinstance(statement, Mapping)]

@@ -1,4 +1,4 @@
-"""Plans that create roles under another name than in the spec."""
+"""Plans that must not be applied."""
 
 from __future__ import annotations
 
@@ -8,13 +8,19 @@ from typing import Any
 import pytest
 
 from tests.unit.builders import BAR, FOO, A
-from tfdriver.deploy.plan_checks import refuse_other_names
+from tfdriver.deploy.plan_checks import (
+    check_plan,
+    refuse_other_names,
+    refuse_other_providers,
+    refuse_other_trusts,
+)
 from tfdriver.errors import TfdriverError
 from tfdriver.iam import trust
 from tfdriver.spec.compositions import Composition, Side
 
 COMPOSITION = Composition("account_a", "foo-bar", A, Side.TRUSTING, (FOO,))
 EXACT = trust.exact([BAR])
+POLICIES = {"foo_bar": trust.document(EXACT)}
 OWN = {"name": "foo_bar", "path": "/", "assume_role_policy": json.dumps(trust.document(EXACT))}
 SERVICE = {
     "Version": "2012-10-17",
@@ -38,7 +44,7 @@ def plan(*roles: dict[str, Any] | None, module: str = "module.foo_bar", kind: st
 
 
 def refuse(planned: dict[str, Any]) -> None:
-    refuse_other_names(COMPOSITION, planned, {"foo_bar": EXACT})
+    refuse_other_names(COMPOSITION, planned, POLICIES)
 
 
 HELPER = {"name": "helper", "path": "/", "assume_role_policy": json.dumps(SERVICE)}
@@ -83,3 +89,86 @@ def test_plans_with_another_role_are_refused(planned: dict[str, Any], problem: s
     assert problem in caught.value.what
     assert caught.value.where == "module m of role foo_bar in account_a"
     assert "`name = var.role_name`" in caught.value.hint
+
+
+def policy(*principals: str, **more: Any) -> str:
+    statement = {"Effect": "Allow", "Principal": {"AWS": list(principals)}, "Action": "sts:AssumeRole", **more}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def test_a_role_with_the_trust_policy_of_tfdriver_is_accepted_in_any_notation():
+    same = policy(BAR.arn, Sid="x").replace(f'["{BAR.arn}"]', f'"{BAR.arn}"')
+
+    refuse_other_trusts(COMPOSITION, plan(OWN | {"assume_role_policy": same}, HELPER), POLICIES)
+
+
+@pytest.mark.parametrize("module", ["module.foo_bar", 'module.foo_bar.module.a["x"].module.b[0]'])
+@pytest.mark.parametrize(
+    ("found", "problem"),
+    [
+        (policy("222222222222"), "it plans IAM role foo_bar whose trust policy trusts all of account 222222222222;"),
+        (policy("*"), "trusts anybody; tfdriver's trust policy trusts role bar in account 222222222222"),
+        (policy(BAR.arn, Condition={"StringEquals": {"sts:ExternalId": "x"}}), "with conditions on sts:ExternalId"),
+        (json.dumps(SERVICE), "trusts the service dax.amazonaws.com"),
+        (None, "whose trust policy is known only after the apply"),
+    ],
+)
+def test_a_role_with_another_trust_policy_is_refused(found: str | None, problem: str, module: str):
+    with pytest.raises(TfdriverError) as caught:
+        refuse_other_trusts(COMPOSITION, plan(OWN | {"assume_role_policy": found}, module=module), POLICIES)
+
+    assert caught.value.code == "other_trust_policy"
+    assert problem in caught.value.what
+    assert caught.value.where == f"module m of role foo_bar in account_a, {module}.aws_iam_role.r0"
+    assert "`assume_role_policy = var.trust_policy`" in caught.value.hint
+
+
+def test_a_trust_policy_that_tfdriver_would_not_write_must_be_kept_as_it_is():
+    """Phase 1 keeps the trust policy of an existing role, whatever it is."""
+    other = json.dumps(SERVICE | {"Statement": SERVICE["Statement"] * 2})
+
+    refuse_other_trusts(COMPOSITION, plan(OWN | {"assume_role_policy": json.dumps(SERVICE)}), {"foo_bar": SERVICE})
+    with pytest.raises(TfdriverError, match="tfdriver's trust policy trusts the service dax"):
+        refuse_other_trusts(COMPOSITION, plan(OWN | {"assume_role_policy": other}), {"foo_bar": SERVICE})
+
+
+def test_a_provider_of_a_module_is_refused():
+    own = {"name": "aws", "module_address": "module.foo_bar.module.b", "expressions": {"region": {}}}
+    configs = {
+        "aws": {"name": "aws", "expressions": {"region": {}}},
+        "inherited": {"name": "aws", "module_address": "module.foo_bar.module.a"},
+        "random": own | {"name": "random"},
+    }
+
+    refuse_other_providers(COMPOSITION, {"configuration": {"provider_config": configs}})
+    with pytest.raises(TfdriverError, match="an AWS provider of its own") as caught:
+        refuse_other_providers(COMPOSITION, {"configuration": {"provider_config": configs | {"own": own}}})
+
+    assert caught.value.code == "other_provider"
+
+
+def test_a_resource_in_another_region_is_refused():
+    refuse_other_providers(COMPOSITION, plan({"region": A.region}, None))
+    with pytest.raises(
+        TfdriverError, match="it would be in region eu-west-1; account account_a is in us-west-2"
+    ) as caught:
+        refuse_other_providers(COMPOSITION, plan({"region": "eu-west-1"}))
+
+    assert caught.value.code == "other_region"
+    assert caught.value.where == "module.foo_bar.aws_iam_role.r0"
+
+
+def test_a_dangerous_policy_is_refused():
+    everything = json.dumps({"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
+
+    with pytest.raises(TfdriverError) as caught:
+        check_plan(COMPOSITION, plan({"policy": everything}, kind="aws_iam_role_policy"), POLICIES)
+
+    assert caught.value.code == "dangerous_policy"
+
+
+def test_a_type_that_the_policy_of_the_operator_does_not_cover_is_a_warning():
+    warnings = check_plan(COMPOSITION, plan({}, {}, kind="aws_kms_alias"), POLICIES)
+
+    (warning,) = warnings
+    assert "`tfdriver policy` does not cover aws_kms_alias" in warning
