@@ -24,6 +24,7 @@ _HINTS = {
     ),
 }
 
+_SNIPPET = re.compile(r"on \S+ line \d+")  # the lines of configuration that a diagnostic quotes
 
 # Errors of Terraform (hashicorp/terraform, internal/terraform and internal/command) for types missing from a schema.
 _HIDDEN_TYPE = re.compile(
@@ -111,6 +112,12 @@ def diagnostic_place(name: str, folder: Path) -> str:
 
 
 def _printed_errors(stderr: str) -> list[str]:
-    """Return the errors that Terraform printed as text: summary and first paragraph of each, on one line."""
+    """Return the errors that Terraform printed as text, each on one line: its summary and its whole detail."""
     text = "\n".join(line.lstrip("╷│╵ ").rstrip() for line in stderr.splitlines())
-    return [" ".join(" ".join(error.split("\n\n")[:2]).split()) for error in text.split("Error: ")[1:]]
+    found = []
+    for kind, diagnostic in re.findall(r"^(Error|Warning): (.*?)(?=^(?:Error|Warning): |\Z)", text, re.M | re.S):
+        summary, *detail = (" ".join(paragraph.split()) for paragraph in diagnostic.split("\n\n") if paragraph.strip())
+        rest = " ".join(paragraph for paragraph in detail if not _SNIPPET.match(paragraph))
+        if kind == "Error":
+            found.append(f"{summary}: {rest}" if rest else summary)
+    return found
