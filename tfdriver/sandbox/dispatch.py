@@ -18,7 +18,7 @@ from tfdriver.sandbox.lambda_runtime import Functions
 from tfdriver.sandbox.messages import HttpRequest, HttpResponse
 from tfdriver.sandbox.parse import Call
 from tfdriver.sandbox.required_actions import CallLocation, RequiredAction, required_actions
-from tfdriver.sandbox.responses import ResponseError, error_response
+from tfdriver.sandbox.responses import ResponseError, error_response, with_encoded_policies
 from tfdriver.sandbox.sessions import FOREVER, RoleSessions
 from tfdriver.sandbox.trusts import POLICY_PARAMETERS, TrustPolicies
 
@@ -101,7 +101,7 @@ class Dispatch:
             response = parts.backend.handle(self.request, caller.account)
             if call.service == "iam" and call.operation.startswith(("Create", "Delete", "Update")):
                 parts.trusts.refresh()
-            return response
+            return with_encoded_policies(response) if call.service == "iam" else response
 
     def _authorize(self, caller: AuthenticatedCaller) -> None:
         """Raise ResponseError unless the caller is allowed every action that the call requires."""

@@ -6,7 +6,8 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from xml.sax.saxutils import escape
+from urllib.parse import quote
+from xml.sax.saxutils import escape, unescape
 
 from tfdriver.sandbox.messages import HttpResponse
 from tfdriver.sandbox.parse import Call, Protocol
@@ -81,6 +82,19 @@ def with_request_id(response: HttpResponse, request_id: str) -> HttpResponse:
     if body.startswith(b"<"):
         body = re.sub(rb"<(RequestI[dD])>[^<]*<", rb"<\1>" + request_id.encode() + b"<", body)
     return replace(response, headers=headers, body=body)
+
+
+def with_encoded_policies(response: HttpResponse) -> HttpResponse:
+    """Return a response of IAM with URL-encoded policies, as AWS sends them. moto encodes only some of them.
+
+    Clients decode them, so that a `+` would become a space. Source: IAM API reference, e.g. GetPolicyVersion.
+    """
+
+    def encode(found: re.Match[str]) -> str:
+        return f"<{found[1]}>{quote(unescape(found[2], {'&quot;': chr(34), '&#34;': chr(34)}), safe='')}<"
+
+    pattern = r"<((?:AssumeRolePolicy|Policy|)Document)>(\s*(?:\{|&#123;)[^<]*)<"
+    return replace(response, body=re.sub(pattern, encode, response.body.decode()).encode())
 
 
 def error_code(response: HttpResponse) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote_plus
 
 import pytest
 
@@ -256,3 +258,24 @@ def test_role_names_are_unique_regardless_of_case(world: World) -> None:
     world.role(world.trusting, trust(TRUSTING.id), name=name)
 
     assert "EntityAlreadyExists" in outcome(world.role, world.trusting, trust(TRUSTING.id), name=name.upper())
+
+
+def test_policies_are_url_encoded_so_that_a_plus_stays_a_plus(world: World):
+    """Terraform's provider decodes the text of a response as a form, in which a `+` is a space."""
+    plus = world.role(world.trusting, trust(ROOT_OF_TRUSTED), name=f"a+b-{world.name()}")
+    iam = world.trusting.client("iam")
+    texts: list[str] = []
+    iam.meta.events.register("after-call.iam", lambda http_response, **_: texts.append(http_response.text))
+    name = world.role(world.trusting, trust(plus), permissions=[allow("sts:AssumeRole", plus)]).rpartition("/")[2]
+    arn = iam.create_policy(PolicyName=name, PolicyDocument=policy(allow("sts:AssumeRole", plus)))["Policy"]["Arn"]
+
+    documents = [
+        iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"],
+        iam.get_role_policy(RoleName=name, PolicyName="permissions")["PolicyDocument"],
+        iam.get_policy_version(PolicyArn=arn, VersionId="v1")["PolicyVersion"]["Document"],
+    ]
+
+    assert all(plus in json.dumps(document) for document in documents)
+    decoded = [unquote_plus(document) for text in texts for document in re.findall(r"Document>([^<]+)<", text)]
+    assert len(decoded) == 4  # of CreateRole, too
+    assert all(plus in json.dumps(json.loads(document)) for document in decoded)
