@@ -102,6 +102,11 @@ def listed() -> list[str]:
     return [r["instances"][0]["attributes"]["arn"] for r in json.loads(STATE.read_text())["resources"]]
 
 
+def attributes(arn: str, role: dict) -> dict:
+    known = {"unique_id": role.get("id", ""), "assume_role_policy": json.dumps(role.get("trust", {}))}
+    return {"arn": arn, **known, **named(arn)}
+
+
 def write_state(arns: list[str]) -> None:
     roles = json.loads(WORLD.read_text())["roles"]
     before = json.loads(STATE.read_text()) if STATE.exists() else {"lineage": os.urandom(16).hex(), "serial": 0}
@@ -113,7 +118,7 @@ def write_state(arns: list[str]) -> None:
             "mode": "managed",
             "type": "aws_iam_role",
             "name": "this",
-            "instances": [{"attributes": {"arn": arn, "unique_id": roles.get(arn, {}).get("id", ""), **named(arn)}}],
+            "instances": [{"attributes": attributes(arn, roles.get(arn, {}))}],
         }
         for arn in arns
     ]

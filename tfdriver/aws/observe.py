@@ -1,15 +1,22 @@
-"""Reads the roles of a spec from IAM. Trust decisions use these only, not Terraform's state, outputs or files."""
+"""Reads the roles of a spec from IAM. The trust to apply is decided from these only.
+
+Terraform's state decides only whether a trust policy that the spec does not explain is this project's.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Protocol
 
 from tfdriver.concurrency import side_by_side
 from tfdriver.iam.trust_state import LiveRole, TrustKind, TrustState, Unreadable, classify
 from tfdriver.spec.model import Account, Role, Spec
+
+# The trust policies in the states, by ARN and unique id of their roles.
+AppliedTrusts = Mapping[tuple[str, str], str]
 
 
 class RoleReader(Protocol):
@@ -51,12 +58,17 @@ class Observation:
 
 
 def observe(
-    spec: Spec, aws: RoleReader, also: Iterable[Role] = (), trusting: Iterable[Role] | None = None
+    spec: Spec,
+    aws: RoleReader,
+    also: Iterable[Role] = (),
+    trusting: Iterable[Role] | None = None,
+    applied: AppliedTrusts = MappingProxyType({}),
 ) -> Observation:
     """Read roles of the spec, in parallel.
 
     also: trusting roles under other names that they have had; those that exist become `others`. trusting: read only
-    these trusting roles, and the roles that they trust; by default, all.
+    these trusting roles, and the roles that they trust; by default, all. applied: see `classify`, not for `also`: a
+    module may create further roles.
     """
     trusting, trusted = (spec.trusting, spec.trusted) if trusting is None else _some(spec, trusting)
     roles, more = [*trusting, *trusted], list(also)
@@ -68,8 +80,10 @@ def observe(
     found = side_by_side(read, [*roles, *more])
     by_key = dict(zip([r.key for r in roles], found, strict=False))
     live_trusted = {role.key: by_key[role.key] for role in trusted}
-    states = {role.key: _state(spec, role, by_key[role.key], live_trusted) for role in trusting}
-    others = (_state(spec, r, live, live_trusted) for r, live in zip(more, found[len(roles) :], strict=True) if live)
+    states = {role.key: _state(spec, role, by_key[role.key], live_trusted, applied) for role in trusting}
+    others = (
+        _state(spec, r, live, live_trusted, {}) for r, live in zip(more, found[len(roles) :], strict=True) if live
+    )
     return Observation(states, live_trusted, tuple(others))
 
 
@@ -85,7 +99,9 @@ def _state(
     role: Role,
     live: LiveRole | Unreadable | None,
     trusted: Mapping[str, LiveRole | Unreadable | None],
+    applied: AppliedTrusts,
 ) -> TrustState:
     wanted = spec.trusted_by(role)
     ids = {found.arn: found.role_id for r in wanted if isinstance(found := trusted[r.key], LiveRole)}
-    return classify(role, wanted, live, ids)
+    policy = applied.get((live.arn, live.role_id)) if isinstance(live, LiveRole) else None
+    return classify(role, wanted, live, ids, policy)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
 from rich.markup import escape
 
-from tfdriver.aws.client import Aws
 from tfdriver.cli.options import GlobalOptions, file_type, json_option
 from tfdriver.cli.printer import Output
+from tfdriver.cli.session import tools_for
 from tfdriver.clock import Clock
 from tfdriver.inspect.graph import draw as graph_command
 from tfdriver.inspect.graph.draw import Drawn
-from tfdriver.redaction import environment_secrets
 
 
 @click.command()
@@ -41,14 +39,15 @@ def graph(options: GlobalOptions, form: str, file: Path | None, phases: bool, li
     if phases and live:
         raise click.UsageError("--phases draws the spec and --live draws AWS: use only one of them")
     output = Output(as_json=as_json)
-    drawn = graph_command.draw_graph(
-        options.project,
-        graph_command.Format(form),
-        Clock().now(),
-        three_phases=phases,
-        live=Aws(environment_secrets(os.environ)) if live else None,
-        note=output.note,
-    )
+    with output.progress() as progress:
+        drawn = graph_command.draw_graph(
+            options.project,
+            graph_command.Format(form),
+            Clock().now(),
+            three_phases=phases,
+            live=tools_for(progress) if live else None,
+            note=output.note,
+        )
     output.result("graph", graph_command.write_graph(drawn, file) if file else drawn, print_graph)
 
 

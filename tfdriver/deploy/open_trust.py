@@ -8,8 +8,8 @@ from datetime import datetime
 from pathlib import Path
 
 from tfdriver.aws.account_access import ReachableAws, account_access
-from tfdriver.aws.observe import Observation, observe
-from tfdriver.deploy.ownership import listed_elsewhere
+from tfdriver.aws.observe import AppliedTrusts, Observation, observe
+from tfdriver.deploy.ownership import applied_trusts, listed_elsewhere
 from tfdriver.deploy.phases import Driver, DriverAws
 from tfdriver.errors import OpenTrustError, TfdriverError
 from tfdriver.iam import wording
@@ -158,7 +158,9 @@ def with_open_trusts(
 def _trusts(spec: Spec, aws: DriverAws) -> tuple[TrustState, ...]:
     """Return the trusts in AWS, also of roles that local states list under other names than the spec."""
     others: tuple[Role, ...] = ()
+    applied: AppliedTrusts = {}
     with suppress(TfdriverError):  # an invalid template or state may be the cause of the stop
         workspace = Workspace(spec)
-        others = listed_elsewhere(workspace.kept_here, workspace.local_states())
-    return observe(spec, ReachableAws(aws, account_access(spec, aws)), others).trusts
+        states = workspace.local_states()
+        others, applied = listed_elsewhere(workspace.kept_here, states), applied_trusts(states)
+    return observe(spec, ReachableAws(aws, account_access(spec, aws)), others, applied=applied).trusts

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from enum import StrEnum
 
-from tfdriver.aws.observe import Observation
+from tfdriver.aws.observe import AppliedTrusts, Observation
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import LiveRole, TrustKind, Unreadable
 from tfdriver.iam.wording import moment, role_in_account
@@ -100,6 +100,12 @@ def refuse_replaced(
                     f"role and its policies from the state (`terraform -chdir=compositions/{composition.name} state "
                     f"rm '{listed.address}'`), and set another `name:`",
                 )
+
+
+def applied_trusts(states: States) -> AppliedTrusts:
+    """Return the trust policies of the roles that the states list."""
+    listed = (role for state in states.values() if isinstance(state, State) for role in state.roles())
+    return {(role.arn, role.role_id): role.trust_policy for role in listed}
 
 
 def listed_elsewhere(compositions: Iterable[Composition], states: States) -> tuple[Role, ...]:

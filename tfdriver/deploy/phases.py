@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from threading import Lock
@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 from tfdriver.aws.calls import Calls
 from tfdriver.aws.consistency import LIMIT, wait_for_roles, wait_until_settled
 from tfdriver.aws.identity import IdentityReader, check_identities
-from tfdriver.aws.observe import Observation, RoleReader
+from tfdriver.aws.observe import AppliedTrusts, Observation, RoleReader
 from tfdriver.clock import Clock
 from tfdriver.concurrency import Ran, Ready, Task, run_tasks, side_by_side
 from tfdriver.deploy import revocation
@@ -62,7 +62,7 @@ class RunScope:
 
     states: reads the compositions' current states; interrupted: names of compositions in which a run was interrupted,
     so that orphaned resources may be adopted; adopt: whether they may be adopted everywhere; others: trusting roles
-    that exist under other names than in the spec.
+    that exist under other names than in the spec; applied: the trust policies in the states at the start.
     """
 
     reader: RoleReader
@@ -70,6 +70,7 @@ class RunScope:
     interrupted: frozenset[str] = frozenset()
     adopt: bool = False
     others: tuple[Role, ...] = ()
+    applied: AppliedTrusts = field(default_factory=dict)
 
     def may_adopt(self, composition: Composition) -> bool:
         """Whether the run may adopt orphaned resources of the composition."""
@@ -474,7 +475,7 @@ def make_driver(
 ) -> Driver:
     """Return a driver with its collaborators. terraform: settings of its commands."""
     roots = Roots(workspace, terraform, progress, clock)
-    roles = ProjectRoles(workspace, scope.reader, scope.states, scope.others)
+    roles = ProjectRoles(workspace, scope.reader, scope.states, scope.others, scope.applied)
     adopter = Adopter(workspace, aws, progress.note, roots.root, terraform.interrupts.check)
     plans = Plans(roots, adopter, scope.may_adopt)
     return Driver(

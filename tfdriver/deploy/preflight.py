@@ -47,6 +47,6 @@ def _problem(state: TrustState) -> str:
         case TrustKind.ABSENT:
             return "it does not exist"
         case _:
-            problem = "its trust policy is not one that tfdriver would write for this spec"
+            problem = "its trust policy is not one that tfdriver would write for this spec, nor the one in the state"
             is_open = state.trust is None and state.live is not None and may_be_broad(state.live.trust_policy)
             return problem if is_open else f"{problem}: {state.detail}"  # `open_trust` describes an open trust

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from types import MappingProxyType
 
-from tfdriver.aws.observe import Observation, RoleReader, observe
+from tfdriver.aws.observe import AppliedTrusts, Observation, RoleReader, observe
 from tfdriver.deploy.ownership import (
     Owner,
     States,
@@ -26,7 +27,7 @@ class ProjectRoles:
     """The project's roles in AWS.
 
     states: reads the compositions' current states; others: trusting roles that exist under other names than in the
-    spec.
+    spec; applied: the trust policies in the states at the start of the run.
     """
 
     def __init__(
@@ -35,25 +36,27 @@ class ProjectRoles:
         reader: RoleReader,
         states: Callable[[Iterable[Composition]], States],
         others: Iterable[Role] = (),
+        applied: AppliedTrusts = MappingProxyType({}),
     ) -> None:
         self._workspace = workspace
         self._reader = reader
         self._states = states
         self._others = {role.arn: role for role in others}
+        self._applied = applied
         self._composition_of = {role.key: c for c in workspace.compositions for role in c.roles}
 
     def observe(self) -> Observation:
         """Return the roles in AWS now."""
-        return observe(self._workspace.spec, self._reader, list(self._others.values()))
+        return observe(self._workspace.spec, self._reader, list(self._others.values()), applied=self._applied)
 
     def observe_for(self, composition: Composition) -> Observation:
         """Return the roles in AWS now: those of a composition, and those on the other side of the relation."""
         spec = self._workspace.spec
         if composition.side is Side.TRUSTED:
             assumed = {role.key: role for one in composition.roles for role in spec.trusting_of(one)}
-            return observe(spec, self._reader, trusting=assumed.values())
+            return observe(spec, self._reader, trusting=assumed.values(), applied=self._applied)
         others = [role for role in list(self._others.values()) if role.key in {own.key for own in composition.roles}]
-        return observe(spec, self._reader, others, composition.roles)
+        return observe(spec, self._reader, others, composition.roles, self._applied)
 
     def observe_managed(self, composition: Composition, outcome: str = "Completed changes are kept") -> Observation:
         """As `observe_for`; refuse unmanaged roles that were created since the run began. outcome: starts the hint."""

@@ -29,7 +29,7 @@ from tfdriver.deploy.open_trust import (
     with_open_trusts,
 )
 from tfdriver.deploy.overview import Overview, overview
-from tfdriver.deploy.ownership import States, listed_elsewhere
+from tfdriver.deploy.ownership import States, applied_trusts, listed_elsewhere
 from tfdriver.deploy.phases import Driver, DriverAws, RunScope, make_driver
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.lint import refuse_errors
@@ -268,6 +268,7 @@ def _opened(stack: ExitStack, command: str, spec: Spec, options: Options, tools:
         interrupted=workspace.interrupted(states),
         adopt=options.adopt,
         others=listed_elsewhere(workspace.compositions, states),
+        applied=applied_trusts(states),
     )
     arns = {name: caller.arn for name, caller in callers.items()}
     timeline = Timeline(workspace.timeline, arns, tools.progress.note)

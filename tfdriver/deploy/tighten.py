@@ -22,8 +22,8 @@ from tfdriver.terraform.failure import TerraformError
 from tfdriver.terraform.state import State
 
 _OVERWRITE = (
-    "No changes made. Run `tfdriver tighten --overwrite`, or `tfdriver up --overwrite` after an edit of "
-    "tfdriver.yaml, to replace the trust policy with exactly the roles the spec names"
+    "No changes made. Run `tfdriver tighten --overwrite`, or `tfdriver up --overwrite` if tfdriver.yaml has changed, "
+    "to replace the trust policy with exactly the roles the spec names"
 )
 
 # Parts of Terraform's errors if IAM rejects a principal, or if the apply times out.

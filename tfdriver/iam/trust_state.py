@@ -6,7 +6,7 @@ A trust is never widened: an existing role keeps its trust policy until phase 3.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -30,9 +30,9 @@ class TrustKind(StrEnum):
 
     ABSENT = "absent"  # the role does not exist
     BROAD = "broad"  # a whole account, guarded or not, expired or not
-    EXACT = "exact"  # only roles of the spec, which all exist
+    EXACT = "exact"  # only roles, which all exist
     ORPHANED = "orphaned"  # the unique id of a deleted role
-    UNMANAGED = "unmanaged"  # a policy that tfdriver would not write
+    UNMANAGED = "unmanaged"  # a policy that neither the spec nor the state explains
     UNREADABLE = "unreadable"  # iam:GetRole failed
 
 
@@ -59,7 +59,8 @@ class TrustState:
     """The state of a trusting role. live: the role in AWS, if it exists and is readable.
 
     trust: its trust, if tfdriver could have written the policy; missing: the trusted roles of the spec that an exact
-    trust does not name yet. detail: for UNMANAGED the difference, for UNREADABLE the reason.
+    trust does not name yet. detail: for UNREADABLE the reason, else the difference from the spec; of another kind than
+    UNMANAGED, the spec has changed since the policy was applied.
     """
 
     role: Role
@@ -72,7 +73,7 @@ class TrustState:
     @property
     def settled(self) -> bool:
         """Whether the role has the trust policy that phase 3 writes."""
-        return self.kind is TrustKind.EXACT and not self.missing
+        return self.kind is TrustKind.EXACT and not self.missing and not self.detail
 
     def open_at(self, now: datetime) -> bool:
         """Whether a broad trust is in force, including an unmanaged one."""
@@ -86,11 +87,14 @@ def classify(
     wanted: Iterable[Role],
     live: LiveRole | Unreadable | None,
     trusted_ids: Mapping[str, str],
+    applied: Document | str | None = None,
 ) -> TrustState:
     """Return the state of a trusting role.
 
     wanted: the roles to trust; live: the role in AWS, None if it does not exist; trusted_ids: the unique ids by ARN of
-    the `wanted` roles that exist (IAM may return a unique id in place of an ARN).
+    the `wanted` roles that exist (IAM may return a unique id in place of an ARN). applied: the trust policy of the role
+    in Terraform's state, None if no state lists the role. A policy that IAM returns as it was applied is not unmanaged,
+    whatever the spec says now, unless tfdriver never writes such a policy.
     """
     wanted = tuple(wanted)
     if live is None:
@@ -100,21 +104,32 @@ def classify(
     found = trust.read_trust(live.trust_policy)
     if found is None:
         return TrustState(role, TrustKind.UNMANAGED, live=live, detail=f"it {access(live.trust_policy)}")
-    difference = "; ".join(_differences(role, wanted, found))
-    if difference:
-        return TrustState(role, TrustKind.UNMANAGED, live=live, trust=found, detail=difference)
+    detail = "; ".join(_differences(role, wanted, live.trust_policy, found))
+    if detail and not (applied and _as_applied(found, trust.read_trust(applied))):
+        return TrustState(role, TrustKind.UNMANAGED, live=live, trust=found, detail=detail)
     if found.broad:
-        return TrustState(role, TrustKind.BROAD, live=live, trust=found)
+        return TrustState(role, TrustKind.BROAD, live=live, trust=found, detail=detail)
     arn_of = {role_id: arn for arn, role_id in trusted_ids.items()}
     arns = {arn_of.get(principal, principal) for principal in found.principals}
     missing = tuple(r for r in wanted if r.arn not in arns)
     dead = any(principal not in arn_of for principal in found.dead_ids)
     kind = TrustKind.ORPHANED if dead else TrustKind.EXACT
-    return TrustState(role, kind, live=live, trust=found, missing=missing)
+    return TrustState(role, kind, live=live, trust=found, missing=missing, detail=detail)
 
 
-def _differences(role: Role, wanted: tuple[Role, ...], found: Trust) -> list[str]:
-    """Return the differences between a trust and those that tfdriver writes for this role, the most serious first."""
+def _as_applied(found: Trust, applied: Trust | None) -> bool:
+    """Whether a trust is the applied one. IAM returns a unique id in place of the ARN of a role deleted since."""
+    if applied is None or replace(found, principals=applied.principals) != applied:
+        return False
+    new, gone = found.principals - applied.principals, applied.principals - found.principals
+    return new <= found.dead_ids and len(new) == len(gone)
+
+
+def _differences(role: Role, wanted: tuple[Role, ...], policy: Document, found: Trust) -> list[str]:
+    """Return the differences between a trust and those that tfdriver writes for this role, the most serious first.
+
+    policy: as IAM returns it. They say who may assume the role.
+    """
     differences = []
     if found.external_id != role.external_id:
         wanted_id = role.external_id or "none"
@@ -128,8 +143,8 @@ def _differences(role: Role, wanted: tuple[Role, ...], found: Trust) -> list[str
     guarded = sorted(found.guard - {r.arn for r in wanted})
     if guarded:
         differences.append(f"its guard allows {' and '.join(map(named, guarded))}, which the spec does not name")
-    if differences and found.broad and not found.guard:
-        differences.insert(0, "it trusts a whole account without a guard")
+    if differences and not others and not guarded:
+        differences.insert(0, f"it {access(policy)}")
     return differences
 
 

@@ -50,7 +50,8 @@ def state(found: TrustState, now: datetime) -> str:
         case kind, Trust() as trust:
             expired = " (expired)" if trust.expired(now) else ""
             missing = f", not yet {', '.join(map(role_in_account, found.missing))}" if found.missing else ""
-            return f"{kind}{expired}: trusts {trusted(trust)}{missing}"
+            changed = f"; the spec has changed: {found.detail}" if found.detail else ""
+            return f"{kind}{expired}: trusts {trusted(trust)}{missing}{changed}"
         case kind, _:
             return str(kind)
 

@@ -21,8 +21,9 @@ class PairState(StrEnum):
     BROAD = "broad"  # the trusted role's whole account is trusted
     EXPIRED = "expired"  # the trusted role's whole account was trusted until a deadline that has passed
     EXACT = "exact"  # exactly the trusted role is trusted
+    CHANGED = "changed"  # the trusted role is trusted, but the spec has changed since the trust policy was applied
     ORPHANED = "orphaned"  # the trust policy names the unique id of a deleted role
-    UNMANAGED = "unmanaged"  # tfdriver would not write the trust policy, or does not manage one of the roles
+    UNMANAGED = "unmanaged"  # neither spec nor state explains the trust policy, or a role is not managed
     UNREADABLE = "unreadable"  # AWS did not return the trust policy
 
 
@@ -127,7 +128,8 @@ def _between(
         case TrustKind.BROAD, Trust() as trust if _trusts_account(trust, trusted):
             kind = PairState.EXPIRED if trust.expired(now) else PairState.BROAD
             guard = "guarded" if trust.guard else "without a guard"
-            return kind, f"{guard}: {wording.trusted(trust)}", finish
+            changed = f"; the spec has changed: {state.detail}" if state.detail else ""
+            return kind, f"{guard}: {wording.trusted(trust)}{changed}", Advice.UP if changed else finish
         case TrustKind.EXACT | TrustKind.ORPHANED, Trust() as trust:
             return _exact(trusted, state, trust, other, finish)
         case TrustKind.BROAD, _:
@@ -149,6 +151,8 @@ def _exact(
         return PairState.ABSENT, f"{wording.role_in_account(trusted)} is not trusted yet", finish
     if other is None:
         return PairState.ORPHANED, f"it trusts {wording.role_in_account(trusted)}, which does not exist", Advice.UP
+    if state.detail:
+        return PairState.CHANGED, state.detail, Advice.UP
     return PairState.EXACT, "", Advice.NONE
 
 

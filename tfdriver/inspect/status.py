@@ -10,7 +10,7 @@ from pathlib import Path
 from tfdriver.aws.account_access import AccountAccess, ReachableAws, account_access
 from tfdriver.aws.observe import Observation, observe
 from tfdriver.concurrency import side_by_side
-from tfdriver.deploy.ownership import Owner, States, listed_elsewhere, owners
+from tfdriver.deploy.ownership import Owner, States, applied_trusts, listed_elsewhere, owners
 from tfdriver.deploy.session import Options, Tools, find_terraform, read_spec
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.iam.trust_state import Unreadable
@@ -99,7 +99,7 @@ def view_project(options: Options, tools: Tools) -> ProjectView:
     workspace, accounts = Workspace(spec), account_access(spec, tools.aws)
     states = _states(workspace, options, tools, accounts)
     others = listed_elsewhere(workspace.compositions, states)
-    roles = observe(spec, ReachableAws(tools.aws, accounts), others)
+    roles = observe(spec, ReachableAws(tools.aws, accounts), others, applied=applied_trusts(states))
     return ProjectView(
         spec=spec,
         workspace=workspace,

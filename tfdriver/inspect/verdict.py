@@ -183,7 +183,8 @@ def _not_trusted(
     if trust.external_id != trusting.external_id:
         required, configured = trust.external_id or "none", trusting.external_id or "none"
         words = f"the external id differs: {here} requires {required}, the spec has {configured}"
-        return DocumentVerdict(False, words, f"Correct the external id in tfdriver.yaml. {_OVERWRITE}")
+        overwrite = f"Correct the external id in tfdriver.yaml. {_OVERWRITE}"
+        return DocumentVerdict(False, words, overwrite if state.kind is TrustKind.UNMANAGED else _UP)
     if trust.expired(now):
         return DocumentVerdict(False, f"the deadline has passed: {here} trusted {wording.trusted(trust)}", finish)
     return DocumentVerdict(False, f"{here} trusts {wording.trusted(trust)}, not {there}", finish)

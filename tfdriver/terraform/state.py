@@ -21,7 +21,10 @@ class BrokenStateError(Exception):
 
 @dataclass(frozen=True)
 class ListedRole:
-    """An IAM role in a state. module: its module's address, '' for the root; role_id: unique id, '' if unknown."""
+    """An IAM role in a state.
+
+    module: its module's address, '' for the root; role_id: unique id, '' if unknown; trust_policy: JSON, '' if unknown.
+    """
 
     address: str
     module: str
@@ -29,6 +32,7 @@ class ListedRole:
     name: str
     path: str
     role_id: str
+    trust_policy: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ class State:
                 name=str(attributes.get("name", "")),
                 path=str(attributes.get("path", "/")),
                 role_id=str(attributes.get("unique_id") or ""),
+                trust_policy=str(attributes.get("assume_role_policy") or ""),
             )
             for resource in self.resources
             if resource.get("type") == "aws_iam_role" and resource.get("mode") == "managed"

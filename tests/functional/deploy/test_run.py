@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -856,20 +857,18 @@ def edit_spec(stage: Stage, old: str, new: str) -> None:
     spec.write_text(spec.read_text().replace(old, new))
 
 
-def test_up_overwrite_trusts_a_renamed_role_without_a_broad_trust_in_between(stage):
+def test_up_trusts_a_renamed_role_without_a_broad_trust_in_between(stage):
     stage.after_up()
     edit_spec(stage, "module: team_b_bar_app", "module: team_b_bar_app\n    name: bar2")
-    with pytest.raises(TfdriverError, match=r"the spec does not name.*`tfdriver up --overwrite`.*no broad trust"):
-        stage.run(up)
-    with pytest.raises(TfdriverError, match=r"does not exist.*Run `tfdriver up --overwrite`"):
-        stage.run(tighten, overwrite=True)
+    with pytest.raises(TfdriverError, match=r"does not exist.*Run `tfdriver up` to create it"):
+        stage.run(tighten)
     trusts = []
 
     def phase(_title):
         trusts.append(trusted(stage))
 
     stage.progress.phase = phase
-    assert stage.run(up, overwrite=True).exit_code is Exit.DONE
+    assert stage.run(up).exit_code is Exit.DONE
     assert trusted(stage) == trust.Trust(frozenset({"arn:aws:iam::222222222222:role/bar2"}))
     assert not any(found.broad for found in trusts if found)
 
@@ -886,12 +885,12 @@ def test_deletions_are_confirmed_before_any_change(stage):
     before = stage.world.data["roles"]
 
     with pytest.raises(TfdriverError, match="not confirmed"):
-        stage.run(up, overwrite=True, confirm_deletions=refuse)
+        stage.run(up, confirm_deletions=refuse)
 
     assert deletions == ["account_b: delete module.bar.aws_iam_role.this"]
     assert stage.world.data["roles"] == before
 
-    stage.run(up, overwrite=True, confirm_deletions=deletions.append)
+    stage.run(up, confirm_deletions=deletions.append)
     assert "bar2" in {role["name"] for role in stage.world.data["roles"].values()}
 
 
@@ -932,10 +931,9 @@ def test_a_failed_run_leaves_no_values_that_would_widen_a_trust(stage, compositi
     assert trust.read_trust(values["trust_policies"]["foo_bar"]) == EXACT
 
 
-def test_a_broad_trust_that_the_spec_no_longer_allows_is_reported(stage):
+def test_an_unmanaged_broad_trust_is_reported(stage):
     stage.after_up(tighten=False)
-    spec = stage.project / "tfdriver.yaml"
-    spec.write_text(spec.read_text().replace("trusts: [bar]", "trusts: [bar]\n    external_id: new-id"))
+    edit_trust(stage, trust.document(replace(trusted(stage), external_id="by-hand")))
 
     with pytest.raises(OpenTrustError, match="In force now: role foo_bar in account_a trusts account 222222222222"):
         stage.run(up)
@@ -989,6 +987,6 @@ def test_ctrl_c_at_the_second_question_stops_at_once(stage):
         raise TfdriverError("not confirmed", code="not_confirmed")
 
     with pytest.raises(TfdriverError, match="not confirmed"):
-        stage.run(up, overwrite=True, confirm_deletions=ctrl_c)
+        stage.run(up, confirm_deletions=ctrl_c)
 
     assert stage.world.data["roles"] == before

@@ -147,7 +147,7 @@ def test_a_trusting_and_a_trusted_role_renamed_at_once(stage):
     text = spec.read_text().replace("module: team_a_foo_ddb", "name: foo2\n    module: team_a_foo_ddb")
     spec.write_text(text.replace("module: team_b_bar_app", "name: bar2\n    module: team_b_bar_app"))
 
-    assert stage.run(up, overwrite=True).exit_code is Exit.DONE
+    assert stage.run(up).exit_code is Exit.DONE
 
     assert {role["name"] for role in stage.world.data["roles"].values()} == {"foo2", "bar2"}
 
@@ -191,7 +191,7 @@ def test_an_unmanaged_role_with_the_old_name_of_a_renamed_role_is_not_deleted(st
     roles = stage.world.data["roles"]
 
     with pytest.raises(TfdriverError, match=r"role bar in account_b .*with that name was deleted.*state rm"):
-        stage.run(command, **({"overwrite": True} if command is up else {}))
+        stage.run(command)
 
     assert stage.world.data["roles"] == roles
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -23,9 +24,10 @@ def live(policy):
     return LiveRole(FOO.arn, "AROAFOO", policy, {})
 
 
-def state_of(policy, *, role_=FOO, wanted=(BAR,), ids=None):
+def state_of(policy, *, role_=FOO, wanted=(BAR,), ids=None, applied=None):
     found = live(trust.document(policy)) if isinstance(policy, trust.Trust) else policy
-    return trust_state.classify(role_, wanted, found, {BAR.arn: ID} if ids is None else ids)
+    before = json.dumps(trust.document(applied) if isinstance(applied, trust.Trust) else applied) if applied else None
+    return trust_state.classify(role_, wanted, found, {BAR.arn: ID} if ids is None else ids, before)
 
 
 BROAD = trust.broad(FOO, [BAR], NOW)
@@ -59,6 +61,83 @@ def test_states(name, state, kind):
     assert state.kind is kind
     assert state.settled == (kind is TrustKind.EXACT)
     assert bool(state.detail) == (kind in (TrustKind.UNMANAGED, TrustKind.UNREADABLE))
+
+
+BOTH = trust.exact([BAR, BAZ])
+OTHER_ROOT = trust.Trust(frozenset({"arn:aws:iam::333333333333:root"}))
+
+
+@pytest.mark.parametrize(
+    ("name", "seen", "applied", "kind"),
+    [
+        ("a role taken out of trusts", BOTH, BOTH, TrustKind.EXACT),
+        ("another external id", replace(EXACT, external_id="x1"), replace(EXACT, external_id="x1"), TrustKind.EXACT),
+        ("only roles that the spec does not name", trust.exact([BAZ]), trust.exact([BAZ]), TrustKind.EXACT),
+        ("taken out and deleted since", trust.Trust(frozenset({BAR.arn, DEAD})), BOTH, TrustKind.ORPHANED),
+        (
+            "another guard",
+            replace(BROAD, guard=frozenset({BAZ.arn})),
+            replace(BROAD, guard=frozenset({BAZ.arn})),
+            TrustKind.BROAD,
+        ),
+        ("another account", OTHER_ROOT, OTHER_ROOT, TrustKind.BROAD),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_trust_as_it_was_applied_is_not_unmanaged_after_an_edit_of_the_spec(name, seen, applied, kind):
+    state = state_of(seen, applied=applied)
+
+    assert state.kind is kind
+    assert not state.settled
+    if DEAD not in seen.principals:  # a deleted role gets in nowhere
+        assert state_of(seen).kind is TrustKind.UNMANAGED
+        assert state.detail
+
+
+@pytest.mark.parametrize(
+    ("name", "seen", "applied"),
+    [
+        ("one more role", BOTH, EXACT),
+        ("one more role, one less", trust.exact([BAZ]), EXACT),
+        ("another external id", replace(EXACT, external_id="x1"), replace(EXACT, external_id="x2")),
+        ("no external id any more", replace(EXACT, external_id="x1"), EXACT),
+        ("an account instead of a role", OTHER_ROOT, trust.Trust(frozenset({"arn:aws:iam::333333333333:role/eve"}))),
+        ("no guard any more", replace(OTHER_ROOT, external_id=None), replace(OTHER_ROOT, guard=frozenset({BAR.arn}))),
+        ("more unique ids than roles deleted", replace(BOTH, principals=BOTH.principals | {DEAD}), BOTH),
+        (
+            "a later deadline",
+            replace(BROAD, guard=frozenset({BAZ.arn})),
+            replace(BROAD, guard=frozenset({BAZ.arn}), until=NOW),
+        ),
+        ("no role in the state", BOTH, None),
+        ("a policy in the state that tfdriver never writes", BOTH, {"Statement": []}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_trust_that_neither_spec_nor_state_explains_is_unmanaged(name, seen, applied):
+    state = state_of(seen, applied=applied)
+
+    assert state.kind is TrustKind.UNMANAGED
+    assert "it trusts " in state.detail or "its guard allows " in state.detail
+
+
+def test_a_policy_that_tfdriver_never_writes_is_unmanaged_even_if_it_was_applied():
+    wildcard = {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}]}
+
+    assert state_of(live(wildcard), applied=wildcard).kind is TrustKind.UNMANAGED
+
+
+def test_the_difference_of_an_unmanaged_trust_says_who_may_assume_the_role():
+    only_id = state_of(replace(EXACT, external_id="x1"))
+    no_guard = state_of(replace(BROAD, guard=frozenset()))
+
+    assert only_id.detail == (
+        "it trusts role bar in account 222222222222, with conditions on sts:ExternalId; "
+        "its external id is x1, the spec says none"
+    )
+    assert no_guard.detail == (
+        "it trusts all of account 222222222222, with conditions on aws:CurrentTime; it has a deadline without a guard"
+    )
 
 
 def test_an_exact_trust_without_a_new_role_of_the_spec_is_not_settled():

@@ -15,6 +15,7 @@ from tfdriver.spec.model import Role, Spec
 _SINGLE = {
     PairState.ABSENT: EdgeState.ABSENT,
     PairState.EXACT: EdgeState.EXACT,
+    PairState.CHANGED: EdgeState.CHANGED,
     PairState.ORPHANED: EdgeState.ORPHANED,
     PairState.UNMANAGED: EdgeState.UNMANAGED,
     PairState.UNREADABLE: EdgeState.UNREADABLE,

@@ -8,10 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from tfdriver.aws.account_access import ReachableAws, account_access
-from tfdriver.aws.observe import Observation, observe
-from tfdriver.deploy.phases import DriverAws
-from tfdriver.deploy.session import read_spec
+from tfdriver.aws.observe import Observation
+from tfdriver.deploy.session import Options, Tools, read_spec
 from tfdriver.files import write_whole
 from tfdriver.inspect.graph.build import build, phases
 from tfdriver.inspect.graph.dot import dot
@@ -19,6 +17,7 @@ from tfdriver.inspect.graph.mermaid import mermaid
 from tfdriver.inspect.graph.model import Graph
 from tfdriver.inspect.graph.svg import svg
 from tfdriver.inspect.graph.tree import tree
+from tfdriver.inspect.status import view_project
 from tfdriver.spec.model import Spec
 
 
@@ -54,17 +53,18 @@ def draw_graph(
     now: datetime,
     *,
     three_phases: bool = False,
-    live: DriverAws | None = None,
+    live: Tools | None = None,
     note: Callable[[str], None] = lambda _: None,
 ) -> Drawn:
-    """Return the graph of a project. Reads AWS only through `live`; changes nothing. Raises TfdriverError.
+    """Return the graph of a project. Reads AWS and states only with `live`; changes nothing. Raises TfdriverError.
 
-    now: aware, for deadlines; three_phases: draw the phases of a first `up`, without AWS; live: draw the live trusts
-    that the credentials can read, None to draw the spec alone; note: see `read_spec`.
+    now: aware, for deadlines; three_phases: draw the phases of a first `up`; live: draw the live trusts that these
+    tools can read, None to draw the spec alone; note: see `read_spec`.
     """
-    spec = read_spec(project, note)
-    observation = observe(spec, ReachableAws(live, account_access(spec, live))) if live and not three_phases else None
-    return Drawn(form, draw(spec, form, now, three_phases=three_phases, observation=observation))
+    if live:
+        view = view_project(Options(project), live)
+        return Drawn(form, draw(view.spec, form, now, observation=view.roles))
+    return Drawn(form, draw(read_spec(project, note), form, now, three_phases=three_phases))
 
 
 def draw(

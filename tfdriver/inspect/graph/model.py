@@ -17,6 +17,7 @@ class EdgeState(StrEnum):
     UNGUARDED = "broad, no guard"
     EXPIRED = "broad, expired"
     EXACT = "exact"
+    CHANGED = "changed"
     ORPHANED = "orphaned"
     UNMANAGED = "unmanaged"
     UNREADABLE = "unreadable"
@@ -29,8 +30,9 @@ MEANING = {
     EdgeState.UNGUARDED: "the account is trusted; whoever has permission there may assume the trusting role",
     EdgeState.EXPIRED: "the account was trusted; the deadline has passed",
     EdgeState.EXACT: "only this role may assume the trusting role",
+    EdgeState.CHANGED: "this role is trusted, but the spec has changed since the trust policy was applied",
     EdgeState.ORPHANED: "trusts a role that was deleted; nobody may assume the trusting role",
-    EdgeState.UNMANAGED: "the trust policy is not one that tfdriver writes",
+    EdgeState.UNMANAGED: "neither the spec nor Terraform's state explains the trust policy",
     EdgeState.UNREADABLE: "AWS did not return the trust policy",
 }
 

@@ -30,6 +30,7 @@ STYLES = {
     EdgeState.UNGUARDED: Style("#b42318", "#ff7b72", "#e5484d", "", 4.5, "bold"),
     EdgeState.EXPIRED: Style("#6b5a00", "#cdb96a", "#93812a", "12 4 2 4", 1.75, "dashed"),
     EdgeState.EXACT: Style("#116329", "#56d364", "#2b9a47", "", 2, "solid"),
+    EdgeState.CHANGED: Style("#0f6674", "#56c8d8", "#1f8fa0", "9 3", 2.5, "dashed"),
     EdgeState.ORPHANED: Style("#6639ba", "#d2a8ff", "#986ee2", "4 4", 2.5, "dashed"),
     EdgeState.UNMANAGED: Style("#a40e4c", "#ff9bce", "#d14d8a", "10 3 2 3 2 3", 3, "dashed,bold"),
     EdgeState.UNREADABLE: Style("#4d4d4d", "#c0c0c0", "#838383", "1 4", 3, "dotted,bold"),

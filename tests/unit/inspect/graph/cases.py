@@ -24,6 +24,7 @@ ALL = spec(
     role("unguarded", A, trusts=("bar",), guard=False),
     role("expired", A, trusts=("qux",)),
     role("exact", C, trusts=("bar", "baz")),
+    role("changed", C, trusts=("bar",)),
     role("orphaned", C, trusts=("bar",)),
     role("unmanaged", C, trusts=("bar",)),
     role("unreadable", C, trusts=("own",)),
@@ -49,7 +50,9 @@ def role_id(of: Role) -> str:
 def _state(of: Spec, trusting: Role, policy: Trust | Unreadable | None) -> trust_state.TrustState:
     wanted = of.trusted_by(trusting)
     live = LiveRole(trusting.arn, "AROAX", trust.document(policy), {}) if isinstance(policy, Trust) else policy
-    return trust_state.classify(trusting, wanted, live, {r.arn: role_id(r) for r in wanted})
+    ids = {r.arn: role_id(r) for r in wanted}
+    applied = live.trust_policy if trusting.key == "changed" and isinstance(live, LiveRole) else None
+    return trust_state.classify(trusting, wanted, live, ids, applied)
 
 
 _R = ALL.roles
@@ -61,6 +64,7 @@ LIVE = observation(
         "unguarded": trust.broad(_R["unguarded"], [_R["bar"]], NOW),
         "expired": trust.broad(_R["expired"], [_R["qux"]], NOW - timedelta(hours=2)),
         "exact": trust.exact([_R["bar"]]),
+        "changed": trust.exact([_R["bar"], _R["baz"]]),
         "orphaned": Trust(frozenset({DEAD})),
         "unmanaged": trust.exact([_R["baz"]]),
         "unreadable": Unreadable("no network"),

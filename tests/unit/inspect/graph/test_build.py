@@ -40,6 +40,7 @@ def test_every_state_is_drawn():
         ("account_c", "expired"): EdgeState.EXPIRED,
         ("bar", "exact"): EdgeState.EXACT,
         ("baz", "exact"): EdgeState.ABSENT,  # added to the spec later
+        ("bar", "changed"): EdgeState.CHANGED,
         ("bar", "orphaned"): EdgeState.ORPHANED,
         ("bar", "unmanaged"): EdgeState.UNMANAGED,
         ("own", "unreadable"): EdgeState.UNREADABLE,

@@ -6,11 +6,15 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.fakes.world import Lines
 from tests.unit.inspect.graph.cases import ALL, EXAMPLE, LIVE, NOW
 from tfdriver.aws.calls import Caller
+from tfdriver.clock import Clock
+from tfdriver.deploy.session import Tools
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import LiveRole, Unreadable
 from tfdriver.inspect.graph.draw import Drawn, Format, draw, draw_graph, write_graph
+from tfdriver.interrupts import Interrupts
 from tfdriver.project.init import init
 from tfdriver.spec.model import Account
 
@@ -67,7 +71,10 @@ class OneAccount:
 
 
 def test_a_live_graph_reads_only_accounts_with_credentials(project):
-    drawn = draw_graph(project, Format.TREE, NOW, live=OneAccount())
+    tools = Tools({}, Lines(), Interrupts(), OneAccount(), Clock())
+
+    drawn = draw_graph(project, Format.TREE, NOW, live=tools)
+
     assert "foo_bar (does not exist) trusts\n    └── role bar in account_b [absent]" in drawn.text
 
 
