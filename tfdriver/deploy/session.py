@@ -46,7 +46,7 @@ from tfdriver.spec.compositions import Composition
 from tfdriver.spec.load import load_spec
 from tfdriver.spec.model import Spec
 from tfdriver.spec.spec_file import permission_warning
-from tfdriver.terraform.environment import LOG_PATH, ignored, terraform_environment
+from tfdriver.terraform.environment import LOG_PATH, git_environment, ignored, terraform_environment
 from tfdriver.terraform.program import Program, check_version, find_program
 from tfdriver.terraform.progress import Progress
 from tfdriver.terraform.provider_hosts import ProviderHosts, proxy_wanted
@@ -106,12 +106,14 @@ def real_tools(environ: Mapping[str, str], progress: Progress, interrupts: Inter
 class FoundTerraform:
     """The Terraform of a run.
 
-    environment: its whole environment; private: a folder of this run only; hosts, shared: see `runner.Settings`.
+    environment: its whole environment; private: a folder of this run only; for_git, hosts, shared: see
+    `runner.Settings`.
     """
 
     program: Program
     version: str
     environment: Mapping[str, str]
+    for_git: Mapping[str, str]
     private: Path
     hosts: ProviderHosts | None
     shared: SharedProvider = field(default_factory=SharedProvider)
@@ -121,6 +123,7 @@ class FoundTerraform:
         return Settings(
             program=self.program,
             environment=self.environment,
+            for_git=self.for_git,
             interrupts=tools.interrupts,
             keep_open=keep_open,
             timeout=options.timeout,
@@ -200,7 +203,8 @@ def find_terraform(spec: Spec, tools: Tools, parallelism: int) -> Iterator[Found
         config = cli_config(tools.environ, Path(private), tools.mirrors)
         with_keys = any(takes_keys_from_environment(account.profile) for account in used_accounts(spec))
         environment = terraform_environment(tools.environ, config, with_keys=with_keys)
-        dropped = ignored(tools.environ, environment)
+        for_git = git_environment(tools.environ)
+        dropped = ignored(tools.environ, environment | for_git)
         if dropped:
             tools.progress.note(f"warning: not passed on to Terraform: {', '.join(dropped)}")
         if LOG_PATH in environment:  # Terraform runs in the compositions' folders
@@ -208,7 +212,7 @@ def find_terraform(spec: Spec, tools: Tools, parallelism: int) -> Iterator[Found
         version = check_version(program, environment)
         hosts = ProviderHosts(environment, parallelism, tools.progress.note) if proxy_wanted(tools.environ) else None
         try:
-            yield FoundTerraform(program, version, environment, Path(private), hosts)
+            yield FoundTerraform(program, version, environment, for_git, Path(private), hosts)
         finally:
             if hosts:
                 hosts.close()

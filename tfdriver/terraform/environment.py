@@ -29,8 +29,19 @@ _MACHINE = frozenset(
     AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE AWS_EC2_METADATA_V1_DISABLED
     """.split()
 )
-# TF_TOKEN_*: tokens for module and provider registries, by host name.
-_ALLOWED_PREFIXES = ("AWS_ENDPOINT_URL", "TF_TOKEN_")
+# TF_TOKEN_*: tokens for module and provider registries, by host name. The others are read by version managers, whose
+# `terraform` on the PATH chooses and starts the real one (tfenv, tofuenv, tenv, asdf, mise).
+_ALLOWED_PREFIXES = ("AWS_ENDPOINT_URL", "TF_TOKEN_", "TFENV_", "TOFUENV_", "TENV_", "ASDF_", "MISE_")
+# What git needs to fetch a module, for `init` alone. Not GIT_DIR and the like, which git sets for its hooks. Source:
+# git's manual, "Environment Variables".
+_GIT = frozenset(
+    """
+    GIT_SSH GIT_SSH_COMMAND GIT_SSH_VARIANT GIT_ASKPASS SSH_ASKPASS SSH_ASKPASS_REQUIRE SSH_AGENT_PID DISPLAY
+    GIT_TERMINAL_PROMPT GIT_PROXY_COMMAND GIT_ALLOW_PROTOCOL GIT_PROTOCOL_FROM_USER
+    GIT_SSL_CAINFO GIT_SSL_CAPATH GIT_SSL_CERT GIT_SSL_KEY GIT_SSL_NO_VERIFY GIT_HTTP_PROXY_AUTHMETHOD
+    """.split()
+)
+_GIT_PREFIX = "GIT_CONFIG"
 _KEYS = frozenset({"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"})
 
 # Variables that select credentials: a warning names those that are set and not passed on.
@@ -61,6 +72,11 @@ def terraform_environment(
     }
 
 
+def git_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that `init` receives in addition, to fetch modules with git. environ: tfdriver's."""
+    return {k: v for k, v in environ.items() if k in _GIT or k.startswith(_GIT_PREFIX)}
+
+
 def logs(environment: Mapping[str, str]) -> bool:
     """Whether Terraform writes a log (Terraform's documentation, "Debugging Terraform")."""
     return any(environment.get(name) for name in _LOG_LEVELS)
@@ -81,5 +97,5 @@ def ignored(environ: Mapping[str, str], given: Mapping[str, str]) -> tuple[str, 
 
     environ: tfdriver's; given: Terraform's.
     """
-    relevant = (k for k in environ if k in _WARNED or (k.startswith("TF_") and k not in _HANDLED))
+    relevant = (k for k in environ if k in _WARNED or (k.startswith(("TF_", "GIT_")) and k not in _HANDLED))
     return tuple(sorted(k for k in relevant if given.get(k) != environ[k]))

@@ -14,7 +14,7 @@ import shlex
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -51,7 +51,8 @@ class Settings:
     keep_open: descriptors that Terraform inherits (the project lock); timeout: seconds per command, or None;
     lock_timeout: seconds to wait for a state lock; hide: removes credentials from a text; hosts: start the commands
     that use the AWS provider, None to run them without the provider proxy; shared: the provider that compositions
-    share, None to install it in each; parallelism: how many compositions are worked on at once.
+    share, None to install it in each; parallelism: how many compositions are worked on at once; for_git: further
+    variables for `init`, which fetches modules.
     """
 
     program: Program
@@ -64,6 +65,7 @@ class Settings:
     hosts: ProviderHosts | None = None
     shared: SharedProvider | None = None
     parallelism: int = 2
+    for_git: Mapping[str, str] = field(default_factory=dict)
 
 
 class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
@@ -104,7 +106,7 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         if is_initialized(*self._init_inputs):
             done = outcome((), TEXT)
         else:
-            done = self._init_shared() or self._run_once("init", self.argv("init"), TEXT, process.start_child)
+            done = self._init_shared() or self._init({})
             keep_initialized(*self._init_inputs)
         if self._settings.shared:
             self._settings.shared.offer(Path(self.working_dir))
@@ -203,13 +205,17 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         folder = Path(self.working_dir)
         return folder, folder / RUN_FOLDER / "initialized", self._settings.program.argv, self._settings.environment
 
+    def _init(self, more: Mapping[str, str]) -> TerraformOutcome:
+        more = {**self._settings.for_git, **more}
+        return self._run_once("init", self.argv("init"), TEXT, process.start_child, more)
+
     def _init_shared(self) -> TerraformOutcome | None:
         """Initialize with the provider of another composition; return None if that is not possible."""
         shared = self._settings.shared
         if shared is None or (more := shared.init_environment) is None:
             return None
         try:
-            done = self._run_once("init", self.argv("init"), TEXT, process.start_child, more)
+            done = self._init(more)
         except TerraformError:  # the complete init reports it
             return None
         return done if shared.install(Path(self.working_dir)) else None

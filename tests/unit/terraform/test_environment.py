@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tfdriver.errors import TfdriverError
-from tfdriver.terraform.environment import ignored, terraform_environment
+from tfdriver.terraform.environment import git_environment, ignored, terraform_environment
 from tfdriver.terraform.provider_installation import PROVIDERS, cli_config, find_mirror, searched_mirror, shares_cache
 
 HARMFUL = {
@@ -54,6 +54,21 @@ def test_a_variable_that_does_not_reach_terraform_is_named():
     environ = HARMFUL | {"AWS_ROLE_ARN": "arn", "AWS_WEB_IDENTITY_TOKEN_FILE": "/token", "TF_HTTP_PASSWORD": "x"}
     expected = sorted(environ.keys() - {"PYTHONPATH"})
     assert ignored(environ, terraform_environment(environ, None)) == tuple(expected)
+
+
+def test_git_finds_what_it_needs_to_fetch_a_module_but_not_the_repository_of_a_hook():
+    needed = {"GIT_SSH_COMMAND": "ssh -i key", "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "url.x.insteadOf"}
+    hook = {"GIT_DIR": ".git", "GIT_INDEX_FILE": "index"}
+
+    assert git_environment(needed | hook | {"PATH": "/bin"}) == needed
+    assert not terraform_environment(needed, None).keys() & needed.keys()
+    assert ignored(needed | hook, needed) == ("GIT_DIR", "GIT_INDEX_FILE")
+
+
+def test_version_managers_get_their_variables():
+    versions = {"TFENV_TERRAFORM_VERSION": "1.11.4", "ASDF_DIR": "/asdf", "MISE_ENV": "x", "TENV_ARCH": "amd64"}
+
+    assert versions.items() <= terraform_environment(versions, None).items()
 
 
 def test_a_variable_that_reaches_terraform_is_not_named():
