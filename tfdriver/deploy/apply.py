@@ -14,6 +14,7 @@ from tfdriver.deploy.project_roles import ProjectRoles
 from tfdriver.deploy.roots import Roots
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import Phase
+from tfdriver.interrupts import InterruptedRunError
 from tfdriver.project.orphans import existing_addresses
 from tfdriver.project.timeline import Timeline
 from tfdriver.spec.compositions import Composition
@@ -78,8 +79,18 @@ class Applier:
             return self.run(phase, composition, plan, settings_of(plan), roles_done)
 
     def plan_ahead(self, composition: Composition, values_of: ValuesOf) -> None:
-        """Plan a composition and keep the plan for `apply`."""
-        self._plans.plan_again(composition, self._basis(composition, values_of))
+        """Plan a composition whose apply has just ended, and keep the plan for the next `apply` if it only updates.
+
+        Otherwise AWS may not return yet what was created (IAM is eventually consistent), and `apply` plans again.
+        """
+        try:
+            plan = self._plans.plan_again(composition, self._basis(composition, values_of))
+        except InterruptedRunError:
+            raise
+        except TfdriverError:
+            return
+        if any(event.action != "update" for event in plan.saved.outcome.planned):
+            self._plans.drop(composition)
 
     def run(
         self,

@@ -264,7 +264,12 @@ class Driver:
 
     def _planning(self, composition: Composition) -> Task[Step | None]:
         """Return the task to plan phase 3 of a composition that phase 1 has opened."""
-        return Task(_plan_name(composition), lambda _: self._applier.plan_ahead(composition, self._exact))
+
+        def plan(_: Ready) -> None:
+            wait_for_roles(composition.roles, self._aws, self._waiting)
+            self._applier.plan_ahead(composition, self._exact)
+
+        return Task(_plan_name(composition), plan)
 
     def _tightening(
         self,

@@ -119,12 +119,19 @@ class Plans:
 
         roles: as AWS shows them now.
         """
+        checked = self.of(composition)
+        if checked is None or checked.basis.roles != roles:
+            self.drop(composition)
+            return None
+        with self._lock:
+            return self._plans.pop(composition.name)
+
+    def drop(self, composition: Composition) -> None:
+        """Delete the kept plan of a composition, if any."""
         with self._lock:
             checked = self._plans.pop(composition.name, None)
-        if checked is None or checked.basis.roles == roles:
-            return checked
-        checked.saved.delete()
-        return None
+        if checked:
+            checked.saved.delete()
 
     def of(self, composition: Composition) -> CheckedPlan | None:
         """Return the kept plan of a composition, None if it is postponed."""

@@ -87,6 +87,21 @@ def test_a_composition_is_planned_again_if_its_role_has_changed_in_aws_since(sta
     assert trust.read_trust(stage.world.trust("foo_bar")) == EXACT
 
 
+def test_a_plan_ahead_of_phase_3_that_fails_does_not_stop_the_run(stage):
+    stage.parallelism = 1  # so that the plan follows the apply of phase 2
+    fault = {"plan account_a": {"error": "NoSuchEntity: IAM is eventually consistent"}}
+
+    def phase(title):
+        stage.world.change(lambda w: w.update(fail=fault if title.startswith("phase 2") else {}))
+
+    stage.progress.phase = phase
+
+    stage.run(up)
+
+    assert "plan account_a failed" in stage.progress.said
+    assert trust.read_trust(stage.world.trust("foo_bar")) == EXACT
+
+
 def test_the_values_of_phase_1_are_in_its_plan_only(stage):
     seen = []
 
