@@ -113,7 +113,7 @@ def _role_view(
         first = trust.read_trust(trust_state.opening_trust(state, wanted, observation.existing(), now))
         phases["broad"] = wording.trusted(first) if first else ""
     if action in ("plan", "up", "tighten"):
-        phases["tighten"] = wording.trusted(trust.exact(wanted, role.external_id))
+        phases["tighten"] = wording.trusted(trust.exact_for(role, wanted))
     return RoleView(
         role=role.name,
         account=role.account.name,

@@ -37,7 +37,7 @@ def policies(role: Role, wanted: Collection[Role]) -> dict[int, Document]:
 
     wanted: the roles to trust, none of which exists yet.
     """
-    first, third = trust.broad(role, wanted, _ANY_TIME), trust.exact(wanted, role.external_id)
+    first, third = trust.broad(role, wanted, _ANY_TIME), trust.exact_for(role, wanted)
     return {1: trust.document(first), 3: trust.document(third)}
 
 

@@ -31,15 +31,16 @@ def parse_policy(policy: Document | str) -> Document:
 
 def same_policy(one: Document | str, other: Document | str) -> bool:
     """Whether two policies differ at most in order, and in one string or a list of one. Raises as `parse_policy`."""
-    return bool(_comparable(parse_policy(one)) == _comparable(parse_policy(other)))
+    return bool(comparable(parse_policy(one)) == comparable(parse_policy(other)))
 
 
-def _comparable(value: Any) -> Any:
+def comparable(value: Any) -> Any:
+    """Return a value that is equal for policies which differ only in order, or in one string or a list of one."""
     match value:
         case Mapping():
-            return {key: _comparable(part) for key, part in value.items()}
+            return {key: comparable(part) for key, part in value.items()}
         case list() | tuple():
-            parts = sorted(map(_comparable, value), key=repr)
+            parts = sorted(map(comparable, value), key=repr)
             return parts[0] if len(parts) == 1 else parts
     return value
 

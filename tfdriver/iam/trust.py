@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tfdriver.iam.policy_document import Document, moment, parse_policy, principals, statements
+from tfdriver.iam.policy_document import Document, comparable, moment, parse_policy, principals, statements
 from tfdriver.spec.model import Role
 
 # The default quota of a role trust policy, without white space (IAM user guide, reference_iam-quotas).
@@ -23,6 +23,8 @@ _ACCOUNT_ROOT = re.compile(r"arn:[\w-]+:iam::\d{12}:root")
 _ROLE_ARN = re.compile(r"arn:[\w-]+:iam::\d{12}:role/\S+")
 _ROLE_ID = re.compile(r"AROA[A-Z0-9]+")
 _EMPTY: frozenset[str] = frozenset()
+_ASSUME = "sts:AssumeRole"
+_MORE_ACTIONS = frozenset({"sts:TagSession", "sts:SetSourceIdentity"})
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,17 @@ class Trust:
 
     principals: account root ARNs (broad), or role ARNs and unique ids (`AROA...`, exact). guard: the role ARNs that the
     condition on `aws:PrincipalArn` allows; empty without that condition. until: deadline in UTC, in whole seconds.
+    conditions: further ones, as operator, key and JSON of the values; actions: besides sts:AssumeRole; statements:
+    further ones, as JSON.
     """
 
     principals: frozenset[str]
     guard: frozenset[str] = _EMPTY
     until: datetime | None = None
     external_id: str | None = None
+    conditions: frozenset[tuple[str, str, str]] = frozenset()
+    actions: frozenset[str] = _EMPTY
+    statements: frozenset[str] = _EMPTY
 
     @property
     def broad(self) -> bool:
@@ -61,6 +68,25 @@ def exact(roles: Iterable[Role], external_id: str | None = None) -> Trust:
     return Trust(frozenset(role.arn for role in roles), external_id=external_id)
 
 
+def exact_for(trusting: Role, roles: Iterable[Role]) -> Trust:
+    """Return the trust of phase 3: in exactly these roles, with what the spec adds for the trusting role."""
+    return with_additions(exact(roles, trusting.external_id), trusting)
+
+
+def with_additions(trust: Trust, trusting: Role) -> Trust:
+    """Return a trust with the further conditions, actions and statements of a trusting role."""
+    conditions = frozenset(
+        (operator, key, _values(value)) for operator, keys in trusting.conditions.items() for key, value in keys.items()
+    )
+    actions = {"sts:TagSession": trusting.session_tags, "sts:SetSourceIdentity": trusting.source_identity}
+    return replace(
+        trust,
+        conditions=conditions,
+        actions=frozenset(action for action, wanted in actions.items() if wanted),
+        statements=frozenset(map(canonical, trusting.trust_statements)),
+    )
+
+
 def broad(trusting: Role, roles: Iterable[Role], now: datetime) -> Trust:
     """Return the trust of phase 1: in the accounts of `roles`, which do not exist yet.
 
@@ -70,9 +96,10 @@ def broad(trusting: Role, roles: Iterable[Role], now: datetime) -> Trust:
     roles = tuple(roles)
     accounts = frozenset(role.account.root_arn for role in roles)
     if not trusting.guard:
-        return Trust(accounts, external_id=trusting.external_id)
+        return with_additions(Trust(accounts, external_id=trusting.external_id), trusting)
     guard = frozenset(role.arn for role in roles)
-    return Trust(accounts, guard, deadline(now, trusting.open_for), trusting.external_id)
+    until = deadline(now, trusting.open_for)
+    return with_additions(Trust(accounts, guard, until, trusting.external_id), trusting)
 
 
 def deadline(now: datetime, open_for: timedelta) -> datetime:
@@ -81,7 +108,7 @@ def deadline(now: datetime, open_for: timedelta) -> datetime:
 
 
 def document(trust: Trust) -> dict[str, Any]:
-    """Return the trust policy for a trust: JSON values, sorted, one statement."""
+    """Return the trust policy for a trust: JSON values, sorted, its own statement first."""
     condition: dict[str, dict[str, Any]] = {}
     if trust.guard:
         condition["ArnEquals"] = {"aws:PrincipalArn": sorted(trust.guard)}
@@ -89,10 +116,14 @@ def document(trust: Trust) -> dict[str, Any]:
         condition["DateLessThan"] = {"aws:CurrentTime": trust.until.strftime("%Y-%m-%dT%H:%M:%SZ")}
     if trust.external_id is not None:
         condition["StringEquals"] = {"sts:ExternalId": trust.external_id}
-    statement = {"Effect": "Allow", "Principal": {"AWS": sorted(trust.principals)}, "Action": "sts:AssumeRole"}
+    for operator, key, values in sorted(trust.conditions):
+        condition.setdefault(operator, {})[key] = json.loads(values)
+    actions = [_ASSUME, *sorted(trust.actions)]
+    action: Any = actions if trust.actions else _ASSUME
+    statement = {"Effect": "Allow", "Principal": {"AWS": sorted(trust.principals)}, "Action": action}
     if condition:
         statement["Condition"] = condition
-    return {"Version": "2012-10-17", "Statement": [statement]}
+    return {"Version": "2012-10-17", "Statement": [statement, *map(json.loads, sorted(trust.statements))]}
 
 
 def length(policy: Document) -> int:
@@ -103,19 +134,21 @@ def length(policy: Document) -> int:
 def read_trust(policy: Document | str) -> Trust | None:
     """Return the `Trust` of a trust policy, or None for a policy that tfdriver never writes.
 
-    Such a policy has, for example, a wildcard, a user or service, another action, a Deny, or another condition.
+    Such a policy has, for example, a wildcard or a user as principal, another action, or two statements that allow
+    principals of AWS.
     """
     try:
-        statement = _only_statement(parse_policy(policy))
-        if set(statement) - {"Sid"} - {"Effect", "Principal", "Action", "Condition"}:
+        own, others = _split(parse_policy(policy))
+        if set(own) - {"Sid"} - {"Effect", "Principal", "Action", "Condition"}:
             return None
-        if statement["Effect"] != "Allow" or _strings(statement["Action"]) != {"sts:AssumeRole"}:
+        actions = _strings(own["Action"]) - {_ASSUME}
+        if actions == _strings(own["Action"]) or actions - _MORE_ACTIONS:
             return None
-        trusted = _principals(statement["Principal"])
-        conditions = _conditions(statement.get("Condition", {}))
+        trusted = _principals(own["Principal"])
+        conditions = _conditions(own.get("Condition", {}))
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
-    trust = Trust(trusted, **conditions)
+    trust = Trust(trusted, **conditions, actions=actions, statements=frozenset(map(canonical, others)))
     mixed = trust.broad and any(not _ACCOUNT_ROOT.fullmatch(p) for p in trusted)
     return None if mixed or (trust.guard and not trust.broad) else trust
 
@@ -129,12 +162,27 @@ def may_be_broad(policy: Document) -> bool:
     )
 
 
-def _only_statement(policy: Document) -> Mapping[str, Any]:
+def canonical(statement: Document) -> str:
+    """Return a statement as JSON that is the same for statements which differ only in order, or in string or list."""
+    return json.dumps(comparable(statement), sort_keys=True)
+
+
+def _split(policy: Document) -> tuple[Document, list[Document]]:
+    """Return the statement that allows principals of AWS, and the others. Raises ValueError if there is not only one.
+
+    An Allow that names no services or identity providers alone may open the role, whatever it is.
+    """
     found = policy["Statement"]
-    if isinstance(found, Mapping):
-        return found
-    (statement,) = found
-    return dict(statement)
+    found = [found] if isinstance(found, Mapping) else found
+    own = [s for s in found if s["Effect"] != "Deny" and not _is_of_service(s.get("Principal"))]
+    (statement,) = own
+    if statement["Effect"] != "Allow":
+        raise ValueError("not an Allow statement")
+    return statement, [s for s in found if s is not statement]
+
+
+def _is_of_service(principal: Any) -> bool:
+    return isinstance(principal, Mapping) and bool(principal) and not principal.keys() - {"Service", "Federated"}
 
 
 def _strings(value: Any) -> frozenset[str]:
@@ -155,6 +203,7 @@ def _principals(value: Any) -> frozenset[str]:
 
 def _conditions(value: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
+    more: set[tuple[str, str, str]] = set()
     for operator, keys in value.items():
         for key, operand in keys.items():
             match operator, key.lower():
@@ -166,5 +215,17 @@ def _conditions(value: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
                 case "StringEquals", "sts:externalid":
                     (found["external_id"],) = _strings(operand)
                 case _:
-                    raise ValueError(f"condition {operator} {key}")
-    return found
+                    more.add((operator, key, _values(operand)))
+    return {**found, "conditions": frozenset(more)}
+
+
+def _values(value: Any) -> str:
+    """Return the value or values of a condition as JSON. IAM returns bools and numbers as text."""
+    texts = sorted(str(v).lower() if isinstance(v, bool) else str(v) for v in _as_list(value))
+    return json.dumps(texts[0] if len(texts) == 1 else texts)
+
+
+def _as_list(value: Any) -> list[Any]:
+    if not isinstance(value, str | bool | int | list):
+        raise ValueError("not a value of a condition")
+    return value if isinstance(value, list) else [value]

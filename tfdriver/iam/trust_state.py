@@ -5,6 +5,7 @@ A trust is never widened: an existing role keeps its trust policy until phase 3.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -134,6 +135,7 @@ def _differences(role: Role, wanted: tuple[Role, ...], policy: Document, found: 
     if found.external_id != role.external_id:
         wanted_id = role.external_id or "none"
         differences.append(f"its external id is {found.external_id or 'not set'}, the spec says {wanted_id}")
+    differences += _other_additions(trust.with_additions(found, role), found)
     allowed = {r.account.root_arn for r in wanted} if found.broad else {r.arn for r in wanted}
     others = sorted(found.principals - allowed - found.dead_ids)
     if others:
@@ -148,6 +150,20 @@ def _differences(role: Role, wanted: tuple[Role, ...], policy: Document, found: 
     return differences
 
 
+def _other_additions(wanted: Trust, found: Trust) -> list[str]:
+    """Return the differences in what a spec may add to a trust. wanted: `found` with the additions of the spec."""
+    differences = []
+    for operator, key, values in sorted(found.conditions ^ wanted.conditions):
+        kept = "does not have" if (operator, key, values) in wanted.conditions else "has"
+        differences.append(f"it {kept} the condition {operator} {key} {values}")
+    for action in sorted(found.actions ^ wanted.actions):
+        differences.append(f"it {'does not allow' if action in wanted.actions else 'allows'} {action}")
+    for statement in sorted(found.statements ^ wanted.statements):
+        kept = "does not have" if statement in wanted.statements else "has"
+        differences.append(f"it {kept} the statement that {access({'Statement': json.loads(statement)})}")
+    return differences
+
+
 def opening_trust(state: TrustState, wanted: Iterable[Role], existing: frozenset[str], now: datetime) -> dict[str, Any]:
     """Return the trust policy of phase 1.
 
@@ -158,10 +174,10 @@ def opening_trust(state: TrustState, wanted: Iterable[Role], existing: frozenset
         return dict(state.live.trust_policy)
     wanted = tuple(wanted)
     exact = [r for r in wanted if r.arn in existing]
-    opening = trust.exact(exact, state.role.external_id) if exact else trust.broad(state.role, wanted, now)
+    opening = trust.exact_for(state.role, exact) if exact else trust.broad(state.role, wanted, now)
     return trust.document(opening)
 
 
 def exact_trust(role: Role, wanted: Iterable[Role]) -> dict[str, Any]:
     """Return the trust policy of phase 3: exactly the roles of the spec."""
-    return trust.document(trust.exact(wanted, role.external_id))
+    return trust.document(trust.exact_for(role, wanted))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -37,7 +38,10 @@ def trusted_whenever(trust: Trust) -> str:
         parts = [named(principal) for principal in sorted(trust.principals)]
     if trust.external_id is not None:
         parts.append("with the external id")
-    return ", ".join(parts)
+    if trust.conditions:
+        parts.append(f"with conditions on {' and '.join(sorted({key for _, key, _ in trust.conditions}))}")
+    text = ", ".join(parts)
+    return "; ".join([text, *(access({"Statement": json.loads(s)}) for s in sorted(trust.statements))])
 
 
 def state(found: TrustState, now: datetime) -> str:

@@ -45,6 +45,7 @@ AccountKey = Annotated[str, _rule(names.account_key)]
 RoleKey = Annotated[str, _rule(names.identifier)]
 VariableName = Annotated[str, _rule(_variable_name)]
 Reference = Annotated[str, Field(min_length=1)]
+ConditionValue = str | bool | int | list[str]
 
 
 class Shape(BaseModel):
@@ -86,6 +87,16 @@ class RoleShape(Shape):
         default="",
         description="The external id required to assume the role; `generate` creates one.",
         json_schema_extra={"pattern": "^[A-Za-z0-9_+=,.@:/-]{2,1224}$"},
+    )
+    conditions: dict[str, dict[str, ConditionValue]] = Field(
+        default={}, min_length=1, description="Further conditions of the trust: operator, key, value or values."
+    )
+    session_tags: bool = Field(default=False, description="Whether callers may pass session tags (sts:TagSession).")
+    source_identity: bool = Field(
+        default=False, description="Whether callers may set a source identity (sts:SetSourceIdentity)."
+    )
+    trust_statements: list[dict[str, Any]] = Field(
+        default=[], min_length=1, description="Further statements of the trust policy, kept as they are."
     )
     guard: bool = Field(default=True, description="Whether the broad trust allows only the ARNs of the trusted roles.")
     open_for: Annotated[str, _rule(duration.open_for)] = Field(

@@ -88,6 +88,10 @@ def _role(key: str, shape: RoleShape, account: Account, module: ModuleUse, proje
         variables=shape.variables,
         trusts=tuple(shape.trusts),
         external_id=external_id,
+        conditions=shape.conditions,
+        session_tags=shape.session_tags,
+        source_identity=shape.source_identity,
+        trust_statements=tuple(shape.trust_statements),
         guard=shape.guard,
         open_for=parse_duration(shape.open_for),
     )

@@ -67,6 +67,10 @@ class Role:
     variables: Mapping[str, Any] = field(default_factory=dict)
     trusts: tuple[str, ...] = ()
     external_id: str | None = None
+    conditions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    session_tags: bool = False
+    source_identity: bool = False
+    trust_statements: tuple[Mapping[str, Any], ...] = ()
     guard: bool = True
     open_for: timedelta = _OPEN_FOR
 

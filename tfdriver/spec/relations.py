@@ -11,6 +11,17 @@ from tfdriver.spec.message_text import named, nearest, quoted
 from tfdriver.spec.model import Account
 from tfdriver.spec.names import Reason
 from tfdriver.spec.problems import Problems
+from tfdriver.spec.trust_fields import condition_problems, statement_problem
+
+_TRUSTING_ONLY = (
+    "external_id",
+    "conditions",
+    "session_tags",
+    "source_identity",
+    "trust_statements",
+    "guard",
+    "open_for",
+)
 
 
 def sides(roles: Mapping[str, RoleShape]) -> dict[str, Side]:
@@ -33,7 +44,12 @@ def check_relations(roles: Mapping[str, RoleShape], accounts: Mapping[str, Accou
         if key not in side:
             hint = "Add `trusts:`, or name this role in another `trusts:`"
             problems.add(path, "trusts no role, and no role trusts it", hint)
-        for option in ("external_id", "guard", "open_for"):
+        for place, reason in condition_problems(role.conditions):
+            problems.add((*path, "conditions", *place), *reason)
+        for index, statement in enumerate(role.trust_statements):
+            if reason := statement_problem(statement):
+                problems.add((*path, "trust_statements", index), *reason)
+        for option in _TRUSTING_ONLY:
             if option in role.model_fields_set and not role.trusts:
                 what = f"{option} is for trusting roles, and {named(key)} has no `trusts:`"
                 problems.add((*path, option), what, "Set it on the trusting role")

@@ -30,7 +30,7 @@ _ATTRIBUTES = {
 def trust_check(state: TrustState, wanted: tuple[Role, ...], now: datetime) -> CheckResult:
     """Check that a trusting role trusts exactly the live roles named in the spec."""
     role = state.role
-    expected = wording.trusted(trust.exact(wanted, role.external_id))
+    expected = wording.trusted(trust.exact_for(role, wanted))
     verdict = CheckStatus.PASSED if state.settled else CheckStatus.FAILED
     if state.kind is TrustKind.UNREADABLE:
         verdict = CheckStatus.INCONCLUSIVE

@@ -31,11 +31,32 @@ roles = st.lists(
 external_ids = st.none() | st.from_regex(r"[\w+=,.@:/-]{2,40}", fullmatch=True)
 
 
-@given(roles, external_ids, st.booleans(), st.timedeltas(timedelta(minutes=1), timedelta(hours=12)))
-def test_reading_a_trust_policy_reverses_building_it(wanted, external_id, guard, open_for):
-    trusting = role("foo", A, trusts=("x",), external_id=external_id, guard=guard, open_for=open_for)
+DENY = {
+    "Sid": "Organization",
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": "sts:AssumeRole",
+    "Condition": {"StringNotEquals": {"aws:PrincipalOrgID": ["o-1", "o-2"]}},
+}
+EC2 = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": ["sts:AssumeRole"]}
+additions = st.fixed_dictionaries(
+    {
+        "conditions": st.dictionaries(
+            st.sampled_from(["StringLike", "Bool", "StringEquals", "DateLessThan"]),
+            st.dictionaries(st.sampled_from(["aws:PrincipalTag/team", "aws:SourceVpc"]), st.booleans() | st.text("ab")),
+        ),
+        "session_tags": st.booleans(),
+        "source_identity": st.booleans(),
+        "trust_statements": st.lists(st.sampled_from([DENY, EC2]), unique_by=str).map(tuple),
+    }
+)
 
-    for built in (trust.exact(wanted, external_id), trust.broad(trusting, wanted, NOW)):
+
+@given(roles, external_ids, st.booleans(), st.timedeltas(timedelta(minutes=1), timedelta(hours=12)), additions)
+def test_reading_a_trust_policy_reverses_building_it(wanted, external_id, guard, open_for, more):
+    trusting = role("foo", A, trusts=("x",), external_id=external_id, guard=guard, open_for=open_for, **more)
+
+    for built in (trust.exact_for(trusting, wanted), trust.broad(trusting, wanted, NOW)):
         document = trust.document(built)
 
         assert trust.read_trust(document) == built
@@ -103,9 +124,11 @@ def test_policies_with_the_same_meaning_give_the_same_trust(policy, meaning):
         {"Statement": [statement(Principal={"Service": "lambda.amazonaws.com"})]},
         {"Statement": [statement(Principal={"AWS": ARN, "Service": "lambda.amazonaws.com"})]},
         {"Statement": [statement(Action="sts:*")]},
-        {"Statement": [statement(Action=["sts:AssumeRole", "sts:TagSession"])]},
+        {"Statement": [statement(Action=["sts:AssumeRole", "sts:AssumeRoleWithSAML"])]},
+        {"Statement": [statement(Action="sts:TagSession")]},
+        {"Statement": [statement(), {"Effect": "Allow", "Principal": {}, "Action": "sts:AssumeRole"}]},
+        {"Statement": [statement(), {**EC2, "Principal": {"Service": "x", "AWS": ARN}}]},
         {"Statement": [statement(Principal=None, NotPrincipal={"AWS": ARN})]},
-        {"Statement": [statement(Condition={"StringLike": {"sts:ExternalId": "*"}})]},
         {"Statement": [statement(Condition={"ArnEquals": {"aws:PrincipalArn": ARN}})]},
         {"Statement": [statement(Condition={"DateLessThan": {"aws:CurrentTime": "tomorrow"}})]},
         {"Statement": "text"},
@@ -119,6 +142,22 @@ def test_policies_that_tfdriver_never_writes_give_no_trust(policy):
 @given(st.recursive(st.none() | st.booleans() | st.text(), lambda v: st.lists(v) | st.dictionaries(st.text(), v)))
 def test_any_json_is_accepted_without_an_exception(value):
     assert trust.read_trust({"Statement": value}) is None
+
+
+def test_additions_of_the_spec_come_on_top_of_the_guard_and_the_deadline():
+    conditions = {"StringEquals": {"aws:PrincipalOrgID": "o-1"}, "Bool": {"aws:MultiFactorAuthPresent": True}}
+    trusting = role("foo", A, trusts=("bar",), conditions=conditions, session_tags=True, trust_statements=(DENY, EC2))
+
+    own, *others = trust.document(trust.broad(trusting, [BAR], NOW))["Statement"]
+
+    assert own["Action"] == ["sts:AssumeRole", "sts:TagSession"]
+    assert own["Condition"] == {
+        "ArnEquals": {"aws:PrincipalArn": [ARN]},
+        "DateLessThan": {"aws:CurrentTime": "2026-01-02T04:04:05Z"},
+        "StringEquals": {"aws:PrincipalOrgID": "o-1"},
+        "Bool": {"aws:MultiFactorAuthPresent": "true"},
+    }
+    assert [trust.canonical(s) for s in others] == sorted(map(trust.canonical, (DENY, EC2)))
 
 
 def test_length_does_not_count_white_space():

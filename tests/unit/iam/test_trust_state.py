@@ -30,6 +30,9 @@ def state_of(policy, *, role_=FOO, wanted=(BAR,), ids=None, applied=None):
     return trust_state.classify(role_, wanted, found, {BAR.arn: ID} if ids is None else ids, before)
 
 
+DENY = trust.canonical({"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"})
+TAGGED = frozenset({("StringEquals", "aws:PrincipalTag/team", '"a"')})
+DENYING = replace(FOO, trust_statements=(json.loads(DENY),))
 BROAD = trust.broad(FOO, [BAR], NOW)
 EXACT = trust.exact([BAR])
 
@@ -52,6 +55,15 @@ EXACT = trust.exact([BAR])
         ("deadline, no guard", state_of(replace(BROAD, guard=frozenset())), TrustKind.UNMANAGED),
         ("exact with a deadline", state_of(replace(EXACT, until=NOW)), TrustKind.UNMANAGED),
         ("another external id", state_of(replace(EXACT, external_id="x1")), TrustKind.UNMANAGED),
+        (
+            "a condition",
+            state_of(replace(EXACT, conditions=TAGGED)),
+            TrustKind.UNMANAGED,
+        ),
+        ("session tags", state_of(replace(EXACT, actions=frozenset({"sts:TagSession"}))), TrustKind.UNMANAGED),
+        ("a Deny", state_of(replace(EXACT, statements=frozenset({DENY}))), TrustKind.UNMANAGED),
+        ("a Deny of the spec", state_of(replace(EXACT, statements=frozenset({DENY})), role_=DENYING), TrustKind.EXACT),
+        ("no Deny of the spec", state_of(EXACT, role_=DENYING), TrustKind.UNMANAGED),
         ("a wildcard", state_of(live({"Statement": [{"Effect": "Allow", "Principal": "*"}]})), TrustKind.UNMANAGED),
         ("unreadable", state_of(Unreadable("no network")), TrustKind.UNREADABLE),
     ],

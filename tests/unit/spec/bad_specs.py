@@ -420,6 +420,20 @@ LINES = [
     Line("cycle", 15, "    trusts: [bar]\n" + BAR, FIRST_TRUST, ("writer trusts bar trusts writer", "Remove one")),
     # external ids, guard, open_for
     Line(
+        "condition operator unknown",
+        15,
+        "    trusts: [worker]\n    conditions: {StringEqual: {aws:SourceVpc: vpc-1}}",
+        "16: roles.writer.conditions.StringEqual",
+        ("StringEqual", "StringEquals"),
+    ),
+    Line(
+        "statement that allows an account",
+        15,
+        '    trusts: [worker]\n    trust_statements: [{Effect: Allow, Principal: {AWS: "1"}, Action: "a"}]',
+        "16: roles.writer.trust_statements[0]",
+        ("services and identity providers", "`trusts:`"),
+    ),
+    Line(
         "external id of one character",
         15,
         "    trusts: [worker]\n    external_id: x",
