@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,9 @@ class SavedPlan:
             )
 
     def delete(self) -> None:
-        """Delete the file."""
-        self.path.unlink(missing_ok=True)
+        """Delete the file, if possible: an error here must not hide why a run stops."""
+        with suppress(OSError):
+            self.path.unlink()
 
 
 def digest(path: Path) -> str:

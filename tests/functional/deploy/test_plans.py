@@ -134,6 +134,20 @@ def test_no_plan_file_is_left_by_a_run_that_fails(stage):
     assert saved_plans(stage) == []
 
 
+def test_a_plan_file_that_cannot_be_deleted_does_not_hide_why_the_run_stops(stage):
+    stage.world.change(lambda w: w.update(fail={"apply account_a": {"error": "AccessDenied: no"}}))
+    plan_of_b = stage.project / "compositions/account_b/.tfdriver/checked.tfplan"
+
+    def replace_by_folder():
+        plan_of_b.unlink()
+        plan_of_b.mkdir()
+
+    at_phase(stage, "phase 1", replace_by_folder)
+
+    with pytest.raises(TfdriverError, match="AccessDenied"):
+        stage.run(up)
+
+
 def test_a_deletion_that_nobody_has_confirmed_is_not_applied(stage):
     stage.after_up()
     asked = []
