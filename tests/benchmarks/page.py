@@ -27,7 +27,7 @@ which a page that several processes share counts once.
 - **tfdriver**: `tfdriver up --yes --no-verify`, `tfdriver verify`, `tfdriver destroy --yes`.
 - **tfdriver, no proxy**: the same with `TFDRIVER_PROXY=0`.
 
-The first `up` includes `terraform init` for all. One root and the script do not repeat it; tfdriver does.
+The first `up` includes `terraform init` for all. None of them repeats it.
 """
 _OWN = """\
 ## tfdriver's own share
