@@ -107,7 +107,19 @@ def attributes(arn: str, role: dict) -> dict:
     return {"arn": arn, **known, **named(arn)}
 
 
-def write_state(arns: list[str]) -> None:
+def applied(values: dict) -> dict:
+    """The output of templates/applied.tf.j2."""
+    return {"digest": values["digest"], "roles_to_assume": values.get("roles_to_assume")}
+
+
+def known_applied() -> dict | None:
+    """The same output in the state."""
+    state = json.loads(STATE.read_text()) if STATE.exists() else {}
+    return state.get("outputs", {}).get("applied", {}).get("value")
+
+
+def write_state(arns: list[str], values: dict | None = None) -> None:
+    """Write the state. values: of an apply, also of one that fails later."""
     roles = json.loads(WORLD.read_text())["roles"]
     before = json.loads(STATE.read_text()) if STATE.exists() else {"lineage": os.urandom(16).hex(), "serial": 0}
     if STATE.exists():
@@ -123,7 +135,8 @@ def write_state(arns: list[str]) -> None:
         for arn in arns
     ]
     body = {"version": 4, "terraform_version": "1.99.0", "lineage": before["lineage"], "serial": before["serial"] + 1}
-    outputs = {"roles": {"value": sorted(arns)}} if arns else {}
+    done = applied(values) if values else known_applied()
+    outputs = {"roles": {"value": sorted(arns)}, "applied": {"value": done}} if arns else {}
     STATE.write_text(json.dumps(body | {"resources": resources, "outputs": outputs}))
 
 
@@ -162,6 +175,9 @@ def plan(arguments: list[str]) -> None:
     imported = [] if destroy else to_import(values)
     changes = difference(json.loads(WORLD.read_text()), values, imported, destroy)
     print_planned(changes)
+    if not destroy:
+        action = "noop" if applied(values) == known_applied() else "update"
+        print_event("outputs", "Outputs: 1", outputs={"applied": {"sensitive": True, "action": action}})
     summary("plan", *counts(changes), imported=len(imported))
     for argument in arguments:
         if argument.startswith("-out="):
@@ -228,12 +244,13 @@ def apply(file: str) -> int:
             STATE.write_text(death)
             os.kill(os.getpid(), signal.SIGKILL)
         known = [a for a in known if a != arn] + [arn] * (action != "delete")
-        write_state(known)
+        write_state(known, values)
         print_event("apply_complete", f"{arn}: {action} done", hook=body | (named if action != "delete" else {}))
     wait_for_end(world.get("wait", {}).get(which))
     if fault:
+        write_state(known, values)
         return max(fail(error) for error in fault["error"].split("\n"))
-    write_state(known)
+    write_state(known, values)
     summary("apply", *counts(changes), imported=len(imported))
     if not destroy:
         outputs(values)

@@ -20,7 +20,7 @@ def by_hand(stage: Stage) -> None:
 
 
 def by_terraform(stage: Stage) -> None:
-    values = {"account_id": "111111111111", "tags": {}, "roles": {"bar": {"path": "/", "name": "bar"}}}
+    values = {"account_id": "111111111111", "tags": {}, "digest": "", "roles": {"bar": {"path": "/", "name": "bar"}}}
     (stage.project / "terraform.tfvars.json").write_text(json.dumps(values))
     for arguments in (["plan", "-out=plan"], ["apply", "plan"]):
         subprocess.run(

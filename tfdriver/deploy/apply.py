@@ -105,7 +105,7 @@ class Applier:
         self._workspace.keep_state(composition)
         clock = self._roots.clock
         started, began = clock.now(), clock.monotonic()
-        record = self._timeline.watch(composition, plan.basis.values.get("trust_policies", {}))
+        record = self._timeline.watch(composition, plan.saved.shown)
         follow = RolesDone(plan.saved.outcome.planned, roles_done)
 
         def on_event(event: Event) -> None:

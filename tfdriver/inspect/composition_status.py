@@ -1,4 +1,4 @@
-"""Whether, when and with which versions a composition was applied, from its state and lock file. Reads only."""
+"""Whether and when a composition was applied, from its state; versions, also from its lock file. Reads only."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ class CompositionStatus:
     """The status of a composition.
 
     applied: None if the state is unreadable; resources: number of managed ones; last_apply: UTC, when the state file
-    was last written, None for a backend; terraform, provider: versions, '' if unknown; problem: '' for none; drift:
-    None if not checked; current: whether `render` would leave the files unchanged, None if unknown.
+    was last written, None for a backend; terraform: the version that wrote the state; provider: the version that
+    `terraform init` selected; both '' if unknown; problem: '' for none; drift: None if not checked; current: whether
+    spec, templates and packages are as they were last applied, None if unknown.
     """
 
     name: str

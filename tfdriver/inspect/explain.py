@@ -11,6 +11,7 @@ from tfdriver.aws.calls import Calls
 from tfdriver.aws.observe import Observation, observe
 from tfdriver.aws.role_policies import RolePolicies
 from tfdriver.concurrency import side_by_side
+from tfdriver.deploy.ownership import applied_trusts
 from tfdriver.deploy.session import Options, Tools, read_spec
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import LiveRole, Unreadable
@@ -18,7 +19,9 @@ from tfdriver.iam.wording import role_in_account
 from tfdriver.inspect.allowed_now import allowed_now
 from tfdriver.inspect.external_id import old_external_id
 from tfdriver.inspect.refusal import Cause, Meaning, Refusal, parse_refusal, refusal_meaning
+from tfdriver.inspect.status import read_states
 from tfdriver.inspect.verdict import ACTION, PairView, Verdict, judge
+from tfdriver.project.workspace import Workspace
 from tfdriver.spec.model import Role, Spec
 
 # Policies that the credentials of the two accounts cannot read.
@@ -50,11 +53,15 @@ class _Question:
 
 @dataclass(frozen=True)
 class _Findings:
-    """The verdicts on the pairs. policies: of the trusted role of each verdict; unseen: see `Explanation`."""
+    """The verdicts on the pairs. policies: of the trusted role of each verdict; unseen: see `Explanation`.
+
+    old_ids: sentences on processes that do not send the spec's external id.
+    """
 
     verdicts: tuple[Verdict, ...] = ()
     unseen: tuple[str, ...] = ()
     policies: tuple[RolePolicies | Unreadable | None, ...] = ()
+    old_ids: tuple[str, ...] = ()
 
 
 def explain(text: str, options: Options, tools: Tools) -> Explanation:
@@ -74,14 +81,13 @@ def explain(text: str, options: Options, tools: Tools) -> Explanation:
         return Explanation(refusal, words=(meaning.words,), pairs=(), unseen=(unseen,), change=meaning.change)
     meaning = refusal_meaning(refusal) if refusal else Meaning("", "")
     question = _question(spec, refusal, meaning) if refusal else _Question(_pairs_of(spec, text))
-    findings = _judge_pairs(spec, question.pairs, tools) if question.pairs else _Findings()
-    old = tuple(filter(None, (old_external_id(spec, *pair) for pair in question.pairs)))
+    findings = _judge_pairs(spec, question.pairs, options, tools) if question.pairs else _Findings()
     return Explanation(
         refusal,
-        words=question.words + old,
+        words=question.words + findings.old_ids,
         pairs=findings.verdicts,
         unseen=findings.unseen,
-        change=question.change or _change(refusal, meaning, findings, old_id=bool(old)),
+        change=question.change or _change(refusal, meaning, findings),
     )
 
 
@@ -140,9 +146,12 @@ def _role(spec: Spec, arn: str) -> Role | None:
     return None
 
 
-def _judge_pairs(spec: Spec, pairs: tuple[tuple[Role, Role], ...], tools: Tools) -> _Findings:
-    accounts = account_access(spec, tools.aws)
-    live = observe(spec, ReachableAws(tools.aws, accounts))
+def _judge_pairs(spec: Spec, pairs: tuple[tuple[Role, Role], ...], options: Options, tools: Tools) -> _Findings:
+    accounts, workspace = account_access(spec, tools.aws), Workspace(spec)
+    keys = {role.key for pair in pairs for role in pair}
+    concerned = [c for c in workspace.compositions if any(role.key in keys for role in c.roles)]
+    states = read_states(workspace, options, tools, accounts, concerned)
+    live = observe(spec, ReachableAws(tools.aws, accounts), applied=applied_trusts(states))
     trusted = {role.key: role for _, role in pairs}
     policies = dict(zip(trusted, side_by_side(lambda r: _policies(tools.aws, r, live), trusted.values()), strict=True))
     now = tools.clock.now()
@@ -151,7 +160,12 @@ def _judge_pairs(spec: Spec, pairs: tuple[tuple[Role, Role], ...], tools: Tools)
     )
     used = {role.account.name for pair in pairs for role in pair}
     unseen = tuple(f"{a.account}: {a.problem}" for a in accounts.values() if a.problem and a.account in used)
-    return _Findings(verdicts, unseen, tuple(policies[b.key] for _, b in pairs))
+    return _Findings(
+        verdicts,
+        unseen,
+        policies=tuple(policies[b.key] for _, b in pairs),
+        old_ids=tuple(filter(None, (old_external_id(spec, a, b, states) for a, b in pairs))),
+    )
 
 
 def _policies(aws: Calls, role: Role, observation: Observation) -> RolePolicies | Unreadable | None:
@@ -164,8 +178,8 @@ def _policies(aws: Calls, role: Role, observation: Observation) -> RolePolicies 
         return Unreadable(str(error).rstrip("."))
 
 
-def _change(refusal: Refusal | None, meaning: Meaning, findings: _Findings, *, old_id: bool) -> str:
-    """Return the hint. old_id: whether a process sends another external id than the spec's."""
+def _change(refusal: Refusal | None, meaning: Meaning, findings: _Findings) -> str:
+    """Return the hint."""
     if refusal and refusal.cause in _UNREADABLE_POLICIES:
         return meaning.change
     refused = next((v for v in findings.verdicts if v.allowed is False), None)
@@ -175,7 +189,7 @@ def _change(refusal: Refusal | None, meaning: Meaning, findings: _Findings, *, o
         return refused.change
     if any(v.allowed is None for v in findings.verdicts):
         return meaning.change or "Give the profiles of both accounts credentials that can read IAM"
-    if old_id and (refusal is None or refusal.cause in (Cause.TRUST, Cause.UNKNOWN)):
+    if findings.old_ids and (refusal is None or refusal.cause in (Cause.TRUST, Cause.UNKNOWN)):
         return "Run `tfdriver up` to update the external id that the process sends"
     broad = next((v.trust.change for v in findings.verdicts if v.trust.allows and v.trust.change), "")
     if refusal is None and broad:

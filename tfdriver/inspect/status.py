@@ -25,6 +25,7 @@ from tfdriver.project.workspace import Workspace
 from tfdriver.spec.compositions import Composition
 from tfdriver.spec.model import Spec
 from tfdriver.terraform.remote_state import pulling
+from tfdriver.terraform.state import State
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def view_project(options: Options, tools: Tools) -> ProjectView:
     """Read every role and state with the available credentials. Raises TfdriverError for a bad spec only."""
     spec = read_spec(options.project, tools.progress.note)
     workspace, accounts = Workspace(spec), account_access(spec, tools.aws)
-    states = _states(workspace, options, tools, accounts)
+    states = read_states(workspace, options, tools, accounts)
     others = listed_elsewhere(workspace.compositions, states)
     roles = observe(spec, ReachableAws(tools.aws, accounts), others, applied=applied_trusts(states))
     return ProjectView(
@@ -111,17 +112,24 @@ def view_project(options: Options, tools: Tools) -> ProjectView:
     )
 
 
-def _states(workspace: Workspace, options: Options, tools: Tools, accounts: Mapping[str, AccountAccess]) -> States:
-    """Return the states of all compositions. Runs Terraform only for those in a backend."""
-    if not any(backend.remote for backend in workspace.backends.values()):
-        return workspace.states(lambda *_: None, options.parallelism)
+def read_states(
+    workspace: Workspace,
+    options: Options,
+    tools: Tools,
+    accounts: Mapping[str, AccountAccess],
+    compositions: Iterable[Composition] | None = None,
+) -> States:
+    """Return the states of compositions, by default of all. Runs Terraform only for those in a backend."""
+    chosen = workspace.compositions if compositions is None else tuple(compositions)
+    if not any(workspace.backends[composition.name].remote for composition in chosen):
+        return workspace.states(lambda *_: None, options.parallelism, chosen)
     try:
         with find_terraform(workspace.spec, tools, options.parallelism) as found:
             pull = pulling(found.settings(tools, options), found.private, accounts)
-            return workspace.states(pull, options.parallelism)
+            return workspace.states(pull, options.parallelism, chosen)
     except TfdriverError as error:
         problem = Unreadable(f"the state cannot be read: {error}".rstrip("."))
-        return {composition.name: problem for composition in workspace.compositions}
+        return {composition.name: problem for composition in chosen}
 
 
 def status(
@@ -170,12 +178,13 @@ def _composition(view: ProjectView, composition: Composition, role_owners: Mappi
     workspace, state = view.workspace, view.states[composition.name]
     found = describe(composition, state, workspace.path(composition), workspace.state_file(composition))
     current, problem = None, found.problem
-    if found.applied is not False:
+    if found.applied and isinstance(state, State):
         try:
-            current = workspace.is_current(composition, view.now)
+            current = workspace.is_current(composition, state)
         except (TfdriverError, OSError) as error:
             problem = problem or str(error).rstrip(".")
-    elif lost := " and ".join(role_in_account(r) for r in composition.roles if role_owners.get(r.key) is Owner.TAGS):
+    lost = " and ".join(role_in_account(r) for r in composition.roles if role_owners.get(r.key) is Owner.TAGS)
+    if lost and found.applied is False:
         problem = f"but {lost} exists with this project's tags: the state may have been lost"
     return replace(found, problem=problem, current=current)
 

@@ -85,13 +85,6 @@ def write_folder(path: Path, files: Mapping[str, str | bytes]) -> list[str]:
     return sorted([*changed, *(entry.name for entry in stale)])
 
 
-def is_up_to_date(path: Path, files: Mapping[str, str | bytes]) -> bool:
-    """Whether `write_folder` would change nothing. Raises TfdriverError for an unreadable file."""
-    if any(entry.name not in files and _is_generated_file(entry) for entry in _entries(path)):
-        return False
-    return all((path / name).exists() and _read(path / name) == _data(content) for name, content in files.items())
-
-
 def remove(path: Path) -> list[str]:
     """Clean up a folder whose resources are destroyed; return the names of remaining files, sorted.
 

@@ -21,7 +21,7 @@ from tfdriver.project import assets, generated_header
 from tfdriver.spec.compositions import Composition
 from tfdriver.terraform import hcl_writer
 
-FILES = ("main.tf", "variables.tf", "provider.tf", "terraform.tf", "output.tf")
+FILES = ("main.tf", "variables.tf", "provider.tf", "terraform.tf", "output.tf", "applied.tf")
 _SUFFIX = ".j2"
 _HINT = "Fix the template, or delete it to use tfdriver's own; its templates/README.md lists what a template can use"
 

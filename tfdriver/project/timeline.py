@@ -20,7 +20,7 @@ from pydantic import TypeAdapter
 
 from tfdriver.iam.trust_state import TrustState
 from tfdriver.iam.wording import moment
-from tfdriver.project.trust_changes import BROAD, TrustChange, applied_change, missing_change
+from tfdriver.project.trust_changes import BROAD, TrustChange, applied_change, missing_change, planned_policies
 from tfdriver.redaction import clean
 from tfdriver.spec.compositions import Composition
 from tfdriver.terraform.events import Event
@@ -64,13 +64,15 @@ class Timeline:
         self._warned = False
         self._lock = Lock()  # several compositions may be applied at once
 
-    def watch(self, composition: Composition, policies: Mapping[str, Mapping[str, Any]]) -> Callable[[Event], None]:
-        """Return a listener for Terraform's events that records each trust change.
+    def watch(self, composition: Composition, plan: Mapping[str, Any]) -> Callable[[Event], None]:
+        """Return a listener for Terraform's events that records each trust change of the trusting roles.
 
-        policies: the trust policies to apply, by role key; other roles are not recorded. Terraform 1.11 sends a role's
-        name (`id_value`) at the end of a creation but at the start of a deletion, so the listener keeps it.
+        plan: the plan that is applied, as JSON; a module may write another policy than it was given. Terraform 1.11
+        sends a role's name (`id_value`) at the end of a creation but at the start of a deletion, so the listener keeps
+        it.
         """
-        keys = {role.name: role.key for role in composition.roles if role.key in policies}
+        policies = planned_policies(plan)
+        names = {role.name for role in composition.roles if role.trusts}
         started: dict[str, str] = {}
 
         def on_event(event: Event) -> None:
@@ -79,8 +81,8 @@ class Timeline:
             name = event.id or started.get(event.address, "")
             if event.type == "apply_start":
                 started[event.address] = event.id
-            elif name in keys:
-                policy = None if event.action == "delete" else policies[keys[name]]
+            elif name in names and (event.action == "delete" or event.address in policies):
+                policy = None if event.action == "delete" else policies[event.address]
                 by = self._callers.get(composition.account.name, "")
                 self._append(applied_change(event.at, name, composition.account.name, policy, by))
 

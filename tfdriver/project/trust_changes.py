@@ -33,7 +33,21 @@ class TrustChange:
     seen: bool = False
 
 
-def applied_change(at: str, role: str, account: str, policy: Mapping[str, Any] | None, by: str) -> TrustChange:
+def planned_policies(plan: Mapping[str, Any]) -> dict[str, str]:
+    """Return the trust policies that a plan writes, by the address of the role; '' if known only after the apply.
+
+    plan: as JSON. Source of its shape: Terraform's documentation, "JSON Output Format" (internals/json-format).
+    """
+    roles = ((r["address"], r["change"]) for r in plan.get("resource_changes", ()) if r["type"] == "aws_iam_role")
+    trusts = ((a, _policy(change.get("before")), _policy(change.get("after"))) for a, change in roles)
+    return {address: after for address, before, after in trusts if after != before or not after}
+
+
+def _policy(role: Mapping[str, Any] | None) -> str:
+    return str((role or {}).get("assume_role_policy") or "")
+
+
+def applied_change(at: str, role: str, account: str, policy: str | None, by: str) -> TrustChange:
     """Return the change for an event of Terraform. at: ISO 8601; policy: as applied, None for a deleted role."""
     at = utc(datetime.fromisoformat(at)) if at else ""
     found = None if policy is None else trust.read_trust(policy)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -53,9 +54,24 @@ class Workspace:
 
     def files(self, composition: Composition, composition_values: Mapping[str, Any]) -> dict[str, str | bytes]:
         """Return the content of each file of a composition, by name. Raises TfdriverError for an invalid template."""
+        fixed = self._fixed_files(composition)
+        known = {**composition_values, "digest": self._digest(composition, fixed)}
+        optional = self._render(composition, ("revoke.tf",)) if REVOKE in composition_values else {}
+        return {**fixed, **optional, VALUES: tfvars(known)}
+
+    def _fixed_files(self, composition: Composition) -> dict[str, str | bytes]:
+        """Return the files of a composition that are the same in all phases."""
         packages = {f"{r.key}.zip": zip_folder(r.package) for r in composition.roles if r.package}
-        optional = ("revoke.tf",) if REVOKE in composition_values else ()
-        return {**self._render(composition, optional), VALUES: tfvars(dict(composition_values)), **packages}
+        return {**self._render(composition), **packages}
+
+    def _digest(self, composition: Composition, fixed: Mapping[str, str | bytes]) -> str:
+        """Return the SHA-256 of a composition: of its files with their final values, without revocations."""
+        files = {**fixed, VALUES: tfvars(values.final(self.spec, composition))}
+        found = hashlib.sha256()
+        for name, content in sorted(files.items()):
+            data = content.encode() if isinstance(content, str) else content
+            found.update(f"{name} {len(data)}\n".encode() + data)
+        return found.hexdigest()
 
     def _render(self, composition: Composition, optional: tuple[str, ...] = ()) -> dict[str, str]:
         return render(composition, [self.spec.root / "templates", assets.templates()], optional)
@@ -182,35 +198,29 @@ class Workspace:
             files[IMPORTS] = import_blocks(adopted)
         return composition_folder.write_folder(self.path(composition), files)
 
-    def is_current(self, composition: Composition, now: datetime) -> bool | None:
-        """Whether the files are as spec, templates and modules render them now; None if not rendered yet. now: UTC.
+    def is_current(self, composition: Composition, found: State) -> bool:
+        """Whether spec, templates and packages are as they were when a composition was last applied.
 
-        Raises TfdriverError for an invalid template, or as `composition_folder.check_folder`.
+        False after an apply that has failed or was interrupted here: Terraform writes outputs that do not depend on the
+        changed resources all the same.
+
+        found: its state. Raises TfdriverError for an invalid template, or as `composition_folder.check_folder`.
         """
-        path = self.path(composition)
-        if not (path / VALUES).exists():
-            return None
-        files = self.files(composition, self.final(composition, now))
-        composition_folder.check_folder(path, files.keys())
-        return composition_folder.is_up_to_date(path, files)
+        applied, fixed = found.outputs.get("applied"), self._fixed_files(composition)  # see templates/applied.tf.j2
+        composition_folder.check_folder(self.path(composition), {*fixed, VALUES})
+        if not isinstance(applied, Mapping) or self._was_interrupted(composition, found):
+            return False
+        return bool(applied.get("digest") == self._digest(composition, fixed))
 
     def final(self, composition: Composition, now: datetime) -> dict[str, Any]:
-        """Return the final values without calling AWS. now: UTC. Raises TfdriverError as `written`.
+        """Return the final values without calling AWS. now: UTC.
 
-        Revocations in the last written values stay until the longest session has ended.
-        """
-        return values.final(
-            self.spec, composition, revoke_before=values.noted_revocations(self.written(composition), now)
-        )
-
-    def written(self, composition: Composition) -> dict[str, Any]:
-        """Return the last written values of a checked composition, {} if not rendered yet.
-
-        Raises TfdriverError for an invalid file: a right digest does not prove valid JSON.
+        Revocations in the last written values stay until the longest session has ended: not even an apply by hand may
+        end them too early. Raises TfdriverError for an invalid file: a right digest does not prove valid JSON.
         """
         path = self.path(composition) / VALUES
         try:
-            return dict(read_json(path.read_bytes())) if path.exists() else {}
+            written = dict(read_json(path.read_bytes())) if path.exists() else {}
         except (ValueError, TypeError) as error:
             raise TfdriverError(
                 "is not a valid tfvars JSON object",
@@ -218,6 +228,7 @@ class Workspace:
                 where=str(path),
                 hint="Delete it and run the same command again",
             ) from error
+        return values.final(self.spec, composition, revoke_before=values.noted_revocations(written, now))
 
     def keep_state(self, composition: Composition) -> None:
         """Record the location of an apply, and keep a copy of the state, which Terraform rewrites in place."""
@@ -237,8 +248,8 @@ class Workspace:
         path = self.path(composition)
         if self._is_kept_here(composition) and crash_recovery.is_broken(path):
             return True
-        # Every complete apply, on any machine, writes the outputs of `output.tf.j2`.
-        incomplete = isinstance(found, State) and bool(found.managed) and not found.outputs
+        # Every complete apply, on any machine, writes the outputs of `output.tf.j2`. A failed one may write `applied`.
+        incomplete = isinstance(found, State) and bool(found.managed) and not found.outputs.keys() - {"applied"}
         return incomplete or crash_recovery.unfinished(path)
 
     def repair(self, composition: Composition, now: datetime) -> str:

@@ -132,23 +132,31 @@ def test_an_outdated_refusal_is_explained_with_the_policy_that_aws_named(account
 
 
 def test_a_function_with_an_old_external_id_is_reported(accounts):
-    """The spec has no external id any more. The trusted composition was rendered with one."""
+    """The spec has no external id any more. The trusted composition was applied with one."""
     folder = accounts.options.project / "compositions/account_b"
     folder.mkdir(parents=True, exist_ok=True)
-    values = {"roles_to_assume": {"bar": [{"role": "foo_bar", "external_id": "old-id"}]}}
-    (folder / "terraform.tfvars.json").write_text(json.dumps(values))
+
+    def write_state(applied):
+        state = {"version": 4, "resources": [], "outputs": {"applied": {"value": applied}}}
+        (folder / "terraform.tfstate").write_text(json.dumps(state))
+
+    write_state({"roles_to_assume": {"bar": [{"role": "foo_bar", "external_id": "old-id"}]}})
+    rendered = {"roles_to_assume": {"bar": [{"role": "foo_bar", "external_id": "planned-id"}]}}
+    (folder / "terraform.tfvars.json").write_text(json.dumps(rendered))
     refused = accounts.ask(message("because no role trust policy allows the sts:AssumeRole action"))
     assert refused.words[-1] == (
-        "role bar in account_b sends external id old-id to role foo_bar in account_a, from the last render of "
-        "compositions/account_b; the spec has no external id"
+        "role bar in account_b sends external id old-id to role foo_bar in account_a, as compositions/account_b was "
+        "last applied; the spec has no external id"
     )
     assert refused.change == "Run `tfdriver up` to update the external id that the process sends"
     assert accounts.ask().change == refused.change
     by_boundary = accounts.ask(message("because no permissions boundary allows the sts:AssumeRole action"))
     assert by_boundary.change.startswith("No permissions boundary is set on role bar in account_b now")
-    for other in ("{", "[" * 100_000, "[]", '{"roles_to_assume": {}}', '{"roles_to_assume": {"bar": [null]}}'):
-        (folder / "terraform.tfvars.json").write_text(other)
+    for other in (None, [], {"digest": "x"}, {"roles_to_assume": {}}, {"roles_to_assume": {"bar": [None]}}):
+        write_state(other)
         assert accounts.ask().words == ()
+    (folder / "terraform.tfstate").write_text("{")
+    assert accounts.ask().words == ()
 
 
 def test_the_message_decides_if_both_policies_refuse(accounts):

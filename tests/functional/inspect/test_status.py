@@ -11,8 +11,10 @@ import pytest
 from tests.fakes.world import Stage
 from tfdriver.cli.printer import Output
 from tfdriver.cli.status import print_status
+from tfdriver.deploy.plan import plan
 from tfdriver.deploy.session import Options, Tools
 from tfdriver.deploy.tighten import tighten
+from tfdriver.deploy.up import up
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.iam import trust
 from tfdriver.inspect.drift import Drift
@@ -161,16 +163,35 @@ def test_a_failed_drift_check_is_not_reported_as_no_drift(stage):
         ("modules/team_a_foo_ddb/main.tf", "MyPrimaryKey", "AnotherKey", []),
     ],
 )
-def test_edits_since_up_are_a_difference(stage, file, old, new, stale):
+@pytest.mark.parametrize("planned", [False, True])
+def test_edits_since_up_are_a_difference_also_after_a_plan(stage, file, old, new, stale, planned):
     stage.after_up()
     path = stage.project / file
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new))
+    if planned:
+        with stage.session("plan") as session:
+            plan(session)
     before = files(stage)
     found = read_status(stage)
     assert [c.name for c in found.compositions if c.current is False] == stale
     assert codes(found) == (0, 2 if stale else 0)
     assert files(stage) == before
+
+
+def test_an_edit_whose_apply_has_failed_is_a_difference_until_it_is_applied(stage):
+    stage.after_up()
+    spec = stage.project / "tfdriver.yaml"
+    spec.write_text(spec.read_text().replace("read_capacity: 5", "read_capacity: 6"))
+    stage.world.change(lambda w: w.update(fail={"apply account_a": {"error": "AccessDenied: no"}}))
+    with pytest.raises(TfdriverError):
+        stage.run(up)
+    failed = [c.current for c in read_status(stage).compositions]
+    stage.world.change(lambda w: w.update(fail={}))
+    stage.run(up)
+
+    assert failed == [False, True]
+    assert [c.current for c in read_status(stage).compositions] == [True, True]
 
 
 def test_an_unmanaged_file_is_reported(stage):

@@ -34,10 +34,18 @@ def done(seconds, action="create", name="foo_bar", kind="aws_iam_role"):
         yield event
 
 
+def planned(policy, before=None):
+    """A plan that writes a trust policy, None for one known only after the apply."""
+    after = {"assume_role_policy": json.dumps(policy)} if policy else {}
+    change = {"before": {"assume_role_policy": json.dumps(before)} if before else None, "after": after}
+    role = {"address": "module.foo_bar.aws_iam_role.this", "type": "aws_iam_role", "change": change}
+    return {"resource_changes": [role, {"address": "x", "type": "aws_dynamodb_table", "change": {"before": None}}]}
+
+
 def record(path, *steps):
     timeline = Timeline(path, {"account_a": "arn:aws:iam::111111111111:user/admin"}, pytest.fail)
     for policy, events in steps:
-        on_event = timeline.watch(COMPOSITION, {"foo_bar": policy})
+        on_event = timeline.watch(COMPOSITION, planned(policy))
         for event in events:
             on_event(event)
     return timeline.changes()
@@ -61,6 +69,22 @@ def test_an_open_exposure_ends_at_its_deadline(tmp_path):
     (after,) = exposures(changes, T0 + timedelta(hours=5))
     assert (during.closed, during.seconds) == (None, 300)
     assert (after.closed, after.seconds) == (T0 + timedelta(hours=1), 3600)
+
+
+def test_an_update_that_keeps_the_trust_policy_is_not_recorded(tmp_path):
+    timeline = Timeline(tmp_path / "t", {}, pytest.fail)
+    for event in done(0, "update"):
+        timeline.watch(COMPOSITION, planned(EXACT, EXACT))(event)
+
+    assert timeline.changes() == []
+
+
+def test_the_planned_policy_is_recorded_whatever_the_module_was_given(tmp_path):
+    open_to_all = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]}
+
+    changes = record(tmp_path / "t", (open_to_all, done(0)), (None, done(1, "update")), (BROAD, done(2, "update")))
+
+    assert [c.kind for c in changes] == ["other", "other", "broad"]
 
 
 def test_deleting_the_role_ends_its_exposure(tmp_path):
@@ -210,7 +234,7 @@ def test_an_unwritable_file_causes_one_warning(tmp_path):
     timeline = Timeline(tmp_path, {}, warnings.append)
     timeline.record_missing([shown(WANTED)], NOW)
     for event in [*done(0), *done(9, "update")]:
-        timeline.watch(COMPOSITION, {"foo_bar": BROAD})(event)
+        timeline.watch(COMPOSITION, planned(BROAD))(event)
     assert timeline.changes() == []
     (warning,) = warnings
     assert warning.startswith("warning: the timeline cannot be read: [Errno 21] Is a directory")
@@ -220,7 +244,7 @@ def test_compositions_that_are_applied_at_once_are_all_recorded(tmp_path):
     timeline = Timeline(tmp_path / "timeline.jsonl", {}, print)
 
     def apply(_number):
-        on_event = timeline.watch(COMPOSITION, {"foo_bar": trust.document(trust.exact([BAR]))})
+        on_event = timeline.watch(COMPOSITION, planned(EXACT))
         for event in done(1):
             on_event(event)
 
