@@ -84,7 +84,7 @@ def outputs(folder: Path, home: Path) -> dict[str, Any]:
     try:
         roots = [Root(folder, settings) for settings in (replace(plain, hosts=hosts), plain)]
         roots[0].init()
-        proxied, found = (dict(root.apply().outputs) for root in roots)
+        proxied, found = (dict(root.apply(root.plan()).outputs) for root in roots)
     finally:
         hosts.close()
     assert proxied == found
