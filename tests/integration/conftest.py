@@ -10,7 +10,9 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import boto3
@@ -23,6 +25,9 @@ from tfdriver.sandbox import start
 from tfdriver.sandbox.run_command import child_environment
 from tfdriver.sandbox.start import Sandbox
 from tfdriver.spec.load import load_spec
+from tfdriver.terraform.environment import terraform_environment
+from tfdriver.terraform.program import find_program
+from tfdriver.terraform.provider_installation import PROVIDERS, cli_config
 
 TFDRIVER = Path(sys.executable).with_name("tfdriver")
 SMALL = Path(__file__).parents[1] / "faults/project"
@@ -139,10 +144,16 @@ def small_world(tmp_path: Path) -> Iterator[World]:
 
 @pytest.fixture
 def small_world_with_a_fault(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
-    """The same with the fault `request.param` at its first call, which creates the file `reached`."""
-    faults = tmp_path / "faults.json"
-    faults.write_text(json.dumps({"faults": [{**request.param, "nth": 1, "touch": str(tmp_path / "reached")}]}))
-    yield from make_world(copy_small(tmp_path), tmp_path, faults)
+    """The same with the fault `request.param`, see `first_call_faults`."""
+    yield from make_world(copy_small(tmp_path), tmp_path, first_call_faults(tmp_path, request.param))
+
+
+def first_call_faults(folder: Path, fault: Mapping[str, Any]) -> Path:
+    """Write a fault at its first call, which creates the file `reached` and waits for `go`."""
+    faults = folder / "faults.json"
+    held = {"nth": 1, "touch": str(folder / "reached"), "wait_for": str(folder / "go")}
+    faults.write_text(json.dumps({"faults": [fault | held]}))
+    return faults
 
 
 def copy_small(folder: Path) -> Path:
@@ -172,13 +183,50 @@ def make_world(project: Path, tmp_path: Path, faults: Path | None = None) -> Ite
     home = tmp_path / "home"
     home.mkdir()
     with start.start(list(spec.accounts.values()), log=log, faults=faults) as server:
-        environ = child_environment(server, _environ(os.environ) | {"HOME": str(home)})
+        environ = child_environment(server, light_environ() | {"HOME": str(home)})
         environ |= terraform_for_shells(environ, tmp_path)
         yield World(project, server, environ, log)
 
 
-def _environ(environ: Mapping[str, str]) -> dict[str, str]:
-    kept = {k: v for k, v in environ.items() if not k.startswith(("TF_", "PYTEST_"))}
-    # Less garbage collection: Terraform and its provider use a fifth less CPU time. One cache of the provider's schema
-    # for all tests: each test has a HOME of its own.
-    return {"GOGC": "200", "XDG_CACHE_HOME": f"{tempfile.gettempdir()}/tfdriver-tests-{os.geteuid()}"} | kept
+REQUIRED = """\
+terraform {
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.0, < 7.0"
+    }
+  }
+}
+"""
+
+
+@cache
+def light_mirror() -> tempfile.TemporaryDirectory[str]:
+    """A folder, deleted with the process, whose `mirror` has a script that starts the AWS provider.
+
+    `terraform init` hashes the provider's 700 MB in each new project, which takes a second, but a script in no time.
+    The provider itself is installed once.
+    """
+    folder = tempfile.TemporaryDirectory()
+    path = Path(folder.name)
+    (path / "main.tf").write_text(REQUIRED)
+    environment = terraform_environment(os.environ, cli_config(os.environ, path))
+    command = [*find_program(os.environ).argv, "init", "-input=false", "-no-color"]
+    done = subprocess.run(command, cwd=path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    installed = path / ".terraform/providers"
+    (binary,) = (b for address in PROVIDERS for b in (installed / address).glob("*/*/terraform-provider-aws_v*"))
+    script = path / "mirror" / binary.relative_to(installed)
+    script.parent.mkdir(parents=True)
+    script.write_text(f'#!/bin/sh\nexec {quote(str(binary.resolve()))} "$@"\n')
+    script.chmod(0o755)
+    return folder
+
+
+def light_environ() -> dict[str, str]:
+    """The environment of commands that run Terraform: without the user's settings, with the light mirror."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("TF_", "PYTEST_"))}
+    kept["TFDRIVER_PLUGIN_DIR"] = f"{light_mirror().name}/mirror"
+    # Less garbage collection: Terraform and its provider use less CPU time. One cache of the provider's schema for all
+    # tests: each test has a HOME of its own.
+    return {"GOGC": "400", "XDG_CACHE_HOME": f"{tempfile.gettempdir()}/tfdriver-tests-{os.geteuid()}"} | kept

@@ -7,14 +7,14 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.conftest import TFDRIVER, World, make_world
+from tests.integration.conftest import TFDRIVER, World, first_call_faults, make_world
 from tests.integration.deploy.test_story import BAR, left_over
 from tfdriver.project.timeline import read_timeline
 
@@ -34,9 +34,7 @@ def reached(tmp_path: Path) -> Path:
 @pytest.fixture
 def world(project: Path, tmp_path: Path, reached: Path, request: pytest.FixtureRequest) -> Iterator[World]:
     """A world with the fault `request.param` at its first call."""
-    faults = tmp_path / "faults.json"
-    faults.write_text(json.dumps({"faults": [{**request.param, "nth": 1, "touch": str(reached)}]}))
-    yield from make_world(project, tmp_path, faults)
+    yield from make_world(project, tmp_path, first_call_faults(tmp_path, request.param))
 
 
 def start(world: World, pids: Path, *arguments: str) -> subprocess.Popen[bytes]:
@@ -52,19 +50,25 @@ def start(world: World, pids: Path, *arguments: str) -> subprocess.Popen[bytes]:
     )
 
 
-def wait_for(path: Path) -> None:
+def wait_until(condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + LONGEST
-    while not path.exists():
-        assert time.monotonic() < deadline, f"{path.name} was not created"
-        time.sleep(0.02)
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def wait_for(path: Path) -> None:
+    wait_until(path.exists)
 
 
 def wait_for_role(world: World) -> None:
     """Return once the trusting role exists: Terraform creates it beside the table."""
-    deadline = time.monotonic() + LONGEST
-    while not world.client("iam", "account_a").list_roles()["Roles"]:
-        assert time.monotonic() < deadline, "there is no trusting role"
-        time.sleep(0.1)
+    wait_until(lambda: world.client("iam", "account_a").list_roles()["Roles"])
+
+
+def release(reached: Path) -> None:
+    """Let the held call go on."""
+    reached.with_name("go").touch()
 
 
 def last_apply(pids: Path) -> int:
@@ -77,6 +81,7 @@ def up_whose_terraform_is_killed(world: World, reached: Path, pids: Path) -> str
     wait_for(reached)
     wait_for_role(world)
     os.kill(last_apply(pids), signal.SIGKILL)
+    release(reached)
     stderr: str = run.communicate(timeout=LONGEST)[1].decode()
     assert run.returncode == 3, stderr
     return stderr
@@ -104,7 +109,7 @@ def converged(world: World) -> bool:
     return exact and plans == [0, 0] and not list(world.project.glob("compositions/*/imports.tf"))
 
 
-@pytest.mark.parametrize("world", [{"call": "dynamodb:CreateTable", "when": "after", "delay": 15}], indirect=True)
+@pytest.mark.parametrize("world", [{"call": "dynamodb:CreateTable", "when": "after"}], indirect=True)
 def test_terraform_killed_right_after_it_created_the_table(world: World, reached: Path, tmp_path: Path):
     assert "was killed by signal 9" in up_whose_terraform_is_killed(world, reached, tmp_path / "pids")
 
@@ -127,7 +132,7 @@ def test_terraform_killed_right_after_it_created_the_table(world: World, reached
     assert left_over(world) == []
 
 
-@pytest.mark.parametrize("world", [{"call": "lambda:CreateFunction", "delay": 4}], indirect=True)
+@pytest.mark.parametrize("world", [{"call": "lambda:CreateFunction"}], indirect=True)
 def test_tfdriver_killed_during_the_trusted_sides_apply(world: World, reached: Path, tmp_path: Path):
     run = start(world, tmp_path / "pids", *UP)
     wait_for(reached)
@@ -138,6 +143,7 @@ def test_tfdriver_killed_during_the_trusted_sides_apply(world: World, reached: P
     assert "was killed, its Terraform is still running" in at_once.stderr
     assert "In force now: role foo_bar in account_a trusts account 222222222222" in at_once.stderr
 
+    release(reached)
     again = world.tfdriver(*UP, "--lock-timeout", "2m")
     assert again.returncode == 0, again.stderr
     assert world.client("lambda", "account_b").list_functions()["Functions"]
@@ -147,10 +153,10 @@ def test_tfdriver_killed_during_the_trusted_sides_apply(world: World, reached: P
 
 
 @pytest.mark.plain_terraform
-@pytest.mark.parametrize(
-    "small_world_with_a_fault", [{"call": "iam:CreateRole", "when": "after", "delay": 15}], indirect=True
-)
-def test_an_exposure_of_a_killed_terraform_is_recorded(small_world_with_a_fault: World, reached: Path, tmp_path: Path):
+@pytest.mark.parametrize("small_world_with_a_fault", [{"call": "iam:CreateRole", "when": "after"}], indirect=True)
+def test_without_the_proxy_an_exposure_of_a_killed_terraform_is_recorded_and_ended(
+    small_world_with_a_fault: World, reached: Path, tmp_path: Path
+):
     world = small_world_with_a_fault
     up_whose_terraform_is_killed(world, reached, tmp_path / "pids")
 
@@ -167,3 +173,12 @@ def test_an_exposure_of_a_killed_terraform_is_recorded(small_world_with_a_fault:
     assert again.returncode == 0, again.stderr
     assert "approximately" in again.stdout
     assert lines() == [("broad", True), ("exact", False)]
+    assert world.trusted() == [BAR]
+    since = len(world.calls())
+    assert world.tfdriver("status", "--drift", "--detailed-exitcode").returncode == 0
+    assert world.writes(since) == []
+
+    destroyed = world.tfdriver("destroy", "--yes")
+    assert destroyed.returncode == 0, destroyed.stderr
+    assert left_over(world) == []
+    assert [p.name for p in world.project.glob("compositions/**/*") if p.is_file()] == ["timeline.jsonl"]

@@ -70,8 +70,7 @@ def public_files(compositions: Path) -> list[Path]:
     ]
 
 
-@pytest.mark.parametrize("terraform", ["by default", pytest.param("plain", marks=pytest.mark.plain_terraform)])
-def test_up_again_and_destroy(world: World, tmp_path: Path, terraform: str):
+def test_up_again_and_destroy(world: World, tmp_path: Path):
     shim = counting_terraform(tmp_path, world)
     up = world.tfdriver("up", "--yes", "--no-verify", TFDRIVER_TERRAFORM=str(shim))
     assert up.returncode == 0, up.stderr
@@ -95,9 +94,9 @@ def test_up_again_and_destroy(world: World, tmp_path: Path, terraform: str):
     assert table.scan(TableName="TestTable")["Count"] == 2
 
     for composition in ("account_a", "account_b"):
-        if terraform == "plain":  # the second one has got the provider of the first one
-            init = world.terraform(composition, "init", "-lockfile=readonly", "-no-color")
-            assert init.returncode == 0, init.stdout
+        # The second one has got the provider of the first one.
+        init = world.terraform(composition, "init", "-lockfile=readonly", "-no-color")
+        assert init.returncode == 0, init.stdout
         plan = world.terraform(composition, "plan", "-detailed-exitcode", "-no-color")
         assert plan.returncode == 0, plan.stdout
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import unicodedata
 from dataclasses import replace
@@ -15,7 +14,7 @@ import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.integration.conftest import World, make_world
+from tests.integration.conftest import World, light_environ, make_world
 from tests.integration.project.test_terraform_files import NASTY
 from tests.unit.test_clean import HIDDEN as PLANTED
 from tests.unit.test_clean import SECRET_TEXTS
@@ -77,10 +76,11 @@ def write(project: Path, spec: dict[str, Any]) -> None:
 
 def outputs(folder: Path, home: Path) -> dict[str, Any]:
     """Apply a composition that makes no resources, with the provider proxy and without it; return what it outputs."""
-    environment = terraform_environment(os.environ, cli_config(os.environ, home)) | {"XDG_CACHE_HOME": str(home)}
+    environ = light_environ()
+    environment = terraform_environment(environ, cli_config(environ, home)) | {"XDG_CACHE_HOME": str(home)}
     notes: list[str] = []
     hosts = ProviderHosts(environment, 1, notes.append)
-    plain = Settings(find_program(os.environ), environment, Interrupts())
+    plain = Settings(find_program(environ), environment, Interrupts())
     try:
         roots = [Root(folder, settings) for settings in (replace(plain, hosts=hosts), plain)]
         roots[0].init()

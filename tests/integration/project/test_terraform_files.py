@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import unicodedata
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.conftest import light_environ
 from tests.unit.builders import BAR, FOO, A, B
 from tests.unit.project.cases import ALL, EXAMPLE_TRUSTED, EXAMPLE_TRUSTING, MANY_TRUSTED, TEMPLATES
 from tfdriver.project import assets
@@ -65,8 +65,9 @@ NASTY = [
 @pytest.fixture(scope="module")
 def terraform(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Return a function that runs Terraform in a folder, checks for exit code 0 and returns stdout."""
-    program = find_program(os.environ)
-    environment = terraform_environment(os.environ, cli_config(os.environ, tmp_path_factory.mktemp("config")))
+    environ = light_environ()
+    program = find_program(environ)
+    environment = terraform_environment(environ, cli_config(environ, tmp_path_factory.mktemp("config")))
 
     def run(folder: Path, *arguments: str) -> str:
         done = subprocess.run(
