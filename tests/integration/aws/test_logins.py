@@ -1,13 +1,14 @@
-"""Credentials in the environment: when Terraform uses them."""
+"""Credentials, and what of the environment reaches Terraform."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import World, _keys
+from tests.integration.conftest import TFDRIVER, World, _keys, make_world
 
 pytestmark = pytest.mark.integration
 
@@ -63,3 +64,43 @@ def test_container_credentials_do_not_replace_those_of_a_profile(small_world: Wo
     )
     assert plan.returncode == 0, plan.stderr
     assert "warning: not passed on to Terraform: AWS_ROLE_ARN, AWS_WEB_IDENTITY_TOKEN_FILE" in plan.stderr
+
+
+@pytest.fixture
+def expired(project: Path, tmp_path: Path) -> Iterator[World]:
+    faults = tmp_path / "faults.yaml"
+    faults.write_text("faults:\n  - {call: sts:GetCallerIdentity, account: '222222222222', expire: true}\n")
+    yield from make_world(project, tmp_path, faults)
+
+
+def test_expired_credentials(expired: World):
+    up = expired.tfdriver("up", "--yes")
+    assert up.returncode == 1
+    assert "account account_b (profile account_b): the credentials have expired\n  Log in again" in up.stderr
+    assert not (expired.project / "compositions").exists()
+    assert {c["action"] for c in expired.calls()} == {"GetCallerIdentity", "GetRole"}
+
+
+def test_a_poisoned_environment_changes_nothing(small_world: World, tmp_path: Path):
+    hostile = tmp_path / "hostile"
+    hostile.mkdir()
+    note = f"import sys; open({str(hostile / 'ran')!r}, 'a').write(sys.orig_argv[1] + chr(10))\n"
+    (hostile / "sitecustomize.py").write_text(note)
+    poison = {
+        "TF_CLI_ARGS_apply": "-destroy",
+        "TF_WORKSPACE": "other",
+        "TF_DATA_DIR": str(tmp_path / "elsewhere"),
+        "TF_VAR_account_id": "333333333333",
+        "AWS_PROFILE": "nobody",
+        "AWS_ACCESS_KEY_ID": "AKIAPOISONPOISONPOIS",
+        "AWS_SECRET_ACCESS_KEY": "poison-secret",
+        "PYTHONPATH": str(hostile),
+    }
+    up = small_world.tfdriver("up", "--yes", "--no-verify", **poison)
+    assert up.returncode == 0, up.stderr
+    assert "TF_CLI_ARGS_apply" in up.stderr
+    assert "poison-secret" not in up.stderr + up.stdout
+    assert not (tmp_path / "elsewhere").exists()
+    # Python itself obeys PYTHONPATH when tfdriver starts; the programs that tfdriver starts must not.
+    assert (hostile / "ran").read_text().splitlines() == [str(TFDRIVER)]
+    assert small_world.trusted() == ["arn:aws:iam::222222222222:role/bar"]

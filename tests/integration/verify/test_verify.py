@@ -1,21 +1,26 @@
-"""verify with real Terraform: verdicts, exit codes and JSON."""
+"""verify with real Terraform: verdicts, exit codes and JSON; and what `tighten --revoke-sessions` changes in them."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import jsonschema
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.integration.conftest import World, make_world
 from tfdriver.cli.json_schema import schema
 
 pytestmark = pytest.mark.integration
+
+FOO = "arn:aws:iam::111111111111:role/foo_bar"
 
 
 def checks(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
@@ -34,8 +39,26 @@ def table(world: World) -> int:
     return int(world.client("dynamodb", "account_a").scan(TableName="TestTable")["Count"])
 
 
-def test_an_unguarded_broad_trust_fails_and_an_exact_trust_passes(world: World):
-    """The reason for the guard, and for the third phase."""
+def session(world: World) -> dict[str, Any]:
+    """The credentials of a session of the trusting role, as account B's administrator."""
+    sts = world.client("sts", "account_b")
+    credentials: dict[str, Any] = sts.assume_role(RoleArn=FOO, RoleSessionName="somebody")["Credentials"]
+    return credentials
+
+
+def put(world: World, credentials: dict[str, Any]) -> str:
+    """Write an item with a session's credentials; return the error code or `written`."""
+    keys = (credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"])
+    table = boto3.Session(*keys, "us-west-2").client("dynamodb", endpoint_url=world.server.endpoint)
+    try:
+        table.put_item(TableName="TestTable", Item={"MyPrimaryKey": {"S": "x"}})
+    except ClientError as error:
+        return str(error.response["Error"]["Code"])
+    return "written"
+
+
+def test_an_unguarded_broad_trust_fails_then_an_exact_trust_passes_and_its_sessions_are_revoked(world: World):
+    """The reason for the guard, for the third phase and for --revoke-sessions."""
     spec = world.project / "tfdriver.yaml"
     spec.write_text(spec.read_text().replace("trusts: [bar]", "trusts: [bar]\n    guard: false"))
     assert world.tfdriver("up", "--yes", "--no-tighten", "--no-verify").returncode == 3
@@ -45,6 +68,8 @@ def test_an_unguarded_broad_trust_fails_and_an_exact_trust_passes(world: World):
     text = world.tfdriver("verify")
     assert text.returncode == 1
     assert "assumes role foo_bar in account_a: expected AccessDenied, but allowed" in text.stdout
+    somebody = session(world)
+    assert put(world, somebody) == "written"
 
     assert world.tfdriver("tighten", "--yes").returncode == 0
     items, before = table(world), len(world.calls())
@@ -56,9 +81,33 @@ def test_an_unguarded_broad_trust_fails_and_an_exact_trust_passes(world: World):
     reading = ("Get", "List", "Describe", "AssumeRole", "Invoke")
     assert [w for w in writes if not w[1].startswith(reading)] == [("111111111111", "DeleteItem")]
     assert table(world) == items
-
     status = world.tfdriver("status", "--json")
     jsonschema.validate(json.loads(status.stdout), schema("status"))
+
+    assert put(world, somebody) == "written"
+    done = world.tfdriver("tighten", "--yes", "--revoke-sessions", "--json")
+    assert done.returncode == 0, done.stderr
+    (revocation,) = json.loads(done.stdout)["result"]["revocations"]
+    assert put(world, somebody) == "AccessDeniedException"
+    plan = world.terraform("account_a", "plan", "-detailed-exitcode", "-no-color")
+    assert plan.returncode == 0, plan.stdout
+    assert world.terraform("account_a", "fmt", "-check", "-diff").returncode == 0
+
+    time.sleep(1.1)  # the policy revokes tokens up to the end of the second
+    verified = world.tfdriver("verify", "--strict")
+    assert verified.returncode == 0, verified.stdout
+    before = len(world.calls())
+    assert world.tfdriver("up", "--yes", "--no-verify").returncode == 0
+    assert world.writes(before) == []
+
+    # Make the revocation older than the longest session.
+    iam = world.client("iam", "account_a")
+    policy = iam.get_role_policy(RoleName="foo_bar", PolicyName="AWSRevokeOlderSessions")["PolicyDocument"]
+    ended = json.dumps(policy).replace(revocation["text"], "2020-01-01T00:00:00Z")
+    iam.put_role_policy(RoleName="foo_bar", PolicyName="AWSRevokeOlderSessions", PolicyDocument=ended)
+    before = len(world.calls())
+    assert world.tfdriver("tighten", "--yes").returncode == 0
+    assert world.writes(before) == ["DeleteRolePolicy"]
 
     outputs = world.project / "modules/team_a_foo_ddb/outputs.tf"
     outputs.write_text(outputs.read_text().replace("= aws_dynamodb_table.this.name", '= "Another"'))
@@ -66,6 +115,8 @@ def test_an_unguarded_broad_trust_fails_and_an_exact_trust_passes(world: World):
     assert wrong.returncode == 1
     assert not_passed(wrong) == {"write": "failed"}
     assert world.trust()["Principal"]["AWS"] == ["arn:aws:iam::222222222222:role/bar"]
+    assert world.tfdriver("destroy", "--yes").returncode == 0
+    assert not [r for r in iam.list_roles()["Roles"] if r["RoleName"] == "foo_bar"]
 
 
 @pytest.fixture
