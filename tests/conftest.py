@@ -1,7 +1,8 @@
-"""For all tests: signals, hypothesis, and the table of the fault tests."""
+"""For all tests: signals, hypothesis, garbage collection, and the table of the fault tests."""
 
 from __future__ import annotations
 
+import gc
 import signal
 
 import pytest
@@ -22,3 +23,8 @@ def pytest_configure(config: pytest.Config) -> None:
         from tests.faults.table import Results
 
         config.pluginmanager.register(Results(), "fault-results")
+
+
+def pytest_collection_finish() -> None:
+    """Keep the modules and tests out of every later garbage collection."""
+    gc.freeze()

@@ -319,8 +319,6 @@ def main(arguments: list[str]) -> int:
     match arguments:
         case ["version", *_]:
             print(json.dumps({"terraform_version": json.loads(WORLD.read_text())["version"]}))
-        case ["show", "-json", saved]:
-            print(Path(saved).read_text())
         case ["import", *_, name, _]:
             return import_role(name)
         case ["state", "push", file]:
