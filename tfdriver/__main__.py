@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 from tfdriver.cli.streams import open_missing
@@ -12,10 +13,14 @@ def main() -> None:
     """Run the command line and exit."""
     open_missing()
     with obeyed():
+        # The imports leave no garbage. Collecting during and after them takes an eighth of the time of a short command.
+        gc.disable()
         try:
             from tfdriver.cli.main import main as run
         except KeyboardInterrupt as interrupt:
             sys.exit(f"error[interrupted]: {stopped_by(interrupt)}")
+        gc.freeze()
+        gc.enable()
         run()
 
 
