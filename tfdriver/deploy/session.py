@@ -186,6 +186,9 @@ def read_spec(project: Path, note: Callable[[str], None] = lambda _: None) -> Sp
     spec = load_spec(project, regions=known_regions, profile_region=profile_region, checks=(refuse_long_trusts,))
     if warning := permission_warning(spec.root):
         note(f"warning: {warning}")
+    for account in spec.accounts.values():
+        if account.region not in known_regions():
+            note(f"warning: accounts.{account.name}: the installed botocore does not know region {account.region}")
     return spec
 
 

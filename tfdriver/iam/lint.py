@@ -15,6 +15,7 @@ from tfdriver.errors import TfdriverError
 from tfdriver.iam.phase_trusts import lengths, policies
 from tfdriver.iam.policy_document import Document, account_of, principals, statements, strings
 from tfdriver.iam.trust import MAX_CHARACTERS
+from tfdriver.redaction import without_secrets
 from tfdriver.spec.model import Role, Spec
 
 NEARLY_FULL = 0.8  # of a trust policy's characters
@@ -63,7 +64,27 @@ def lint_spec(spec: Spec) -> list[Finding]:
         found += [f for p in policies(role, spec.trusted_by(role)).values() for f in lint_trust(p, accounts, where)]
         found += _lint_lengths(role, spec.trusted_by(role), where)
         found += _lint_deputies(spec, role, where)
+    found += [
+        _secret(role, name) for role in spec.roles.values() for name, v in role.variables.items() if _is_secret(v)
+    ]
     return list(dict.fromkeys(found))
+
+
+def _is_secret(value: Any) -> bool:
+    match value:
+        case str():
+            return without_secrets(value) != value
+        case dict():
+            return any(_is_secret(part) for part in value.values())
+        case list():
+            return any(map(_is_secret, value))
+    return False
+
+
+def _secret(role: Role, name: str) -> Finding:
+    what = "looks like a secret, and would be readable in the composition's files and in Terraform's state"
+    hint = "Keep secrets in AWS Secrets Manager, and pass the secret's name or ARN"
+    return Finding(Severity.WARNING, f"tfdriver.yaml: roles.{role.key}.variables.{name}", what, hint)
 
 
 def lint_trust(document: Document, own_accounts: Collection[str], where: str) -> list[Finding]:

@@ -33,7 +33,8 @@ def resolve_accounts(
             hint = f"Add `region:`, or run `aws configure set region us-west-2 --profile {profile}`"
             problems.add(path, f"has no region, and profile {profile} does not set one", hint)
         elif not (reason := names.region(region, regions)):
-            accounts[key] = Account(name=key, id=shape.id, profile=profile, region=region, partition=regions[region])
+            partition = regions.get(region) or names.partition(region)
+            accounts[key] = Account(name=key, id=shape.id, profile=profile, region=region, partition=partition)
         elif has_region:
             problems.add((*path, "region"), *reason)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -11,10 +12,18 @@ _LONGEST = 60
 
 
 def quoted(text: str) -> str:
-    """Return text from outside in quotes: shortened, on one line, without control characters."""
+    """Return text from outside in quotes: shortened, on one line, without control characters.
+
+    Letters of other alphabets are escaped: a Cyrillic one may look like a Latin one.
+    """
     cut = text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
     escaped = json.dumps(cut, ensure_ascii=False)
-    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in escaped)
+    return "".join(c if c.isprintable() and not _is_foreign(c) else f"\\u{ord(c):04x}" for c in escaped)
+
+
+def _is_foreign(character: str) -> bool:
+    latin = character.isascii() or unicodedata.name(character, "").startswith("LATIN ")
+    return character.isalpha() and not latin
 
 
 def named(key: str) -> str:

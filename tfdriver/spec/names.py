@@ -25,6 +25,16 @@ _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _ARN = re.compile(
     r"(?P<start>[^:]*):(?P<partition>[^:]*):iam:(?P<region>[^:]*):(?P<account>[^:]*):(?P<resource>.*)", re.S
 )
+_REGION = re.compile(r"(us-gov|us-isob?|us-isof|eu-isoe|eusc|cn|us|eu|ap|sa|ca|me|af|il|mx)(?:-[a-z]+)+-\d{1,2}")
+_PARTITIONS = {
+    "cn": "aws-cn",
+    "us-gov": "aws-us-gov",
+    "us-iso": "aws-iso",
+    "us-isob": "aws-iso-b",
+    "us-isof": "aws-iso-f",
+    "eu-isoe": "aws-iso-e",
+    "eusc": "aws-eusc",
+}
 _ROLE_NAME_MAX = 64
 _PATH_MAX = 512
 _EXTERNAL_ID_MIN, _EXTERNAL_ID_MAX = 2, 1224
@@ -119,8 +129,11 @@ def external_id(text: str) -> Reason | None:
 
 
 def region(text: str, known: Collection[str]) -> Reason | None:
-    """Check the name of an AWS region. known: the names of all regions."""
-    if text in known:
+    """Check the name of an AWS region. known: the names of all regions that the installed botocore knows.
+
+    AWS adds regions, so another name of the same form is accepted, see `partition`.
+    """
+    if text in known or partition(text):
         return None
     if not text:
         return Reason("the region is empty", "Write one, e.g. us-west-2, or leave `region:` out to use the profile's")
@@ -128,6 +141,15 @@ def region(text: str, known: Collection[str]) -> Reason | None:
         return Reason(f"{quoted(text)} is not how AWS writes the region", f"Write {text.strip().lower()}")
     hint = nearest(text.lower(), known) or "Write one, e.g. us-west-2"
     return Reason(f"there is no region {quoted(text)}", hint)
+
+
+def partition(region_name: str) -> str:
+    """Return the partition of a region from the form of its name, '' for another form.
+
+    Source: `regionRegex` of each partition in botocore's partitions.json.
+    """
+    found = _REGION.fullmatch(region_name)
+    return _PARTITIONS.get(found[1], "aws") if found else ""
 
 
 def profile(text: str) -> Reason | None:

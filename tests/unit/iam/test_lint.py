@@ -94,7 +94,16 @@ def test_findings_in_permissions_policies(document, expected):
 
 
 def test_the_example_has_no_findings():
-    assert lint_spec(spec(FOO, BAR)) == []
+    assert lint_spec(spec(FOO, replace(BAR, variables={"table": "TestTable", "tags": [{"a": "b"}]}))) == []
+
+
+@pytest.mark.parametrize("value", ["AKIA" + "A" * 16, [{"key": "AKIA" + "A" * 16}], "https://me:secret-word@host/x"])
+def test_a_secret_in_a_variable_is_a_warning(value):
+    (found,) = lint_spec(spec(FOO, replace(BAR, variables={"key": value})))
+
+    assert found.severity is WARNING
+    assert found.where == "tfdriver.yaml: roles.bar.variables.key"
+    assert "looks like a secret" in found.what
 
 
 def test_a_trust_without_a_guard_is_one_warning():

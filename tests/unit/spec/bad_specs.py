@@ -212,7 +212,7 @@ LINES = [
         "6: accounts.store.profile",
         ("a]", "~/.aws/config"),
     ),
-    Line("region unknown", 6, "    region: us-nowhere-9", "6: accounts.store.region", ("no region", "us-nowhere-9")),
+    Line("region unknown", 6, "    region: nowhere-9", "6: accounts.store.region", ("no region", "nowhere-9")),
     Line(
         "region misspelt",
         6,

@@ -52,7 +52,7 @@ def test_the_table_is_complete_and_its_cases_are_distinct() -> None:
 
 
 def test_the_first_problem_in_the_file_is_reported(tmp_path: Path) -> None:
-    text = with_line(6, "    region: us-nowhere-9").replace("module: function", "module: nothing")
+    text = with_line(6, "    region: nowhere-9").replace("module: function", "module: nothing")
     assert refusal(make_project(tmp_path, text)).where == "tfdriver.yaml:6: accounts.store.region"
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfdriver.spec import names
+from tfdriver.spec.message_text import quoted
 
 PARTITIONS = ("aws", "aws-cn")
 ACCOUNTS = {"111111111111": "aws", "222222222222": "aws-cn"}
@@ -107,3 +108,28 @@ def test_every_rule_accepts_any_text_and_refuses_with_a_hint(text: str) -> None:
 @given(st.from_regex(r"[A-Za-z0-9_+=,.@-]{1,64}", fullmatch=True))
 def test_every_role_name_of_the_iam_pattern_is_valid(text: str) -> None:
     assert names.role_name(text) is None
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [
+        ("us-west-9", "aws"),
+        ("mx-central-1", "aws"),
+        ("cn-north-9", "aws-cn"),
+        ("us-gov-east-9", "aws-us-gov"),
+        ("us-isob-east-9", "aws-iso-b"),
+        ("eusc-de-east-9", "aws-eusc"),
+    ],
+)
+def test_a_region_that_is_newer_than_botocore_is_accepted(region: str, partition: str):
+    assert names.region(region, ("us-west-2",)) is None
+    assert names.partition(region) == partition
+
+
+@pytest.mark.parametrize("region", ["us-west2", "us-west-2a", "US-WEST-2", "nowhere-9", "us-west-", ""])
+def test_other_regions_are_refused(region: str):
+    assert names.region(region, ("us-west-2",))
+
+
+def test_letters_of_other_alphabets_are_escaped():
+    assert quoted("trust\u0455 caf\u00e9") == '"trust\\u0455 caf\u00e9"'
