@@ -50,10 +50,11 @@ $(VENV)/demo-ready: pyproject.toml
 	$(PIP_INSTALL) '.[$(EXTRAS)]'
 	@touch $@
 
-$(VENV)/ready: $(VENV)/demo-ready
-	@echo "Installing the tools for tests in $(VENV); this takes about half a minute, once."
+$(VENV)/ready: pyproject.toml
+	@echo "Installing tfdriver and the tools for tests in $(VENV); this takes about half a minute, once."
+	$(PYTHON) -m venv $(VENV)
 	$(PIP_INSTALL) '.[sandbox,terraform,dev]'
-	@touch $@
+	@touch $(VENV)/demo-ready $@
 
 clean:
 	rm -rf $(VENV) build dist

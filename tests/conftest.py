@@ -25,6 +25,11 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Results(), "fault-results")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long tests first."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 def pytest_collection_finish() -> None:
     """Keep the modules and tests out of every later garbage collection."""
     gc.freeze()

@@ -15,6 +15,7 @@ BAR = "arn:aws:iam::222222222222:role/bar"
 OTHER = "  other: {account: account_b, module: caller}\n"
 
 
+@pytest.mark.long
 def test_a_role_taken_out_of_trusts_and_an_external_id_are_ordinary_changes(small_world: World):
     world, spec = small_world, small_world.project / "tfdriver.yaml"
     text = spec.read_text()

@@ -31,6 +31,7 @@ def rename_profile(world: World, account: str) -> None:
         path.write_text(text.replace("lost", account) if "lost" in text else text.replace(account, "lost"))
 
 
+@pytest.mark.long
 def test_stopped_commands_report_the_open_trust_until_tighten_closes_it(opened: World):
     spec = opened.project / "tfdriver.yaml"
     good = spec.read_text()
@@ -67,6 +68,7 @@ def test_stopped_commands_report_the_open_trust_until_tighten_closes_it(opened: 
     assert opened.trust_writes(before) == ["UpdateAssumeRolePolicy"]
 
 
+@pytest.mark.long
 def test_tighten_to_an_unreadable_absent_role_fails_soon(opened: World):
     delete_role(opened, "bar", "account_b")
     rename_profile(opened, "account_b")

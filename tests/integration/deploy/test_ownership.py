@@ -86,6 +86,7 @@ def test_an_unmanaged_role_is_never_trusted(small_world: World, initialised: boo
     assert world.client("iam", "account_a").list_roles()["Roles"] == []
 
 
+@pytest.mark.long
 def test_a_namesake_of_a_deleted_role_gets_no_access(small_world: World):
     world = small_world
     use_buckets(world)
@@ -113,6 +114,7 @@ def test_a_namesake_of_a_deleted_role_gets_no_access(small_world: World):
     assert assume_as_namesake(world) == "AccessDenied"
 
 
+@pytest.mark.long
 def test_a_second_project_with_the_same_name_adopts_nothing_unless_requested(small_world: World, tmp_path: Path):
     world, second = small_world, tmp_path / "second"
     use_buckets(world)

@@ -109,6 +109,7 @@ def converged(world: World) -> bool:
     return exact and plans == [0, 0] and not list(world.project.glob("compositions/*/imports.tf"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("world", [{"call": "dynamodb:CreateTable", "when": "after"}], indirect=True)
 def test_terraform_killed_right_after_it_created_the_table(world: World, reached: Path, tmp_path: Path):
     assert "was killed by signal 9" in up_whose_terraform_is_killed(world, reached, tmp_path / "pids")
@@ -132,6 +133,7 @@ def test_terraform_killed_right_after_it_created_the_table(world: World, reached
     assert left_over(world) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("world", [{"call": "lambda:CreateFunction"}], indirect=True)
 def test_tfdriver_killed_during_the_trusted_sides_apply(world: World, reached: Path, tmp_path: Path):
     run = start(world, tmp_path / "pids", *UP)
@@ -152,6 +154,7 @@ def test_tfdriver_killed_during_the_trusted_sides_apply(world: World, reached: P
     assert created(world) == WHOLE
 
 
+@pytest.mark.long
 @pytest.mark.plain_terraform
 @pytest.mark.parametrize("small_world_with_a_fault", [{"call": "iam:CreateRole", "when": "after"}], indirect=True)
 def test_without_the_proxy_an_exposure_of_a_killed_terraform_is_recorded_and_ended(

@@ -31,6 +31,7 @@ def status(world: World, folder: Path) -> tuple[int, dict[str, Any]]:
     return done.returncode, {key: result[key] for key in ("accounts", "pairs", "compositions")}
 
 
+@pytest.mark.long
 def test_a_fresh_clone_reports_and_does_the_same_as_the_old_one(small_world: World, tmp_path: Path):
     world, clone, bare = small_world, tmp_path / "clone", tmp_path / "bare"
     use_buckets(world)

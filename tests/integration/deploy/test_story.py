@@ -70,6 +70,7 @@ def public_files(compositions: Path) -> list[Path]:
     ]
 
 
+@pytest.mark.long
 def test_up_again_and_destroy(world: World, tmp_path: Path):
     shim = counting_terraform(tmp_path, world)
     up = world.tfdriver("up", "--yes", "--no-verify", TFDRIVER_TERRAFORM=str(shim))
@@ -126,6 +127,7 @@ def test_destroy_ends_an_exposure(small_world: World):
     assert window.closed == datetime.fromisoformat(changes[1].at)
 
 
+@pytest.mark.long
 def test_tighten_after_no_tighten_changes_only_the_trust(world: World):
     up = world.tfdriver("up", "--yes", "--no-tighten", "--no-verify")
     assert up.returncode == 3
@@ -151,6 +153,7 @@ def test_tighten_after_no_tighten_changes_only_the_trust(world: World):
     assert "written" in invoke(world)
 
 
+@pytest.mark.long
 def test_phase_3_without_phase_1_is_refused_by_aws(world: World):
     """Why the phases exist: IAM refuses a trust policy that names a missing role."""
     assert world.tfdriver("render").returncode == 0
@@ -195,6 +198,7 @@ def many(project: Path, tmp_path: Path):
     yield from make_world(project, tmp_path)
 
 
+@pytest.mark.long
 def test_many_to_many(many: World):
     up = many.tfdriver("up", "--yes", "--no-verify")
     assert up.returncode == 0, up.stderr
@@ -209,6 +213,7 @@ def test_many_to_many(many: World):
     assert many.tfdriver("destroy", "--yes").returncode == 0
 
 
+@pytest.mark.long
 def test_the_demo_on_a_machine_without_terraform(tmp_path: Path):
     """With an empty home, no credentials, and a TF_CLI_CONFIG_FILE that names a missing file."""
     path = tmp_path / "bin"

@@ -39,6 +39,7 @@ def plain(world: World) -> list[int]:
     return [world.terraform(c, "plan", "-detailed-exitcode").returncode for c in ("account_a", "account_b")]
 
 
+@pytest.mark.long
 def test_the_drift_check_and_plain_terraform_agree(small_world: World):
     world = small_world
     module = world.project / "modules/caller/main.tf"

@@ -164,6 +164,7 @@ def leaking(tmp_path: Path):
     yield from make_world(project, tmp_path, faults)
 
 
+@pytest.mark.long
 @pytest.mark.plain_terraform
 def test_secrets_are_in_no_output_and_no_file(leaking: World, tmp_path: Path) -> None:
     credentials = Path(leaking.environ["AWS_SHARED_CREDENTIALS_FILE"]).read_text()

@@ -52,6 +52,7 @@ def link(package: Distribution, site: Path) -> None:
             (site / top).symlink_to(package.locate_file(top))
 
 
+@pytest.mark.long
 def test_an_installed_wheel_runs_up(tmp_path: Path):
     run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", tmp_path, cwd=ROOT)
     (wheel,) = tmp_path.glob("*.whl")

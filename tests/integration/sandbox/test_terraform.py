@@ -130,6 +130,7 @@ def terraform(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Run
     return run
 
 
+@pytest.mark.long
 def test_terraform_creates_reads_updates_and_deletes_resources(terraform: Run, sandbox: Sandbox, log: Path) -> None:
     terraform("init", "-no-color")
     terraform("apply", "-auto-approve", "-no-color", f"-var=trusted={ACCOUNT.id}")

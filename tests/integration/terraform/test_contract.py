@@ -80,6 +80,7 @@ def parts(request, project: Path, tmp_path: Path, monkeypatch) -> Iterator[Parts
         hosts.close()
 
 
+@pytest.mark.long
 def test_terraform_and_aws_keep_their_contract(parts: Parts):
     a, b = parts.workspace.compositions
     (foo,), (bar,) = a.roles, b.roles
@@ -136,6 +137,7 @@ def test_terraform_and_aws_keep_their_contract(parts: Parts):
     assert parts.aws.read_role(a.account, foo.name) is None
 
 
+@pytest.mark.long
 def test_an_error_of_terraform_is_raised(parts: Parts):
     a = parts.workspace.compositions[0]
     parts.write(a)  # the final values, which name a role that does not exist

@@ -74,6 +74,7 @@ def assert_same_plans(pair: Pair, changed: int) -> None:
     assert sum("resource_changes" in plan for plan in plans) == changed
 
 
+@pytest.mark.long
 def test_the_plan_of_every_module_is_the_same(world: World, pair: Pair):
     used = {role.module for role in pair.workspace.spec.roles.values()}
     assert used == {folder.name for folder in MODULES.iterdir() if folder.is_dir()}

@@ -45,6 +45,7 @@ def test_a_stale_lock_in_a_bucket_gets_the_unlock_command(small_world_with_a_fau
     assert world.client("dynamodb", "account_a").list_tables()["TableNames"] == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "small_world_with_a_fault", [{"call": "sts:GetCallerIdentity", "agent": "Terraform"}], indirect=True
 )

@@ -57,6 +57,7 @@ def put(world: World, credentials: dict[str, Any]) -> str:
     return "written"
 
 
+@pytest.mark.long
 def test_an_unguarded_broad_trust_fails_then_an_exact_trust_passes_and_its_sessions_are_revoked(world: World):
     """The reason for the guard, for the third phase and for --revoke-sessions."""
     spec = world.project / "tfdriver.yaml"
@@ -129,6 +130,7 @@ def throttled(project: Path, tmp_path: Path) -> Iterator[World]:
     yield from make_world(project, tmp_path, faults)
 
 
+@pytest.mark.long
 def test_up_verifies_at_the_end_and_verify_finds_what_changed_afterwards(throttled: World, tmp_path: Path):
     world = throttled
     done = world.tfdriver("up", "--yes", "--json")
