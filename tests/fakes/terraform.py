@@ -5,6 +5,7 @@
 `world["die"]` maps it to the text of the state file: the process is killed after its first change.
 `world["writes"]` has the action, the name and the trust policy of each write of a role, in order.
 `world["wait"]` maps it to another one: the command ends only after that one has changed its state.
+A role of the world that is `tainted` is replaced.
 `world["modules"]` maps a role's key to the arguments of its aws_iam_role that its module overrides.
 """
 
@@ -58,8 +59,11 @@ def principals(policy: dict) -> list[str]:
 
 def wanted(values: dict) -> dict[str, dict]:
     """Role ARN to name and trust policy; the trusted side trusts the Lambda service."""
-    lambda_trust = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}}]}
+    lambda_trust = {
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]
+    }
     policies, revoked = values.get("trust_policies", {}), values.get("revoke_sessions_before", {})
+    modules = json.loads(WORLD.read_text()).get("modules", {})
     return {
         f"arn:aws:iam::{values['account_id']}:role{role['path']}{role['name']}": {
             "key": key,
@@ -69,6 +73,7 @@ def wanted(values: dict) -> dict[str, dict]:
             "trust": policies.get(key, lambda_trust),
             "revoked": revoked.get(key, ""),
             "tags": values["tags"],
+            "arguments": modules.get(key, {}),
         }
         for key, role in values["roles"].items()
     }
@@ -102,11 +107,6 @@ def listed() -> list[str]:
     return [r["instances"][0]["attributes"]["arn"] for r in json.loads(STATE.read_text())["resources"]]
 
 
-def attributes(arn: str, role: dict) -> dict:
-    known = {"unique_id": role.get("id", ""), "assume_role_policy": json.dumps(role.get("trust", {}))}
-    return {"arn": arn, **known, **named(arn)}
-
-
 def applied(values: dict) -> dict:
     """The output of templates/applied.tf.j2."""
     return {"digest": values["digest"], "roles_to_assume": values.get("roles_to_assume")}
@@ -124,13 +124,18 @@ def write_state(arns: list[str], values: dict | None = None) -> None:
     before = json.loads(STATE.read_text()) if STATE.exists() else {"lineage": os.urandom(16).hex(), "serial": 0}
     if STATE.exists():
         STATE.with_name("terraform.tfstate.backup").write_text(STATE.read_text())
+    known = in_state()
+
+    def kept(arn: str) -> dict:
+        return attributes(roles[arn]) if arn in roles else known.get(arn) or named(arn)
+
     resources = [
         {
             "module": f"module.{key_of(arn)}",
             "mode": "managed",
             "type": "aws_iam_role",
             "name": "this",
-            "instances": [{"attributes": attributes(arn, roles.get(arn, {}))}],
+            "instances": [{"attributes": {"arn": arn, "unique_id": roles.get(arn, {}).get("id", ""), **kept(arn)}}],
         }
         for arn in arns
     ]
@@ -152,13 +157,16 @@ def difference(world: dict, values: dict, imported: list[str], destroy: bool) ->
     if destroy:
         return [("delete", arn) for arn in listed() if arn in existing]
     deleted = [("delete", arn) for arn in listed() if arn in existing and arn not in wanted(values)]
+    deleted += [("delete", arn) for arn in managed if existing.get(arn, {}).get("tainted")]
+    managed = [arn for arn in managed if ("delete", arn) not in deleted]
     created = [("create", arn) for arn in wanted(values) if arn not in existing or arn not in managed]
     changed = [arn for arn, role in wanted(values).items() if arn in existing and differs(existing[arn], role)]
     return deleted + created + [("update", arn) for arn in changed if arn in managed]
 
 
 def differs(existing: dict, role: dict) -> bool:
-    return existing["trust"] != role["trust"] or existing.get("revoked", "") != role["revoked"]
+    before = existing["trust"], existing.get("revoked", ""), existing.get("arguments", {})
+    return before != (role["trust"], role["revoked"], role["arguments"])
 
 
 def read_values(arguments: list[str]) -> dict:
@@ -174,33 +182,52 @@ def plan(arguments: list[str]) -> None:
     values, destroy = read_values(arguments), "-destroy" in arguments
     imported = [] if destroy else to_import(values)
     changes = difference(json.loads(WORLD.read_text()), values, imported, destroy)
-    print_planned(changes)
+    print_planned(changes, imported)
     if not destroy:
         action = "noop" if applied(values) == known_applied() else "update"
         print_event("outputs", "Outputs: 1", outputs={"applied": {"sensitive": True, "action": action}})
     summary("plan", *counts(changes), imported=len(imported))
     for argument in arguments:
         if argument.startswith("-out="):
-            shown = [
-                {
-                    "address": address(arn),
-                    "module_address": f"module.{key_of(arn)}",
-                    "mode": "managed",
-                    "type": "aws_iam_role",
-                    "change": {"actions": [action], "after": after(values, arn) if action != "delete" else None},
-                }
-                for action, arn in changes
-            ]
+            shown = resource_changes(changes, values, imported)
             saved = {"resource_changes": shown, "changes": changes, "values": values, "imported": imported}
+            saved["resource_drift"] = drift()
             text = json.dumps(saved | {"destroy": destroy, "state": identity()})
             Path(argument.partition("=")[2]).write_text(text)
 
 
-def print_planned(changes: list[list[str]] | list[tuple[str, str]]) -> None:
+def by_address(changes: list[tuple[str, str]], imported: list[str]) -> dict[str, list[tuple[str, str]]]:
+    """The changes of each resource: two for one that is replaced."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for action, arn in [*changes, *(("no-op", arn) for arn in imported if arn not in [a for _, a in changes])]:
+        found.setdefault(address(arn), []).append((action, arn))
+    return found
+
+
+def print_planned(changes: list[tuple[str, str]], imported: list[str]) -> None:
     print_event("version", "Terraform 1.99.0", terraform="1.99.0")
-    for action, arn in changes:
-        resource = {"addr": address(arn), "resource_type": "aws_iam_role"}
-        print_event("planned_change", f"{arn}: plan to {action}", change={"resource": resource, "action": action})
+    for name, of_one in by_address(changes, imported).items():
+        action = "replace" if len(of_one) > 1 else of_one[0][0].replace("no-op", "import")
+        resource = {"addr": name, "resource_type": "aws_iam_role"}
+        print_event("planned_change", f"{name}: plan to {action}", change={"resource": resource, "action": action})
+
+
+def resource_changes(changes: list[tuple[str, str]], values: dict, imported: list[str]) -> list[dict]:
+    """The changes as in `terraform show -json`."""
+    shown = []
+    for name, of_one in by_address(changes, imported).items():
+        before = next((before_of(arn) for action, arn in of_one if action != "create"), None)
+        after = next((after_of(values, arn) for action, arn in of_one if action != "delete"), None)
+        change = {"actions": [action for action, _ in of_one], "before": before, "after": after}
+        if len(of_one) > 1:
+            change["replace_paths"] = [["name"]]
+        if ids := [arn.rpartition("/")[2] for _, arn in of_one if arn in imported]:
+            change["importing"] = {"id": ids[0]}
+        module = name.partition(".aws_")[0]
+        shown.append(
+            {"address": name, "module_address": module, "mode": "managed", "type": "aws_iam_role", "change": change}
+        )
+    return shown
 
 
 def identity() -> list:
@@ -209,10 +236,35 @@ def identity() -> list:
     return [state.get("lineage"), state.get("serial")]
 
 
-def after(values: dict, arn: str) -> dict:
-    role = wanted(values)[arn]
-    named = {"name": role["name"], "path": role["path"], "assume_role_policy": json.dumps(role["trust"])}
-    return named | json.loads(WORLD.read_text()).get("modules", {}).get(role["key"], {})
+def drift() -> list[dict]:
+    """The roles in the state that were changed or deleted outside Terraform, as in `terraform show -json`."""
+    roles, found = json.loads(WORLD.read_text())["roles"], []
+    for arn, before in in_state().items():
+        after = attributes(roles[arn]) if arn in roles else None
+        if before and before != after:
+            change = {"actions": ["update" if after else "delete"], "before": before, "after": after}
+            found.append({"address": address(arn), "mode": "managed", "type": "aws_iam_role", "change": change})
+    return found
+
+
+def in_state() -> dict[str, dict | None]:
+    """What the state has of each role, besides its ARN and unique id."""
+    resources = json.loads(STATE.read_text())["resources"] if STATE.exists() else []
+    found = [resource["instances"][0]["attributes"] for resource in resources]
+    return {one["arn"]: {k: v for k, v in one.items() if k not in ("arn", "unique_id")} for one in found}
+
+
+def before_of(arn: str) -> dict:
+    return attributes(json.loads(WORLD.read_text())["roles"][arn])
+
+
+def after_of(values: dict, arn: str) -> dict:
+    return attributes(wanted(values)[arn])
+
+
+def attributes(role: dict) -> dict:
+    named = {"name": role["name"], "path": role.get("path", "/"), "assume_role_policy": json.dumps(role["trust"])}
+    return named | role.get("arguments", {})
 
 
 def counts(changes: list[tuple[str, str]]) -> list[int]:
@@ -225,7 +277,7 @@ def apply(file: str) -> int:
     if saved["state"] != identity():
         return fail("Saved plan is stale: the state was changed by another operation after the plan was created.")
     values, changes, imported, destroy = (saved[key] for key in ("values", "changes", "imported", "destroy"))
-    print_planned(changes)
+    print_planned(changes, imported)
     world = json.loads(WORLD.read_text())
     which = f"{'destroy' if destroy else 'apply'} {Path.cwd().name}"
     fault, death = world.get("fail", {}).get(which), world.get("die", {}).get(which)

@@ -18,6 +18,7 @@ from typing import Any
 
 from tfdriver.aws.calls import AwsError, Caller
 from tfdriver.clock import Clock
+from tfdriver.deploy.plan_view import Planned
 from tfdriver.deploy.session import Options, Session, Tools, open_session
 from tfdriver.deploy.up import up
 from tfdriver.iam.trust_state import LiveRole, Unreadable
@@ -227,11 +228,18 @@ class Stage:
         with open_session(command, options, tools) as session:
             yield session
 
-    def run(self, command: Callable[..., Any], *, adopt: bool = False, **options: Any) -> Any:
-        """Run a command without confirmation."""
+    def run(
+        self,
+        command: Callable[..., Any],
+        *,
+        adopt: bool = False,
+        confirm: Callable[[Planned], Any] = lambda _: False,
+        **options: Any,
+    ) -> Any:
+        """Run a command. confirm: see `preview.Confirm`; by default nobody is asked."""
         name = command.__name__ if command.__name__ in ("up", "tighten", "destroy") else "up"
         with self.session(name, adopt=adopt) as session:
-            return command(session, lambda _overview: None, **options)
+            return command(session, confirm, **options)
 
     def after_up(self, *, tighten: bool = True) -> None:
         """Put a new project into the state after `up`: a copy of one `up` of this process, which takes less time."""

@@ -112,7 +112,7 @@ def _run_and_destroy(project: Path, tools: Tools, program: str) -> DemoResult:
         item = phases.run()
     with open_session("demo", Options(project), tools) as session:
         tools.progress.phase("destroy: the trusted side, then the trusting side")
-        destroy(session, lambda _overview: None)
+        destroy(session, lambda _planned: False)
     with open_session("demo", Options(project), tools) as session:
         left = [s.role.name for s in session.observed.states.values() if s.live]
         left += [key for key, live in session.observed.trusted.items() if live]

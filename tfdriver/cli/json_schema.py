@@ -11,7 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from tfdriver.cli.demo_story import DemoResult
 from tfdriver.cli.printer import FORMAT_VERSION
 from tfdriver.cli.sandbox_run import FiredRule
-from tfdriver.deploy.plan import Planned
+from tfdriver.deploy.plan_view import Planned
 from tfdriver.deploy.render import Rendered
 from tfdriver.deploy.run_result import Done, RunResult
 from tfdriver.deploy.verify_result import Verified

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import click
-from rich.markup import escape
 
-from tfdriver.cli.confirm import print_overview
 from tfdriver.cli.options import (
     GlobalOptions,
     access_analyzer_option,
@@ -16,10 +14,11 @@ from tfdriver.cli.options import (
     parallelism_option,
     timeout_option,
 )
-from tfdriver.cli.printer import PHASES, Output
+from tfdriver.cli.plan_text import print_overview, print_planned
+from tfdriver.cli.printer import Output
 from tfdriver.cli.session import opened_session
-from tfdriver.deploy.plan import Planned
 from tfdriver.deploy.plan import plan as plan_phases
+from tfdriver.deploy.plan_view import Planned
 from tfdriver.deploy.session import Options
 from tfdriver.errors import Exit
 
@@ -72,8 +71,4 @@ def plan(
 
 def print_plan(value: Planned, output: Output) -> None:
     """Print the changes of each phase and composition."""
-    for phase in value.phases:
-        title = f"[bold]{PHASES[phase.phase]}, {phase.composition}[/bold]"
-        output.out.print(title if phase.changes else f"{title}: no changes")
-        for change in phase.changes:
-            output.out.print(f"  {change.action} {escape(change.address)}")
+    print_planned(value, output.out)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from tfdriver.cli.confirm import confirmation, deletion_confirmation
+from tfdriver.cli.confirm import confirmation
 from tfdriver.cli.options import (
     GlobalOptions,
     adopt_option,
@@ -73,7 +73,6 @@ def tighten(
             confirm,
             overwrite=overwrite,
             revoke_sessions=revoke_sessions,
-            confirm_deletions=None if yes else deletion_confirmation(output),
             keep_going=keep_going,
         )
     output.result("tighten", done, print_run, done.exit_code)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from tfdriver.cli.confirm import confirmation, deletion_confirmation
+from tfdriver.cli.confirm import confirmation
 from tfdriver.cli.options import (
     GlobalOptions,
     access_analyzer_option,
@@ -87,7 +87,6 @@ def up(
             confirm,
             tighten=not no_tighten,
             overwrite=overwrite,
-            confirm_deletions=None if yes else deletion_confirmation(output),
             prove=prove,
             keep_going=keep_going,
         )

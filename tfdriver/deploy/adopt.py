@@ -64,22 +64,27 @@ class Adopter:
         self._note_adopted(composition, found.orphaned)
         return found.orphaned
 
-    def for_destroy(self, composition: Composition, values: Mapping[str, Any]) -> None:
-        """Import all orphaned resources into the state. Unmanaged resources stay unchanged."""
+    def find(self, composition: Composition, values: Mapping[str, Any]) -> tuple[OrphanedResource, ...]:
+        """Return all orphaned resources of a prepared composition. values: its final values."""
         self._note(f"  {composition.name}: looking for resources missing from state")
         orphans: tuple[OrphanedResource, ...] = ()
-        while True:
-            self._check()
-            self._workspace.write(composition, values, orphans)
-            plan = self._root(composition).planned()
-            found = orphan_search.find_orphans(composition, plan, self._aws).orphaned
-            if not found:
-                break
-            self._note_adopted(composition, found)
-            orphans += found
-        self._workspace.write(composition, values)
+        try:
+            while True:
+                self._check()
+                self._workspace.write(composition, values, orphans)
+                plan = self._root(composition).planned()
+                found = orphan_search.find_orphans(composition, plan, self._aws).orphaned
+                if not found:
+                    return orphans
+                orphans += found
+        finally:
+            self._workspace.write(composition, values)
+
+    def import_all(self, composition: Composition, orphans: Iterable[OrphanedResource]) -> None:
+        """Import orphaned resources into the state, to destroy them."""
         for orphan in orphans:
             self._check()
+            self._note_adopted(composition, [orphan])
             self._workspace.keep_state(composition)
             self._root(composition).import_resource(orphan.address, orphan.import_id)
 

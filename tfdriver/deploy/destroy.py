@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from tfdriver.aws.cloudtrail import creator
 from tfdriver.deploy import attached_policies
-from tfdriver.deploy.overview import Overview
 from tfdriver.deploy.ownership import Owner, has_tags, owners, refuse_unmanaged, where
 from tfdriver.deploy.preflight import refuse_trusts
+from tfdriver.deploy.preview import Confirm, confirm_plans, preview_of_destroy
 from tfdriver.deploy.run_result import RunResult, run_result
 from tfdriver.deploy.session import Session
 from tfdriver.deploy.up import refuse_unreadable_states
@@ -19,10 +19,11 @@ from tfdriver.spec.compositions import Composition, Side
 from tfdriver.terraform.state import State
 
 
-def destroy(session: Session, confirm: Callable[[Overview], None], *, keep_going: bool = False) -> RunResult:
+def destroy(session: Session, confirm: Confirm, *, keep_going: bool = False) -> RunResult:
     """Destroy all resources in the compositions' states, and orphaned resources of an interrupted run.
 
-    keep_going: after an error, go on with the compositions that do not depend on the failed one.
+    confirm: see `preview.Confirm`; keep_going: after an error, go on with the compositions that do not depend on the
+    failed one.
 
     Can be repeated after a failure. Does not change unmanaged roles. Raises TfdriverError for a role that was replaced,
     has unmanaged policies or may not be adopted; OpenTrustError if it fails while a broad trust is in force.
@@ -37,17 +38,21 @@ def destroy(session: Session, confirm: Callable[[Overview], None], *, keep_going
     todo = [c for c in trusted_first if _lists_resources(session, c) or c in to_adopt]
     for composition in (c for c in todo if c not in to_adopt):
         _refuse_policies(session, composition, session.states[composition.name])
-    if todo:
-        confirm(session.overview("destroy"))
     with session.run() as driver:
         driver.prepare(todo, to_destroy=True)
-        driver.adopt(to_adopt)
+        orphans = driver.find_orphans(to_adopt)
+        driver.plan_to_destroy(todo)
+        planned = preview_of_destroy(session, todo, orphans)
+        if todo:
+            confirm_plans(session, confirm, planned)
+        driver.adopt(orphans)
         for composition in to_adopt:
             _refuse_policies(session, composition, session.read_state(composition), imported=True)
         steps = driver.destroy(todo, keep_going=keep_going)
         for composition in compositions:
             workspace.remove(composition)
-        return replace(run_result(driver, steps, session.observed), exposures=())  # `tfdriver status` lists them
+        done = run_result(driver, steps, session.observed, planned)
+        return replace(done, exposures=())  # `tfdriver status` lists them
 
 
 def _may_have_orphans(session: Session, composition: Composition, found: Mapping[str, Owner]) -> bool:

@@ -55,18 +55,18 @@ class Overview:
     roles: tuple[RoleView, ...]
     compositions: tuple[str, ...]
 
-    @property
-    def question(self) -> str:
-        """The question to confirm with "yes"."""
+    def question(self, deleted: str = "") -> str:
+        """Return the question to confirm with "yes". deleted: what is deleted, e.g. `2 resources`, or ''."""
         accounts = " and ".join(account.name for account in self.accounts)
+        delete = f", and delete {deleted}" if deleted else ""
         match self.action:
             case "up":
-                return f"Connect {accounts} as shown?"
+                return f"Connect {accounts} as shown{delete}?"
             case "destroy":
-                return f"Destroy all resources of these compositions in {accounts}?"
+                return f"Delete {deleted} in {accounts}?"
             case tighten:
                 trusting = " and ".join(dict.fromkeys(role.account for role in self.roles))
-                return f"{tighten.replace('tighten', f'Tighten the trust in {trusting}', 1)}?"
+                return f"{tighten.replace('tighten', f'Tighten the trust in {trusting}', 1)}{delete}?"
 
 
 def overview(
@@ -80,7 +80,7 @@ def overview(
     terraform: str = "",
     endpoint: str = "",
 ) -> Overview:
-    """Return the overview of an action (`plan`, `up`, `tighten`, `destroy`)."""
+    """Return the overview of an action: `plan`, `up`, `tighten` or with more words, `destroy`."""
     accounts = tuple(
         AccountView(name=a.name, id=a.id, profile=a.profile, region=a.region, caller=callers[a.name].arn)
         for a in used_accounts(spec)
@@ -112,7 +112,7 @@ def _role_view(
     if new and not deferred:
         first = trust.read_trust(trust_state.opening_trust(state, wanted, observation.existing(), now))
         phases["broad"] = wording.trusted(first) if first else ""
-    if action in ("plan", "up", "tighten"):
+    if action != "destroy":
         phases["tighten"] = wording.trusted(trust.exact_for(role, wanted))
     return RoleView(
         role=role.name,

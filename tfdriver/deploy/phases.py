@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -25,8 +25,9 @@ from tfdriver.deploy.project_roles import ProjectRoles
 from tfdriver.deploy.revocation import Revocation
 from tfdriver.deploy.roots import Roots, succeeded
 from tfdriver.deploy.work import Work, dependencies, without_failed
-from tfdriver.iam.trust_state import Phase
+from tfdriver.iam.trust_state import Phase, TrustKind
 from tfdriver.project import crash_recovery, tfvars
+from tfdriver.project.orphans import OrphanedResource
 from tfdriver.project.timeline import Exposure, Timeline, exposures
 from tfdriver.project.workspace import Workspace
 from tfdriver.spec.compositions import Composition, Side
@@ -171,20 +172,18 @@ class Driver:
         work: Work,
         *,
         overwrite: bool = False,
-        confirm_deletions: Callable[[Sequence[str]], None] | None = None,
         keep_going: bool = False,
     ) -> list[Step]:
         """Run the phases, each of which begins after the one before it, but for `Driver.connect`.
 
-        work: what to apply; overwrite: accept and replace an unmanaged trust; confirm_deletions: see `up.check_plans`,
-        called for compositions that could not be planned before phase 1; keep_going: after an error, go on with the
-        compositions that do not depend on the failed one. Raises one error for all.
+        work: what to apply; overwrite: accept and replace an unmanaged trust; keep_going: after an error, go on with
+        the compositions that do not depend on the failed one. Raises one error for all.
         """
         opened = self.open(work, overwrite=overwrite, keep_going=keep_going)
         if opened.errors and not keep_going:
             succeeded(opened)
         rest_of_work = without_failed(work, {c.name for c in work.open if _name(Phase.BROAD, c) in opened.errors})
-        self._plan_postponed(rest_of_work, confirm_deletions)
+        self._plan_postponed(rest_of_work)
         rest = self.connect(rest_of_work, overwrite=overwrite, keep_going=keep_going)
         return [*succeeded(Ran({**opened.results, **rest.results}, {**opened.errors, **rest.errors})).values()]
 
@@ -309,19 +308,10 @@ class Driver:
 
         return _task(Phase.TIGHTEN, composition, apply, after)
 
-    def plan(
-        self,
-        compositions: Iterable[Composition],
-        observation: Observation,
-        confirm_deletions: Callable[[Sequence[str]], None] | None,
-        opened: Collection[str] = (),
-        *,
-        before_phase_1: bool = False,
-    ) -> None:
+    def plan(self, compositions: Iterable[Composition], observation: Observation, opened: Collection[str] = ()) -> None:
         """Plan prepared compositions and check the plans; the phases apply these plans.
 
-        observation: the roles in AWS; opened: names of the compositions that phase 1 creates; the rest: see
-        `Plans.confirm`.
+        observation: the roles in AWS; opened: names of the compositions that phase 1 creates.
         """
         now = self._clock.now()
 
@@ -330,14 +320,14 @@ class Driver:
             values = self.opening(composition, observation, now) if opening else self._final(composition)
             return Basis(values, roles_in_aws(composition, observation), now)
 
-        bases = ((composition, basis(composition)) for composition in compositions)
-        self.plans.confirm(bases, confirm_deletions, before_phase_1=before_phase_1)
+        absent = any(state.kind is TrustKind.ABSENT for state in observation.states.values())
+        self.plans.plan_all(((c, basis(c)) for c in compositions), before_phase_1=absent)
 
     def opening(self, composition: Composition, observation: Observation, now: datetime) -> dict[str, Any]:
         """Return the values of phase 1. now: UTC."""
         return tfvars.opening(self.spec, composition, observation, now, self._revoked(composition))
 
-    def _plan_postponed(self, work: Work, confirm_deletions: Callable[[Sequence[str]], None] | None) -> None:
+    def _plan_postponed(self, work: Work) -> None:
         """Plan the trusted compositions that could not be planned before phase 1."""
         postponed = [c for c in work.connect if c.name in self.plans.postponed]
         if postponed:
@@ -345,7 +335,13 @@ class Driver:
             later = self._later(work)
             roles = {r.key: r for c in postponed for role in c.roles for r in self.spec.trusting_of(role)}
             wait_for_roles((r for r in roles.values() if r.key not in later), self._aws, self._waiting)
-            self.plan(postponed, self.observe(), confirm_deletions)
+            observation, now = self.observe(), self._clock.now()
+
+            def plan(composition: Composition) -> None:
+                basis = Basis(self._final(composition), roles_in_aws(composition, observation), now)
+                self.plans.plan_again(composition, basis)
+
+            self._roots.each(plan, postponed)
 
     def _later(self, work: Work) -> frozenset[str]:
         """Return the keys of the roles that phase 3 creates, or may create."""
@@ -392,38 +388,53 @@ class Driver:
         revocation.wait_until_revoked(roles, text, self._aws, self._waiting)
         return steps
 
-    def adopt(self, compositions: Iterable[Composition]) -> None:
-        """Adopt all orphaned resources of compositions, to destroy them."""
+    def find_orphans(self, compositions: Iterable[Composition]) -> dict[str, tuple[OrphanedResource, ...]]:
+        """Return the orphaned resources of prepared compositions, by name of the composition. Changes nothing."""
+
+        def find(composition: Composition) -> tuple[OrphanedResource, ...]:
+            return self._adopter.find(composition, tfvars.final(self.spec, composition))
+
+        compositions = list(compositions)
+        return {c.name: found for c, found in zip(compositions, self._roots.each(find, compositions), strict=True)}
+
+    def plan_to_destroy(self, compositions: Iterable[Composition]) -> None:
+        """Plan to delete all resources in the states of prepared compositions; `destroy` applies these plans."""
+
+        def plan(composition: Composition) -> None:
+            basis = Basis(tfvars.final(self.spec, composition), {}, self._clock.now())
+            self.plans.plan_to_destroy(composition, basis)
+
+        self._roots.each(plan, compositions)
+
+    def adopt(self, orphans: Mapping[str, Sequence[OrphanedResource]]) -> None:
+        """Import orphaned resources, by name of the composition, and plan again to delete all resources."""
 
         def adopt(composition: Composition) -> None:
             check_identities(self.spec, self._aws, [composition.account])
-            self._adopter.for_destroy(composition, tfvars.final(self.spec, composition))
+            self._adopter.import_all(composition, orphans[composition.name])
 
-        self._roots.each(adopt, compositions)
+        found = [c for c in self._workspace.compositions if orphans.get(c.name)]
+        self._roots.each(adopt, found)
+        self.plan_to_destroy(found)
 
     def destroy(self, compositions: Iterable[Composition], *, keep_going: bool = False) -> list[Step]:
-        """Destroy all resources in the states of compositions: a trusting one after the trusted ones that it names.
+        """Apply the plans to destroy compositions: a trusting one after the trusted ones that it names.
 
         Raises TfdriverError for a replaced role, one error for all.
         """
         compositions = list(compositions)
-        plans: dict[str, CheckedPlan] = {}
         depends, names = dependencies(compositions), {c.name for c in compositions}
 
-        def plan(composition: Composition, _: object) -> None:
-            basis = Basis(tfvars.final(self.spec, composition), {}, self._clock.now())
-            plans[composition.name] = self.plans.plan_to_destroy(composition, basis)
-
-        def destroy(composition: Composition, _: object) -> Step:
+        def destroy(composition: Composition) -> Step:
             check_identities(self.spec, self._aws, [composition.account])
             self.roles.refuse_replaced_in(composition)
-            return self._applier.run("destroy", composition, plans[composition.name])
+            return self._applier.run("destroy", composition, self.plans.planned(composition))
 
-        tasks: list[Task[Step | None]] = [Task(_plan_name(c), partial(plan, c)) for c in compositions]
-        for composition in compositions:
-            after = {_plan_name(composition)} | (depends.get(composition.name, frozenset()) & names)
-            tasks.append(Task(composition.name, partial(destroy, composition), frozenset(after)))
-        return [step for step in succeeded(self._run(tasks, keep_going=keep_going)).values() if step]
+        def task(composition: Composition) -> Task[Step]:
+            after = depends.get(composition.name, frozenset()) & names
+            return Task(composition.name, lambda _: destroy(composition), after)
+
+        return list(succeeded(self._run(map(task, compositions), keep_going=keep_going)).values())
 
     def _side(self, side: Side) -> list[Composition]:
         return [c for c in self._workspace.compositions if c.side is side]

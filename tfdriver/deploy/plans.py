@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
 from typing import Any
 
 from tfdriver.aws.observe import Observation
-from tfdriver.deploy import plan_checks, revocation
+from tfdriver.deploy import plan_checks
 from tfdriver.deploy.adopt import Adopter
+from tfdriver.deploy.plan_view import deletions, resource_changes
 from tfdriver.deploy.roots import Roots
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import LiveRole, Unreadable
 from tfdriver.iam.wording import role_in_account
-from tfdriver.interrupts import obeyed
 from tfdriver.project import tfvars
 from tfdriver.project.orphans import OrphanedResource
 from tfdriver.spec.compositions import REVOKE, Composition, Side
@@ -65,7 +65,7 @@ class Plans:
         self._may_adopt = may_adopt
         self._lock = Lock()
         self._plans: dict[str, CheckedPlan] = {}
-        self._confirmed: set[str] | None = None  # None if nobody is asked
+        self._confirmed: frozenset[str] | None = None  # None if nobody is asked
         self._warned: set[str] = set()
         self.postponed: set[str] = set()
 
@@ -99,18 +99,27 @@ class Plans:
             imports, error = imports + found, None
 
     def plan_to_destroy(self, composition: Composition, basis: Basis) -> CheckedPlan:
-        """Plan to delete all resources in the state of a prepared composition, and keep the plan."""
-        return self._keep(composition, self._saved(composition, basis, destroy=True))
+        """Plan to delete all resources in the state of a prepared composition, and keep the plan.
+
+        Raises TfdriverError if it deletes what nobody has confirmed.
+        """
+        return self._confirmed_only(composition, self._keep(composition, self._saved(composition, basis, destroy=True)))
 
     def plan_again(self, composition: Composition, basis: Basis, error: TerraformError | None = None) -> CheckedPlan:
-        """As `plan`, after `confirm`. Raises TfdriverError if the plan deletes what nobody has confirmed."""
-        checked = self.plan(composition, basis, error)
+        """As `plan`, after `confirmed`. Raises TfdriverError if the plan deletes what nobody has confirmed."""
+        return self._confirmed_only(composition, self.plan(composition, basis, error))
+
+    def confirmed(self, deletions: Iterable[str]) -> None:
+        """Refuse, from now on, plans with other deletions than these."""
+        self._confirmed = frozenset(deletions)
+
+    def _confirmed_only(self, composition: Composition, checked: CheckedPlan) -> CheckedPlan:
         if self._confirmed is not None and (new := [d for d in checked.deletions if d not in self._confirmed]):
             raise TfdriverError(
-                f"since the deletions were confirmed, its plan has changed: {', '.join(new)}",
+                f"its plan deletes what was not confirmed: {', '.join(new)}",
                 code="plan_changed",
                 where=f"compositions/{composition.name}",
-                hint="Completed changes are kept. Run the same command again",
+                hint="Nothing of this plan was applied. Run the same command again to see and confirm it",
             )
         return checked
 
@@ -137,46 +146,36 @@ class Plans:
         """Return the kept plan of a composition, None if it is postponed."""
         return self._plans.get(composition.name)
 
+    def planned(self, composition: Composition) -> CheckedPlan:
+        """Return the kept plan of a composition that has been planned."""
+        return self._plans[composition.name]
+
     def discard(self) -> None:
         """Delete the plans that were not applied."""
         for checked in self._plans.values():
             checked.saved.delete()
 
-    def confirm(
-        self,
-        bases: Iterable[tuple[Composition, Basis]],
-        confirm_deletions: Callable[[Sequence[str]], None] | None,
-        *,
-        before_phase_1: bool = False,
-    ) -> None:
-        """Plan compositions in parallel, and confirm what would be deleted or replaced.
+    def plan_all(self, bases: Iterable[tuple[Composition, Basis]], *, before_phase_1: bool = False) -> None:
+        """Plan compositions in parallel.
 
-        confirm_deletions: receives the resources, raises to stop; None to delete without asking. before_phase_1:
-        whether trusting roles are still absent. A trusted composition with a data source that needs the trusting side
-        is then planned before phase 2.
+        before_phase_1: whether trusting roles are still absent. A trusted composition with a data source that needs the
+        trusting side is then planned before phase 2.
         """
         bases = list(bases)
         basis_of = {composition.name: basis for composition, basis in bases}
 
-        def plan(composition: Composition) -> Sequence[str]:
+        def plan(composition: Composition) -> None:
             try:
-                return self.plan(composition, basis_of[composition.name]).deletions
+                self.plan(composition, basis_of[composition.name])
             except TerraformError as error:
                 if not (before_phase_1 and composition.side is Side.TRUSTED and _is_of_data_sources(error)):
                     raise
-            self.postponed.add(composition.name)
-            self._roots.progress.note(
-                f"  {composition.name}: cannot be planned before phase 1; it is planned before phase 2"
-            )
-            return []
+                self.postponed.add(composition.name)
+                self._roots.progress.note(
+                    f"  {composition.name}: cannot be planned before phase 1; it is planned before phase 2"
+                )
 
-        found = self._roots.each(plan, (composition for composition, _ in bases))
-        deletions = [deletion for of_one in found for deletion in of_one]
-        if confirm_deletions is not None:
-            if deletions:
-                with obeyed():  # no Terraform runs during the question, so Ctrl-C may stop tfdriver at once
-                    confirm_deletions(deletions)
-            self._confirmed = (self._confirmed or set()) | set(deletions)
+        self._roots.each(plan, (composition for composition, _ in bases))
 
     @property
     def unchanged(self) -> frozenset[str]:
@@ -205,8 +204,8 @@ class Plans:
         clock = self._roots.clock
         started = clock.monotonic()
         self._roots.report(composition, "plan", plan)
-        deletions = () if destroy else _deletions(composition, saved[0].outcome)
-        return CheckedPlan(basis, saved[0], clock.monotonic() - started, deletions)
+        deleted = deletions(composition.name, resource_changes(saved[0].shown))
+        return CheckedPlan(basis, saved[0], clock.monotonic() - started, deleted)
 
     def _warn(self, warnings: Iterable[str]) -> None:
         """Report warnings, each once."""
@@ -237,12 +236,3 @@ def _refuse_inconsistent(composition: Composition, found: Iterable[OrphanedResou
 def _is_of_data_sources(error: TerraformError) -> bool:
     """Whether a plan failed only because data sources did not find a resource."""
     return bool(error.errors) and all(".data." in f".{found.address}" for found in error.errors)
-
-
-def _deletions(composition: Composition, outcome: TerraformOutcome) -> tuple[str, ...]:
-    """Return the resources that an apply would delete or replace, except revocations that are no longer needed."""
-    return tuple(
-        f"{composition.name}: {event.action} {event.address}"
-        for event in outcome.planned
-        if event.action in ("delete", "replace") and not event.address.startswith(revocation.ADDRESS)
-    )

@@ -10,6 +10,7 @@ from tfdriver.aws.observe import Observation
 from tfdriver.deploy.apply import Step
 from tfdriver.deploy.open_trust import next_command, unreadable_trusts
 from tfdriver.deploy.phases import Driver
+from tfdriver.deploy.plan_view import Planned
 from tfdriver.deploy.revocation import Revocation
 from tfdriver.deploy.verify_result import Verified
 from tfdriver.errors import Exit
@@ -49,7 +50,8 @@ class RunResult:
     """The result of a run. in_force: the broad trusts still in force, in words, or ''; advice: how to end them, or ''.
 
     exposures: the times in which this run had a whole account trusted. verified: the result of `verify`, if it ran;
-    not_verified: why `verify` did not finish, or ''. revocations: of sessions, if this run read them.
+    not_verified: why `verify` did not finish, or ''. revocations: of sessions, if this run read them. planned: what was
+    printed before the changes, None if nothing was planned.
     """
 
     exit_code: Exit
@@ -62,6 +64,7 @@ class RunResult:
     verified: Verified | None = None
     not_verified: str = ""
     revocations: tuple[Revocation, ...] = ()
+    planned: Planned | None = None
 
 
 @dataclass(frozen=True)
@@ -77,10 +80,11 @@ def done_so_far(driver: Driver) -> Done:
     return Done(tuple(map(_step_view, driver.steps)), _exposures(driver, driver.steps))
 
 
-def run_result(driver: Driver, steps: Iterable[Step], before: Observation) -> RunResult:
+def run_result(driver: Driver, steps: Iterable[Step], before: Observation, planned: Planned | None = None) -> RunResult:
     """Return the result of a successful run, from the trusts in AWS now.
 
-    before: the trusts at the start. An unreadable role that may have a broad trust counts as in force.
+    before: the trusts at the start; planned: see `RunResult`. An unreadable role that may have a broad trust counts as
+    in force.
     """
     steps = list(steps)
     now = driver.now()
@@ -98,6 +102,7 @@ def run_result(driver: Driver, steps: Iterable[Step], before: Observation) -> Ru
         in_force=in_force,
         advice=next_command(after, driver) if in_force else "",
         exposures=_exposures(driver, steps),
+        planned=planned,
     )
 
 

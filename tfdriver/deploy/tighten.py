@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from tfdriver.aws.cloudtrail import creator
-from tfdriver.deploy.overview import Overview
 from tfdriver.deploy.ownership import Owner, owners, refuse_unmanaged
 from tfdriver.deploy.preflight import refuse_trusts, refused_kinds
+from tfdriver.deploy.preview import Confirm, confirm_plans, preview
 from tfdriver.deploy.revocation import revocations_in_force
 from tfdriver.deploy.run_result import RunResult, run_result
 from tfdriver.deploy.session import Session
-from tfdriver.deploy.up import check_plans, refuse_unreadable_states
+from tfdriver.deploy.up import refuse_unreadable_states
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.policy_document import principals, statements
 from tfdriver.iam.trust_state import TrustKind, TrustState, Unreadable
@@ -32,11 +31,10 @@ _NOT_ACCEPTED = ("Invalid principal", "and was interrupted")
 
 def tighten(
     session: Session,
-    confirm: Callable[[Overview], None],
+    confirm: Confirm,
     *,
     overwrite: bool = False,
     revoke_sessions: bool = False,
-    confirm_deletions: Callable[[Sequence[str]], None] | None = None,
     keep_going: bool = False,
 ) -> RunResult:
     """Trust exactly the trusted roles, and remove revocations that are no longer needed.
@@ -44,8 +42,8 @@ def tighten(
     Changes only the trusting side and needs only its credentials. If a trusted role cannot be read, IAM checks whether
     it exists. Compositions without any role are left out: an `up` that stopped may not have created them yet.
 
-    overwrite: replace an unmanaged trust policy; revoke_sessions: then revoke the trusting roles' existing sessions;
-    confirm_deletions: see `check_plans`; keep_going: after an error, go on with the other compositions.
+    confirm: see `preview.Confirm`; overwrite: replace an unmanaged trust policy; revoke_sessions: then revoke the
+    trusting roles' existing sessions; keep_going: after an error, go on with the other compositions.
 
     Raises TfdriverError if no trusting role exists or a trusted role does not, and OpenTrustError if it fails while a
     broad trust is in force.
@@ -65,11 +63,12 @@ def tighten(
         return run_result(session.driver, [], session.observed)
     unreadable = _check_trusted(session, todo)
     action = "tighten, and revoke all sessions issued so far" if revoke_sessions else "tighten"
-    confirm(replace(session.overview("tighten"), action=action))
     with session.run() as driver:
         prepared = trusting if revoke_sessions else todo
         driver.prepare(prepared)
-        check_plans(session, prepared, confirm_deletions)
+        driver.plan(prepared, session.observed)
+        planned = preview(session, action, prepared, revokes=revoke_sessions)
+        confirm_plans(session, confirm, planned)
         try:
             steps = driver.tighten(todo, overwrite=overwrite, unreadable=unreadable, keep_going=keep_going)
         except TerraformError as error:
@@ -78,7 +77,7 @@ def tighten(
             raise _not_accepted(error, session, unreadable) from error
         if revoke_sessions:
             steps += driver.revoke(trusting)
-        done = run_result(driver, steps, session.observed)
+        done = run_result(driver, steps, session.observed, planned)
         return replace(done, revocations=tuple(driver.revocations(trusting).values()))
 
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from tfdriver.aws.cloudtrail import creator
-from tfdriver.deploy.overview import Overview
 from tfdriver.deploy.ownership import refuse_to_open_again, refuse_unmanaged
 from tfdriver.deploy.preflight import refuse_trusts, refuse_unreadable_roles, refused_kinds
+from tfdriver.deploy.preview import Confirm, confirm_plans, preview
 from tfdriver.deploy.run_result import RunResult, run_result
 from tfdriver.deploy.session import Session
 from tfdriver.deploy.verify_result import Verified
 from tfdriver.deploy.work import phase_one, plan_work
 from tfdriver.errors import Exit, TfdriverError
-from tfdriver.iam.trust_state import TrustKind, Unreadable
+from tfdriver.iam.trust_state import Unreadable
 from tfdriver.spec.compositions import Composition
 
 _OVERWRITE = (
@@ -51,51 +51,37 @@ def refuse_unreadable_states(session: Session, compositions: Iterable[Compositio
             )
 
 
-def check_plans(
-    session: Session,
-    compositions: Iterable[Composition],
-    confirm_deletions: Callable[[Sequence[str]], None] | None,
-    opened: Collection[str] = (),
-) -> None:
-    """Plan and check prepared compositions, and confirm what would be deleted.
-
-    confirm_deletions: receives the resources to delete or replace, raises to stop; None to delete without asking.
-    opened: names of the compositions that phase 1 creates.
-    """
-    absent = any(state.kind is TrustKind.ABSENT for state in session.observed.states.values())
-    session.driver.plan(compositions, session.observed, confirm_deletions, opened, before_phase_1=absent)
-
-
 def up(
     session: Session,
-    confirm: Callable[[Overview], None],
+    confirm: Confirm,
     *,
     tighten: bool = True,
     overwrite: bool = False,
-    confirm_deletions: Callable[[Sequence[str]], None] | None = None,
     prove: Callable[[Session, frozenset[str]], Verified] | None = None,
     keep_going: bool = False,
 ) -> RunResult:
     """Run the phases that are not done in AWS yet. A composition without changes is only planned.
 
-    confirm: receives the overview, raises to stop; tighten: whether to tighten broad trusts; overwrite: replace an
-    unmanaged trust policy in phase 3; confirm_deletions: see `check_plans`; prove: verifies the result, unless a broad
-    trust is in force. It receives the names of the compositions that this run has applied, or planned without changes.
-    If it fails, the phases have succeeded all the same, and `not_verified` has the reason; keep_going: see `Driver.up`.
+    confirm: see `preview.Confirm`; tighten: whether to tighten broad trusts; overwrite: replace an unmanaged trust
+    policy in phase 3; prove: verifies the result, unless a broad trust is in force. It receives the names of the
+    compositions that this run has applied, or planned without changes. If it fails, the phases have succeeded all the
+    same, and `not_verified` has the reason; keep_going: see `Driver.up`.
 
     Raises OpenTrustError if a phase fails while a broad trust is in force.
     """
     refuse_to_start(session, overwrite=overwrite)
     compositions = session.workspace.compositions
-    confirm(session.overview("up"))
     with session.tools.interrupts.listening():
         with session.run() as driver:
             driver.prepare(compositions)
             opened = {c.name for c in phase_one(session.spec, compositions, session.observed).open}
-            check_plans(session, compositions, confirm_deletions, opened)
+            driver.plan(compositions, session.observed, opened)
             work = plan_work(session.spec, compositions, session.observed, driver.plans.unchanged, tighten=tighten)
-            steps = driver.up(work, overwrite=overwrite, confirm_deletions=confirm_deletions, keep_going=keep_going)
-            done = run_result(driver, steps, session.observed)
+            tightened = {composition.name for composition in work.tighten}
+            planned = preview(session, "up", compositions, opened, tightened=tightened)
+            confirm_plans(session, confirm, planned)
+            steps = driver.up(work, overwrite=overwrite, keep_going=keep_going)
+            done = run_result(driver, steps, session.observed, planned)
         if prove is None or done.exit_code is not Exit.DONE:
             return done
         try:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from tfdriver.iam.policy_document import access, account_of, named
-from tfdriver.iam.trust import Trust
+from tfdriver.iam.policy_document import Document, access, account_of, named
+from tfdriver.iam.trust import Trust, read_trust
 from tfdriver.iam.trust_state import TrustKind, TrustState
 from tfdriver.spec.model import Role
 
@@ -36,12 +37,36 @@ def trusted_whenever(trust: Trust) -> str:
         parts = [*accounts, f"only as {' or '.join(names)}"]
     else:
         parts = [named(principal) for principal in sorted(trust.principals)]
+    return _with_additions(parts, trust)
+
+
+def _with_additions(parts: list[str], trust: Trust) -> str:
+    """Return a text for whom a trust trusts, with its external id and what the spec adds."""
     if trust.external_id is not None:
-        parts.append("with the external id")
+        parts = [*parts, "with the external id"]
     if trust.conditions:
-        parts.append(f"with conditions on {' and '.join(sorted({key for _, key, _ in trust.conditions}))}")
+        parts = [*parts, f"with conditions on {' and '.join(sorted({key for _, key, _ in trust.conditions}))}"]
     text = ", ".join(parts)
     return "; ".join([text, *(access({"Statement": json.loads(s)}) for s in sorted(trust.statements))])
+
+
+def trusted_by(policy: Document, accounts: Mapping[str, str]) -> str:
+    """Return whom a trust policy trusts: `all of account_b (222222222222), only as role bar, until ...`.
+
+    accounts: names by account id.
+    """
+    found = read_trust(policy)
+    if found is None:
+        text = access(policy).removeprefix("trusts ")
+    else:
+        parts = [" and ".join(map(named, sorted(found.principals)))]
+        if found.guard:
+            parts.append(f"only as role {' or '.join(arn.partition(':role/')[2] for arn in sorted(found.guard))}")
+        if found.until:
+            parts.append(f"until {moment(found.until)}")
+        text = _with_additions(parts, found)
+    names = {f"account {account_id}": f"{name} ({account_id})" for account_id, name in accounts.items()}
+    return re.sub(r"\baccount \d{12}\b", lambda match: names.get(match[0], match[0]), text)
 
 
 def state(found: TrustState, now: datetime) -> str:

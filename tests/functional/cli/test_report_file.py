@@ -31,7 +31,7 @@ def test_the_report_of_a_failed_run_lists_what_it_had_done(stage: Stage, tmp_pat
 
     with pytest.raises(OpenTrustError) as caught, stage.session() as session:
         output.done = lambda: done_so_far(session.driver)
-        up(session, lambda _overview: None)
+        up(session, lambda _planned: False)
     output.error("up", caught.value)
 
     report = json.loads((tmp_path / "report.json").read_text())

@@ -81,7 +81,7 @@ def test_the_overview_names_the_role_that_is_opened_and_those_that_are_created_e
     with many.session() as session:
         up(session, views.append)
 
-    opened, *others = views[0].roles
+    opened, *others = views[0].overview.roles
     assert (opened.created, list(opened.phases)) == ("broad", ["broad", "tighten"])
     assert {(role.created, *role.phases) for role in others} == {("tighten", "tighten")}
 

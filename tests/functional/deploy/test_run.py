@@ -85,17 +85,28 @@ def test_a_trusted_side_with_data_sources_of_phase_1_is_planned_before_phase_2(s
     assert "  account_b: cannot be planned before phase 1; it is planned before phase 2" in stage.progress.said
 
 
-def test_deletions_of_a_trusted_side_that_is_planned_before_phase_2_are_confirmed(stage):
+def yes(_planned) -> bool:
+    """The answer of a person who is asked."""
+    return True
+
+
+def test_a_trusted_side_that_is_planned_before_phase_2_deletes_nothing_unconfirmed(stage):
     stage.after_up()
     stage.world.change(lambda w: w["roles"].pop("arn:aws:iam::111111111111:role/foo_bar"))
     (stage.project / "compositions/account_a/terraform.tfstate").unlink()
     edit_spec(stage, "module: team_b_bar_app", "module: team_b_bar_app\n    name: bar2")
     fail_plan_before_phase_2(stage, "module.bar.data.aws_dynamodb_table.theirs")
-    deletions = []
+    with pytest.raises(
+        TfdriverError, match=r"deletes what was not confirmed: account_b: replace module\.bar"
+    ) as caught:
+        stage.run(up, confirm=yes)
 
-    stage.run(up, confirm_deletions=deletions.append)
+    assert caught.value.code == "plan_changed"
+    assert "arn:aws:iam::222222222222:role/bar" in stage.world.data["roles"]
 
-    assert deletions == [["account_b: delete module.bar.aws_iam_role.this"]]
+    repair(stage)
+    stage.run(up, confirm=yes)
+    assert "arn:aws:iam::222222222222:role/bar2" in stage.world.data["roles"]
 
 
 def test_a_trusted_side_that_cannot_be_planned_stops_up_before_phase_1(stage):
@@ -538,7 +549,7 @@ def test_plan_tightens_only_the_roles_that_are_not_exact(stage):
     planned = run_plan(stage)
 
     tightened = [c.address for p in planned.phases if p.phase == "tighten" for c in p.changes]
-    assert tightened == ["trust policy of role second in account_a"]
+    assert tightened == ["module.second.aws_iam_role.this"]
 
 
 def test_plan_refuses_an_unmanaged_trust(stage):
@@ -594,8 +605,8 @@ def test_a_failed_plan_leaves_no_values_of_phase_1(stage):
 def test_the_questions_to_confirm(stage):
     questions = []
 
-    def yes(view):
-        questions.append(view.question)
+    def ask(planned):
+        questions.append(planned.question)
 
     for command, more in (
         (up, {"tighten": False}),
@@ -604,19 +615,19 @@ def test_the_questions_to_confirm(stage):
         (destroy, {}),
     ):
         with stage.session() as session:
-            command(session, yes, **more)
+            command(session, ask, **more)
 
     assert questions == [
         "Connect account_a and account_b as shown?",
         "Tighten the trust in account_a?",
         "Tighten the trust in account_a, and revoke all sessions issued so far?",
-        "Destroy all resources of these compositions in account_a and account_b?",
+        "Delete 2 resources in account_a and account_b?",
     ]
 
 
 def test_up_without_a_confirmation_changes_nothing(stage):
-    def no(view):
-        assert [a.caller for a in view.accounts] == [
+    def no(planned):
+        assert [a.caller for a in planned.overview.accounts] == [
             "arn:aws:iam::111111111111:user/admin",
             "arn:aws:iam::222222222222:user/admin",
         ]
@@ -625,7 +636,10 @@ def test_up_without_a_confirmation_changes_nothing(stage):
     with stage.session() as session, pytest.raises(TfdriverError, match="not confirmed"):
         up(session, no)
 
-    assert not (stage.project / "compositions").exists()
+    assert stage.world.data["roles"] == {}
+    assert not any(command == "apply" for command, _ in stage.world.calls())
+    assert not list(stage.project.rglob("*.tfplan"))
+    assert not list(stage.project.rglob("terraform.tfstate*"))
 
 
 def test_an_interrupt_between_phases_reports_the_open_trust(stage):
@@ -761,7 +775,7 @@ def test_a_second_run_is_refused_while_the_first_one_waits_for_a_confirmation(st
     with stage.session("up") as session, pytest.raises(TfdriverError, match="not confirmed"):
         up(session, ask)
 
-    assert not (stage.project / "compositions").exists()
+    assert stage.world.data["roles"] == {}
 
 
 @pytest.mark.parametrize(("first", "second"), [(up, tighten), (tighten, up)])
@@ -876,31 +890,50 @@ def test_up_trusts_a_renamed_role_without_a_broad_trust_in_between(stage):
 def test_deletions_are_confirmed_before_any_change(stage):
     stage.after_up()
     edit_spec(stage, "module: team_b_bar_app", "module: team_b_bar_app\n    name: bar2")
-    deletions = []
+    questions = []
 
-    def refuse(found):
-        deletions.extend(found)
+    def refuse(planned):
+        questions.append((planned.question, *planned.deletions))
         raise TfdriverError("not confirmed", code="not_confirmed")
 
     before = stage.world.data["roles"]
 
     with pytest.raises(TfdriverError, match="not confirmed"):
-        stage.run(up, confirm_deletions=refuse)
+        stage.run(up, confirm=refuse)
 
-    assert deletions == ["account_b: delete module.bar.aws_iam_role.this"]
+    question = "Connect account_a and account_b as shown, and delete 1 resource?"
+    assert questions == [(question, "account_b: replace module.bar.aws_iam_role.this")]
     assert stage.world.data["roles"] == before
 
-    stage.run(up, confirm_deletions=deletions.append)
+    stage.run(up, confirm=yes)
     assert "bar2" in {role["name"] for role in stage.world.data["roles"].values()}
 
 
-@pytest.mark.parametrize("command", [up, tighten])
-def test_a_run_without_deletions_asks_no_second_question(stage, command):
+@pytest.mark.parametrize("command", [up, tighten, destroy])
+def test_a_run_asks_once_when_all_plans_are_known(stage, command):
     stage.after_up(tighten=False)
+    stage.world.forget_calls()
+    calls = []
 
-    stage.run(command, confirm_deletions=pytest.fail)
+    def ask(_planned):
+        calls.append([command for command, _ in stage.world.calls()])
+        return True
 
-    assert trusted(stage) == EXACT
+    stage.run(command, confirm=ask)
+
+    (before,) = calls
+    assert "plan" in before
+    assert "apply" not in before
+
+
+def test_a_run_with_nothing_to_do_has_no_question(stage):
+    stage.after_up()
+    questions = []
+
+    stage.run(up, confirm=lambda planned: questions.append(planned.question))
+    stage.run(tighten, confirm=pytest.fail)
+
+    assert questions == [""]
 
 
 def test_an_unmanaged_open_trust_that_becomes_unreadable_is_reported(stage):
@@ -976,17 +1009,17 @@ def test_verify_reads_a_remote_state_with_the_users_cli_configuration(stage, tmp
     assert "not logged in" not in happened()
 
 
-def test_ctrl_c_at_the_second_question_stops_at_once(stage):
+def test_ctrl_c_at_the_question_stops_at_once(stage):
     stage.after_up()
     edit_spec(stage, "module: team_b_bar_app", "module: team_b_bar_app\n    name: bar2")
     before = stage.world.data["roles"]
 
-    def ctrl_c(_deletions):
+    def ctrl_c(_planned):
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
         raise TfdriverError("not confirmed", code="not_confirmed")
 
     with pytest.raises(TfdriverError, match="not confirmed"):
-        stage.run(up, confirm_deletions=ctrl_c)
+        stage.run(up, confirm=ctrl_c)
 
     assert stage.world.data["roles"] == before

@@ -15,7 +15,7 @@ from tfdriver.cli.plan import print_plan
 from tfdriver.cli.printer import Output
 from tfdriver.cli.run_text import print_run
 from tfdriver.deploy.overview import Overview
-from tfdriver.deploy.plan import PhasePlan, Planned, PlannedChange
+from tfdriver.deploy.plan_view import Counts, PhasePlan, Planned, ResourceChange
 from tfdriver.deploy.run_result import RoleTrust, RunResult
 from tfdriver.deploy.verify_result import Verified
 from tfdriver.errors import Exit, OpenTrustError, TfdriverError
@@ -28,7 +28,10 @@ CHECKS = (judged(INTRUDER, "intruder", 0), judged(INTRUDER, "intruder", 3))
 ADDRESS = "module.a_role_with_a_long_name.aws_iam_role_policy_attachment.permissions"
 PLANNED = Planned(
     Overview("p", "plan", "1.11", "", (), (), ()),
-    (PhasePlan("connect", "account_b", (PlannedChange("create", ADDRESS),)), PhasePlan("tighten", "account_a", ())),
+    (
+        PhasePlan("connect", "account_b", "account_b", "222222222222", Counts(1), (ResourceChange("create", ADDRESS),)),
+        PhasePlan("tighten", "account_a", "account_a", "111111111111", Counts()),
+    ),
 )
 DONE = RunResult(Exit.DONE, "1 of 1 applies", (), (ROLE,), exposures=(OPEN,), verified=Verified(0, "2", CHECKS, "No"))
 
@@ -115,9 +118,10 @@ def test_a_plan_prints_a_line_per_change(capsys):
     Output().result("plan", PLANNED, print_plan)
 
     assert capsys.readouterr().out.splitlines() == [
-        "phase 2, account_b",
-        f"  create {ADDRESS}",
-        "phase 3, account_a: no changes",
+        "phase 2 (connect), account_b (222222222222): 1 to create",
+        f"    + create {ADDRESS}",
+        "phase 3 (tighten), account_a (111111111111): no changes",
+        "In all: 1 to create.",
     ]
 
 

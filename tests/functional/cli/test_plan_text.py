@@ -1,0 +1,151 @@
+"""What `tfdriver plan` prints for ten edits and accidents, as files in tests/golden/plans to read and compare.
+
+To write them again after a change of the text: `TFDRIVER_WRITE_GOLDEN=1 pytest tests/functional/cli/test_plan_text.py`.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from tests.fakes.world import Stage
+from tfdriver.cli.json_schema import schema
+from tfdriver.cli.plan import print_plan
+from tfdriver.cli.plan_text import print_overview
+from tfdriver.cli.printer import Output
+from tfdriver.deploy.plan import plan
+from tfdriver.deploy.plan_view import Planned
+from tfdriver.deploy.up import up
+from tfdriver.iam import trust
+
+GOLDEN = Path(__file__).parents[2] / "golden/plans"
+FOO = "arn:aws:iam::111111111111:role/foo_bar"
+BAR = "arn:aws:iam::222222222222:role/bar"
+SECOND = "  second:\n    account: account_b\n    module: team_b_bar_app\n"
+
+
+def edit(stage: Stage, old: str, new: str) -> None:
+    spec = stage.project / "tfdriver.yaml"
+    assert old in spec.read_text()
+    spec.write_text(spec.read_text().replace(old, new))
+
+
+def inline_policy(action: str, resource: str) -> dict:
+    statement = {"Sid": "Read", "Effect": "Allow", "Action": [action], "Resource": resource}
+    document = {"Version": "2012-10-17", "Statement": [statement]}
+    return {"inline_policy": [{"name": "read", "policy": json.dumps(document)}]}
+
+
+def change_role(stage: Stage, arn: str, **changes) -> None:
+    stage.world.change(lambda w: w["roles"][arn].update(changes))
+
+
+def new_pair(_stage: Stage) -> None:
+    pass
+
+
+def added_role(stage: Stage) -> None:
+    stage.after_up()
+    edit(stage, "trusts: [bar]", "trusts: [bar, second]")
+    (stage.project / "tfdriver.yaml").write_text((stage.project / "tfdriver.yaml").read_text() + SECOND)
+
+
+def removed_role(stage: Stage) -> None:
+    added_role(stage)
+    stage.run(up)
+    edit(stage, "trusts: [bar, second]", "trusts: [bar]")
+    edit(stage, SECOND, "")
+
+
+def renamed_role(stage: Stage) -> None:
+    stage.after_up()
+    edit(stage, "module: team_b_bar_app", "module: team_b_bar_app\n    name: bar2")
+
+
+def external_id(stage: Stage) -> None:
+    edit(stage, "trusts: [bar]", "trusts: [bar]\n    external_id: old-id-1")
+    stage.run(up)
+    edit(stage, "old-id-1", "new-id-2")
+
+
+def widened_policy(stage: Stage) -> None:
+    own = inline_policy("s3:GetObject", "arn:aws:s3:::data/*")
+    stage.world.change(lambda w: w.update(modules={"foo_bar": own}))
+    stage.run(up)
+    change_role(stage, FOO, arguments=inline_policy("s3:*", "*"))
+
+
+def drift(stage: Stage) -> None:
+    """Somebody trusts a whole account by hand, and changes a description."""
+    stage.world.change(lambda w: w.update(modules={"bar": {"description": "Runs the function"}}))
+    stage.run(up)
+    change_role(stage, BAR, arguments={"description": "Edited by hand"})
+    statement = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    change_role(stage, FOO, trust={"Version": "2012-10-17", "Statement": [statement]})
+
+
+def adoption(stage: Stage) -> None:
+    stage.after_up()
+    for composition in ("account_a", "account_b"):
+        (stage.project / "compositions" / composition / "terraform.tfstate").unlink()
+
+
+def orphan(stage: Stage) -> None:
+    """Somebody deletes the trusted role."""
+    stage.after_up()
+    stage.world.change(lambda w: w["roles"].pop(BAR))
+    dead = trust.Trust(frozenset({"AROAEXAMPLEOFADEADROLE"}))
+    change_role(stage, FOO, trust=trust.document(dead))
+
+
+def nothing_to_do(stage: Stage) -> None:
+    stage.after_up()
+
+
+PLANS: dict[Callable[[Stage], None], dict] = {
+    new_pair: {},
+    added_role: {},
+    removed_role: {},
+    renamed_role: {},
+    external_id: {},
+    widened_policy: {},
+    drift: {"overwrite": True},
+    adoption: {"adopt": True},
+    orphan: {},
+    nothing_to_do: {},
+}
+
+
+def printed(planned: Planned, *, as_json: bool) -> str:
+    """What `tfdriver plan` prints to a pipe."""
+    text = io.StringIO()
+    with redirect_stdout(text), redirect_stderr(text):
+        output = Output(as_json=as_json)
+        if not as_json:
+            print_overview(planned.overview, output)
+        output.result("plan", planned, print_plan)
+    return text.getvalue()
+
+
+@pytest.mark.parametrize("accident", PLANS, ids=lambda accident: accident.__name__)
+def test_the_plan_reads_as_in_the_golden_file(stage, accident):
+    accident(stage)
+    options = PLANS[accident]
+
+    with stage.session("plan", adopt=options.get("adopt", False)) as session:
+        planned = plan(session, overwrite=options.get("overwrite", False))
+
+    jsonschema.validate(json.loads(printed(planned, as_json=True)), schema("plan"))
+    text = printed(planned, as_json=False).replace(stage.environ["TFDRIVER_TERRAFORM"], "terraform")
+    golden = GOLDEN / f"{accident.__name__}.txt"
+    if os.environ.get("TFDRIVER_WRITE_GOLDEN"):
+        golden.parent.mkdir(exist_ok=True)
+        golden.write_text(text)
+    assert text == golden.read_text()
