@@ -122,8 +122,12 @@ def next_command(after: Observation, driver: Driver) -> str:
     if unmanaged & after.trusted.keys():
         return "Run `tfdriver up` once the unmanaged role is deleted, or run `tfdriver destroy` to close the trust now"
     if any(state.kind is TrustKind.UNMANAGED for state in after.states.values()):
-        command = "tighten" if trusted_exist else "up"
-        return f"Run `tfdriver {command} --overwrite` to trust exactly the roles the spec names, or `tfdriver destroy`"
+        if trusted_exist:
+            return f"{wording.OVERWRITE}. Or run `tfdriver destroy` to delete everything"
+        return (
+            "Run `tfdriver up --overwrite` to create the trusted roles and replace the trust policy by the spec's; "
+            "`tfdriver plan --overwrite` prints the changes. Or run `tfdriver destroy` to delete everything"
+        )
     close = "`tfdriver tighten` to close the trust at once, " if trusted_exist else ""
     return f"Run `tfdriver up` again to finish, {close}or `tfdriver destroy` to delete everything"
 

@@ -26,6 +26,7 @@ from tfdriver.deploy.revocation import Revocation
 from tfdriver.deploy.roots import Roots, succeeded
 from tfdriver.deploy.work import Work, dependencies, without_failed
 from tfdriver.iam.trust_state import Phase, TrustKind
+from tfdriver.iam.wording import OVERWRITE
 from tfdriver.project import crash_recovery, tfvars
 from tfdriver.project.orphans import OrphanedResource
 from tfdriver.project.timeline import Exposure, Timeline, exposures
@@ -47,10 +48,6 @@ class DriverAws(RoleReader, IdentityReader, Calls, Protocol):
 _CONNECT = "phase 2, connect: create the trusted roles and the resources that use them"
 _TIGHTEN = "phase 3, tighten: trust exactly the trusted roles"
 _CREATE = "phase 3, new roles only: create the remaining trusting roles, which trust exactly the trusted roles"
-_OVERWRITE = (
-    "Completed changes are kept. Run `tfdriver tighten --overwrite` to replace the trust policy with exactly the roles "
-    "the spec names"
-)
 # How long IAM may take to accept an unreadable role as a principal. The provider retries for two minutes, but IAM
 # accepts a role at once that has existed for a while.
 _UNREADABLE_SECONDS = 30.0
@@ -288,7 +285,9 @@ class Driver:
         wanted = {r.key: r for role in composition.roles for r in self.spec.trusted_by(role)}
 
         def values(composition: Composition, observation: Observation, _: datetime) -> dict[str, Any]:
-            refuse_trusts(observation.states, refused_kinds(overwrite=overwrite), _OVERWRITE)
+            refuse_trusts(
+                observation.states, refused_kinds(overwrite=overwrite), f"Completed changes are kept. {OVERWRITE}"
+            )
             return self._final(composition)
 
         def apply(composition: Composition) -> Step:

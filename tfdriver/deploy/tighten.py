@@ -15,15 +15,10 @@ from tfdriver.deploy.up import refuse_unreadable_states
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.policy_document import principals, statements
 from tfdriver.iam.trust_state import TrustKind, TrustState, Unreadable
-from tfdriver.iam.wording import role_in_account
+from tfdriver.iam.wording import OVERWRITE, role_in_account
 from tfdriver.spec.compositions import Composition, Side
 from tfdriver.terraform.failure import TerraformError
 from tfdriver.terraform.state import State
-
-_OVERWRITE = (
-    "No changes made. Run `tfdriver tighten --overwrite`, or `tfdriver up --overwrite` if tfdriver.yaml has changed, "
-    "to replace the trust policy with exactly the roles the spec names"
-)
 
 # Parts of Terraform's errors if IAM rejects a principal, or if the apply times out.
 _NOT_ACCEPTED = ("Invalid principal", "and was interrupted")
@@ -51,7 +46,7 @@ def tighten(
     states = session.observed.states
     trusting = _with_roles(session)
     _refuse_unmanaged(session, trusting)
-    refuse_trusts(states, refused_kinds(overwrite=overwrite), _OVERWRITE)
+    refuse_trusts(states, refused_kinds(overwrite=overwrite), f"No changes made. {OVERWRITE}")
     to_clean = _with_ended_revocation(trusting, session)
     found = owners(trusting, session.observed, session.states)
     todo = [
@@ -132,7 +127,8 @@ def _check_trusted(session: Session, compositions: list[Composition]) -> frozens
                 f"it does not exist, so {role_in_account(trusting)} cannot trust it",
                 code="role_missing",
                 where=role_in_account(role),
-                hint="Run `tfdriver up --overwrite` to create it and replace the trust policy"
+                hint="Run `tfdriver up --overwrite` to create it and replace the trust policy; "
+                "`tfdriver plan --overwrite` prints the changes"
                 if state.kind is TrustKind.UNMANAGED
                 else "Run `tfdriver up` to create it",
             )

@@ -12,6 +12,11 @@ from tfdriver.iam.trust import Trust, read_trust
 from tfdriver.iam.trust_state import TrustKind, TrustState
 from tfdriver.spec.model import Role
 
+OVERWRITE = (
+    "To replace the trust policy by the spec's, run `tfdriver up --overwrite` or `tfdriver tighten --overwrite`; "
+    "`tfdriver plan --overwrite` prints the change"
+)
+
 
 def role_in_account(role: Role) -> str:
     """Return a role of the spec with its account: `role bar in account_b`."""

@@ -35,7 +35,7 @@ class Advice(StrEnum):
     PLAN = "Run `tfdriver plan`: it prints what to do about the unmanaged role"
     DESTROY = "Run `tfdriver destroy`"
     ADOPT = "If the state was lost, run `tfdriver up --adopt`"
-    OVERWRITE = "Run `tfdriver up --overwrite` to replace the trust policy with the spec's"
+    OVERWRITE = wording.OVERWRITE
     UP = "Run `tfdriver up`"
     TIGHTEN = "Run `tfdriver tighten`"
     NONE = ""

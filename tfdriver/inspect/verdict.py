@@ -12,14 +12,13 @@ from tfdriver.iam.conditions import RequestContext, like
 from tfdriver.iam.evaluator import AccessRequest, Effect, Principal, match_identity_policies, match_trust_policy
 from tfdriver.iam.policy_document import statements, strings
 from tfdriver.iam.trust_state import LiveRole, TrustKind, TrustState, Unreadable
-from tfdriver.iam.wording import role_in_account
+from tfdriver.iam.wording import OVERWRITE, role_in_account
 from tfdriver.spec.model import Role
 
 ACTION = "sts:AssumeRole"
 # Condition keys whose values only AWS knows. A condition on one fails for an Allow and holds for a Deny.
 _UNKNOWN = ("aws:*", "sts:rolesessionname", "sts:sourceidentity", "sts:transitivetagkeys")
 _TIGHTEN, _UP = "Run `tfdriver tighten`", "Run `tfdriver up`"
-_OVERWRITE = "To replace the trust policy, run `tfdriver tighten --overwrite`"
 
 
 @dataclass(frozen=True)
@@ -158,7 +157,7 @@ def _trust(trusting: Role, trusted: Role, view: PairView, request: AccessRequest
     effect = match_trust_policy(state.live.trust_policy, caller, request).effect
     if effect is Effect.DENY:
         words = f"the trust policy of {role_in_account(trusting)} denies {role_in_account(trusted)}"
-        return DocumentVerdict(False, words, f"Remove that Deny. {_OVERWRITE}")
+        return DocumentVerdict(False, words, f"Remove that Deny. {OVERWRITE}")
     if effect is Effect.ALLOW and state.open_at(now):
         until = state.trust.until if state.trust else None
         deadline = f"until {wording.moment(until)}" if until else "without a deadline"
@@ -176,14 +175,14 @@ def _not_trusted(
     finish = _finish(state, caller)
     trust, here, there = state.trust, role_in_account(trusting), role_in_account(trusted)
     if trust is None:
-        return DocumentVerdict(False, f"{here} does not trust {there}: {state.detail}", _OVERWRITE)
+        return DocumentVerdict(False, f"{here} does not trust {there}: {state.detail}", OVERWRITE)
     if trust.dead_ids:
         dead = ", ".join(sorted(trust.dead_ids))
         return DocumentVerdict(False, f"{here} trusts {dead}, the id of a role that was deleted", finish)
     if trust.external_id != trusting.external_id:
         required, configured = trust.external_id or "none", trusting.external_id or "none"
         words = f"the external id differs: {here} requires {required}, the spec has {configured}"
-        overwrite = f"Correct the external id in tfdriver.yaml. {_OVERWRITE}"
+        overwrite = f"Correct the external id in tfdriver.yaml. {OVERWRITE}"
         return DocumentVerdict(False, words, overwrite if state.kind is TrustKind.UNMANAGED else _UP)
     if trust.expired(now):
         return DocumentVerdict(False, f"the deadline has passed: {here} trusted {wording.trusted(trust)}", finish)
@@ -193,5 +192,5 @@ def _not_trusted(
 def _finish(state: TrustState, caller: LiveRole | Unreadable | None) -> str:
     """Return the hint that makes a trust exact. caller: the trusted role."""
     if state.kind is TrustKind.UNMANAGED:
-        return _OVERWRITE
+        return OVERWRITE
     return _UP if caller is None else _TIGHTEN

@@ -349,7 +349,7 @@ def test_an_account_trusted_by_hand_during_phase_2_is_reported_with_the_overwrit
     ) as e:
         stage.run(up)
 
-    assert "Run `tfdriver tighten --overwrite`" in e.value.hint
+    assert "run `tfdriver up --overwrite` or `tfdriver tighten --overwrite`" in e.value.hint
 
 
 @pytest.mark.parametrize("command", [up, tighten])

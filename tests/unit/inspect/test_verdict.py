@@ -181,7 +181,7 @@ def test_one_refusing_side_is_enough_if_the_other_is_unreadable():
         (
             {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}]},
             "role foo_bar in account_a trusts anybody",
-            "the trust is broad, without a deadline. To replace the trust policy, run `tfdriver tighten --overwrite`",
+            "the trust is broad, without a deadline. To replace the trust policy by the spec's, run `tfdriver up",
         ),
     ],
 )
