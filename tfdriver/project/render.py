@@ -157,6 +157,7 @@ def _context(composition: Composition) -> dict[str, Any]:
             {
                 "key": role.key,
                 "source": role.source,
+                "version": role.version,
                 "has_package": role.package is not None,
                 "variables": list(role.variables),
             }

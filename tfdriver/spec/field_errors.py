@@ -48,7 +48,7 @@ def _reason(path: Path, error: ErrorDetails) -> Reason:
         case "missing":
             return Reason(f"{last} is missing", _EXAMPLES.get(last, ""))
         case "extra_forbidden":
-            return Reason(f"unknown key {named(last)}", nearest(last, _PARTS.get(path[0], SpecShape).model_fields))
+            return Reason(f"unknown key {named(last)}", _known(last, path[0]))
         case "too_short":
             return Reason("is empty", "Name at least one, or leave the key out" if last == "trusts" else "Name one")
         case "string_too_short":
@@ -64,6 +64,13 @@ def _reason(path: Path, error: ErrorDetails) -> Reason:
     if value is None:
         return Reason("has no value", _EXAMPLES.get(last) or f"Write {wanted}, or leave the key out")
     return Reason(f"must be {wanted}, is {described(value)}", _hint(last, wanted, value))
+
+
+def _known(key: str, part: str | int) -> str:
+    """Return a hint for an unknown key. part: the part of the spec that it is in, e.g. `roles`."""
+    own = _PARTS.get(part, SpecShape)
+    others = (other for other, shape in _PARTS.items() if shape is not own and key in shape.model_fields)
+    return next((f"It is a key of `{other}:`" for other in others), nearest(key, own.model_fields))
 
 
 def _hint(last: str, wanted: str, value: Any) -> str:

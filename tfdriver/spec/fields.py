@@ -71,6 +71,9 @@ class RoleShape(Shape):
 
     account: Reference = Field(description="A key of `accounts:`.")
     module: Reference = Field(description="A folder in modules/, ./a/path, or any Terraform module source.")
+    version: Annotated[str, _rule(names.version)] = Field(
+        default="", description="The version of a module of a registry, e.g. `~> 5.0`; default: the newest."
+    )
     name: Annotated[str, _rule(names.role_name)] = Field(
         default="",
         description="The IAM role's name; default: its key here.",

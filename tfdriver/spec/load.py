@@ -84,6 +84,7 @@ def _role(key: str, shape: RoleShape, account: Account, module: ModuleUse, proje
         module=shape.module,
         source=module.source,
         path=shape.path,
+        version=shape.version,
         package=module.package,
         variables=shape.variables,
         trusts=tuple(shape.trusts),

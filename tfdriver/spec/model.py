@@ -63,6 +63,7 @@ class Role:
     module: str
     source: str
     path: str = "/"
+    version: str = ""
     package: Path | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
     trusts: tuple[str, ...] = ()

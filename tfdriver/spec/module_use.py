@@ -47,6 +47,9 @@ def resolve_module(
     if isinstance(source, Reason):
         problems.add((*path, "module"), *source)
         return None
+    if role.version and not source.in_registry:
+        what = f"version is for modules of a registry, and {named(role.module)} is not one"
+        problems.add((*path, "version"), what, "Remove it; a git source takes `?ref=TAG`")
     if source.folder is None:
         return ModuleUse(source.text, None)
     if source.folder not in modules:

@@ -35,6 +35,7 @@ _PARTITIONS = {
     "eu-isoe": "aws-iso-e",
     "eusc": "aws-eusc",
 }
+_CONSTRAINT = re.compile(r"(=|!=|>|>=|<|<=|~>)?\s*v?\d+(\.\d+){0,2}(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
 _ROLE_NAME_MAX = 64
 _PATH_MAX = 512
 _EXTERNAL_ID_MIN, _EXTERNAL_ID_MAX = 2, 1224
@@ -126,6 +127,13 @@ def external_id(text: str) -> Reason | None:
     if not _EXTERNAL_ID.fullmatch(text):
         return Reason(f"the external id has {_invalid(text, '_+=,.@:/-')}", "Use letters, digits and _+=,.@:/-")
     return None
+
+
+def version(text: str) -> Reason | None:
+    """Check a version constraint of a module. Source: Terraform's documentation, "Version Constraints"."""
+    if all(_CONSTRAINT.fullmatch(part.strip()) for part in text.split(",")):
+        return None
+    return Reason(f"{quoted(text)} is not a version constraint", 'Write it as Terraform does, e.g. "5.1.0" or "~> 5.0"')
 
 
 def region(text: str, known: Collection[str]) -> Reason | None:

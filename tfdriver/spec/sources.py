@@ -12,7 +12,10 @@ from tfdriver.spec.model import PROJECT
 from tfdriver.spec.names import Reason
 
 _BARE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
-_REGISTRY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(/[A-Za-z0-9][A-Za-z0-9_-]*){2}")
+_REGISTRY = re.compile(
+    r"([A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(:[0-9]+)?/)?[A-Za-z0-9][A-Za-z0-9_-]*(/[A-Za-z0-9][A-Za-z0-9_-]*){2}"
+    r"(//[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*)?"
+)
 _HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(:[0-9]+)?/.+")
 _REMOTE = re.compile(r"(git@|[a-z0-9]+::|(https?|ssh|git|s3|gs|hg)://).+")
 
@@ -23,6 +26,11 @@ class Source:
 
     text: str
     folder: Path | None = None
+
+    @property
+    def in_registry(self) -> bool:
+        """Whether the module is in a registry, and so has versions."""
+        return self.folder is None and _REGISTRY.fullmatch(self.text) is not None
 
 
 def find_source(module: str, root: Path) -> Source | Reason:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +30,13 @@ def test_rendered_text_contains_no_names_or_values_of_a_spec() -> None:
     odd = role("foo", account, name=secret, path=f"/{secret}/", external_id=secret, variables={"x": secret})
     files = render(Composition(secret, secret, account, Side.TRUSTING, (odd,)), TEMPLATES)
     assert secret not in "".join(files.values())
+
+
+def test_the_version_of_a_module_is_quoted() -> None:
+    versioned = replace(role("foo", A), source="example/role/aws", version="~> 5.0")
+    text = render(Composition("account_a", "p", A, Side.TRUSTING, (versioned,)), TEMPLATES)["main.tf"]
+
+    assert re.search(r'source += "example/role/aws"\n +version += "~> 5.0"\n', text)
 
 
 def test_a_module_source_is_quoted() -> None:

@@ -110,7 +110,7 @@ LINES = [
         13,
         "    module: table\n    region: x",
         "14: roles.writer.region",
-        ("unknown", "account, module"),
+        ("unknown", "a key of `accounts:`"),
     ),
     Line(
         "key in other case", 12, "    Account: store", "12: roles.writer.Account", ("unknown", "Did you mean account?")
@@ -419,6 +419,20 @@ LINES = [
     ),
     Line("cycle", 15, "    trusts: [bar]\n" + BAR, FIRST_TRUST, ("writer trusts bar trusts writer", "Remove one")),
     # external ids, guard, open_for
+    Line(
+        "version of a folder",
+        13,
+        '    module: table\n    version: "~> 5.0"',
+        "14: roles.writer.version",
+        ("table is not one", "?ref=TAG"),
+    ),
+    Line(
+        "version not a constraint",
+        13,
+        "    module: example/role/aws\n    version: newest",
+        "14: roles.writer.version",
+        ('"newest" is not a version constraint', "~> 5.0"),
+    ),
     Line(
         "condition operator unknown",
         15,

@@ -116,6 +116,7 @@ def test_generated_external_ids_depend_on_project_account_and_role_key_only(tmp_
         "s3::https://s3-eu-west-1.amazonaws.com/bucket/role.zip",
         "example/role/aws",
         "app.terraform.io/example/role/aws",
+        "terraform-aws-modules/iam/aws//modules/iam-role",
     ],
 )
 def test_remote_sources_are_kept_with_any_variables(tmp_path: Path, source: str) -> None:
