@@ -6,7 +6,9 @@
 `world["writes"]` has the action, the name and the trust policy of each write of a role, in order.
 `world["wait"]` maps it to another one: the command ends only after that one has changed its state.
 A role of the world that is `tainted` is replaced.
-`world["modules"]` maps a role's key to the arguments of its aws_iam_role that its module overrides.
+`world["modules"]` maps a role's key to the arguments of its aws_iam_role that its module overrides. None stands for one
+that is known only after the apply. `add` is a statement to add to the trust policy, `inside` the address of a nested
+module, and `also` overrides the same for a second role.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+OVERRIDES = ("name", "path", "assume_role_policy", "add", "inside", "also")
 WORLD = Path(os.environ["HOME"]) / "world.json"
 
 
@@ -64,29 +67,46 @@ def wanted(values: dict) -> dict[str, dict]:
     }
     policies, revoked = values.get("trust_policies", {}), values.get("revoke_sessions_before", {})
     modules = json.loads(WORLD.read_text()).get("modules", {})
-    return {
-        f"arn:aws:iam::{values['account_id']}:role{role['path']}{role['name']}": {
-            "key": key,
-            "name": role["name"],
-            "path": role["path"],
-            "account": values["account_id"],
-            "trust": policies.get(key, lambda_trust),
-            "revoked": revoked.get(key, ""),
-            "tags": values["tags"],
-            "arguments": modules.get(key, {}),
-        }
-        for key, role in values["roles"].items()
-    }
+    found = {}
+    for key, role in values["roles"].items():
+        module = modules.get(key, {})
+        for resource, made in [("this", module), *([("also", module["also"])] if "also" in module else [])]:
+            name = made.get("name", role["name"]) or f"{role['name']}-20260102"
+            path = made.get("path", role["path"])
+            found[f"arn:aws:iam::{values['account_id']}:role{path}{name}"] = {
+                "key": key,
+                "name": name,
+                "path": path,
+                "account": values["account_id"],
+                "trust": trust_of(made, policies.get(key, lambda_trust)),
+                "revoked": revoked.get(key, ""),
+                "tags": values["tags"],
+                "place": f"module.{key}.{made.get('inside', '')}aws_iam_role.{resource}",
+                "unknown": [argument for argument in ("name", "assume_role_policy") if made.get(argument, "") is None],
+                "arguments": {k: v for k, v in made.items() if k not in OVERRIDES},
+            }
+    return found
+
+
+def trust_of(made: dict, given: dict) -> dict:
+    """The trust policy that a module writes. given: tfdriver's."""
+    whole_account = {"Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam::222222222222:root"]}}
+    unknown = {"Statement": [whole_account | {"Action": "sts:AssumeRole"}]}
+    text = made.get("assume_role_policy", json.dumps(given))
+    policy = unknown if text is None else json.loads(text)
+    return policy | {"Statement": [*policy["Statement"], *([made["add"]] if "add" in made else [])]}
 
 
 def outputs(values: dict) -> None:
     name = "roles_to_be_assumed" if "trust_policies" in values else "roles_which_will_assume"
-    arns = {role["key"]: arn for arn, role in wanted(values).items()}
+    arns = {role["key"]: arn for arn, role in wanted(values).items() if role["place"].endswith(".this")}
     print_event("outputs", "Outputs: 1", outputs={name: {"sensitive": False, "type": "object", "value": arns}})
 
 
 def address(arn: str) -> str:
-    return f"module.{key_of(arn)}.aws_iam_role.this"
+    values = json.loads(Path("terraform.tfvars.json").read_text())
+    made = wanted(values).get(arn)
+    return made["place"] if made else f"module.{key_of(arn)}.aws_iam_role.this"
 
 
 def named(arn: str) -> dict:
@@ -264,7 +284,8 @@ def after_of(values: dict, arn: str) -> dict:
 
 def attributes(role: dict) -> dict:
     named = {"name": role["name"], "path": role.get("path", "/"), "assume_role_policy": json.dumps(role["trust"])}
-    return named | role.get("arguments", {})
+    unknown = role.get("unknown", ())
+    return {k: v for k, v in named.items() if k not in unknown} | role.get("arguments", {})
 
 
 def counts(changes: list[tuple[str, str]]) -> list[int]:

@@ -16,7 +16,7 @@ from tfdriver.errors import TfdriverError
 from tfdriver.iam import trust
 from tfdriver.iam.lint import Finding, Severity, refuse_errors
 from tfdriver.iam.plan_lint import dangerous
-from tfdriver.iam.policy_document import Document, access, parse_policy, same_policy
+from tfdriver.iam.policy_document import Document, access, account_of, parse_policy, principals, same_policy, statements
 from tfdriver.iam.wording import role_in_account
 from tfdriver.spec.compositions import Composition
 from tfdriver.spec.model import Role
@@ -62,10 +62,13 @@ def refuse_other_names(composition: Composition, plan: Plan, policies: Mapping[s
 
 
 def refuse_other_trusts(composition: Composition, plan: Plan, policies: Mapping[str, Document]) -> None:
-    """Raise TfdriverError for a trusting role that would have another trust policy. See `check_plan`."""
-    for role in composition.roles:
+    """Raise TfdriverError for a trusting role that would have another trust policy. See `check_plan`.
+
+    Also for another role of its module that trusts the same accounts, or may do so: nothing would tighten it.
+    """
+    for role in (role for role in composition.roles if role.key in policies):
         for found in _planned_roles(plan, role):
-            if role.key in policies and _is(found, role) and not _has(found, policies[role.key]):
+            if _is(found, role) and not _has(found, policies[role.key]):
                 what = f"whose trust policy {access(parse_policy(found.policy))}" if found.policy else _UNKNOWN
                 raise TfdriverError(
                     f"it plans IAM role {found.name} {what}; tfdriver's trust policy {access(policies[role.key])}",
@@ -73,6 +76,16 @@ def refuse_other_trusts(composition: Composition, plan: Plan, policies: Mapping[
                     where=f"module {role.module} of {role_in_account(role)}, {found.address}",
                     hint="No changes made. In the module's aws_iam_role, set `assume_role_policy = var.trust_policy`, "
                     "without a change; see modules/README.md",
+                )
+
+            trusted = _accounts(policies[role.key])
+            if not _is(found, role) and (not found.policy or _accounts(found.policy) & trusted):
+                what = f"which {access(parse_policy(found.policy))}" if found.policy else _UNKNOWN
+                raise TfdriverError(
+                    f"it plans IAM role {found.name or found.address}, {what}; tfdriver does not manage that trust",
+                    code="other_trust_policy",
+                    where=f"module {role.module} of {role_in_account(role)}, {found.address}",
+                    hint="No changes made. Remove it from the module, or give it a role of its own in tfdriver.yaml",
                 )
 
 
@@ -130,6 +143,13 @@ def _planned_roles(plan: Plan, role: Role) -> Iterator[PlannedRole]:
                 path=after.get("path", ""),
                 policy=after.get("assume_role_policy") or "",
             )
+
+
+def _accounts(policy: Document | str) -> set[str]:
+    """Return the ids of the accounts that a trust policy allows, as a whole or in part."""
+    allowed = (s for s in statements(parse_policy(policy)) if s.get("Effect") == "Allow")
+    named = (principal for statement in allowed for principal in principals(statement))
+    return {principal if principal.isdecimal() else account_of(principal) for principal in named} - {""}
 
 
 def _is(planned: PlannedRole, role: Role) -> bool:

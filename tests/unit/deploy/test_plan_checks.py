@@ -123,6 +123,16 @@ def test_a_role_with_another_trust_policy_is_refused(found: str | None, problem:
     assert "`assume_role_policy = var.trust_policy`" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    "other",
+    [policy(BAR.arn), policy("222222222222"), policy("arn:aws:iam::222222222222:role/other"), None],
+    ids=["role", "account", "other role", "unknown"],
+)
+def test_another_role_of_the_module_that_may_trust_the_same_account_is_refused(other: str | None):
+    with pytest.raises(TfdriverError, match=r"it plans IAM role helper, wh.*; tfdriver does not manage that"):
+        refuse_other_trusts(COMPOSITION, plan(OWN, HELPER | {"assume_role_policy": other}), POLICIES)
+
+
 def test_a_trust_policy_that_tfdriver_would_not_write_must_be_kept_as_it_is():
     """Phase 1 keeps the trust policy of an existing role, whatever it is."""
     other = json.dumps(SERVICE | {"Statement": SERVICE["Statement"] * 2})
