@@ -221,11 +221,14 @@ class Stage:
     interrupts: Interrupts = field(default_factory=Interrupts)
     parallelism: int = 2
 
+    @property
+    def tools(self) -> Tools:
+        return Tools(self.environ, self.progress, self.interrupts, self.aws, self.time.clock())
+
     @contextmanager
     def session(self, command: str = "up", *, adopt: bool = False):
-        tools = Tools(self.environ, self.progress, self.interrupts, self.aws, self.time.clock())
         options = Options(self.project, lint=True, adopt=adopt, parallelism=self.parallelism)
-        with open_session(command, options, tools) as session:
+        with open_session(command, options, self.tools) as session:
             yield session
 
     def run(

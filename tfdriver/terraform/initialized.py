@@ -19,7 +19,8 @@ from tfdriver.terraform.installed_provider import LOCK_FILE, installed_provider
 from tfdriver.terraform.used_types import MODULES, configuration_files
 
 _BACKEND = Path(".terraform/terraform.tfstate")  # Terraform's record of the backend
-_BINARIES = ".terraform/providers/*/*/*/*/*/*"  # host, namespace, name, version, platform, file
+_PACKAGES = ".terraform/providers/*/*/*/*/*"  # host, namespace, name, version, platform
+_BINARIES = f"{_PACKAGES}/*"
 _UNKNOWN = (OSError, ValueError, LookupError, TypeError)
 
 
@@ -38,6 +39,20 @@ def keep_initialized(folder: Path, record: Path, argv: Sequence[str], environmen
     """Keep the digest after a successful init. If that fails, the next run only takes longer."""
     with suppress(*_UNKNOWN, TfdriverError):
         write_whole(record, _digest(folder, argv, environment).encode(), mode=0o600)
+
+
+def copy_initialized(source: Path, folder: Path) -> None:
+    """Take over the lock file, the modules and links to the providers of a composition, so that `init` is quick.
+
+    source: the composition's folder, which may be missing; folder: a copy of it.
+    """
+    with suppress(OSError):
+        shutil.copyfile(source / LOCK_FILE, folder / LOCK_FILE)
+        for package in source.glob(_PACKAGES):
+            link = folder / package.relative_to(source)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(package.resolve())
+        shutil.copytree(source / MODULES.parent, folder / MODULES.parent, symlinks=True)
 
 
 def _digest(folder: Path, argv: Sequence[str], environment: Mapping[str, str]) -> str:

@@ -35,10 +35,9 @@ class InstalledProvider:
 def installed_provider(folder: Path) -> InstalledProvider | None:
     """Return the AWS provider of an initialized composition, None if anything about it is not as expected."""
     try:
-        body = hcl_reader.read_blocks((folder / LOCK_FILE).read_text(encoding="utf-8"))
+        locked = [block for block in _locked(folder) if block.labels[0] in PROVIDERS]
     except (OSError, UnicodeDecodeError, hcl_reader.HclSyntaxError):
         return None
-    locked = [block for block in body.blocks if block.type == "provider" and block.labels[0] in PROVIDERS]
     if len(locked) != 1:
         return None
     address, arguments = locked[0].labels[0], locked[0].body.arguments
@@ -56,3 +55,18 @@ def installed_provider(folder: Path) -> InstalledProvider | None:
         return None
     digest = hashlib.sha256("\n".join((address, *hashes)).encode()).hexdigest()[:32]
     return InstalledProvider(address, binaries[0].absolute(), f"aws-{version}-{digest}.schema")
+
+
+def locked_providers(folder: Path) -> list[str]:
+    """Return the addresses of all providers of an initialized composition. Raises OSError or ValueError."""
+    if not (folder / LOCK_FILE).exists():
+        return []  # none has to be installed
+    try:
+        return [block.labels[0] for block in _locked(folder)]
+    except hcl_reader.HclSyntaxError as error:
+        raise ValueError(str(error)) from error
+
+
+def _locked(folder: Path) -> list[hcl_reader.Block]:
+    body = hcl_reader.read_blocks((folder / LOCK_FILE).read_text(encoding="utf-8"))
+    return [block for block in body.blocks if block.type == "provider"]

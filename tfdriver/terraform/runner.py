@@ -98,15 +98,16 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         """Whether `init` has run in this folder."""
         return (Path(self.working_dir) / ".terraform").is_dir()
 
-    def init(self) -> TerraformOutcome:
+    def init(self, *, backend: bool = True) -> TerraformOutcome:
         """Install provider and modules, unless nothing has changed since the last time. Raises TerraformError.
 
-        (Terraform 1.6 has no `init -json`.)
+        backend: whether to initialize the backend. (Terraform 1.7 has no `init -json`.)
         """
+        argv = self.argv("init", backend=None if backend else False)
         if is_initialized(*self._init_inputs):
             done = outcome((), TEXT)
         else:
-            done = self._init_shared() or self._init({})
+            done = self._init_shared(argv) or self._init(argv)
             keep_initialized(*self._init_inputs)
         if self._settings.shared:
             self._settings.shared.offer(Path(self.working_dir))
@@ -173,6 +174,25 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         finally:
             saved.unlink(missing_ok=True)
 
+    def test(self) -> bytes:
+        """Run the tests in the folder; return the events of a first plan and of what follows it.
+
+        Raises TerraformError if there is no plan, and InterruptedRunError.
+        """
+        argv = [*self._settings.program.argv, "test", "-json", "-verbose", "-no-color"]
+
+        def test(start: process.Start) -> bytes:
+            finished, output = self._answer("test", argv, start)
+            events = filter(None, map(parse_line, output.decode(errors="replace").splitlines()))
+            result, proxied = outcome(events, TEXT), start is not process.start_child
+            if b'"type":"test_plan"' not in output or finished.interrupted or finished.timed_out:
+                self._refuse_failed("test", finished, result, TEXT, proxied=proxied)
+            elif proxied:
+                refuse_hidden_types(result, finished)
+            return output
+
+        return self._proxied(test, lambda: b"")
+
     def import_resource(self, address: str, import_id: str) -> None:
         """Import an existing resource into the state. Raises TerraformError."""
         argv = [*self.argv("import", lock_timeout=self._lock_timeout), address, import_id]
@@ -205,17 +225,16 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         folder = Path(self.working_dir)
         return folder, folder / RUN_FOLDER / "initialized", self._settings.program.argv, self._settings.environment
 
-    def _init(self, more: Mapping[str, str]) -> TerraformOutcome:
-        more = {**self._settings.for_git, **more}
-        return self._run_once("init", self.argv("init"), TEXT, process.start_child, more)
+    def _init(self, argv: list[str], more: Mapping[str, str] = MappingProxyType({})) -> TerraformOutcome:
+        return self._run_once("init", argv, TEXT, process.start_child, {**self._settings.for_git, **more})
 
-    def _init_shared(self) -> TerraformOutcome | None:
+    def _init_shared(self, argv: list[str]) -> TerraformOutcome | None:
         """Initialize with the provider of another composition; return None if that is not possible."""
         shared = self._settings.shared
         if shared is None or (more := shared.init_environment) is None:
             return None
         try:
-            done = self._init(more)
+            done = self._init(argv, more)
         except TerraformError:  # the complete init reports it
             return None
         return done if shared.install(Path(self.working_dir)) else None
@@ -253,42 +272,48 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
 
     def _show(self, saved: Path) -> bytes:
         """Return a saved plan as JSON. Raises TerraformError."""
-        settings, folder = self._settings, Path(self.working_dir)
-        job = process.Job(
-            argv=[*settings.program.argv, "show", "-json", str(saved.absolute())],
-            folder=folder,
-            environment=without_log(settings.environment),
-            log=folder / RUN_FOLDER / "show.json",
-            keep_open=settings.keep_open,
-            timeout=settings.timeout,
-        )
 
         def show(start: process.Start) -> bytes:
-            started = time.monotonic()
-            try:
-                finished = process.run_program(job, lambda _: None, settings.interrupts, start=start)
-                shown = job.log.read_bytes()
-            except OSError as error:
-                raise TerraformError(f"cannot show a plan: {error}", where=diagnostic_place("show", folder)) from error
-            finally:
-                job.log.unlink(missing_ok=True)  # it has the values of the state
-            _log(job.argv, folder, finished.code, started)
+            argv = [*self._settings.program.argv, "show", "-json", str(saved.absolute())]
+            finished, shown = self._answer("show", argv, start)
             self._refuse_failed("show", finished, outcome((), TEXT), TEXT, proxied=start is not process.start_child)
             return shown
 
-        return self._proxied(show)
+        return self._proxied(show, self._state)
+
+    def _answer(self, name: str, argv: Sequence[str], start: process.Start) -> tuple[process.Finished, bytes]:
+        """Run a command whose stdout has the values of a plan or a state; return how it ended and its stdout."""
+        settings, folder = self._settings, Path(self.working_dir)
+        job = process.Job(
+            argv=argv,
+            folder=folder,
+            environment=without_log(settings.environment),
+            log=folder / RUN_FOLDER / f"{name}.json",
+            keep_open=settings.keep_open,
+            timeout=settings.timeout,
+        )
+        started = time.monotonic()
+        try:
+            finished = process.run_program(job, lambda _: None, settings.interrupts, start=start)
+            output = job.log.read_bytes()
+        except OSError as error:
+            raise TerraformError(f"cannot run {name}: {error}", where=diagnostic_place(name, folder)) from error
+        finally:
+            job.log.unlink(missing_ok=True)
+        _log(job.argv, folder, finished.code, started)
+        return finished, output
 
     def _run(self, name: str, argv: list[str], operation: str) -> TerraformOutcome:
         """Run a command that uses the AWS provider."""
-        return self._proxied(lambda start: self._run_once(name, argv, operation, start))
+        return self._proxied(lambda start: self._run_once(name, argv, operation, start), self._state)
 
-    def _proxied(self, run: Callable[[process.Start], A]) -> A:
-        """Call `run` with the provider proxy if possible.
+    def _proxied(self, run: Callable[[process.Start], A], state: Callable[[], bytes]) -> A:
+        """Call `run` with the provider proxy if possible. state: see `ProviderHosts.start`.
 
         A command that fails because of the proxy is run again without it: nothing has been changed by then.
         """
         hosts, folder = self._settings.hosts, Path(self.working_dir)
-        if hosts and (start := hosts.start(folder, self._state)):
+        if hosts and (start := hosts.start(folder, state)):
             try:
                 return run(start)
             except ProxyFailedError as error:

@@ -825,7 +825,7 @@ def test_a_state_of_another_version_stops_before_anything(stage):
     assert [c[0] for c in stage.world.calls()] == ["version"]
 
 
-@pytest.mark.parametrize(("version", "good"), [("1.5.7", False), ("0.11.0", False), ("1.6.0", True), ("x", False)])
+@pytest.mark.parametrize(("version", "good"), [("1.5.7", False), ("0.11.0", False), ("1.7.0", True), ("x", False)])
 def test_an_old_terraform_is_refused(stage, version, good):
     stage.world.change(lambda w: w.update(version=version))
     if good:

@@ -10,7 +10,7 @@ from tfdriver.terraform.backend import Backend, find_backend, of_folder
 S3 = """\
 # backend "gcs" {}
 terraform {
-  required_version = ">= 1.6"
+  required_version = ">= 1.7"
   backend "s3" {
     bucket = "states"
     assume_role = {

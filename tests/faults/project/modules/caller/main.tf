@@ -1,6 +1,6 @@
 # The smallest trusted side: a role that may assume what it is told, and nothing that would run as it.
 terraform {
-  required_version = ">= 1.6"
+  required_version = ">= 1.7"
 
   required_providers {
     aws = {

@@ -1,6 +1,6 @@
 # The smallest trusting side: a table, a role, and what the role may do. Small, since every run pays for it.
 terraform {
-  required_version = ">= 1.6"
+  required_version = ">= 1.7"
 
   required_providers {
     aws = {
