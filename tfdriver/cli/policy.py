@@ -9,6 +9,8 @@ from rich.markup import escape
 
 from tfdriver.cli.options import GlobalOptions, json_option
 from tfdriver.cli.printer import Output
+from tfdriver.cli.session import tools_for
+from tfdriver.deploy.session import Options
 from tfdriver.inspect.operator_policy.statements import Purpose
 from tfdriver.inspect.policy import OperatorPolicies
 from tfdriver.inspect.policy import policy as operator_policy
@@ -30,8 +32,8 @@ from tfdriver.inspect.policy import policy as operator_policy
 def policy(options: GlobalOptions, purpose: str, account: str | None, access_analyzer: bool, as_json: bool) -> None:
     """Print the IAM policies that the operator needs.
 
-    They are derived from tfdriver.yaml and the modules, without calling AWS. Notes on stderr list names and types
-    that cannot be derived.
+    They are derived from Terraform plans that need no credentials and do not call AWS. Notes on stderr list names and
+    types that are not known.
 
     \b
     Example:
@@ -39,7 +41,9 @@ def policy(options: GlobalOptions, purpose: str, account: str | None, access_ana
       aws iam create-policy --policy-name tfdriver --policy-document file://a.json
     """
     output, chosen = Output(as_json=as_json), Purpose(purpose)
-    found = operator_policy(options.project, chosen, account, access_analyzer=access_analyzer, note=output.note)
+    with output.progress() as progress:
+        run, tools = Options(project=options.project), tools_for(progress)
+        found = operator_policy(run, tools, chosen, account, access_analyzer=access_analyzer)
     output.result("policy", found, print_policy)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,7 +44,7 @@ from tfdriver.project.workspace import Workspace
 from tfdriver.redaction import environment_secrets
 from tfdriver.spec.compositions import Composition
 from tfdriver.spec.load import load_spec
-from tfdriver.spec.model import Spec
+from tfdriver.spec.model import Account, Spec
 from tfdriver.spec.spec_file import permission_warning
 from tfdriver.terraform.environment import LOG_PATH, git_environment, ignored, terraform_environment
 from tfdriver.terraform.program import Program, check_version, find_program
@@ -193,22 +193,22 @@ def read_spec(project: Path, note: Callable[[str], None] = lambda _: None) -> Sp
 
 
 @contextmanager
-def find_terraform(spec: Spec, tools: Tools, parallelism: int) -> Iterator[FoundTerraform]:
+def find_terraform(accounts: Collection[Account], tools: Tools, parallelism: int) -> Iterator[FoundTerraform]:
     """Provide Terraform inside the `with` block; report a mirror found by searching and the variables not passed on.
 
-    parallelism: how many providers may stay in memory between two commands. Raises TfdriverError without a usable
-    Terraform.
+    accounts: whose credentials Terraform uses; parallelism: how many providers may stay in memory between two
+    commands. Raises TfdriverError without a usable Terraform.
     """
     with tempfile.TemporaryDirectory(prefix="tfdriver-") as private:
         program = find_program(tools.environ)
         if mirror := searched_mirror(tools.environ, tools.mirrors):
             tools.progress.note(f"the AWS provider comes from {mirror}, a mirror found by searching")
         config = cli_config(tools.environ, Path(private), tools.mirrors)
-        with_keys = any(takes_keys_from_environment(account.profile) for account in used_accounts(spec))
+        with_keys = any(takes_keys_from_environment(account.profile) for account in accounts)
         environment = terraform_environment(tools.environ, config, with_keys=with_keys)
         for_git = git_environment(tools.environ)
         dropped = ignored(tools.environ, environment | for_git)
-        if dropped:
+        if accounts and dropped:
             tools.progress.note(f"warning: not passed on to Terraform: {', '.join(dropped)}")
         if LOG_PATH in environment:  # Terraform runs in the compositions' folders
             environment[LOG_PATH] = str(Path(environment[LOG_PATH]).absolute())
@@ -259,7 +259,7 @@ def _opened(stack: ExitStack, command: str, spec: Spec, options: Options, tools:
     """Open a project until the stack is closed."""
     if options.lint:
         refuse_errors(lint_project(spec), tools.progress.note)
-    found = stack.enter_context(find_terraform(spec, tools, options.parallelism))
+    found = stack.enter_context(find_terraform(used_accounts(spec), tools, options.parallelism))
     workspace, descriptor = _locked_workspace(stack, command, spec, options, tools)
     settings = found.settings(tools, options, (descriptor,))
     trusting = {role.account.name for role in spec.trusting}

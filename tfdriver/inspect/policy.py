@@ -1,18 +1,18 @@
-"""`tfdriver policy`: the minimal permissions of the operator in each account. Makes no AWS call."""
+"""`tfdriver policy`: the minimal permissions of the operator in each account. Needs no credentials and no AWS call."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from tfdriver.aws.identity import used_accounts
-from tfdriver.deploy.session import read_spec
+from tfdriver.deploy.session import Options, Tools, find_terraform, read_spec
 from tfdriver.errors import TfdriverError
-from tfdriver.inspect.operator_policy.arns import arn_of
 from tfdriver.inspect.operator_policy.documents import MAX_CHARACTERS, Document, documents, length
-from tfdriver.inspect.operator_policy.module_resources import module_resources
+from tfdriver.inspect.operator_policy.planned_resources import ModuleResources, module_resources
 from tfdriver.inspect.operator_policy.statements import Purpose, statements
+from tfdriver.project.offline import offline_plans
+from tfdriver.project.workspace import Workspace
 from tfdriver.spec.message_text import nearest
 from tfdriver.spec.model import Account, Spec
 
@@ -43,25 +43,30 @@ class OperatorPolicies:
 
 
 def policy(
-    project: Path,
-    purpose: Purpose,
-    account: str | None = None,
-    *,
-    access_analyzer: bool = False,
-    note: Callable[[str], None] = lambda _: None,
+    options: Options, tools: Tools, purpose: Purpose, account: str | None = None, *, access_analyzer: bool = False
 ) -> OperatorPolicies:
     """Return the operator's policies in the accounts that have roles, or in one account.
 
-    access_analyzer: whether `plan` and `up` use `--access-analyzer`; note: see `read_spec`. Raises TfdriverError for a
-    bad spec, or an account that is not in it or has no roles.
+    access_analyzer: whether `plan` and `up` use `--access-analyzer`. Raises TfdriverError for a bad spec, an account
+    that is not in it or has no roles, and if Terraform cannot be initialized.
     """
-    spec = read_spec(project, note)
+    spec = read_spec(options.project, tools.progress.note)
     used = used_accounts(spec)
     if account is not None:
         used = [_chosen(spec, used, account)]
+    modules = _modules(spec, used, options, tools)
     return OperatorPolicies(
-        purpose, tuple(_of_account(spec, found, purpose, access_analyzer=access_analyzer) for found in used)
+        purpose, tuple(_of_account(spec, found, modules, purpose, access_analyzer=access_analyzer) for found in used)
     )
+
+
+def _modules(spec: Spec, used: Iterable[Account], options: Options, tools: Tools) -> dict[str, ModuleResources]:
+    """Return the resources of the modules in some accounts, by role key."""
+    workspace, names = Workspace(spec), {account.name for account in used}
+    chosen = tuple(c for c in workspace.compositions if c.account.name in names)
+    with find_terraform((), tools, options.parallelism) as found:
+        plans = offline_plans(workspace, chosen, found.settings(tools, options), found.private)
+    return {role.key: module_resources(role, plans[c.name]) for c in chosen for role in c.roles}
 
 
 def _chosen(spec: Spec, used: list[Account], name: str) -> Account:
@@ -76,8 +81,9 @@ def _chosen(spec: Spec, used: list[Account], name: str) -> Account:
     )
 
 
-def _of_account(spec: Spec, account: Account, purpose: Purpose, *, access_analyzer: bool) -> AccountPolicy:
-    modules = {role.key: module_resources(role, spec.root, arn_of) for role in spec.roles.values()}
+def _of_account(
+    spec: Spec, account: Account, modules: Mapping[str, ModuleResources], purpose: Purpose, *, access_analyzer: bool
+) -> AccountPolicy:
     found, notes = statements(spec, account, modules, purpose, access_analyzer=access_analyzer)
     cut = documents(found)
     if len(cut) > _ATTACHABLE:

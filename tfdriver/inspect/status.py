@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tfdriver.aws.account_access import AccountAccess, ReachableAws, account_access
+from tfdriver.aws.identity import used_accounts
 from tfdriver.aws.observe import Observation, observe
 from tfdriver.concurrency import side_by_side
 from tfdriver.deploy.ownership import Owner, States, applied_trusts, listed_elsewhere, owners
@@ -124,7 +125,7 @@ def read_states(
     if not any(workspace.backends[composition.name].remote for composition in chosen):
         return workspace.states(lambda *_: None, options.parallelism, chosen)
     try:
-        with find_terraform(workspace.spec, tools, options.parallelism) as found:
+        with find_terraform(used_accounts(workspace.spec), tools, options.parallelism) as found:
             pull = pulling(found.settings(tools, options), found.private, accounts)
             return workspace.states(pull, options.parallelism, chosen)
     except TfdriverError as error:

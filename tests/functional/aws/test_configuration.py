@@ -12,7 +12,6 @@ from tests.unit.builders import A
 from tfdriver.aws.client import Aws, known_regions, profile_region, takes_keys_from_environment
 from tfdriver.cli import main
 from tfdriver.errors import TfdriverError
-from tfdriver.project.init import init
 
 SECRET = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY"
 KEYS = f"aws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key = {SECRET}\n"
@@ -170,13 +169,14 @@ def test_a_password_in_an_endpoint_url_is_hidden(files, monkeypatch):
     assert SECRET not in str(raised.value)
 
 
-def test_commands_that_make_no_calls_do_not_read_the_aws_configuration(files, tmp_path, capsys):
+def test_commands_that_make_no_calls_do_not_read_the_aws_configuration(files, stage, monkeypatch, capsys):
     files(config="[profile account_a\n")
     known_regions.cache_clear()
-    init(tmp_path / "p")
+    for name, value in stage.environ.items():
+        monkeypatch.setenv(name, value)
 
-    assert main.run(["-C", str(tmp_path / "p"), "render"]) == 0
-    assert main.run(["-C", str(tmp_path / "p"), "policy"]) == 0
+    assert main.run(["-C", str(stage.project), "render"]) == 0
+    assert main.run(["-C", str(stage.project), "policy"]) == 0
 
 
 @pytest.mark.parametrize("read", [profile_region, takes_keys_from_environment])

@@ -1,94 +1,77 @@
-"""`tfdriver policy` through the command line: one document on stdout, everything else on stderr."""
+"""`tfdriver policy` from offline plans: its notes, its size, and bad usage."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 
-from tfdriver.cli import main
-from tfdriver.project.init import init
+from tests.fakes.world import Stage
+from tests.unit.inspect.operator_policy.plans import resource
+from tfdriver.deploy.session import Options
+from tfdriver.errors import TfdriverError
+from tfdriver.inspect.operator_policy.statements import Purpose
+from tfdriver.inspect.policy import AccountPolicy, policy
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    init(tmp_path / "p")
-    return tmp_path / "p"
+def plan(stage: Stage, *resources) -> None:
+    """Let the offline plan of account_a have these resources."""
+    stage.world.change(lambda w: w.update(offline={"account_a": {"resource_changes": list(resources)}}))
 
 
-def run(project: Path, *arguments: str) -> int:
-    return main.run(["-C", str(project), "policy", *arguments])
+def queues(number: int, name: str = "a-rather-long-name-of-queue-number-"):
+    return [resource(f"aws_sqs_queue.q{n}", {"name": f"{name}{n:04}"}, role="foo_bar") for n in range(number)]
 
 
-def test_stdout_is_the_document_of_the_account(project, capsys):
-    assert run(project, "--account", "account_b") == 0
-    printed = capsys.readouterr()
-    document = json.loads(printed.out)
-    assert document["Version"] == "2012-10-17"
-    assert {s["Sid"] for s in document["Statement"]} >= {"Roles", "Functions", "PassRolesToLambda", "TryTrustingRoles"}
-    assert printed.err.strip().startswith("account_b = 222222222222: ")
-    assert len(printed.err.strip().splitlines()) == 1
+def of_account_a(stage: Stage, purpose: Purpose = Purpose.ALL) -> AccountPolicy:
+    (account,) = policy(Options(stage.project), stage.tools, purpose, "account_a").accounts
+    return account
 
 
-def test_the_policy_for_one_command_is_shorter(project, capsys):
-    lengths = {}
-    for purpose in ("all", "up", "verify", "destroy"):
-        assert run(project, "--for", purpose, "--json") == 0
-        accounts = json.loads(capsys.readouterr().out)["result"]["accounts"]
-        lengths[purpose] = sum(sum(account["characters"]) for account in accounts)
-
-    assert max(lengths["verify"], lengths["destroy"]) < lengths["up"] < lengths["all"]
+def test_the_policy_for_one_command_is_shorter(stage):
+    plan(stage, *queues(3))
+    lengths = {purpose: sum(of_account_a(stage, purpose).characters) for purpose in Purpose}
+    assert max(lengths[Purpose.VERIFY], lengths[Purpose.DESTROY]) < lengths[Purpose.UP] < lengths[Purpose.ALL]
 
 
-def test_unknown_permissions_are_noted_on_stderr(project, capsys):
-    (project / "modules/team_a_foo_ddb/more.tf").write_text('resource "aws_kms_key" "[x]" {}\n')
-    assert run(project, "--account", "account_a") == 0
-    printed = capsys.readouterr()
-    json.loads(printed.out)
-    note = "note: aws_kms_key.[x] of module team_a_foo_ddb: the permissions for this type are not known; add them"
-    assert note in printed.err
-
-
-def test_a_long_policy_is_split_into_documents(project, capsys):
-    queues = "".join(
-        f'resource "aws_sqs_queue" "q{n}" {{\n  name = "a-rather-long-name-of-queue-number-{n:03}"\n}}\n'
-        for n in range(120)
+def test_unknown_permissions_are_noted(stage):
+    plan(stage, resource('aws_kms_key.k["[x]"]', role="foo_bar"))
+    address = 'module.foo_bar.aws_kms_key.k["[x]"]'
+    assert of_account_a(stage).notes == (
+        f"{address}: the permissions for this type are not known; add them to the policy",
     )
-    (project / "modules/team_a_foo_ddb/queues.tf").write_text(queues)
-
-    assert run(project, "--account", "account_a") == 0
-    assert "account_a = 111111111111 (2 of 2): " in capsys.readouterr().err
-    assert run(project, "--account", "account_a", "--json") == 0
-    (account,) = json.loads(capsys.readouterr().out)["result"]["accounts"]
-    assert len(account["documents"]) == len(account["characters"]) == 2
-    assert max(account["characters"]) <= 6144
 
 
-def test_more_policies_than_can_be_attached_are_noted(project, capsys):
-    queues = "".join(f'resource "aws_sqs_queue" "q{n}" {{\n  name = "{"long-" * 14}{n:04}"\n}}\n' for n in range(700))
-    (project / "modules/team_a_foo_ddb/queues.tf").write_text(queues)
+def test_a_long_policy_is_split_into_documents(stage):
+    plan(stage, *queues(120))
+    account = of_account_a(stage)
+    assert len(account.documents) == len(account.characters) == 2
+    assert max(account.characters) <= 6144
 
-    assert run(project, "--account", "account_a") == 0
-    assert "a user or role takes 10, unless AWS allows you more" in capsys.readouterr().err
+
+def test_more_policies_than_can_be_attached_are_noted(stage):
+    plan(stage, *queues(700, "long-" * 14))
+    assert "a user or role takes 10, unless AWS allows you more" in of_account_a(stage).notes[-1]
+
+
+def test_nothing_is_written_into_the_project(stage):
+    before = sorted(stage.project.rglob("*"))
+    of_account_a(stage)
+    assert sorted(stage.project.rglob("*")) == before
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("account", "words"),
     [
-        (["--account", "acount_a"], "the spec has no account 'acount_a' Did you mean account_a?"),
-        (["--account", ""], "the spec has no account ''"),
-        (["--account", "spare"], "account spare has no roles Its operator needs no permissions"),
-        (["--for", "down"], "'down' is not one of 'up', 'verify', 'destroy', 'all'"),
+        ("acount_a", "the spec has no account 'acount_a'. Did you mean account_a?"),
+        ("", "the spec has no account ''"),
+        ("spare", "account spare has no roles. Its operator needs no permissions"),
     ],
 )
-def test_bad_usage_is_reported_in_one_line(project, arguments, words, capsys):
-    spec = project / "tfdriver.yaml"
+def test_bad_usage_is_reported(stage, account, words):
+    spec = stage.project / "tfdriver.yaml"
     spare = 'accounts:\n  spare: {id: "333333333333", region: us-west-2}\n'
     spec.write_text(spec.read_text().replace("accounts:\n", spare))
 
-    assert run(project, *arguments) == 1
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert words in " ".join(printed.err.split())
-    assert len(printed.err.strip().splitlines()) <= 2
+    with pytest.raises(TfdriverError) as caught:
+        policy(Options(stage.project), stage.tools, Purpose.ALL, account)
+
+    assert words in str(caught.value)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.world import Stage
+from tfdriver.aws.identity import used_accounts
 from tfdriver.deploy.session import Options, Tools, find_terraform, read_spec
 from tfdriver.deploy.up import up
 from tfdriver.inspect.drift import drift_reader
@@ -128,7 +129,7 @@ def test_a_mirror_that_was_found_by_searching_is_named(stage, tmp_path):
         stage.environ, stage.progress, stage.interrupts, stage.aws, stage.time.clock(), mirrors=(tmp_path / "opt",)
     )
 
-    with find_terraform(read_spec(stage.project), tools, 2) as found:
+    with find_terraform(used_accounts(read_spec(stage.project)), tools, 2) as found:
         assert str(mirror) in Path(found.environment["TF_CLI_CONFIG_FILE"]).read_text()
 
     assert stage.progress.said == [f"the AWS provider comes from {mirror}, a mirror found by searching"]

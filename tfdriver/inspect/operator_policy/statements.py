@@ -7,9 +7,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tfdriver.aws.resource_types import RESOURCE_TYPES, ResourceType
-from tfdriver.inspect.operator_policy.arns import arn_of, pattern
-from tfdriver.inspect.operator_policy.expressions import UNKNOWN
-from tfdriver.inspect.operator_policy.module_resources import ModuleResources, Resource
+from tfdriver.inspect.operator_policy.planned_resources import (
+    UNKNOWN,
+    ModuleResources,
+    Resource,
+    arn_of,
+    pattern,
+)
 from tfdriver.spec.model import Account, Role, Spec
 
 
@@ -84,7 +88,7 @@ def statements(
                     values=same.values | statement.values,
                 )
             by_sid[statement.sid] = statement
-        notes |= dict.fromkeys([*module.notes, *_notes(module.resources, role)])
+        notes |= dict.fromkeys([*module.notes, *_notes(module.resources)])
     return [by_sid[sid] for sid in sorted(by_sid)], list(notes)
 
 
@@ -109,9 +113,12 @@ def _for_terraform(resource: Resource, purpose: Purpose) -> Iterator[Statement]:
     known = RESOURCE_TYPES.get(resource.type)
     if known is None:
         return
-    arn = pattern(arn_of(resource))
+    named = arn_of(resource)
+    arn = pattern(named)
     arns = (arn, f"{arn}:*") if resource.type == "aws_cloudwatch_log_group" else (arn,)
-    yield _allow(known.statement, _actions(known, resource, purpose), *arns)
+    # The actions on other resources must not become actions on every resource.
+    sid = f"{_words(resource.type)}OfUnknownName" if UNKNOWN in named else known.statement
+    yield _allow(sid, _actions(known, resource, purpose), *arns)
     if resource.type == "aws_cloudwatch_log_group":
         # AWS checks this action on all log groups (hashicorp/terraform-provider-aws#8804).
         yield _allow("FindLogGroups", ["logs:DescribeLogGroups"], f"{arn.partition(':log-group:')[0]}:log-group:*")
@@ -124,7 +131,7 @@ def _for_terraform(resource: Resource, purpose: Purpose) -> Iterator[Statement]:
 def _actions(known: ResourceType, resource: Resource, purpose: Purpose) -> set[str]:
     lists = [known.read]
     if purpose.creates:
-        lists += [known.write, *(actions for name, actions in known.more.items() if resource.has(name))]
+        lists += [known.write, *(actions for name, actions in known.more.items() if resource.arguments(name))]
     if purpose.destroys:
         lists.append(known.delete)
     return known.actions(*lists)
@@ -140,20 +147,18 @@ def _attachment(resource: Resource, role_arn: str, purpose: Purpose) -> Iterator
             resources=frozenset([role_arn]),
             operator="ArnLike",
             key="iam:PolicyARN",
-            values=frozenset([pattern(resource.argument("policy_arn") or UNKNOWN)]),
+            values=frozenset(pattern(arn) for arn in resource.arguments("policy_arn") or (UNKNOWN,)),
         )
 
 
 def _pass_role(known: ResourceType, resource: Resource) -> Iterator[Statement]:
     """Yield the permission to pass a role to the service that assumes it."""
-    if known.role_argument and resource.has(known.role_argument):
-        arn = resource.argument(known.role_argument) or UNKNOWN
-        if arn == UNKNOWN:
-            arn = f"arn:{resource.account.partition}:iam::{resource.account.id}:role/{UNKNOWN}"
+    for arn in resource.arguments(known.role_argument):
+        any_role = f"arn:{resource.account.partition}:iam::{resource.account.id}:role/{UNKNOWN}"
         yield Statement(
             sid=f"PassRolesTo{known.service.capitalize()}",
             actions=frozenset(["iam:PassRole"]),
-            resources=frozenset([pattern(arn)]),
+            resources=frozenset([pattern(any_role if arn == UNKNOWN else arn)]),
             operator="StringEquals",
             key="iam:PassedToService",
             values=frozenset([f"{known.service}.amazonaws.com"]),
@@ -169,13 +174,17 @@ def _for_probe(resource: Resource, role: Role) -> Iterator[Statement]:
             yield _allow("InvokeFunctions", ["lambda:InvokeFunction"], pattern(arn_of(resource)))
 
 
-def _notes(resources: Iterable[Resource], role: Role) -> Iterator[str]:
+def _notes(resources: Iterable[Resource]) -> Iterator[str]:
     for resource in resources:
-        where = f"{resource.address} of module {role.module}"
         if resource.type not in RESOURCE_TYPES:
-            yield f"{where}: the permissions for this type are not known; add them to the policy"
+            yield f"{resource.address}: the permissions for this type are not known; add them to the policy"
         elif UNKNOWN in arn_of(resource):
-            yield f"{where}: its name is not known, so the policy allows {pattern(arn_of(resource))}"
+            yield f"{resource.address}: its name is not known, so the policy allows {pattern(arn_of(resource))}"
+
+
+def _words(resource_type: str) -> str:
+    """Return a type as a part of a Sid, which has only letters and digits."""
+    return "".join(word.capitalize() for word in resource_type.split("_")[1:])
 
 
 def _allow(sid: str, actions: Iterable[str], *resources: str) -> Statement:

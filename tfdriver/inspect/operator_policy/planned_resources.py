@@ -1,0 +1,194 @@
+"""The AWS resources of a role's module in an offline plan, with the values of their arguments. Pure; no I/O.
+
+An argument that refers to another resource has a random value in the plan. The resource with that value is then looked
+up, and its name predicted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tfdriver.aws.resource_types import RESOURCE_TYPES
+from tfdriver.deploy.ownership import in_module
+from tfdriver.spec.model import Account, Role
+from tfdriver.terraform.offline_plan import OfflinePlan, Plan
+
+# Stands for unknown text, also inside other text. No plan can contain it: it is an unpaired surrogate.
+UNKNOWN = "\ud800"
+
+_AWS_PREFIX = "aws_"
+# Data sources that need no permissions.
+_FREE_DATA = frozenset(
+    "aws_arn aws_caller_identity aws_default_tags aws_iam_policy_document aws_partition aws_region aws_service".split()
+)
+_RANDOM = re.compile(r"[a-z0-9]{8}")  # how Terraform mocks a string
+_KEY = re.compile(r'\["(?:[^"\\]|\\.)*"\]|\[\d+\]')
+_ARN_AS_ID = ("aws_iam_policy", "aws_sns_topic")
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A planned resource. after: its values; unknown: the names of those that are random, or made of random ones.
+
+    depends_on: addresses, without keys, of the resources that it refers to; siblings: the resources and data of its
+    composition.
+    """
+
+    address: str
+    module: str
+    type: str
+    account: Account
+    after: Mapping[str, Any]
+    unknown: frozenset[str]
+    depends_on: frozenset[str]
+    siblings: list[Resource] = field(repr=False, compare=False)
+
+    def arguments(self, name: str) -> tuple[str, ...]:
+        """Return the possible values of an argument, with UNKNOWN for unknown text; () if it is absent.
+
+        It has several if it is the ARN of one of several instances of a resource.
+        """
+        value = self.after.get(name, UNKNOWN if name in self.unknown else None)
+        if value in (None, [], {}):
+            return ()
+        if not isinstance(value, str):
+            return (str(value),) if isinstance(value, int) else (UNKNOWN,)
+        if name not in self.unknown or value == UNKNOWN:
+            return (value,)
+        if found := [text for owner, attribute in self._owners(value) for text in owner.identities(attribute)]:
+            return tuple(dict.fromkeys(found))
+        if _RANDOM.fullmatch(value):
+            return ()  # the provider sets it
+        return (self._without_random(value),)
+
+    def text(self, name: str) -> str:
+        """Return the value of an argument, '' if it is absent, UNKNOWN if it may have several values."""
+        found = self.arguments(name)
+        return found[0] if len(found) == 1 else UNKNOWN if found else ""
+
+    def name(self, argument: str) -> str:
+        """Return the value of an argument that is a name, with UNKNOWN for what AWS or the provider chooses."""
+        found, prefix = self.text(argument), self.text(f"{argument}_prefix")
+        return found if found not in ("", UNKNOWN) else prefix.replace(UNKNOWN, "") + UNKNOWN
+
+    def identities(self, attribute: str) -> tuple[str, ...]:
+        """Return what an attribute will be: the ARN, the name, or UNKNOWN."""
+        known = RESOURCE_TYPES.get(self.type)
+        if known is None:
+            return (UNKNOWN,)
+        if attribute == "arn" or (attribute == "id" and self.type in _ARN_AS_ID):
+            return (arn_of(self),)
+        named = "function_name" if "{function_name}" in known.pattern else "name"
+        return (self.name(named),) if attribute in ("id", named) and known.tagged else (UNKNOWN,)
+
+    def _owners(self, value: str) -> list[tuple[Resource, str]]:
+        """Return the resources that this one refers to and that have this random value, and the attribute with it."""
+        found: list[tuple[Resource, str]] = [
+            (other, attribute)
+            for attribute in ("id", "arn", "name", "function_name")
+            for other in self.siblings
+            if _KEY.sub("", other.address) in self.depends_on
+            and attribute in other.unknown
+            and other.after.get(attribute) == value
+        ]
+        first = [(other, attribute) for other, attribute in found if attribute == found[0][1]]
+        return [(other, attribute) for other, attribute in first if other.module == self.module] or first
+
+    def _without_random(self, text: str) -> str:
+        for other in self.siblings:
+            for name in other.unknown:
+                value = other.after.get(name)
+                if isinstance(value, str) and (_RANDOM.fullmatch(value) or value.endswith("/mock")):
+                    text = text.replace(value, UNKNOWN)
+        return text if UNKNOWN in text else UNKNOWN
+
+
+@dataclass(frozen=True)
+class ModuleResources:
+    """The resources of a role's module. notes: sentences without a full stop on parts that are not known."""
+
+    resources: tuple[Resource, ...]
+    has_probe: bool
+    notes: tuple[str, ...]
+
+
+def module_resources(role: Role, offline: OfflinePlan) -> ModuleResources:
+    """Return the resources of a role's module, and of the modules in it. offline: the plan of its composition."""
+    notes = [f"module {role.module} of role {role.key}: {offline.problem}"] if offline.problem else []
+    changes = offline.plan.get("resource_changes", ())
+    for change in changes:
+        kind = change["type"]
+        if (
+            change["mode"] == "data"
+            and kind.startswith(_AWS_PREFIX)
+            and kind not in _FREE_DATA
+            and _is_of(change, role)
+        ):
+            notes.append(f"{change['address']} needs permissions that are not known")
+    siblings: list[Resource] = []
+    siblings += (_resource(change, role.account, siblings) for change in changes)
+    managed = [r for change, r in zip(changes, siblings, strict=True) if change["mode"] == "managed"]
+    own = [r for r in managed if r.type.startswith(_AWS_PREFIX) and in_module(r.module, role)]
+    return ModuleResources(tuple(own), _has_probe(role, offline.plan), tuple(notes))
+
+
+def arn_of(resource: Resource) -> str:
+    """Return the ARN of a resource, or of the resource that it is part of (an attachment, a target)."""
+    known = RESOURCE_TYPES.get(resource.type)
+    role, function = resource.text("role"), resource.text("function_name")
+    if known is None:
+        return UNKNOWN
+    if resource.type == "aws_lambda_permission" and function.startswith("arn:"):
+        return function
+    if "{role}" in known.pattern:  # the path is an argument of the role itself
+        for sibling in resource.siblings:
+            if sibling.type == "aws_iam_role" and sibling.name("name") == (role or UNKNOWN):
+                return arn_of(sibling)
+    bus = resource.text("event_bus_name") or "default"
+    return known.arn(
+        resource.account,
+        path=resource.text("path") or "/",
+        bus="" if bus == "default" else f"{bus}/",
+        **{argument: resource.name(argument) for argument in ("name", "function_name", "rule", "role")},
+    )
+
+
+def pattern(text: str) -> str:
+    """Return text escaped for an IAM policy, with UNKNOWN as a wildcard.
+
+    Source: IAM user guide, reference_policies_variables, "Special characters" (`${*}`, `${?}`, `${$}`).
+    """
+    escaped = "".join(f"${{{char}}}" if char in "*?$" else char for char in text)
+    return escaped.replace(UNKNOWN, "*")
+
+
+def _resource(change: Plan, account: Account, siblings: list[Resource]) -> Resource:
+    after, unknown = change["change"].get("after") or {}, change["change"].get("after_unknown") or {}
+    random = {name for name, value in unknown.items() if value is True}
+    if change["mode"] == "data":
+        random |= {name for name, value in after.items() if isinstance(value, str) and _RANDOM.fullmatch(value)}
+    return Resource(
+        address=change["address"],
+        module=change.get("module_address", ""),
+        type=change["type"],
+        account=account,
+        after=after,
+        unknown=frozenset(random),
+        depends_on=frozenset(change.get("depends_on") or ()),
+        siblings=siblings,
+    )
+
+
+def _is_of(change: Plan, role: Role) -> bool:
+    return in_module(change.get("module_address", ""), role)
+
+
+def _has_probe(role: Role, plan: Plan) -> bool:
+    """Whether the module has a probe; also if the composition's templates have no output for it."""
+    probes = plan.get("output_changes", {}).get("probes")
+    if probes is None or probes.get("after_unknown") is True:
+        return True
+    return role.key in (probes.get("after_unknown") or {}) or (probes.get("after") or {}).get(role.key) is not None
