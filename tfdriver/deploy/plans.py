@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import tempfile
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -14,9 +16,12 @@ from tfdriver.deploy.adopt import Adopter
 from tfdriver.deploy.plan_view import deletions, resource_changes
 from tfdriver.deploy.roots import Roots
 from tfdriver.errors import TfdriverError
+from tfdriver.iam.lint import refuse_errors
+from tfdriver.iam.plan_lint import dangerous, unseen_policies
 from tfdriver.iam.trust_state import LiveRole, Unreadable
 from tfdriver.iam.wording import role_in_account
 from tfdriver.project import tfvars
+from tfdriver.project.offline import offline_plans
 from tfdriver.project.orphans import OrphanedResource
 from tfdriver.spec.compositions import REVOKE, Composition, Side
 from tfdriver.terraform.events import TerraformOutcome
@@ -89,6 +94,7 @@ class Plans:
             try:
                 shown = checked.saved.shown
                 self._warn(plan_checks.check_plan(composition, shown, basis.values.get("trust_policies", {})))
+                self._check_unseen(composition, unseen_policies(shown))
                 found = self._adopter.to_import(composition, shown, may_adopt=may_adopt, error=error)
                 _refuse_inconsistent(composition, found, basis.roles)
             except BaseException:
@@ -206,6 +212,21 @@ class Plans:
         self._roots.report(composition, "plan", plan)
         deleted = deletions(composition.name, resource_changes(saved[0].shown))
         return CheckedPlan(basis, saved[0], clock.monotonic() - started, deleted)
+
+    def _check_unseen(self, composition: Composition, addresses: Collection[str]) -> None:
+        """Check policies that a plan does not know yet, with the values of an offline plan."""
+        if not addresses:
+            return
+        with tempfile.TemporaryDirectory(prefix="tfdriver-") as private:
+            plans = offline_plans(self._roots.workspace, (composition,), self._roots.settings, Path(private))
+        offline = plans[composition.name]
+        if offline.problem:
+            names = ", ".join(sorted(addresses))
+            self._warn([f"warning: {composition.name}: known only after the apply, not checked: {names}"])
+        refuse_errors((found for found in dangerous(offline.plan) if found.where in addresses), self._note_once)
+
+    def _note_once(self, warning: str) -> None:
+        self._warn([warning])
 
     def _warn(self, warnings: Iterable[str]) -> None:
         """Report warnings, each once."""

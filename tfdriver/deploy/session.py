@@ -32,8 +32,7 @@ from tfdriver.deploy.overview import Overview, overview
 from tfdriver.deploy.ownership import States, applied_trusts, listed_elsewhere
 from tfdriver.deploy.phases import Driver, DriverAws, RunScope, make_driver
 from tfdriver.errors import TfdriverError
-from tfdriver.iam.lint import refuse_errors
-from tfdriver.iam.lint_modules import lint_project
+from tfdriver.iam.lint import lint_spec, refuse_errors
 from tfdriver.iam.phase_trusts import refuse_long_trusts
 from tfdriver.interrupts import InterruptedRunError, Interrupts, stopped_by
 from tfdriver.project import git_check
@@ -258,7 +257,7 @@ def _as_tfdriver_error(error: BaseException) -> TfdriverError:
 def _opened(stack: ExitStack, command: str, spec: Spec, options: Options, tools: Tools) -> Session:
     """Open a project until the stack is closed."""
     if options.lint:
-        refuse_errors(lint_project(spec), tools.progress.note)
+        refuse_errors(lint_spec(spec), tools.progress.note)
     found = stack.enter_context(find_terraform(used_accounts(spec), tools, options.parallelism))
     workspace, descriptor = _locked_workspace(stack, command, spec, options, tools)
     settings = found.settings(tools, options, (descriptor,))

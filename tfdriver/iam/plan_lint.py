@@ -1,12 +1,13 @@
 """Checks the IAM policies in a Terraform plan for dangerous statements. Pure; no I/O.
 
 A policy is read from its JSON. If the JSON is known only after the apply, its statements are read from the data source
-`aws_iam_policy_document`; `jsonencode` of such a value has none. Source of a plan's shape: Terraform's documentation,
+`aws_iam_policy_document`; for other ones, see `unseen_policies`. Source of a plan's shape: Terraform's documentation,
 "JSON Output Format" (internals/json-format).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -20,6 +21,8 @@ _ELEMENTS = {
     "resources": "Resource",
     "not_resources": "NotResource",
 }
+_SOURCES = ("source_policy_documents", "override_policy_documents")
+_KEY = re.compile(r'\["(?:[^"\\]|\\.)*"\]|\[\d+\]')
 _ATTACHED = ("policy_arn", "policy_arns", "managed_policy_arns")
 _TOO_WIDE = {
     "AdministratorAccess": "every action on every resource",
@@ -35,6 +38,56 @@ def dangerous(plan: Mapping[str, Any]) -> list[Finding]:
     return list(dict.fromkeys(f for change in plan.get("resource_changes", ()) for f in _of_resource(change)))
 
 
+def unseen_policies(plan: Mapping[str, Any]) -> frozenset[str]:
+    """Return the addresses of IAM policies that are known only after the apply, so that `dangerous` cannot check them.
+
+    A policy that is a policy document's is not one of them: `dangerous` checks the document's statements.
+    """
+    return frozenset(r["address"] for r in plan.get("resource_changes", ()) if _is_unseen(r, plan))
+
+
+def _is_unseen(resource: Mapping[str, Any], plan: Mapping[str, Any]) -> bool:
+    kind, change = resource["type"], resource["change"]
+    unknown = change.get("after_unknown") or {}
+    if not kind.startswith("aws_iam_") or change.get("after") is None:
+        return False
+    if kind == _DOCUMENT:
+        blocks = unknown.get("statement") or ()
+        if blocks is True or any(_has_unknown(unknown.get(source)) for source in _SOURCES):
+            return True
+        return any(_has_unknown(block.get(name)) for block in blocks for name in ("actions", "not_actions"))
+    expressions = _expressions(resource, plan)
+    inline = unknown.get("inline_policy") or ()
+    if inline is True or any(block.get("policy") for block in inline):
+        return not _is_document(expressions.get("inline_policy"), "policy")
+    names = ("policy", "assume_role_policy")
+    return any(unknown.get(name) and not _is_document(expressions, name) for name in names)
+
+
+def _has_unknown(value: Any) -> bool:
+    return value is True or (isinstance(value, list) and any(value))
+
+
+def _is_document(expressions: Any, name: str) -> bool:
+    """Whether an argument refers to policy documents and to nothing else. expressions: of a block, or of several."""
+    if isinstance(expressions, list):
+        return all(_is_document(block, name) for block in expressions)
+    references = ((expressions or {}).get(name) or {}).get("references", ())
+    return bool(references) and all(reference.startswith(f"data.{_DOCUMENT}.") for reference in references)
+
+
+def _expressions(resource: Mapping[str, Any], plan: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the expressions of a resource's arguments in the configuration, {} if they are not found."""
+    module = plan.get("configuration", {}).get("root_module", {})
+    *names, kind, name = _KEY.sub("", resource["address"]).split(".")
+    for step in names[1::2]:
+        module = module.get("module_calls", {}).get(step, {}).get("module", {})
+    for found in module.get("resources", ()):
+        if (found["mode"], found["type"], found["name"]) == (resource["mode"], kind, name):
+            return dict(found.get("expressions", {}))
+    return {}
+
+
 def _of_resource(resource: Mapping[str, Any]) -> Iterator[Finding]:
     where, kind, after = resource["address"], resource["type"], resource["change"].get("after")
     if after is None or not kind.startswith("aws_iam_"):
@@ -42,6 +95,8 @@ def _of_resource(resource: Mapping[str, Any]) -> Iterator[Finding]:
     if kind == _DOCUMENT:
         for block in after.get("statement") or ():
             yield from _of_statement(_statement(block), where)
+        for text in (text for source in _SOURCES for text in strings(after.get(source))):
+            yield from (finding for statement in _parsed(text) for finding in _of_statement(statement, where))
         return
     for policy in (after, *(after.get("inline_policy") or ())):
         for text in strings(policy.get("policy")):

@@ -54,15 +54,6 @@ def read_module(folder: Path, root: Path) -> Module:
     return Module(folder, {name: Variable(name, **fields) for name, fields in variables.items()}, frozenset(outputs))
 
 
-def parsed_files(folder: Path) -> Iterator[tuple[str, Body]]:
-    """Yield name and content of each `.tf` file of a module. Skip invalid files: `read_module` reports them."""
-    for path in sorted(folder.glob("*.tf")):
-        try:
-            yield path.name, read_blocks(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, HclSyntaxError):
-            continue
-
-
 def _files(folder: Path, root: Path) -> list[Path]:
     where = folder.relative_to(root).as_posix() if folder.is_relative_to(root) else str(folder)
     try:

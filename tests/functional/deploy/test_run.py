@@ -836,16 +836,13 @@ def test_an_old_terraform_is_refused(stage, version, good):
         assert not (stage.project / "compositions").exists()
 
 
-def test_a_dangerous_policy_stops_up_and_a_risky_one_is_reported(stage):
+def test_a_risky_trust_policy_is_reported(stage):
     spec = stage.project / "tfdriver.yaml"
     spec.write_text(spec.read_text().replace("trusts: [bar]", "trusts: [bar]\n    guard: false"))
-    stage.run(up, tighten=False)
-    assert any("without a guard" in line for line in stage.progress.said)
 
-    module = stage.project / "modules/team_a_foo_ddb/main.tf"
-    module.write_text(module.read_text().replace('"dynamodb:PutItem"', '"*"'))
-    with pytest.raises(TfdriverError, match=r"modules/team_a_foo_ddb/main.tf.*allows every action"):
-        stage.run(up)
+    stage.run(up, tighten=False)
+
+    assert any("without a guard" in line for line in stage.progress.said)
 
 
 def test_a_trust_that_is_unreadable_at_the_end_counts_as_open(stage):

@@ -20,6 +20,8 @@ ANYBODY = """jsonencode({
     Statement = [{ Effect = "Allow", Principal = "*", Action = "sts:AssumeRole" }]
   })"""
 INNER_POLICY = f'resource "aws_iam_policy" "wide" {{\n  name   = "wide"\n  policy = {ALL}\n}}\n'
+UNKNOWN = ALL.replace('Resource = "*"', "Resource = aws_sns_topic.later.arn")
+INNER_UNKNOWN = 'resource "aws_sns_topic" "later" {\n  name = "later"\n}\n' + INNER_POLICY.replace(ALL, UNKNOWN)
 INNER_ROLE = f'resource "aws_iam_role" "open" {{\n  name               = "open"\n  assume_role_policy = {ANYBODY}\n}}\n'
 INNER_ADMIN = """resource "aws_iam_role_policy_attachment" "admin" {
   role       = "foo_bar"
@@ -78,6 +80,7 @@ DIRECT = {
     ),
     "provider": Case("other_provider", "it configures an AWS provider of its own", "`provider` block", new=PROVIDER),
     "policy": Case("dangerous_policy", "aws_iam_policy.wide", "Name the", inner=INNER_POLICY),
+    "unknown": Case("dangerous_policy", "aws_iam_policy.wide", "Name the", inner=INNER_UNKNOWN),
     "role": Case("dangerous_policy", "aws_iam_role.open", "Name accounts or roles", inner=INNER_ROLE),
     "admin": Case("dangerous_policy", "attaches AdministratorAccess", "Write a policy with only", inner=INNER_ADMIN),
 }

@@ -102,3 +102,31 @@ def test_the_policy_knows_nested_modules_and_references(project: Path) -> None:
     assert notes[0].startswith(f"note: {deep}.data.aws_vpc.v needs permissions")
     assert notes[1].startswith(f"note: {deep}.aws_sqs_queue.q: its name is not known")
     assert sorted(project.rglob("*")) == before
+    errors = [line.removeprefix(f"error: {deep}.") for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert [error.split(". ")[0] for error in sorted(errors)] == [
+        "aws_iam_role.second[\"a\"]: trusts principal '*'",
+        "aws_iam_role.second[\"b\"]: trusts principal '*'",
+        "aws_iam_role_policy.p[0]: allows every action (`*`)",
+        "data.aws_iam_policy_document.everything: allows every action (`*`)",
+    ]
+
+
+def test_a_provisioner_never_runs(project: Path, tmp_path: Path) -> None:
+    provisioner = f'  provisioner "local-exec" {{\n    command = "touch {tmp_path}/ran"\n  }}\n}}\n'
+    (project / "modules/deep/more.tf").write_text(f'resource "aws_sns_topic" "t" {{\n  name = "t"\n{provisioner}')
+
+    done = policy(project)
+
+    assert done.returncode == 0, done.stderr
+    assert "its modules have provisioners" in done.stderr
+    assert not (tmp_path / "ran").exists()
+
+
+def test_the_shipped_modules_have_no_dangerous_policies(tmp_path: Path) -> None:
+    init(tmp_path / "p")
+
+    done = policy(tmp_path / "p")
+
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stderr.splitlines() if "a mirror found by searching" not in line]
+    assert lines == ["account_a = 111111111111: 1,493 of 6,144 characters"]

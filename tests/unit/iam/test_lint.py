@@ -1,4 +1,4 @@
-"""Lint of policies, of specs, and of the files of modules."""
+"""Lint of policies and of specs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from tests.unit.builders import BAR, FOO, A, B, role, spec
 from tfdriver.errors import TfdriverError
 from tfdriver.iam import trust, trust_state
 from tfdriver.iam.lint import Finding, Severity, lint_permissions, lint_spec, lint_trust, refuse_errors
-from tfdriver.iam.lint_modules import lint_module, lint_project
 from tfdriver.iam.phase_trusts import refuse_long_trusts
 from tfdriver.iam.trust_state import TrustKind, TrustState
 from tfdriver.spec.model import Account
@@ -188,129 +187,6 @@ def test_hints_on_long_trust_policies_have_the_right_numbers(count, guard, exter
         assert lengths_of(most + 1)[index] > 2048
 
 
-def lint(tmp_path, text, name="main.tf"):
-    (tmp_path / name).write_text(text, encoding="utf-8")
-    return [(f.severity, f.where.split(":")[1], f.what.split(" (")[0]) for f in lint_module(tmp_path, "m")]
-
-
-WIDE = "allows every action"
-EVERYWHERE = "allows its actions on every resource"
-
-
-def test_wildcards_in_policy_documents_of_modules(tmp_path):
-    text = """
-data "aws_iam_policy_document" "p" {
-  statement {
-    actions   = ["*"]
-    resources = ["arn:x"]
-  }
-  dynamic "statement" {
-    for_each = var.roles
-    content {
-      actions   = local.granted
-      resources = concat(["*"], var.more)
-    }
-  }
-}
-
-locals {
-  granted = local.really
-  really  = ["s3:GetObject", "dynamodb:*"]
-}
-"""
-    assert lint(tmp_path, text) == [
-        (ERROR, "2", WIDE),
-        (WARNING, "2", "allows every action of a service"),
-        (WARNING, "2", EVERYWHERE),
-    ]
-
-
-@pytest.mark.parametrize(
-    "policy",
-    [
-        'jsonencode({ Version = "2012-10-17", Statement = [{ Effect = "Allow", Action = ["*"], Resource = "*" }] })',
-        'jsonencode({\n Statement = {\n "Action" : "*"\n "Resource" : ["arn:x", "*"]\n }\n})',
-        '<<-EOF\n  {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}\n  EOF',
-    ],
-)
-@pytest.mark.parametrize("kind", ["aws_iam_policy", "aws_iam_role_policy"])
-def test_wildcards_in_json_policies_of_modules(tmp_path, kind, policy):
-    text = f'resource "{kind}" "p" {{\n  policy = {policy}\n}}\n'
-    assert lint(tmp_path, text) == [(ERROR, "1", WIDE), (WARNING, "1", EVERYWHERE)]
-
-
-def test_inline_policies_and_administrator_access_in_modules(tmp_path):
-    text = """resource "aws_iam_role" "r" {
-  assume_role_policy = jsonencode({ Statement = [{ Action = "sts:AssumeRole", Principal = { AWS = "*" } }] })
-  inline_policy {
-    policy = jsonencode({ Statement = [{ Action = "*", Resource = aws_s3_bucket.b.arn }] })
-  }
-}
-resource "aws_iam_role_policy_attachment" "a" {
-  policy_arn = "arn:${data.aws_partition.current.partition}:iam::aws:policy/AdministratorAccess"
-}
-"""
-    assert lint(tmp_path, text) == [
-        (ERROR, "1", "trusts principal '*'"),
-        (ERROR, "1", WIDE),
-        (ERROR, "7", "attaches AdministratorAccess, which allows every action on every resource"),
-    ]
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        'data "aws_iam_policy_document" "p" {\n statement {\n  actions = [replace("*", "*", "s3:GetObject")]\n }\n}',
-        'data "aws_iam_policy_document" "p" {\n statement {\n  effect = "Deny"\n  actions = ["*"]\n }\n}',
-        'data "aws_iam_policy_document" "p" {\n statement {\n  actions = var.all["*"]\n }\n}',
-        'data "aws_iam_policy_document" "p" {\n statement {\n  actions = [local.me]\n }\n}\n'
-        "locals {\n  me = local.me\n}",
-        'resource "aws_sqs_queue_policy" "q" {\n  policy = jsonencode({ Statement = [{ Action = "*" }] })\n}',
-        'resource "aws_iam_policy" "p" {\n  policy = jsonencode(var.policy)\n}',
-        'resource "aws_iam_policy" "p" {\n  policy = <<EOF\n${var.policy}\nEOF\n}',
-        # A resource-based policy.
-        'data "aws_iam_policy_document" "p" {\n statement {\n  actions = ["kms:*"]\n  resources = ["*"]\n'
-        '  principals {\n   type = "AWS"\n   identifiers = ["*"]\n  }\n }\n}',
-        'data "aws_iam_policy_document" "p" {',
-    ],
-)
-def test_computed_and_resource_based_policies_of_modules_are_not_checked(tmp_path, text):
-    assert lint(tmp_path, text) == []
-
-
-def test_wildcard_principals_in_policy_documents_of_modules(tmp_path):
-    text = """data "aws_iam_policy_document" "trust" {
-  statement {
-    actions = ["sts:AssumeRole"]
-    principals {
-      type        = "AWS"
-      identifiers = ["*"]
-    }
-  }
-}
-"""
-    assert lint(tmp_path, text) == [(ERROR, "1", "trusts principal '*'")]
-
-
-@pytest.mark.parametrize("action", ['"sts:AssumeRole"', '["sts:AssumeRole", "sts:TagSession"]'])
-def test_wildcard_principals_in_json_policies_of_modules(tmp_path, action):
-    text = f"""resource "aws_iam_role" "r" {{
-  assume_role_policy = <<EOF
-{{"Statement": {{"Effect": "Allow", "Principal": "*", "Action": {action}}}}}
-EOF
-}}"""
-    assert lint(tmp_path, text) == [(ERROR, "1", "trusts principal '*'")]
-
-
-def test_findings_name_files_relative_to_the_project(tmp_path):
-    (tmp_path / "modules" / "m").mkdir(parents=True)
-    policy = 'jsonencode({ Statement = [{ Action = "*", Resource = "arn:x" }] })'
-    (tmp_path / "modules" / "m" / "iam.tf").write_text(f'resource "aws_iam_policy" "p" {{\n  policy = {policy}\n}}\n')
-    remote = replace(BAR, module="a/b/c", source="a/b/c")
-    (found,) = lint_project(replace(spec(FOO, remote), root=tmp_path))
-    assert found.where == "modules/m/iam.tf:1: aws_iam_policy.p"
-
-
 WARNED, WIDE_ERROR = (Finding(s, f"at {s}", "it is wide", "Narrow it") for s in (WARNING, ERROR))
 OPEN_ERROR = Finding(ERROR, "elsewhere", "it is open", "Close it")
 THIRD_ERROR = Finding(ERROR, "in a third", "it is wide", "Narrow it")
@@ -343,16 +219,3 @@ def test_all_errors_are_raised_together(findings, message):
     assert raised.value.code == "dangerous_policy"
     assert str(raised.value) == message
     assert len(notes) == 1
-
-
-def test_lint_project_checks_the_spec_and_its_modules(tmp_path):
-    (tmp_path / "modules" / "m").mkdir(parents=True)
-    policy = 'jsonencode({ Statement = [{ Action = "*", Resource = "arn:x" }] })'
-    (tmp_path / "modules" / "m" / "iam.tf").write_text(f'resource "aws_iam_policy" "p" {{\n  policy = {policy}\n}}\n')
-    found = lint_project(replace(spec(replace(FOO, guard=False), BAR), root=tmp_path))
-    assert [f.severity for f in found] == [WARNING, ERROR]
-
-
-@pytest.mark.parametrize("folder", sorted(p for p in MODULES.iterdir() if p.is_dir()), ids=lambda p: p.name)
-def test_the_shipped_modules_have_no_findings(folder):
-    assert lint_module(folder, folder.name) == []

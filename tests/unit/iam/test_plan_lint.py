@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tfdriver.iam.lint import Severity
-from tfdriver.iam.plan_lint import dangerous
+from tfdriver.iam.plan_lint import dangerous, unseen_policies
 
 ERROR, WARNING = Severity.ERROR, Severity.WARNING
 INNER = 'module.foo_bar.module.inner.module.deep["x"]'
@@ -130,3 +130,56 @@ def test_a_finding_names_the_resource_in_its_module_once():
 
 def test_a_plan_without_changes_has_no_findings():
     assert dangerous({}) == []
+
+
+def test_the_source_of_a_policy_document_is_checked():
+    source = change("aws_iam_policy_document", {"source_policy_documents": [policy(Action="*", Resource="arn:x")]})
+    assert findings(source) == [WIDE]
+
+
+def unseen(kind, unknown, expressions=None, after=None):
+    """Return whether a policy that is known only after the apply remains unchecked."""
+    found = change(kind, {} if after is None else after)
+    found["change"]["after_unknown"] = unknown
+    resource = {"mode": "managed", "type": kind, "name": "this", "expressions": expressions or {}}
+    module = {"resources": [resource]}
+    for name in ("deep", "inner", "foo_bar"):
+        module = {"module_calls": {name: {"module": module}}}
+    return unseen_policies({"resource_changes": [found], "configuration": {"root_module": module}})
+
+
+DOCUMENT = {"references": ["data.aws_iam_policy_document.p.json", "data.aws_iam_policy_document.p"]}
+ENCODED = {"references": ["aws_sqs_queue.q.arn", "aws_sqs_queue.q"]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "unknown", "expressions"),
+    [
+        ("aws_iam_policy", {"policy": True}, {"policy": ENCODED}),
+        ("aws_iam_policy", {"policy": True}, {"policy": {"references": ["var.policy"]}}),
+        ("aws_iam_policy", {"policy": True}, {"policy": {"references": [*DOCUMENT["references"], "var.more"]}}),
+        ("aws_iam_policy", {"policy": True}, {}),
+        ("aws_iam_role", {"assume_role_policy": True}, {"assume_role_policy": ENCODED}),
+        ("aws_iam_role", {"inline_policy": [{"policy": True}]}, {"inline_policy": [{"policy": ENCODED}]}),
+        ("aws_iam_role", {"inline_policy": True}, {}),
+        ("aws_iam_policy_document", {"statement": True}, {}),
+        ("aws_iam_policy_document", {"statement": [{"actions": [False, True]}]}, {}),
+        ("aws_iam_policy_document", {"source_policy_documents": [True]}, {}),
+    ],
+)
+def test_policies_that_are_known_only_after_the_apply(kind, unknown, expressions):
+    assert unseen(kind, unknown, expressions) == {f"{INNER}.{kind}.this[0]"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "unknown", "expressions"),
+    [
+        ("aws_iam_policy", {"arn": True}, {"policy": ENCODED}),
+        ("aws_iam_policy", {"policy": True}, {"policy": DOCUMENT}),
+        ("aws_iam_role", {"inline_policy": [{"policy": True}]}, {"inline_policy": [{"policy": DOCUMENT}]}),
+        ("aws_iam_policy_document", {"json": True, "statement": [{"actions": [False], "resources": [True]}]}, {}),
+        ("aws_sqs_queue_policy", {"policy": True}, {"policy": ENCODED}),
+    ],
+)
+def test_policies_that_are_known_or_a_documents(kind, unknown, expressions):
+    assert unseen(kind, unknown, expressions) == frozenset()
