@@ -70,7 +70,7 @@ def offline_plan(folder: Path, account: Account, settings: Settings) -> OfflineP
         found = read_plan(output.decode(errors="replace").splitlines())
         return replace(found, problem=settings.hide(found.problem))
     except TerraformError as error:
-        return OfflinePlan({}, error.what)
+        return OfflinePlan({}, settings.hide(error.what))
     except (OSError, ValueError, LookupError) as error:
         return OfflinePlan({}, f"cannot read the configuration: {error}")
 

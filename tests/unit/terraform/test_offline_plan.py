@@ -6,7 +6,11 @@ import json
 
 import pytest
 
-from tfdriver.terraform.offline_plan import read_plan
+from tests.unit.builders import A
+from tfdriver.interrupts import Interrupts
+from tfdriver.terraform.offline_plan import offline_plan, offline_settings, read_plan
+from tfdriver.terraform.program import Program
+from tfdriver.terraform.runner import Settings
 
 ROLE = "module.bar.aws_iam_role.this"
 INLINE = 'module.bar.module.inner["x"].aws_iam_role_policy.p[0]'
@@ -81,3 +85,53 @@ def test_a_composition_that_was_not_applied_is_a_problem():
 def test_no_plan_is_an_error():
     with pytest.raises(ValueError, match="no plan"):
         read_plan(["not JSON", event("version")])
+
+
+LOCK = """
+provider "registry.terraform.io/hashicorp/aws" {
+  version = "5.100.0"
+}
+
+provider "registry.terraform.io/hashicorp/random" {
+  version = "3.0.0"
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("configuration", "runs"),
+    [
+        ('resource "aws_iam_role" "this" {}', ["plan", "plan_again", "apply"]),
+        ('resource "aws_iam_role" "this" {\n  provisioner "local-exec" {}\n}', ["plan", "plan_again"]),
+    ],
+)
+def test_all_providers_are_mocked_and_no_provisioner_is_applied(tmp_path, configuration, runs):
+    (tmp_path / "main.tf").write_text(configuration)
+    (tmp_path / ".terraform.lock.hcl").write_text(LOCK)
+    (tmp_path / ".tfdriver").mkdir()
+    settings = Settings(Program(("/bin/false",), "terraform"), {}, Interrupts())
+
+    found = offline_plan(tmp_path, A, settings)
+
+    assert found.plan == {}
+    assert "exit code 1" in found.problem
+    test = json.loads((tmp_path / "offline.tftest.json").read_text())
+    assert set(test["mock_provider"]) == {"aws", "random", "terraform"}
+    assert [name for run in test["run"] for name in run] == runs
+    arn = test["mock_provider"]["aws"]["mock_resource"]["aws_iam_role"]["defaults"]["arn"]
+    assert arn == "arn:aws:iam::111111111111:aws_iam_role/mock"
+    (override,) = tmp_path.glob("*_override.tf.json")
+    required = json.loads(override.read_text())["terraform"]["required_providers"]
+    assert required["random"] == {"source": "registry.terraform.io/hashicorp/random"}
+
+
+def test_no_credentials_reach_terraform():
+    environment = {"AWS_PROFILE": "p", "AWS_SESSION_TOKEN": "x", "AWS_ENDPOINT_URL": "http://x", "PATH": "/bin"}
+    settings = Settings(Program(("/bin/false",), "terraform"), environment, Interrupts())
+
+    assert offline_settings(settings, 1).environment == {
+        "PATH": "/bin",
+        "AWS_CONFIG_FILE": "/dev/null",
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
