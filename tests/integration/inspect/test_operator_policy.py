@@ -171,7 +171,8 @@ def test_the_policies_are_enough(story: Story) -> None:
 
 def test_without_a_statement_the_run_says_what_is_missing(story: Story) -> None:
     up, verify = story.refused["PassRolesToLambda"], story.refused["TryTrustingRoles"]
-    assert up.returncode == 1  # the trust is exact already: the role exists before the function
+    # The role exists before the function, but phase 3 may not have begun when the function is refused.
+    assert up.returncode == (3 if "In force now: role foo_bar" in up.stderr else 1)
     bar = "arn:aws:iam::222222222222:role/team/bar"
     assert f"is not authorized to perform: iam:PassRole on resource: {bar}" in up.stderr
     assert verify.returncode == 1
