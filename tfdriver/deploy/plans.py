@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +27,7 @@ from tfdriver.spec.compositions import REVOKE, Composition, Side
 from tfdriver.terraform.events import TerraformOutcome
 from tfdriver.terraform.failure import TerraformError
 from tfdriver.terraform.saved_plan import SavedPlan
+from tfdriver.terraform.used_types import configuration_files
 
 LiveRoles = Mapping[str, LiveRole | Unreadable | None]
 
@@ -94,7 +95,7 @@ class Plans:
             try:
                 shown = checked.saved.shown
                 self._warn(plan_checks.check_plan(composition, shown, basis.values.get("trust_policies", {})))
-                self._check_unseen(composition, unseen_policies(shown))
+                self._check_unseen(composition, shown)
                 found = self._adopter.to_import(composition, shown, may_adopt=may_adopt, error=error)
                 _refuse_inconsistent(composition, found, basis.roles)
             except BaseException:
@@ -213,8 +214,11 @@ class Plans:
         deleted = deletions(composition.name, resource_changes(saved[0].shown))
         return CheckedPlan(basis, saved[0], clock.monotonic() - started, deleted)
 
-    def _check_unseen(self, composition: Composition, addresses: Collection[str]) -> None:
+    def _check_unseen(self, composition: Composition, shown: Mapping[str, Any]) -> None:
         """Check policies that a plan does not know yet, with the values of an offline plan."""
+        files = configuration_files(self._roots.workspace.path(composition))
+        blocks = any(b"inline_policy" in path.read_bytes() for path in files)
+        addresses = unseen_policies(shown, blocks=blocks)
         if not addresses:
             return
         with tempfile.TemporaryDirectory(prefix="tfdriver-") as private:

@@ -38,26 +38,30 @@ def dangerous(plan: Mapping[str, Any]) -> list[Finding]:
     return list(dict.fromkeys(f for change in plan.get("resource_changes", ()) for f in _of_resource(change)))
 
 
-def unseen_policies(plan: Mapping[str, Any]) -> frozenset[str]:
+def unseen_policies(plan: Mapping[str, Any], *, blocks: bool) -> frozenset[str]:
     """Return the addresses of IAM policies that are known only after the apply, so that `dangerous` cannot check them.
 
-    A policy that is a policy document's is not one of them: `dangerous` checks the document's statements.
+    blocks: whether the configuration has `inline_policy` blocks: without any, the attribute of a new role is unknown,
+    too, and a plan does not show dynamic blocks. A policy that is a policy document's is not one of them: `dangerous`
+    checks the document's statements.
     """
-    return frozenset(r["address"] for r in plan.get("resource_changes", ()) if _is_unseen(r, plan))
+    return frozenset(r["address"] for r in plan.get("resource_changes", ()) if _is_unseen(r, plan, blocks=blocks))
 
 
-def _is_unseen(resource: Mapping[str, Any], plan: Mapping[str, Any]) -> bool:
+def _is_unseen(resource: Mapping[str, Any], plan: Mapping[str, Any], *, blocks: bool) -> bool:
     kind, change = resource["type"], resource["change"]
     unknown = change.get("after_unknown") or {}
     if not kind.startswith("aws_iam_") or change.get("after") is None:
         return False
     if kind == _DOCUMENT:
-        blocks = unknown.get("statement") or ()
-        if blocks is True or any(_has_unknown(unknown.get(source)) for source in _SOURCES):
+        found = unknown.get("statement") or ()
+        if found is True or any(_has_unknown(unknown.get(source)) for source in _SOURCES):
             return True
-        return any(_has_unknown(block.get(name)) for block in blocks for name in ("actions", "not_actions"))
+        return any(_has_unknown(block.get(name)) for block in found for name in ("actions", "not_actions"))
     expressions = _expressions(resource, plan)
     inline = unknown.get("inline_policy") or ()
+    if inline is True and not blocks:
+        inline = ()
     if inline is True or any(block.get("policy") for block in inline):
         return not _is_document(expressions.get("inline_policy"), "policy")
     names = ("policy", "assume_role_policy")

@@ -137,7 +137,7 @@ def test_the_source_of_a_policy_document_is_checked():
     assert findings(source) == [WIDE]
 
 
-def unseen(kind, unknown, expressions=None, after=None):
+def unseen(kind, unknown, expressions=None, after=None, *, blocks=True):
     """Return whether a policy that is known only after the apply remains unchecked."""
     found = change(kind, {} if after is None else after)
     found["change"]["after_unknown"] = unknown
@@ -145,7 +145,7 @@ def unseen(kind, unknown, expressions=None, after=None):
     module = {"resources": [resource]}
     for name in ("deep", "inner", "foo_bar"):
         module = {"module_calls": {name: {"module": module}}}
-    return unseen_policies({"resource_changes": [found], "configuration": {"root_module": module}})
+    return unseen_policies({"resource_changes": [found], "configuration": {"root_module": module}}, blocks=blocks)
 
 
 DOCUMENT = {"references": ["data.aws_iam_policy_document.p.json", "data.aws_iam_policy_document.p"]}
@@ -161,7 +161,7 @@ ENCODED = {"references": ["aws_sqs_queue.q.arn", "aws_sqs_queue.q"]}
         ("aws_iam_policy", {"policy": True}, {}),
         ("aws_iam_role", {"assume_role_policy": True}, {"assume_role_policy": ENCODED}),
         ("aws_iam_role", {"inline_policy": [{"policy": True}]}, {"inline_policy": [{"policy": ENCODED}]}),
-        ("aws_iam_role", {"inline_policy": True}, {}),
+        ("aws_iam_role", {"inline_policy": True}, {}),  # perhaps a dynamic block
         ("aws_iam_policy_document", {"statement": True}, {}),
         ("aws_iam_policy_document", {"statement": [{"actions": [False, True]}]}, {}),
         ("aws_iam_policy_document", {"source_policy_documents": [True]}, {}),
@@ -183,3 +183,7 @@ def test_policies_that_are_known_only_after_the_apply(kind, unknown, expressions
 )
 def test_policies_that_are_known_or_a_documents(kind, unknown, expressions):
     assert unseen(kind, unknown, expressions) == frozenset()
+
+
+def test_a_new_role_without_inline_policy_blocks_has_no_unseen_policy():
+    assert unseen("aws_iam_role", {"inline_policy": True}, blocks=False) == frozenset()
