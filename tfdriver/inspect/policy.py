@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tfdriver.aws.identity import used_accounts
+from tfdriver.deploy.plan_checks import refuse_other_names, refuse_other_trusts
 from tfdriver.deploy.session import Options, Tools, find_terraform, read_spec
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.plan_lint import dangerous
 from tfdriver.inspect.operator_policy.documents import MAX_CHARACTERS, Document, documents, length
 from tfdriver.inspect.operator_policy.planned_resources import ModuleResources, module_resources
 from tfdriver.inspect.operator_policy.statements import Purpose, statements
+from tfdriver.project import tfvars
 from tfdriver.project.offline import offline_plans
 from tfdriver.project.workspace import Workspace
 from tfdriver.spec.message_text import nearest
@@ -62,13 +64,21 @@ def policy(
 
 
 def _modules(spec: Spec, used: Iterable[Account], options: Options, tools: Tools) -> dict[str, ModuleResources]:
-    """Return the resources of the modules in some accounts, by role key. Report dangerous policies."""
+    """Return the resources of the modules in some accounts, by role key. Report what `up` would refuse in them."""
     workspace, names = Workspace(spec), {account.name for account in used}
     chosen = tuple(c for c in workspace.compositions if c.account.name in names)
     with find_terraform((), tools, options.parallelism) as found:
         plans = offline_plans(workspace, chosen, found.settings(tools, options), found.private)
-    for finding in (finding for plan in plans.values() for finding in dangerous(plan.plan)):
-        tools.progress.note(f"{finding.severity}: {finding}")
+    for composition in chosen:
+        plan = plans[composition.name].plan
+        for finding in dangerous(plan):
+            tools.progress.note(f"{finding.severity}: {finding}")
+        policies = tfvars.final(spec, composition).get("trust_policies", {})
+        for check in (refuse_other_names, refuse_other_trusts):
+            try:
+                check(composition, plan, policies)
+            except TfdriverError as error:
+                tools.progress.note(f"error: {error.where}: {error.what}")
     return {role.key: module_resources(role, plans[c.name]) for c in chosen for role in c.roles}
 
 

@@ -40,6 +40,23 @@ def test_unknown_permissions_are_noted(stage):
     )
 
 
+def test_what_up_would_refuse_in_a_module_is_reported(stage):
+    open_to_all = (
+        '{"Statement": [{"Effect": "Allow", "Principal": {"AWS": "222222222222"}, "Action": "sts:AssumeRole"}]}'
+    )
+    role = {"name": "foo_bar", "path": "/", "assume_role_policy": open_to_all}
+    plan(stage, resource("aws_iam_role.this", role, role="foo_bar"))
+
+    of_account_a(stage)
+
+    (said,) = (line for line in stage.progress.said if line.startswith("error: "))
+    assert "it plans IAM role foo_bar whose trust policy trusts all of account 222222222222" in said
+
+    plan(stage, resource("aws_iam_role.this", role | {"name": "other"}, role="foo_bar"))
+    of_account_a(stage)
+    assert "it creates IAM role other with path /; the spec says name foo_bar" in stage.progress.said[-2]
+
+
 def test_a_long_policy_is_split_into_documents(stage):
     plan(stage, *queues(120))
     account = of_account_a(stage)
