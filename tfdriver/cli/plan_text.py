@@ -69,7 +69,7 @@ def print_planned(planned: Planned, console: Console) -> None:
     elif text := counts_text(planned.counts):
         console.print(Text(f"In all: {text}.", "bold"))
     if planned.deletions and planned.overview.action != "destroy":  # whose list has nothing else
-        console.print(Text("These resources are deleted or replaced, and their data is lost:", "bold red"))
+        console.print(Text("These resources are deleted or replaced, with any data in them:", "bold red"))
         for deletion in planned.deletions:
             console.print(Text(f"  {clean(deletion)}", "red"))
 
@@ -97,7 +97,7 @@ def _other(phase: PhasePlan) -> str:
     if phase.changes:
         return "only Terraform's state changes"
     if phase.outputs:
-        return f"only outputs in Terraform's state change ({', '.join(phase.outputs)})"
+        return f"no resource changes; Terraform saves these outputs in its state: {', '.join(phase.outputs)}"
     return "see below" if phase.notes else "no changes"
 
 
@@ -108,10 +108,8 @@ def _lines_of(change: ResourceChange) -> Iterator[Text]:
         title.append(f" ({clean(change.name)})")
     yield title
     if change.imported:
-        first = " first" if change.deletes else ""
-        yield Text(
-            f"        it exists in AWS, but not in Terraform's state: imported{first}, id {clean(change.imported)}"
-        )
+        what = "it will be imported first" if change.deletes else "it will be imported"
+        yield Text(f"        it exists in AWS, but not in Terraform's state: {what}, id {clean(change.imported)}")
     if change.drifted:
         how = "deleted" if change.action == "create" else "changed"
         yield Text(f"        it was {how} outside Terraform since the last apply", "yellow")

@@ -83,7 +83,7 @@ def widened_policy(stage: Stage) -> None:
 
 
 def drift(stage: Stage) -> None:
-    """Somebody trusts a whole account by hand, and changes a description."""
+    """Somebody trusts everybody by hand, and changes a description."""
     stage.world.change(lambda w: w.update(modules={"bar": {"description": "Runs the function"}}))
     stage.run(up)
     change_role(stage, BAR, arguments={"description": "Edited by hand"})

@@ -102,6 +102,6 @@ def test_a_secret_in_a_value_is_hidden():
 
 def test_a_phase_without_resources_says_what_else_changes():
     assert ": no changes\n" in printed()
-    assert ": only outputs in Terraform's state change (roles)\n" in printed(outputs=("roles",))
+    assert ": no resource changes; Terraform saves these outputs in its state: roles\n" in printed(outputs=("roles",))
     assert ": only Terraform's state changes\n" in printed(ResourceChange("forget", "a.b"))
     assert ": see below\n  known only after phase 1\n" in printed(notes=("known only after phase 1",))
