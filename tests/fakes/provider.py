@@ -31,12 +31,11 @@ def serve(address: str, schema: bytes, calls: list[str]) -> grpc.Server:
                     context.set_trailing_metadata((("reason", "why"),))
                     context.abort(grpc.StatusCode.FAILED_PRECONDITION, "as asked")
                 elif method.endswith("/wait"):
-                    cancelled = threading.Event()
+                    path, cancelled = Path(next(requests).decode()), threading.Event()
+                    context.add_callback(path.touch)  # gRPC may not resume this function after a cancellation
                     context.add_callback(cancelled.set)
-                    path = next(requests)
                     yield b"waiting"
                     cancelled.wait()
-                    Path(path.decode()).touch()
                 else:
                     yield from requests
 
