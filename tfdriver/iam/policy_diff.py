@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from difflib import SequenceMatcher
 from itertools import zip_longest
 from typing import Any
 
-from tfdriver.iam.policy_document import Document, statements
+from tfdriver.iam.policy_document import Document, comparable, statements
 
 # The order in which AWS's documentation writes the elements of a statement.
 _ORDER = ("Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition")
@@ -60,13 +60,4 @@ def _json(statement: dict[str, Any]) -> list[str]:
 def _normal(statement: Document) -> dict[str, Any]:
     """Return a statement in one notation: elements in order, strings sorted, one string instead of a list of one."""
     ordered = sorted(statement, key=lambda name: (_ORDER.index(name) if name in _ORDER else len(_ORDER), name))
-    return {name: _normal_value(statement[name]) for name in ordered}
-
-
-def _normal_value(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _normal_value(value[key]) for key in sorted(value)}
-    if isinstance(value, list | tuple):
-        values = sorted((_normal_value(inner) for inner in value), key=str)
-        return values[0] if len(values) == 1 else values
-    return value
+    return {name: comparable(statement[name]) for name in ordered}

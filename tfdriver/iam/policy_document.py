@@ -38,9 +38,9 @@ def comparable(value: Any) -> Any:
     """Return a value that is equal for policies which differ only in order, or in one string or a list of one."""
     match value:
         case Mapping():
-            return {key: comparable(part) for key, part in value.items()}
+            return {key: comparable(value[key]) for key in sorted(value)}
         case list() | tuple():
-            parts = sorted(map(comparable, value), key=repr)
+            parts = sorted(map(comparable, value), key=str)
             return parts[0] if len(parts) == 1 else parts
     return value
 

@@ -164,7 +164,7 @@ def may_be_broad(policy: Document) -> bool:
 
 def canonical(statement: Document) -> str:
     """Return a statement as JSON that is the same for statements which differ only in order, or in string or list."""
-    return json.dumps(comparable(statement), sort_keys=True)
+    return json.dumps(comparable(statement))
 
 
 def _split(policy: Document) -> tuple[Document, list[Document]]:
