@@ -75,7 +75,8 @@ class Applier:
         except TerraformError as error:
             if not existing_addresses(error.errors):
                 raise
-            plan = self._plans.plan_again(composition, self._basis(composition, values_of), error)
+            observation = self._roles.observe_managed(composition)
+            plan = self._plans.plan_again(composition, self._basis(composition, values_of, observation), error)
             return self.run(phase, composition, plan, settings_of(plan), roles_done)
 
     def plan_ahead(self, composition: Composition, values_of: ValuesOf) -> None:
@@ -84,7 +85,8 @@ class Applier:
         Otherwise AWS may not return yet what was created (IAM is eventually consistent), and `apply` plans again.
         """
         try:
-            plan = self._plans.plan_again(composition, self._basis(composition, values_of))
+            observation = self._roles.observe_managed(composition)
+            plan = self._plans.plan_again(composition, self._basis(composition, values_of, observation))
         except InterruptedRunError:
             raise
         except TfdriverError:
@@ -130,16 +132,13 @@ class Applier:
     def _current_plan(self, composition: Composition, values_of: ValuesOf) -> CheckedPlan:
         """Return the kept plan of a composition, or a new one if the roles in AWS, or what they need, have changed."""
         observation = self._roles.observe_managed(composition)
-        roles = roles_in_aws(composition, observation)
-        kept = self._plans.take(composition, roles)
+        kept = self._plans.take(composition, roles_in_aws(composition, observation))
         if kept and kept.basis.values == values_of(composition, observation, kept.basis.at):
             return kept
-        now = self._roots.clock.now()
-        basis = Basis(values_of(composition, observation, now), roles, now)
-        return self._plans.plan_again(composition, basis)
+        return self._plans.plan_again(composition, self._basis(composition, values_of, observation))
 
-    def _basis(self, composition: Composition, values_of: ValuesOf) -> Basis:
-        observation, now = self._roles.observe_managed(composition), self._roots.clock.now()
+    def _basis(self, composition: Composition, values_of: ValuesOf, observation: Observation) -> Basis:
+        now = self._roots.clock.now()
         return Basis(values_of(composition, observation, now), roles_in_aws(composition, observation), now)
 
 

@@ -6,7 +6,7 @@ of nested and of remote modules, too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,17 +24,18 @@ from tfdriver.spec.model import Role
 Plan = Mapping[str, Any]
 
 
-def check_plan(composition: Composition, plan: Plan, policies: Mapping[str, Document]) -> list[str]:
-    """Return warnings about a plan. Raises TfdriverError for what must not be applied.
+def check_plan(
+    composition: Composition, plan: Plan, policies: Mapping[str, Document], note: Callable[[str], None]
+) -> None:
+    """Raise TfdriverError for what must not be applied.
 
-    plan: as JSON, {} if it changes nothing; policies: the trust policies to apply, by role key.
+    plan: as JSON, {} if it changes nothing; policies: the trust policies to apply, by role key; note: receives each
+    warning.
     """
     refuse_other_names(composition, plan, policies)
     refuse_other_trusts(composition, plan, policies)
     refuse_other_providers(composition, plan)
-    warnings: list[str] = []
-    refuse_errors([*dangerous(plan), *_not_covered(plan)], warnings.append)
-    return warnings
+    refuse_errors([*dangerous(plan), *_not_covered(plan)], note)
 
 
 @dataclass(frozen=True)
@@ -67,26 +68,19 @@ def refuse_other_trusts(composition: Composition, plan: Plan, policies: Mapping[
     Also for another role of its module that trusts the same accounts, or may do so: nothing would tighten it.
     """
     for role in (role for role in composition.roles if role.key in policies):
+        policy = policies[role.key]
         for found in _planned_roles(plan, role):
-            if _is(found, role) and not _has(found, policies[role.key]):
-                what = f"whose trust policy {access(parse_policy(found.policy))}" if found.policy else _UNKNOWN
-                raise TfdriverError(
-                    f"it plans IAM role {found.name} {what}; tfdriver's trust policy {access(policies[role.key])}",
-                    code="other_trust_policy",
-                    where=f"module {role.module} of {role_in_account(role)}, {found.address}",
-                    hint="No changes made. In the module's aws_iam_role, set `assume_role_policy = var.trust_policy`, "
-                    "without a change; see modules/README.md",
-                )
-
-            trusted = _accounts(policies[role.key])
-            if not _is(found, role) and (not found.policy or _accounts(found.policy) & trusted):
-                what = f"which {access(parse_policy(found.policy))}" if found.policy else _UNKNOWN
-                raise TfdriverError(
-                    f"it plans IAM role {found.name or found.address}, {what}; tfdriver does not manage that trust",
-                    code="other_trust_policy",
-                    where=f"module {role.module} of {role_in_account(role)}, {found.address}",
-                    hint="No changes made. Remove it from the module, or give it a role of its own in tfdriver.yaml",
-                )
+            trusts = access(parse_policy(found.policy)) if found.policy else ""
+            if _is(found, role):
+                if not _has(found, policy):
+                    what = f"{found.name} {f'whose trust policy {trusts}' if trusts else _UNKNOWN}"
+                    cure = "In the module's aws_iam_role, set `assume_role_policy = var.trust_policy`, without a change"
+                    reason = f"tfdriver's trust policy {access(policy)}"
+                    raise _other_trust(role, found, f"{what}; {reason}", f"{cure}; see modules/README.md")
+            elif not found.policy or _accounts(found.policy) & _accounts(policy):
+                what = f"{found.name or found.address}, {f'which {trusts}' if trusts else _UNKNOWN}"
+                cure = "Remove it from the module, or give it a role of its own in tfdriver.yaml"
+                raise _other_trust(role, found, f"{what}; tfdriver does not manage that trust", cure)
 
 
 def refuse_other_providers(composition: Composition, plan: Plan) -> None:
@@ -130,19 +124,24 @@ def _not_covered(plan: Plan) -> Iterator[Finding]:
 _UNKNOWN = "whose trust policy is known only after the apply"
 
 
-def _planned_roles(plan: Plan, role: Role) -> Iterator[PlannedRole]:
-    """Yield the IAM roles of a role's module after the plan is applied."""
+def role_resources(plan: Plan, role: Role) -> Iterator[Mapping[str, Any]]:
+    """Yield the resource changes of the IAM roles of a role's module that exist after the plan is applied."""
     for resource in plan.get("resource_changes", ()):
-        after = resource["change"].get("after")
-        if resource["type"] != "aws_iam_role" or resource["mode"] != "managed" or after is None:
-            continue
-        if in_module(resource.get("module_address", ""), role):
-            yield PlannedRole(
-                address=resource["address"],
-                name=after.get("name") or "",
-                path=after.get("path", ""),
-                policy=after.get("assume_role_policy") or "",
-            )
+        is_role = resource["type"] == "aws_iam_role" and resource["mode"] == "managed"
+        stays = resource["change"].get("after") is not None
+        if is_role and stays and in_module(resource.get("module_address", ""), role):
+            yield resource
+
+
+def _planned_roles(plan: Plan, role: Role) -> Iterator[PlannedRole]:
+    for resource in role_resources(plan, role):
+        after = resource["change"]["after"]
+        yield PlannedRole(
+            address=resource["address"],
+            name=after.get("name") or "",
+            path=after.get("path", ""),
+            policy=after.get("assume_role_policy") or "",
+        )
 
 
 def _accounts(policy: Document | str) -> set[str]:
@@ -162,6 +161,15 @@ def _has(planned: PlannedRole, policy: Document) -> bool:
     if wanted is not None:
         return bool(planned.policy) and trust.read_trust(planned.policy) == wanted
     return bool(planned.policy) and same_policy(planned.policy, policy)
+
+
+def _other_trust(role: Role, planned: PlannedRole, what: str, cure: str) -> TfdriverError:
+    return TfdriverError(
+        f"it plans IAM role {what}",
+        code="other_trust_policy",
+        where=f"module {role.module} of {role_in_account(role)}, {planned.address}",
+        hint=f"No changes made. {cure}",
+    )
 
 
 def _other_name(role: Role, planned: PlannedRole, detail: str = "") -> TfdriverError:

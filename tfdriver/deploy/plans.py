@@ -94,7 +94,8 @@ class Plans:
                     workspace.write(composition, final)
             try:
                 shown = checked.saved.shown
-                self._warn(plan_checks.check_plan(composition, shown, basis.values.get("trust_policies", {})))
+                policies = basis.values.get("trust_policies", {})
+                plan_checks.check_plan(composition, shown, policies, self._note_once)
                 self._check_unseen(composition, shown)
                 found = self._adopter.to_import(composition, shown, may_adopt=may_adopt, error=error)
                 _refuse_inconsistent(composition, found, basis.roles)
@@ -226,18 +227,13 @@ class Plans:
         offline = plans[composition.name]
         if offline.problem:
             names = ", ".join(sorted(addresses))
-            self._warn([f"warning: {composition.name}: known only after the apply, not checked: {names}"])
+            self._note_once(f"warning: {composition.name}: known only after the apply, not checked: {names}")
         refuse_errors((found for found in dangerous(offline.plan) if found.where in addresses), self._note_once)
 
     def _note_once(self, warning: str) -> None:
-        self._warn([warning])
-
-    def _warn(self, warnings: Iterable[str]) -> None:
-        """Report warnings, each once."""
-        for warning in warnings:
-            if warning not in self._warned:
-                self._warned.add(warning)
-                self._roots.progress.note(warning)
+        if warning not in self._warned:
+            self._warned.add(warning)
+            self._roots.progress.note(warning)
 
     def _keep(self, composition: Composition, checked: CheckedPlan) -> CheckedPlan:
         with self._lock:

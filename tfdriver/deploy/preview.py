@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
-from tfdriver.deploy.ownership import in_module
+from tfdriver.deploy.plan_checks import role_resources
 from tfdriver.deploy.plan_view import (
     TRUST_POLICY,
     PhasePlan,
@@ -146,7 +145,7 @@ def _tightening(session: Session, composition: Composition, plan: CheckedPlan) -
 
 def _address(session: Session, composition: Composition, plan: CheckedPlan, role: Role) -> str:
     """Return the address of a role that phase 1 creates or that the state lists."""
-    for resource in _roles_in_plan(plan, role):
+    for resource in role_resources(plan.saved.shown, role):
         if resource["change"]["after"].get("name") == role.name:
             return str(resource["address"])
     state = session.states[composition.name]
@@ -162,17 +161,9 @@ def _replaced_roles(session: Session, compositions: Iterable[Composition]) -> di
         for composition in compositions
         if composition.side is Side.TRUSTED and (plan := session.driver.plans.of(composition))
         for role in composition.roles
-        for resource in _roles_in_plan(plan, role)
+        for resource in role_resources(plan.saved.shown, role)
         if resource["change"]["after"].get("name") == role.name and "delete" in resource["change"]["actions"]
     }
-
-
-def _roles_in_plan(plan: CheckedPlan, role: Role) -> Iterator[Mapping[str, Any]]:
-    """Yield the IAM roles of a role's module that exist after the plan is applied."""
-    for resource in plan.saved.shown.get("resource_changes", ()):
-        is_role = resource["type"] == "aws_iam_role" and in_module(resource.get("module_address", ""), role)
-        if is_role and resource["change"].get("after"):
-            yield resource
 
 
 def _cut_off(role: Role, before: str, trusting: Iterable[Role]) -> str:

@@ -172,13 +172,15 @@ def test_a_dangerous_policy_is_refused():
     everything = json.dumps({"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
 
     with pytest.raises(TfdriverError) as caught:
-        check_plan(COMPOSITION, plan({"policy": everything}, kind="aws_iam_role_policy"), POLICIES)
+        check_plan(COMPOSITION, plan({"policy": everything}, kind="aws_iam_role_policy"), POLICIES, print)
 
     assert caught.value.code == "dangerous_policy"
 
 
 def test_a_type_that_the_policy_of_the_operator_does_not_cover_is_a_warning():
-    warnings = check_plan(COMPOSITION, plan({}, {}, kind="aws_kms_alias"), POLICIES)
+    warnings: list[str] = []
+
+    check_plan(COMPOSITION, plan({}, {}, kind="aws_kms_alias"), POLICIES, warnings.append)
 
     (warning,) = warnings
     assert "`tfdriver policy` does not cover aws_kms_alias" in warning
