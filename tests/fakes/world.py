@@ -246,7 +246,9 @@ class Stage:
 
     def after_up(self, *, tighten: bool = True) -> None:
         """Put a new project into the state after `up`: a copy of one `up` of this process, which takes less time."""
-        _, done = _after_up(tighten, (self.project / "templates").exists(), self.environ.get("AWS_ENDPOINT_URL"))
+        _, done = _after_up(
+            tighten, "state:" in (self.project / "tfdriver.yaml").read_text(), self.environ.get("AWS_ENDPOINT_URL")
+        )
         shutil.copytree(done.project / "compositions", self.project / "compositions")
         shutil.copytree(done.world.path.parent, self.world.path.parent, dirs_exist_ok=True)
         self.time.seconds = done.time.seconds
@@ -282,10 +284,8 @@ def new_project(folder: Path) -> None:
 
 def use_backend(stage: Stage) -> None:
     """Give a project a backend; the fake Terraform keeps its states in the home folder."""
-    templates = stage.project / "templates"
-    templates.mkdir()
-    text = 'terraform {\n  backend "s3" {\n    key = {{ composition.name }}\n  }\n}\n'
-    (templates / "backend.tf.j2").write_text(text)
+    with (stage.project / "tfdriver.yaml").open("a") as spec:
+        spec.write('state: {backend: s3, bucket: b, key: "{composition}"}\n')
 
 
 def make_stage(project: Path, home: Path) -> Stage:

@@ -105,28 +105,13 @@ def _keys(credentials: Path, profile: str) -> tuple[str, str]:
     return values["aws_access_key_id"], values["aws_secret_access_key"]
 
 
-BACKEND = """\
-terraform {
-  backend "s3" {
-    bucket         = {{ "our-states-" ~ composition.side }}
-    key            = {{ composition.name }}
-    profile        = {{ composition.profile }}
-    region         = "us-west-2"
-    use_lockfile   = true
-    use_path_style = true
-  }
-}
-"""
-
-
 def use_buckets(world: World) -> None:
     """Keep the states of a project in a bucket of each account."""
-    template = world.project / "templates/backend.tf.j2"
-    template.parent.mkdir()
-    template.write_text(BACKEND)
+    with (world.project / "tfdriver.yaml").open("a") as spec:
+        spec.write('state: {backend: s3, bucket: "our-states-{account_id}", key: "{composition}"}\n')
     place = {"LocationConstraint": "us-west-2"}
-    for profile, side in (("account_a", "trusting"), ("account_b", "trusted")):
-        world.client("s3", profile).create_bucket(Bucket=f"our-states-{side}", CreateBucketConfiguration=place)
+    for account, number in (("account_a", "111111111111"), ("account_b", "222222222222")):
+        world.client("s3", account).create_bucket(Bucket=f"our-states-{number}", CreateBucketConfiguration=place)
 
 
 @pytest.fixture(autouse=True)

@@ -116,6 +116,7 @@ def _environment(folders: Sequence[Path]) -> jinja2.Environment:
         bytecode_cache=_compiled,  # depends on the options above, so `page` must not share it
     )
     environment.filters["identifier"] = hcl_writer.identifier
+    environment.filters["expression"] = hcl_writer.expression
     environment.filters["aligned"] = hcl_writer.aligned
     return environment
 
@@ -153,6 +154,9 @@ def _context(composition: Composition) -> dict[str, Any]:
             "profile": composition.account.profile,
             "side": str(composition.side),
         },
+        "state": {"backend": composition.state.kind, "arguments": dict(composition.state.arguments)}
+        if composition.state
+        else None,
         "roles": [
             {
                 "key": role.key,

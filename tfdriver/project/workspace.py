@@ -139,6 +139,10 @@ class Workspace:
         composition that is no longer in the spec.
         """
         composition_folder.check_parent(self.spec.root / "compositions")
+        own = self.spec.root / "templates" / "backend.tf.j2"
+        if self.spec.state and own.exists():
+            hint = "Delete it: `state:` writes the backend block"
+            raise TfdriverError("conflicts with `state:`", code="invalid_template", where=str(own), hint=hint)
         self._check_removed()
         for composition in self.compositions:
             path = self.path(composition)

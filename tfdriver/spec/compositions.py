@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from tfdriver.spec.model import Account, Role, Spec
+from tfdriver.spec.state_backend import StateBackend, state_backend
 
 # The variable that adds the policies of `tfdriver tighten --revoke-sessions`.
 REVOKE = "revoke_sessions_before"
@@ -26,13 +27,17 @@ class Side(StrEnum):
 
 @dataclass(frozen=True)
 class Composition:
-    """One Terraform root. name: its folder below `compositions/`; roles: one or more, all in `account`."""
+    """One Terraform root. name: its folder below `compositions/`; roles: one or more, all in `account`.
+
+    state: the backend that `state:` in the spec sets, None without one.
+    """
 
     name: str
     project: str
     account: Account
     side: Side
     roles: tuple[Role, ...]
+    state: StateBackend | None = None
 
 
 def compositions(spec: Spec) -> tuple[Composition, ...]:
@@ -47,7 +52,8 @@ def compositions(spec: Spec) -> tuple[Composition, ...]:
         for account in spec.accounts.values():
             if own := roles.get(account.name):
                 name = f"{account.name}_{side}" if account.name in on_both_sides else account.name
-                found.append(Composition(name, spec.project, account, side, tuple(own)))
+                state = state_backend(spec.state, spec.project, name, account) if spec.state else None
+                found.append(Composition(name, spec.project, account, side, tuple(own), state))
     return tuple(found)
 
 

@@ -120,3 +120,8 @@ class SpecShape(Shape):
     )
     accounts: dict[AccountKey, AccountShape] = Field(min_length=1, description="AWS accounts by name.")
     roles: dict[RoleKey, RoleShape] = Field(min_length=1, description="IAM roles by name.")
+    state: dict[str, Any] = Field(
+        default={},
+        min_length=1,
+        description="The backend of the states: `backend:` and its arguments; default: local files.",
+    )

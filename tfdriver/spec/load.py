@@ -26,6 +26,7 @@ from tfdriver.spec.name_clashes import check_unique_names
 from tfdriver.spec.problems import Problems
 from tfdriver.spec.relations import check_relations, sides
 from tfdriver.spec.spec_file import FILE_NAME, check_root, read_spec_file
+from tfdriver.spec.state_backend import read_state_settings
 
 # The namespace of generated external ids. A change would change every generated external id.
 _EXTERNAL_IDS = uuid.UUID("6c1d2c53-4a2e-5f0e-9d6b-3f2f0d6f7a10")
@@ -52,6 +53,7 @@ def load_spec(
     if reason := names.tag_value(project):
         problems.add((), f"the folder's name cannot be the project's name: {reason.what}", "Add `project:` with a name")
     accounts = resolve_accounts(shape.accounts, regions(), profile_region, problems)
+    state = read_state_settings(shape.state, problems)
     check_relations(shape.roles, accounts, problems)
     side = sides(shape.roles)
     modules: dict[Path, Module | TfdriverError] = {}
@@ -64,7 +66,7 @@ def load_spec(
         elif module and role.account in accounts:
             roles[key] = _role(key, role, accounts[role.account], module, project)
     problems.raise_first()
-    spec = Spec(root, project, accounts, roles)
+    spec = Spec(root, project, accounts, roles, state)
     for check in (check_unique_names, *checks):
         check(spec, problems)
     problems.raise_first()

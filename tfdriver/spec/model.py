@@ -87,13 +87,25 @@ class Role:
 
 
 @dataclass(frozen=True)
+class StateSettings:
+    """`state:`. backend: a backend of Terraform; arguments: JSON values by name, with placeholders."""
+
+    backend: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Spec:
-    """A whole tfdriver.yaml. root: the project folder, absolute; the mappings keep the file's order."""
+    """A whole tfdriver.yaml. root: the project folder, absolute; the mappings keep the file's order.
+
+    state: None for local files beside the compositions.
+    """
 
     root: Path
     project: str
     accounts: Mapping[str, Account]
     roles: Mapping[str, Role]
+    state: StateSettings | None = None
 
     @cached_property
     def trusting(self) -> tuple[Role, ...]:

@@ -1,16 +1,19 @@
-"""Checks the names that must be unique in a whole spec: of IAM roles and of compositions."""
+"""Checks the names that must be unique in a whole spec: of IAM roles, compositions and states."""
 
 from __future__ import annotations
 
 from tfdriver.spec.compositions import compositions
 from tfdriver.spec.model import Role, Spec
 from tfdriver.spec.problems import Problems
+from tfdriver.spec.state_backend import refuse_shared_states
 
 
 def check_unique_names(spec: Spec, problems: Problems) -> None:
     """Add to `problems` the names that AWS or the file system would refuse as duplicates."""
     _check_role_names(spec, problems)
     _check_composition_names(spec, problems)
+    states = ((composition.name, composition.state) for composition in compositions(spec))
+    refuse_shared_states(((name, state) for name, state in states if state), problems)
 
 
 def _check_role_names(spec: Spec, problems: Problems) -> None:

@@ -14,8 +14,14 @@ _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
 
 
-class Identifier(str):
-    """A valid Terraform identifier, printed without quotes."""
+class Verbatim(str):
+    """Valid Terraform, printed without quotes."""
+
+    __slots__ = ()
+
+
+class Identifier(Verbatim):
+    """A valid Terraform identifier."""
 
     __slots__ = ()
 
@@ -33,7 +39,7 @@ def identifier(value: str) -> Identifier:
 def literal(value: Any) -> str:
     """Return a string, whole number, bool or None as a Terraform literal. Raises TfdriverError for other types."""
     match value:
-        case Identifier():
+        case Verbatim():
             return str(value)
         case str():
             return quoted(value)
@@ -46,6 +52,17 @@ def literal(value: Any) -> str:
     str(value)  # raises for an undefined name in a template
     hint = "Print text, a whole number or a bool"
     raise TfdriverError(f"a template cannot print a {type(value).__name__}", code="invalid_template", hint=hint)
+
+
+def expression(value: Any) -> Verbatim:
+    """Return a value as Terraform, with lists and mappings. Raises TfdriverError as `literal`."""
+    match value:
+        case list():
+            return Verbatim(f"[{', '.join(map(expression, value))}]")
+        case dict():
+            members = (f"{quoted(str(name))} = {expression(item)}" for name, item in value.items())
+            return Verbatim(f"{{ {', '.join(members)} }}")
+    return Verbatim(literal(value))
 
 
 def quoted(text: str) -> str:

@@ -120,8 +120,8 @@ def test_a_second_project_with_the_same_name_adopts_nothing_unless_requested(sma
     use_buckets(world)
     assert world.tfdriver(*UP).returncode == 0
     shutil.copytree(world.project, second, ignore=shutil.ignore_patterns("compositions"))
-    backend = second / "templates/backend.tf.j2"
-    backend.write_text(backend.read_text().replace("{{ composition.name }}", '{{ "second/" ~ composition.name }}'))
+    spec = second / "tfdriver.yaml"
+    spec.write_text(spec.read_text().replace("{composition}", "second/{composition}"))
     before = len(world.calls())
 
     refused = [in_second(world, second, *command) for command in (UP, ("destroy", "--yes"))]
@@ -139,7 +139,7 @@ def test_a_second_project_with_the_same_name_adopts_nothing_unless_requested(sma
 
     delete_role(world, "foo_bar", "account_a")
     delete_role(world, "bar", "account_b")
-    backend.write_text(backend.read_text().replace("second/", "third/"))
+    spec.write_text(spec.read_text().replace("second/", "third/"))
     shutil.rmtree(second / "compositions")
     before = len(world.calls())
     refused_for_the_table = in_second(world, second, *UP)

@@ -66,14 +66,14 @@ def test_a_fresh_clone_reports_and_does_the_same_as_the_old_one(small_world: Wor
 def test_an_unreadable_state_stops_every_change(small_world: World):
     world = small_world
     use_buckets(world)
-    world.client("s3", "account_b").delete_bucket(Bucket="our-states-trusted")
+    world.client("s3", "account_b").delete_bucket(Bucket="our-states-222222222222")
     before = len(world.calls())
 
     for command in (UP, ("destroy", "--yes")):
         refused = world.tfdriver(*command)
         assert refused.returncode == 1
         assert "compositions/account_b: its state cannot be read: " in refused.stderr
-        assert "our-states-trusted" in refused.stderr
+        assert "our-states-222222222222" in refused.stderr
     shown = world.tfdriver("status", "--detailed-exitcode")
 
     assert shown.returncode != 0
