@@ -384,6 +384,15 @@ def import_role(name: str) -> int:
     return 0
 
 
+def record_backend() -> None:
+    """Record the backend of the folder, if it has one, as Terraform does."""
+    if Path("backend.tf").exists():
+        config = dict(re.findall(r'^ *(\w+) *= "(.*)"$', Path("backend.tf").read_text(), re.MULTILINE))
+        record = Path(".terraform/terraform.tfstate")
+        record.parent.mkdir(exist_ok=True)
+        record.write_text(json.dumps({"version": 3, "backend": {"type": "s3", "config": config | {"acl": None}}}))
+
+
 def push(file: str) -> int:
     STATE.write_text(Path(file).read_text())
     return 0
@@ -395,6 +404,8 @@ def main(arguments: list[str]) -> int:
             print(json.dumps({"terraform_version": json.loads(WORLD.read_text())["version"]}))
         case ["import", *_, name, _]:
             return import_role(name)
+        case ["init", *_]:
+            record_backend()
         case ["state", "push", file]:
             return push(file)
         case ["state", "pull"]:

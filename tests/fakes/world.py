@@ -18,6 +18,7 @@ from typing import Any
 
 from tfdriver.aws.calls import AwsError, Caller
 from tfdriver.clock import Clock
+from tfdriver.deploy.move_state import StateMove
 from tfdriver.deploy.plan_view import Planned
 from tfdriver.deploy.session import Options, Session, Tools, open_session
 from tfdriver.deploy.up import up
@@ -34,7 +35,7 @@ _PROGRAM = """\
 #!/bin/sh
 echo "$1 ${{PWD##*/}}" >> "$HOME/calls"
 case "$1" in
-  init) exit 0 ;;
+  init) [ -f backend.tf ] || exit 0 ;;
   show) exec /bin/cat "$3" ;;
   version)
     IFS= read -r world < "$HOME/world.json"
@@ -210,7 +211,7 @@ class FakeClock:
 
 @dataclass
 class Stage:
-    """A project in a fake world. `session` opens it as a command does."""
+    """A project in a fake world. `session` opens it as a command does. moves: the states that were moved."""
 
     project: Path
     world: World
@@ -220,6 +221,7 @@ class Stage:
     progress: Lines = field(default_factory=Lines)
     interrupts: Interrupts = field(default_factory=Interrupts)
     parallelism: int = 2
+    moves: list[tuple[StateMove, ...]] = field(default_factory=list)
 
     @property
     def tools(self) -> Tools:
@@ -227,7 +229,8 @@ class Stage:
 
     @contextmanager
     def session(self, command: str = "up", *, adopt: bool = False):
-        options = Options(self.project, lint=True, adopt=adopt, parallelism=self.parallelism)
+        moves = self.moves.append if command == "up" else None
+        options = Options(self.project, lint=True, adopt=adopt, parallelism=self.parallelism, confirm_moves=moves)
         with open_session(command, options, self.tools) as session:
             yield session
 

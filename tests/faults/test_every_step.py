@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.world import Stage, make_stage
+from tests.fakes.world import Stage, make_stage, use_backend
 from tests.faults.dying import DIED
 from tfdriver.deploy.destroy import destroy
 from tfdriver.deploy.tighten import tighten
@@ -56,9 +56,27 @@ def with_exact_trust(stage: Stage) -> None:
     stage.run(up)
 
 
+def with_states_to_move(stage: Stage) -> None:
+    """Start with local states, and a spec that wants them in a bucket."""
+    stage.run(up)
+    use_backend(stage)
+
+
+def with_states_to_move_back(stage: Stage) -> None:
+    """Start with states in a bucket, and a spec that wants them in local files."""
+    spec = stage.project / "tfdriver.yaml"
+    local = spec.read_text()
+    use_backend(stage)
+    stage.run(up)
+    spec.write_text(local)
+
+
 def states(stage: Stage) -> list[list[str]]:
     """The ARNs in each state."""
-    found = sorted(stage.project.glob("compositions/*/terraform.tfstate"))
+    shared = "state:" in (stage.project / "tfdriver.yaml").read_text()
+    local = sorted(stage.project.glob("compositions/*/terraform.tfstate"))
+    found = sorted(stage.world.path.parent.glob("*.tfstate")) if shared else local
+    assert not (shared and local)
     bodies = [json.loads(path.read_text()) for path in found]
     return [[r["instances"][0]["attributes"]["arn"] for r in body["resources"]] for body in bodies]
 
@@ -84,7 +102,14 @@ def check(stage: Stage, command: Callable[..., Any]) -> None:
 )
 @pytest.mark.parametrize(
     ("command", "begin"),
-    [(up, in_new_project), (up, with_broad_trust), (tighten, with_broad_trust), (destroy, with_exact_trust)],
+    [
+        (up, in_new_project),
+        (up, with_broad_trust),
+        (tighten, with_broad_trust),
+        (destroy, with_exact_trust),
+        (up, with_states_to_move),
+        (up, with_states_to_move_back),
+    ],
 )
 def test_a_run_after_a_kill_before_any_step_has_the_expected_result(
     every: int, command: Callable[..., Any], begin: Callable[[Stage], None], tmp_path: Path

@@ -9,6 +9,7 @@ import click
 
 from tfdriver.cli.plan_text import print_overview, print_planned
 from tfdriver.cli.printer import Output
+from tfdriver.deploy.move_state import ConfirmMoves, StateMove
 from tfdriver.deploy.plan_view import Planned
 from tfdriver.errors import TfdriverError
 
@@ -29,6 +30,17 @@ def confirmation(output: Output, yes: bool) -> Callable[[Planned], bool]:
         if planned.question and not yes:
             _ask(planned.question)
         return not yes
+
+    return confirm
+
+
+def moves_confirmation(yes: bool) -> ConfirmMoves:
+    """Return a `move_state.ConfirmMoves`, which prints the moves and asks unless `yes`."""
+
+    def confirm(moves: tuple[StateMove, ...]) -> None:
+        click.echo("\n".join(f"  {move}" for move in moves), err=True)
+        if not yes:
+            _ask(f"Move {len(moves)} state{'s' if len(moves) > 1 else ''}? A copy of each is kept.")
 
     return confirm
 

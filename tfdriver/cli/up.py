@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from tfdriver.cli.confirm import confirmation
+from tfdriver.cli.confirm import confirmation, moves_confirmation
 from tfdriver.cli.options import (
     GlobalOptions,
     access_analyzer_option,
@@ -79,6 +79,7 @@ def up(
         access_analyzer=access_analyzer,
         adopt=adopt,
         parallelism=parallelism,
+        confirm_moves=moves_confirmation(yes),
     )
     with opened_session("up", settings, output) as session:
         output.done = partial(done_so_far, session.driver)

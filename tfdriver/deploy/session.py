@@ -22,6 +22,7 @@ from tfdriver.aws.observe import Observation
 from tfdriver.clock import Clock
 from tfdriver.concurrency import default_parallelism
 from tfdriver.deploy.access_analyzer import analyze
+from tfdriver.deploy.move_state import ConfirmMoves, find_moves, move_states, refuse_unmoved
 from tfdriver.deploy.open_trust import (
     STOPPED,
     reporting_open_trusts,
@@ -67,7 +68,8 @@ class Options:
 
     lint: whether to check for dangerous policies and for states in git; errors stop the run, warnings are printed.
     access_analyzer: whether to call IAM Access Analyzer, too; adopt: whether to adopt orphaned resources.
-    parallelism: how many compositions are worked on at once.
+    parallelism: how many compositions are worked on at once; confirm_moves: asks before states are moved to another
+    backend, None to refuse.
     """
 
     project: Path
@@ -77,6 +79,7 @@ class Options:
     access_analyzer: bool = False
     adopt: bool = False
     parallelism: int = field(default_factory=default_parallelism)
+    confirm_moves: ConfirmMoves | None = None
 
 
 @dataclass(frozen=True)
@@ -265,6 +268,7 @@ def _opened(stack: ExitStack, command: str, spec: Spec, options: Options, tools:
     accounts = [a for a in used_accounts(spec) if command != "tighten" or a.name in trusting]
     callers = check_identities(spec, tools.aws, accounts)
     reader = _role_reader(spec, callers, tools)
+    _move_states(workspace, settings, found.private, options, tools)
     pull = pulling(settings, found.private, reader.accounts)
     states = workspace.states(pull, options.parallelism)
     workspace.check_place(states)
@@ -276,8 +280,7 @@ def _opened(stack: ExitStack, command: str, spec: Spec, options: Options, tools:
         others=listed_elsewhere(workspace.compositions, states),
         applied=applied_trusts(states),
     )
-    arns = {name: caller.arn for name, caller in callers.items()}
-    timeline = Timeline(workspace.timeline, arns, tools.progress.note)
+    timeline = Timeline(workspace.timeline, {n: caller.arn for n, caller in callers.items()}, tools.progress.note)
     driver = make_driver(workspace, tools.aws, settings, tools.progress, timeline, tools.clock, scope)
     stack.callback(driver.plans.discard)
     observed = driver.observe()
@@ -295,6 +298,15 @@ def _opened(stack: ExitStack, command: str, spec: Spec, options: Options, tools:
         tools=tools,
         pull=pull,
     )
+
+
+def _move_states(workspace: Workspace, settings: Settings, private: Path, options: Options, tools: Tools) -> None:
+    if moves := find_moves(workspace):
+        if options.confirm_moves is None:
+            refuse_unmoved(moves)
+        else:
+            options.confirm_moves(moves)
+            move_states(moves, workspace, settings, private, tools.clock.now(), tools.progress.note)
 
 
 def _role_reader(spec: Spec, callers: Mapping[str, Caller], tools: Tools) -> ReachableAws:
@@ -316,7 +328,6 @@ def _locked_workspace(
     for composition in workspace.kept_here:  # plain Terraform may have been started by hand
         wait_for_local(workspace.path(composition), waiting)
     workspace.check()
-    workspace.check_migrated()
     workspace.check_place()
     if options.lint:
         folders = map(workspace.path, workspace.kept_here)

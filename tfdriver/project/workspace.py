@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,7 +23,7 @@ from tfdriver.project.render import render, tfvars
 from tfdriver.spec.compositions import REVOKE, Composition, compositions
 from tfdriver.spec.model import Spec
 from tfdriver.terraform import state
-from tfdriver.terraform.backend import Backend, find_backend
+from tfdriver.terraform.backend import Backend, find_backend, recorded_backend
 from tfdriver.terraform.remote_state import Pull
 from tfdriver.terraform.state import State
 
@@ -95,6 +94,9 @@ class Workspace:
         Raises TfdriverError for an unreadable state.
         """
         backend, path = self.backends[composition.name], self.path(composition)
+        if former := self.former_backend(composition):
+            what, hint = f"its state is still in {former.place}", "Run `tfdriver up`, which moves it"
+            raise TfdriverError(what, code="state_not_migrated", where=f"compositions/{composition.name}", hint=hint)
         if backend.remote:
             return pull(composition, backend)
         if backend.beside:
@@ -150,18 +152,16 @@ class Workspace:
             if self._is_kept_here(composition):
                 crash_recovery.check_state_file(path)
 
-    def check_migrated(self) -> None:
-        """Refuse a local state with resources if the templates configure another backend. Raises TfdriverError."""
-        for composition in self.compositions:
-            path, backend = self.path(composition), self.backends[composition.name]
-            if not backend.beside and _lists_resources(path):
-                raise TfdriverError(
-                    f"its state is in the local file {state.FILE}, but the templates configure backend {backend.kind}",
-                    code="state_not_migrated",
-                    where=f"compositions/{composition.name}",
-                    hint=f"Run `tfdriver render`, then `terraform -chdir={shlex.quote(str(path))} init "
-                    "-migrate-state`, then repeat this tfdriver command",
-                )
+    def former_backend(self, composition: Composition) -> Backend | None:
+        """Return where a composition's state was kept before, if that is not where the templates say; else None.
+
+        It is known from a local state with resources, and from Terraform's record of the backend.
+        """
+        path, backend = self.path(composition), self.backends[composition.name]
+        if not backend.beside and _lists_resources(path):
+            return Backend()
+        recorded = recorded_backend(path)
+        return None if recorded is None or recorded.keeps_the_same(backend) else recorded
 
     def check_place(self, states: Mapping[str, State | Unreadable | None] | None = None) -> None:
         """Refuse states whose resources are in another account, region or local AWS. Writes nothing.

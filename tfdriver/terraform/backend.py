@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from posixpath import normpath
 
 from tfdriver.errors import TfdriverError
+from tfdriver.files import read_json
 from tfdriver.spec.hcl_reader import Block, Expression, HclSyntaxError, read_blocks
+from tfdriver.terraform import hcl_writer
 from tfdriver.terraform.state import FILE
 
 LOCAL = "local"
+RECORD = Path(".terraform/terraform.tfstate")  # the backend with which Terraform has initialized a folder
 _MENTIONED = re.compile(r"\b(backend|cloud)\b")
 
 
 @dataclass(frozen=True)
 class Backend:
-    """A backend. kind: e.g. `s3`, `cloud`; path: of a local state, relative to the folder; text: its block, or ''."""
+    """A backend. kind: e.g. `s3`, `cloud`; path: of a local state, relative to the folder; text: its block, or ''.
+
+    arguments: its plain texts, by name.
+    """
 
     kind: str = LOCAL
     path: str = FILE
     text: str = ""
+    arguments: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def remote(self) -> bool:
@@ -33,6 +40,22 @@ class Backend:
     def beside(self) -> bool:
         """Whether the state is `terraform.tfstate` in the composition's folder, Terraform's default."""
         return (self.kind, self.path) == (LOCAL, FILE)
+
+    @property
+    def place(self) -> str:
+        """Where the state is, for people."""
+        if self.kind == "s3":
+            return f"s3://{self.arguments.get('bucket')}/{self.arguments.get('key')}"
+        return f"backend {self.kind}" if self.remote else self.path
+
+    def keeps_the_same(self, other: Backend) -> bool:
+        """Whether another backend keeps its state in the same place."""
+        if self.kind != other.kind:
+            return False
+        if self.kind == LOCAL:
+            return self.path == other.path
+        names = ("bucket", "key") if self.kind == "s3" else self.arguments.keys() & other.arguments.keys()
+        return all(self.arguments.get(name) == other.arguments.get(name) for name in names)
 
     @property
     def configuration(self) -> str:
@@ -57,6 +80,22 @@ def of_folder(folder: Path) -> Backend:
         return Backend()
 
 
+def recorded_backend(folder: Path) -> Backend | None:
+    """Return the backend with which Terraform has initialized a composition's folder, None if there is no record.
+
+    Terraform writes no record for a local state in its default place.
+    """
+    try:
+        found = read_json((folder / RECORD).read_bytes())["backend"]
+        kind, config = str(found["type"]), {k: v for k, v in found["config"].items() if v is not None}
+        lines = (f"{hcl_writer.identifier(name)} = {hcl_writer.expression(value)}" for name, value in config.items())
+        text = "\n".join([f"backend {hcl_writer.quoted(kind)} {{", *lines, "}"])
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, TfdriverError):
+        return None
+    texts = {name: value for name, value in config.items() if isinstance(value, str)}
+    return Backend(kind, normpath(texts.get("path", FILE)), text, texts)
+
+
 def _backends(name: str, text: str) -> Iterator[Backend]:
     if not _MENTIONED.search(text):
         return
@@ -70,11 +109,13 @@ def _backends(name: str, text: str) -> Iterator[Backend]:
     for block in (inner for root in roots for inner in root.body.blocks):
         if block.type == "cloud" or (block.type == "backend" and block.labels):
             lines = "\n".join(text.split("\n")[block.line - 1 : block.end])
-            yield Backend(block.labels[0] if block.labels else "cloud", _path(block), lines)
+            texts = _texts(block)
+            yield Backend(
+                block.labels[0] if block.labels else "cloud", normpath(texts.get("path") or FILE), lines, texts
+            )
 
 
-def _path(block: Block) -> str:
-    match block.body.arguments.get("path"):
-        case Expression("string", path) if path:
-            return normpath(path)
-    return FILE
+def _texts(block: Block) -> dict[str, str]:
+    """Return the arguments of a block that are plain texts."""
+    values = block.body.arguments.items()
+    return {name: value.text for name, value in values if isinstance(value, Expression) and value.kind == "string"}

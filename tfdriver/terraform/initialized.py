@@ -15,10 +15,10 @@ from pathlib import Path
 
 from tfdriver.errors import TfdriverError
 from tfdriver.files import write_whole
+from tfdriver.terraform.backend import RECORD
 from tfdriver.terraform.installed_provider import LOCK_FILE, installed_provider
 from tfdriver.terraform.used_types import MODULES, configuration_files
 
-_BACKEND = Path(".terraform/terraform.tfstate")  # Terraform's record of the backend
 _PACKAGES = ".terraform/providers/*/*/*/*/*"  # host, namespace, name, version, platform
 _BINARIES = f"{_PACKAGES}/*"
 _UNKNOWN = (OSError, ValueError, LookupError, TypeError)
@@ -65,7 +65,7 @@ def _inputs(folder: Path, argv: Sequence[str], environment: Mapping[str, str]) -
     yield ("argv", *argv, *_identity(Path(shutil.which(argv[0]) or argv[0])))
     cli_config = environment.get("TF_CLI_CONFIG_FILE")  # its path differs from run to run
     yield ("cli", _content(Path(cli_config)) if cli_config else "", environment.get("TF_PLUGIN_CACHE_DIR"))
-    for path in sorted((*configuration_files(folder), folder / LOCK_FILE, folder / MODULES, folder / _BACKEND)):
+    for path in sorted((*configuration_files(folder), folder / LOCK_FILE, folder / MODULES, folder / RECORD)):
         yield ("file", str(path), _content(path))
     for path in sorted(folder.glob(_BINARIES)):
         yield ("binary", str(path), *_identity(path))

@@ -20,6 +20,16 @@ from tfdriver.terraform.state import BrokenStateError, State, parse_state
 Pull = Callable[[Composition, Backend], State | None]
 
 
+def backend_root(folder: Path, backend: Backend, settings: Settings) -> Root:
+    """Return Terraform in a private folder with only a backend block, initialized. Raises TerraformError."""
+    root = Root(folder, settings)
+    if not root.initialised:
+        private_folder(folder)
+        (folder / "backend.tf").write_text(backend.configuration, encoding="utf-8")
+        root.init_backend()
+    return root
+
+
 def pulling(settings: Settings, private: Path, accounts: Mapping[str, AccountAccess]) -> Pull:
     """Return a function that reads states from backends.
 
@@ -31,13 +41,8 @@ def pulling(settings: Settings, private: Path, accounts: Mapping[str, AccountAcc
         where = f"the state of {composition.name} in backend {backend.kind}"
         if accounts[composition.account.name].problem:
             raise TfdriverError(f"no access to {composition.account.name}", code="unreadable_state", where=where)
-        root = Root(folder, settings)
         try:
-            if not root.initialised:
-                private_folder(folder)
-                (folder / "backend.tf").write_text(backend.configuration, encoding="utf-8")
-                root.init_backend()
-            text = root.pull_state()
+            text = backend_root(folder, backend, settings).pull_state()
             return parse_state(text, where) if text.strip() else None
         except BrokenStateError as error:
             raise TfdriverError("is not a valid Terraform state", code="unreadable_state", where=where) from error

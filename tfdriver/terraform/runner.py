@@ -101,9 +101,10 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
     def init(self, *, backend: bool = True) -> TerraformOutcome:
         """Install provider and modules, unless nothing has changed since the last time. Raises TerraformError.
 
-        backend: whether to initialize the backend. (Terraform 1.7 has no `init -json`.)
+        backend: whether to initialize the backend. (Terraform 1.7 has no `init -json`.) Terraform moves no state:
+        `move_state` does, in a way that can be repeated.
         """
-        argv = self.argv("init", backend=None if backend else False)
+        argv = self.argv("init", **({"reconfigure": IsFlagged} if backend else {"backend": False}))
         if is_initialized(*self._init_inputs):
             done = outcome((), TEXT)
         else:
@@ -198,12 +199,13 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         argv = [*self.argv("import", lock_timeout=self._lock_timeout), address, import_id]
         self._run("import", argv, operation=TEXT)
 
-    def push_state(self, file: str) -> None:
-        """Push a state file in the composition's folder. Raises TerraformError.
+    def push_state(self, file: str, *, force: bool = False) -> None:
+        """Push a state file; its path is relative to the composition's folder. Raises TerraformError.
 
-        Terraform rejects another lineage or an older serial.
+        Terraform rejects another lineage or an older serial, unless `force`.
         """
-        generated = self.generate_cmd_string("state push", file, lock_timeout=self._lock_timeout)
+        options = {"force": IsFlagged} if force else {}
+        generated = self.generate_cmd_string("state push", file, lock_timeout=self._lock_timeout, **options)
         self._run_once("state-push", [*self._settings.program.argv, *generated[1:]], TEXT, process.start_child)
 
     def pull_state(self) -> str:

@@ -87,20 +87,57 @@ def test_an_unmanaged_role_created_between_the_phases_is_not_trusted(stage):
     assert ":root" in json.dumps(stage.world.trust("foo_bar"))
 
 
-def test_a_local_state_that_was_not_migrated_stops_every_change(stage):
+def test_a_state_in_another_place_stops_every_command_but_up(stage):
     stage.after_up()
     use_backend(stage)
-    roles = stage.world.data["roles"]
 
-    for command in (up, tighten, destroy):
-        with pytest.raises(
-            TfdriverError, match=r"compositions/account_a: its state is in the local file terraform\.tfstate.*migra"
-        ):
+    for command in (tighten, destroy):
+        with pytest.raises(TfdriverError, match="the state of account_a moves from .* to s3://b/account_a") as caught:
             stage.run(command)
+        assert (caught.value.code, "tfdriver up" in caught.value.hint) == ("state_not_migrated", True)
+    assert "its state is still in terraform.tfstate" in read_status(stage).compositions[0].problem
 
-    assert stage.world.data["roles"] == roles
     render(stage.project, stage.time.now())
     assert (stage.project / "compositions/account_a/backend.tf").exists()
+
+
+def test_up_moves_states_to_a_backend_and_back_and_keeps_copies(stage):
+    stage.after_up()
+    spec = stage.project / "tfdriver.yaml"
+    local, roles, home = spec.read_text(), stage.world.data["roles"], stage.world.path.parent
+    kept = stage.project / "compositions/account_a/terraform.tfstate"
+    before = json.loads(kept.read_text())
+    use_backend(stage)
+
+    stage.run(up)
+    assert list(map(str, stage.moves[0])) == [
+        f"the state of {name} moves from compositions/{name}/terraform.tfstate to s3://b/{name}"
+        for name in ("account_a", "account_b")
+    ]
+    assert json.loads((home / "account_a.tfstate").read_text())["lineage"] == before["lineage"]
+    assert not kept.exists()
+    (copy,) = kept.parent.glob(".tfdriver/terraform.tfstate.moved-*")
+    assert (json.loads(copy.read_text()), copy.stat().st_mode & 0o777) == (before, 0o600)
+
+    spec.write_text(local)
+    stage.run(up)
+    assert json.loads(kept.read_text())["lineage"] == before["lineage"]
+    stage.run(up)
+    assert (len(stage.moves), stage.world.data["roles"]) == (2, roles)
+
+
+def test_a_state_is_not_moved_over_another_one(stage):
+    stage.after_up()
+    use_backend(stage)
+    there = stage.world.path.with_name("account_a.tfstate")
+    body = json.loads((stage.project / "compositions/account_a/terraform.tfstate").read_text())
+    there.write_text(json.dumps(body | {"lineage": "another"}))
+
+    with pytest.raises(TfdriverError, match="but there is another state already"):
+        stage.run(up)
+
+    assert json.loads(there.read_text())["lineage"] == "another"
+    assert (stage.project / "compositions/account_a/terraform.tfstate").exists()
 
 
 @pytest.mark.parametrize("kept", [(), ("applied",)])
