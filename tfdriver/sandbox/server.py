@@ -89,6 +89,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = do_OPTIONS = _serve  # noqa: N815
 
+    def handle_expect_100(self) -> bool:
+        """Send "100 Continue" at once. Clients of S3 wait a second for it before they send a body."""
+        going_on = super().handle_expect_100()
+        self.wfile.flush()
+        return going_on
+
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
             return b"".join(self._chunks())

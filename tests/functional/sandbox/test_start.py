@@ -217,6 +217,14 @@ def test_the_server_prints_nothing(world: World, capfd: pytest.CaptureFixture[st
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_client_that_waits_for_it_gets_100_continue_before_the_body(world: World) -> None:
+    host, port = world.sandbox.endpoint.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=5) as connection:
+        connection.sendall(b"PUT /b/k HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n")
+
+        assert connection.recv(100).startswith(b"HTTP/1.1 100 Continue")
+
+
 def test_buckets_are_deleted_with_their_sandbox() -> None:
     for _ in range(2):
         with start([OTHER]) as sandbox:
