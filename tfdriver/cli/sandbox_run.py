@@ -42,7 +42,7 @@ def sandbox(
     accounts = list(spec.accounts.values())
     with (
         tempfile.TemporaryDirectory(prefix="tfdriver-sandbox-") as private,
-        start.start(accounts, log=log, faults=faults) as server,
+        start.start(accounts, log=log, faults=faults, note=note) as server,
     ):
         if mirror := searched_mirror(environ):
             note(f"the AWS provider comes from {mirror}, a mirror found by searching")

@@ -33,11 +33,12 @@ class RequestContext:
     """The context of a request.
 
     facts: by lower-case key; a missing key is not part of the request. unknown: lower-case patterns (`*`) of the keys
-    whose values only AWS has.
+    whose values only AWS has. assumed: lower-case keys that have the value which a condition asks for.
     """
 
     facts: Facts = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
+    assumed: tuple[str, ...] = ()
 
     def values(self, key: str) -> tuple[str, ...] | None:
         """Return the values of a condition key, or None if the request has none. Raises UnsupportedError if unknown."""
@@ -70,6 +71,18 @@ def conditions_match(condition: Any, context: RequestContext) -> bool | None:
     return None if None in results else True
 
 
+def unknown_conditions(condition: Any, context: RequestContext) -> list[str]:
+    """Return the conditions of a statement whose result is unknown, as `operator key`."""
+    if not isinstance(condition, Mapping) or not all(isinstance(tested, Mapping) for tested in condition.values()):
+        return ["Condition"] if condition else []
+    return [
+        f"{name} {key}"
+        for name, operands in condition.items()
+        for key, operand in operands.items()
+        if _holds(name, key, operand, context) is None
+    ]
+
+
 def like(pattern: str, value: str) -> bool:
     """Return whether a value matches a pattern with IAM's wildcards, `*` and `?`."""
     return _regex(pattern).fullmatch(value) is not None
@@ -83,7 +96,8 @@ def _regex(pattern: str) -> re.Pattern[str]:
 
 def _holds(name: str, key: str, operand: Any, context: RequestContext) -> bool | None:
     try:
-        return _evaluate(name, _strings(operand), context.values(key))
+        wanted = _strings(operand)
+        return _evaluate(name, wanted, wanted[:1] if key.lower() in context.assumed else context.values(key))
     except (UnsupportedError, ValueError, OverflowError):
         return None
 

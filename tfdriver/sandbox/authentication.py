@@ -17,8 +17,15 @@ from tfdriver.sandbox.sessions import RoleSession, RoleSessions
 if TYPE_CHECKING:
     from tfdriver.sandbox.backend import MotoBackend
 
-# Condition keys that the sandbox does not support: a condition on one of them never allows access.
-UNKNOWN = ("aws:requesttag/*", "aws:resourcetag/*", "aws:principaltag/*", "aws:tagkeys", "*:resourcetag/*")
+# Condition keys that the sandbox does not support: a condition on one of them counts against the caller.
+UNKNOWN = (
+    *("aws:requesttag/*", "aws:resourcetag/*", "aws:principaltag/*", "aws:tagkeys", "*:resourcetag/*"),
+    *("aws:sourceowner", "dynamodb:*", "kms:encryption*", "kms:grant*", "kms:requestalias", "kms:resourcealiases"),
+    *("lambda:*", "s3:*objecttag*", "s3:accesspoint*", "s3:dataaccess*", "s3:signatureage"),
+    *("secretsmanager:*", "sns:*"),
+)
+# The accounts of a sandbox are assumed to be members of every organization that a policy names.
+ASSUMED = ("aws:principalorgid", "aws:principalorgpaths", "aws:resourceorgid", "aws:resourceorgpaths")
 
 
 @dataclass(frozen=True)
@@ -96,11 +103,13 @@ def request_context(
         "aws:viaawsservice": "false",
         **time_keys(now),
     }
+    if call.service == "s3":
+        keys |= {"s3:authtype": "REST-HEADER", "s3:signatureversion": "AWS4-HMAC-SHA256", "s3:tlsversion": "1.3"}
     if caller.name:
         keys["aws:username"] = caller.name
     if caller.session:
         keys["aws:tokenissuetime"] = caller.session.issued.isoformat()
-    return RequestContext({**keys, **(action_keys or {})}, UNKNOWN)
+    return RequestContext({**keys, **(action_keys or {})}, UNKNOWN, ASSUMED)
 
 
 def time_keys(now: datetime) -> dict[str, str]:

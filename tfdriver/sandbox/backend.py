@@ -16,23 +16,26 @@ from typing import Any
 
 from tfdriver.errors import TfdriverError
 from tfdriver.sandbox.messages import HttpRequest, HttpResponse
-from tfdriver.sandbox.moto_models import function_of, role_of, user_of
-from tfdriver.sandbox.resources import IamRole, IamUser, LambdaFunction, Rule
+from tfdriver.sandbox.moto_models import RESOURCE_POLICIES, function_of, policy_document, role_of, user_of
+from tfdriver.sandbox.resources import IamRole, IamUser, LambdaFunction, ProtectedResource, Rule
 from tfdriver.sandbox.responses import ResponseError
 from tfdriver.sandbox.wsgi import environ, is_set_by_server
 from tfdriver.spec.model import Account
 
 try:
     from moto.awslambda.models import lambda_backends
+    from moto.backends import get_backend
     from moto.core.base_backend import BackendDict
     from moto.core.config import default_user_config
     from moto.core.exceptions import JsonRESTError, ServiceException
     from moto.events.models import events_backends
+    from moto.iam.access_control import PermissionResult
     from moto.iam.models import IAMBackend, iam_backends
     from moto.iam.policy_validation import IAMTrustPolicyDocumentValidator
+    from moto.kms import responses as kms_responses
     from moto.logs.models import logs_backends
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-    from moto.s3.models import s3_backends
+    from moto.s3.models import FakeBucket, s3_backends
 except ImportError as error:
     raise TfdriverError(
         "the sandbox needs moto, which is not installed",
@@ -43,6 +46,10 @@ except ImportError as error:
 
 # Variables that moto reads: the first overrides the account of a call, the others name a profile for its botocore.
 _MOTO_VARIABLES = ("MOTO_ACCOUNT_ID", "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+
+# moto's own checks of bucket and key policies ignore principals and conditions. `dispatch` has decided before them.
+FakeBucket.get_permission = lambda *_: PermissionResult.NEUTRAL
+kms_responses.validate_policy = lambda *_: None
 
 _accounts_in_use: set[str] = set()
 _lock = threading.RLock()
@@ -167,6 +174,48 @@ class MotoBackend:
                 return function_of(lambda_backends[account][region].get_function(name, qualifier))
             except (ServiceException, JsonRESTError, KeyError):
                 return None
+
+    def protected_resource(self, arn: str, region: str) -> ProtectedResource | None:
+        """Return the resource with this ARN and its policy. region: of a bucket, whose ARN has none.
+
+        Returns None for a missing resource, for one of an account that is not in the sandbox, and for one of a service
+        whose resource policies the sandbox does not know.
+        """
+        _, partition, service, place, account, name = arn.split(":", 5) if arn.count(":") > 4 else [""] * 6
+        if service == "s3":
+            place, account = partition, s3_backends.bucket_accounts.get(name.partition("/")[0], ("", ""))[1]
+        if account not in self.accounts or service not in RESOURCE_POLICIES:
+            return None
+        with self.lock:
+            try:
+                policy, key = RESOURCE_POLICIES[service](get_backend(service)[account][place], name)
+            except (KeyError, StopIteration, ServiceException, JsonRESTError):
+                return None
+            key_arn = self.key_arn(str(key), account, region if service == "s3" else place) if key else None
+        return ProtectedResource(owner=account, policy=policy_document(policy), key=key_arn or "")
+
+    def key_arn(self, key: str, account: str, region: str) -> str | None:
+        """Return the ARN of a customer's KMS key, or None. key: its ID, its alias, or the ARN of either."""
+        if key.startswith("arn:"):
+            region, account = key.split(":")[3:5]
+        if account not in self.accounts:
+            return None
+        with self.lock:
+            kms = get_backend("kms")[account][region]
+            found = kms.keys.get(kms.any_id_to_key_id(key))
+            return str(found.arn) if found and found.key_manager == "CUSTOMER" else None
+
+    def secret_arn(self, name: str, account: str, region: str) -> str | None:
+        """Return the ARN of a secret with this name, which ends with six random characters."""
+        with self.lock:
+            secret = get_backend("secretsmanager")[account][region].secrets.get(name)
+            return str(secret.arn) if secret else None
+
+    def instance_profile_arn(self, name: str, account: str) -> str | None:
+        """Return the ARN, with its path, of an instance profile."""
+        with self.lock:
+            profiles = iam_backends[account][self.accounts[account].partition].instance_profiles.values()
+            return next((str(profile.arn) for profile in profiles if profile.name == name), None)
 
     def scheduled_rules(self) -> list[Rule]:
         """Return the enabled rules that have a schedule, of all accounts, regions and event buses."""

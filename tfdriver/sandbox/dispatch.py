@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tfdriver.iam.evaluator import AccessRequest, Decision, Effect, authorize, match_trust_policy
+from tfdriver.iam.evaluator import AccessRequest, Decision, ResourcePolicy, authorize_on
 from tfdriver.iam.policy_document import account_of
 from tfdriver.sandbox import analyzer, cloudtrail, lambda_runtime, sts
 from tfdriver.sandbox.authentication import AuthenticatedCaller, identify, request_context
@@ -16,8 +18,9 @@ from tfdriver.sandbox.call_log import CallLog, Entry
 from tfdriver.sandbox.faults import Fault, Faults
 from tfdriver.sandbox.lambda_runtime import Functions
 from tfdriver.sandbox.messages import HttpRequest, HttpResponse
+from tfdriver.sandbox.moto_models import RESOURCE_POLICIES
 from tfdriver.sandbox.parse import Call
-from tfdriver.sandbox.required_actions import CallLocation, RequiredAction, required_actions
+from tfdriver.sandbox.required_actions import CallLocation, RequiredAction, key_actions, required_actions
 from tfdriver.sandbox.responses import ResponseError, error_response, with_encoded_policies
 from tfdriver.sandbox.sessions import FOREVER, RoleSessions
 from tfdriver.sandbox.trusts import POLICY_PARAMETERS, TrustPolicies
@@ -26,13 +29,21 @@ if TYPE_CHECKING:
     from tfdriver.sandbox.backend import MotoBackend
 
 
+# Services without resource policies, except the trust policies of roles.
+_WITHOUT_POLICIES = ("iam", "sts")
+_ORGANIZATION = re.compile(rb"aws(?::|%3A)(?:Principal|Resource)Org", re.IGNORECASE)
+
+
 class DroppedError(Exception):
     """A fault drops the connection."""
 
 
 @dataclass(frozen=True)
 class Parts:
-    """The components that handle calls. stopping: set when the sandbox ends; ends the waits of faults."""
+    """The components that handle calls.
+
+    stopping: set when the sandbox ends; ends the waits of faults. note: reports, once, what the sandbox cannot judge.
+    """
 
     backend: MotoBackend
     trusts: TrustPolicies
@@ -41,10 +52,11 @@ class Parts:
     faults: Faults
     log: CallLog = field(default_factory=CallLog)
     stopping: threading.Event = field(default_factory=threading.Event)
+    note: Callable[[str], None] = lambda _: None
 
 
 class Dispatch:
-    """Handles one call. entry: its line in the log, completed step by step."""
+    """Handles one call. entry: its line in the log, completed step by step; owner: the account of the resource."""
 
     def __init__(self, parts: Parts, call: Call, request: HttpRequest, now: datetime, entry: Entry) -> None:
         self.parts = parts
@@ -52,6 +64,7 @@ class Dispatch:
         self.request = request
         self.now = now
         self.entry = entry
+        self.owner = ""
 
     def response(self) -> HttpResponse:
         """Return the result or error. Raises DroppedError."""
@@ -84,6 +97,8 @@ class Dispatch:
             return self._invoke(caller)  # without the lock, since the function may call AWS
         with parts.backend.lock:
             self._authorize(caller)
+            if _ORGANIZATION.search(self.request.body):
+                parts.note("a policy names an organization: the sandbox assumes that all of its accounts are members")
             if call.service == "sts" and call.operation == "GetCallerIdentity":
                 return sts.get_caller_identity(caller)
             if call.service == "sts" and call.operation == "AssumeRole":
@@ -98,7 +113,7 @@ class Dispatch:
                 return parts.trusts.save(call, self.request, caller.account)
             if call.service == "lambda" and call.text("Role"):
                 parts.functions.check_role(call.text("Role"), self.entry.resource, caller.account)
-            response = parts.backend.handle(self.request, caller.account)
+            response = parts.backend.handle(self.request, self.owner or caller.account)
             if call.service == "iam" and call.operation.startswith(("Create", "Delete", "Update")):
                 parts.trusts.refresh()
             return with_encoded_policies(response) if call.service == "iam" else response
@@ -114,26 +129,36 @@ class Dispatch:
             decision = sts.authorize_assume_role(self.call, caller, self.parts.backend, self.parts.trusts, self.now)
             self._require(decision, caller, required[0])
             return
-        for needed in required:
-            context = request_context(caller, self.call, self.now, needed.facts)
-            decision = self._decide(caller, AccessRequest(needed.action, needed.resource, context))
-            self._require(decision, caller, needed)
+        for number, needed in enumerate(required):
+            owner, key = self._require_on_resource(caller, needed)
+            self.owner = owner if number == 0 else self.owner
+            for also in key_actions(needed, key, self.call.region, caller.account):
+                self.entry = replace(self.entry, needs=(*self.entry.needs, also))
+                self._require_on_resource(caller, also)
 
-    def _decide(self, caller: AuthenticatedCaller, request: AccessRequest) -> Decision:
-        """Decide by the caller's policies and, for a resource of another account, also by its resource-based policy."""
-        decision = authorize(caller.permissions, request)
-        owner = account_of(request.resource)
-        if not decision.allowed or owner in ("", "aws", caller.account):
-            return decision
-        function = self.parts.backend.function(owner, self.call.region, request.resource)
-        if function and match_trust_policy(function.policy, caller.principal, request).effect is Effect.ALLOW:
-            return decision
-        return Decision(False, f"because no resource-based policy allows the {request.action} action")
+    def _require_on_resource(self, caller: AuthenticatedCaller, needed: RequiredAction) -> tuple[str, str]:
+        """Return the resource's account and KMS key. Raise ResponseError unless its and the caller's policies allow."""
+        service = needed.action.partition(":")[0]
+        creates = self.call.operation == "CreateBucket"  # somebody else may have a bucket with this name
+        found = None if creates else self.parts.backend.protected_resource(needed.resource, self.call.region)
+        owner = found.owner if found else account_of(needed.resource)
+        if owner in ("", "aws"):
+            owner = caller.account
+        keys = {"aws:resourceaccount": owner, **needed.facts}
+        request = AccessRequest(needed.action, needed.resource, request_context(caller, self.call, self.now, keys))
+        policy = ResourcePolicy(owner, found.policy if found else {}, decisive=bool(found) and service == "kms")
+        if service not in {*RESOURCE_POLICIES, *_WITHOUT_POLICIES} and owner != caller.account:
+            self.parts.note(f"the sandbox has no resource policies of {service}: it refuses calls of other accounts")
+        decision = authorize_on(policy, caller.principal, caller.permissions, request)
+        self._require(decision, caller, needed)
+        return owner, found.key if found else ""
 
     def _require(self, decision: Decision, caller: AuthenticatedCaller, needed: RequiredAction) -> None:
         """Raise ResponseError unless the decision is to allow the required action."""
         if decision.allowed:
             return
+        if decision.unsure:
+            self.parts.note(f"the sandbox refuses calls because of a policy that it cannot evaluate: {decision.unsure}")
         self.entry = replace(self.entry, allowed=False, reason=decision.reason or "not authorized")
         message = (
             f"User: {caller.principal.arn} is not authorized to perform: {needed.action} "
@@ -142,9 +167,16 @@ class Dispatch:
         raise ResponseError("AccessDenied", message.rstrip(), 403)
 
     def _arn(self, kind: str, name: str) -> str | None:
-        """Return the ARN, with its path, of an existing role or user of the caller's account."""
-        backend, own = self.parts.backend, [self.entry.account]
-        found = backend.roles(own) if kind == "role" else backend.users(own) if kind == "user" else []
+        """Return the ARN, with its path, of an existing resource of the caller's account, by kind and name."""
+        backend, account = self.parts.backend, self.entry.account
+        match kind:
+            case "key":
+                return backend.key_arn(name, account, self.call.region)
+            case "secret":
+                return backend.secret_arn(name, account, self.call.region)
+            case "instance-profile":
+                return backend.instance_profile_arn(name, account)
+        found = backend.roles([account]) if kind == "role" else backend.users([account]) if kind == "user" else []
         return next((one.arn for one in found if one.name == name), None)
 
     def _invoke(self, caller: AuthenticatedCaller) -> HttpResponse:

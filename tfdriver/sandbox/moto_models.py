@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -63,6 +63,72 @@ def _document(text: str) -> Document:
     except (TypeError, ValueError):
         return {}
     return document if isinstance(document, Mapping) else {}
+
+
+def _bucket(s3: Any, name: str) -> tuple[Any, Any]:
+    bucket = s3.buckets[name.partition("/")[0]]
+    rules = (bucket.encryption or {}).get("Rule") or {}
+    rule = rules[0] if isinstance(rules, list) else rules
+    default = rule.get("ApplyServerSideEncryptionByDefault") or {}
+    return bucket.policy, default.get("KMSMasterKeyID")
+
+
+def _queue(sqs: Any, name: str) -> tuple[Any, Any]:
+    return sqs.queues[name].policy, sqs.queues[name].kms_master_key_id
+
+
+def _topic(sns: Any, name: str) -> tuple[Any, Any]:
+    topic = next(topic for arn, topic in sns.topics.items() if arn.rpartition(":")[2] == name)
+    return topic.policy, topic.kms_master_key_id
+
+
+def _key(kms: Any, name: str) -> tuple[Any, Any]:
+    return kms.keys[name.removeprefix("key/")].policy, None
+
+
+def _secret(secrets: Any, name: str) -> tuple[Any, Any]:
+    secret = next(secret for secret in secrets.secrets.values() if secret.arn.endswith(f":{name}"))
+    return secret.policy, secret.kms_key_id
+
+
+def _table(dynamodb: Any, name: str) -> tuple[Any, Any]:
+    table = dynamodb.tables[name.removeprefix("table/").partition("/")[0]]
+    found = dynamodb.resource_policies.get(table.table_arn)
+    return found and found.policy_doc, None
+
+
+def _function(awslambda: Any, name: str) -> tuple[Any, Any]:
+    function, _, qualifier = name.removeprefix("function:").partition(":")
+    statements = awslambda.get_function(function, qualifier or None).policy.statements
+    return json.dumps({"Statement": list(statements)}), None
+
+
+def _repository(ecr: Any, name: str) -> tuple[Any, Any]:
+    return ecr.repositories[name.removeprefix("repository/")].policy, None
+
+
+def _bus(events: Any, name: str) -> tuple[Any, Any]:
+    return events.event_buses[name.removeprefix("event-bus/")].policy, None
+
+
+# The services whose resource policies the sandbox knows -> a function that returns a resource's policy and its KMS key,
+# for moto's backend and the end of the resource's ARN. It raises KeyError or StopIteration for a missing resource.
+RESOURCE_POLICIES: Mapping[str, Callable[[Any, str], tuple[Any, Any]]] = {
+    "dynamodb": _table,
+    "ecr": _repository,
+    "events": _bus,
+    "kms": _key,
+    "lambda": _function,
+    "s3": _bucket,
+    "secretsmanager": _secret,
+    "sns": _topic,
+    "sqs": _queue,
+}
+
+
+def policy_document(policy: str | bytes | None) -> Document:
+    """Return a resource policy as moto keeps it: {} for none."""
+    return _document(policy.decode() if isinstance(policy, bytes) else policy or "{}")
 
 
 def function_of(function: Any) -> LambdaFunction:

@@ -99,6 +99,8 @@ def parse_call(request: HttpRequest) -> Call:
     else:
         protocol = Protocol.REST_XML if signing_name in _REST_XML else Protocol.REST_JSON
         operation, parameters = _rest(signing_name, request, query)
+        if protocol is Protocol.REST_XML:
+            parameters = {**_amz_headers(request), **parameters}
     return Call(
         service=service or "unknown",
         operation=operation,
@@ -123,6 +125,12 @@ def _form(request: HttpRequest) -> dict[str, str]:
     if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         return {}
     return dict(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True))
+
+
+def _amz_headers(request: HttpRequest) -> dict[str, str]:
+    """Return the headers that are parameters of S3."""
+    signing = ("x-amz-date", "x-amz-security-token", "x-amz-content-sha256", "x-amz-user-agent")
+    return {n: v for n, v in request.headers.items() if n.startswith("x-amz-") and n not in signing}
 
 
 def _json(body: bytes) -> dict[str, Any]:

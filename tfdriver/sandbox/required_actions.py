@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from urllib.parse import unquote
 
 from tfdriver.sandbox.parse import Call
 
-# ("role", "foo_bar") -> the ARN of an existing role or user of the caller's account, None if there is none.
+# ("role", "foo_bar") -> the ARN of an existing role, user, instance profile, KMS key or secret of the caller's account,
+# None if there is none.
 Lookup = Callable[[str, str], str | None]
 
 
@@ -60,9 +62,28 @@ _ACTIONS = {
     "s3:UploadPart": "s3:PutObject",
     "s3:CompleteMultipartUpload": "s3:PutObject",
     "s3:DeleteObjects": "s3:DeleteObject",
+    "s3:ListMultipartUploads": "s3:ListBucketMultipartUploads",
+    "s3:ListParts": "s3:ListMultipartUploadParts",
+    "s3:GetBucketAccelerateConfiguration": "s3:GetAccelerateConfiguration",
+    "s3:PutBucketAccelerateConfiguration": "s3:PutAccelerateConfiguration",
+    "s3:GetBucketCors": "s3:GetBucketCORS",
+    "s3:PutBucketCors": "s3:PutBucketCORS",
+    "s3:DeleteBucketCors": "s3:PutBucketCORS",
     "s3:GetBucketEncryption": "s3:GetEncryptionConfiguration",
     "s3:PutBucketEncryption": "s3:PutEncryptionConfiguration",
+    "s3:DeleteBucketEncryption": "s3:PutEncryptionConfiguration",
     "s3:GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
+    "s3:PutBucketLifecycleConfiguration": "s3:PutLifecycleConfiguration",
+    "s3:DeleteBucketLifecycle": "s3:PutLifecycleConfiguration",
+    "s3:GetBucketNotificationConfiguration": "s3:GetBucketNotification",
+    "s3:PutBucketNotificationConfiguration": "s3:PutBucketNotification",
+    "s3:DeleteBucketOwnershipControls": "s3:PutBucketOwnershipControls",
+    "s3:GetBucketReplication": "s3:GetReplicationConfiguration",
+    "s3:PutBucketReplication": "s3:PutReplicationConfiguration",
+    "s3:DeleteBucketReplication": "s3:PutReplicationConfiguration",
+    "s3:DeleteBucketTagging": "s3:PutBucketTagging",
+    "s3:GetObjectLockConfiguration": "s3:GetBucketObjectLockConfiguration",
+    "s3:PutObjectLockConfiguration": "s3:PutBucketObjectLockConfiguration",
     "s3:GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
     "s3:PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
     "s3:DeletePublicAccessBlock": "s3:PutBucketPublicAccessBlock",
@@ -78,6 +99,17 @@ _IAM_PARAMETERS = (
     ("UserName", "user"),
     ("PolicyName", "policy"),
 )
+# The KMS actions that an action on an encrypted resource also requires. Source: each service's developer guide, e.g. S3
+# user guide, UsingKMSEncryption; SQS developer guide, sqs-key-management.
+_KEY_ACTIONS = {
+    "s3:GetObject": ("kms:Decrypt",),
+    "s3:PutObject": ("kms:GenerateDataKey",),
+    "secretsmanager:GetSecretValue": ("kms:Decrypt",),
+    "secretsmanager:PutSecretValue": ("kms:GenerateDataKey", "kms:Decrypt"),
+    "sns:Publish": ("kms:GenerateDataKey", "kms:Decrypt"),
+    "sqs:ReceiveMessage": ("kms:Decrypt",),
+    "sqs:SendMessage": ("kms:GenerateDataKey", "kms:Decrypt"),
+}
 _ARN_PARAMETERS = ("ResourceArn", "ResourceARN", "resourceArn", "Resource", "TopicArn", "Arn", "ARN", "RoleArn")
 
 
@@ -91,9 +123,13 @@ def required_actions(call: Call, place: CallLocation, lookup: Lookup) -> tuple[R
         "iam": partial(_iam, lookup=lookup),
         "lambda": _lambda,
         "dynamodb": _dynamodb,
+        "ecr": _ecr,
         "events": _events,
+        "kms": partial(_kms, lookup=lookup),
         "logs": _logs,
         "s3": _s3,
+        "scheduler": _scheduler,
+        "secretsmanager": partial(_secretsmanager, lookup=lookup),
         "sns": _sns,
         "sqs": _sqs,
     }
@@ -104,11 +140,31 @@ def required_actions(call: Call, place: CallLocation, lookup: Lookup) -> tuple[R
     creates = call.operation.startswith("Create") or call.operation == "PutRule"
     if creates and any(call.parameters.get(name) for name in ("Tags", "tags", "Tags.member.1.Key")):
         what = {"iam": call.operation.removeprefix("Create"), "sqs": "Queue"}.get(call.service, "Resource")
-        found += (RequiredAction(f"{call.service}:Tag{what}", found[0].resource.partition(":log-stream:")[0]),)
+        # IAM checks the tags of a new key on the key, although CreateKey itself has no resource.
+        tagged = place.arn("kms", "key/new") if call.service == "kms" else found[0].resource
+        found += (RequiredAction(f"{call.service}:Tag{what}", tagged.partition(":log-stream:")[0]),)
     return found
 
 
+def key_actions(needed: RequiredAction, key: str, region: str, account: str) -> tuple[RequiredAction, ...]:
+    """Return the KMS actions that an action on an encrypted resource also requires.
+
+    key: the ARN of the resource's key, '' for none; region: of the call; account: of the caller.
+    """
+    service = needed.action.partition(":")[0]
+    facts = {
+        "kms:viaservice": f"{service}.{region}.amazonaws.com",
+        "kms:calleraccount": account,
+        "aws:viaawsservice": "true",
+    }
+    return tuple(RequiredAction(action, key, facts) for action in _KEY_ACTIONS.get(needed.action, ()) if key)
+
+
 def _iam(call: Call, place: CallLocation, action: str, lookup: Lookup) -> tuple[RequiredAction, ...]:
+    if "OpenIDConnectProvider" in call.operation:
+        host = re.sub(r"^https?://", "", call.text("Url"))
+        created = place.iam(f"oidc-provider/{host}") if host else "*"
+        return (RequiredAction(action, call.text("OpenIDConnectProviderArn") or created),)
     resource = call.text("PolicyArn") if "Policy" in call.operation else ""
     holder = next(((call.text(p), kind) for p, kind in _IAM_PARAMETERS if call.text(p)), None)
     facts = {}
@@ -120,7 +176,11 @@ def _iam(call: Call, place: CallLocation, action: str, lookup: Lookup) -> tuple[
         name, kind = holder
         path = call.text("Path") or "/"
         resource = lookup(kind, name) or place.iam(f"{kind}{path}{name}")
-    return (RequiredAction(action, resource or "*", facts),)
+    own = RequiredAction(action, resource or "*", facts)
+    if call.operation == "AddRoleToInstanceProfile":
+        role = call.text("RoleName")
+        return own, _pass_role(lookup("role", role) or place.iam(f"role/{role}"), "ec2.amazonaws.com")
+    return (own,)
 
 
 def _lambda(call: Call, place: CallLocation, action: str) -> tuple[RequiredAction, ...]:
@@ -187,9 +247,63 @@ def _logs(call: Call, place: CallLocation, action: str) -> tuple[RequiredAction,
 
 
 def _s3(call: Call, place: CallLocation, action: str) -> tuple[RequiredAction, ...]:
-    bucket, key = call.text("Bucket"), call.text("Key")
-    arn = f"arn:{place.partition}:s3:::{bucket}" + (f"/{key}" if key else "")
-    return (RequiredAction(action, arn if bucket else "*"),)
+    """Return the actions of a call of S3. The body of DeleteObjects, which names its objects, is not read."""
+    bucket, key = call.text("Bucket"), "*" if call.operation == "DeleteObjects" else call.text("Key")
+    names = ("prefix", "delimiter", "max-keys", "versionId")
+    facts = {
+        f"s3:{name.lower()}": str(value)
+        for name, value in call.parameters.items()
+        if name in names or name.startswith("x-amz-")
+    }
+    arn = f"arn:{place.partition}:s3:::"
+    own = RequiredAction(action, f"{arn}{bucket}" + (f"/{key}" if key else "") if bucket else "*", facts)
+    source = unquote(call.text("x-amz-copy-source")).partition("?")[0].removeprefix("/")
+    return (own, RequiredAction("s3:GetObject", arn + source)) if source else (own,)
+
+
+def _ecr(call: Call, place: CallLocation, action: str) -> tuple[RequiredAction, ...]:
+    name = call.text("repositoryName")
+    owner = replace(place, account=call.text("registryId") or place.account)
+    arn = owner.arn("ecr", f"repository/{name}") if name else call.text("resourceArn")
+    return (RequiredAction(action, arn or "*"),)
+
+
+def _kms(call: Call, place: CallLocation, action: str, lookup: Lookup) -> tuple[RequiredAction, ...]:
+    """Return the actions of a call of KMS. Calls for an alias require the action on the alias and on its keys."""
+    facts = {"kms:calleraccount": place.account}
+
+    def key(name: str) -> str:
+        return lookup("key", name) or (name if name.startswith("arn:") else place.arn("kms", f"key/{name}"))
+
+    alias = call.text("AliasName")
+    if alias:
+        keys = {key(name) for name in (call.text("TargetKeyId"), "" if "Create" in action else alias) if name}
+        own = alias if alias.startswith("arn:") else place.arn("kms", alias)
+        return tuple(RequiredAction(action, arn, facts) for arn in (own, *sorted(keys)))
+    name = call.text("KeyId")
+    return (RequiredAction(action, key(name) if name else "*", facts),)
+
+
+def _scheduler(call: Call, place: CallLocation, action: str) -> tuple[RequiredAction, ...]:
+    name = call.text("Name")
+    group = call.text("GroupName", "groupName") or "default"
+    path = f"schedule-group/{name}" if "Group" in call.operation else f"schedule/{group}/{name}"
+    own = RequiredAction(action, place.arn("scheduler", path) if name else call.text("ResourceArn") or "*")
+    target = call.parameters.get("Target")
+    role = target.get("RoleArn") if isinstance(target, Mapping) else None
+    return (own, _pass_role(str(role), "scheduler.amazonaws.com")) if role else (own,)
+
+
+def _secretsmanager(call: Call, place: CallLocation, action: str, lookup: Lookup) -> tuple[RequiredAction, ...]:
+    """Return the actions of a call of Secrets Manager. The ARN of a secret ends with six random characters."""
+    name = call.text("SecretId", "Name")
+    new = name if name.startswith("arn:") else place.arn("secretsmanager", f"secret:{name}-??????")
+    own = RequiredAction(action, (lookup("secret", name) or new) if name else "*")
+    key = call.text("KmsKeyId")
+    if call.operation not in ("CreateSecret", "UpdateSecret") or not key:
+        return (own,)
+    written = RequiredAction("secretsmanager:PutSecretValue")
+    return own, *key_actions(written, lookup("key", key) or "", place.region, place.account)
 
 
 def _sns(call: Call, place: CallLocation, action: str) -> tuple[RequiredAction, ...]:
@@ -198,8 +312,10 @@ def _sns(call: Call, place: CallLocation, action: str) -> tuple[RequiredAction, 
 
 
 def _sqs(call: Call, place: CallLocation, action: str) -> tuple[RequiredAction, ...]:
-    name = call.text("QueueName") or call.text("QueueUrl").rpartition("/")[2]
-    return (RequiredAction(action, place.arn("sqs", name) if name else "*"),)
+    owner, _, name = call.text("QueueUrl").rpartition("/")
+    account = owner.rpartition("/")[2] or call.text("QueueOwnerAWSAccountId") or place.account
+    name = name or call.text("QueueName")
+    return (RequiredAction(action, replace(place, account=account).arn("sqs", name) if name else "*"),)
 
 
 def _pass_role(arn: str, service: str) -> RequiredAction:

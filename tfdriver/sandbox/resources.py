@@ -1,4 +1,4 @@
-"""The users, roles, functions and rules that `backend` reads from moto."""
+"""The users, roles, functions, rules and resource policies that `backend` reads from moto."""
 
 from __future__ import annotations
 
@@ -34,6 +34,18 @@ class IamRole:
     max_session: int
     trust: Document
     permissions: Permissions
+
+
+@dataclass(frozen=True)
+class ProtectedResource:
+    """A resource of a service with resource policies. owner: its account; policy: {} for none.
+
+    key: the ARN of the KMS key of a customer that encrypts it, '' for none.
+    """
+
+    owner: str
+    policy: Document
+    key: str = ""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tfdriver.iam.conditions import RequestContext
-from tfdriver.iam.evaluator import AccessRequest, Effect, Principal, match_trust_policy
+from tfdriver.iam.evaluator import AccessRequest, Permissions, Principal, ResourcePolicy, authorize_on
 from tfdriver.sandbox.authentication import time_keys
 from tfdriver.sandbox.lambda_runtime import Functions
 from tfdriver.sandbox.resources import LambdaFunction, Rule, Target
@@ -59,7 +59,8 @@ def _run(functions: Functions, rule: Rule, target: Mapping[str, Any], record: Re
 def _allowed(function: LambdaFunction, rule: Rule) -> bool:
     keys = {"aws:sourcearn": rule.arn, "aws:sourceaccount": rule.account, **time_keys(datetime.now(UTC))}
     request = AccessRequest(ACTION, function.arn, RequestContext(keys))
-    return match_trust_policy(function.policy, Principal(service=SERVICE), request).effect is Effect.ALLOW
+    policy = ResourcePolicy(function.account, function.policy)
+    return authorize_on(policy, Principal(service=SERVICE), Permissions(), request).allowed
 
 
 def _event(rule: Rule, target: Mapping[str, Any]) -> bytes:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import socket
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from tfdriver.errors import TfdriverError
@@ -43,12 +44,18 @@ class Sandbox:
 
 @contextmanager
 def start(
-    accounts: Sequence[Account], *, log: Path | None = None, faults: Path | None = None, port: int = 0
+    accounts: Sequence[Account],
+    *,
+    log: Path | None = None,
+    faults: Path | None = None,
+    port: int = 0,
+    note: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Sandbox]:
     """Run a sandbox inside the `with` block.
 
     accounts: each gets an IAM user `admin` and a profile with its credentials; log: file for the call log; faults: file
-    with the faults; port: 0 for a free port. Raises TfdriverError if moto is missing or a file or the port is unusable.
+    with the faults; port: 0 for a free port; note: gets a line, once, about what the sandbox cannot judge. Raises
+    TfdriverError if moto is missing or a file or the port is unusable.
     """
     from tfdriver.sandbox.backend import MotoBackend
 
@@ -67,7 +74,13 @@ def start(
         sessions, trusts = RoleSessions(), TrustPolicies(backend)
         functions = Functions(backend=backend, trusts=trusts, sessions=sessions, endpoint=endpoint)
         parts = Parts(
-            backend=backend, trusts=trusts, sessions=sessions, functions=functions, faults=rules, log=call_log
+            backend=backend,
+            trusts=trusts,
+            sessions=sessions,
+            functions=functions,
+            faults=rules,
+            log=call_log,
+            note=cache(note),
         )
         app = App(parts)
         keys = {account.name: backend.create_admin(account) for account in accounts}

@@ -41,7 +41,7 @@ def authorize_assume_role(
     role = backend.role(call.text("RoleArn"))
     if role is None:
         return Decision(False)  # without a reason, as in AWS: callers must not learn which roles exist
-    keys = {"sts:rolesessionname": call.text("RoleSessionName")}
+    keys = {"sts:rolesessionname": call.text("RoleSessionName"), "aws:resourceaccount": role.account}
     if "ExternalId" in call.parameters:
         keys["sts:externalid"] = call.text("ExternalId")
     request = AccessRequest("sts:AssumeRole", role.arn, request_context(caller, call, now, keys))

@@ -162,7 +162,8 @@ def test_every_call_that_returns_roles_returns_principals_as_arns(world: World) 
         ({"DateLessThan": {"aws:CurrentTime": "2120-01-01T00:00:00Z"}}, "allowed"),
         ({"ArnEquals": {"aws:PrincipalArn": f"arn:aws:iam::{TRUSTED.id}:user/admin"}}, "allowed"),
         ({"StringEquals": {"aws:PrincipalAccount": TRUSTED.id}}, "allowed"),
-        ({"StringEquals": {"aws:PrincipalOrgID": "o-abcdefghij"}}, NOT_TRUSTED),
+        ({"StringEquals": {"aws:PrincipalOrgID": "o-abcdefghij"}}, "allowed"),  # of all accounts, see docs/sandbox.md
+        ({"StringNotEquals": {"aws:PrincipalOrgID": "o-abcdefghij"}}, NOT_TRUSTED),
         ({"StringEquals": {"sts:RoleSessionName": "test"}}, "allowed"),
     ],
 )

@@ -20,6 +20,7 @@ CONTEXT = RequestContext(
         "aws:tagkeys": ("team", "stage"),
     },
     unknown=("aws:requesttag/*",),
+    assumed=("aws:resourceorgid", "aws:resourceorgpaths"),
 )
 
 
@@ -41,6 +42,10 @@ CONTEXT = RequestContext(
         ("StringNotLike", "aws:PrincipalArn", "*:role/*", False),
         ("StringEquals", "aws:PrincipalArn", "arn:aws:iam::*:role/*/bar", False),
         ("StringEquals", "aws:PrincipalOrgID", "o-1", False),
+        ("StringEquals", "aws:ResourceOrgID", ["o-1", "o-2"], True),
+        ("StringNotEquals", "aws:ResourceOrgID", "o-1", False),
+        ("ForAnyValue:StringLike", "aws:ResourceOrgPaths", "o-1/r-1/*", True),
+        ("Null", "aws:ResourceOrgID", "true", False),
         ("ArnEquals", "aws:PrincipalArn", "arn:aws:iam::222222222222:role/team/bar", True),
         ("ArnEquals", "aws:PrincipalArn", "arn:aws:iam::222222222222:role/team/*", True),
         ("ArnLike", "aws:PrincipalArn", "arn:aws:iam::*:role/team/ba?", True),

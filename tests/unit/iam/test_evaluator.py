@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfdriver.iam.conditions import RequestContext
-from tfdriver.iam.evaluator import AccessRequest, Permissions, Principal, assume_role, authorize, match_trust_policy
+from tfdriver.iam.evaluator import (
+    AccessRequest,
+    Permissions,
+    Principal,
+    ResourcePolicy,
+    assume_role,
+    authorize,
+    authorize_on,
+    match_trust_policy,
+)
 
 A, B = "111111111111", "222222222222"
 FOO = f"arn:aws:iam::{A}:role/foo_bar"
@@ -163,6 +172,99 @@ def test_a_deny_with_a_policy_variable_always_applies() -> None:
 )
 def test_boundaries_and_session_policies_only_restrict(permissions: Permissions, reason: str) -> None:
     assert authorize(permissions, AccessRequest("s3:GetObject", "arn:aws:s3:::b/k")).reason == reason
+
+
+OBJECT = "arn:aws:s3:::b/k"
+NO_OWN, NO_GRANT = (
+    f"because no {kind} policy allows the s3:GetObject action" for kind in ("identity-based", "resource-based")
+)
+
+
+def grant(*principals: str, **parts: Any) -> dict[str, Any]:
+    return {
+        "Effect": "Allow",
+        "Action": "s3:GetObject",
+        "Resource": OBJECT,
+        "Principal": {"AWS": list(principals)},
+    } | parts
+
+
+@pytest.mark.parametrize(
+    ("caller", "own", "statements", "reason", "decisive_reason"),
+    [
+        pytest.param(USER, [ADMIN], [], NO_GRANT, NO_GRANT, id="another account, no policy"),
+        pytest.param(USER, [ADMIN], [grant(B)], "", "", id="another account, both allow"),
+        pytest.param(USER, [], [grant(USER.arn)], NO_OWN, NO_OWN, id="another account, only the resource allows"),
+        pytest.param(USER, [ADMIN], [grant(B, Resource=FOO)], NO_GRANT, NO_GRANT, id="another resource"),
+        pytest.param(NEIGHBOUR, [ADMIN], [], "", NO_GRANT, id="own account, only the caller's policies"),
+        pytest.param(NEIGHBOUR, [ADMIN], [grant(A)], "", "", id="own account, its root, and the caller's policies"),
+        pytest.param(NEIGHBOUR, [], [grant(A)], NO_OWN, NO_OWN, id="own account, only its root"),
+        pytest.param(NEIGHBOUR, [], [grant(NEIGHBOUR.arn)], "", "", id="own account, by ARN"),
+        pytest.param(NEIGHBOUR, [], [grant("*")], "", "", id="own account, anybody"),
+        pytest.param(
+            NEIGHBOUR,
+            [ADMIN],
+            [grant("*", Effect="Deny", Condition={"Bool": {"aws:SecureTransport": "false"}}), grant(A)],
+            "",
+            "",
+            id="a Deny whose condition does not hold",
+        ),
+        pytest.param(
+            NEIGHBOUR,
+            [ADMIN],
+            [grant("*", Effect="Deny", Condition={"Bool": {"aws:SecureTransport": "true"}}), grant(A)],
+            "with an explicit deny in a resource-based policy",
+            "with an explicit deny in a resource-based policy",
+            id="a Deny whose condition holds",
+        ),
+        pytest.param(
+            Principal(service="events.amazonaws.com"),
+            [],
+            [grant(Principal={"Service": "events.amazonaws.com"})],
+            "",
+            "",
+            id="a service needs only the resource's policy",
+        ),
+        pytest.param(
+            Principal(service="events.amazonaws.com"), [], [grant("*")], NO_GRANT, NO_GRANT, id="another service"
+        ),
+    ],
+)
+def test_resource_policies(
+    caller: Principal, own: list[Any], statements: list[Any], reason: str, decisive_reason: str
+) -> None:
+    request = AccessRequest("s3:GetObject", OBJECT, RequestContext({"aws:securetransport": "true"}))
+
+    for decisive, expected in ((False, reason), (True, decisive_reason)):
+        policy = ResourcePolicy(A, {"Statement": statements}, decisive=decisive)
+        assert authorize_on(policy, caller, Permissions(tuple(own)), request).reason == expected
+
+
+def test_boundaries_limit_what_a_resource_policy_allows() -> None:
+    policy = ResourcePolicy(A, {"Statement": [grant(NEIGHBOUR.arn)]})
+
+    decision = authorize_on(policy, NEIGHBOUR, Permissions(boundary=MAY_ASSUME), AccessRequest("s3:GetObject", OBJECT))
+
+    assert decision.reason == "because no permissions boundary allows the s3:GetObject action"
+
+
+BY_TAG = {"StringEquals": {"aws:ResourceTag/team": "a", "aws:RequestedRegion": "x"}}
+
+
+@pytest.mark.parametrize(
+    ("policy", "unsure"),
+    [
+        (identity(Condition=BY_TAG, Sid="ByTag"), ""),  # the region does not match either
+        (identity(Condition={"StringLike": {"aws:ResourceTag/team": "a"}}), "StringLike aws:ResourceTag/team"),
+        (both(ADMIN, identity(Effect="Deny", Sid="Own", Resource="${aws:x}")), "statement Own: ${aws:x}"),
+        (both(ADMIN, identity(Condition=BY_TAG)), ""),
+        (identity(Resource=FOO), ""),
+    ],
+)
+def test_a_refusal_names_what_it_does_not_support(policy: dict[str, Any], unsure: str) -> None:
+    context = RequestContext({"aws:requestedregion": "y"}, unknown=("aws:resourcetag/*",))
+
+    assert authorize(Permissions((policy,)), AccessRequest("s3:GetObject", OBJECT, context)).unsure == unsure
 
 
 statements = st.fixed_dictionaries(

@@ -15,13 +15,23 @@ TABLE = "arn:aws:dynamodb:us-west-2:111111111111:table/"
 RULE = "arn:aws:events:us-west-2:111111111111:rule/"
 SNS = "arn:aws:sns:us-west-2:111111111111:"
 SQS = "arn:aws:sqs:us-west-2:111111111111:"
+KMS = "arn:aws:kms:us-west-2:111111111111:"
+SECRET = "arn:aws:secretsmanager:us-west-2:111111111111:secret:"
+SCHEDULE = "arn:aws:scheduler:us-west-2:111111111111:schedule"
+EXISTING = {
+    ("role", "foo"): ROLE,
+    ("key", "alias/k"): f"{KMS}key/1",
+    ("key", "1"): f"{KMS}key/1",
+    ("secret", "s"): f"{SECRET}s-AbCdEf",
+    ("instance-profile", "p"): f"{IAM}instance-profile/team/p",
+}
 LOGS = "arn:aws:logs:us-west-2:111111111111:log-group:"
 
 
 def needed(operation: str, **parameters: Any) -> list[tuple[str, str]]:
     service, _, name = operation.partition(":")
     call = Call(service, name, Protocol.QUERY, PLACE.region, {k.replace("__", "."): v for k, v in parameters.items()})
-    found = required_actions(call, PLACE, lambda kind, name: ROLE if (kind, name) == ("role", "foo") else None)
+    found = required_actions(call, PLACE, lambda kind, name: EXISTING.get((kind, name)))
     return [(need.action, need.resource) for need in found]
 
 
@@ -82,6 +92,59 @@ def needed(operation: str, **parameters: Any) -> list[tuple[str, str]]:
         ("logs:DescribeLogGroups", {"logGroupNamePrefix": "g"}, [("logs:DescribeLogGroups", f"{LOGS}:log-stream:")]),
         ("s3:HeadObject", {"Bucket": "b", "Key": "a/b"}, [("s3:GetObject", "arn:aws:s3:::b/a/b")]),
         ("s3:ListObjectsV2", {"Bucket": "b"}, [("s3:ListBucket", "arn:aws:s3:::b")]),
+        ("s3:DeleteObjects", {"Bucket": "b"}, [("s3:DeleteObject", "arn:aws:s3:::b/*")]),
+        ("s3:DeleteBucketCors", {"Bucket": "b"}, [("s3:PutBucketCORS", "arn:aws:s3:::b")]),
+        (
+            "s3:CopyObject",
+            {"Bucket": "b", "Key": "k", "x-amz-copy-source": "/a/x%20y?versionId=1"},
+            [("s3:PutObject", "arn:aws:s3:::b/k"), ("s3:GetObject", "arn:aws:s3:::a/x y")],
+        ),
+        ("kms:Decrypt", {"KeyId": "alias/k"}, [("kms:Decrypt", f"{KMS}key/1")]),
+        ("kms:DescribeKey", {"KeyId": "arn:other"}, [("kms:DescribeKey", "arn:other")]),
+        ("kms:CreateKey", {"Tags": [{}]}, [("kms:CreateKey", "*"), ("kms:TagResource", f"{KMS}key/new")]),
+        (
+            "kms:CreateAlias",
+            {"AliasName": "alias/new", "TargetKeyId": "1"},
+            [("kms:CreateAlias", f"{KMS}alias/new"), ("kms:CreateAlias", f"{KMS}key/1")],
+        ),
+        (
+            "kms:DeleteAlias",
+            {"AliasName": "alias/k"},
+            [("kms:DeleteAlias", f"{KMS}alias/k"), ("kms:DeleteAlias", f"{KMS}key/1")],
+        ),
+        ("secretsmanager:GetSecretValue", {"SecretId": "s"}, [("secretsmanager:GetSecretValue", f"{SECRET}s-AbCdEf")]),
+        (
+            "secretsmanager:CreateSecret",
+            {"Name": "n", "KmsKeyId": "1"},
+            [
+                ("secretsmanager:CreateSecret", f"{SECRET}n-??????"),
+                ("kms:GenerateDataKey", f"{KMS}key/1"),
+                ("kms:Decrypt", f"{KMS}key/1"),
+            ],
+        ),
+        ("ecr:GetAuthorizationToken", {}, [("ecr:GetAuthorizationToken", "*")]),
+        (
+            "ecr:BatchGetImage",
+            {"repositoryName": "r", "registryId": "222222222222"},
+            [("ecr:BatchGetImage", "arn:aws:ecr:us-west-2:222222222222:repository/r")],
+        ),
+        (
+            "scheduler:CreateSchedule",
+            {"Name": "n", "Target": {"RoleArn": ROLE}},
+            [("scheduler:CreateSchedule", f"{SCHEDULE}/default/n"), ("iam:PassRole", ROLE)],
+        ),
+        ("scheduler:GetSchedule", {"Name": "n", "groupName": "g"}, [("scheduler:GetSchedule", f"{SCHEDULE}/g/n")]),
+        ("scheduler:GetScheduleGroup", {"Name": "g"}, [("scheduler:GetScheduleGroup", f"{SCHEDULE}-group/g")]),
+        (
+            "iam:AddRoleToInstanceProfile",
+            {"InstanceProfileName": "p", "RoleName": "foo"},
+            [("iam:AddRoleToInstanceProfile", f"{IAM}instance-profile/team/p"), ("iam:PassRole", ROLE)],
+        ),
+        (
+            "iam:CreateOpenIDConnectProvider",
+            {"Url": "https://token.example.com/x"},
+            [("iam:CreateOpenIDConnectProvider", f"{IAM}oidc-provider/token.example.com/x")],
+        ),
         ("sns:Publish", {"TopicArn": "t"}, [("sns:Publish", "t")]),
         (
             "sns:CreateTopic",
@@ -95,6 +158,11 @@ def needed(operation: str, **parameters: Any) -> list[tuple[str, str]]:
             [("sqs:CreateQueue", f"{SQS}q"), ("sqs:TagQueue", f"{SQS}q")],
         ),
         ("sqs:DeleteQueue", {"QueueUrl": "http://127.0.0.1:1/111111111111/q"}, [("sqs:DeleteQueue", f"{SQS}q")]),
+        (
+            "sqs:SendMessage",
+            {"QueueUrl": "http://127.0.0.1:1/222222222222/q"},
+            [("sqs:SendMessage", "arn:aws:sqs:us-west-2:222222222222:q")],
+        ),
         ("sqs:ListQueues", {}, [("sqs:ListQueues", "*")]),
         ("ec2:RunInstances", {"ImageId": "x"}, [("ec2:RunInstances", "*")]),
     ],
