@@ -68,6 +68,7 @@ Code = Literal[
     "spec_not_found",
     "sso_login_required",
     "stale_composition",
+    "state_bucket",
     "state_locked",
     "state_not_migrated",
     "terraform_failed",

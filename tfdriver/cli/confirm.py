@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import click
 
 from tfdriver.cli.plan_text import print_overview, print_planned
 from tfdriver.cli.printer import Output
-from tfdriver.deploy.move_state import ConfirmMoves, StateMove
 from tfdriver.deploy.plan_view import Planned
 from tfdriver.errors import TfdriverError
 
@@ -19,10 +18,7 @@ def confirmation(output: Output, yes: bool) -> Callable[[Planned], bool]:
 
     It prints everything that is planned, and asks once, unless nothing is to be done.
     """
-    if not yes and not sys.stdin.isatty():
-        raise TfdriverError(
-            "there is no terminal to ask for confirmation", code="confirmation_required", hint="Add --yes"
-        )
+    _refuse_without_terminal(yes)
 
     def confirm(planned: Planned) -> bool:
         print_overview(planned.overview, output)
@@ -34,15 +30,26 @@ def confirmation(output: Output, yes: bool) -> Callable[[Planned], bool]:
     return confirm
 
 
-def moves_confirmation(yes: bool) -> ConfirmMoves:
-    """Return a `move_state.ConfirmMoves`, which prints the moves and asks unless `yes`."""
+def asking(yes: bool) -> Callable[[Sequence[str], str], None]:
+    """Return a function that prints lines and asks a question unless `yes`.
 
-    def confirm(moves: tuple[StateMove, ...]) -> None:
-        click.echo("\n".join(f"  {move}" for move in moves), err=True)
+    Raises TfdriverError without `yes` and without a terminal; the function raises it if the answer is no.
+    """
+    _refuse_without_terminal(yes)
+
+    def ask(lines: Sequence[str], question: str) -> None:
+        click.echo("\n".join(f"  {line}" for line in lines), err=True)
         if not yes:
-            _ask(f"Move {len(moves)} state{'s' if len(moves) > 1 else ''}? A copy of each is kept.")
+            _ask(question)
 
-    return confirm
+    return ask
+
+
+def _refuse_without_terminal(yes: bool) -> None:
+    if not yes and not sys.stdin.isatty():
+        raise TfdriverError(
+            "there is no terminal to ask for confirmation", code="confirmation_required", hint="Add --yes"
+        )
 
 
 def _ask(question: str) -> None:

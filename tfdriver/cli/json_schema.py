@@ -11,6 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from tfdriver.cli.demo_story import DemoResult
 from tfdriver.cli.printer import FORMAT_VERSION
 from tfdriver.cli.sandbox_run import FiredRule
+from tfdriver.deploy.bootstrap import Bootstrapped
 from tfdriver.deploy.plan_view import Planned
 from tfdriver.deploy.render import Rendered
 from tfdriver.deploy.run_result import Done, RunResult
@@ -28,6 +29,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 RESULTS: Mapping[str, type] = {
     "init": InitResult,
+    "bootstrap": Bootstrapped,
     "render": Rendered,
     "plan": Planned,
     "up": RunResult,

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from tfdriver import __version__
+from tfdriver.cli.bootstrap import bootstrap
 from tfdriver.cli.demo import demo
 from tfdriver.cli.destroy import destroy
 from tfdriver.cli.explain import explain
@@ -77,6 +78,7 @@ def cli(options: GlobalOptions, project: Path, verbose: int) -> None:
 
 for _command in (
     init,
+    bootstrap,
     render,
     plan,
     up,

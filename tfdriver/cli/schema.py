@@ -11,7 +11,7 @@ from tfdriver.cli.printer import Output
 @click.command()
 @click.argument("name", type=click.Choice(sorted(json_schema.NAMES)), metavar="NAME")
 def schema(name: str) -> None:
-    """Print the JSON Schema of tfdriver.yaml or of a command's --json.
+    """Print a JSON Schema: of tfdriver.yaml or of --json output.
 
     NAME is spec for tfdriver.yaml, a command, or run for the common schema of up, tighten and destroy.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from tfdriver.cli.confirm import confirmation, moves_confirmation
+from tfdriver.cli.confirm import asking, confirmation
 from tfdriver.cli.options import (
     GlobalOptions,
     access_analyzer_option,
@@ -69,7 +69,7 @@ def up(
       tfdriver up --yes
     """
     output = options.output = Output(as_json=as_json, report=report_file)
-    confirm = confirmation(output, yes)
+    confirm, ask = confirmation(output, yes), asking(yes)
     prove = None if no_verify else verify_run
     settings = Options(
         options.project,
@@ -79,7 +79,7 @@ def up(
         access_analyzer=access_analyzer,
         adopt=adopt,
         parallelism=parallelism,
-        confirm_moves=moves_confirmation(yes),
+        confirm_moves=lambda moves: ask(list(map(str, moves)), "Move the states? A copy of each is kept."),
     )
     with opened_session("up", settings, output) as session:
         output.done = partial(done_so_far, session.driver)

@@ -96,7 +96,7 @@ class Workspace:
         backend, path = self.backends[composition.name], self.path(composition)
         if former := self.former_backend(composition):
             what, hint = f"its state is still in {former.place}", "Run `tfdriver up`, which moves it"
-            raise TfdriverError(what, code="state_not_migrated", where=f"compositions/{composition.name}", hint=hint)
+            raise TfdriverError(what, code="state_not_migrated", hint=hint)
         if backend.remote:
             return pull(composition, backend)
         if backend.beside:

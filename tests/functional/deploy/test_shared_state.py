@@ -92,7 +92,7 @@ def test_a_state_in_another_place_stops_every_command_but_up(stage):
     use_backend(stage)
 
     for command in (tighten, destroy):
-        with pytest.raises(TfdriverError, match="the state of account_a moves from .* to s3://b/account_a") as caught:
+        with pytest.raises(TfdriverError, match=r"the state of account_a moves from .* to s3://b/account_a") as caught:
             stage.run(command)
         assert (caught.value.code, "tfdriver up" in caught.value.hint) == ("state_not_migrated", True)
     assert "its state is still in terraform.tfstate" in read_status(stage).compositions[0].problem

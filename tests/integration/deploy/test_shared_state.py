@@ -79,3 +79,28 @@ def test_an_unreadable_state_stops_every_change(small_world: World):
     assert shown.returncode != 0
     assert "the state of account_b in backend s3" in shown.stdout
     assert world.writes(before) == []
+
+
+def test_up_moves_the_states_into_buckets_that_bootstrap_created_and_back(small_world: World, tmp_path: Path):
+    world, spec, clone = small_world, small_world.project / "tfdriver.yaml", tmp_path / "clone"
+    local = spec.read_text()
+    assert world.tfdriver(*UP).returncode == 0
+    spec.write_text(local + 'state: {backend: s3, bucket: "acme-{account_id}"}\n')
+    assert world.tfdriver("bootstrap", "--yes").returncode == 0
+
+    refused = world.tfdriver("plan")
+    assert "tfdriver up" in refused.stderr
+    moved = world.tfdriver(*UP)
+    assert moved.returncode == 0, moved.stderr
+    assert "moves from compositions/account_a/terraform.tfstate to s3://acme-111111111111/" in moved.stderr
+    assert world.client("s3", "account_b").list_objects_v2(Bucket="acme-222222222222")["KeyCount"] == 1
+    assert list(world.project.glob("compositions/*/terraform.tfstate")) == []
+
+    shutil.copytree(world.project, clone, ignore=shutil.ignore_patterns("compositions"))
+    assert [c["resources"] for c in status(world, clone)[1]["compositions"]] == [3, 2]
+
+    spec.write_text(local)
+    back = world.tfdriver(*UP)
+    assert back.returncode == 0, back.stderr
+    assert len(list(world.project.glob("compositions/*/terraform.tfstate"))) == 2
+    assert world.tfdriver("plan", "--detailed-exitcode").returncode == 0

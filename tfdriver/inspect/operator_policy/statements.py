@@ -14,6 +14,7 @@ from tfdriver.inspect.operator_policy.planned_resources import (
     arn_of,
     pattern,
 )
+from tfdriver.spec.compositions import compositions
 from tfdriver.spec.model import Account, Role, Spec
 
 
@@ -66,30 +67,35 @@ def statements(
     modules: the resources of each role's module, by role key; access_analyzer: whether `up` and `plan` use
     `--access-analyzer`.
     """
-    by_sid: dict[str, Statement] = {}
-    notes: dict[str, None] = {}
+    parts, more = _for_states(spec, account)
+    notes = dict.fromkeys(more)
     for role in spec.roles.values():
         if role.account.name != account.name:
             continue
         module = modules[role.key]
-        parts = [*_for_tfdriver(spec, role, purpose)]
+        parts += _for_tfdriver(spec, role, purpose)
         if access_analyzer and role.trusts and purpose.creates:  # ValidatePolicy does not support resource ARNs
             parts.append(_allow("AskAccessAnalyzer", ["access-analyzer:ValidatePolicy"], "*"))
         for resource in module.resources:
             parts += _for_terraform(resource, purpose)
             if module.has_probe and purpose.verifies:
                 parts += _for_probe(resource, role)
-        for statement in parts:
-            if same := by_sid.get(statement.sid):  # with the same condition key
-                statement = replace(
-                    same,
-                    actions=same.actions | statement.actions,
-                    resources=same.resources | statement.resources,
-                    values=same.values | statement.values,
-                )
-            by_sid[statement.sid] = statement
         notes |= dict.fromkeys([*module.notes, *_notes(module.resources)])
-    return [by_sid[sid] for sid in sorted(by_sid)], list(notes)
+    return _merged(parts), list(notes)
+
+
+def _merged(parts: Iterable[Statement]) -> list[Statement]:
+    """Return one statement for each Sid, sorted. Statements with the same Sid have the same condition key."""
+    by_sid: dict[str, Statement] = {}
+    for statement in parts:
+        same = by_sid.get(statement.sid, statement)
+        by_sid[statement.sid] = replace(
+            same,
+            actions=same.actions | statement.actions,
+            resources=same.resources | statement.resources,
+            values=same.values | statement.values,
+        )
+    return [by_sid[sid] for sid in sorted(by_sid)]
 
 
 def _for_tfdriver(spec: Spec, role: Role, purpose: Purpose) -> Iterator[Statement]:
@@ -106,6 +112,30 @@ def _for_tfdriver(spec: Spec, role: Role, purpose: Purpose) -> Iterator[Statemen
         yield _allow("TryTrustingRoles", ["sts:AssumeRole"], pattern(trusting.arn))
         # Called if a refusal does not name the policy. The operator may be any role or user.
         yield _allow("AskAboutOneself", ["iam:SimulatePrincipalPolicy"], f"{account}role/*", f"{account}user/*")
+
+
+def _for_states(spec: Spec, account: Account) -> tuple[list[Statement], list[str]]:
+    """Return the statements that Terraform needs for the states of `state:` with an account's profile, and notes.
+
+    Source: Terraform's documentation, "Backend Type: s3", "Permissions Required".
+    """
+    found: list[Statement] = []
+    notes: list[str] = []
+    for composition in compositions(spec):
+        state = composition.state
+        if state is None or state.arguments.get("profile", composition.account.profile) != account.profile:
+            continue
+        if state.kind != "s3" or "dynamodb_table" in state.arguments or "kms_key_id" in state.arguments:
+            notes.append(f"{composition.name}: add what its state backend needs besides these permissions")
+        if state.kind == "s3":
+            bucket = pattern(f"arn:{account.partition}:s3:::{state.arguments.get('bucket')}")
+            key = f"{bucket}/{pattern(str(state.arguments['key']))}"
+            found.append(_allow("FindStates", ["s3:ListBucket"], bucket))
+            found.append(_allow("States", ["s3:GetObject", "s3:PutObject"], key))
+            if state.arguments.get("use_lockfile"):
+                lock = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
+                found.append(_allow("StateLocks", lock, f"{key}.tflock"))
+    return found, notes
 
 
 def _for_terraform(resource: Resource, purpose: Purpose) -> Iterator[Statement]:

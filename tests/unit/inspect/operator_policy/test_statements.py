@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from tests.unit.builders import A, B, role, spec
 from tests.unit.inspect.operator_policy.plans import offline, resource
 from tfdriver.inspect.operator_policy.planned_resources import module_resources, pattern
 from tfdriver.inspect.operator_policy.statements import Purpose, Statement, statements
-from tfdriver.spec.model import Account
+from tfdriver.spec.model import Account, StateSettings
 
 IAM_A, IAM_B = "arn:aws:iam::111111111111:", "arn:aws:iam::222222222222:"
 
@@ -216,3 +217,30 @@ def test_a_module_that_cannot_be_planned_is_noted() -> None:
 
     assert notes == ["module m of role foo: the cause"]
     assert [s.resources for s in own] == [{f"{IAM_A}role/foo"}]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "account", "sids", "noted"),
+    [
+        ({}, A, {"FindStates", "States", "StateLocks"}, False),
+        ({"use_lockfile": False}, A, {"FindStates", "States"}, False),
+        ({"dynamodb_table": "locks"}, A, {"FindStates", "States"}, True),
+        ({"profile": "account_b"}, A, set(), False),
+        ({"profile": "account_b"}, B, {"FindStates", "States", "StateLocks"}, False),
+    ],
+)
+def test_a_state_in_s3_is_reached_with_its_profile(
+    arguments: dict[str, Any], account: Account, sids: set[str], noted: bool
+) -> None:
+    roles = (role("foo", A, trusts=("bar",)), role("bar", B))
+    settings = StateSettings("s3", {"bucket": "acme-{account_id}", **arguments})
+    modules = {r.key: module_resources(r, offline(probe=False)) for r in roles}
+    found, notes = statements(replace(spec(*roles), state=settings), account, modules, Purpose.ALL)
+
+    by_sid = {statement.sid: statement for statement in found}
+    assert {sid for sid in by_sid if "State" in sid} == sids
+    if sids and not arguments:
+        key = "arn:aws:s3:::acme-111111111111/foo-bar/account_a/terraform.tfstate"
+        assert by_sid["FindStates"].resources == {"arn:aws:s3:::acme-111111111111"}
+        assert (by_sid["States"].resources, by_sid["StateLocks"].resources) == ({key}, {f"{key}.tflock"})
+    assert bool(notes) is noted
