@@ -27,6 +27,13 @@ from tfdriver.spec.model import Role, Spec
 # Policies that the credentials of the two accounts cannot read.
 _UNREADABLE_POLICIES = frozenset({Cause.SCP, Cause.RCP, Cause.SESSION, Cause.ENDPOINT})
 
+# Actions that AssumeRole requires, too: the field of the spec that allows the action, and what the call sends.
+_SESSION_FIELDS = {
+    "sts:TagSession": ("session_tags", "session tags"),
+    "sts:SetSourceIdentity": ("source_identity", "a source identity"),
+}
+_SESSION_CAUSES = (Cause.IDENTITY, Cause.TRUST, Cause.UNKNOWN)
+
 
 @dataclass(frozen=True)
 class Explanation:
@@ -109,6 +116,8 @@ def _question(spec: Spec, refusal: Refusal, meaning: Meaning) -> _Question:
     """Return which pairs an AWS error message is about, if any."""
     caller, target = _role(spec, refusal.caller), _role(spec, refusal.resource)
     words = (meaning.words,)
+    if refusal.action in _SESSION_FIELDS and refusal.cause in _SESSION_CAUSES and not refusal.explicit:
+        return _session_action(refusal, meaning, target)
     if refusal.action and refusal.action != ACTION:
         return _Question((), (*words, *_other_action(refusal, caller)), meaning.change)
     if not refusal.action:
@@ -125,10 +134,24 @@ def _question(spec: Spec, refusal: Refusal, meaning: Meaning) -> _Question:
     return _Question((), (*words, reason), change)
 
 
+def _session_action(refusal: Refusal, meaning: Meaning, target: Role | None) -> _Question:
+    """Return why AssumeRole with session tags or a source identity was refused. Both roles' policies must allow it."""
+    field, sent = _SESSION_FIELDS[refusal.action]
+    without = f"call {ACTION} without {sent}"
+    if target is None:
+        return _Question((), (meaning.words,), f"{meaning.change}, or {without}")
+    here, action = role_in_account(target), refusal.action
+    if not getattr(target, field):
+        words = f"roles.{target.key} has no `{field}: true`, so the trust policy of {here} does not allow {action}"
+        change = f"Add `{field}: true` to roles.{target.key}, run `tfdriver up` and allow {action} on {target.arn}"
+        return _Question((), (meaning.words, words), f"{change} in the caller's permissions, or {without}")
+    words = f"With `{field}: true`, the trust policy of {here} allows {action} once `tfdriver up` has run"
+    change = f"Allow {action} on {target.arn} in the caller's permissions, too, or {without}"
+    return _Question((), (meaning.words, words), change)
+
+
 def _other_action(refusal: Refusal, caller: Role | None) -> tuple[str, ...]:
     """Return what a refused action other than AssumeRole means for a role of the spec."""
-    if refusal.action in ("sts:TagSession", "sts:SetSourceIdentity"):
-        return (f"tfdriver's trust policies allow only {ACTION}: call it without session tags and source identity",)
     if caller is None:
         return ()
     role = role_in_account(caller)
@@ -187,6 +210,8 @@ def _change(refusal: Refusal | None, meaning: Meaning, findings: _Findings) -> s
         return refused.trust.change
     if refused:
         return refused.change
+    if unknown := next((v.trust.change for v in findings.verdicts if v.allowed is None and v.trust.change), ""):
+        return unknown
     if any(v.allowed is None for v in findings.verdicts):
         return meaning.change or "Give the profiles of both accounts credentials that can read IAM"
     if findings.old_ids and (refusal is None or refusal.cause in (Cause.TRUST, Cause.UNKNOWN)):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tfdriver.iam.policy_document import account_of
+from tfdriver.iam.trust import MAX_CHARACTERS
 
 
 class Cause(StrEnum):
@@ -57,6 +58,14 @@ _EXPIRED = Meaning("The caller's credentials have expired", "Log in again, or re
 _UNKNOWN_KEY = Meaning(
     "AWS does not know the caller's access key, or not in this partition", "Check which credentials the caller uses"
 )
+_CLOCK = Meaning(
+    "The caller's clock is wrong: AWS accepts a signature for a few minutes only. The credentials are not the cause",
+    "Set the clock of the caller's machine, e.g. with NTP",
+)
+
+# IAM returns and rejects the unique id of a deleted principal. Source: IAM user guide,
+# reference_policies_elements_principal.
+_DELETED_PRINCIPAL = "Invalid principal in policy: a unique id"
 
 # Errors that no policy causes: text in the message -> meaning. The first match counts.
 OTHERS = {
@@ -64,9 +73,11 @@ OTHERS = {
     "security token included in the request is expired": _EXPIRED,
     "InvalidClientTokenId": _UNKNOWN_KEY,
     "security token included in the request is invalid": _UNKNOWN_KEY,
+    "RequestTimeTooSkewed": _CLOCK,
+    "Signature expired": _CLOCK,
+    "Signature not yet current": _CLOCK,
     "SignatureDoesNotMatch": Meaning(
-        "The secret key does not belong to the access key, or the caller's clock is wrong",
-        "Check the caller's credentials and clock",
+        "The secret key does not belong to the access key", "Check the caller's access key and secret"
     ),
     "RegionDisabled": Meaning(
         "STS is not active in that region in the account that owns the role",
@@ -79,6 +90,18 @@ OTHERS = {
     "MaxSessionDuration": Meaning(
         "The session asked for is longer than the role allows",
         "Ask for a shorter DurationSeconds, or raise the role's maximum session duration",
+    ),
+    "ACLSizePerRole": Meaning(
+        f"The trust policy is longer than the quota of the role's account, which is {MAX_CHARACTERS} characters "
+        "by default",
+        "Let the role trust fewer roles or shorten its `conditions:` and `trust_statements:`, or ask AWS for a higher "
+        "quota `Role trust policy length`",
+    ),
+    _DELETED_PRINCIPAL: Meaning(
+        "The trust policy names the unique id of a role (AROA...) or user (AIDA...) that was deleted. A new role or "
+        "user of the same name has another id",
+        "Replace the id by the ARN of a role or user that exists, or remove it: look at `trust_statements:`. If a role "
+        "in tfdriver.yaml was created again, run `tfdriver tighten`",
     ),
     "Invalid principal in policy": Meaning(
         "IAM refuses a trust policy that names a role that does not exist",
@@ -96,8 +119,9 @@ _BARE = re.compile(r"[Nn]ot authorized to perform:? (?P<action>sts:\w+)")
 _KIND = "|".join(re.escape(cause) for cause in Cause if cause)
 _IMPLICIT = re.compile(f"because no (?P<kind>{_KIND}) allows the", re.IGNORECASE)
 _EXPLICIT = re.compile(
-    rf"with an explicit deny(?: in (?:an?|the) (?P<kind>{_KIND})(?:: (?P<policy>arn:\S+))?)?", re.IGNORECASE
+    rf"(?:with|due to) an explicit deny(?: in (?:an?|the) (?P<kind>{_KIND})(?:: (?P<policy>arn:\S+))?)?", re.IGNORECASE
 )
+_DELETED = re.compile(r'invalid principal in policy: "aws":"(?:aroa|aida)\w+')
 _CODE = re.compile(r"\((\w+)\) when calling|api error (\w+):|\b([A-Z]\w+): User: ")
 
 
@@ -109,7 +133,10 @@ def parse_refusal(text: str) -> Refusal | None:
     code = next((group for group in found.groups() if group), "") if found else ""
     who = _WHO.search(text) or _BARE.search(text)
     if who is None:
-        other = next((key for key in OTHERS if key.lower() in text.lower()), "")
+        plain = text.replace("\\", "").lower()  # JSON in JSON has backslashes
+        if _DELETED.search(plain):
+            return Refusal(code, other=_DELETED_PRINCIPAL)
+        other = next((key for key in OTHERS if key.lower() in plain), "")
         return Refusal(code, other=other) if other else None
     fields = {name: (value or "").rstrip(_TRAILING) for name, value in who.groupdict().items()}
     explicit, implicit = _EXPLICIT.search(text), _IMPLICIT.search(text)

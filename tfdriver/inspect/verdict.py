@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from tfdriver.aws.role_policies import NamedPolicy, RolePolicies
 from tfdriver.iam import wording
-from tfdriver.iam.conditions import RequestContext, like
+from tfdriver.iam.conditions import RequestContext, conditions_match, like
 from tfdriver.iam.evaluator import AccessRequest, Effect, Principal, match_identity_policies, match_trust_policy
-from tfdriver.iam.policy_document import statements, strings
+from tfdriver.iam.policy_document import Document, statements, strings
 from tfdriver.iam.trust_state import LiveRole, TrustKind, TrustState, Unreadable
 from tfdriver.iam.wording import OVERWRITE, role_in_account
 from tfdriver.spec.model import Role
@@ -154,7 +154,17 @@ def _trust(trusting: Role, trusted: Role, view: PairView, request: AccessRequest
     role_id = view.caller.role_id if isinstance(view.caller, LiveRole) else ""
     session = f"arn:{trusted.account.partition}:sts::{trusted.account.id}:assumed-role/{trusted.name}/session"
     caller = Principal(session, trusted.account.id, role_id, trusted.arn)
-    effect = match_trust_policy(state.live.trust_policy, caller, request).effect
+    policy = state.live.trust_policy
+    effect = match_trust_policy(policy, caller, request).effect
+    keys = _unknown_keys(policy, request.context)
+    if keys and effect is not Effect.ALLOW:
+        likely = match_trust_policy(_if_unknown_hold(policy, request.context), caller, request).effect
+        if likely is Effect.ALLOW:
+            words = f"{role_in_account(trusting)} {wording.access_to(state)}. Only AWS has the values of {keys}"
+            change = f"Check that the call satisfies the conditions on {keys}"
+            return DocumentVerdict(
+                None, words, f"{change}. {OVERWRITE}" if state.kind is TrustKind.UNMANAGED else change
+            )
     if effect is Effect.DENY:
         words = f"the trust policy of {role_in_account(trusting)} denies {role_in_account(trusted)}"
         return DocumentVerdict(False, words, f"Remove that Deny. {OVERWRITE}")
@@ -166,6 +176,28 @@ def _trust(trusting: Role, trusted: Role, view: PairView, request: AccessRequest
     if effect is Effect.ALLOW:
         return DocumentVerdict(True, f"{role_in_account(trusting)} trusts {role_in_account(trusted)}")
     return _not_trusted(trusting, trusted, state, view.caller, now)
+
+
+def _unknown_keys(policy: Document, context: RequestContext) -> str:
+    """Return the condition keys in a policy whose values only AWS has, as text."""
+    found = set()
+    for statement in statements(policy):
+        condition = statement.get("Condition")
+        for operator, keys in condition.items() if isinstance(condition, Mapping) else ():
+            tested = keys.items() if isinstance(keys, Mapping) else ()
+            found |= {key for key, value in tested if conditions_match({operator: {key: value}}, context) is None}
+    return " and ".join(sorted(found))
+
+
+def _if_unknown_hold(policy: Document, context: RequestContext) -> Document:
+    """Return a policy with the conditions of unknown result decided in favor of the caller."""
+    decided = []
+    for statement in statements(policy):
+        if conditions_match(statement.get("Condition"), context) is not None:
+            decided.append(statement)
+        elif statement.get("Effect") == "Allow":
+            decided.append({element: value for element, value in statement.items() if element != "Condition"})
+    return {"Statement": decided}
 
 
 def _not_trusted(

@@ -174,7 +174,6 @@ def test_the_message_decides_if_both_policies_refuse(accounts):
     [
         (message(action="dynamodb:GetItem", resource="table", caller="foo_bar/x"), "so sts:AssumeRole was allowed"),
         (message(action="dynamodb:PutItem", resource="table"), "It must first assume the role in the other account"),
-        (message(action="sts:TagSession"), "without session tags"),
         (message(resource=FOO + "x"), "foo_barx is not a role of foo-bar"),
     ],
 )
@@ -183,6 +182,24 @@ def test_other_refusals_are_explained_from_their_text(accounts, text, words):
 
     assert words in found.words[-1]
     assert found.pairs == ()
+
+
+def test_session_tags_need_a_line_in_the_spec_and_the_permission(accounts):
+    refused = message(action="sts:TagSession")
+    without = accounts.ask(refused)
+    spec = accounts.options.project / "tfdriver.yaml"
+    spec.write_text(spec.read_text().replace("    trusts: [bar]", "    trusts: [bar]\n    session_tags: true"))
+
+    with_tags = accounts.ask(refused)
+
+    assert without.words[-1] == (
+        "roles.foo_bar has no `session_tags: true`, so the trust policy of role foo_bar in account_a does not allow "
+        "sts:TagSession"
+    )
+    assert without.change.startswith("Add `session_tags: true` to roles.foo_bar, run `tfdriver up` and allow")
+    assert with_tags.change.startswith(f"Allow sts:TagSession on {FOO} in the caller's permissions, too")
+    denied = accounts.ask(message("with an explicit deny in a service control policy", action="sts:TagSession"))
+    assert denied.change.startswith("Ask the administrators of that organization")
 
 
 @pytest.mark.parametrize(("profile", "allowed"), [("account_a", None), ("account_b", None)])

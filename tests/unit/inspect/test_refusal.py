@@ -29,6 +29,7 @@ EXPLICIT = [
     ("with an explicit deny in a permissions boundary", Cause.BOUNDARY, "remove that Deny"),
     ("with an explicit deny in a session policy", Cause.SESSION, "session policy"),
     ("with an explicit deny in a VPC endpoint policy", Cause.ENDPOINT, "remove that Deny"),
+    ("due to an explicit deny in a Service Control Policy", Cause.SCP, "organization"),
     ("with an explicit deny", Cause.UNKNOWN, "trust policy"),
 ]
 
@@ -98,6 +99,13 @@ OTHER = [
     ),
     ("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.", "longer than the role allows"),
     ('MalformedPolicyDocument: Invalid principal in policy: "AWS":"arn:aws:iam::2:role/x"', "does not exist"),
+    ('Invalid principal in policy: "AWS":"AROAEXAMPLEID"', "of a role (AROA...) or user (AIDA...) that was deleted"),
+    (r'{"m": "Invalid principal in policy: \"AWS\":\"AIDAEXAMPLEID\""}', "that was deleted"),
+    ("LimitExceeded: Cannot exceed quota for ACLSizePerRole: 2048", "longer than the quota"),
+    ("(SignatureDoesNotMatch): Signature expired: 20261127T070000Z is now earlier than 20261127T073000Z", "clock"),
+    ("(SignatureDoesNotMatch): Signature not yet current: 20261127T080000Z is still later than", "clock"),
+    ("(RequestTimeTooSkewed) when calling the GetObject operation: The difference between the request time", "clock"),
+    ("(SignatureDoesNotMatch) The request signature we calculated does not match", "secret key does not belong"),
     ("(Throttling) when calling the AssumeRole operation: Rate exceeded", "number of calls"),
 ]
 

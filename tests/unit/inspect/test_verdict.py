@@ -191,3 +191,52 @@ def test_a_broad_trust_allows_the_call_with_a_hint_to_tighten(found, words, chan
     assert verdict.allowed is True
     assert verdict.trust.words == words
     assert change in verdict.trust.change
+
+
+ORGANIZATION = {"StringEquals": {"aws:PrincipalOrgID": "o-1234567890"}}
+DENY_OTHERS = {
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": "sts:AssumeRole",
+    "Condition": {"StringNotEquals": {"aws:PrincipalOrgID": "o-1234567890"}},
+}
+
+
+@pytest.mark.parametrize(
+    "role",
+    [replace(FOO, conditions=ORGANIZATION), replace(FOO, trust_statements=(DENY_OTHERS,))],
+    ids=["Allow", "Deny"],
+)
+def test_conditions_on_values_that_only_aws_has_give_no_verdict(role):
+    found = judge(role, BAR, view(found=document(trust.exact_for(role, [BAR])), role=role), T0)
+
+    assert (found.allowed, found.change) == (None, "")
+    assert "trusts role bar in account 222222222222" in found.trust.words
+    assert found.trust.words.endswith("Only AWS has the values of aws:PrincipalOrgID")
+    assert found.trust.change == "Check that the call satisfies the conditions on aws:PrincipalOrgID"
+
+
+def test_conditions_that_no_values_of_aws_can_satisfy_refuse_the_call():
+    role = replace(FOO, conditions=ORGANIZATION | {"Bool": {"aws:SecureTransport": "false"}})
+
+    found = judge(role, BAR, view(found=document(trust.exact_for(role, [BAR])), role=role), T0)
+
+    assert found.allowed is False
+
+
+def test_session_tags_and_a_service_do_not_change_the_verdict():
+    service = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    role = replace(FOO, session_tags=True, trust_statements=(service,))
+
+    found = judge(role, BAR, view(found=document(trust.exact_for(role, [BAR])), role=role), T0)
+
+    assert (found.allowed, found.change) == (True, "")
+
+
+def test_a_condition_that_does_not_decide_does_not_hide_why_the_role_is_not_trusted():
+    other = trust.with_additions(Trust(frozenset({OTHER})), replace(FOO, conditions=ORGANIZATION))
+
+    found = judge(FOO, BAR, view(found=document(other)), T0)
+
+    assert found.trust.allows is False
+    assert "not role bar in account_b" in found.trust.words
