@@ -7,13 +7,19 @@ quoted Terraform string unless it is marked `| identifier`, so nothing in a spec
 from __future__ import annotations
 
 import json
+import sys
+import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, cast
 
 import jinja2
 from jinja2.bccache import Bucket
+from jinja2.exceptions import SecurityError
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from tfdriver.errors import TfdriverError
@@ -23,15 +29,20 @@ from tfdriver.terraform import hcl_writer
 
 FILES = ("main.tf", "variables.tf", "provider.tf", "terraform.tf", "output.tf", "applied.tf")
 _SUFFIX = ".j2"
+_LINE_END = b"\n"
+_LONGEST = 10_000_000  # characters of a rendered file
 _HINT = "Fix the template, or delete it to use tfdriver's own; its templates/README.md lists what a template can use"
 
 
-def render(composition: Composition, templates: Path | Sequence[Path], optional: Sequence[str] = ()) -> dict[str, str]:
+def render(
+    composition: Composition, templates: Path | Sequence[Path], optional: Sequence[str] = (), longest: float = 5
+) -> dict[str, str]:
     """Return the text of each Terraform file of a composition, by file name.
 
     templates: folders in order of precedence, which may be missing. A file `NAME.tf.j2` in any of them renders
     `NAME.tf`, so a project can replace or add a template (`backend.tf.j2`). An empty file is omitted. optional: names
-    of further files, rendered from `optional/`. Raises TfdriverError for a missing or invalid template.
+    of further files, rendered from `optional/`. longest: the CPU time that a template may take, in seconds. Raises
+    TfdriverError for a missing or invalid template.
     """
     folders = [templates] if isinstance(templates, Path) else list(templates)
     environment = _environment(folders)
@@ -42,8 +53,9 @@ def render(composition: Composition, templates: Path | Sequence[Path], optional:
         raise TfdriverError(
             f"{invalid + _SUFFIX!r} contains control characters", code="invalid_template", where="templates", hint=hint
         )
-    texts = {name: _render_file(environment, name + _SUFFIX, context) for name in (*FILES, *extra)}
-    texts |= {name: _render_file(environment, f"optional/{name}{_SUFFIX}", context) for name in optional}
+    names = {name: name + _SUFFIX for name in (*FILES, *extra)}
+    names |= {name: f"optional/{name}{_SUFFIX}" for name in optional}
+    texts = {name: _render_file(environment, template, context, longest) for name, template in names.items()}
     return {name: generated_header.comment("\n" + text) for name, text in texts.items() if text.strip()}
 
 
@@ -103,9 +115,21 @@ class _CompiledTemplates(jinja2.BytecodeCache):
 _compiled = _CompiledTemplates()
 
 
+class _Environment(ImmutableSandboxedEnvironment):
+    """Jinja's sandbox, in which an operation takes no time or memory without limit."""
+
+    intercepted_binops = frozenset({"*", "**"})
+
+    def call_binop(self, _context: Context, operator: str, left: Any, right: Any) -> Any:
+        """Multiply two numbers below a billion; refuse the rest."""
+        if operator == "**" or not all(isinstance(n, int | float) and abs(n) < 1e9 for n in (left, right)):
+            raise SecurityError(f"a template cannot use {operator} but to multiply numbers below a billion")
+        return left * right
+
+
 def _environment(folders: Sequence[Path]) -> jinja2.Environment:
     # A project's templates are not trusted: they run in a sandbox and get plain data only.
-    environment = ImmutableSandboxedEnvironment(
+    environment = _Environment(
         loader=jinja2.FunctionLoader(_loader(folders)),
         undefined=jinja2.StrictUndefined,
         finalize=hcl_writer.literal,
@@ -139,7 +163,14 @@ def _loader(folders: Sequence[Path]) -> Callable[[str], tuple[str, str, None] | 
                 raise TfdriverError(
                     "is a symlink that leads out of the folder", code="invalid_template", where=str(path), hint=hint
                 )
-            return path.read_text(encoding="utf-8"), str(path), None
+            text = path.read_bytes()
+            try:
+                return text.decode(), str(path), None
+            except UnicodeDecodeError as error:
+                where = f"{path}:{text.count(_LINE_END, 0, error.start) + 1}"
+                what = f"the template is not UTF-8: it has the byte 0x{text[error.start]:02x}"
+                hint = "Save the file as UTF-8"
+                raise TfdriverError(what, code="invalid_template", where=where, hint=hint) from error
         return None
 
     return load
@@ -170,9 +201,11 @@ def _context(composition: Composition) -> dict[str, Any]:
     }
 
 
-def _render_file(environment: jinja2.Environment, name: str, context: dict[str, Any]) -> str:
+def _render_file(environment: jinja2.Environment, name: str, context: dict[str, Any], longest: float) -> str:
     try:
-        return environment.get_template(name).render(context)
+        template = environment.get_template(name)
+        with _limited_time(longest):
+            return _limited_text(cast("Generator[str, None, None]", template.generate(context)))
     except TfdriverError as error:
         raise TfdriverError(
             error.what, code="invalid_template", where=error.where or _template_line(error, name), hint=error.hint
@@ -186,7 +219,7 @@ def _render_file(environment: jinja2.Environment, name: str, context: dict[str, 
         raise TfdriverError(
             f"template {error.name} does not exist", code="invalid_template", where="templates", hint=_HINT
         ) from error
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise TfdriverError(
             f"cannot read the template: {error}", code="invalid_template", where=name, hint=_HINT
         ) from error
@@ -194,6 +227,38 @@ def _render_file(environment: jinja2.Environment, name: str, context: dict[str, 
         raise TfdriverError(
             f"the template failed: {error}", code="invalid_template", where=_template_line(error, name), hint=_HINT
         ) from error
+
+
+@contextmanager
+def _limited_time(longest: float) -> Iterator[None]:
+    """Raise RuntimeError in the line of a template that runs after `longest` seconds of CPU time.
+
+    Traces this thread: a signal would reach the main thread only.
+    """
+    end = time.thread_time() + longest
+
+    def trace(frame: FrameType, _event: str, _argument: Any) -> Any:
+        if time.thread_time() > end:
+            raise RuntimeError(f"it has not ended after {longest:g} s")
+        return trace if frame.f_code.co_filename.endswith(_SUFFIX) else None
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+
+
+def _limited_text(parts: Generator[str, None, None]) -> str:
+    """Return the text of the parts. Raises RuntimeError in the template if it is too long for a Terraform file."""
+    kept, length = [], 0
+    for part in parts:
+        length += len(part)
+        if length > _LONGEST:
+            parts.throw(RuntimeError(f"its text is longer than {_LONGEST} characters"))
+        kept.append(part)
+    return "".join(kept)
 
 
 def _template_line(error: Exception, name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -128,6 +129,42 @@ def test_a_template_cannot_escape_the_sandbox(tmp_path: Path, text: str) -> None
     assert "<class" not in str(caught.value)
 
 
+ENDLESS = {
+    "nested loops": (
+        "\n{% set r = range(100000) %}{% for a in r %}{% for b in r %}{% endfor %}{% endfor %}",
+        "it has not ended after 0.1 s",
+        2,
+    ),
+    "a loop of Jinja's own": ("{{ lipsum(n=1000000000) }}", "it has not ended after 0.1 s", None),
+    "a recursive macro": ("{% macro m() %}\n{{ m() }}{% endmacro %}{{ m() }}", "recursion", None),
+    "a template that includes itself": ('\n{% include "main.tf.j2" %}', "recursion|has not ended", 2),
+    "a huge text": (
+        "{% set r = range(100000) %}{% for a in r %}{% for b in r %}\n" + "x" * 10_000 + "{% endfor %}{% endfor %}",
+        "its text is longer than 10000000 characters",
+        1,
+    ),
+    "a huge number": ("\n{{ 10 ** 10 ** 10 }}", "cannot use", 2),
+    "a huge product": ("\n{{ 'a' * 100000000000 }}", "cannot use", 2),
+}
+
+
+@pytest.mark.parametrize(("text", "message", "line"), ENDLESS.values(), ids=ENDLESS)
+def test_a_template_that_does_not_end_is_refused(tmp_path: Path, text: str, message: str, line: int | None) -> None:
+    own = templates_in(tmp_path, main=text)
+
+    with pytest.raises(TfdriverError, match=message) as caught:
+        render(EXAMPLE_TRUSTING, [own, TEMPLATES], longest=0.1)
+
+    assert caught.value.code == "invalid_template"
+    assert caught.value.where.startswith(f"{own}/main.tf.j2" if line is None else f"{own}/main.tf.j2:{line}")
+    assert sys.gettrace() is None
+
+
+def test_a_template_can_multiply_numbers(tmp_path: Path) -> None:
+    own = templates_in(tmp_path, extra="# {{ 6 * 7 }}")
+    assert "# 42" in render(EXAMPLE_TRUSTING, [own, TEMPLATES])["extra.tf"]
+
+
 def test_a_symlink_to_a_templates_folder_is_refused(tmp_path: Path) -> None:
     templates_in(tmp_path / "elsewhere", main="locals {}")
     project = tmp_path / "project"
@@ -142,7 +179,7 @@ def delete_main(folder: Path) -> None:
 
 
 def write_invalid_utf8(folder: Path) -> None:
-    (folder / "main.tf.j2").write_bytes(b"\xff")
+    (folder / "main.tf.j2").write_bytes(b"\n\nlocals {}\xff")
 
 
 def link_main(folder: Path) -> None:
@@ -155,7 +192,10 @@ def link_main(folder: Path) -> None:
     ("change", "message"),
     [
         (delete_main, "template main.tf.j2 does not exist"),
-        (write_invalid_utf8, "cannot read"),
+        (
+            write_invalid_utf8,
+            r"main\.tf\.j2:3: the template is not UTF-8: it has the byte 0xff\. Save the file as UTF-8",
+        ),
         (link_main, "leads out of the folder"),
     ],
 )
