@@ -27,6 +27,7 @@ Code = Literal[
     "bad_usage",
     "broken_installation",
     "broken_state",
+    "clock_skew",
     "command_not_found",
     "confirmation_required",
     "dangerous_policy",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -17,6 +18,15 @@ _NOT_FOUND = frozenset(
     AWS.SimpleQueueService.NonExistentQueue QueueDoesNotExist
     """.split()
 )
+
+# Source: IAM user guide, "Troubleshoot Signature Version 4 signing"; S3 API reference, "Error responses".
+_CLOCK = re.compile(r"Signature (expired|not yet current)|RequestTimeTooSkewed|RequestInTheFuture")
+CLOCK_HINT = "Set the clock of this machine, e.g. with NTP. The credentials need no change"
+
+
+def is_clock_error(text: str) -> bool:
+    """Whether AWS refused a call, by the text of its error, because of the time in the call's signature."""
+    return _CLOCK.search(text) is not None
 
 
 @dataclass(frozen=True)

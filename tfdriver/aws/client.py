@@ -27,7 +27,8 @@ from botocore.loaders import Loader, create_loader
 from botocore.parsers import ResponseParserError
 
 from tfdriver import redaction
-from tfdriver.aws.calls import Answer, AwsError, Caller
+from tfdriver.aws.calls import CLOCK_HINT, Answer, AwsError, Caller, is_clock_error
+from tfdriver.aws.profile_rules import misplaced_section, refused_by_terraform, with_source_profiles
 from tfdriver.aws.profile_session import ProfileSession
 from tfdriver.errors import Code, TfdriverError
 from tfdriver.iam.policy_document import parse_policy
@@ -77,21 +78,8 @@ def takes_keys_from_environment(profile: str) -> bool:
 
     Raises TfdriverError for an invalid configuration file.
     """
-    chain = _with_source_profiles(_profiles(profile), profile)
+    chain = with_source_profiles(_profiles(profile), profile)
     return any(str(config.get("credential_source", "")).lower() == "environment" for _, config in chain)
-
-
-def _with_source_profiles(profiles: Mapping[str, Any], name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield a profile and its source profiles, each once, with their names. profiles: all, by name.
-
-    A profile without a role ignores its `source_profile`. Source: AWS SDKs and tools, "Assume role provider".
-    """
-    visited = set[str]()
-    while name in profiles and name not in visited:
-        visited.add(name)
-        config = profiles[name]
-        yield name, config
-        name = config.get("source_profile", "") if "role_arn" in config else ""
 
 
 def _profiles(profile: str) -> Mapping[str, Any]:
@@ -115,7 +103,7 @@ def new_session(profile: str) -> boto3.Session:
     """Return a session for a profile. Reads the configuration only. Raises boto's errors."""
     session = ProfileSession(profile=profile, event_hooks=copy(_handlers()), include_builtin_handlers=False)
     session.register_component("data_loader", _loader(session.get_config_variable("data_path")))
-    session.share_credentials_file()
+    session.prefer_keys()
     session.register("before-call", _record_start)
     session.register("after-call", partial(_log_call, profile))
     return boto3.Session(botocore_session=session)
@@ -227,7 +215,10 @@ class Aws:
 
     def _new_session(self, account: Account) -> boto3.Session:
         session = new_session(account.profile)
-        _refuse_mfa(session, account)
+        profiles = session._session.full_config.get("profiles", {})
+        _refuse_mfa(profiles, account)
+        if refused := refused_by_terraform(profiles, account.profile):
+            raise AwsError(refused.what, code="invalid_aws_config", where=_where(account), hint=refused.hint)
         self._secrets.add(_secrets(session))
         return session
 
@@ -246,12 +237,12 @@ def _secrets(session: boto3.Session) -> set[str]:
     return {value for value in (frozen.secret_key, frozen.token) if value} if frozen else set()
 
 
-def _refuse_mfa(session: boto3.Session, account: Account) -> None:
+def _refuse_mfa(profiles: Mapping[str, Any], account: Account) -> None:
     """Refuse a profile that assumes a role with MFA, or has such a source profile.
 
     Terraform's provider cannot ask for a code, and boto would wait for one.
     """
-    chain = _with_source_profiles(session._session.full_config.get("profiles", {}), account.profile)
+    chain = with_source_profiles(profiles, account.profile)
     with_mfa = next((name for name, config in chain if {"role_arn", "mfa_serial"} <= config.keys()), None)
     if with_mfa is not None:
         which = "the profile" if with_mfa == account.profile else f"its source_profile {with_mfa}"
@@ -274,7 +265,10 @@ def _error_response(error: errors.ClientError, account: Account, hide: Callable[
     )
     code: Code = "aws_call_failed"
     what, hint = f"{error.operation_name} was refused: {answer.code}: {answer.message.rstrip('.')}", ""
-    if answer.code in _EXPIRED:
+    if is_clock_error(f"{answer.code}: {answer.message}"):
+        code, hint = "clock_skew", CLOCK_HINT
+        what = f"the clock of this machine is wrong: {answer.code}: {answer.message.rstrip('.')}"
+    elif answer.code in _EXPIRED:
         code, what, hint = "expired_credentials", "the credentials have expired", "Log in again"
     elif answer.code in _BAD_KEYS:
         code, what = "rejected_credentials", f"AWS does not accept the credentials ({answer.code})"
@@ -290,10 +284,10 @@ def _problem(error: Exception, account: Account) -> tuple[Code, str, str]:
             existing = ", ".join(sorted(_session_without_profile().available_profiles)) or "none"
             configure = f"`aws configure --profile {profile}` or `aws configure sso --profile {profile}`"
             hint = f"Run {configure}, or use an existing profile: {existing}"
-            return "profile_not_found", "the AWS profile does not exist", hint
+            return "profile_not_found", "the AWS profile does not exist", _misplaced(account) or hint
         case errors.NoCredentialsError() | errors.PartialCredentialsError():
             hint = "Give the profile an access key and a secret, a role or an SSO session"
-            return "no_credentials", "the profile has no complete credentials", hint
+            return "no_credentials", "the profile has no complete credentials", _misplaced(account) or hint
         case errors.SSOError() | errors.TokenRetrievalError():
             return "sso_login_required", "the SSO session has ended", f"Run `aws sso login --profile {profile}`"
         case errors.EndpointConnectionError() | errors.ConnectTimeoutError() | errors.HTTPClientError():
@@ -312,3 +306,7 @@ def _problem(error: Exception, account: Account) -> tuple[Code, str, str]:
             return "invalid_aws_config", str(error), "Check AWS_ENDPOINT_URL"
         case _:
             return "invalid_aws_config", str(error), "Check the profile in the AWS configuration"
+
+
+def _misplaced(account: Account) -> str:
+    return misplaced_section(_session_without_profile().full_config, account.profile)

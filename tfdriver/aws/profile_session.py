@@ -15,12 +15,11 @@ from typing import Any
 
 import botocore.session
 from botocore.configloader import raw_config_parse
-from botocore.credentials import SharedCredentialProvider
+from botocore.credentials import ConfigProvider, SharedCredentialProvider, SSOProvider
 
 _Profiles = Mapping[str, Any]
 # A file that was changed less than a second ago may change again without another time of change.
 _RECENT = 1_000_000_000  # nanoseconds
-_CREDENTIALS = SharedCredentialProvider.METHOD
 
 # The profiles parsed last, by paths, with the versions of the files. Entries are replaced whole, safe for threads.
 _parsed: dict[tuple[str, ...], tuple[tuple[object, ...], _Profiles]] = {}
@@ -39,14 +38,18 @@ class ProfileSession(botocore.session.Session):  # type: ignore[misc]  # botocor
             self._all_profiles = _parse_changed(files, lambda: super(ProfileSession, self).full_config)
         return self._all_profiles
 
-    def share_credentials_file(self) -> None:
-        """Let the session read its keys from the parsed credentials file, too. Raises botocore's errors."""
+    def prefer_keys(self) -> None:
+        """Let the session prefer the profile's access keys to SSO and to a program, as Terraform's provider does.
+
+        It reads them from the parsed credentials file, then from the other file. Raises botocore's errors.
+        """
         resolver = self.get_component("credential_provider")
         file = self.get_config_variable("credentials_file")
         parse = partial(_parse_changed, [file], lambda: raw_config_parse(file))
-        provider = SharedCredentialProvider(file, self.profile, ini_parser=lambda _: parse())
-        resolver.insert_after(_CREDENTIALS, provider)
-        resolver.remove(_CREDENTIALS)  # removes the first, which is botocore's
+        shared = SharedCredentialProvider(file, self.profile, ini_parser=lambda _: parse())
+        for provider in (shared, resolver.get_provider(ConfigProvider.METHOD)):
+            resolver.remove(provider.METHOD)
+            resolver.insert_before(SSOProvider.METHOD, provider)
 
 
 def _parse_changed(files: list[str], parse: Callable[[], _Profiles]) -> _Profiles:

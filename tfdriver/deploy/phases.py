@@ -26,7 +26,6 @@ from tfdriver.deploy.revocation import Revocation
 from tfdriver.deploy.roots import Roots, succeeded
 from tfdriver.deploy.work import Work, dependencies, without_failed
 from tfdriver.iam.trust_state import Phase, TrustKind
-from tfdriver.iam.wording import OVERWRITE
 from tfdriver.project import crash_recovery, tfvars
 from tfdriver.project.orphans import OrphanedResource
 from tfdriver.project.timeline import Exposure, Timeline, exposures
@@ -285,9 +284,7 @@ class Driver:
         wanted = {r.key: r for role in composition.roles for r in self.spec.trusted_by(role)}
 
         def values(composition: Composition, observation: Observation, _: datetime) -> dict[str, Any]:
-            refuse_trusts(
-                observation.states, refused_kinds(overwrite=overwrite), f"Completed changes are kept. {OVERWRITE}"
-            )
+            refuse_trusts(observation.states, refused_kinds(overwrite=overwrite), "Completed changes are kept")
             return self._final(composition)
 
         def apply(composition: Composition) -> Step:
@@ -457,7 +454,7 @@ class Driver:
     ) -> dict[str, Any]:
         """Return the values of phase 1. planned: when it was planned, UTC."""
         states = {role.key: observation.states[role.key] for role in composition.roles}
-        refuse_trusts(states, refused_kinds(overwrite=overwrite), "Completed changes are kept. Run `tfdriver status`")
+        refuse_trusts(states, refused_kinds(overwrite=overwrite), "Completed changes are kept")
         refuse_unreadable_roles(self.spec, observation)
         refuse_to_open_again(self.spec, observation)
         now = self._clock.now()

@@ -8,7 +8,7 @@ from tfdriver.aws.observe import Observation
 from tfdriver.errors import Code, TfdriverError
 from tfdriver.iam.trust import may_be_broad
 from tfdriver.iam.trust_state import TrustKind, TrustState, Unreadable
-from tfdriver.iam.wording import role_in_account
+from tfdriver.iam.wording import OVERWRITE, role_in_account
 from tfdriver.spec.model import Spec
 
 _CODES: Mapping[TrustKind, Code] = {TrustKind.UNREADABLE: "unreadable_role", TrustKind.ABSENT: "role_missing"}
@@ -20,10 +20,15 @@ def refused_kinds(*, overwrite: bool) -> frozenset[TrustKind]:
 
 
 def refuse_trusts(states: Mapping[str, TrustState], kinds: frozenset[TrustKind], hint: str) -> None:
-    """Raise TfdriverError for the first role whose trust is of one of `kinds`."""
+    """Raise TfdriverError for the first role whose trust is of one of `kinds`.
+
+    hint: for an unmanaged trust, how to replace it is added.
+    """
     for state in states.values():
         if state.kind in kinds:
             code = _CODES.get(state.kind, "unmanaged_trust")
+            if state.kind is TrustKind.UNMANAGED:
+                hint = f"{hint}. {OVERWRITE}"
             raise TfdriverError(_problem(state), code=code, where=role_in_account(state.role), hint=hint)
 
 

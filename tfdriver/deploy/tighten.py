@@ -15,7 +15,7 @@ from tfdriver.deploy.up import refuse_unreadable_states
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.policy_document import principals, statements
 from tfdriver.iam.trust_state import TrustKind, TrustState, Unreadable
-from tfdriver.iam.wording import OVERWRITE, role_in_account
+from tfdriver.iam.wording import role_in_account
 from tfdriver.spec.compositions import Composition, Side
 from tfdriver.terraform.failure import TerraformError
 from tfdriver.terraform.state import State
@@ -46,7 +46,7 @@ def tighten(
     states = session.observed.states
     trusting = _with_roles(session)
     _refuse_unmanaged(session, trusting)
-    refuse_trusts(states, refused_kinds(overwrite=overwrite), f"No changes made. {OVERWRITE}")
+    refuse_trusts(states, refused_kinds(overwrite=overwrite), "No changes made")
     to_clean = _with_ended_revocation(trusting, session)
     found = owners(trusting, session.observed, session.states)
     todo = [

@@ -15,7 +15,6 @@ from tfdriver.deploy.verify_result import Verified
 from tfdriver.deploy.work import phase_one, plan_work
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.iam.trust_state import Unreadable
-from tfdriver.iam.wording import OVERWRITE
 from tfdriver.spec.compositions import Composition
 
 
@@ -30,7 +29,7 @@ def refuse_to_start(session: Session, *, overwrite: bool = False) -> None:
     created_by = creator(session.tools.aws)
     refuse_unmanaged(session.workspace.compositions, observed, session.states, driver.may_adopt, created_by)
     refuse_to_open_again(session.spec, observed)
-    refuse_trusts(observed.states, refused_kinds(overwrite=overwrite), f"No changes made. {OVERWRITE}")
+    refuse_trusts(observed.states, refused_kinds(overwrite=overwrite), "No changes made")
     refuse_unreadable_roles(session.spec, observed)
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from tfdriver.aws.calls import CLOCK_HINT, is_clock_error
 from tfdriver.errors import Code, TfdriverError
 from tfdriver.interrupts import InterruptedRunError
 from tfdriver.terraform import state_lock
@@ -88,10 +89,13 @@ def refuse_failed(
         if lock := state_lock.parse_lock(texts[0]):
             hint = state_lock.lock_hint(lock, folder)
             raise TerraformError(str(lock), code="state_locked", where=where, hint=hint, errors=result.errors)
+        code: Code = "terraform_failed"
         more = f".\nAnd {len(texts) - _QUOTED} more errors" if len(texts) > _QUOTED else ""
         text = ".\nAlso ".join(text.rstrip(".") for text in texts[:_QUOTED]) + more
         hint = next((hint for cause, hint in _HINTS.items() if cause in texts[0]), "")
-        raise TerraformError(text, where=where, hint=hint, errors=result.errors)
+        if any(map(is_clock_error, texts)):
+            code, text, hint = "clock_skew", f"the clock of this machine is wrong: {text}", CLOCK_HINT
+        raise TerraformError(text, code=code, where=where, hint=hint, errors=result.errors)
     if finished.code < 0:
         raise TerraformError(f"was killed by signal {-finished.code}", where=where, hint="Run the same command again")
     stderr = " ".join(finished.stderr.split())[-300:]

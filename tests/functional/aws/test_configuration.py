@@ -7,9 +7,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.unit.builders import A
-from tfdriver.aws.client import Aws, known_regions, profile_region, takes_keys_from_environment
+from tfdriver.aws.calls import AwsError
+from tfdriver.aws.client import Aws, known_regions, new_session, profile_region, takes_keys_from_environment
 from tfdriver.cli import main
 from tfdriver.errors import TfdriverError
 
@@ -81,6 +83,42 @@ def role(**settings: str) -> str:
         (process(f"echo {SECRET}"), "", "no_credentials", r"program is not JSON: Expecting value: .*\. Check"),
         (process(f"echo '[\"{SECRET}\"]'"), "", "invalid_aws_config", "its output is not a JSON object of strings"),
         (role(web_identity_token_file="/nowhere/token"), "", "no_credentials", "/nowhere/token: No such file"),
+        (
+            f"[profile account_a]\nsource_profile = base\n{KEYS}[profile base]\n{KEYS}",
+            "",
+            "invalid_aws_config",
+            r"the profile has source_profile without role_arn, which Terraform refuses\. In profile account_a",
+        ),
+        (
+            role(source_profile="base") + f"[profile base]\ncredential_source = Environment\n{KEYS}",
+            "",
+            "invalid_aws_config",
+            "its source_profile base has credential_source without role_arn",
+        ),
+        (
+            role(source_profile="base", web_identity_token_file="token") + f"[profile base]\n{KEYS}",
+            "",
+            "invalid_aws_config",
+            "the profile has source_profile and web_identity_token_file, of which Terraform accepts one",
+        ),
+        (
+            "",
+            f"[profile account_a]\n{KEYS}",
+            "profile_not_found",
+            r"In the credentials file, write \[account_a\] instead of \[profile account_a\]",
+        ),
+        (
+            "[profile account_a]\nregion = us-west-2\n",
+            f"[profile account_a]\n{KEYS}",
+            "no_credentials",
+            r"In the credentials file, write \[account_a\]",
+        ),
+        (
+            f"[account_a]\n{KEYS}",
+            "",
+            "profile_not_found",
+            r"In the config file, write \[profile account_a\] instead of",
+        ),
         (SSO, "", "sso_login_required", "Run `aws sso login --profile account_a`"),
         (MFA, "", "mfa_required", "the profile asks for an MFA code"),
         (MFA_OF_THE_SOURCE_PROFILE, "", "mfa_required", "its source_profile base asks for an MFA code"),
@@ -102,7 +140,6 @@ def test_a_profile_without_usable_credentials_is_an_error(files, config, credent
     "config",
     [
         f"[profile account_a]\nmfa_serial = m\n{KEYS}",
-        f"[profile account_a]\nsource_profile = base\n{KEYS}[profile base]\nrole_arn = r\nmfa_serial = m\n",
         f"[profile account_a]\n{KEYS}[profile other]\nrole_arn = r\nmfa_serial = m\n",
     ],
 )
@@ -112,6 +149,49 @@ def test_mfa_is_allowed_in_profiles_that_assume_no_role_with_it(files, monkeypat
 
     with pytest.raises(TfdriverError, match="Invalid endpoint: nonsense"):
         Aws().caller(A)
+
+
+CLOCK = [
+    ("SignatureDoesNotMatch", "Signature expired: 20261127T070000Z is now earlier than 20261127T073000Z (...)"),
+    ("InvalidSignatureException", "Signature not yet current: 20261127T080000Z is still later than 20261127T073000Z"),
+    ("RequestTimeTooSkewed", "The difference between the request time and the current time is too large."),
+]
+
+
+@pytest.mark.parametrize(("code", "message"), CLOCK)
+def test_a_wrong_clock_is_not_reported_as_wrong_credentials(files, code, message):
+    files(credentials="[account_a]\n" + KEYS)
+
+    def ask(_client):
+        raise ClientError({"Error": {"Code": code, "Message": message}}, "GetRole")
+
+    with pytest.raises(AwsError) as raised:
+        Aws().call(A, "iam", ask)
+
+    assert raised.value.code == "clock_skew"
+    assert raised.value.what == f"the clock of this machine is wrong: {code}: {message.rstrip('.')}"
+    assert raised.value.hint == "Set the clock of this machine, e.g. with NTP. The credentials need no change"
+
+
+def test_a_wrong_secret_key_is_not_reported_as_a_wrong_clock(files):
+    files(credentials="[account_a]\n" + KEYS)
+    what = "The request signature we calculated does not match the signature you provided."
+
+    def ask(_client):
+        raise ClientError({"Error": {"Code": "SignatureDoesNotMatch", "Message": what}}, "GetRole")
+
+    with pytest.raises(AwsError) as raised:
+        Aws().call(A, "iam", ask)
+
+    assert raised.value.code == "rejected_credentials"
+
+
+def test_access_keys_are_preferred_to_sso_and_programs_as_by_terraform(files):
+    files(SSO.replace("[sso-session", "credential_process = /bin/false\n[sso-session"), f"[account_a]\n{KEYS}")
+    assert new_session("account_a").get_credentials().secret_key == SECRET
+
+    files(f"[profile account_a]\n{KEYS}credential_process = /bin/false\n")
+    assert new_session("account_a").get_credentials().secret_key == SECRET
 
 
 def test_an_invalid_endpoint_is_an_error(files, monkeypatch):

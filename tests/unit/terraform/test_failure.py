@@ -52,3 +52,17 @@ def test_the_reason_is_reported_whole(stderr: str, what: str):
 
     assert caught.value.what == what
     assert caught.value.where == "terraform init in compositions/account_a"
+
+
+def test_a_wrong_clock_is_named():
+    text = (
+        "validating provider credentials: api error SignatureDoesNotMatch: Signature expired: 2026 is now earlier than"
+    )
+    finished = Finished(code=1, stderr=f"Error: {text}\n", interrupted=False, timed_out=False)
+
+    with pytest.raises(TerraformError) as caught:
+        refuse_failed("init", Path("/p/compositions/account_a"), finished, outcome((), TEXT), TEXT, None)
+
+    assert caught.value.code == "clock_skew"
+    assert caught.value.what == f"the clock of this machine is wrong: {text}"
+    assert "The credentials need no change" in caught.value.hint
