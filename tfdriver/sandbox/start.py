@@ -83,7 +83,7 @@ def start(
             note=cache(note),
         )
         app = App(parts)
-        keys = {account.name: backend.create_admin(account) for account in accounts}
+        keys = {account.id: backend.create_admin(account) for account in backend.accounts.values()}
         stack.enter_context(serve(listener, app.handle))
         stack.callback(functions.stop)
         stack.callback(parts.stopping.set)
@@ -93,10 +93,10 @@ def start(
 def _environment(
     endpoint: str, accounts: Sequence[Account], keys: Mapping[str, tuple[str, str]], folder: Path
 ) -> dict[str, str]:
-    """Write the AWS config and credentials files, with a profile per account. Return the variables for AWS clients."""
+    """Write the AWS config and credentials files with the profiles. Return the variables for AWS clients."""
     config, credentials = "", ""
-    for account in accounts:
-        key, secret = keys[account.name]
+    for account in {account.profile: account for account in reversed(accounts)}.values():
+        key, secret = keys[account.id]
         section = "default" if account.profile == "default" else f"profile {account.profile}"
         config += f"[{section}]\nregion = {account.region}\n"
         credentials += f"[{account.profile}]\naws_access_key_id = {key}\naws_secret_access_key = {secret}\n"

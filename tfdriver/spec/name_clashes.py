@@ -20,11 +20,11 @@ def _check_role_names(spec: Spec, problems: Problems) -> None:
     """Role names are unique in an account, regardless of case and path (IAM user guide, reference_iam-quotas)."""
     owners: dict[tuple[str, str], Role] = {}
     for role in spec.roles.values():
-        other = owners.setdefault((role.account.name, role.name.lower()), role)
+        other = owners.setdefault((role.account.id, role.name.lower()), role)
         if other is not role:
-            what = f"IAM role name {role.name} in {role.account.name} is also the name of role {other.key}"
+            what = f"IAM role name {role.name} in account {role.account.id} is also the name of role {other.key}"
             if other.name != role.name:
-                what = f"IAM role names {other.name} and {role.name} in {role.account.name} differ in case only"
+                what = f"IAM role names {other.name} and {role.name} in account {role.account.id} differ in case only"
             problems.add(("roles", role.key, "name"), what, "Set another `name:`")
 
 

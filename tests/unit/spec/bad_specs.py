@@ -175,7 +175,13 @@ LINES = [
     Line("id an ARN", 5, "    id: arn:aws:iam::333333333333:root", ID, ("ARN", 'Write "333333333333"')),
     Line("id a placeholder", 5, "    id: ${ACCOUNT}", ID, ("placeholder", "environment")),
     Line("id a list", 5, "    id: [1]", ID, ("must be text", "a list")),
-    Line("same id twice", 8, '    id: "111111111111"', "8: accounts.app.id", ("also the id of store", "one key")),
+    Line(
+        "same id and region twice",
+        10,
+        '  third: {id: "222222222222", region: eu-west-1}\nroles:',
+        "10: accounts.third.id",
+        ("also the id of app, in the same region", "one key"),
+    ),
     # profiles and regions
     Line(
         "profile empty",

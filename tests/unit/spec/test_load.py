@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.unit.spec.project import GOOD, REGIONS, load, make_project, put, with_line
 from tfdriver.errors import TfdriverError
+from tfdriver.spec.compositions import compositions
 from tfdriver.spec.load import load_spec
 from tfdriver.spec.model import Account
 
@@ -277,3 +278,25 @@ def test_any_yaml_raises_only_tfdriver_errors(tmp_path: Path, tree: Any, at: lis
 @given(at=st.integers(0, len(GOOD)), inserted=st.text(alphabet=string.printable, max_size=3))
 def test_random_insertions_raise_only_tfdriver_errors(tmp_path: Path, at: int, inserted: str) -> None:
     load_or_refuse(make_project(tmp_path), (GOOD[:at] + inserted + GOOD[at:]).encode())
+
+
+TWO_REGIONS = with_line(10, '  far: {id: "222222222222", profile: app, region: us-west-2}\nroles:').replace(
+    "trusts: [worker]", "trusts: [worker, helper]"
+)
+
+
+def test_an_account_may_have_a_key_for_each_region(tmp_path: Path) -> None:
+    spec = load(make_project(tmp_path, TWO_REGIONS + "  helper: {account: far, module: function}\n"))
+
+    assert [(c.name, c.account.id, c.account.region) for c in compositions(spec)] == [
+        ("store", "111111111111", "us-west-2"),
+        ("app", "222222222222", "eu-west-1"),
+        ("far", "222222222222", "us-west-2"),
+    ]
+
+
+def test_role_names_are_unique_in_an_account_whatever_its_regions(tmp_path: Path) -> None:
+    root = make_project(tmp_path, TWO_REGIONS + "  helper: {account: far, module: function, name: Worker}\n")
+
+    with pytest.raises(TfdriverError, match="worker and Worker in account 222222222222 differ in case only"):
+        load(root)
