@@ -71,7 +71,7 @@ def observe(
     module may create further roles.
     """
     trusting, trusted = (spec.trusting, spec.trusted) if trusting is None else _some(spec, trusting)
-    roles, more = [*trusting, *trusted], list(also)
+    roles, more = list({role.key: role for role in (*trusting, *trusted)}.values()), list(also)
 
     def read(role: Role) -> LiveRole | Unreadable | None:
         # Only an absent role may start broad, and IAM may lag: read an absent role twice.

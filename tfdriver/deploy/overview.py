@@ -11,7 +11,7 @@ from tfdriver.aws.identity import used_accounts
 from tfdriver.aws.observe import Observation
 from tfdriver.deploy.work import phase_one
 from tfdriver.iam import trust, trust_state, wording
-from tfdriver.iam.trust_state import Phase, TrustKind
+from tfdriver.iam.trust_state import Phase, TrustKind, TrustState
 from tfdriver.spec.compositions import Composition
 from tfdriver.spec.model import Role, Spec
 
@@ -87,30 +87,40 @@ def overview(
         if a.name in callers
     )
     compositions = tuple(compositions)
-    deferred = {r.key for c in phase_one(spec, compositions, observation).deferred for r in c.roles}
-    roles = tuple(
-        _role_view(action, spec, role, observation, now, deferred=role.key in deferred) for role in spec.trusting
-    )
+    first = phase_one(spec, compositions, observation)
+    deferred = {r.key for c in first.deferred for r in c.roles}
+    existing = {r.key: {e.arn for e in first.earlier.get(c.name, ())} for c in first.open for r in c.roles}
+
+    def view(role: Role) -> RoleView:
+        trusted = observation.existing() | existing.get(role.key, set())
+        state = observation.states[role.key]
+        return _role_view(action, state, spec.trusted_by(role), trusted, now, deferred=role.key in deferred)
+
     return Overview(
         project=spec.project,
         action=action,
         terraform=terraform,
         endpoint=endpoint,
         accounts=accounts,
-        roles=roles,
+        roles=tuple(map(view, spec.trusting)),
         compositions=tuple(c.name for c in compositions),
     )
 
 
 def _role_view(
-    action: str, spec: Spec, role: Role, observation: Observation, now: datetime, *, deferred: bool
+    action: str,
+    state: TrustState,
+    wanted: tuple[Role, ...],
+    existing: frozenset[str],
+    now: datetime,
+    *,
+    deferred: bool,
 ) -> RoleView:
-    state = observation.states[role.key]
-    wanted = spec.trusted_by(role)
+    role = state.role
     phases: dict[str, str] = {}
     new = action in ("plan", "up") and state.kind is TrustKind.ABSENT
     if new and not deferred:
-        first = trust.read_trust(trust_state.opening_trust(state, wanted, observation.existing(), now))
+        first = trust.read_trust(trust_state.opening_trust(state, wanted, existing, now))
         phases["broad"] = wording.trusted(first) if first else ""
     if action != "destroy":
         phases["tighten"] = wording.trusted(trust.exact_for(role, wanted))

@@ -24,7 +24,7 @@ from tfdriver.deploy.preflight import refuse_trusts, refuse_unreadable_roles, re
 from tfdriver.deploy.project_roles import ProjectRoles
 from tfdriver.deploy.revocation import Revocation
 from tfdriver.deploy.roots import Roots, succeeded
-from tfdriver.deploy.work import Work, dependencies, without_failed
+from tfdriver.deploy.work import PhaseOne, Work, dependencies, without_circles, without_failed
 from tfdriver.iam.trust_state import Phase, TrustKind
 from tfdriver.project import crash_recovery, tfvars
 from tfdriver.project.orphans import OrphanedResource
@@ -178,7 +178,8 @@ class Driver:
         opened = self.open(work, overwrite=overwrite, keep_going=keep_going)
         if opened.errors and not keep_going:
             succeeded(opened)
-        rest_of_work = without_failed(work, {c.name for c in work.open if _name(Phase.BROAD, c) in opened.errors})
+        created = opened.results.keys()
+        rest_of_work = without_failed(work, {c.name for c in work.open if _name(Phase.BROAD, c) not in created})
         self._plan_postponed(rest_of_work)
         rest = self.connect(rest_of_work, overwrite=overwrite, keep_going=keep_going)
         return [*succeeded(Ran({**opened.results, **rest.results}, {**opened.errors, **rest.errors})).values()]
@@ -192,15 +193,24 @@ class Driver:
 
         overwrite: whether to accept an unmanaged trust.
         """
+        creator = {role.key: _name(Phase.BROAD, c) for c in work.open for role in c.roles}
 
-        def apply(composition: Composition) -> Step:
-            step = self._applier.apply(Phase.BROAD, composition, partial(self._opening, overwrite=overwrite))
-            refuse_other_arns(step, composition, "roles_to_be_assumed")
-            return step
+        def task(composition: Composition) -> Task[Step]:
+            earlier = work.earlier.get(composition.name, ())
+            opening = partial(self._opening, earlier=earlier, overwrite=overwrite)
+
+            def apply(composition: Composition) -> Step:
+                if earlier:
+                    wait_for_roles(earlier, self._aws, self._waiting)
+                step = self._applier.apply(Phase.BROAD, composition, opening)
+                refuse_other_arns(step, composition, "roles_to_be_assumed")
+                return step
+
+            return _task(Phase.BROAD, composition, apply, frozenset(creator[role.key] for role in earlier))
 
         if work.open:
             self._announce(f"phase 1, {'broad' if work.broad else 'exact at once'}: create the trusting roles")
-        return self._run((_task(Phase.BROAD, c, apply) for c in work.open), keep_going=keep_going)
+        return self._run(map(task, work.open), keep_going=keep_going)
 
     def connect(self, work: Work, *, overwrite: bool = False, keep_going: bool = False) -> Ran[Step]:
         """Phase 2, and phase 3: apply the trusted side, and tighten each trusting composition as soon as possible.
@@ -221,16 +231,15 @@ class Driver:
             refuse_other_arns(step, composition, "roles_which_will_assume")
             return step
 
-        def after(composition: Composition) -> frozenset[str]:
-            return frozenset(f"{Phase.CONNECT} {name}" for name in depends[composition.name])
-
         opened = {c.name for c in work.open}
         ahead = [c for c in work.tighten if c.name in opened]
 
         def tighten(composition: Composition) -> Task[Step | None]:
             planned = {_plan_name(composition)} if composition.name in opened else set()
             title = _CREATE if work.only_new else _TIGHTEN
-            return self._tightening(composition, title, after(composition) | planned, overwrite=overwrite)
+            after = {_name(Phase.CONNECT, c) for c in work.connect if c.name in depends[composition.name]}
+            after |= {f"{Phase.TIGHTEN} {name}" for name in work.after[composition.name]}
+            return self._tightening(composition, title, after | planned, overwrite=overwrite)
 
         # Of the tasks that may start, the first one starts first: an open trust is closed before anything else.
         tasks = [tighten(c) for c in work.tighten if c.name not in work.deferred]
@@ -270,7 +279,7 @@ class Driver:
         self,
         composition: Composition,
         title: str,
-        after: frozenset[str] = frozenset(),
+        after: Collection[str] = (),
         *,
         overwrite: bool = False,
         unreadable: Collection[str] = (),
@@ -302,26 +311,32 @@ class Driver:
             )
             return step
 
-        return _task(Phase.TIGHTEN, composition, apply, after)
+        return _task(Phase.TIGHTEN, composition, apply, frozenset(after))
 
-    def plan(self, compositions: Iterable[Composition], observation: Observation, opened: Collection[str] = ()) -> None:
+    def plan(
+        self, compositions: Iterable[Composition], observation: Observation, first: PhaseOne | None = None
+    ) -> None:
         """Plan prepared compositions and check the plans; the phases apply these plans.
 
-        observation: the roles in AWS; opened: names of the compositions that phase 1 creates.
+        observation: the roles in AWS; first: what phase 1 creates.
         """
         now = self._clock.now()
+        first = first or PhaseOne()
 
         def basis(composition: Composition) -> Basis:
-            opening = composition.name in opened
-            values = self.opening(composition, observation, now) if opening else self._final(composition)
+            opening = composition in first.open
+            earlier = first.earlier.get(composition.name, ())
+            values = self.opening(composition, observation, now, earlier) if opening else self._final(composition)
             return Basis(values, roles_in_aws(composition, observation), now)
 
         absent = any(state.kind is TrustKind.ABSENT for state in observation.states.values())
         self.plans.plan_all(((c, basis(c)) for c in compositions), before_phase_1=absent)
 
-    def opening(self, composition: Composition, observation: Observation, now: datetime) -> dict[str, Any]:
-        """Return the values of phase 1. now: UTC."""
-        return tfvars.opening(self.spec, composition, observation, now, self._revoked(composition))
+    def opening(
+        self, composition: Composition, observation: Observation, now: datetime, earlier: Iterable[Role] = ()
+    ) -> dict[str, Any]:
+        """Return the values of phase 1. now: UTC; earlier: see `PhaseOne`."""
+        return tfvars.opening(self.spec, composition, observation, now, earlier, self._revoked(composition))
 
     def _plan_postponed(self, work: Work) -> None:
         """Plan the trusted compositions that could not be planned before phase 1."""
@@ -414,12 +429,12 @@ class Driver:
         self.plan_to_destroy(found)
 
     def destroy(self, compositions: Iterable[Composition], *, keep_going: bool = False) -> list[Step]:
-        """Apply the plans to destroy compositions: a trusting one after the trusted ones that it names.
+        """Apply the plans to destroy compositions: one after the others whose roles it trusts, except in a circle.
 
         Raises TfdriverError for a replaced role, one error for all.
         """
         compositions = list(compositions)
-        depends, names = dependencies(compositions), {c.name for c in compositions}
+        depends = without_circles(dependencies(compositions))
 
         def destroy(composition: Composition) -> Step:
             check_identities(self.spec, self._aws, [composition.account])
@@ -427,8 +442,7 @@ class Driver:
             return self._applier.run("destroy", composition, self.plans.planned(composition))
 
         def task(composition: Composition) -> Task[Step]:
-            after = depends.get(composition.name, frozenset()) & names
-            return Task(composition.name, lambda _: destroy(composition), after)
+            return Task(composition.name, lambda _: destroy(composition), depends[composition.name])
 
         return list(succeeded(self._run(map(task, compositions), keep_going=keep_going)).values())
 
@@ -450,16 +464,22 @@ class Driver:
         return self._final(composition)
 
     def _opening(
-        self, composition: Composition, observation: Observation, planned: datetime, *, overwrite: bool
+        self,
+        composition: Composition,
+        observation: Observation,
+        planned: datetime,
+        *,
+        earlier: Iterable[Role],
+        overwrite: bool,
     ) -> dict[str, Any]:
-        """Return the values of phase 1. planned: when it was planned, UTC."""
+        """Return the values of phase 1. planned: when it was planned, UTC; earlier: see `PhaseOne`."""
         states = {role.key: observation.states[role.key] for role in composition.roles}
         refuse_trusts(states, refused_kinds(overwrite=overwrite), "Completed changes are kept")
         refuse_unreadable_roles(self.spec, observation)
         refuse_to_open_again(self.spec, observation)
         now = self._clock.now()
         recent = now - planned < _OLD_PLAN  # the deadline of a broad trust counts from its plan
-        return self.opening(composition, observation, planned if recent else now)
+        return self.opening(composition, observation, planned if recent else now, earlier)
 
 
 def _name(phase: Phase, composition: Composition) -> str:

@@ -18,6 +18,6 @@ def plan(session: Session, *, overwrite: bool = False) -> Planned:
     driver, compositions = session.driver, session.workspace.compositions
     with session.run(stopped="No changes made"):
         driver.prepare(compositions)
-        opened = {c.name for c in phase_one(session.spec, compositions, session.observed).open}
-        driver.plan(compositions, session.observed, opened)
-        return preview(session, "plan", compositions, opened)
+        first = phase_one(session.spec, compositions, session.observed)
+        driver.plan(compositions, session.observed, first)
+        return preview(session, "plan", compositions, {c.name for c in first.open})

@@ -94,14 +94,15 @@ def _phases(
     if composition.name in opened:
         yield _phase(Phase.BROAD, composition, changes, outputs)
         yield _phase(Phase.TIGHTEN, composition, tuple(_tightening(session, composition, plan)))
-    elif composition.side is Side.TRUSTED:
-        roles = ((role, replaced[role.key]) for role in composition.roles if role.key in replaced)
-        notes = tuple(_cut_off(role, name, session.spec.trusting_of(role)) for role, name in roles)
+        return
+    roles = ((role, replaced[role.key]) for role in composition.roles if role.key in replaced)
+    notes = tuple(_cut_off(role, name, session.spec.trusting_of(role)) for role, name in roles)
+    if composition.side is Side.TRUSTED:
         yield _phase(Phase.CONNECT, composition, changes, outputs, notes)
-    else:
-        notes = tuple(_trusts_again(role, replaced) for role in composition.roles if replaced.keys() & set(role.trusts))
-        written = any(policy.attribute == TRUST_POLICY for change in changes for policy in change.policies)
-        yield _phase(Phase.TIGHTEN, composition, changes, outputs, () if written else notes)
+        return
+    again = tuple(_trusts_again(role, replaced) for role in composition.roles if replaced.keys() & set(role.trusts))
+    written = any(policy.attribute == TRUST_POLICY for change in changes for policy in change.policies)
+    yield _phase(Phase.TIGHTEN, composition, changes, outputs, notes if written else notes + again)
 
 
 def _phase(
@@ -159,8 +160,8 @@ def _replaced_roles(session: Session, compositions: Iterable[Composition]) -> di
     return {
         role.key: str(resource["change"]["before"]["name"])
         for composition in compositions
-        if composition.side is Side.TRUSTED and (plan := session.driver.plans.of(composition))
-        for role in composition.roles
+        if composition.trusted and (plan := session.driver.plans.of(composition))
+        for role in composition.trusted
         for resource in role_resources(plan.saved.shown, role)
         if resource["change"]["after"].get("name") == role.name and "delete" in resource["change"]["actions"]
     }

@@ -50,7 +50,7 @@ class ProjectRoles:
         return observe(self._workspace.spec, self._reader, list(self._others.values()), applied=self._applied)
 
     def observe_for(self, composition: Composition) -> Observation:
-        """Return the roles in AWS now: those of a composition, and those on the other side of the relation."""
+        """Return the roles in AWS now: those of a composition, and those that it trusts, or that trust it."""
         spec = self._workspace.spec
         if composition.side is Side.TRUSTED:
             assumed = {role.key: role for one in composition.roles for role in spec.trusting_of(one)}
@@ -63,13 +63,13 @@ class ProjectRoles:
         states = dict(self._states([composition]))
         observation = self.observe_for(composition)
         refuse_replaced([composition], states, self._reader.read_role, outcome)
-        other_side = self._without_tags(composition, observation)
-        states |= self._states(other_side)
-        refuse_unmanaged([composition, *other_side], observation, states, outcome=outcome)
+        others = self._without_tags(composition, observation)
+        states |= self._states(others)
+        refuse_unmanaged([composition, *others], observation, states, outcome=outcome)
         return observation
 
     def _without_tags(self, composition: Composition, observation: Observation) -> list[Composition]:
-        """Return the compositions of roles on the other side that do not have their tags, with these roles only.
+        """Return the other compositions of the observed roles that do not have their tags, with these roles only.
 
         A role with the tags is managed. Its state may list it only after the apply in progress.
         """
@@ -77,7 +77,7 @@ class ProjectRoles:
         lives = {key: state.live for key, state in observation.states.items()} | dict(observation.trusted)
         for key, live in lives.items():
             other = self._composition_of[key]
-            if other.side is not composition.side and isinstance(live, LiveRole) and not has_tags(live.tags, other):
+            if other.name != composition.name and isinstance(live, LiveRole) and not has_tags(live.tags, other):
                 found.setdefault(other.name, (other, []))[1].append(self._workspace.spec.roles[key])
         return [replace(other, roles=tuple(roles)) for other, roles in found.values()]
 

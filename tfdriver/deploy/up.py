@@ -69,11 +69,11 @@ def up(
     with session.tools.interrupts.listening():
         with session.run() as driver:
             driver.prepare(compositions)
-            opened = {c.name for c in phase_one(session.spec, compositions, session.observed).open}
-            driver.plan(compositions, session.observed, opened)
+            first = phase_one(session.spec, compositions, session.observed)
+            driver.plan(compositions, session.observed, first)
             work = plan_work(session.spec, compositions, session.observed, driver.plans.unchanged, tighten=tighten)
             tightened = {composition.name for composition in work.tighten}
-            planned = preview(session, "up", compositions, opened, tightened=tightened)
+            planned = preview(session, "up", compositions, {c.name for c in first.open}, tightened=tightened)
             confirm_plans(session, confirm, planned)
             steps = driver.up(work, overwrite=overwrite, keep_going=keep_going)
             done = run_result(driver, steps, session.observed, planned)

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from tfdriver.aws.observe import Observation
 from tfdriver.iam.trust_state import TrustKind
 from tfdriver.spec.compositions import Composition, Side
 from tfdriver.spec.model import Role, Spec
 
+Names = frozenset[str]
+Earlier = Mapping[str, tuple[Role, ...]]
+
 
 @dataclass(frozen=True)
 class PhaseOne:
-    """The compositions with absent trusting roles, in order. open: phase 1 creates them; deferred: phase 3 does."""
+    """The compositions with absent trusting roles. open: phase 1 creates them; deferred: phase 3 does, in this order.
+
+    earlier: the roles that a composition of `open` trusts, and that another one creates before it, by its name.
+    """
 
     open: tuple[Composition, ...] = ()
     deferred: tuple[Composition, ...] = ()
+    earlier: Earlier = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -24,42 +31,102 @@ class Work:
     """The compositions to apply in each phase.
 
     deferred: names of those that phase 3 creates; broad: whether phase 1 writes a broad trust; only_new: whether phase
-    3 only creates the deferred ones.
+    3 only creates the deferred ones; earlier: see `PhaseOne`; after: the compositions of phase 3 that must be applied
+    before another one of phase 3, by its name, without circles.
     """
 
     open: tuple[Composition, ...]
     connect: tuple[Composition, ...]
     tighten: tuple[Composition, ...]
-    deferred: frozenset[str] = frozenset()
+    deferred: Names = frozenset()
     broad: bool = False
     only_new: bool = False
+    earlier: Earlier = field(default_factory=dict)
+    after: Mapping[str, Names] = field(default_factory=dict)
 
 
 def phase_one(spec: Spec, compositions: Iterable[Composition], observation: Observation) -> PhaseOne:
     """Choose the compositions that phase 1 creates.
 
-    A composition whose new roles trust only existing roles starts exact. Of the others, only the first one of each
-    absent trusted role is created, the canary; none, if a role in AWS has a broad trust for that trusted role already.
-    The rest can be created with an exact trust once the trusted roles exist, so phase 3 creates them.
+    A composition whose new roles trust only existing roles starts exact. One whose trusted roles all exist once phase 3
+    creates it is deferred. If neither is left, one is opened, the canary: what it trusts can then be created. A role in
+    AWS with a broad trust in an absent role is a canary, too.
     """
-    existing = observation.existing()
-    absent = {key for key, state in observation.states.items() if state.kind is TrustKind.ABSENT}
-    opened = {
+    pending = _pending(spec, compositions, observation)
+    owner = {role.key: name for name, new in pending.items() for role in new.composition.roles}
+    canaries = sorted(pending, key=lambda name: len(_reachable(name, owner, pending)))
+    # What exists when phase 3 begins. Phase 2 creates the roles that trust none, if a role that trusts them exists.
+    coming = {role.key for role in spec.trusting} | {
         key
         for state in (*observation.states.values(), *observation.others)
         if state.kind is TrustKind.BROAD
         for key in state.role.trusts
     }
-    first, deferred = [], []
-    for composition in compositions:
-        new = [role for role in composition.roles if role.key in absent]
-        missing = {r.key for role in new for r in spec.trusted_by(role) if r.arn not in existing}
-        if new and (not missing or missing - opened):
-            first.append(composition)
-            opened |= missing
-        elif new:
-            deferred.append(composition)
-    return PhaseOne(tuple(first), tuple(deferred))
+    opened: dict[str, Composition] = {}  # by role key
+    deferred: list[Composition] = []
+    earlier: dict[str, tuple[Role, ...]] = {}
+
+    def exist(keys: Names) -> bool:
+        return keys <= coming and not any(owner.get(key) in pending for key in keys)
+
+    while pending:
+        name = next((n for n, new in pending.items() if not new.needs_now or exist(new.needs)), "")
+        if name and pending[name].needs_now:
+            deferred.append(pending.pop(name).composition)
+            continue
+        left = [n for n in canaries if n in pending]
+        name = name or next((n for n in left if pending[n].is_exact(opened)), left[0])
+        new = pending.pop(name)
+        if before := tuple(spec.roles[key] for key in sorted(new.needs_now & opened.keys())):
+            earlier[name] = before
+        opened |= {role.key: new.composition for role in new.composition.roles}
+        coming |= new.needs_now
+    return PhaseOne(tuple({c.name: c for c in opened.values()}.values()), tuple(deferred), earlier)
+
+
+@dataclass(frozen=True)
+class _New:
+    """A composition with absent roles. trusts: the keys that each of them trusts.
+
+    needs: the absent roles that its roles trust; needs_now: those that its absent roles trust.
+    """
+
+    composition: Composition
+    trusts: tuple[Names, ...]
+    needs: Names
+    needs_now: Names
+
+    def is_exact(self, opened: Collection[str]) -> bool:
+        """Whether each absent role trusts one that exists, or that has been opened."""
+        return not any(keys <= self.needs_now and keys.isdisjoint(opened) for keys in self.trusts)
+
+
+def _pending(spec: Spec, compositions: Iterable[Composition], observation: Observation) -> dict[str, _New]:
+    """Return the compositions with absent trusting roles, by name."""
+
+    def missing(roles: Iterable[Role]) -> Names:
+        return frozenset(r.key for role in roles for r in spec.trusted_by(role) if r.arn not in observation.existing())
+
+    found = {}
+    for composition in (c for c in compositions if c.side is Side.TRUSTING):
+        new = [role for role in composition.roles if observation.states[role.key].kind is TrustKind.ABSENT]
+        if new:
+            trusts = tuple(frozenset(role.trusts) for role in new)
+            found[composition.name] = _New(composition, trusts, missing(composition.roles), missing(new))
+    return found
+
+
+def _reachable(name: str, owner: Mapping[str, str], pending: Mapping[str, _New]) -> set[str]:
+    """Return the compositions that must exist before one can be exact, itself included.
+
+    The one with the fewest depends on phase 2 only, or is in a circle on which the others depend: a good canary.
+    """
+    found, queue = {name}, [name]
+    while queue:
+        more = {owner[key] for key in pending[queue.pop()].needs if key in owner} - found
+        found |= more
+        queue += more
+    return found
 
 
 def plan_work(
@@ -81,22 +148,32 @@ def plan_work(
     depends = dependencies(compositions)
     needed = {name for c in first.open for name in depends[c.name]}
     connect = [c for c in compositions if c.side is Side.TRUSTED and (c.name not in unchanged or c.name in needed)]
-    connected = {c.name for c in connect}
+    trusting = [c for c in compositions if c.side is Side.TRUSTING]
+    opened, new = {c.name for c in first.open}, {c.name for c in first.deferred}
+    changed = {c.name for c in trusting if c.name not in unchanged}
+    applied = {c.name for c in connect} | changed
 
     def is_done(composition: Composition) -> bool:
         settled = all(observation.states[role.key].settled for role in composition.roles)
-        return settled and composition.name in unchanged and not depends[composition.name] & connected
+        return settled and composition.name in unchanged and not depends[composition.name] & applied
 
-    todo = [c for c in compositions if c.side is Side.TRUSTING and not is_done(c)] if tighten else first.deferred
-    new = {c.name for c in first.deferred}
+    todo = [c for c in trusting if c.name not in new and not is_done(c)] if tighten else []
+    todo += first.deferred
+    later = {c.name for c in todo} & (changed - opened | new)
     return Work(
         open=first.open,
         connect=tuple(connect),
-        tighten=tuple(sorted(todo, key=lambda c: c.name in new)),
+        tighten=tuple(todo),
         deferred=frozenset(new),
-        broad=any(starts_broad(spec, role, observation) for c in first.open for role in c.roles),
+        broad=any(starts_broad(spec, role, observation, first.earlier.get(c.name, ())) for c, role in _roles(first)),
         only_new=not tighten,
+        earlier=first.earlier,
+        after=without_circles({c.name: depends[c.name] & later for c in todo}, new),
     )
+
+
+def _roles(first: PhaseOne) -> Iterable[tuple[Composition, Role]]:
+    return ((c, role) for c in first.open for role in c.roles)
 
 
 def without_failed(work: Work, failed: Collection[str]) -> Work:
@@ -105,26 +182,49 @@ def without_failed(work: Work, failed: Collection[str]) -> Work:
     failed: their names. A trusted composition depends on the trusting ones that phase 1 creates.
     """
     depends = dependencies([*work.open, *work.connect, *work.tighten])
-    blocked = {name for composition in failed for name in depends[composition]}
+    connected = {c.name for c in work.connect}
+    blocked = {*failed} | {name for composition in failed for name in depends[composition] & connected}
+    while more := {c.name for c in work.tighten if c.name not in blocked and depends[c.name] & blocked}:
+        blocked |= more
+    left = tuple(c for c in work.tighten if c.name not in blocked)
     return replace(
         work,
         connect=tuple(c for c in work.connect if c.name not in blocked),
-        tighten=tuple(c for c in work.tighten if c.name not in failed and not depends[c.name] & blocked),
+        tighten=left,
+        after={c.name: work.after[c.name] - blocked for c in left},
     )
 
 
-def starts_broad(spec: Spec, role: Role, observation: Observation) -> bool:
-    """Whether phase 1, if it creates this role, gives it a broad trust: no role that it trusts exists."""
+def starts_broad(spec: Spec, role: Role, observation: Observation, earlier: Iterable[Role] = ()) -> bool:
+    """Whether phase 1, if it creates this role, gives it a broad trust: no role that it trusts exists.
+
+    earlier: the roles that phase 1 creates before.
+    """
+    existing = observation.existing() | {role.arn for role in earlier}
     absent = observation.states[role.key].kind is TrustKind.ABSENT
-    return absent and not any(trusted.arn in observation.existing() for trusted in spec.trusted_by(role))
+    return absent and not any(trusted.arn in existing for trusted in spec.trusted_by(role))
 
 
-def dependencies(compositions: Iterable[Composition]) -> Mapping[str, frozenset[str]]:
-    """Return the names of the trusted compositions whose roles each trusting composition names, by its name."""
+def dependencies(compositions: Iterable[Composition]) -> Mapping[str, Names]:
+    """Return the names of the other compositions whose roles each composition trusts, by its name."""
     compositions = tuple(compositions)
     of_role = {role.key: c.name for c in compositions for role in c.roles}
     return {
-        c.name: frozenset(of_role[key] for role in c.roles for key in role.trusts if key in of_role)
+        c.name: frozenset(of_role[key] for role in c.roles for key in role.trusts if key in of_role) - {c.name}
         for c in compositions
-        if c.side is Side.TRUSTING
     }
+
+
+def without_circles(depends: Mapping[str, Names], first: Collection[str] = ()) -> dict[str, Names]:
+    """Return dependencies between names without those that close a circle.
+
+    first: names on which a dependency is kept, if any other one of the circle can be left out.
+    """
+    left, found = dict(depends), dict[str, Names]()
+    strict = frozenset(first)
+    while left:
+        free = (name for name, names in left.items() if not names & left.keys())
+        nearly = (name for name, names in left.items() if not names & left.keys() & strict)
+        name = next(free, None) or next(nearly, None) or next(iter(left))
+        found[name] = left.pop(name) & found.keys()
+    return found

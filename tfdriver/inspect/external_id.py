@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tfdriver.deploy.ownership import States
 from tfdriver.iam.wording import role_in_account
-from tfdriver.spec.compositions import Side, compositions
+from tfdriver.spec.compositions import compositions
 from tfdriver.spec.model import Role, Spec
 from tfdriver.terraform.state import State
 
@@ -14,7 +14,7 @@ def old_external_id(spec: Spec, trusting: Role, trusted: Role, states: States) -
 
     states: that of the trusted role's composition, at least.
     """
-    own = next((c for c in compositions(spec) if c.side is Side.TRUSTED and trusted in c.roles), None)
+    own = next((c for c in compositions(spec) if trusted in c.trusted), None)
     state = states.get(own.name) if own else None
     if own is None or not isinstance(state, State):
         return ""

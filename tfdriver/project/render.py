@@ -24,7 +24,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from tfdriver.errors import TfdriverError
 from tfdriver.project import assets, generated_header
-from tfdriver.spec.compositions import Composition
+from tfdriver.spec.compositions import Composition, Side
 from tfdriver.terraform import hcl_writer
 
 FILES = ("main.tf", "variables.tf", "provider.tf", "terraform.tf", "output.tf", "applied.tf")
@@ -195,6 +195,8 @@ def _context(composition: Composition) -> dict[str, Any]:
                 "version": role.version,
                 "has_package": role.package is not None,
                 "variables": list(role.variables),
+                "trusting": composition.side is Side.TRUSTING,
+                "trusted": role in composition.trusted,
             }
             for role in composition.roles
         ],

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from tfdriver.aws.observe import Observation
 from tfdriver.iam import trust_state
 from tfdriver.iam.policy_document import moment
-from tfdriver.spec.compositions import REVOKE, Composition, Side, roles_to_assume, trusted_values, trusting_values
-from tfdriver.spec.model import Spec
+from tfdriver.spec.compositions import REVOKE, Composition, Side, values
+from tfdriver.spec.model import Role, Spec
 
 _LONGEST_SESSION = timedelta(hours=12)  # IAM user guide, id_roles_use_revoke-sessions
 
@@ -25,10 +25,9 @@ def final(
     Role ARNs follow from account, path and name. `tfdriver render` writes these values without calling AWS: applied by
     hand, they never widen a trust. revoke_before: time by role key, see `deploy.revocation`.
     """
-    if composition.side is Side.TRUSTING:
-        policies = {role.key: trust_state.exact_trust(role, spec.trusted_by(role)) for role in composition.roles}
-        return trusting_values(composition, policies, revoke_before)
-    return trusted_values(composition, {r.key: roles_to_assume(spec, r) for r in composition.roles})
+    trusting = composition.roles if composition.side is Side.TRUSTING else ()
+    policies = {role.key: trust_state.exact_trust(role, spec.trusted_by(role)) for role in trusting}
+    return values(spec, composition, policies, revoke_before)
 
 
 def opening(
@@ -36,20 +35,24 @@ def opening(
     composition: Composition,
     observation: Observation,
     now: datetime,
+    earlier: Iterable[Role] = (),
     revoke_before: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Return the values of phase 1 for a trusting composition; see `trust_state.opening_trust`."""
-    existing = observation.existing()
+    """Return the values of phase 1 for a trusting composition; see `trust_state.opening_trust`.
+
+    earlier: trusted roles that phase 1 creates before this composition.
+    """
+    existing = observation.existing() | {role.arn for role in earlier}
     policies = {
         role.key: trust_state.opening_trust(observation.states[role.key], spec.trusted_by(role), existing, now)
         for role in composition.roles
     }
-    return trusting_values(composition, policies, revoke_before)
+    return values(spec, composition, policies, revoke_before)
 
 
-def noted_revocations(values: Mapping[str, Any], now: datetime) -> dict[str, str]:
+def noted_revocations(written: Mapping[str, Any], now: datetime) -> dict[str, str]:
     """Return the revocation times, by role key, that may still be needed: the longest session has not ended.
 
-    For callers without access to the roles' session durations in AWS. values: as last written.
+    For callers without access to the roles' session durations in AWS. written: the values as last written.
     """
-    return {key: text for key, text in values.get(REVOKE, {}).items() if now < moment(text) + _LONGEST_SESSION}
+    return {key: text for key, text in written.get(REVOKE, {}).items() if now < moment(text) + _LONGEST_SESSION}

@@ -1,7 +1,8 @@
 """The compositions of a spec and the values of their variables. Pure; no I/O.
 
-A composition is one Terraform root with one state: all roles of one account on one side of the relation. Its `.tf`
-files depend on the spec alone. Only the values in `terraform.tfvars.json` change between the phases.
+A composition is one Terraform root with one state: all roles of one account on one side of the relation. A role that
+trusts and is trusted is on the trusting side. The `.tf` files depend on the spec alone. Only the values in
+`terraform.tfvars.json` change between the phases.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class Composition:
     """One Terraform root. name: its folder below `compositions/`; roles: one or more, all in `account`.
 
     state: the backend that `state:` in the spec sets, None without one.
+    also_trusted: keys of the roles of a trusting composition that are trusted, too.
     """
 
     name: str
@@ -38,6 +40,12 @@ class Composition:
     side: Side
     roles: tuple[Role, ...]
     state: StateBackend | None = None
+    also_trusted: frozenset[str] = frozenset()
+
+    @property
+    def trusted(self) -> tuple[Role, ...]:
+        """Its trusted roles."""
+        return tuple(r for r in self.roles if self.side is Side.TRUSTED or r.key in self.also_trusted)
 
 
 def compositions(spec: Spec) -> tuple[Composition, ...]:
@@ -45,7 +53,8 @@ def compositions(spec: Spec) -> tuple[Composition, ...]:
 
     A composition is named after its account; an account on both sides gets `NAME_trusting` and `NAME_trusted`.
     """
-    by_side = {Side.TRUSTING: _by_account(spec.trusting), Side.TRUSTED: _by_account(spec.trusted)}
+    trusted = _by_account(role for role in spec.trusted if not role.trusts)
+    by_side = {Side.TRUSTING: _by_account(spec.trusting), Side.TRUSTED: trusted}
     on_both_sides = by_side[Side.TRUSTING].keys() & by_side[Side.TRUSTED].keys()
     found = []
     for side, roles in by_side.items():
@@ -53,7 +62,8 @@ def compositions(spec: Spec) -> tuple[Composition, ...]:
             if own := roles.get(account.name):
                 name = f"{account.name}_{side}" if account.name in on_both_sides else account.name
                 state = state_backend(spec.state, spec.project, name, account) if spec.state else None
-                found.append(Composition(name, spec.project, account, side, tuple(own), state))
+                also_trusted = frozenset(r.key for r in own if side is Side.TRUSTING and spec.trusting_of(r))
+                found.append(Composition(name, spec.project, account, side, tuple(own), state, also_trusted))
     return tuple(found)
 
 
@@ -69,27 +79,36 @@ def owner_tags(composition: Composition) -> dict[str, str]:
     return {"tfdriver:project": composition.project, "tfdriver:composition": composition.name}
 
 
-def trusting_values(
+def values(
+    spec: Spec,
     composition: Composition,
     trust_policies: Mapping[str, Mapping[str, Any]],
     revoke_before: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Return the tfvars of a trusting composition.
+    """Return the tfvars of a composition.
 
-    trust_policies: the trust policy document to apply, by role key; revoke_before: the UTC time before which sessions
-    are revoked, by role key, may contain roles of other compositions. Without times, the variable is left out.
+    trust_policies: the trust policy documents to apply, by role key; for trusting compositions. revoke_before: the UTC
+    time before which sessions are revoked, by role key, may contain roles of other compositions. Without times, the
+    variable is left out.
     """
-    values = _values(composition) | {"trust_policies": {r.key: trust_policies[r.key] for r in composition.roles}}
-    times = {r.key: revoke_before[r.key] for r in composition.roles if revoke_before and r.key in revoke_before}
-    return values | ({REVOKE: times} if times else {})
-
-
-def trusted_values(composition: Composition, roles_to_assume: Mapping[str, list[dict[str, Any]]]) -> dict[str, Any]:
-    """Return the tfvars of a trusted composition.
-
-    roles_to_assume: the result of the function `roles_to_assume`, by role key.
-    """
-    return _values(composition) | {"roles_to_assume": {r.key: roles_to_assume[r.key] for r in composition.roles}}
+    account = composition.account
+    found: dict[str, Any] = {
+        "profile": account.profile,
+        "region": account.region,
+        "account_id": account.id,
+        "tags": owner_tags(composition),
+        "roles": {
+            role.key: {"name": role.name, "path": role.path, "variables": dict(role.variables)}
+            for role in composition.roles
+        },
+    }
+    if composition.side is Side.TRUSTING:
+        found["trust_policies"] = {role.key: trust_policies[role.key] for role in composition.roles}
+    if composition.trusted:
+        found["roles_to_assume"] = {role.key: roles_to_assume(spec, role) for role in composition.trusted}
+    if times := {r.key: revoke_before[r.key] for r in composition.roles if revoke_before and r.key in revoke_before}:
+        found[REVOKE] = times
+    return found
 
 
 def roles_to_assume(spec: Spec, trusted: Role) -> list[dict[str, Any]]:
@@ -112,17 +131,3 @@ def roles_to_assume(spec: Spec, trusted: Role) -> list[dict[str, Any]]:
         }
         for role in spec.trusting_of(trusted)
     ]
-
-
-def _values(composition: Composition) -> dict[str, Any]:
-    account = composition.account
-    return {
-        "profile": account.profile,
-        "region": account.region,
-        "account_id": account.id,
-        "tags": owner_tags(composition),
-        "roles": {
-            role.key: {"name": role.name, "path": role.path, "variables": dict(role.variables)}
-            for role in composition.roles
-        },
-    }

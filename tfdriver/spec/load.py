@@ -59,7 +59,7 @@ def load_spec(
     modules: dict[Path, Module | TfdriverError] = {}
     roles: dict[str, Role] = {}
     for key, role in shape.roles.items():
-        module = resolve_module(key, role, side.get(key), root, modules, problems)
+        module = resolve_module(key, role, side[key], root, modules, problems)
         if role.account not in shape.accounts:
             hint = nearest(role.account, shape.accounts)
             problems.add(("roles", key, "account"), f"there is no account {quoted(role.account)}", hint)

@@ -114,9 +114,8 @@ class Spec:
 
     @cached_property
     def trusted(self) -> tuple[Role, ...]:
-        """The roles that others trust, in the file's order."""
-        keys = {key for role in self.trusting for key in role.trusts}
-        return tuple(role for role in self.roles.values() if role.key in keys)
+        """The roles that others trust, in the file's order. A role may be trusting and trusted."""
+        return tuple(role for role in self.roles.values() if role.key in self._trusting_by_trusted)
 
     def trusted_by(self, trusting: Role) -> tuple[Role, ...]:
         """The roles that `trusting` trusts, in the order of its `trusts:`."""

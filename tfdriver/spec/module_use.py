@@ -33,14 +33,14 @@ class ModuleUse:
 def resolve_module(
     key: str,
     role: RoleShape,
-    side: Side | None,
+    on_sides: frozenset[Side],
     root: Path,
     modules: dict[Path, Module | TfdriverError],
     problems: Problems,
 ) -> ModuleUse | None:
     """Return the source and the package of a role's module, or None if it is unusable. Add mistakes to `problems`.
 
-    side: None for a role without a relation; root: the project folder, resolved; modules: a cache by folder.
+    on_sides: none for a role without a relation; root: the project folder, resolved; modules: a cache by folder.
     """
     path = ("roles", key)
     source = find_source(role.module, root)
@@ -63,19 +63,21 @@ def resolve_module(
         return None
     code = source.folder / _CODE_FOLDER
     package = code if code.is_dir() else None
-    if side and (reason := _contract_violation(module, role.module, side, package)):
+    if on_sides and (reason := _contract_violation(module, role.module, on_sides, package)):
         problems.add((*path, "module"), *reason)
     else:
         _check_variables(path, role, module, problems)
     return ModuleUse(source.text, package)
 
 
-def _contract_violation(module: Module, name: str, side: Side, package: Path | None) -> Reason | None:
-    other = Side.TRUSTED if side is Side.TRUSTING else Side.TRUSTING
-    needed = [*_ROLE_VARIABLES, _SIDE_VARIABLE[side], *([_PACKAGE] if package else [])]
-    if _SIDE_VARIABLE[side] not in module.variables and _SIDE_VARIABLE[other] in module.variables:
-        what = f"module {name} is for a {other} role, and this role is {side}: no variable {_SIDE_VARIABLE[side]}"
-        return Reason(what, "Use another module, or reverse `trusts:`")
+def _contract_violation(module: Module, name: str, on_sides: frozenset[Side], package: Path | None) -> Reason | None:
+    of_sides = [variable for side, variable in _SIDE_VARIABLE.items() if side in on_sides]
+    needed = [*_ROLE_VARIABLES, *of_sides, *([_PACKAGE] if package else [])]
+    is_for = [side for side, variable in _SIDE_VARIABLE.items() if variable in module.variables]
+    sides = " and ".join(sorted(on_sides, reverse=True))
+    if is_for and (missing := [_SIDE_VARIABLE[side] for side in _SIDE_VARIABLE if side in on_sides - {*is_for}]):
+        what = f"module {name} is for a {is_for[0]} role, and this role is {sides}: no variable {missing[0]}"
+        return Reason(what, "Use another module, or change `trusts:`")
     if missing := [v for v in needed if v not in module.variables]:
         why = f", which a module with a folder {_CODE_FOLDER}/ needs" if missing == [_PACKAGE] else ""
         return Reason(f"module {name} declares no variable {', '.join(missing)}{why}", _CONTRACT_README)
@@ -83,7 +85,7 @@ def _contract_violation(module: Module, name: str, side: Side, package: Path | N
         return Reason(f"module {name} has no output role_arn", _CONTRACT_README)
     required = {v.name for v in module.variables.values() if v.required} & CONTRACT_VARIABLES
     if unmet := sorted(required - set(needed)):
-        why = f"has no folder {_CODE_FOLDER}/" if unmet == [_PACKAGE] else f"is used for a {side} role"
+        why = f"has no folder {_CODE_FOLDER}/" if unmet == [_PACKAGE] else f"is used for a {sides} role"
         return Reason(f"module {name} requires {', '.join(unmet)}, but {why}", _CONTRACT_README)
     return None
 

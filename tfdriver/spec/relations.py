@@ -24,10 +24,11 @@ _TRUSTING_ONLY = (
 )
 
 
-def sides(roles: Mapping[str, RoleShape]) -> dict[str, Side]:
-    """Return the side of each role that trusts or is trusted. A role on both sides counts as trusting."""
-    trusted = {key: Side.TRUSTED for role in roles.values() for key in role.trusts if key in roles}
-    return trusted | {key: Side.TRUSTING for key, role in roles.items() if role.trusts}
+def sides(roles: Mapping[str, RoleShape]) -> dict[str, frozenset[Side]]:
+    """Return the sides that each role is on, by key: none, one or both."""
+    trusted = {key for own, role in roles.items() for key in role.trusts if key != own}
+    found = {key: {Side.TRUSTING: bool(role.trusts), Side.TRUSTED: key in trusted} for key, role in roles.items()}
+    return {key: frozenset(side for side, is_on in of_role.items() if is_on) for key, of_role in found.items()}
 
 
 def check_relations(roles: Mapping[str, RoleShape], accounts: Mapping[str, Account], problems: Problems) -> None:
@@ -41,7 +42,7 @@ def check_relations(roles: Mapping[str, RoleShape], accounts: Mapping[str, Accou
         for index, trusted in enumerate(role.trusts):
             if reason := _reference_problem(key, trusted, index, roles, accounts):
                 problems.add((*path, "trusts", index), *reason)
-        if key not in side:
+        if not side[key]:
             hint = "Add `trusts:`, or name this role in another `trusts:`"
             problems.add(path, "trusts no role, and no role trusts it", hint)
         for place, reason in condition_problems(role.conditions):
@@ -72,11 +73,6 @@ def _reference_problem(
     if here and there and here.partition != there.partition:
         what = f"{key} is in partition {here.partition}, {trusted} in {there.partition}"
         return Reason(what, "A trust policy cannot cross partitions: use regions of one partition")
-    if cycle := _cycle(roles, key, trusted):
-        return Reason(f"circular trust: {' trusts '.join(cycle)}", "Remove one of these `trusts:`")
-    if others := roles[trusted].trusts:
-        what = f"{trusted} trusts {', '.join(others)}, so {key} cannot trust it"
-        return Reason(what, f"Split {trusted} into two roles: a role is trusting or trusted, not both")
     return None
 
 
@@ -90,18 +86,3 @@ def _unknown_role(trusted: str, others: Sequence[str], accounts: Mapping[str, Ac
         suggestion = nearest(trusted.rpartition("/")[2], others)
         return Reason(what, f"Write keys of `roles:` in `trusts:`, not ARNs. {suggestion}")
     return Reason(f"there is no role {quoted(trusted)}", nearest(trusted, others) or "Add it under `roles:`")
-
-
-def _cycle(roles: Mapping[str, RoleShape], start: str, first: str) -> Sequence[str]:
-    """Return the roles from `start` through `first` back to `start`, or () if there is no such cycle."""
-    paths = {first: [start, first]}
-    queue = [first]
-    while queue:
-        path = paths[queue.pop()]
-        for trusted in roles[path[-1]].trusts:
-            if trusted == start:
-                return [*path, start]
-            if trusted in roles and trusted not in paths:
-                paths[trusted] = [*path, trusted]
-                queue.append(trusted)
-    return ()

@@ -80,7 +80,8 @@ def _policies(scene: Scene, passed: Future[frozenset[str]]) -> list[CheckResult]
     """Check the policies of all roles. Set `passed` to the keys of the roles with correct policies."""
     try:
         plans = scene.plans()
-        roles = [*scene.spec.trusting, *scene.spec.trusted]
+        trusted = (role for role in scene.spec.trusted if not role.trusts)
+        roles = [*scene.spec.trusting, *trusted]
         of_roles = side_by_side(lambda role: _role_checks(scene, role, plans.get(role.key, {})), roles)
     except BaseException as error:
         passed.set_exception(error)

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 from tests.integration.conftest import light_environ
-from tests.unit.builders import BAR, FOO, A, B
+from tests.unit.builders import BAR, FOO, A, B, spec
 from tests.unit.project.cases import ALL, EXAMPLE_TRUSTED, EXAMPLE_TRUSTING, MANY_TRUSTED, TEMPLATES
 from tfdriver.project import assets
 from tfdriver.project.lambda_zip import zip_folder
 from tfdriver.project.render import render, tfvars
-from tfdriver.spec.compositions import Composition, Side, trusted_values, trusting_values
+from tfdriver.spec.compositions import Composition, Side, values
 from tfdriver.terraform import hcl_writer
 from tfdriver.terraform.environment import terraform_environment
 from tfdriver.terraform.program import find_program
@@ -145,8 +145,8 @@ def test_values_pass_through_a_composition_unchanged(tmp_path: Path, terraform: 
     other = replace(FOO, key="no-probe", name="other", source="../../modules/plain", variables={})
     composition = Composition("account_a", "p", A, Side.TRUSTING, (foo, other))
     document = {"Statement": [{"Sid": text} for text in NASTY]}
-    values = trusting_values(composition, {"foo_bar": document, "no-probe": {}})
-    files = {**render(composition, TEMPLATES), "terraform.tfvars.json": tfvars(values)}
+    found = values(spec(foo, other, BAR), composition, {"foo_bar": document, "no-probe": {}})
+    files = {**render(composition, TEMPLATES), "terraform.tfvars.json": tfvars(found)}
 
     found = outputs(write(tmp_path / "compositions" / "account_a", files), terraform)
 
@@ -162,8 +162,10 @@ def test_keywords_of_terraform_are_valid_names(tmp_path: Path, terraform: Run) -
     words = "for null true if in count each var local module self path terraform data output".split()
     roles = tuple(replace(BAR, key=word, name=f"n-{word}") for word in words)
     composition = Composition("account_b", "p", B, Side.TRUSTED, roles)
-    values = trusted_values(composition, {word: [] for word in words})
-    files = {**render(composition, TEMPLATES), "terraform.tfvars.json": tfvars(values)}
+    files = {
+        **render(composition, TEMPLATES),
+        "terraform.tfvars.json": tfvars(values(spec(*roles), composition, {})),
+    }
     found = outputs(write(tmp_path / "compositions" / "account_b", files), terraform)
     assert found["roles_which_will_assume"] == {word: f"n-{word}" for word in words}
 

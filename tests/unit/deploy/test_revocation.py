@@ -9,7 +9,7 @@ import pytest
 
 from tests.fakes.world import FakeClock
 from tests.unit.builders import BAR, FOO
-from tests.unit.project.cases import ALL, EXAMPLE_TRUSTING, TEMPLATES
+from tests.unit.project.cases import ALL, EXAMPLE, EXAMPLE_TRUSTING, TEMPLATES
 from tests.unit.verify.answers import Calls, error
 from tfdriver.aws.calls import AwsError
 from tfdriver.aws.consistency import LIMIT
@@ -17,7 +17,7 @@ from tfdriver.deploy import revocation
 from tfdriver.errors import TfdriverError
 from tfdriver.interrupts import InterruptedRunError, Interrupts
 from tfdriver.project.render import render
-from tfdriver.spec.compositions import trusting_values
+from tfdriver.spec.compositions import values
 from tfdriver.waiting import Waiting
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 600000, tzinfo=UTC)
@@ -76,10 +76,11 @@ def test_access_denied_does_not_count_as_no_revocation():
 
 
 def test_the_values_have_the_revocation_of_their_own_roles_only():
-    policies = {"foo_bar": {}}
-    assert trusting_values(EXAMPLE_TRUSTING, policies) == trusting_values(EXAMPLE_TRUSTING, policies, {"other": TEXT})
-    values = trusting_values(EXAMPLE_TRUSTING, policies, {"foo_bar": TEXT, "other": TEXT})
-    assert values["revoke_sessions_before"] == {"foo_bar": TEXT}
+    def found(*times: dict[str, str]):
+        return values(EXAMPLE, EXAMPLE_TRUSTING, {"foo_bar": {}}, *times)
+
+    assert found() == found({"other": TEXT})
+    assert found({"foo_bar": TEXT, "other": TEXT})["revoke_sessions_before"] == {"foo_bar": TEXT}
 
 
 def test_the_file_is_rendered_only_if_requested():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.unit.builders import B, role, spec
 from tfdriver.aws.observe import Observation, observe
-from tfdriver.deploy.work import phase_one, plan_work, starts_broad, without_failed
+from tfdriver.deploy.work import Work, phase_one, plan_work, starts_broad, without_circles, without_failed
 from tfdriver.iam import trust
 from tfdriver.iam.trust_state import LiveRole, TrustKind
 from tfdriver.spec.compositions import Composition, compositions
@@ -147,6 +147,86 @@ def test_what_depends_on_a_composition_that_failed_in_phase_1_is_not_applied():
     assert (names(left.connect), names(left.tighten)) == (["b1"], ["a1", "a3"])
 
 
+def mutual(*more: Role) -> Spec:
+    """Two roles in two accounts that trust each other."""
+    return spec(role("foo", TRUSTING[0], trusts=("bar",)), role("bar", TRUSTING[1], trusts=("foo",)), *more)
+
+
+def test_of_two_roles_that_trust_each_other_only_the_first_is_opened():
+    project = mutual()
+
+    work = plan_work(project, compositions(project), observe(project, FakeIam(project, set())))
+
+    assert (names(work.open), names(work.connect), names(work.tighten)) == (["a0"], [], ["a0", "a1"])
+    assert (work.deferred, work.broad) == ({"a1"}, True)
+    assert work.after == {"a0": {"a1"}, "a1": set()}
+
+
+def test_the_second_of_two_roles_that_trust_each_other_starts_exact_in_a_resumed_run():
+    project = mutual()
+    seen = observe(project, FakeIam(project, {"foo"}, broad={"foo"}))
+
+    work = plan_work(project, compositions(project), seen)
+
+    assert (names(work.open), names(work.tighten), work.broad) == (["a1"], ["a0", "a1"], False)
+
+
+def test_in_a_chain_of_trusts_only_the_last_role_is_opened():
+    project = spec(
+        role("foo", TRUSTING[0], trusts=("mid",)),
+        role("mid", TRUSTING[1], trusts=("end",)),
+        role("end", TRUSTING[2], trusts=("bar",)),
+        role("bar", TRUSTED[0]),
+    )
+
+    work = plan_work(project, compositions(project), observe(project, FakeIam(project, set())))
+
+    assert (names(work.open), names(work.connect), names(work.tighten)) == (["a2"], ["b0"], ["a2", "a1", "a0"])
+    assert work.after == {"a2": set(), "a1": set(), "a0": {"a1"}}
+
+
+def test_a_second_canary_trusts_exactly_the_role_of_the_first():
+    project = spec(
+        role("foo", TRUSTING[0], trusts=("mid",)),
+        role("mid", TRUSTING[1], trusts=("foo", "end")),
+        role("end", TRUSTING[2], trusts=("mid",)),
+    )
+    seen = observe(project, FakeIam(project, set()))
+
+    work = plan_work(project, compositions(project), seen)
+
+    assert names(work.open) == ["a0", "a1"]
+    assert {name: [r.key for r in roles] for name, roles in work.earlier.items()} == {"a1": ["foo"]}
+    assert not starts_broad(project, project.roles["mid"], seen, work.earlier["a1"])
+    assert work.after == {"a0": set(), "a1": {"a2"}, "a2": set()}
+
+
+def test_what_trusts_a_changed_role_is_applied_after_it():
+    project = mutual()
+    seen = observe(project, FakeIam(project, {"foo", "bar"}))
+
+    work = plan_work(project, compositions(project), seen, {"a0"})
+
+    assert (names(work.tighten), work.after) == (["a0", "a1"], {"a0": {"a1"}, "a1": set()})
+    assert plan_work(project, compositions(project), seen, {"a0", "a1"}).tighten == ()
+
+
+def test_what_trusts_a_role_that_was_not_created_is_not_applied():
+    project = mutual(role("third", TRUSTING[2], trusts=("bar",)))
+    work = plan_work(project, compositions(project), observe(project, FakeIam(project, set())))
+
+    left = without_failed(work, {"a0"})
+
+    assert (left.tighten, left.after) == ((), {})
+
+
+def test_a_circle_is_cut_where_nothing_is_created():
+    circle = {"a": frozenset("b"), "b": frozenset("c"), "c": frozenset("a"), "d": frozenset("a")}
+
+    assert without_circles(circle) == {"a": set(), "c": {"a"}, "b": {"c"}, "d": {"a"}}
+    assert without_circles(circle, first="b") == {"b": set(), "a": {"b"}, "c": {"a"}, "d": {"a"}}
+
+
 @st.composite
 def projects(draw) -> tuple[Spec, Observation]:
     trusted = [role(f"bar{n}", account) for n, account in enumerate(TRUSTED)]
@@ -189,3 +269,54 @@ def test_every_new_role_is_created_once_and_each_absent_trusted_role_has_at_most
     for composition in (c for c in all_of_them if c.name in work.deferred):
         wanted = [t for r in composition.roles if r.key in absent for t in project.trusted_by(r)]
         assert {t.key for t in wanted if t.arn not in seen.existing()} <= covered
+
+
+@st.composite
+def graphs(draw) -> tuple[Spec, Observation]:
+    """Any trusts between up to 7 roles, some of which exist."""
+    keys = [f"r{n}" for n in range(draw(st.integers(2, 7)))]
+    roles = [
+        role(
+            key,
+            draw(st.sampled_from(TRUSTING)),
+            trusts=tuple(sorted(draw(st.sets(st.sampled_from([k for k in keys if k != key]), max_size=3)))),
+        )
+        for key in keys
+    ]
+    project = spec(*roles)
+    existing = draw(st.sets(st.sampled_from(keys)))
+    return project, observe(project, FakeIam(project, existing, draw(st.sets(st.sampled_from(keys))) & existing))
+
+
+@given(graphs())
+def test_iam_accepts_every_step_and_no_role_is_broad_that_can_be_exact(found):
+    project, seen = found
+    all_of_them = compositions(project)
+
+    work = plan_work(project, all_of_them, seen)
+
+    live = {r.key for r in project.roles.values() if r.arn in seen.existing()}
+    live |= {key for key, state in seen.states.items() if state.kind is not TrustKind.ABSENT}
+    for composition in work.open:
+        earlier = work.earlier.get(composition.name, ())
+        assert {r.key for r in earlier} <= live
+        for own in composition.roles:
+            trusted = {r.key for r in project.trusted_by(own)}
+            assert starts_broad(project, own, seen, earlier) == (own.key not in live and not trusted & live)
+        live |= {r.key for r in composition.roles}
+    live |= {r.key for c in work.connect for r in c.roles}
+    for composition in in_order(work):
+        assert {r.key for own in composition.roles for r in project.trusted_by(own)} <= live
+        live |= {r.key for r in composition.roles}
+    assert live >= {r.key for c in all_of_them for r in c.roles}
+
+
+def in_order(work: Work) -> list[Composition]:
+    """The compositions of phase 3, each after those that it waits for."""
+    left, done = list(work.tighten), list[Composition]()
+    while left:
+        ready = [c for c in left if work.after[c.name] <= set(names(tuple(done)))]
+        assert ready, "the compositions wait for each other"
+        done += ready
+        left = [c for c in left if c not in ready]
+    return done

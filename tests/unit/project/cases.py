@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from tests.unit.builders import BAR, FOO, A, B, role
+from tests.unit.builders import BAR, FOO, A, B, role, spec
 from tfdriver.project import assets
 from tfdriver.spec.compositions import Composition, Side
 
@@ -14,17 +14,19 @@ TEMPLATES = assets.templates()
 EXAMPLE_TRUSTING = Composition("account_a", "foo-bar", A, Side.TRUSTING, (FOO,))
 EXAMPLE_TRUSTED = Composition("account_b", "foo-bar", B, Side.TRUSTED, (replace(BAR, package=Path("lambda")),))
 
+_VARIABLES = {"x": 1, "a_very_long_variable_name-with-dashes": [1, {"b": None}]}
 MANY_TRUSTING = Composition(
     "account_a_trusting",
     "many",
     A,
     Side.TRUSTING,
     (
-        role("a", A, trusts=("z",), variables={"x": 1, "a_very_long_variable_name-with-dashes": [1, {"b": None}]}),
+        role("a", A, trusts=("z", "null"), external_id="é ${x}", variables=_VARIABLES),
         replace(role("orders-" + "x" * 50, A, trusts=("z",)), source="terraform-aws-modules/iam/aws//modules/role"),
         replace(role("for", A, name="odd+=,.@-name", trusts=("z",)), source="git::https://example.com/a.git?ref=v1.2"),
         role("null", A, trusts=("z",), variables={"granted": ["a"]}),
     ),
+    also_trusted=frozenset({"null"}),
 )
 MANY_TRUSTED = Composition(
     "account_a_trusted",
@@ -37,6 +39,8 @@ MANY_TRUSTED = Composition(
     ),
 )
 
+EXAMPLE = spec(*EXAMPLE_TRUSTING.roles, *EXAMPLE_TRUSTED.roles)
+MANY = spec(*MANY_TRUSTING.roles, *MANY_TRUSTED.roles)
 ALL = (EXAMPLE_TRUSTING, EXAMPLE_TRUSTED, MANY_TRUSTING, MANY_TRUSTED)
 
 

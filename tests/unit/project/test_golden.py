@@ -7,25 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.project.cases import ALL, TEMPLATES
+from tests.unit.project.cases import ALL, EXAMPLE, MANY, TEMPLATES
 from tfdriver.project.render import render, tfvars
-from tfdriver.spec.compositions import Composition, Side, trusted_values, trusting_values
+from tfdriver.spec.compositions import Composition, values
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam::222222222222:role/bar"]}}],
 }
-TO_ASSUME = [{"role": "foo", "arn": "arn:aws:iam::1:role/foo", "external_id": "é ${x}", "variables": {"n": "1"}}]
 
 
 def rendered(composition: Composition) -> dict[str, str]:
-    keys = [role.key for role in composition.roles]
-    if composition.side is Side.TRUSTING:
-        values = trusting_values(composition, dict.fromkeys(keys, TRUST))
-    else:
-        values = trusted_values(composition, dict.fromkeys(keys, TO_ASSUME))
-    return {**render(composition, TEMPLATES), "terraform.tfvars.json": tfvars(values)}
+    spec = MANY if composition.project == "many" else EXAMPLE
+    found = values(spec, composition, {role.key: TRUST for role in composition.roles})
+    return {**render(composition, TEMPLATES), "terraform.tfvars.json": tfvars(found)}
 
 
 @pytest.mark.parametrize("composition", ALL, ids=lambda c: f"{c.project}-{c.name}")

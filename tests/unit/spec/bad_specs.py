@@ -417,13 +417,12 @@ LINES = [
         "trusts a unique id", 15, "    trusts: [AROAEXAMPLEEXAMPLE123]", FIRST_TRUST, ("unique id", "keys of `roles:`")
     ),
     Line(
-        "both sides",
+        "mutual trust with a module for one side",
         15,
-        "    trusts: [bar]\n" + BAR.replace("writer", "worker"),
-        FIRST_TRUST,
-        ("bar trusts worker", "two roles"),
+        "    trusts: [bar]\n" + BAR,
+        "13: roles.writer.module",
+        ("table is for a trusting role", "trusting and trusted: no variable roles_to_assume"),
     ),
-    Line("cycle", 15, "    trusts: [bar]\n" + BAR, FIRST_TRUST, ("writer trusts bar trusts writer", "Remove one")),
     # external ids, guard, open_for
     Line(
         "version of a folder",

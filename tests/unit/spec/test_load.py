@@ -13,7 +13,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.spec.project import GOOD, REGIONS, load, make_project, put, with_line
+from tests.unit.spec.project import GOOD, REGIONS, TABLE, load, make_project, put, with_line
 from tfdriver.errors import TfdriverError
 from tfdriver.spec.compositions import compositions
 from tfdriver.spec.load import load_spec
@@ -278,6 +278,27 @@ def test_any_yaml_raises_only_tfdriver_errors(tmp_path: Path, tree: Any, at: lis
 @given(at=st.integers(0, len(GOOD)), inserted=st.text(alphabet=string.printable, max_size=3))
 def test_random_insertions_raise_only_tfdriver_errors(tmp_path: Path, at: int, inserted: str) -> None:
     load_or_refuse(make_project(tmp_path), (GOOD[:at] + inserted + GOOD[at:]).encode())
+
+
+PEER = TABLE + 'variable "roles_to_assume" { type = any }\n'
+
+
+def test_roles_may_trust_each_other(tmp_path: Path) -> None:
+    more = (
+        "    trusts: [peer]\n  peer: {account: app, module: peer, variables: {table_name: T}, trusts: [writer, worker]}"
+    )
+    root = make_project(tmp_path, with_line(15, more).replace("module: table", "module: peer"))
+    put(root, "modules/peer/main.tf", PEER)
+
+    spec = load(root)
+
+    assert [r.key for r in spec.trusting] == ["writer", "peer"]
+    assert [r.key for r in spec.trusted] == ["writer", "peer", "worker"]
+    assert [(c.name, c.side, [r.key for r in c.roles], [r.key for r in c.trusted]) for c in compositions(spec)] == [
+        ("store", "trusting", ["writer"], ["writer"]),
+        ("app_trusting", "trusting", ["peer"], ["peer"]),
+        ("app_trusted", "trusted", ["worker"], ["worker"]),
+    ]
 
 
 TWO_REGIONS = with_line(10, '  far: {id: "222222222222", profile: app, region: us-west-2}\nroles:').replace(

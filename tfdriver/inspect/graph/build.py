@@ -40,7 +40,7 @@ def phases(spec: Spec) -> tuple[Graph, Graph, Graph]:
     """Return the graphs after each phase of a first `up`: broad, connect, tighten."""
     opened = [edge for role in spec.trusting for edge in _broad_edges(spec, role)]
     exact = [Edge(trusted.key, role.key, EdgeState.EXACT) for role, trusted in _wanted(spec)]
-    missing = [role.key for role in spec.trusted]
+    missing = [role.key for role in spec.trusted if not role.trusts]
     broad = "The trusted roles do not exist yet, so the trust policies name their accounts"
     guard = ", guarded by a condition on the roles' ARNs" if all(r.guard for r in spec.trusting) else ""
     connect = "The trusted roles exist, and may assume exactly the roles that trust them"

@@ -38,32 +38,34 @@ def dot_quoted(text: str) -> str:
 
 
 def _graph(graph: Graph, prefix: str) -> list[str]:
-    ids: dict[str, str] = {}
+    ids: dict[tuple[str, str], str] = {}
     lines: list[str] = []
     for letter, boxes in (("t", graph.trusted), ("a", graph.trusting)):
         for number, box in enumerate(boxes, 1):
-            lines += _box(box, f"{prefix}{letter}{number}", ids)
+            lines += _box(box, f"{prefix}{letter}{number}", letter, ids)
     clusters = {box.key: f"{prefix}t{number}" for number, box in enumerate(graph.trusted, 1)}
     return [*lines, *(_edge(edge, ids, clusters) for edge in graph.edges)]
 
 
-def _box(box: Box, name: str, ids: dict[str, str]) -> list[str]:
+def _box(box: Box, name: str, letter: str, ids: dict[tuple[str, str], str]) -> list[str]:
     whole = ", trusted as a whole" if box.open else ""
     style = "rounded,dashed,bold" if box.open else "rounded"
     label = dot_quoted(f"{box.account} ({box.account_id}){whole}")
     lines = [f"  subgraph cluster_{name} {{", f'    label={label}; style="{style}";']
     for number, role in enumerate(box.roles, 1):
-        ids[role.key] = f"{name}_r{number}"
+        ids[letter, role.key] = f"{name}_r{number}"
         missing = "" if role.exists else ' style="rounded,dashed"'
         lines.append(f"    {name}_r{number} [label={dot_quoted(role.name)} tooltip={dot_quoted(role.arn)}{missing}];")
     return [*lines, "  }"]
 
 
-def _edge(edge: Edge, ids: dict[str, str], clusters: dict[str, str]) -> str:
+def _edge(edge: Edge, ids: dict[tuple[str, str], str], clusters: dict[str, str]) -> str:
     """Return an edge. From a whole account, it starts at the first role and is cut at the border (`ltail`)."""
     style = STYLES[edge.state]
     attributes = f'style="{style.dot}" color="{style.light}" penwidth={style.width:g}'
+    target = ids["a", edge.target]
     if not edge.whole:
-        return f"  {ids[edge.source]} -> {ids[edge.target]} [label={dot_quoted(edge.label)} {attributes}];"
+        source = ids["t", edge.source]
+        return f"  {source} -> {target} [label={dot_quoted(edge.label)} {attributes}];"
     name = clusters[edge.source]
-    return f"  {name}_r1 -> {ids[edge.target]} [label={dot_quoted(edge.label)} ltail=cluster_{name} {attributes}];"
+    return f"  {name}_r1 -> {target} [label={dot_quoted(edge.label)} ltail=cluster_{name} {attributes}];"

@@ -31,13 +31,13 @@ def mermaid(graphs: Sequence[Graph]) -> str:
 
 def _graph(graph: Graph, prefix: str, links: list[str]) -> list[str]:
     """Return the lines of one graph. Appends the style of each edge to `links`, by its number in the flowchart."""
-    ids: dict[tuple[bool, str], str] = {}
+    ids: dict[tuple[str, str], str] = {}
     lines: list[str] = []
     for letter, boxes in (("t", graph.trusted), ("a", graph.trusting)):
         for number, box in enumerate(boxes, 1):
-            lines += _box(box, f"{prefix}{letter}{number}", ids, whole=letter == "t")
+            lines += _box(box, f"{prefix}{letter}{number}", letter, ids)
     for edge in graph.edges:
-        source, target = ids[edge.whole, edge.source], ids[False, edge.target]
+        source, target = ids["whole" if edge.whole else "t", edge.source], ids["a", edge.target]
         lines.append(f'{source} -->|"{_escape(edge.label)}"| {target}')
         style = STYLES[edge.state]
         dash = f",stroke-dasharray:{style.dash}" if style.dash else ""
@@ -45,13 +45,13 @@ def _graph(graph: Graph, prefix: str, links: list[str]) -> list[str]:
     return lines
 
 
-def _box(box: Box, name: str, ids: dict[tuple[bool, str], str], *, whole: bool) -> list[str]:
-    if whole:
-        ids[True, box.key] = name
+def _box(box: Box, name: str, letter: str, ids: dict[tuple[str, str], str]) -> list[str]:
+    if letter == "t":
+        ids["whole", box.key] = name
     note = ", trusted as a whole" if box.open else ""
     lines = [f'subgraph {name}["{_escape(f"{box.account} ({box.account_id}){note}")}"]']
     for number, role in enumerate(box.roles, 1):
-        ids[False, role.key] = f"{name}_r{number}"
+        ids[letter, role.key] = f"{name}_r{number}"
         missing = "" if role.exists else "<br/>does not exist"
         lines.append(f'  {name}_r{number}["{_escape(role.name)}{missing}"]')
     return [*lines, "end", *([f"style {name} stroke-dasharray:8 4,stroke-width:2px"] if box.open else [])]

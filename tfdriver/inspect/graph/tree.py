@@ -17,15 +17,15 @@ def tree(graphs: Iterable[Graph]) -> str:
 
 
 def _one(graph: Graph) -> str:
-    accounts: dict[str, tuple[Box, list[_Branch]]] = {}
+    accounts: dict[str, tuple[Box, dict[str, _Branch]]] = {}
     for box in (*graph.trusting, *graph.trusted):
-        branches = [_branch(graph, role) for role in box.roles]
-        first, before = accounts.get(box.account, (box, []))
-        accounts[box.account] = (box if box.open else first, [*before, *branches])
+        first, before = accounts.get(box.account, (box, {}))
+        branches = {role.key: _branch(graph, role) for role in box.roles}
+        accounts[box.account] = (box if box.open else first, before | branches)
     text = [graph.title, graph.caption]
     for box, branches in accounts.values():
         whole = ", trusted as a whole" if box.open else ""
-        text += ["", f"{box.account} ({box.account_id}, {box.region}){whole}", *_drawn(branches)]
+        text += ["", f"{box.account} ({box.account_id}, {box.region}){whole}", *_drawn(list(branches.values()))]
     return "\n".join(text)
 
 

@@ -6,10 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from tests.unit.builders import BAR, FOO, B, role, spec
+from tests.unit.builders import BAR, FOO, A, B, role, spec
 from tests.unit.inspect.graph.cases import ALL, EXAMPLE, LIVE, NOW, observation
 from tfdriver.iam import trust
 from tfdriver.inspect.graph.build import build, duration, phases
+from tfdriver.inspect.graph.draw import Format, draw
 from tfdriver.inspect.graph.model import MEANING, Edge, EdgeState, printable
 from tfdriver.inspect.graph.style import STYLES
 
@@ -130,3 +131,13 @@ def test_colours_have_enough_contrast(state):
     assert contrast(style.dark, "#0d1117") >= 4.5
     assert contrast(style.dark, "#171d26") >= 4.5
     assert min(contrast(style.both, "#ffffff"), contrast(style.both, "#0d1117")) >= 3
+
+
+def test_roles_that_trust_each_other_are_on_both_sides():
+    mutual = spec(role("foo", A, trusts=("bar",)), role("bar", B, trusts=("foo",)))
+
+    found = draw(mutual, Format.DOT, NOW), draw(mutual, Format.MERMAID, NOW), draw(mutual, Format.TREE, NOW)
+
+    assert all(edge in found[0] for edge in ("t2_r1 -> a1_r1", "t1_r1 -> a2_r1"))
+    assert all(edge in found[1] for edge in ('t2_r1 -->|"state unknown"| a1_r1', 't1_r1 -->|"state unknown"| a2_r1'))
+    assert [found[2].count(line) for line in ("foo trusts", "bar trusts")] == [1, 1]
