@@ -18,6 +18,8 @@ from tfdriver.iam.trust import MAX_CHARACTERS
 from tfdriver.redaction import without_secrets
 from tfdriver.spec.model import Role, Spec
 
+# Actions that have no resource. Source: Service Authorization Reference.
+_WITHOUT_RESOURCE = {"ecr:GetAuthorizationToken", "s3:ListAllMyBuckets", "sts:GetCallerIdentity"}
 NEARLY_FULL = 0.8  # of a trust policy's characters
 
 
@@ -128,7 +130,7 @@ def lint_permissions(document: Document, where: str) -> list[Finding]:
                 continue
             what = f"allows every action of a service (`{action}`)"
             found.append(Finding(Severity.WARNING, where, what, "Name the actions that are needed"))
-        if everywhere:
+        if everywhere and not (actions and _WITHOUT_RESOURCE.issuperset(actions)):
             which = "every resource (`*`)" if "*" in resources else "all resources except some (NotResource)"
             what = f"allows its actions on {which}"
             hint = "Name the resources. Use `*` only for actions without resources"

@@ -109,6 +109,17 @@ def test_the_example_is_valid(tmp_path: Path, terraform: Run, composition: Compo
     assert (result["valid"], result["diagnostics"]) == (True, [])
 
 
+@pytest.mark.parametrize("module", ["trusting_role", "trusted_role"])
+def test_a_module_for_daily_use_passes_its_own_tests(tmp_path: Path, terraform: Run, module: str) -> None:
+    folder = shutil.copytree(assets.modules() / module, tmp_path / module)
+    terraform(folder, "init", "-no-color")
+
+    printed = terraform(folder, "test", "-no-color")
+
+    assert "0 failed" in printed
+    assert json.loads(terraform(folder, "validate", "-json"))["valid"]
+
+
 def test_the_lambda_module_requires_a_table_for_each_role(tmp_path: Path, terraform: Run) -> None:
     variables = (assets.modules() / "team_b_bar_app" / "variables.tf").read_text()
     assume = [{"role": "foo", "arn": "arn:aws:iam::1:role/foo", "region": "us-west-2", "variables": {}}]

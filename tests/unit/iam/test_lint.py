@@ -82,6 +82,8 @@ def test_findings_in_trust_policies(document, expected):
         (allow(Action="s3:GetObject", Resource=["arn:x", "*"]), [(WARNING, "every resource")]),
         (allow(Action="s3:GetObject", NotResource="arn:x"), [(WARNING, "NotResource")]),
         (allow(Action="*", Resource="*"), [(ERROR, "every action"), (WARNING, "every resource")]),
+        (allow(Action=["ecr:GetAuthorizationToken"], Resource="*"), []),
+        (allow(Action=["ecr:GetAuthorizationToken", "ecr:BatchGetImage"], Resource="*"), [(WARNING, "every resource")]),
         ({"Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}, []),
     ],
 )
