@@ -15,16 +15,18 @@ from tfdriver.project.init import init as init_project
 
 @click.command()
 @click.argument("directory", type=folder_type(), default=".")
+@click.option("--bare", is_flag=True, help="Write only tfdriver.yaml, without modules.")
 @json_option
 @click.pass_obj
-def init(options: GlobalOptions, directory: Path, as_json: bool) -> None:
-    """Create a project: tfdriver.yaml and the example's modules.
+def init(options: GlobalOptions, directory: Path, bare: bool, as_json: bool) -> None:
+    """Create a project: tfdriver.yaml and modules.
 
     \b
-    Example:
+    Examples:
       tfdriver init my-project
+      tfdriver init --bare my-project
     """
-    Output(as_json=as_json).result("init", init_project(options.project / directory), print_init)
+    Output(as_json=as_json).result("init", init_project(options.project / directory, bare=bare), print_init)
 
 
 def print_init(value: InitResult, output: Output) -> None:
@@ -32,7 +34,8 @@ def print_init(value: InitResult, output: Output) -> None:
     modules = sorted({Path(file).parts[1] for file in value.files if file.count("/") > 1})
     output.out.print(f"[bold]Created a project in {escape(str(value.root))}[/bold]")
     output.out.print("  tfdriver.yaml  the accounts, the roles, and who trusts whom")
-    output.out.print(f"  modules/       the Terraform modules of the roles: {escape(', '.join(modules))}")
+    if modules:
+        output.out.print(f"  modules/       the Terraform modules of the roles: {escape(', '.join(modules))}")
     output.out.print("[bold]Next[/bold]")
     for number, step in enumerate(value.next_steps, start=1):
         output.out.print(f"  {number}. {escape(step)}")

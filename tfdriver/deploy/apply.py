@@ -151,5 +151,6 @@ def refuse_other_arns(step: Step, composition: Composition, output: str) -> None
                 f"the module returned {found.get(role.key)}, but the spec says {role.arn}",
                 code="wrong_role_arn",
                 where=f"module {role.module}, output role_arn",
-                hint="Set the role's name and path by role_name and role_path; see modules/README.md",
+                hint="In the module's aws_iam_role, set `name = var.role_name` and `path = var.role_path`; "
+                '`output "role_arn"` is that role\'s ARN',
             )

@@ -76,7 +76,7 @@ def refuse_other_trusts(composition: Composition, plan: Plan, policies: Mapping[
                     what = f"{found.name} {f'whose trust policy {trusts}' if trusts else _UNKNOWN}"
                     cure = "In the module's aws_iam_role, set `assume_role_policy = var.trust_policy`, without a change"
                     reason = f"tfdriver's trust policy {access(policy)}"
-                    raise _other_trust(role, found, f"{what}; {reason}", f"{cure}; see modules/README.md")
+                    raise _other_trust(role, found, f"{what}; {reason}", cure)
             elif not found.policy or _accounts(found.policy) & _accounts(policy):
                 what = f"{found.name or found.address}, {f'which {trusts}' if trusts else _UNKNOWN}"
                 cure = "Remove it from the module, or give it a role of its own in tfdriver.yaml"
@@ -179,6 +179,5 @@ def _other_name(role: Role, planned: PlannedRole, detail: str = "") -> TfdriverE
         f"it creates {named}{detail}; the spec says name {role.name}, path {role.path}",
         code="other_role_name",
         where=f"module {role.module} of {role_in_account(role)}",
-        hint="No changes made. In the module's aws_iam_role, set `name = var.role_name` and `path = var.role_path`; "
-        "see modules/README.md",
+        hint="No changes made. In the module's aws_iam_role, set `name = var.role_name` and `path = var.role_path`",
     )

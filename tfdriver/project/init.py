@@ -19,6 +19,12 @@ NEXT_STEPS: tuple[str, ...] = (
     "Preview the changes: `tfdriver plan`",
     "Apply the changes: `tfdriver up`",
 )
+BARE_STEPS: tuple[str, ...] = (
+    'Put your account ids, profiles, regions, roles and modules into tfdriver.yaml, at each "->"',
+    "Write the modules: each takes role_name, role_path and trust_policy (of a trusting role) or roles_to_assume (of a "
+    "trusted role), and returns role_arn",
+    *NEXT_STEPS[2:],
+)
 
 
 @dataclass(frozen=True)
@@ -30,17 +36,19 @@ class InitResult:
     next_steps: tuple[str, ...] = NEXT_STEPS
 
 
-def init(directory: Path) -> InitResult:
+def init(directory: Path, *, bare: bool = False) -> InitResult:
     """Write an example spec, its modules and a .gitignore into `directory`, which is created if missing.
 
-    An existing .gitignore is kept; the next steps list the lines to add. Raises TfdriverError, before it writes
-    anything, if another of the files exists.
+    bare: write only the spec. An existing .gitignore is kept; the next steps list the lines to add. Raises
+    TfdriverError, before it writes anything, if another of the files exists.
     """
     root = directory.absolute()
-    files = _scaffold()
+    files = {"tfdriver.yaml": assets.templates() / "init/bare.yaml"} if bare else _scaffold()
     next_steps: tuple[str, ...] = () if root == Path.cwd() else (f"Run `cd {shlex.quote(str(directory))}`",)
-    if (root / ".gitignore").is_file():
-        lines = [line for line in files.pop(".gitignore").read_text(encoding="utf-8").splitlines() if line[:1] != "#"]
+    if bare or (root / ".gitignore").is_file():
+        files.pop(".gitignore", None)
+        ignored = (assets.templates() / "init/gitignore").read_text(encoding="utf-8")
+        lines = [line for line in ignored.splitlines() if line[:1] != "#"]
         next_steps = (*next_steps, f"Add to .gitignore: {' '.join(lines)}")
     _refuse_existing(root, files)
     for name, source in files.items():
@@ -51,7 +59,7 @@ def init(directory: Path) -> InitResult:
         except OSError as error:
             raise TfdriverError(f"cannot be written: {error.strerror}", code="io_error", where=str(path)) from error
         write_whole(path, _with_project_name(data, root) if name == "tfdriver.yaml" else data)
-    return InitResult(root, tuple(sorted(files)), (*next_steps, *NEXT_STEPS))
+    return InitResult(root, tuple(sorted(files)), (*next_steps, *(BARE_STEPS if bare else NEXT_STEPS)))
 
 
 def _with_project_name(spec: bytes, root: Path) -> bytes:
@@ -78,7 +86,7 @@ def _scaffold() -> dict[str, Path]:
 def _refuse_existing(root: Path, files: dict[str, Path]) -> None:
     if root.exists() and not root.is_dir():
         raise TfdriverError("is not a folder", code="unsafe_path", where=str(root), hint="Name another folder")
-    if (root / "modules").is_symlink():
+    if (root / "modules").is_symlink() and any(name.startswith("modules/") for name in files):
         raise TfdriverError(
             "is a symlink",
             code="unsafe_path",

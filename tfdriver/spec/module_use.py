@@ -1,4 +1,4 @@
-"""Checks that a role's module meets the contract of modules/README.md and that its variables fit."""
+"""Checks that a role's module has the variables and outputs of docs/modules.md and that its variables fit."""
 
 from __future__ import annotations
 
@@ -15,11 +15,15 @@ from tfdriver.spec.problems import Problems
 from tfdriver.spec.sources import find_source
 from tfdriver.spec.terraform_types import mismatch
 
-_CONTRACT_README = "See modules/README.md for the variables and outputs that a module needs"
 _SIDE_VARIABLE = {Side.TRUSTING: "trust_policy", Side.TRUSTED: "roles_to_assume"}
 _ROLE_VARIABLES = ("role_name", "role_path")
 _PACKAGE = "package"
 _CODE_FOLDER = "lambda"
+_ROLE_ARN = 'output "role_arn" { value = aws_iam_role.this.arn }'
+_TYPES = {
+    "roles_to_assume": "list(object({role = string, arn = string, external_id = optional(string), region = string, "
+    "variables = map(string)}))"
+}
 
 
 @dataclass(frozen=True)
@@ -80,13 +84,17 @@ def _contract_violation(module: Module, name: str, on_sides: frozenset[Side], pa
         return Reason(what, "Use another module, or change `trusts:`")
     if missing := [v for v in needed if v not in module.variables]:
         why = f", which a module with a folder {_CODE_FOLDER}/ needs" if missing == [_PACKAGE] else ""
-        return Reason(f"module {name} declares no variable {', '.join(missing)}{why}", _CONTRACT_README)
+        lines = ", ".join(
+            f'variable "{variable}" {{ type = {_TYPES.get(variable, "string")} }}' for variable in missing
+        )
+        return Reason(f"module {name} declares no variable {', '.join(missing)}{why}", f"Add to the module: {lines}")
     if "role_arn" not in module.outputs:
-        return Reason(f"module {name} has no output role_arn", _CONTRACT_README)
+        return Reason(f"module {name} has no output role_arn", f"Add to the module: {_ROLE_ARN}")
     required = {v.name for v in module.variables.values() if v.required} & CONTRACT_VARIABLES
     if unmet := sorted(required - set(needed)):
         why = f"has no folder {_CODE_FOLDER}/" if unmet == [_PACKAGE] else f"is used for a {sides} role"
-        return Reason(f"module {name} requires {', '.join(unmet)}, but {why}", _CONTRACT_README)
+        hint = "Remove the variable, or give it a default"
+        return Reason(f"module {name} requires {', '.join(unmet)}, but {why}", hint)
     return None
 
 

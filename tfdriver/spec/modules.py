@@ -65,7 +65,10 @@ def _files(folder: Path, root: Path) -> list[Path]:
         ) from error
     names = [name for name in names if name.endswith((".tf", _JSON)) and not name.startswith((".", "#"))]
     if not names:
-        hint = "Add the module's files; see modules/README.md"
+        hint = (
+            "Add main.tf: a module has the variables role_name, role_path and trust_policy (of a trusting role) or "
+            "roles_to_assume (of a trusted role), and the output role_arn"
+        )
         raise TfdriverError("the module has no .tf files", code="invalid_module", where=where, hint=hint)
     # Terraform merges override files over the others. Source: Terraform, "Override Files".
     override = re.compile(r"(.*_)?override\.tf(\.json)?")

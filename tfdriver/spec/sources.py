@@ -79,7 +79,10 @@ def _folder(relative: PurePosixPath, root: Path) -> Source | Reason:
     except (OSError, RuntimeError):
         name = str(relative) if len(str(relative)) < 100 else quoted(str(relative))
         modules = sorted(path.name for path in (root / "modules").glob("*") if path.is_dir())
-        hint = nearest(relative.name, modules) or "Run `tfdriver init DIR` to create example modules"
+        hint = (
+            nearest(relative.name, modules)
+            or "Write it, or copy it from a new project: `tfdriver init DIR` writes modules"
+        )
         return Reason(f"there is no module {name}", hint)
     if not real.is_relative_to(root):
         return Reason(f"{relative} is a symlink that points outside the project", "Copy the module into the project")

@@ -10,6 +10,7 @@ import yaml
 from tfdriver.errors import TfdriverError
 from tfdriver.project import assets
 from tfdriver.project.init import NEXT_STEPS, init
+from tfdriver.spec.load import load_spec
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "tfdriver.yaml"
 
@@ -28,11 +29,28 @@ def test_a_new_project_is_the_example_with_its_modules(tmp_path: Path) -> None:
     assert result.next_steps
     example = yaml.safe_load(EXAMPLE.read_text())
     assert yaml.safe_load((root / "tfdriver.yaml").read_text()) == example | {"project": "project"}
-    for name in ("team_a_foo_ddb/main.tf", "team_b_bar_app/lambda/handler.py", "README.md"):
+    for name in ("team_a_foo_ddb/main.tf", "team_b_bar_app/lambda/handler.py", "trusted_role/main.tf", "README.md"):
         assert (root / "modules" / name).read_bytes() == (assets.modules() / name).read_bytes()
     ignored = (root / ".gitignore").read_text()
     assert "*.tfstate" in ignored.splitlines()
     assert ".terraform.lock.hcl" not in ignored  # it belongs in version control
+
+
+def test_a_bare_project_is_a_spec_and_keeps_the_modules_that_are_there(tmp_path: Path) -> None:
+    root = tmp_path / "orders"
+    (tmp_path / "shared").mkdir()
+    root.mkdir()
+    (root / "modules").symlink_to(tmp_path / "shared")
+
+    result = init(root, bare=True)
+
+    assert result.files == ("tfdriver.yaml",) == tuple(files_in(root))
+    spec = yaml.safe_load((root / "tfdriver.yaml").read_text())
+    assert (spec["project"], list(spec["roles"])) == ("orders", ["foo_bar", "bar"])
+    assert any("*.tfstate" in step for step in result.next_steps)
+    with pytest.raises(TfdriverError, match=r"there is no module modules/foo_bar") as missing:
+        load_spec(root, regions=dict, profile_region=lambda _: None)
+    assert "Write it" in str(missing.value)
 
 
 @pytest.mark.parametrize(
