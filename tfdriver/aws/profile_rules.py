@@ -13,6 +13,7 @@ from tfdriver.spec.names import Reason
 
 _Profiles = Mapping[str, Mapping[str, Any]]
 _WITH_ROLE = ("source_profile", "credential_source", "web_identity_token_file")
+_BESIDES_KEYS = ("credential_source", "web_identity_token_file")
 _SOURCES = (*_WITH_ROLE, "credential_process")
 
 
@@ -40,6 +41,9 @@ def refused_by_terraform(profiles: _Profiles, name: str) -> Reason | None:
             return Reason(what, f"In profile {found} of the AWS configuration, add role_arn or remove {lacking}")
         if found != name and config.get("aws_access_key_id"):
             return None
+        if config.get("aws_access_key_id") and (other := next((s for s in sources if s in _BESIDES_KEYS), None)):
+            what = f"{which} has access keys and {other}, and Terraform would use the access keys"
+            return Reason(what, f"In profile {found} of the AWS configuration, remove the access keys or {other}")
         if len(sources) > 1:
             what = f"{which} has {' and '.join(sources)}, of which Terraform accepts one"
             return Reason(what, f"In profile {found} of the AWS configuration, remove all of them but one")

@@ -2,7 +2,8 @@
 
 Fails closed: with an unsupported element, an Allow statement never applies, and a Deny statement always does.
 Supported: Action, NotAction, Resource, NotResource, wildcards, the operators of `conditions`, and the principals AWS
-(ARN, account, `*`, unique id) and Service. Unsupported: NotPrincipal, policy variables, service control policies.
+(ARN, account, `*`, unique id), Service and Federated. Unsupported: NotPrincipal, policy variables, service control
+policies.
 Reasons are worded as in AWS's error messages (IAM user guide, troubleshoot_access-denied).
 """
 
@@ -40,7 +41,8 @@ class Principal:
 
     arn: the user's ARN, or a role session's (`arn:aws:sts::ID:assumed-role/NAME/SESSION`); account: 12 digits;
     unique_id: of the user (`AIDA...`) or the session's role (`AROA...`); role_arn: the session's role, else ''.
-    A service has only `service`, e.g. `lambda.amazonaws.com`.
+    A service has only `service`, e.g. `lambda.amazonaws.com`. A web identity has only `account`, the role's, and
+    `federated`, the ARN of its OIDC provider.
     """
 
     arn: str = ""
@@ -48,6 +50,7 @@ class Principal:
     unique_id: str = ""
     role_arn: str = ""
     service: str = ""
+    federated: str = ""
 
     @property
     def identity_arn(self) -> str:
@@ -177,7 +180,7 @@ def _decide(
 
     Across accounts, the caller's policies and the resource's policy must both allow the action. Within one account, a
     resource's policy that names the caller is enough, and so are the caller's policies unless the resource's policy is
-    decisive. A service needs only the resource's policy.
+    decisive. A service or web identity needs only the resource's policy.
     Source: IAM user guide, reference_policies_evaluation-logic-cross-account and
     reference_policies_evaluation-logic_policy-eval-basics-single-account.
     """
@@ -187,7 +190,7 @@ def _decide(
     if denied := _denied([own, *limits, resource], request):
         return denied
     same_account = caller.account == policy.owner
-    if caller.service or (same_account and granted.named is Named.ITSELF):
+    if caller.service or caller.federated or (same_account and granted.named is Named.ITSELF):
         needed = [*limits, resource]
     elif same_account and not policy.decisive:
         needed = [own, *limits]
@@ -270,6 +273,9 @@ def _named_by(statement: Document, caller: Principal) -> Named:
         return Named.NO
     if caller.service:
         return Named.ITSELF if caller.service in strings(principal.get("Service")) else Named.NO
+    if caller.federated:
+        found = {caller.federated} & {*strings(principal.get("Federated"))} or "*" in strings(principal.get("AWS"))
+        return Named.ITSELF if found else Named.NO
     return max((_named_as(p, caller) for p in strings(principal.get("AWS"))), default=Named.NO)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from tfdriver.iam.conditions import RequestContext
+from tfdriver.iam.conditions import Facts, RequestContext
 from tfdriver.iam.evaluator import Permissions, Principal
 from tfdriver.sandbox.parse import Call
 from tfdriver.sandbox.resources import IamRole
@@ -30,7 +30,10 @@ ASSUMED = ("aws:principalorgid", "aws:principalorgpaths", "aws:resourceorgid", "
 
 @dataclass(frozen=True)
 class AuthenticatedCaller:
-    """An authenticated caller. name: of the user, '' for a session; id: the UserId that GetCallerIdentity returns."""
+    """An authenticated caller. name: of the user, '' for a session; id: the UserId that GetCallerIdentity returns.
+
+    claims: condition keys, in lower case, from the token of a web identity.
+    """
 
     principal: Principal
     permissions: Permissions
@@ -38,6 +41,12 @@ class AuthenticatedCaller:
     partition: str
     name: str = ""
     session: RoleSession | None = None
+    claims: Facts = field(default_factory=dict)
+
+    @property
+    def arn(self) -> str:
+        """Return the ARN of the user, the session, or the web identity's provider."""
+        return self.principal.arn or self.principal.federated
 
     @property
     def account(self) -> str:
@@ -90,10 +99,7 @@ def request_context(
 
     Source: IAM user guide, reference_policies_condition-keys.
     """
-    keys = {
-        "aws:principalarn": caller.principal.identity_arn,
-        "aws:principalaccount": caller.account,
-        "aws:principaltype": "AssumedRole" if caller.session else "User",
+    keys: dict[str, str | tuple[str, ...]] = {
         "aws:userid": caller.id,
         "aws:requestedregion": call.region,
         "aws:useragent": call.user_agent,
@@ -103,13 +109,17 @@ def request_context(
         "aws:viaawsservice": "false",
         **time_keys(now),
     }
+    if caller.principal.identity_arn:
+        keys["aws:principalarn"] = caller.principal.identity_arn
+        keys["aws:principalaccount"] = caller.account
+        keys["aws:principaltype"] = "AssumedRole" if caller.session else "User"
     if call.service == "s3":
         keys |= {"s3:authtype": "REST-HEADER", "s3:signatureversion": "AWS4-HMAC-SHA256", "s3:tlsversion": "1.3"}
     if caller.name:
         keys["aws:username"] = caller.name
     if caller.session:
         keys["aws:tokenissuetime"] = caller.session.issued.isoformat()
-    return RequestContext({**keys, **(action_keys or {})}, UNKNOWN, ASSUMED)
+    return RequestContext({**keys, **caller.claims, **(action_keys or {})}, UNKNOWN, ASSUMED)
 
 
 def time_keys(now: datetime) -> dict[str, str]:

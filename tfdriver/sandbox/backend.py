@@ -149,6 +149,12 @@ class MotoBackend:
         """Return the role with this ARN, which includes its path, or unique ID."""
         return next((role for role in self.roles(self._accounts_of(which)) if which in (role.arn, role.id)), None)
 
+    def audiences(self, provider: str) -> list[str] | None:
+        """Return the audiences of an OIDC provider, by its ARN, or None if it does not exist."""
+        with self.lock:
+            found = (iam.open_id_providers.get(provider) for _, iam in self._iam(self._accounts_of(provider)))
+            return next((list(one.client_id_list) for one in found if one), None)
+
     def _accounts_of(self, which: str) -> Iterable[str]:
         return which.split(":")[4:5] if which.startswith("arn:") else self.accounts
 

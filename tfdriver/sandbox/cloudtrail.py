@@ -128,5 +128,6 @@ def _parameters(entry: Entry) -> dict[str, str] | None:
 def _identity(entry: Entry, viewer: str) -> dict[str, str]:
     if entry.account != viewer:
         return {"type": "AWSAccount", "principalId": entry.caller_id, "accountId": entry.account}
-    kind = "AssumedRole" if ":assumed-role/" in entry.caller else "IAMUser"
+    kinds = {":assumed-role/": "AssumedRole", ":oidc-provider/": "WebIdentityUser"}
+    kind = next((kind for part, kind in kinds.items() if part in entry.caller), "IAMUser")
     return {"type": kind, "principalId": entry.caller_id, "arn": entry.caller, "accountId": entry.account}

@@ -19,11 +19,12 @@ from tfdriver.sandbox.faults import Fault, Faults
 from tfdriver.sandbox.lambda_runtime import Functions
 from tfdriver.sandbox.messages import HttpRequest, HttpResponse
 from tfdriver.sandbox.moto_models import RESOURCE_POLICIES
-from tfdriver.sandbox.parse import Call
+from tfdriver.sandbox.parse import WEB_IDENTITY, Call
 from tfdriver.sandbox.required_actions import CallLocation, RequiredAction, key_actions, required_actions
 from tfdriver.sandbox.responses import ResponseError, error_response, with_encoded_policies
 from tfdriver.sandbox.sessions import FOREVER, RoleSessions
 from tfdriver.sandbox.trusts import POLICY_PARAMETERS, TrustPolicies
+from tfdriver.sandbox.web_identity import web_identity
 
 if TYPE_CHECKING:
     from tfdriver.sandbox.backend import MotoBackend
@@ -69,11 +70,14 @@ class Dispatch:
     def response(self) -> HttpResponse:
         """Return the result or error. Raises DroppedError."""
         try:
-            caller = identify(self.call, self.parts.backend, self.parts.sessions, self.now)
+            if self.call.operation == WEB_IDENTITY:
+                caller = web_identity(self.call, self.parts.backend, self.now)
+            else:
+                caller = identify(self.call, self.parts.backend, self.parts.sessions, self.now)
         except ResponseError as error:
             self.entry = replace(self.entry, allowed=False, reason=error.message)
             return error_response(self.call, error)
-        self.entry = replace(self.entry, caller=caller.principal.arn, account=caller.account, caller_id=caller.id)
+        self.entry = replace(self.entry, caller=caller.arn, account=caller.account, caller_id=caller.id)
         if self.call.service == "iam" and self.call.operation in POLICY_PARAMETERS:
             self.entry = replace(self.entry, trust_policy=self.call.text(POLICY_PARAMETERS[self.call.operation]))
         operation = f"{self.call.service}:{self.call.operation}"
@@ -101,7 +105,7 @@ class Dispatch:
                 parts.note("a policy names an organization: the sandbox assumes that all of its accounts are members")
             if call.service == "sts" and call.operation == "GetCallerIdentity":
                 return sts.get_caller_identity(caller)
-            if call.service == "sts" and call.operation == "AssumeRole":
+            if call.service == "sts" and call.operation in sts.ASSUME:
                 return sts.create_session(call, caller, parts.backend, parts.sessions)
             if call.service == "sts":
                 raise ResponseError("NotImplemented", f"the sandbox does not support sts:{call.operation}")
@@ -124,7 +128,7 @@ class Dispatch:
         required = required_actions(self.call, location, self._arn)
         if required:
             self.entry = replace(self.entry, resource=required[0].resource, needs=required)
-        if self.call.service == "sts" and self.call.operation == "AssumeRole":
+        if self.call.service == "sts" and self.call.operation in sts.ASSUME:
             sts.check_parameters(self.call)
             decision = sts.authorize_assume_role(self.call, caller, self.parts.backend, self.parts.trusts, self.now)
             self._require(decision, caller, required[0])
@@ -164,6 +168,8 @@ class Dispatch:
             f"User: {caller.principal.arn} is not authorized to perform: {needed.action} "
             f"on resource: {needed.resource} {decision.reason}"
         )
+        if caller.principal.federated:  # as in AWS, without the caller
+            message = f"Not authorized to perform {needed.action}"
         raise ResponseError("AccessDenied", message.rstrip(), 403)
 
     def _arn(self, kind: str, name: str) -> str | None:

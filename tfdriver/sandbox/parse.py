@@ -76,6 +76,7 @@ class Route:
 
 # Signing name -> IAM prefix, if different.
 _PREFIXES = {"monitoring": "cloudwatch", "tagging": "tag", "email": "ses"}
+WEB_IDENTITY = "AssumeRoleWithWebIdentity"  # the only operation whose requests are not signed
 _REST_XML = {"s3", "cloudfront", "route53"}
 
 
@@ -102,7 +103,7 @@ def parse_call(request: HttpRequest) -> Call:
         if protocol is Protocol.REST_XML:
             parameters = {**_amz_headers(request), **parameters}
     return Call(
-        service=service or "unknown",
+        service=service or ("sts" if operation == WEB_IDENTITY else "unknown"),
         operation=operation,
         protocol=protocol,
         region=region or "us-east-1",

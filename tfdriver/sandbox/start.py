@@ -104,6 +104,8 @@ def _environment(
     write_whole(folder / "credentials", credentials.encode(), mode=0o600)
     return {
         "AWS_ENDPOINT_URL": endpoint,
+        # Terraform's provider assumes the role of a profile before it reads AWS_ENDPOINT_URL.
+        "AWS_ENDPOINT_URL_STS": endpoint,
         "AWS_CONFIG_FILE": str(folder / "config"),
         "AWS_SHARED_CREDENTIALS_FILE": str(folder / "credentials"),
         "AWS_EC2_METADATA_DISABLED": "true",

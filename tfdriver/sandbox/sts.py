@@ -1,4 +1,4 @@
-"""The operations of STS: GetCallerIdentity and AssumeRole."""
+"""The operations of STS: GetCallerIdentity, AssumeRole and AssumeRoleWithWebIdentity."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tfdriver.iam.conditions import RequestContext
 from tfdriver.iam.evaluator import AccessRequest, Decision, Permissions, Principal, assume_role
 from tfdriver.sandbox.authentication import AuthenticatedCaller, request_context
 from tfdriver.sandbox.messages import HttpResponse
-from tfdriver.sandbox.parse import Call
+from tfdriver.sandbox.parse import WEB_IDENTITY, Call
 from tfdriver.sandbox.resources import IamRole
 from tfdriver.sandbox.responses import ResponseError, sts_result
 from tfdriver.sandbox.sessions import RoleSessions
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # The maximum duration of a session whose caller is a session itself (role chaining).
 # Source: IAM user guide, id_roles_terms-and-concepts.
 CHAINED_SECONDS = 3600
+ASSUME = ("AssumeRole", WEB_IDENTITY)
 _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 
@@ -37,14 +38,14 @@ def get_caller_identity(caller: AuthenticatedCaller) -> HttpResponse:
 def authorize_assume_role(
     call: Call, caller: AuthenticatedCaller, backend: MotoBackend, trusts: TrustPolicies, now: datetime
 ) -> Decision:
-    """Decide AssumeRole by the caller's policies and the role's trust policy."""
+    """Decide an operation of `ASSUME` by the caller's policies and the role's trust policy."""
     role = backend.role(call.text("RoleArn"))
     if role is None:
         return Decision(False)  # without a reason, as in AWS: callers must not learn which roles exist
     keys = {"sts:rolesessionname": call.text("RoleSessionName"), "aws:resourceaccount": role.account}
     if "ExternalId" in call.parameters:
         keys["sts:externalid"] = call.text("ExternalId")
-    request = AccessRequest("sts:AssumeRole", role.arn, request_context(caller, call, now, keys))
+    request = AccessRequest(f"sts:{call.operation}", role.arn, request_context(caller, call, now, keys))
     return assume_role(caller.principal, caller.permissions, trusts.policy_of(role), request)
 
 
@@ -55,7 +56,7 @@ def trusts_service(role: IamRole, trusts: TrustPolicies, service: str, keys: Map
 
 
 def check_parameters(call: Call) -> None:
-    """Raise ResponseError for invalid parameters of AssumeRole."""
+    """Raise ResponseError for invalid parameters of an operation of `ASSUME`."""
     name = call.text("RoleSessionName")
     if not _SESSION_NAME.fullmatch(name):
         raise _invalid(name, "roleSessionName", "Member must satisfy regular expression pattern: [\\w+=,.@-]{2,64}")
@@ -72,7 +73,7 @@ def check_parameters(call: Call) -> None:
 def create_session(
     call: Call, caller: AuthenticatedCaller, backend: MotoBackend, sessions: RoleSessions
 ) -> HttpResponse:
-    """Answer an authorized AssumeRole. Raises ResponseError for an invalid duration or session policy."""
+    """Answer an authorized operation of `ASSUME`. Raises ResponseError for an invalid duration or session policy."""
     role = backend.role(call.text("RoleArn"))
     if role is None:
         raise ResponseError("AccessDenied", "the role was deleted", 403)
@@ -95,7 +96,7 @@ def create_session(
         "Expiration": session.expires.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
     user = {"AssumedRoleId": session.id, "Arn": session.arn}
-    return sts_result("AssumeRole", {"Credentials": credentials, "AssumedRoleUser": user})
+    return sts_result(call.operation, {"Credentials": credentials, "AssumedRoleUser": user})
 
 
 def _session_policy(call: Call) -> Any:

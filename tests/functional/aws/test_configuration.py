@@ -102,6 +102,12 @@ def role(**settings: str) -> str:
             "the profile has source_profile and web_identity_token_file, of which Terraform accepts one",
         ),
         (
+            role(web_identity_token_file="token") + KEYS,
+            "",
+            "invalid_aws_config",
+            "the profile has access keys and web_identity_token_file, and Terraform would use the access keys",
+        ),
+        (
             "",
             f"[profile account_a]\n{KEYS}",
             "profile_not_found",
