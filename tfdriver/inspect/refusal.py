@@ -107,9 +107,18 @@ OTHERS = {
         "IAM refuses a trust policy that names a role that does not exist",
         "Run `tfdriver up`: it creates both roles before one names the other",
     ),
+    "Incorrect token audience": Meaning(
+        "The audience (`aud`) of the web identity token is not one of the OIDC provider's",
+        "Add the audience to the OIDC provider in the role's account, or request a token for another audience",
+    ),
+    "No OpenIDConnect provider found": Meaning(
+        "The role's account has no OIDC provider for the issuer (`iss`) of the web identity token",
+        "Create the OIDC provider in the role's account",
+    ),
     "Throttling": Meaning("AWS throttled the call because of the number of calls", "Retry less often"),
 }
 
+_WEB_IDENTITY = "sts:AssumeRoleWithWebIdentity"
 _FRAME = "│╷╵"  # Terraform's frame around an error
 _TRAILING = ".,;:\"'}])\\"  # of a sentence, or of a format that quotes the message
 _WHO = re.compile(
@@ -233,6 +242,12 @@ def refusal_meaning(refusal: Refusal) -> Meaning:
     """Return the meaning of a refusal, from its text alone."""
     if refusal.other:
         return OTHERS[refusal.other]
+    if refusal.action == _WEB_IDENTITY and refusal.cause in (Cause.UNKNOWN, Cause.TRUST) and not refusal.explicit:
+        return Meaning(
+            "The role does not exist, or its trust policy does not trust the web identity",
+            "Compare the token's `iss`, `sub` and `aud` with the `Federated` principal and the conditions of the trust "
+            "policy",
+        )
     found = (_DENIED if refusal.explicit else _NOT_ALLOWED)[refusal.cause]
     values = {
         "action": refusal.action,

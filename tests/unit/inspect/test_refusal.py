@@ -106,6 +106,8 @@ OTHER = [
     ("(SignatureDoesNotMatch): Signature not yet current: 20261127T080000Z is still later than", "clock"),
     ("(RequestTimeTooSkewed) when calling the GetObject operation: The difference between the request time", "clock"),
     ("(SignatureDoesNotMatch) The request signature we calculated does not match", "secret key does not belong"),
+    ("InvalidIdentityToken: Incorrect token audience", "is not one of the OIDC provider's"),
+    ("(InvalidIdentityToken): No OpenIDConnect provider found in your account for https://x", "has no OIDC provider"),
     ("(Throttling) when calling the AssumeRole operation: Rate exceeded", "number of calls"),
 ]
 
@@ -117,6 +119,14 @@ def test_errors_that_no_policy_causes_are_explained(text, words):
     assert found
     assert found.other in OTHERS
     assert words in refusal_meaning(found).words
+
+
+def test_a_refused_web_identity_is_explained():
+    found = parse_refusal("api error AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity")
+
+    assert found
+    assert "does not trust the web identity" in refusal_meaning(found).words
+    assert "`sub` and `aud`" in refusal_meaning(found).change
 
 
 @pytest.mark.parametrize("text", ["", "foo_bar", "no route to host", "x" * 10_000, "User: a is", "\0"])
