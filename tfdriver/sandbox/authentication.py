@@ -25,7 +25,8 @@ UNKNOWN = (
     *("secretsmanager:*", "sns:*"),
 )
 # The accounts of a sandbox are assumed to be members of every organization that a policy names.
-ASSUMED = ("aws:principalorgid", "aws:principalorgpaths", "aws:resourceorgid", "aws:resourceorgpaths")
+_MEMBERS = ("aws:principalorgid", "aws:principalorgpaths")
+ASSUMED = (*_MEMBERS, "aws:resourceorgid", "aws:resourceorgpaths")
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,9 @@ def request_context(
         keys["aws:username"] = caller.name
     if caller.session:
         keys["aws:tokenissuetime"] = caller.session.issued.isoformat()
-    return RequestContext({**keys, **caller.claims, **(action_keys or {})}, UNKNOWN, ASSUMED)
+    # A web identity is in no organization.
+    assumed = ASSUMED if caller.principal.identity_arn else tuple(key for key in ASSUMED if key not in _MEMBERS)
+    return RequestContext({**keys, **caller.claims, **(action_keys or {})}, UNKNOWN, assumed)
 
 
 def time_keys(now: datetime) -> dict[str, str]:
