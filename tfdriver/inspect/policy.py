@@ -18,6 +18,7 @@ from tfdriver.project.offline import offline_plans
 from tfdriver.project.workspace import Workspace
 from tfdriver.spec.message_text import nearest
 from tfdriver.spec.model import Account, Spec
+from tfdriver.terraform.offline_plan import MOCKED_DOCUMENT, Plan
 
 _ATTACHABLE = 10  # managed policies on a user or role, by default. Source: IAM user guide, reference_iam-quotas
 
@@ -74,12 +75,19 @@ def _modules(spec: Spec, used: Iterable[Account], options: Options, tools: Tools
         for finding in dangerous(plan):
             tools.progress.note(f"{finding.severity}: {finding}")
         policies = tfvars.final(spec, composition).get("trust_policies", {})
-        for check in (refuse_other_names, refuse_other_trusts):
+        for check, checked in ((refuse_other_names, plan), (refuse_other_trusts, _with_known_trusts(plan))):
             try:
-                check(composition, plan, policies)
+                check(composition, checked, policies)
             except TfdriverError as error:
                 tools.progress.note(f"error: {error.where}: {error.what}")
     return {role.key: module_resources(role, plans[c.name]) for c in chosen for role in c.roles}
+
+
+def _with_known_trusts(plan: Plan) -> Plan:
+    """Return an offline plan without roles whose trust policy comes from a data source: `plan` and `up` check them."""
+    changes = plan.get("resource_changes", ())
+    known = [c for c in changes if (c["change"].get("after") or {}).get("assume_role_policy") != MOCKED_DOCUMENT]
+    return {**plan, "resource_changes": known}
 
 
 def _chosen(spec: Spec, used: list[Account], name: str) -> Account:

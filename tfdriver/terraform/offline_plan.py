@@ -27,6 +27,9 @@ from tfdriver.terraform.provider_installation import PROVIDERS
 from tfdriver.terraform.runner import Root, Settings
 from tfdriver.terraform.used_types import configuration_files, configured_types
 
+# What a data source `aws_iam_policy_document` returns in an offline plan. The document itself is not known.
+MOCKED_DOCUMENT = "{}"
+
 _TEST = "offline.tftest.json"
 _PROVIDERS = "tfdriver_offline_override.tf.json"
 _BUILT_IN = "terraform.io/builtin/terraform"
@@ -131,7 +134,7 @@ def _mock(folder: Path, account: Account, *, apply: bool) -> None:
 def _test(types: Collection[str], account: Account, others: Iterable[str], *, apply: bool) -> dict[str, Any]:
     own = {
         "aws_caller_identity": {"account_id": account.id, "id": account.id, "arn": account.root_arn},
-        "aws_iam_policy_document": {"json": "{}", "minified_json": "{}"},
+        "aws_iam_policy_document": {"json": MOCKED_DOCUMENT, "minified_json": MOCKED_DOCUMENT},
         "aws_partition": {"partition": account.partition, "id": account.partition, "dns_suffix": "amazonaws.com"},
         "aws_region": {"name": account.region, "region": account.region, "id": account.region},
     }
