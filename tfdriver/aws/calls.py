@@ -15,7 +15,7 @@ T = TypeVar("T")
 _NOT_FOUND = frozenset(
     """
     NoSuchEntity NoSuchEntityException ResourceNotFoundException ResourceNotFound NotFound NotFoundException
-    AWS.SimpleQueueService.NonExistentQueue QueueDoesNotExist
+    AWS.SimpleQueueService.NonExistentQueue QueueDoesNotExist 404
     """.split()
 )
 

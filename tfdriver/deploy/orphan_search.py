@@ -8,7 +8,8 @@ from functools import partial
 from typing import Any
 
 from tfdriver.aws.calls import Calls
-from tfdriver.aws.resource_types import RESOURCE_TYPES, UnknownValueError, find
+from tfdriver.aws.existing_resources import UnknownValueError, find
+from tfdriver.aws.resource_types import RESOURCE_TYPES
 from tfdriver.concurrency import side_by_side
 from tfdriver.deploy.ownership import ADOPT, has_tags
 from tfdriver.errors import TfdriverError

@@ -1,7 +1,7 @@
 """Orphaned resources: AWS created them, but Terraform was killed before it saved its state. Pure; no I/O.
 
 This module reads plans and errors and writes import blocks. `deploy.adopt` checks which resources exist in AWS, and
-`aws.resource_types` finds each resource type.
+`aws.existing_resources` finds each resource type.
 """
 
 from __future__ import annotations

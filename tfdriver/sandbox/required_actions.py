@@ -72,7 +72,9 @@ _ACTIONS = {
     "s3:GetBucketEncryption": "s3:GetEncryptionConfiguration",
     "s3:PutBucketEncryption": "s3:PutEncryptionConfiguration",
     "s3:DeleteBucketEncryption": "s3:PutEncryptionConfiguration",
+    "s3:GetBucketLifecycle": "s3:GetLifecycleConfiguration",  # in botocore's model it has the same request as the next
     "s3:GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
+    "s3:PutBucketLifecycle": "s3:PutLifecycleConfiguration",
     "s3:PutBucketLifecycleConfiguration": "s3:PutLifecycleConfiguration",
     "s3:DeleteBucketLifecycle": "s3:PutLifecycleConfiguration",
     "s3:GetBucketNotificationConfiguration": "s3:GetBucketNotification",
@@ -89,6 +91,12 @@ _ACTIONS = {
     "s3:DeletePublicAccessBlock": "s3:PutBucketPublicAccessBlock",
     "dynamodb:ExecuteStatement": "dynamodb:PartiQLSelect",
 }
+# Actions on a version of an object.
+_VERSION_ACTIONS = {
+    "s3:DeleteObject": "s3:DeleteObjectVersion",
+    "s3:GetObject": "s3:GetObjectVersion",
+    "s3:GetObjectTagging": "s3:GetObjectVersionTagging",
+}
 # Anybody with valid credentials may call these.
 _FREE = {"sts:GetCallerIdentity", "sts:GetSessionToken"}
 # IAM: the parameter that names the resource, and its kind; the first that is there counts.
@@ -103,6 +111,7 @@ _IAM_PARAMETERS = (
 # user guide, UsingKMSEncryption; SQS developer guide, sqs-key-management.
 _KEY_ACTIONS = {
     "s3:GetObject": ("kms:Decrypt",),
+    "s3:GetObjectVersion": ("kms:Decrypt",),
     "s3:PutObject": ("kms:GenerateDataKey",),
     "secretsmanager:GetSecretValue": ("kms:Decrypt",),
     "secretsmanager:PutSecretValue": ("kms:GenerateDataKey", "kms:Decrypt"),
@@ -255,6 +264,7 @@ def _s3(call: Call, place: CallLocation, action: str) -> tuple[RequiredAction, .
         for name, value in call.parameters.items()
         if name in names or name.startswith("x-amz-")
     }
+    action = _VERSION_ACTIONS.get(action, action) if call.text("versionId") else action
     arn = f"arn:{place.partition}:s3:::"
     own = RequiredAction(action, f"{arn}{bucket}" + (f"/{key}" if key else "") if bucket else "*", facts)
     source = unquote(call.text("x-amz-copy-source")).partition("?")[0].removeprefix("/")

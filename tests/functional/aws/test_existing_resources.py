@@ -9,8 +9,9 @@ import pytest
 from moto import mock_aws
 
 from tests.unit.builders import A
+from tfdriver.aws.calls import AwsError
 from tfdriver.aws.client import Aws
-from tfdriver.aws.resource_types import RESOURCE_TYPES, Found, UnknownValueError, find
+from tfdriver.aws.existing_resources import Found, UnknownValueError, find
 
 pytestmark = pytest.mark.integration  # too slow for `make check`
 
@@ -87,6 +88,43 @@ def queue(sqs):
     sqs.create_queue(QueueName="q", tags=TAGS)
 
 
+def instance_profile(iam):
+    iam.create_instance_profile(InstanceProfileName="i", Path="/team/", Tags=TAG_LIST)
+
+
+def identity_provider(iam):
+    iam.create_open_id_connect_provider(Url=f"https://{PROVIDER}", ThumbprintList=["a" * 40], Tags=TAG_LIST)
+
+
+def bucket(s3):
+    s3.create_bucket(Bucket="acme", CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+    s3.put_bucket_tagging(Bucket="acme", Tagging={"TagSet": TAG_LIST})
+
+
+def alias(kms):
+    tags = [{"TagKey": key, "TagValue": value} for key, value in TAGS.items()]
+    key = kms.create_key(Tags=tags)["KeyMetadata"]["KeyId"]
+    kms.create_alias(AliasName="alias/k", TargetKeyId=key)
+
+
+def schedule_group(scheduler):
+    scheduler.create_schedule_group(Name="g", Tags=TAG_LIST)
+
+
+def schedule(scheduler):
+    schedule_group(scheduler)
+    queue_arn, role_arn = "arn:aws:sqs:us-west-2:111111111111:q", "arn:aws:iam::111111111111:role/r"
+    scheduler.create_schedule(
+        Name="n",
+        GroupName="g",
+        ScheduleExpression="rate(1 day)",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": queue_arn, "RoleArn": role_arn},
+    )
+
+
+PROVIDER = "token.example.com/x"
+PROVIDER_ARN = f"arn:aws:iam::111111111111:oidc-provider/{PROVIDER}"
 CASES = [
     ("aws_iam_role", "iam", role, {"name": "r", "path": "/"}, "r"),
     ("aws_iam_policy", "iam", policy, {"name": "p", "path": "/team/"}, POLICY),
@@ -104,6 +142,12 @@ CASES = [
     ("aws_dynamodb_table", "dynamodb", table, {"name": "t"}, "t"),
     ("aws_cloudwatch_log_group", "logs", log_group, {"name": "/aws/lambda/f"}, "/aws/lambda/f"),
     ("aws_sns_topic", "sns", topic, {"name": "s"}, "arn:aws:sns:us-west-2:111111111111:s"),
+    ("aws_iam_instance_profile", "iam", instance_profile, {"name": "i"}, "i"),
+    ("aws_iam_openid_connect_provider", "iam", identity_provider, {"url": f"https://{PROVIDER}"}, PROVIDER_ARN),
+    ("aws_kms_alias", "kms", alias, {"name": "alias/k"}, "alias/k"),
+    ("aws_s3_bucket", "s3", bucket, {"bucket": "acme"}, "acme"),
+    ("aws_scheduler_schedule", "scheduler", schedule, {"name": "n", "group_name": "g"}, "g/n"),
+    ("aws_scheduler_schedule_group", "scheduler", schedule_group, {"name": "g"}, "g"),
     ("aws_sqs_queue", "sqs", queue, {"name": "q"}, "https://sqs.us-west-2.amazonaws.com/111111111111/q"),
 ]
 
@@ -148,6 +192,29 @@ def test_a_function_and_its_permission_are_found(ask):
     assert find("aws_lambda_permission", permission | {"statement_id": "other"}, A, ask) is None
 
 
+def test_a_secret_is_found_by_its_name(ask):
+    ask("secretsmanager", lambda client: client.create_secret(Name="prefix-s", SecretString="x"))
+    assert find("aws_secretsmanager_secret", {"name": "prefix"}, A, ask) is None
+    created = ask("secretsmanager", lambda client: client.create_secret(Name="s", SecretString="x", Tags=TAG_LIST))
+
+    assert find("aws_secretsmanager_secret", {"name": "s"}, A, ask) == Found(created["ARN"], "s", TAGS)
+
+
+def test_a_bucket_without_tags_and_one_of_another_account(ask):
+    place = {"LocationConstraint": "us-west-2"}
+    ask("s3", lambda s3: s3.create_bucket(Bucket="plain", CreateBucketConfiguration=place))
+    assert find("aws_s3_bucket", {"bucket": "plain"}, A, ask) == Found("plain", "plain", {})
+
+    def refuse(*_):
+        raise AwsError("HeadBucket was refused: 403", aws_code="403")
+
+    assert find("aws_s3_bucket", {"bucket": "theirs"}, A, refuse) is None
+
+
+def test_resources_that_cannot_conflict_are_not_looked_for():
+    assert find("aws_s3_bucket_versioning", {"bucket": "b"}, A, lambda *_: pytest.fail("called")) is None
+
+
 def test_rules_and_targets_are_found_by_event_bus(ask):
     planned = {"name": "e", "event_bus_name": "b"}
     ask("events", lambda events: target(events, "b"))
@@ -181,7 +248,3 @@ def test_unknown_values_raise_an_error(ask, kind, planned):
 def test_parts_of_a_missing_resource_are_missing_even_if_values_are_unknown(ask):
     assert find("aws_iam_role_policy_attachment", {"role": "r"}, A, ask) is None
     assert find("aws_cloudwatch_event_target", {"rule": "e"}, A, ask) is None
-
-
-def test_every_resource_type_is_tested():
-    assert {case[0] for case in CASES} | {"aws_lambda_function", "aws_lambda_permission"} == set(RESOURCE_TYPES)

@@ -116,11 +116,11 @@ def test_a_resource_that_the_plan_moves_to_another_address_is_not_adopted():
 
 
 def test_an_existing_resource_of_an_unknown_type_is_refused_with_the_import_command():
-    types = ("aws_kms_alias", "aws_iam_role")
+    types = ("aws_vpc", "aws_iam_role")
     found = existing(creates=[PlannedCreate(f"{kind}.x", kind, {}) for kind in types])
 
-    with pytest.raises(TfdriverError, match=r"aws_kms_alias\.x: this aws_kms_alias already exists.*terraform import"):
-        refuse_unknown(found, {"aws_kms_alias.x"}, COMPOSITION)
+    with pytest.raises(TfdriverError, match=r"aws_vpc\.x: this aws_vpc already exists.*terraform import"):
+        refuse_unknown(found, {"aws_vpc.x"}, COMPOSITION)
 
     refuse_unknown(found, {"aws_iam_role.x"}, COMPOSITION)
     refuse_unknown(found, (), COMPOSITION)

@@ -180,7 +180,7 @@ def test_a_dangerous_policy_is_refused():
 def test_a_type_that_the_policy_of_the_operator_does_not_cover_is_a_warning():
     warnings: list[str] = []
 
-    check_plan(COMPOSITION, plan({}, {}, kind="aws_kms_alias"), POLICIES, warnings.append)
+    check_plan(COMPOSITION, plan({}, {}, kind="aws_vpc"), POLICIES, warnings.append)
 
     (warning,) = warnings
-    assert "`tfdriver policy` does not cover aws_kms_alias" in warning
+    assert "`tfdriver policy` does not cover aws_vpc" in warning

@@ -93,6 +93,11 @@ def needed(operation: str, **parameters: Any) -> list[tuple[str, str]]:
         ("s3:HeadObject", {"Bucket": "b", "Key": "a/b"}, [("s3:GetObject", "arn:aws:s3:::b/a/b")]),
         ("s3:ListObjectsV2", {"Bucket": "b"}, [("s3:ListBucket", "arn:aws:s3:::b")]),
         ("s3:DeleteObjects", {"Bucket": "b"}, [("s3:DeleteObject", "arn:aws:s3:::b/*")]),
+        (
+            "s3:GetObject",
+            {"Bucket": "b", "Key": "k", "versionId": "1"},
+            [("s3:GetObjectVersion", "arn:aws:s3:::b/k")],
+        ),
         ("s3:DeleteBucketCors", {"Bucket": "b"}, [("s3:PutBucketCORS", "arn:aws:s3:::b")]),
         (
             "s3:CopyObject",

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tfdriver.aws.resource_types import RESOURCE_TYPES
+from tfdriver.aws.resource_types import RANDOM_CHARACTER, RESOURCE_TYPES
 from tfdriver.deploy.ownership import in_module
 from tfdriver.spec.model import Account, Role
 from tfdriver.terraform.offline_plan import OfflinePlan, Plan
@@ -26,7 +26,9 @@ _FREE_DATA = frozenset(
 )
 _RANDOM = re.compile(r"[a-z0-9]{8}")  # how Terraform mocks a string
 _KEY = re.compile(r'\["(?:[^"\\]|\\.)*"\]|\[\d+\]')
-_ARN_AS_ID = ("aws_iam_policy", "aws_sns_topic")
+_ARN_AS_ID = ("aws_iam_openid_connect_provider", "aws_iam_policy", "aws_secretsmanager_secret", "aws_sns_topic")
+# Attributes that other resources refer to. `url` of a queue ends with its name.
+_REFERRED = ("id", "arn", "name", "function_name", "bucket", "key_id", "url")
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Resource:
     def arguments(self, name: str) -> tuple[str, ...]:
         """Return the possible values of an argument, with UNKNOWN for unknown text; () if it is absent.
 
-        It has several if it is the ARN of one of several instances of a resource.
+        It has several if it is the ARN of one of several instances of a resource. name: `block.argument` for a block.
         """
         value = self.after.get(name, UNKNOWN if name in self.unknown else None)
         if value in (None, [], {}):
@@ -81,14 +83,14 @@ class Resource:
             return (UNKNOWN,)
         if attribute == "arn" or (attribute == "id" and self.type in _ARN_AS_ID):
             return (arn_of(self),)
-        named = "function_name" if "{function_name}" in known.pattern else "name"
-        return (self.name(named),) if attribute in ("id", named) and known.tagged else (UNKNOWN,)
+        named = known.names[-1]
+        return (self.name(named),) if attribute in ("id", "url", named) and known.tagged else (UNKNOWN,)
 
     def _owners(self, value: str) -> list[tuple[Resource, str]]:
         """Return the resources that this one refers to and that have this random value, and the attribute with it."""
         found: list[tuple[Resource, str]] = [
             (other, attribute)
-            for attribute in ("id", "arn", "name", "function_name")
+            for attribute in _REFERRED
             for other in self.siblings
             if _KEY.sub("", other.address) in self.depends_on
             and attribute in other.unknown
@@ -138,35 +140,45 @@ def module_resources(role: Role, offline: OfflinePlan) -> ModuleResources:
 def arn_of(resource: Resource) -> str:
     """Return the ARN of a resource, or of the resource that it is part of (an attachment, a target)."""
     known = RESOURCE_TYPES.get(resource.type)
-    role, function = resource.text("role"), resource.text("function_name")
     if known is None:
         return UNKNOWN
-    if resource.type == "aws_lambda_permission" and function.startswith("arn:"):
-        return function
+    names = {argument: resource.name(argument) for argument in known.names}
+    parent = names[known.names[-1]]
+    if parent.startswith("arn:"):
+        return parent
     if "{role}" in known.pattern:  # the path is an argument of the role itself
-        for sibling in resource.siblings:
-            if sibling.type == "aws_iam_role" and sibling.name("name") == (role or UNKNOWN):
-                return arn_of(sibling)
+        return arn_of_role(resource, parent)
+    names |= {name: text.rpartition("/")[2] for name, text in names.items() if name == "queue_url"}
+    names |= {name: text.removeprefix("https://") for name, text in names.items() if name == "url"}
+    if "group_name" in names:
+        names["group_name"] = resource.text("group_name") or "default"
     bus = resource.text("event_bus_name") or "default"
-    return known.arn(
-        resource.account,
-        path=resource.text("path") or "/",
-        bus="" if bus == "default" else f"{bus}/",
-        **{argument: resource.name(argument) for argument in ("name", "function_name", "rule", "role")},
-    )
+    path = resource.text("path") or "/"
+    return known.arn(resource.account, path=path, bus="" if bus == "default" else f"{bus}/", **names)
+
+
+def arn_of_role(resource: Resource, role: str) -> str:
+    """Return the ARN of a role that a resource refers to by name, or by ARN."""
+    if role.startswith("arn:"):
+        return role
+    for sibling in resource.siblings:
+        if sibling.type == "aws_iam_role" and sibling.name("name") == role:
+            return arn_of(sibling)
+    return f"arn:{resource.account.partition}:iam::{resource.account.id}:role/{role}"
 
 
 def pattern(text: str) -> str:
-    """Return text escaped for an IAM policy, with UNKNOWN as a wildcard.
+    """Return text escaped for an IAM policy, with UNKNOWN as a wildcard, and with one for each random character.
 
     Source: IAM user guide, reference_policies_variables, "Special characters" (`${*}`, `${?}`, `${$}`).
     """
     escaped = "".join(f"${{{char}}}" if char in "*?$" else char for char in text)
-    return escaped.replace(UNKNOWN, "*")
+    return escaped.replace(UNKNOWN, "*").replace(RANDOM_CHARACTER, "?")
 
 
 def _resource(change: Plan, account: Account, siblings: list[Resource]) -> Resource:
     after, unknown = change["change"].get("after") or {}, change["change"].get("after_unknown") or {}
+    after, unknown = after | _in_blocks(after), unknown | _in_blocks(unknown)
     random = {name for name, value in unknown.items() if value is True}
     if change["mode"] == "data":
         random |= {name for name, value in after.items() if isinstance(value, str) and _RANDOM.fullmatch(value)}
@@ -180,6 +192,17 @@ def _resource(change: Plan, account: Account, siblings: list[Resource]) -> Resou
         depends_on=frozenset(change.get("depends_on") or ()),
         siblings=siblings,
     )
+
+
+def _in_blocks(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values in blocks of which there is one, by `block.argument`."""
+    blocks = {name: value[0] for name, value in values.items() if isinstance(value, list) and len(value) == 1}
+    return {
+        f"{name}.{argument}": value
+        for name, block in blocks.items()
+        if isinstance(block, Mapping)
+        for argument, value in block.items()
+    }
 
 
 def _is_of(change: Plan, role: Role) -> bool:

@@ -12,6 +12,7 @@ from tfdriver.inspect.operator_policy.planned_resources import (
     ModuleResources,
     Resource,
     arn_of,
+    arn_of_role,
     pattern,
 )
 from tfdriver.spec.compositions import compositions
@@ -145,10 +146,19 @@ def _for_terraform(resource: Resource, purpose: Purpose) -> Iterator[Statement]:
         return
     named = arn_of(resource)
     arn = pattern(named)
-    arns = (arn, f"{arn}:*") if resource.type == "aws_cloudwatch_log_group" else (arn,)
+    arns = (arn, *_further_arns(resource, arn))
     # The actions on other resources must not become actions on every resource.
     sid = f"{_words(resource.type)}OfUnknownName" if UNKNOWN in named else known.statement
-    yield _allow(sid, _actions(known, resource, purpose), *arns)
+    actions, anywhere = _actions(known, resource, purpose), known.actions(known.anywhere)
+    if named_actions := actions - anywhere:
+        yield _allow(sid, named_actions, *arns)
+    if actions & anywhere:  # AWS checks these actions without a resource
+        yield _allow(f"{known.statement}WithoutResource", actions & anywhere, "*")
+    if resource.type == "aws_s3_bucket" and resource.text("force_destroy") == "True" and purpose.destroys:
+        yield _allow("EmptyBuckets", ["s3:ListBucketVersions"], arn)
+        yield _allow("EmptyBucketsOfObjects", ["s3:DeleteObject", "s3:DeleteObjectVersion"], f"{arn}/*")
+    if known.keyed and _has_key(resource):
+        yield _use_keys(known, resource.account)
     if resource.type == "aws_cloudwatch_log_group":
         # AWS checks this action on all log groups (hashicorp/terraform-provider-aws#8804).
         yield _allow("FindLogGroups", ["logs:DescribeLogGroups"], f"{arn.partition(':log-group:')[0]}:log-group:*")
@@ -156,6 +166,33 @@ def _for_terraform(resource: Resource, purpose: Purpose) -> Iterator[Statement]:
         yield from _attachment(resource, arn, purpose)
     if purpose.creates:
         yield from _pass_role(known, resource)
+
+
+def _further_arns(resource: Resource, arn: str) -> tuple[str, ...]:
+    match resource.type:
+        case "aws_cloudwatch_log_group":
+            return (f"{arn}:*",)
+        case "aws_kms_alias":  # AWS checks these actions on the alias and on its key
+            return (f"arn:{resource.account.partition}:kms:{resource.account.region}:{resource.account.id}:key/*",)
+    return ()
+
+
+def _has_key(resource: Resource) -> bool:
+    """Whether a KMS key may encrypt a resource: it names one, or its module has one."""
+    in_module = any(other.type.startswith("aws_kms_") for other in resource.siblings)
+    return in_module or bool(resource.arguments("kms_key_id"))
+
+
+def _use_keys(known: ResourceType, account: Account) -> Statement:
+    """Return the permission to use keys through the service that encrypts with them."""
+    return Statement(
+        sid="UseKeys",
+        actions=frozenset(["kms:Decrypt", "kms:GenerateDataKey"]),
+        resources=frozenset([f"arn:{account.partition}:kms:{account.region}:{account.id}:key/*"]),
+        operator="StringEquals",
+        key="kms:ViaService",
+        values=frozenset([f"{known.service}.{account.region}.amazonaws.com"]),
+    )
 
 
 def _actions(known: ResourceType, resource: Resource, purpose: Purpose) -> set[str]:
@@ -183,15 +220,15 @@ def _attachment(resource: Resource, role_arn: str, purpose: Purpose) -> Iterator
 
 def _pass_role(known: ResourceType, resource: Resource) -> Iterator[Statement]:
     """Yield the permission to pass a role to the service that assumes it."""
-    for arn in resource.arguments(known.role_argument):
-        any_role = f"arn:{resource.account.partition}:iam::{resource.account.id}:role/{UNKNOWN}"
+    service = known.passed_to or known.service
+    for role in resource.arguments(known.role_argument):
         yield Statement(
-            sid=f"PassRolesTo{known.service.capitalize()}",
+            sid=f"PassRolesTo{service.capitalize()}",
             actions=frozenset(["iam:PassRole"]),
-            resources=frozenset([pattern(any_role if arn == UNKNOWN else arn)]),
+            resources=frozenset([pattern(arn_of_role(resource, role))]),
             operator="StringEquals",
             key="iam:PassedToService",
-            values=frozenset([f"{known.service}.amazonaws.com"]),
+            values=frozenset([f"{service}.amazonaws.com"]),
         )
 
 

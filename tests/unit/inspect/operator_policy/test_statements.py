@@ -166,6 +166,130 @@ def test_a_wildcard_stands_only_for_unknown_parts_of_a_name(found: dict[str, Any
     assert ("*" in expected) is any(expected in note for note in notes)
 
 
+KEY = resource("aws_kms_key.k", {"key_id": "r4nd0m88", "id": "r4nd0m88"}, unknown=["key_id", "id", "arn"])
+BUCKET = resource("aws_s3_bucket.b", {"bucket": "acme", "force_destroy": True, "id": "r4nd0m89"}, unknown=["id"])
+SECRET_ARN = "arn:aws:secretsmanager:us-west-2:111111111111:secret:s-??????"
+MOCK = "arn:aws:secretsmanager:us-west-2:111111111111:aws_secretsmanager_secret/mock"
+SECRET = resource("aws_secretsmanager_secret.s", {"name": "s", "id": "r4nd0m90", "arn": MOCK}, unknown=["id", "arn"])
+GROUP = resource("aws_scheduler_schedule_group.g", {"name": "g"})
+TARGET = {"group_name": "g", "name": "n", "target": [{"role_arn": f"{IAM_A}aws_iam_role/mock"}]}
+SCHEDULE = resource("aws_scheduler_schedule.n", TARGET, depends_on=["aws_iam_role.this"])
+SCHEDULE["change"]["after_unknown"] = {"target": [{"role_arn": True}]}
+
+
+def part_of(kind: str, parent: str, attribute: str, value: str, **values: Any) -> dict[str, Any]:
+    """Return a resource that refers to another one's random ID."""
+    return resource(f"{kind}.this", {attribute: value, **values}, unknown=[attribute], depends_on=[parent])
+
+
+VERSION = part_of("aws_secretsmanager_secret_version", "aws_secretsmanager_secret.s", "secret_id", "r4nd0m90")
+
+
+@pytest.mark.parametrize(
+    ("resources", "sid", "action", "expected"),
+    [
+        ([KEY], "KmsKeyOfUnknownName", "kms:PutKeyPolicy", "arn:aws:kms:us-west-2:111111111111:key/*"),
+        ([KEY], "KeysWithoutResource", "kms:CreateKey", "*"),
+        (
+            [resource("aws_kms_alias.a", {"name": "alias/a"})],
+            "Aliases",
+            "kms:CreateAlias",
+            "arn:aws:kms:us-west-2:111111111111:alias/a",
+        ),
+        (
+            [resource("aws_kms_alias.a", {"name": "alias/a"})],
+            "Aliases",
+            "kms:DeleteAlias",
+            "arn:aws:kms:us-west-2:111111111111:key/*",
+        ),
+        ([resource("aws_kms_alias.a", {"name": "alias/a"})], "AliasesWithoutResource", "kms:ListAliases", "*"),
+        ([BUCKET], "Buckets", "s3:CreateBucket", "arn:aws:s3:::acme"),
+        ([BUCKET], "EmptyBucketsOfObjects", "s3:DeleteObjectVersion", "arn:aws:s3:::acme/*"),
+        (
+            [BUCKET, part_of("aws_s3_bucket_policy", "aws_s3_bucket.b", "bucket", "r4nd0m89")],
+            "Buckets",
+            "s3:PutBucketPolicy",
+            "arn:aws:s3:::acme",
+        ),
+        (
+            [BUCKET, part_of("aws_s3_object", "aws_s3_bucket.b", "bucket", "r4nd0m89", key="a/b")],
+            "Objects",
+            "s3:PutObject",
+            "arn:aws:s3:::acme/a/b",
+        ),
+        (
+            [
+                resource("aws_sqs_queue.q", {"name": "q", "url": "r4nd0m91"}, unknown=["url"]),
+                part_of("aws_sqs_queue_policy", "aws_sqs_queue.q", "queue_url", "r4nd0m91"),
+            ],
+            "Queues",
+            "sqs:SetQueueAttributes",
+            "arn:aws:sqs:us-west-2:111111111111:q",
+        ),
+        (
+            [resource("aws_sqs_queue_policy.q", {"queue_url": "https://sqs.us-west-2.amazonaws.com/111111111111/q"})],
+            "Queues",
+            "sqs:SetQueueAttributes",
+            "arn:aws:sqs:us-west-2:111111111111:q",
+        ),
+        ([SECRET], "Secrets", "secretsmanager:CreateSecret", SECRET_ARN),
+        (
+            [
+                SECRET,
+                part_of("aws_secretsmanager_secret_version", "aws_secretsmanager_secret.s", "secret_id", "r4nd0m90"),
+            ],
+            "Secrets",
+            "secretsmanager:PutSecretValue",
+            SECRET_ARN,
+        ),
+        (
+            [resource("aws_sns_topic_subscription.t", {"topic_arn": "arn:aws:sns:us-west-2:111111111111:t"})],
+            "Topics",
+            "sns:Subscribe",
+            "arn:aws:sns:us-west-2:111111111111:t",
+        ),
+        (
+            [resource("aws_iam_openid_connect_provider.p", {"url": "https://token.example.com/x"})],
+            "IdentityProviders",
+            "iam:CreateOpenIDConnectProvider",
+            f"{IAM_A}oidc-provider/token.example.com/x",
+        ),
+        (
+            [iam_role(path="/p/"), resource("aws_iam_instance_profile.p", {"name": "i", "role": "foo", "path": "/x/"})],
+            "InstanceProfiles",
+            "iam:AddRoleToInstanceProfile",
+            f"{IAM_A}instance-profile/x/i",
+        ),
+        (
+            [iam_role(path="/p/"), resource("aws_iam_instance_profile.p", {"name": "i", "role": "foo"})],
+            "PassRolesToEc2",
+            "iam:PassRole",
+            f"{IAM_A}role/p/foo",
+        ),
+        (
+            [GROUP, SCHEDULE],
+            "Schedules",
+            "scheduler:CreateSchedule",
+            "arn:aws:scheduler:us-west-2:111111111111:schedule/g/n",
+        ),
+        ([iam_role(path="/p/"), SCHEDULE], "PassRolesToScheduler", "iam:PassRole", f"{IAM_A}role/p/foo"),
+    ],
+)
+def test_types_of_resources(resources: list[dict[str, Any]], sid: str, action: str, expected: str) -> None:
+    found, _ = needed(*resources)
+
+    assert action in found[sid].actions
+    assert expected in found[sid].resources
+
+
+def test_a_key_is_used_only_through_the_service_that_encrypts_with_it() -> None:
+    assert "UseKeys" not in needed(SECRET)[0]
+
+    found = needed(SECRET, KEY)[0]["UseKeys"]
+
+    assert (found.key, found.values) == ("kms:ViaService", {"secretsmanager.us-west-2.amazonaws.com"})
+
+
 def test_a_name_that_is_not_known_does_not_widen_other_actions() -> None:
     unknown = resource("aws_iam_role_policy.p", unknown=["role"])
 
@@ -198,14 +322,14 @@ def test_a_name_cannot_become_a_wildcard_or_a_variable(name: str) -> None:
 
 def test_unknown_permissions_are_noted() -> None:
     _, notes = needed(
-        resource("aws_kms_key.k"),
+        resource("aws_vpc.k"),
         resource("random_pet.x"),
         resource("module.sub.data.aws_vpc.v"),
         resource("data.aws_partition.p"),
     )
 
     assert len(notes) == 2
-    for words in ("module.foo.aws_kms_key.k", "module.foo.module.sub.data.aws_vpc.v"):
+    for words in ("module.foo.aws_vpc.k", "module.foo.module.sub.data.aws_vpc.v"):
         assert any(words in note for note in notes), words
 
 
