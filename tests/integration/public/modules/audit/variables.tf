@@ -1,0 +1,8 @@
+variable "role_name" { type = string }
+
+variable "role_path" {
+  type    = string
+  default = "/"
+}
+
+variable "trust_policy" { type = string }
