@@ -20,6 +20,7 @@ from tfdriver.sandbox.lambda_runtime import Functions
 from tfdriver.sandbox.messages import HttpRequest, HttpResponse
 from tfdriver.sandbox.moto_models import RESOURCE_POLICIES
 from tfdriver.sandbox.parse import WEB_IDENTITY, Call
+from tfdriver.sandbox.policy_writes import check_principals
 from tfdriver.sandbox.required_actions import CallLocation, RequiredAction, key_actions, required_actions
 from tfdriver.sandbox.responses import ResponseError, error_response, with_encoded_policies
 from tfdriver.sandbox.sessions import FOREVER, RoleSessions
@@ -117,6 +118,7 @@ class Dispatch:
                 return parts.trusts.save(call, self.request, caller.account)
             if call.service == "lambda" and call.text("Role"):
                 parts.functions.check_role(call.text("Role"), self.entry.resource, caller.account)
+            check_principals(call, self.request.body, parts.trusts.is_missing)
             response = parts.backend.handle(self.request, self.owner or caller.account)
             if call.service == "iam" and call.operation.startswith(("Create", "Delete", "Update")):
                 parts.trusts.refresh()

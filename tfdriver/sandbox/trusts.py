@@ -56,6 +56,10 @@ class TrustPolicies:
             self._saved[role.id] = policy
         return response
 
+    def is_missing(self, principal: str) -> bool:
+        """Return whether an account of the sandbox lacks the user, role or session with this ARN."""
+        return principal.split(":")[4] in self._backend.accounts and self._id_of(principal) is None
+
     def refresh(self) -> None:
         """Update the ARNs and unique IDs that IAM returns, after a user or role was created or deleted."""
         for role in self._backend.roles(self._backend.accounts):

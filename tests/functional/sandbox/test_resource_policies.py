@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -159,6 +160,17 @@ def test_the_conditions_of_a_deny_are_evaluated(
     one_bucket.protect(policy(granting(one_bucket.action, "*", Effect="Deny", Condition={operator: condition})))
 
     assert expected in one_bucket.use(world.trusting)
+
+
+def test_a_policy_that_names_a_missing_role_is_refused(world: World, resource: Resource) -> None:
+    missing, elsewhere = (f"arn:aws:iam::{account}:role/not-there" for account in (TRUSTED.id, "999999999999"))
+    role, _ = world.trusted_role()
+
+    refused = outcome(resource.protect, policy(granting(resource.action, {"AWS": [role, missing]})))
+
+    assert re.match("MalformedPolicy|InvalidAttributeValue|InvalidParameter|ValidationException", refused), refused
+    allowed = policy(granting(resource.action, {"AWS": [role, elsewhere, TRUSTED.id]}))
+    assert outcome(resource.protect, allowed) == "allowed"
 
 
 def test_a_key_policy_without_the_account_disables_iam_policies(world: World) -> None:
