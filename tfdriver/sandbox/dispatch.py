@@ -22,7 +22,7 @@ from tfdriver.sandbox.moto_models import RESOURCE_POLICIES
 from tfdriver.sandbox.parse import WEB_IDENTITY, Call
 from tfdriver.sandbox.policy_writes import check_principals
 from tfdriver.sandbox.required_actions import CallLocation, RequiredAction, key_actions, required_actions
-from tfdriver.sandbox.responses import ResponseError, error_response, with_encoded_policies
+from tfdriver.sandbox.responses import ResponseError, error_code, error_response, with_encoded_policies
 from tfdriver.sandbox.sessions import FOREVER, RoleSessions
 from tfdriver.sandbox.trusts import POLICY_PARAMETERS, TrustPolicies
 from tfdriver.sandbox.web_identity import web_identity
@@ -120,6 +120,9 @@ class Dispatch:
                 parts.functions.check_role(call.text("Role"), self.entry.resource, caller.account)
             check_principals(call, self.request.body, parts.trusts.is_missing)
             response = parts.backend.handle(self.request, self.owner or caller.account)
+            if call.operation == "GetObject" and error_code(response) == "NoSuchKey":
+                # Only who may list the bucket gets this answer. Source: S3 API reference, GetObject.
+                self._require_on_resource(caller, RequiredAction("s3:ListBucket", self.entry.resource.split("/")[0]))
             if call.service == "iam" and call.operation.startswith(("Create", "Delete", "Update")):
                 parts.trusts.refresh()
             return with_encoded_policies(response) if call.service == "iam" else response

@@ -272,10 +272,11 @@ def _s3(call: Call, place: CallLocation, action: str) -> tuple[RequiredAction, .
 
 
 def _ecr(call: Call, place: CallLocation, action: str) -> tuple[RequiredAction, ...]:
-    name = call.text("repositoryName")
     owner = replace(place, account=call.text("registryId") or place.account)
-    arn = owner.arn("ecr", f"repository/{name}") if name else call.text("resourceArn")
-    return (RequiredAction(action, arn or "*"),)
+    several = call.parameters.get("repositoryNames")
+    names = [call.text("repositoryName"), *map(str, several if isinstance(several, list) else ())]
+    arns = [owner.arn("ecr", f"repository/{name}") for name in names if name] or [call.text("resourceArn") or "*"]
+    return tuple(RequiredAction(action, arn) for arn in arns)
 
 
 def _kms(call: Call, place: CallLocation, action: str, lookup: Lookup) -> tuple[RequiredAction, ...]:

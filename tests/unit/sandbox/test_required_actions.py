@@ -129,6 +129,14 @@ def needed(operation: str, **parameters: Any) -> list[tuple[str, str]]:
         ),
         ("ecr:GetAuthorizationToken", {}, [("ecr:GetAuthorizationToken", "*")]),
         (
+            "ecr:DescribeRepositories",
+            {"repositoryNames": ["r", "s/t"]},
+            [
+                ("ecr:DescribeRepositories", "arn:aws:ecr:us-west-2:111111111111:repository/r"),
+                ("ecr:DescribeRepositories", "arn:aws:ecr:us-west-2:111111111111:repository/s/t"),
+            ],
+        ),
+        (
             "ecr:BatchGetImage",
             {"repositoryName": "r", "registryId": "222222222222"},
             [("ecr:BatchGetImage", "arn:aws:ecr:us-west-2:222222222222:repository/r")],
