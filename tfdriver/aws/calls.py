@@ -12,6 +12,9 @@ from tfdriver.spec.model import Account
 
 T = TypeVar("T")
 
+# The name of sessions of assumed roles, seen in CloudTrail.
+SESSION_NAME = "tfdriver-verify"
+
 _NOT_FOUND = frozenset(
     """
     NoSuchEntity NoSuchEntityException ResourceNotFoundException ResourceNotFound NotFound NotFoundException
@@ -75,3 +78,24 @@ class Calls(Protocol):
 
     def call(self, account: Account, service: str, ask: Callable[[Any], T]) -> T:
         """Return the result of `ask`, called with a client of the service. Raises AwsError."""
+
+
+class AssumedRole(Calls, Protocol):
+    """Makes calls with the credentials of an assumed role.
+
+    The account of a call only selects the profile, whose configuration applies, and the region.
+    """
+
+    @property
+    def request_id(self) -> str:
+        """AWS's request id of the call that returned the credentials."""
+
+    def assume_role(self, account: Account, role_arn: str, external_id: str | None = None) -> AssumedRole:
+        """Return a session of a role that the assumed role may assume. Raises AwsError."""
+
+
+class RoleCalls(Calls, Protocol):
+    """Makes calls and assumes roles. Implemented by `client.Aws`."""
+
+    def assume_role(self, account: Account, role_arn: str, external_id: str | None = None) -> AssumedRole:
+        """Return a session of a role that the account's profile may assume, for 15 minutes. Raises AwsError."""

@@ -27,7 +27,7 @@ from botocore.loaders import Loader, create_loader
 from botocore.parsers import ResponseParserError
 
 from tfdriver import redaction
-from tfdriver.aws.calls import CLOCK_HINT, Answer, AwsError, Caller, is_clock_error
+from tfdriver.aws.calls import CLOCK_HINT, SESSION_NAME, Answer, AwsError, Caller, is_clock_error
 from tfdriver.aws.profile_rules import misplaced_section, refused_by_terraform, with_source_profiles
 from tfdriver.aws.profile_session import ProfileSession
 from tfdriver.errors import Code, TfdriverError
@@ -39,6 +39,7 @@ T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
 
 _CONFIG = Config(connect_timeout=4, read_timeout=10, retries={"max_attempts": 3, "mode": "standard"})
+_SHORTEST_SESSION = 900  # seconds
 # A Lambda function may run for some time, and must not be invoked twice.
 _LAMBDA_CONFIG = Config(connect_timeout=4, read_timeout=90, retries={"total_max_attempts": 1})
 # Settings of botocore that ignore the local configuration: (profile key, environment variable, default, conversion).
@@ -184,10 +185,36 @@ class Aws:
 
     def call(self, account: Account, service: str, ask: Callable[[Any], T]) -> T:
         """Return the result of `ask`, called with a client of the service. Raises AwsError."""
+        return self._call(account, service, ask)
+
+    def assume_role(self, account: Account, role_arn: str, external_id: str | None = None) -> _AssumedRole:
+        """Return a session of a role that the account's profile may assume, for 15 minutes. Raises AwsError."""
+        return self._assume_role(account, role_arn, external_id)
+
+    def _call(
+        self, account: Account, service: str, ask: Callable[[Any], T], keys: Mapping[str, str] | None = None
+    ) -> T:
+        """Return the result of `ask`. keys: of an assumed role, as arguments for a client. Raises AwsError."""
         with self._translated_errors(account, *_CREDENTIAL_ERRORS):
-            client = self._client(account, service)
+            client = self._client(account, service, keys)
         with self._translated_errors(account):
             return ask(client)
+
+    def _assume_role(
+        self, account: Account, role_arn: str, external_id: str | None, keys: Mapping[str, str] | None = None
+    ) -> _AssumedRole:
+        request = {"RoleArn": role_arn, "RoleSessionName": SESSION_NAME, "DurationSeconds": _SHORTEST_SESSION}
+        if external_id is not None:
+            request["ExternalId"] = external_id
+        answer = self._call(account, "sts", lambda sts: sts.assume_role(**request), keys)
+        found = answer["Credentials"]
+        self._secrets.add({found["SecretAccessKey"], found["SessionToken"]})
+        keys = {
+            "aws_access_key_id": found["AccessKeyId"],
+            "aws_secret_access_key": found["SecretAccessKey"],
+            "aws_session_token": found["SessionToken"],
+        }
+        return _AssumedRole(self, keys, str(answer["ResponseMetadata"]["RequestId"]))
 
     @contextmanager
     def _translated_errors(self, account: Account, *also: type[Exception]) -> Iterator[None]:
@@ -201,16 +228,19 @@ class Aws:
             what = self.hide(what).strip().rstrip(".:")
             raise AwsError(what, code=code, where=_where(account), hint=hint) from error
 
-    def _client(self, account: Account, service: str) -> Any:
+    def _client(self, account: Account, service: str, keys: Mapping[str, str] | None) -> Any:
         key = (account.profile, account.region, service)
         with self._lock:  # boto3: creating sessions and clients is not thread-safe
             if (session := self._sessions.get(account.profile)) is not None:
                 self._secrets.add(_secrets(session))  # also refreshes expired credentials, which may fail
-            if key not in self._clients:
+            if keys is not None or key not in self._clients:
                 session = session or self._new_session(account)
                 self._sessions[account.profile] = session
                 config = _LAMBDA_CONFIG if service == "lambda" else _CONFIG
-                self._clients[key] = session.client(service, region_name=account.region, config=config)
+                client = session.client(service, region_name=account.region, config=config, **(keys or {}))
+                if keys is not None:
+                    return client
+                self._clients[key] = client
             return self._clients[key]
 
     def _new_session(self, account: Account) -> boto3.Session:
@@ -221,6 +251,23 @@ class Aws:
             raise AwsError(refused.what, code="invalid_aws_config", where=_where(account), hint=refused.hint)
         self._secrets.add(_secrets(session))
         return session
+
+
+class _AssumedRole:
+    """A session of an assumed role; see `calls.AssumedRole`. keys: as arguments for a client, never shown."""
+
+    def __init__(self, aws: Aws, keys: Mapping[str, str], request_id: str) -> None:
+        self._aws = aws
+        self._keys = keys
+        self.request_id = request_id
+
+    def call(self, account: Account, service: str, ask: Callable[[Any], T]) -> T:
+        """Return the result of `ask`, called with a client of the service. Raises AwsError."""
+        return self._aws._call(account, service, ask, self._keys)
+
+    def assume_role(self, account: Account, role_arn: str, external_id: str | None = None) -> _AssumedRole:
+        """Return a session of a role that the assumed role may assume. Raises AwsError."""
+        return self._aws._assume_role(account, role_arn, external_id, self._keys)
 
 
 def _where(account: Account) -> str:

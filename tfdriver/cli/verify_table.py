@@ -14,6 +14,7 @@ _MARKS = {
     CheckStatus.FAILED: "[bold red]X FAILED[/bold red]",
     CheckStatus.INCONCLUSIVE: "[bold yellow]? INCONCLUSIVE[/bold yellow]",
     CheckStatus.NOT_PROBED: "[yellow]- not probed[/yellow]",
+    CheckStatus.BY_POLICY: "[yellow]~ by policy[/yellow]",
 }
 
 
@@ -29,6 +30,8 @@ def _description(check: CheckResult) -> str:
     """Return the attempt and its result; with the expected result and the evidence if the check did not pass."""
     if check.verdict is CheckStatus.PASSED:
         return f"{check.tried}: {check.happened}"
+    if check.verdict is CheckStatus.BY_POLICY:
+        return f"{check.tried}: expected {check.expected}; {check.happened}"
     expected = f"expected {check.expected}, but " if check.expected else ""
     item = f"; item {check.evidence.item_key}" if check.evidence.item_key else ""
     request = f"; request id {check.evidence.request_id}" if check.evidence.request_id else ""

@@ -9,7 +9,7 @@ from functools import partial
 from threading import Lock
 from typing import Any, Protocol, TypeVar
 
-from tfdriver.aws.calls import Calls
+from tfdriver.aws.calls import RoleCalls
 from tfdriver.aws.consistency import LIMIT, wait_for_roles, wait_until_settled
 from tfdriver.aws.identity import IdentityReader, check_identities
 from tfdriver.aws.observe import AppliedTrusts, Observation, RoleReader
@@ -40,7 +40,7 @@ A = TypeVar("A")
 S = TypeVar("S", Step, Step | None)
 
 
-class DriverAws(RoleReader, IdentityReader, Calls, Protocol):
+class DriverAws(RoleReader, IdentityReader, RoleCalls, Protocol):
     """The AWS of a driver; implemented by `aws.Aws`."""
 
 

@@ -15,6 +15,7 @@ class CheckStatus(StrEnum):
     FAILED = "failed"  # the opposite of the expected result
     INCONCLUSIVE = "inconclusive"  # no answer, throttling, expired credentials, or a failed control
     NOT_PROBED = "not probed"  # the module has no probe
+    BY_POLICY = "by policy"  # not probed; what the policies in IAM say, which is not a proof
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tfdriver.iam.wording import role_in_account
 from tfdriver.spec.model import Role
 from tfdriver.verify.outcome import OutcomeKind
-from tfdriver.verify.probes import TableProbe
+from tfdriver.verify.resource_calls import ResourceCall
 
 # IAM is eventually consistent (measured: 2 s to over 30 s). An outcome counts only if it is the same so many times in a
 # row, and a refusal only if it lasts so many seconds.
@@ -24,12 +25,13 @@ WHO_AS_ROLE = "control-identity-as-role"
 class Attempt:
     """A call to make. call: an IAM action; external_id: for sts:AssumeRole, None to send none.
 
-    as_role: whether the call uses the trusting role's credentials, not the caller's own.
+    as_role: whether the call uses the trusting role's credentials, not the caller's own; resource: for a call on one.
     """
 
     call: str
     external_id: str | None = None
     as_role: bool = False
+    resource: ResourceCall | None = None
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,8 @@ def intruder_round(trusting: Role, trusted: Role) -> tuple[Check, ...]:
     return (_identity(WHO, who), *tries, permitted, _identity(WHO_AGAIN, who))
 
 
-def function_round(trusting: Role, trusted: Role, table: TableProbe | None) -> tuple[Check, ...]:
-    """Return the calls that only the trusted role can make. table: the one it may access, None for no probe."""
+def trusted_round(trusting: Role, trusted: Role, calls: Sequence[ResourceCall]) -> tuple[Check, ...]:
+    """Return the calls that only the trusted role can make. calls: on the trusting role's resources."""
     who = role_in_account(trusted)
     assume, *wrong_ids = [
         Check(
@@ -89,53 +91,68 @@ def function_round(trusting: Role, trusted: Role, table: TableProbe | None) -> t
         )
         for suffix, words, external_id in _external_ids(trusting)
     ]
-    more = _table_checks(trusting, trusted, table) if table else ()
+    more = _resource_checks(trusting, trusted, calls) if calls else ()
     return (_identity(WHO, who), assume, *wrong_ids, *more, _identity(WHO_AGAIN, who))
 
 
-def _table_checks(trusting: Role, trusted: Role, table: TableProbe) -> tuple[Check, ...]:
-    as_role = f"{role_in_account(trusted)} as {role_in_account(trusting)}"
+def _resource_checks(trusting: Role, trusted: Role, calls: Sequence[ResourceCall]) -> tuple[Check, ...]:
+    as_role = _as_role(trusting, trusted)
     identity = Attempt("sts:GetCallerIdentity", trusting.external_id, as_role=True)
-    granted = [_table_check("granted", as_role, action, table, trusting) for action in table.granted]
-    # Without an allowed call of the same kind, a refusal may have another reason than the caller.
-    same_kind = tuple(check.name for check in granted)
-    controls, direct_controls = (WHO_AS_ROLE, *same_kind, WHO_AGAIN), (WHO, *same_kind, WHO_AGAIN)
+    allowed = [call for call in calls if call.allowed]
+
+    def controls(first: str, call: ResourceCall) -> tuple[str, ...]:
+        # Without an allowed call of the same service, a refusal may have another reason than the caller.
+        same = [_resource_check("granted", as_role, other, trusting).name for other in allowed if _same(call, other)]
+        return (first, *same, WHO_AGAIN)
+
     return (
         Check(WHO_AS_ROLE, f"{as_role} calls sts:GetCallerIdentity", OutcomeKind.ALLOWED, identity, control=True),
-        *granted,
+        *(_resource_check("granted", as_role, call, trusting) for call in allowed),
         *(
-            replace(_table_check("not-granted", as_role, action, table, trusting), controls=controls)
-            for action in table.not_granted
+            replace(_resource_check("not-granted", as_role, call, trusting), controls=controls(WHO_AS_ROLE, call))
+            for call in calls
+            if not call.allowed
         ),
         *(
             replace(
-                _table_check("direct", f"{role_in_account(trusted)} as itself", action, table), controls=direct_controls
+                _resource_check("direct", f"{role_in_account(trusted)} as itself", call), controls=controls(WHO, call)
             )
-            for action in table.granted
+            for call in allowed
         ),
     )
 
 
-def untried(trusting: Role, trusted: Role, table: TableProbe) -> tuple[tuple[str, str, str], ...]:
-    """Return name, description and reason of each check for which a probe names no action."""
-    as_role = f"{role_in_account(trusted)} as {role_in_account(trusting)}"
-    lists = {
-        "granted": (table.granted, f"{as_role} makes granted calls on {table.table_name}"),
-        "not-granted": (table.not_granted, f"{as_role} makes calls on {table.table_name} that are not granted"),
-    }
-    because = f"the probe of module {trusting.module} names no action as"
+def _same(call: ResourceCall, other: ResourceCall) -> bool:
+    """Whether two calls are of the same service."""
+    return call.action.partition(":")[0] == other.action.partition(":")[0]
+
+
+def untried(trusting: Role, trusted: Role, calls: Sequence[ResourceCall]) -> tuple[tuple[str, str, str], ...]:
+    """Return name, description and reason of each kind of check for which a probe has no call."""
+    as_role = _as_role(trusting, trusted)
+    kinds = [("granted", "allowed", True), ("not-granted", "refused", False)]
     return tuple(
-        (name, tried, f"{because} `{name.replace('-', '_')}`") for name, (listed, tried) in lists.items() if not listed
+        (
+            name,
+            f"{as_role} makes calls that must be {word}",
+            f"the probe of module {trusting.module} has no call that must be {word}",
+        )
+        for name, word, allowed in kinds
+        if allowed not in [call.allowed for call in calls]
     )
 
 
-def _table_check(name: str, who: str, action: str, table: TableProbe, role: Role | None = None) -> Check:
-    """Return the check of one action on a table. role: whose credentials are used, None for the caller's own."""
+def _as_role(trusting: Role, trusted: Role) -> str:
+    return f"{role_in_account(trusted)} as {role_in_account(trusting)}"
+
+
+def _resource_check(name: str, who: str, call: ResourceCall, role: Role | None = None) -> Check:
+    """Return the check of one call on a resource. role: whose credentials are used, None for the caller's own."""
     return Check(
-        f"{name} {action}",
-        f"{who} calls {action} on {table.table_name}",
+        f"{name} {call.name}",
+        f"{who} calls {call.action} on {call.resource}",
         OutcomeKind.ALLOWED if name == "granted" else OutcomeKind.DENIED,
-        Attempt(action, role.external_id if role else None, as_role=role is not None),
+        Attempt(call.action, role.external_id if role else None, as_role=role is not None, resource=call),
     )
 
 

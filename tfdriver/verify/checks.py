@@ -10,21 +10,26 @@ from functools import partial
 from typing import Any
 
 from tfdriver.aws import role_policies
-from tfdriver.aws.calls import AwsError, Calls
+from tfdriver.aws.calls import AwsError, RoleCalls
 from tfdriver.aws.observe import Observation
 from tfdriver.concurrency import side_by_side
 from tfdriver.deploy.verify_result import CheckedRoles, CheckResult, CheckStatus
+from tfdriver.iam.evaluator import Permissions
+from tfdriver.iam.trust_state import LiveRole, Unreadable
 from tfdriver.iam.trust_state import TrustKind as TrustKind
 from tfdriver.iam.wording import role_in_account
 from tfdriver.spec.model import Role, Spec
 from tfdriver.terraform.progress import Progress
 from tfdriver.verify import judge, probes
-from tfdriver.verify.attempts import IN_A_ROW, Check, function_round, intruder_round, untried
+from tfdriver.verify.attempts import IN_A_ROW, Check, intruder_round, trusted_round, untried
+from tfdriver.verify.by_policy import PairPolicies, policy_checks
 from tfdriver.verify.intruder import Intruder
 from tfdriver.verify.outcome import CallOutcome
 from tfdriver.verify.policy_checks import permissions_check, trust_check
 from tfdriver.verify.probe_function import ProbeFunction
-from tfdriver.verify.probes import FunctionProbe, NoProbe, TableProbe
+from tfdriver.verify.probe_role import ProbeRole
+from tfdriver.verify.probes import CallsProbe, FunctionProbe, NoProbe, Probe, RoleProbe, TableProbe, calls_of
+from tfdriver.verify.resource_calls import ResourceCall
 from tfdriver.verify.write_check import Writing, write_check
 from tfdriver.waiting import Look, Poll, Waiting, wait_together
 
@@ -43,7 +48,7 @@ class Scene:
     """
 
     spec: Spec
-    aws: Calls
+    aws: RoleCalls
     callers: Mapping[str, str]
     observation: Observation
     states: Mapping[str, Mapping[str, Any] | str]
@@ -66,8 +71,15 @@ def run_checks(scene: Scene) -> tuple[list[CheckResult], tuple[str, ...], tuple[
     ]
 
     def of_pairs() -> list[CheckResult]:
+        by_policy = _by_policy(scene, [part for part in parts if isinstance(part, _Unmade)])
         wait_together([part.check for part in parts if isinstance(part, _Round)], scene.waiting.clock)
-        return [found for part in parts for found in (part.results() if isinstance(part, _Round) else [part])]
+
+        def results(part: _Round | _Unmade | CheckResult) -> list[CheckResult]:
+            if isinstance(part, _Round):
+                return part.results()
+            return by_policy[part.trusting.key, part.trusted.key] if isinstance(part, _Unmade) else [part]
+
+        return [found for part in parts for found in results(part)]
 
     both: list[Callable[[], list[CheckResult]]] = [partial(_policies, scene, passed), of_pairs]
     results = [check for found in side_by_side(lambda do: do(), both) for check in found]
@@ -118,42 +130,100 @@ def _permissions(scene: Scene, role: Role, pair: CheckedRoles, plan: Plan) -> Ch
     return permissions_check(role, pair, plan, unmanaged)
 
 
+@dataclass(frozen=True)
+class _Unmade:
+    """Calls of a pair that cannot be made. IAM's policies are evaluated instead."""
+
+    trusting: Role
+    trusted: Role
+    checks: Sequence[Check]
+
+
+def _by_policy(scene: Scene, parts: Sequence[_Unmade]) -> Mapping[tuple[str, str], list[CheckResult]]:
+    """Return what the policies say, by the keys of the pair."""
+    roles = {role.key: role for part in parts for role in (part.trusting, part.trusted)}
+
+    def read(role: Role) -> Permissions | Unreadable:
+        try:
+            return role_policies.read_role_policies(scene.aws, role).permissions
+        except AwsError as error:
+            return Unreadable(error.what)
+
+    permissions = dict(zip(roles, side_by_side(read, roles.values()), strict=True))
+
+    def policies(part: _Unmade) -> PairPolicies:
+        trusting = scene.observation.states[part.trusting.key].live
+        trusted = scene.observation.trusted[part.trusted.key]
+        return PairPolicies(
+            trust=trusting.trust_policy if trusting else None,
+            trusting=permissions[part.trusting.key],
+            trusted=permissions[part.trusted.key],
+            trusted_id=trusted.role_id if isinstance(trusted, LiveRole) else "",
+        )
+
+    return {
+        (part.trusting.key, part.trusted.key): policy_checks(
+            part.trusting, part.trusted, part.checks, policies(part), scene.now
+        )
+        for part in parts
+    }
+
+
 def _parts(
     scene: Scene, trusting: Role, trusted: Role, writings: list[Writing], passed: Future[frozenset[str]]
-) -> Iterator[_Round | CheckResult]:
-    """Yield the rounds of a pair, which are independent of each other, and results of what cannot be probed."""
+) -> Iterator[_Round | _Unmade | CheckResult]:
+    """Yield the rounds of a pair, which are independent of each other, and what cannot be probed."""
     pair = CheckedRoles(trusting.key, trusted.key)
     a, b = role_in_account(trusting), role_in_account(trusted)
     if scene.observation.states[trusting.key].kind is TrustKind.ABSENT:
         yield _not_probed(pair, "calls", f"{b} assumes {a}", f"{a} does not exist")
         return
     calls = partial(_Round, scene, pair, passed)
-    intruder = Intruder(scene.aws, trusted.account, scene.callers[trusted.account.name], trusting)
-    yield calls(intruder_round(trusting, trusted), intruder, IN_A_ROW)
-    process, table = _probe(scene, trusted), _probe(scene, trusting)
-    if not isinstance(process, FunctionProbe):
-        reason = process.reason if isinstance(process, NoProbe) else "the probe of its module is not a function"
-        yield _not_probed(pair, "write", f"{b} writes an item through {a}", reason)
-        return
-    function = ProbeFunction(scene.aws, trusted.account, process, trusting)
-    if isinstance(table, TableProbe):
-        writing = Writing(scene.aws, function, trusting, table, scene.keep)
-        writings.append(writing)
-        yield calls((write_check(trusting, trusted, table),), writing, 1)
-    else:
-        reason = table.reason if isinstance(table, NoProbe) else "the probe of its module is not a table"
-        yield _not_probed(pair, "write", f"{b} writes an item through {a}", reason)
-    if process.attempts:
-        checks = function_round(trusting, trusted, table if isinstance(table, TableProbe) else None)
-        yield calls(checks, function, IN_A_ROW)
-        if isinstance(table, TableProbe):
-            yield from (_not_probed(pair, *missing) for missing in untried(trusting, trusted, table))
-    else:
+    caller = scene.callers[trusted.account.name]
+    yield calls(intruder_round(trusting, trusted), Intruder(scene.aws, trusted.account, caller, trusting), IN_A_ROW)
+    process, resource = _probe(scene, trusted), _probe(scene, trusting)
+    listed = calls_of(resource, trusting.arn) if isinstance(resource, TableProbe | CallsProbe) else ()
+    if isinstance(process, RoleProbe):
+        probe_role = ProbeRole(scene.aws, trusted, process, caller, trusting)
+        yield calls(trusted_round(trusting, trusted, listed), probe_role, IN_A_ROW)
+    elif isinstance(process, FunctionProbe):
+        function = ProbeFunction(scene.aws, trusted.account, process, trusting)
+        if isinstance(resource, TableProbe):
+            writing = Writing(scene.aws, function, trusting, resource, scene.keep)
+            writings.append(writing)
+            yield calls((write_check(trusting, trusted, resource),), writing, 1)
+        if process.attempts:
+            of_table = listed if isinstance(resource, TableProbe) else ()
+            yield calls(trusted_round(trusting, trusted, of_table), function, IN_A_ROW)
+    yield from _not_made(trusting, trusted, process, resource, listed)
+
+
+def _not_made(
+    trusting: Role, trusted: Role, process: Probe, resource: Probe, listed: Sequence[ResourceCall]
+) -> Iterator[_Unmade | CheckResult]:
+    """Yield what cannot be probed of a pair. listed: the calls of `resource`."""
+    pair, checks = CheckedRoles(trusting.key, trusted.key), trusted_round(trusting, trusted, listed)
+    a, b = role_in_account(trusting), role_in_account(trusted)
+    unmade = partial(_not_probed, pair, "calls", f"{b} makes calls as {a}")
+    attempts = process.attempts if isinstance(process, FunctionProbe) else None
+    if not isinstance(process, FunctionProbe | RoleProbe):
+        yield unmade(_reason(process, "a function or a role"))
+        yield _Unmade(trusting, trusted, checks)
+    elif not isinstance(resource, TableProbe | CallsProbe):
+        yield unmade(_reason(resource, "a list of calls or a table"))
+    elif attempts is not None and isinstance(resource, CallsProbe):
+        yield unmade("a function makes only the calls of a table")
+        if attempts:
+            yield _Unmade(trusting, trusted, [check for check in checks if check.attempt.resource])
+    elif attempts is not False:
+        yield from (_not_probed(pair, *missing) for missing in untried(trusting, trusted, listed))
+    if attempts is False:
         reason = f"the probe of module {trusted.module} does not set `attempts = true`"
         yield _not_probed(pair, "attempts", f"{b} makes calls that must be refused", reason)
+        yield _Unmade(trusting, trusted, checks)
 
 
-def _probe(scene: Scene, role: Role) -> TableProbe | FunctionProbe | NoProbe:
+def _probe(scene: Scene, role: Role) -> Probe:
     state = scene.states[role.key]
     if isinstance(state, str):
         return NoProbe(reason=state)
@@ -161,6 +231,10 @@ def _probe(scene: Scene, role: Role) -> TableProbe | FunctionProbe | NoProbe:
     if not isinstance(found, Mapping) or role.key not in found:
         return NoProbe(reason=f"Terraform's state has no probe of {role_in_account(role)}: it was not applied here")
     return probes.parse_probes(found[role.key], role.module)
+
+
+def _reason(probe: Probe, wanted: str) -> str:
+    return probe.reason if isinstance(probe, NoProbe) else f"the probe of its module is not {wanted}"
 
 
 class _Round:

@@ -9,13 +9,12 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tfdriver.aws.calls import AwsError, Calls
+from tfdriver.aws.calls import SESSION_NAME, AwsError, Calls
 from tfdriver.spec.model import Account, Role
 from tfdriver.verify import outcome
 from tfdriver.verify.attempts import PERMITTED, Attempt, Check
 from tfdriver.verify.outcome import CallOutcome, OutcomeKind
 
-_SESSION_NAME = "tfdriver-verify"
 _TRUST = "role trust policy"
 
 
@@ -36,7 +35,7 @@ class Intruder:
         return outcomes | {PERMITTED: self._permitted(tried)}
 
     def _try(self, attempt: Attempt) -> CallOutcome:
-        request = {"RoleArn": self._trusting.arn, "RoleSessionName": _SESSION_NAME}
+        request = {"RoleArn": self._trusting.arn, "RoleSessionName": SESSION_NAME}
         if attempt.external_id is not None:
             request["ExternalId"] = attempt.external_id
 

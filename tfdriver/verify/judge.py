@@ -78,8 +78,9 @@ def _verdict(
         )
         happened = own.message or str(own.kind)
         if own.kind is OutcomeKind.ALLOWED:
-            # A probe writes under a condition that never holds. AWS evaluates it only for authorized calls.
-            happened = "allowed (AWS authorized the call; only its condition failed)" if own.message else "allowed"
+            # Some probes make calls that fail, for example a write under a condition that never holds. AWS returns
+            # this error only for authorized calls.
+            happened = "allowed (AWS authorized the call, which then failed as intended)" if own.message else "allowed"
         return (CheckStatus.FAILED if definite else CheckStatus.INCONCLUSIVE), happened
     if failed is not None:
         control = outcomes[failed.name]

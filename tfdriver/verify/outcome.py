@@ -49,11 +49,11 @@ class CallOutcome:
         return self.kind is OutcomeKind.UNKNOWN and self.code not in _EXPIRED | _DENIED
 
 
-_DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError"})  # the last one is of SNS
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
 _THROTTLED = frozenset(
     """
-    Throttling ThrottlingException ThrottledException RequestThrottled RequestThrottledException SlowDown
+    Throttling ThrottlingException Throttled ThrottledException RequestThrottled RequestThrottledException SlowDown
     TooManyRequestsException RequestLimitExceeded BandwidthLimitExceeded PriorRequestNotComplete
     ProvisionedThroughputExceededException
     """.split()

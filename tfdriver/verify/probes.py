@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from tfdriver.iam.policy_document import account_of
+from tfdriver.verify import resource_calls
+from tfdriver.verify.resource_calls import ResourceCall
 
 
 class _Probe(BaseModel):
@@ -22,6 +26,30 @@ class TableProbe(_Probe):
     not_granted: tuple[str, ...]
 
 
+class ListedCall(_Probe):
+    """A call of a `CallsProbe`. hash_key: the name of a table's key attribute, for calls on its items."""
+
+    action: str
+    arn: str
+    expect: Literal["allowed", "refused"]
+    hash_key: str | None = None
+
+    @model_validator(mode="after")
+    def _can_be_made(self) -> Self:
+        problem = resource_calls.problem(self.action, self.arn, self.hash_key or "")
+        if problem:
+            raise ValueError(problem)
+        return self
+
+
+class CallsProbe(_Probe):
+    """Calls on resources. region: of those whose ARN has no region."""
+
+    type: Literal["calls"] = "calls"
+    region: str
+    calls: tuple[ListedCall, ...]
+
+
 class FunctionProbe(_Probe):
     """A Lambda function. attempts: whether it makes the calls in an event's `attempts`."""
 
@@ -31,6 +59,13 @@ class FunctionProbe(_Probe):
     attempts: bool = False
 
 
+class RoleProbe(_Probe):
+    """A role. probe_by: the ARN of the operator's role or user that may assume it."""
+
+    type: Literal["role"] = "role"
+    probe_by: str = Field(pattern=r"^arn:aws[\w-]*:iam::\d{12}:(role|user)/.+$")
+
+
 class NoProbe(_Probe):
     """No probe. reason: one sentence without a full stop."""
 
@@ -38,21 +73,45 @@ class NoProbe(_Probe):
     reason: str
 
 
-Probe = TableProbe | FunctionProbe | NoProbe
-_ADAPTER: TypeAdapter[TableProbe | FunctionProbe] = TypeAdapter(
-    Annotated[TableProbe | FunctionProbe, Field(discriminator="type")]
+ResourceProbe = TableProbe | CallsProbe
+Probe = ResourceProbe | FunctionProbe | RoleProbe | NoProbe
+_ADAPTER: TypeAdapter[ResourceProbe | FunctionProbe | RoleProbe] = TypeAdapter(
+    Annotated[ResourceProbe | FunctionProbe | RoleProbe, Field(discriminator="type")]
 )
 
 
 def parse_probes(value: Any, module: str) -> Probe:
     """Parse the output `probe` of a module. value: JSON, None for no such output."""
     if value is None:
-        return NoProbe(reason=f"module {module} has no output `probe`")
+        return NoProbe(reason=f"module {module} has no output `probe`, or it is null")
     try:
         return _ADAPTER.validate_python(value)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        return NoProbe(
-            reason=f"the probe of module {module} is not valid, see modules/README.md: {place}: {first['msg']}"
+        what = first["msg"].removeprefix("Value error, ")
+        return NoProbe(reason=f"the probe of module {module} is not valid, see modules/README.md: {place}: {what}")
+
+
+def calls_of(probe: ResourceProbe, role_arn: str) -> tuple[ResourceCall, ...]:
+    """Return the calls of a probe, each once. role_arn: of the trusting role; a table is in its account."""
+    if isinstance(probe, CallsProbe):
+        listed = (
+            ResourceCall(
+                action=call.action,
+                arn=call.arn,
+                allowed=call.expect == "allowed",
+                region=probe.region,
+                name=f"{call.action} {call.arn}",
+                hash_key=call.hash_key or "",
+            )
+            for call in probe.calls
         )
+        return tuple(dict.fromkeys(listed))
+    partition = role_arn.split(":")[1]
+    arn = f"arn:{partition}:dynamodb:{probe.region}:{account_of(role_arn)}:table/{probe.table_name}"
+    return tuple(
+        ResourceCall(action, arn, allowed, probe.region, action, probe.hash_key)
+        for actions, allowed in ((probe.granted, True), (probe.not_granted, False))
+        for action in actions
+    )

@@ -79,7 +79,7 @@ def conclude(
     checks: Sequence[CheckResult], remaining: tuple[str, ...], perhaps: tuple[str, ...] = (), *, strict: bool
 ) -> Verified:
     """Summarize the checks. remaining: items still in a table, as `table/key`; perhaps: sentences on possible ones."""
-    bad = _BAD | {CheckStatus.NOT_PROBED} if strict else _BAD
+    bad = _BAD | {CheckStatus.NOT_PROBED, CheckStatus.BY_POLICY} if strict else _BAD
     counts = Counter(check.verdict for check in checks)
     parts = [f"{counts[verdict]} {verdict}" for verdict in CheckStatus if counts[verdict]]
     changed = "Verifying changed nothing"

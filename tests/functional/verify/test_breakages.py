@@ -252,7 +252,12 @@ def test_without_probes_the_checks_are_not_probed(running: Setup):
         running.states = states
     assert failed(checks) == {}
     (unprobed,) = [c for c in checks if c.verdict is CheckStatus.NOT_PROBED]
-    assert (unprobed.name, unprobed.happened) == ("write", "module m has no output `probe`")
+    assert (unprobed.name, unprobed.happened) == ("calls", "module m has no output `probe`, or it is null")
+    by_policy = {c.name: c.happened for c in checks if c.verdict is CheckStatus.BY_POLICY}
+    assert by_policy["assume"] == "the policies of the roles allow it"
+    assert by_policy["assume-without-external-id"] == (
+        "the policies of the roles refuse it, because no role trust policy allows the sts:AssumeRole action"
+    )
     assert verdicts(checks)["intruder"] is CheckStatus.PASSED
 
 

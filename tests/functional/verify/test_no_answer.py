@@ -43,7 +43,7 @@ def test_the_intruders_call_never_counts_as_refused(monkeypatch, tmp_path: Path,
     assert intruder.verdict is CheckStatus.INCONCLUSIVE
     assert "refused" not in repr(intruder)
     assert "AccessDenied" not in intruder.happened
-    assert set(verdicts(checks).values()) == {CheckStatus.INCONCLUSIVE, CheckStatus.NOT_PROBED}
+    assert set(verdicts(checks).values()) == {CheckStatus.INCONCLUSIVE, CheckStatus.NOT_PROBED, CheckStatus.BY_POLICY}
 
 
 def test_short_throttling_is_retried(monkeypatch, tmp_path: Path):

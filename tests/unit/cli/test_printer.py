@@ -14,10 +14,11 @@ from tests.unit.verify.test_judge import INTRUDER, judged
 from tfdriver.cli.plan import print_plan
 from tfdriver.cli.printer import Output
 from tfdriver.cli.run_text import print_run
+from tfdriver.cli.verify_table import check_lines
 from tfdriver.deploy.overview import Overview
 from tfdriver.deploy.plan_view import Counts, PhasePlan, Planned, ResourceChange
 from tfdriver.deploy.run_result import RoleTrust, RunResult
-from tfdriver.deploy.verify_result import Verified
+from tfdriver.deploy.verify_result import CheckedRoles, CheckResult, CheckStatus, Verified
 from tfdriver.errors import Exit, OpenTrustError, TfdriverError
 from tfdriver.project.timeline import Exposure
 
@@ -86,6 +87,14 @@ def test_a_check_that_did_not_pass_is_printed_once_with_its_evidence(monkeypatch
         "  ? INCONCLUSIVE the operator's identity in account_b assumes role foo_bar in account_a: expected "
     )
     assert line.endswith("; request id id of intruder")
+
+
+def test_a_check_by_policy_is_printed_with_what_was_expected():
+    policy = CheckResult(
+        CheckedRoles("foo_bar", "bar"), "assume", "bar assumes foo_bar", "allowed", "it does", CheckStatus.BY_POLICY
+    )
+    *_, line = check_lines(Verified(Exit.DONE, "1 check", (policy,), "nothing"))
+    assert line == "  [yellow]~ by policy[/yellow] bar assumes foo_bar: expected allowed; it does"
 
 
 def test_an_error_prints_cause_open_trust_and_hint_on_a_line_each(capsys):

@@ -5,9 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.unit.builders import BAR, FOO
-from tfdriver.verify.attempts import PERMITTED, WHO, WHO_AGAIN, function_round, intruder_round, untried
+from tfdriver.verify.attempts import (
+    PERMITTED,
+    WHO,
+    WHO_AGAIN,
+    WHO_AS_ROLE,
+    intruder_round,
+    trusted_round,
+    untried,
+)
 from tfdriver.verify.outcome import OutcomeKind
-from tfdriver.verify.probes import TableProbe
+from tfdriver.verify.probes import TableProbe, calls_of
+from tfdriver.verify.resource_calls import ResourceCall
 
 TABLE = TableProbe(
     table_name="T",
@@ -16,6 +25,7 @@ TABLE = TableProbe(
     granted=("dynamodb:PutItem",),
     not_granted=("dynamodb:GetItem", "dynamodb:Scan"),
 )
+CALLS = calls_of(TABLE, FOO.arn)
 WITH_ID = replace(FOO, external_id="the-id")
 
 
@@ -48,7 +58,7 @@ def test_the_intruders_calls_have_controls_before_and_after():
 
 
 def test_the_trusted_role_needs_the_external_id():
-    expected = {c.name: c.expected for c in function_round(WITH_ID, BAR, None) if not c.control}
+    expected = {c.name: c.expected for c in trusted_round(WITH_ID, BAR, ()) if not c.control}
     assert expected == {
         "assume": OutcomeKind.ALLOWED,
         "assume-without-external-id": OutcomeKind.DENIED,
@@ -57,7 +67,7 @@ def test_the_trusted_role_needs_the_external_id():
 
 
 def test_ungranted_actions_are_tried_as_the_trusting_role_and_granted_ones_directly():
-    checks = {c.name: c for c in function_round(FOO, BAR, TABLE)}
+    checks = {c.name: c for c in trusted_round(FOO, BAR, CALLS)}
 
     assert [n for n in checks if not checks[n].control] == [
         "assume",
@@ -73,7 +83,7 @@ def test_ungranted_actions_are_tried_as_the_trusting_role_and_granted_ones_direc
 
 def test_every_refusal_has_controls_which_are_checks_of_the_same_round():
     for trusting in (FOO, WITH_ID):
-        for checks in (intruder_round(trusting, BAR), function_round(trusting, BAR, TABLE)):
+        for checks in (intruder_round(trusting, BAR), trusted_round(trusting, BAR, CALLS)):
             names = {c.name: c for c in checks}
             for check in checks:
                 assert bool(check.controls) is (check.expected is OutcomeKind.DENIED)
@@ -81,7 +91,7 @@ def test_every_refusal_has_controls_which_are_checks_of_the_same_round():
 
 
 def test_the_control_of_an_ungranted_action_is_a_granted_one_with_the_same_credentials():
-    checks = {c.name: c for c in function_round(FOO, BAR, TABLE)}
+    checks = {c.name: c for c in trusted_round(FOO, BAR, CALLS)}
     controls = checks["not-granted dynamodb:Scan"].controls
 
     assert "granted dynamodb:PutItem" in controls
@@ -89,18 +99,34 @@ def test_the_control_of_an_ungranted_action_is_a_granted_one_with_the_same_crede
 
 
 def test_the_control_of_a_direct_call_is_the_same_call_as_the_trusting_role():
-    checks = {c.name: c for c in function_round(FOO, BAR, TABLE)}
+    checks = {c.name: c for c in trusted_round(FOO, BAR, CALLS)}
     assert checks["direct dynamodb:PutItem"].controls == (WHO, "granted dynamodb:PutItem", WHO_AGAIN)
 
 
-def test_checks_without_actions_in_the_probe_are_reported():
-    assert untried(FOO, BAR, TABLE) == ()
-    found = untried(FOO, BAR, TABLE.model_copy(update={"not_granted": ()}))
-    assert found == (
+def test_a_refused_call_has_the_allowed_calls_of_its_service_as_controls():
+    def call(action, arn, *, allowed):
+        return ResourceCall(action, arn, allowed=allowed, region="us-west-2", name=f"{action} {arn}")
+
+    calls = (
+        call("s3:ListBucket", "arn:aws:s3:::b", allowed=True),
+        call("kms:DescribeKey", "arn:aws:kms:us-west-2:111111111111:key/k", allowed=True),
+        call("s3:GetObject", "arn:aws:s3:::b/secret", allowed=False),
+    )
+    checks = {c.name: c for c in trusted_round(FOO, BAR, calls)}
+
+    refused = checks["not-granted s3:GetObject arn:aws:s3:::b/secret"]
+    assert refused.controls == (WHO_AS_ROLE, "granted s3:ListBucket arn:aws:s3:::b", WHO_AGAIN)
+    assert refused.tried == ("role bar in account_b as role foo_bar in account_a calls s3:GetObject on b/secret")
+    assert "direct kms:DescribeKey arn:aws:kms:us-west-2:111111111111:key/k" in checks
+
+
+def test_kinds_of_calls_that_the_probe_lacks_are_reported():
+    assert untried(FOO, BAR, CALLS) == ()
+    assert untried(FOO, BAR, [call for call in CALLS if call.allowed]) == (
         (
             "not-granted",
-            "role bar in account_b as role foo_bar in account_a makes calls on T that are not granted",
-            "the probe of module m names no action as `not_granted`",
+            "role bar in account_b as role foo_bar in account_a makes calls that must be refused",
+            "the probe of module m has no call that must be refused",
         ),
     )
-    assert [name for name, _, _ in untried(FOO, BAR, TABLE.model_copy(update={"granted": ()}))] == ["granted"]
+    assert [name for name, _, _ in untried(FOO, BAR, [])] == ["granted", "not-granted"]

@@ -25,6 +25,8 @@ def check(verdict: CheckStatus, name: str = "write", **evidence: str) -> CheckRe
         (CheckStatus.INCONCLUSIVE, False, Exit.FAILED),
         (CheckStatus.NOT_PROBED, False, Exit.DONE),
         (CheckStatus.NOT_PROBED, True, Exit.FAILED),
+        (CheckStatus.BY_POLICY, False, Exit.DONE),
+        (CheckStatus.BY_POLICY, True, Exit.FAILED),
     ],
 )
 def test_only_passed_checks_are_a_success(verdict, strict, code):

@@ -8,17 +8,17 @@ import pytest
 
 from tests.unit.builders import BAR, FOO
 from tests.unit.verify.answers import ALLOWED, DENIED, THROTTLED, as_expected
-from tests.unit.verify.test_attempts import TABLE
+from tests.unit.verify.test_attempts import CALLS, TABLE
 from tfdriver.aws.calls import Answer
 from tfdriver.deploy.verify_result import CheckedRoles, CheckStatus
 from tfdriver.verify import judge
-from tfdriver.verify.attempts import REFUSED_FOR, Check, function_round, intruder_round
+from tfdriver.verify.attempts import REFUSED_FOR, Check, intruder_round, trusted_round
 from tfdriver.verify.outcome import CallOutcome, OutcomeKind, from_answer
 from tfdriver.verify.write_check import write_check
 from tfdriver.waiting import Held
 
 INTRUDER = intruder_round(FOO, BAR)
-FUNCTION = function_round(FOO, BAR, TABLE)
+FUNCTION = trusted_round(FOO, BAR, CALLS)
 GONE = CallOutcome(OutcomeKind.BROKEN, "ResourceNotFoundException: no table", "ResourceNotFoundException")
 UNTRIED = CallOutcome(OutcomeKind.UNTRIED, "this function cannot try it")
 
@@ -80,7 +80,7 @@ def test_a_call_that_fails_only_on_its_condition_is_allowed():
     found = judged(FUNCTION, "not-granted dynamodb:Scan", 0, not_granted_dynamodb_Scan=allowed)
 
     assert found.verdict is CheckStatus.FAILED
-    assert found.happened == "allowed (AWS authorized the call; only its condition failed)"
+    assert found.happened == "allowed (AWS authorized the call, which then failed as intended)"
     assert found.evidence.said == "ConditionalCheckFailedException: The conditional request failed"
     assert judged(FUNCTION, "granted dynamodb:PutItem", granted_dynamodb_PutItem=allowed).verdict is CheckStatus.PASSED
 

@@ -10,16 +10,16 @@ import pytest
 
 from tests.unit.builders import BAR, FOO, A, B
 from tests.unit.verify.answers import Calls, error
-from tests.unit.verify.test_attempts import TABLE
+from tests.unit.verify.test_attempts import CALLS, TABLE
 from tfdriver.aws.calls import AwsError
-from tfdriver.verify.attempts import function_round
+from tfdriver.verify.attempts import trusted_round
 from tfdriver.verify.outcome import OutcomeKind
 from tfdriver.verify.probe_function import ProbeFunction
 from tfdriver.verify.probes import FunctionProbe
 from tfdriver.verify.write_check import Writing, write_check
 
 PROBE = FunctionProbe(function_name="bar", region="eu-west-1", attempts=True)
-CHECKS = function_round(FOO, BAR, TABLE)
+CHECKS = trusted_round(FOO, BAR, CALLS)
 OK = {"call": "", "ok": True, "code": "", "message": "", "status": 200, "request_id": "r"}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tfdriver.verify.probes import FunctionProbe, NoProbe, TableProbe, parse_probes
+from tfdriver.verify.probes import CallsProbe, FunctionProbe, NoProbe, RoleProbe, TableProbe, calls_of, parse_probes
 
 TABLE = {
     "type": "dynamodb_table",
@@ -14,6 +14,14 @@ TABLE = {
     "granted": ["dynamodb:PutItem"],
     "not_granted": [],
 }
+
+
+def calls(action, arn, **more):
+    return {
+        "type": "calls",
+        "region": "us-west-2",
+        "calls": [{"action": action, "arn": arn, "expect": "allowed"} | more],
+    }
 
 
 def test_a_table_probe_is_parsed():
@@ -33,7 +41,7 @@ def test_a_function_makes_attempts_only_if_its_probe_has_them():
 
 
 def test_a_missing_probe_has_a_reason():
-    assert parse_probes(None, "team_a") == NoProbe(reason="module team_a has no output `probe`")
+    assert parse_probes(None, "team_a") == NoProbe(reason="module team_a has no output `probe`, or it is null")
 
 
 @pytest.mark.parametrize(
@@ -44,6 +52,15 @@ def test_a_missing_probe_has_a_reason():
         ({"type": "s3"}, "s3"),
         ({}, "type"),
         ("text", "modules/README.md"),
+        ({"type": "role", "probe_by": "operator"}, "probe_by"),
+        ({"type": "role", "probe_by": None}, "probe_by"),
+        (calls("s3:DeleteObject", "arn:aws:s3:::b/k"), "calls.calls.0: s3:DeleteObject is not one of the actions"),
+        (calls("s3:GetObject", "arn:aws:s3:::b"), "arn:aws:s3:::b is not the ARN of one resource of s3:GetObject"),
+        (calls("s3:GetObject", "arn:aws:s3:::b/*"), "not the ARN of one resource"),
+        (calls("sqs:GetQueueAttributes", "arn:aws:sqs:::q"), "not the ARN of one resource"),
+        (calls("kms:DescribeKey", "arn:aws:s3:::key/k"), "not the ARN of one resource"),
+        (calls("dynamodb:GetItem", "arn:aws:dynamodb:us-west-2:111111111111:table/T"), "needs hash_key"),
+        (calls("s3:GetObject", "arn:aws:s3:::b/k", expect="denied"), "expect"),
     ],
 )
 def test_an_invalid_probe_has_a_reason(value, words):
@@ -52,3 +69,28 @@ def test_an_invalid_probe_has_a_reason(value, words):
     assert isinstance(found, NoProbe)
     assert words in found.reason
     assert "module team_a" in found.reason
+
+
+def test_calls_are_parsed_and_each_is_made_once():
+    probe = calls("s3:GetObject", "arn:aws:s3:::b/k", hash_key=None)
+    probe["calls"] *= 2
+    found = parse_probes(probe, "m")
+
+    assert isinstance(found, CallsProbe)
+    (call,) = calls_of(found, "arn:aws:iam::111111111111:role/foo_bar")
+    assert (call.action, call.resource, call.allowed) == ("s3:GetObject", "b/k", True)
+    assert (call.region, call.name) == ("us-west-2", "s3:GetObject arn:aws:s3:::b/k")
+
+
+def test_the_calls_of_a_table_name_it_by_its_arn_in_the_roles_account():
+    table = parse_probes(TABLE | {"not_granted": ["dynamodb:Scan"]}, "m")
+    found = calls_of(table, "arn:aws-cn:iam::111111111111:role/foo_bar")
+
+    assert {call.arn for call in found} == {"arn:aws-cn:dynamodb:us-west-2:111111111111:table/T"}
+    assert [(call.name, call.allowed) for call in found] == [("dynamodb:PutItem", True), ("dynamodb:Scan", False)]
+    assert found[0].resource == "T"
+
+
+def test_a_role_is_probed_by_an_operators_role():
+    probe = {"type": "role", "probe_by": "arn:aws:iam::222222222222:role/ops/operator"}
+    assert parse_probes(probe, "m") == RoleProbe(probe_by=probe["probe_by"])
