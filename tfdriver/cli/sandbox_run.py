@@ -6,19 +6,26 @@ import json
 import shlex
 import sys
 import tempfile
+import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from tfdriver.deploy.session import read_spec
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.sandbox.resources import Target
 from tfdriver.spec.message_text import nearest
+from tfdriver.spec.spec_file import FILE_NAME
 from tfdriver.terraform.program import find_program
 from tfdriver.terraform.provider_installation import cli_config, searched_mirror
+
+if TYPE_CHECKING:
+    from tfdriver.sandbox.start import Profiles
 
 
 def sandbox(
@@ -33,7 +40,8 @@ def sandbox(
     """Run a command in the project's folder against a new local AWS; return the command's exit code.
 
     command: empty for the user's shell; note: reports a warning; log: file that gets a line per API call;
-    faults: file of the faults to inject. The local AWS is deleted when the command ends.
+    faults: file of the faults to inject. Accounts that are added to the spec are added to the local AWS. It is deleted
+    when the command ends.
     """
     spec = read_spec(project, note)
     from tfdriver.sandbox import start
@@ -47,7 +55,41 @@ def sandbox(
         if mirror := searched_mirror(environ):
             note(f"the AWS provider comes from {mirror}, a mirror found by searching")
         extra = terraform_for_shells(environ, Path(private))
-        return run_command(server, command, environment={**environ, **extra}, folder=project)
+        with _following(project, server.profiles, note):
+            return run_command(server, command, environment={**environ, **extra}, folder=project)
+
+
+@contextmanager
+def _following(project: Path, profiles: Profiles, note: Callable[[str], None]) -> Iterator[None]:
+    """Add the accounts of a spec that changes inside the `with` block, as soon as it can be read."""
+    ended = threading.Event()
+
+    def follow() -> None:
+        seen = _written_at(project)
+        while not ended.wait(0.1):
+            if (now := _written_at(project)) == seen:
+                continue
+            seen = now
+            with suppress(TfdriverError):  # a command reports it
+                added = profiles.add(list(read_spec(project).accounts.values()))
+                for account in added:
+                    note(f"the sandbox now has the account {account.name} = {account.id}")
+
+    thread = threading.Thread(target=follow, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _written_at(project: Path) -> int:
+    """Return when the spec was written, in nanoseconds, or 0 if it is not there."""
+    try:
+        return (project / FILE_NAME).stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def terraform_for_shells(environ: Mapping[str, str], folder: Path) -> dict[str, str]:

@@ -57,30 +57,18 @@ _app = DomainDispatcherApplication(create_backend_app)
 
 
 class MotoBackend:
-    """moto for some accounts, as a context manager that deletes the accounts' resources at the end.
+    """moto for the accounts that are added, as a context manager that deletes their resources at the end.
 
     Inside the `with` block, `_MOTO_VARIABLES` are removed from the process's environment.
     """
 
-    def __init__(self, accounts: Iterable[Account]) -> None:
-        self.accounts = {account.id: account for account in accounts}
+    def __init__(self) -> None:
+        self.accounts: dict[str, Account] = {}
         self.lock = _lock
         self._removed: dict[str, str] = {}
 
     def __enter__(self) -> MotoBackend:
-        taken = sorted(_accounts_in_use & set(self.accounts))
-        if taken:
-            raise TfdriverError(
-                f"account {taken[0]} is already in use by another sandbox of this process", code="sandbox_failed"
-            )
-        _accounts_in_use.update(self.accounts)
         self._removed = {name: os.environ.pop(name) for name in _MOTO_VARIABLES if name in os.environ}
-        with self.lock:
-            for account in self.accounts.values():
-                iam = iam_backends[account.id][account.partition]
-                # Copies, since moto counts the attachments of a policy in the policy.
-                iam.aws_managed_policies = [copy(policy) for policy in _aws_managed_policies(account.partition)]
-                iam.managed_policies = {policy.arn: policy for policy in iam.aws_managed_policies}
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -93,14 +81,27 @@ class MotoBackend:
         _accounts_in_use.difference_update(self.accounts)
         os.environ.update(self._removed)
 
-    def create_admin(self, account: Account) -> tuple[str, str]:
-        """Create the IAM user `admin` with AdministratorAccess; return its access key ID and secret access key."""
-        iam = iam_backends[account.id][account.partition]
-        user = iam.create_user(account.region, "admin")
-        user.id = "AIDA" + user.id[:17].upper()
-        iam.attach_user_policy(f"arn:{account.partition}:iam::aws:policy/AdministratorAccess", "admin")
-        key = iam.create_access_key("admin")
-        return key.access_key_id, key.secret_access_key
+    def add(self, account: Account) -> tuple[str, str]:
+        """Add an account with the IAM user `admin`, who has AdministratorAccess; return its access key and secret.
+
+        Raises TfdriverError if another sandbox of this process has the account.
+        """
+        with self.lock:
+            if account.id in _accounts_in_use:
+                raise TfdriverError(
+                    f"account {account.id} is already in use by another sandbox of this process", code="sandbox_failed"
+                )
+            _accounts_in_use.add(account.id)
+            self.accounts = {**self.accounts, account.id: account}  # others may iterate over the old mapping
+            iam = iam_backends[account.id][account.partition]
+            # Copies, since moto counts the attachments of a policy in the policy.
+            iam.aws_managed_policies = [copy(policy) for policy in _aws_managed_policies(account.partition)]
+            iam.managed_policies = {policy.arn: policy for policy in iam.aws_managed_policies}
+            user = iam.create_user(account.region, "admin")
+            user.id = "AIDA" + user.id[:17].upper()
+            iam.attach_user_policy(f"arn:{account.partition}:iam::aws:policy/AdministratorAccess", "admin")
+            key = iam.create_access_key("admin")
+            return key.access_key_id, key.secret_access_key
 
     def handle(self, request: HttpRequest, account: str) -> HttpResponse:
         """Return moto's response to a request of an account.

@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tfdriver.errors import TfdriverError
 from tfdriver.files import write_whole
@@ -24,6 +25,9 @@ from tfdriver.sandbox.sessions import RoleSessions
 from tfdriver.sandbox.trusts import TrustPolicies
 from tfdriver.spec.model import Account
 
+if TYPE_CHECKING:
+    from tfdriver.sandbox.backend import MotoBackend
+
 
 @dataclass(frozen=True)
 class Sandbox:
@@ -36,10 +40,38 @@ class Sandbox:
     environment: Mapping[str, str]
     unset: tuple[str, ...]
     app: App = field(repr=False)
+    profiles: Profiles = field(repr=False)
 
     def fire(self, rule: str) -> list[Target]:
         """Fire the schedules of all enabled rules with this name and wait for their targets."""
         return self.app.fire(rule)
+
+
+class Profiles:
+    """The AWS config and credentials files, with a profile for each account. folder: private."""
+
+    def __init__(self, backend: MotoBackend, folder: Path) -> None:
+        self._backend = backend
+        self._accounts: dict[str, Account] = {}  # by profile
+        self._keys: dict[str, tuple[str, str]] = {}  # by account id
+        self.config, self.credentials = folder / "config", folder / "credentials"
+
+    def add(self, accounts: Sequence[Account]) -> list[Account]:
+        """Add a profile for each account, and an administrator to each new account; return the new accounts.
+
+        A profile that is no longer in `accounts` stays: `tfdriver destroy` may need it.
+        """
+        added = list({account.id: account for account in accounts if account.id not in self._keys}.values())
+        self._keys |= {account.id: self._backend.add(account) for account in added}
+        self._accounts |= {account.profile: account for account in reversed(accounts)}
+        config, credentials = "", ""
+        for profile, account in self._accounts.items():
+            key, secret = self._keys[account.id]
+            config += f"[{'default' if profile == 'default' else f'profile {profile}'}]\nregion = {account.region}\n"
+            credentials += f"[{profile}]\naws_access_key_id = {key}\naws_secret_access_key = {secret}\n"
+        write_whole(self.config, config.encode(), mode=0o600)
+        write_whole(self.credentials, credentials.encode(), mode=0o600)
+        return added
 
 
 @contextmanager
@@ -63,7 +95,9 @@ def start(
     with ExitStack() as stack:
         call_log = stack.enter_context(open_call_log(log))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tfdriver-sandbox-")))
-        backend = stack.enter_context(MotoBackend(accounts))
+        backend = stack.enter_context(MotoBackend())
+        profiles = Profiles(backend, folder)
+        profiles.add(accounts)
         try:
             listener = stack.enter_context(socket.create_server(("127.0.0.1", port), backlog=128))
         except OSError as error:
@@ -83,31 +117,20 @@ def start(
             note=cache(note),
         )
         app = App(parts)
-        keys = {account.id: backend.create_admin(account) for account in backend.accounts.values()}
         stack.enter_context(serve(listener, app.handle))
         stack.callback(functions.stop)
         stack.callback(parts.stopping.set)
-        yield Sandbox(endpoint, _environment(endpoint, accounts, keys, folder), unset, app)
+        yield Sandbox(endpoint, _environment(endpoint, profiles), unset, app, profiles)
 
 
-def _environment(
-    endpoint: str, accounts: Sequence[Account], keys: Mapping[str, tuple[str, str]], folder: Path
-) -> dict[str, str]:
-    """Write the AWS config and credentials files with the profiles. Return the variables for AWS clients."""
-    config, credentials = "", ""
-    for account in {account.profile: account for account in reversed(accounts)}.values():
-        key, secret = keys[account.id]
-        section = "default" if account.profile == "default" else f"profile {account.profile}"
-        config += f"[{section}]\nregion = {account.region}\n"
-        credentials += f"[{account.profile}]\naws_access_key_id = {key}\naws_secret_access_key = {secret}\n"
-    write_whole(folder / "config", config.encode(), mode=0o600)
-    write_whole(folder / "credentials", credentials.encode(), mode=0o600)
+def _environment(endpoint: str, profiles: Profiles) -> dict[str, str]:
+    """Return the variables for AWS clients."""
     return {
         "AWS_ENDPOINT_URL": endpoint,
         # Terraform's provider assumes the role of a profile before it reads AWS_ENDPOINT_URL.
         "AWS_ENDPOINT_URL_STS": endpoint,
-        "AWS_CONFIG_FILE": str(folder / "config"),
-        "AWS_SHARED_CREDENTIALS_FILE": str(folder / "credentials"),
+        "AWS_CONFIG_FILE": str(profiles.config),
+        "AWS_SHARED_CREDENTIALS_FILE": str(profiles.credentials),
         "AWS_EC2_METADATA_DISABLED": "true",
         "TFDRIVER_SANDBOX": "1",
     }

@@ -283,6 +283,39 @@ def test_every_command_and_option_is_in_the_documentation(name):
     assert [o.name for o in options if not any(f"`{text}" in page for text in o.opts)] == []
 
 
+ADD_AN_ACCOUNT = """
+import boto3, pathlib, time
+from botocore.exceptions import BotoCoreError
+spec = pathlib.Path("tfdriver.yaml")
+text = spec.read_text()
+spec.write_text(text.replace("accounts:", "accounts: [", 1))  # half an edit
+time.sleep(0.3)
+third = "  third: {id: '333333333333', profile: third, region: us-west-2}"
+spec.write_text(text.replace("accounts:\\n", "accounts:\\n" + third + "\\n", 1))
+def caller(profile):
+    return boto3.Session(profile_name=profile).client("sts").get_caller_identity()["Arn"]
+before = caller("account_a")
+for _ in range(100):
+    time.sleep(0.1)
+    try:
+        pathlib.Path("callers").write_text(f"{before} {caller('third')} {caller('account_a')}")
+        break
+    except BotoCoreError:
+        pass
+"""
+
+
+def test_a_sandbox_gets_the_accounts_that_are_added_to_the_spec(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main.run(["init", "p"]) == 0
+
+    assert main.run(["-C", "p", "sandbox", "--", sys.executable, "-c", ADD_AN_ACCOUNT]) == 0
+
+    admins = [f"arn:aws:iam::{number}:user/admin" for number in ("111111111111", "333333333333", "111111111111")]
+    assert (tmp_path / "p/callers").read_text().split() == admins
+    assert capsys.readouterr().err.count("the sandbox now has the account third = 333333333333") == 1
+
+
 def test_a_sandbox_runs_its_command_in_the_folder_of_the_project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main.run(["init", str(tmp_path / "p")]) == 0
