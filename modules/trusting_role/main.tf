@@ -57,6 +57,11 @@ locals {
       Action   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
       Resource = [e.arn]
     }],
+    [for arns in [var.roles_to_assume[*].arn] : {
+      Effect   = "Allow"
+      Action   = ["sts:AssumeRole"]
+      Resource = arns
+    } if length(arns) > 0],
     # A registry's token is for all repositories; what can be pulled with it, the statements above decide.
     [for e in slice(var.ecr_pull, 0, min(1, length(var.ecr_pull))) : {
       Effect   = "Allow"

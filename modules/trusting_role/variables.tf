@@ -14,6 +14,12 @@ variable "trust_policy" {
   type        = string
 }
 
+variable "roles_to_assume" {
+  description = "For a role that is also trusted: the roles that it may assume; see ../README.md."
+  type        = list(object({ arn = string }))
+  default     = []
+}
+
 variable "permissions_boundary" {
   description = "ARN of the policy that bounds the role's permissions; null for none."
   type        = string

@@ -98,6 +98,26 @@ run "a_key_is_usable_through_its_service_only" {
   }
 }
 
+run "a_role_on_both_sides_may_assume_the_others" {
+  command = plan
+
+  variables {
+    roles_to_assume = [
+      { role = "one", arn = "arn:aws:iam::222222222222:role/one", region = "us-west-2", variables = {} },
+      { role = "two", arn = "arn:aws:iam::333333333333:role/two", region = "us-west-2", variables = { a = "b" } },
+    ]
+  }
+
+  assert {
+    condition = jsondecode(aws_iam_role_policy.permissions[0].policy).Statement == [{
+      Effect   = "Allow"
+      Action   = ["sts:AssumeRole"]
+      Resource = ["arn:aws:iam::222222222222:role/one", "arn:aws:iam::333333333333:role/two"]
+    }]
+    error_message = aws_iam_role_policy.permissions[0].policy
+  }
+}
+
 run "nothing_granted_is_no_policy" {
   command = plan
 
