@@ -44,7 +44,9 @@ class ProbeFunction:
                 return dict(zip([check.name for check in checks], outcomes, strict=True))
             except (KeyError, TypeError, ValueError) as error:
                 failure = CallOutcome(
-                    OutcomeKind.BROKEN, f"{self._name} does not answer as described in modules/README.md: {error!r}"
+                    OutcomeKind.BROKEN,
+                    f'{self._name} must answer {{"outcomes": [...]}}, with call, ok, code, message, status and request_id '
+                    f"of each attempt: {error!r}",
                 )
         # The function made none of the calls, so their outcomes are unknown.
         unknown = replace(
@@ -59,7 +61,7 @@ class ProbeFunction:
             return [], failure
         written = answer.get("written") if isinstance(answer, dict) else None
         if not isinstance(written, list) or not all(isinstance(entry, dict) for entry in written):
-            problem = f"{self._name} does not return `written` as described in modules/README.md"
+            problem = f'{self._name} must answer {{"written": [...]}}, with one object for each item'
             return [], CallOutcome(OutcomeKind.BROKEN, problem, perhaps_done=True)
         return written, outcome.allowed()
 

@@ -55,7 +55,7 @@ class ProbeRole:
         session = as_role if attempt.as_role and not isinstance(as_role, CallOutcome) else itself
         call, account = attempt.resource, self.trusted.account
         if call and not resource_calls.can_make(call):
-            return CallOutcome(OutcomeKind.UNTRIED, f"{call.action} is not in the table of calls in modules/README.md")
+            return CallOutcome(OutcomeKind.UNTRIED, f"tfdriver verify cannot call {call.action}")
         try:
             if call:
                 return outcome.allowed(resource_calls.make_call(session, account, call))

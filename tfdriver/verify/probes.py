@@ -90,7 +90,7 @@ def parse_probes(value: Any, module: str) -> Probe:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         what = first["msg"].removeprefix("Value error, ")
-        return NoProbe(reason=f"the probe of module {module} is not valid, see modules/README.md: {place}: {what}")
+        return NoProbe(reason=f"the probe of module {module} is not valid: {place}: {what}")
 
 
 def calls_of(probe: ResourceProbe, role_arn: str) -> tuple[ResourceCall, ...]:

@@ -51,7 +51,7 @@ def test_a_missing_probe_has_a_reason():
         (TABLE | {"granted": "dynamodb:PutItem"}, "granted"),
         ({"type": "s3"}, "s3"),
         ({}, "type"),
-        ("text", "modules/README.md"),
+        ("text", "is not valid: "),
         ({"type": "role", "probe_by": "operator"}, "probe_by"),
         ({"type": "role", "probe_by": None}, "probe_by"),
         (calls("s3:DeleteObject", "arn:aws:s3:::b/k"), "calls.calls.0: s3:DeleteObject is not one of the actions"),
