@@ -336,3 +336,34 @@ RESOURCE_TYPES: Mapping[str, ResourceType] = {
         tagged=False,
     ),
 }
+
+
+def _data(kind: str, read: str, anywhere: str = "") -> ResourceType:
+    """Return a type as a data source. anywhere: further actions, which AWS checks without a resource."""
+    known = RESOURCE_TYPES[kind]
+    return ResourceType(
+        statement=f"Read{known.statement}",
+        service=known.service,
+        pattern=known.pattern,
+        read=f"{read} {anywhere}",
+        anywhere=anywhere,
+    )
+
+
+# What Terraform calls for a data source, recorded as above.
+DATA_SOURCES: Mapping[str, ResourceType] = {
+    "aws_cloudwatch_log_group": _data("aws_cloudwatch_log_group", "ListTagsForResource"),
+    "aws_dynamodb_table": _data("aws_dynamodb_table", RESOURCE_TYPES["aws_dynamodb_table"].read),
+    "aws_iam_instance_profile": _data("aws_iam_instance_profile", "GetInstanceProfile"),
+    "aws_iam_openid_connect_provider": _data(
+        "aws_iam_openid_connect_provider", "GetOpenIDConnectProvider", "ListOpenIDConnectProviders"
+    ),
+    "aws_iam_policy": _data("aws_iam_policy", "GetPolicy GetPolicyVersion", "ListPolicies"),
+    "aws_iam_role": _data("aws_iam_role", "GetRole"),
+    "aws_kms_alias": _data("aws_kms_alias", "DescribeKey", "ListAliases"),
+    "aws_kms_key": _data("aws_kms_key", "DescribeKey"),
+    "aws_s3_bucket": _data("aws_s3_bucket", "ListBucket GetBucketWebsite"),
+    "aws_secretsmanager_secret": _data("aws_secretsmanager_secret", "DescribeSecret GetResourcePolicy"),
+    "aws_sns_topic": _data("aws_sns_topic", "ListTagsForResource", "ListTopics"),
+    "aws_sqs_queue": _data("aws_sqs_queue", "GetQueueAttributes GetQueueUrl ListQueueTags"),
+}

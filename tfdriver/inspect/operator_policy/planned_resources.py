@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tfdriver.aws.resource_types import RANDOM_CHARACTER, RESOURCE_TYPES
+from tfdriver.aws.resource_types import DATA_SOURCES, RANDOM_CHARACTER, RESOURCE_TYPES, ResourceType
 from tfdriver.deploy.ownership import in_module
 from tfdriver.spec.model import Account, Role
 from tfdriver.terraform.offline_plan import OfflinePlan, Plan
@@ -33,7 +33,7 @@ _REFERRED = ("id", "arn", "name", "function_name", "bucket", "key_id", "url")
 
 @dataclass(frozen=True)
 class Resource:
-    """A planned resource. after: its values; unknown: the names of those that are random, or made of random ones.
+    """A planned resource, or data source. after: its values; unknown: the names of those that are random in part.
 
     depends_on: addresses, without keys, of the resources that it refers to; siblings: the resources and data of its
     composition.
@@ -47,6 +47,12 @@ class Resource:
     unknown: frozenset[str]
     depends_on: frozenset[str]
     siblings: list[Resource] = field(repr=False, compare=False)
+    is_data: bool = False
+
+    @property
+    def known_type(self) -> ResourceType | None:
+        """What Terraform calls for it, None if that is not known."""
+        return (DATA_SOURCES if self.is_data else RESOURCE_TYPES).get(self.type)
 
     def arguments(self, name: str) -> tuple[str, ...]:
         """Return the possible values of an argument, with UNKNOWN for unknown text; () if it is absent.
@@ -78,7 +84,7 @@ class Resource:
 
     def identities(self, attribute: str) -> tuple[str, ...]:
         """Return what an attribute will be: the ARN, the name, or UNKNOWN."""
-        known = RESOURCE_TYPES.get(self.type)
+        known = self.known_type
         if known is None:
             return (UNKNOWN,)
         if attribute == "arn" or (attribute == "id" and self.type in _ARN_AS_ID):
@@ -127,33 +133,38 @@ def module_resources(role: Role, offline: OfflinePlan) -> ModuleResources:
             change["mode"] == "data"
             and kind.startswith(_AWS_PREFIX)
             and kind not in _FREE_DATA
+            and kind not in DATA_SOURCES
             and _is_of(change, role)
         ):
             notes.append(f"{change['address']} needs permissions that are not known")
     siblings: list[Resource] = []
     siblings += (_resource(change, role.account, siblings) for change in changes)
-    managed = [r for change, r in zip(changes, siblings, strict=True) if change["mode"] == "managed"]
-    own = [r for r in managed if r.type.startswith(_AWS_PREFIX) and in_module(r.module, role)]
+    relevant = [r for r in siblings if r.known_type or not r.is_data]
+    own = [r for r in relevant if r.type.startswith(_AWS_PREFIX) and in_module(r.module, role)]
     return ModuleResources(tuple(own), _has_probe(role, offline.plan), tuple(notes))
 
 
 def arn_of(resource: Resource) -> str:
     """Return the ARN of a resource, or of the resource that it is part of (an attachment, a target)."""
-    known = RESOURCE_TYPES.get(resource.type)
+    known, given = resource.known_type, resource.after.get("arn")
     if known is None:
         return UNKNOWN
+    if resource.is_data and isinstance(given, str) and not given.endswith("/mock"):
+        return given
     names = {argument: resource.name(argument) for argument in known.names}
     parent = names[known.names[-1]]
     if parent.startswith("arn:"):
         return parent
     if "{role}" in known.pattern:  # the path is an argument of the role itself
         return arn_of_role(resource, parent)
+    if names.get("key_id", "").startswith("alias/"):
+        names["key_id"] = UNKNOWN
     names |= {name: text.rpartition("/")[2] for name, text in names.items() if name == "queue_url"}
     names |= {name: text.removeprefix("https://") for name, text in names.items() if name == "url"}
     if "group_name" in names:
         names["group_name"] = resource.text("group_name") or "default"
     bus = resource.text("event_bus_name") or "default"
-    path = resource.text("path") or "/"
+    path = f"/{UNKNOWN}" if resource.is_data else resource.text("path") or "/"
     return known.arn(resource.account, path=path, bus="" if bus == "default" else f"{bus}/", **names)
 
 
@@ -191,6 +202,7 @@ def _resource(change: Plan, account: Account, siblings: list[Resource]) -> Resou
         unknown=frozenset(random),
         depends_on=frozenset(change.get("depends_on") or ()),
         siblings=siblings,
+        is_data=change["mode"] == "data",
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from tfdriver.aws.resource_types import RESOURCE_TYPES, ResourceType
+from tfdriver.aws.resource_types import ResourceType
 from tfdriver.inspect.operator_policy.planned_resources import (
     UNKNOWN,
     ModuleResources,
@@ -141,27 +141,30 @@ def _for_states(spec: Spec, account: Account) -> tuple[list[Statement], list[str
 
 def _for_terraform(resource: Resource, purpose: Purpose) -> Iterator[Statement]:
     """Yield the calls of Terraform for a resource."""
-    known = RESOURCE_TYPES.get(resource.type)
+    known = resource.known_type
     if known is None:
         return
     named = arn_of(resource)
     arn = pattern(named)
     arns = (arn, *_further_arns(resource, arn))
     # The actions on other resources must not become actions on every resource.
-    sid = f"{_words(resource.type)}OfUnknownName" if UNKNOWN in named else known.statement
+    unnamed = f"{'Read' if resource.is_data else ''}{_words(resource.type)}OfUnknownName"
+    sid = unnamed if UNKNOWN in named else known.statement
     actions, anywhere = _actions(known, resource, purpose), known.actions(known.anywhere)
     if named_actions := actions - anywhere:
         yield _allow(sid, named_actions, *arns)
     if actions & anywhere:  # AWS checks these actions without a resource
         yield _allow(f"{known.statement}WithoutResource", actions & anywhere, "*")
+    if resource.type == "aws_cloudwatch_log_group":
+        # AWS checks this action on all log groups (hashicorp/terraform-provider-aws#8804).
+        yield _allow("FindLogGroups", ["logs:DescribeLogGroups"], f"{arn.partition(':log-group:')[0]}:log-group:*")
+    if resource.is_data:
+        return
     if resource.type == "aws_s3_bucket" and resource.text("force_destroy") == "True" and purpose.destroys:
         yield _allow("EmptyBuckets", ["s3:ListBucketVersions"], arn)
         yield _allow("EmptyBucketsOfObjects", ["s3:DeleteObject", "s3:DeleteObjectVersion"], f"{arn}/*")
     if known.keyed and _has_key(resource):
         yield _use_keys(known, resource.account)
-    if resource.type == "aws_cloudwatch_log_group":
-        # AWS checks this action on all log groups (hashicorp/terraform-provider-aws#8804).
-        yield _allow("FindLogGroups", ["logs:DescribeLogGroups"], f"{arn.partition(':log-group:')[0]}:log-group:*")
     if resource.type == "aws_iam_role_policy_attachment":
         yield from _attachment(resource, arn, purpose)
     if purpose.creates:
@@ -243,7 +246,7 @@ def _for_probe(resource: Resource, role: Role) -> Iterator[Statement]:
 
 def _notes(resources: Iterable[Resource]) -> Iterator[str]:
     for resource in resources:
-        if resource.type not in RESOURCE_TYPES:
+        if resource.known_type is None:
             yield f"{resource.address}: the permissions for this type are not known; add them to the policy"
         elif UNKNOWN in arn_of(resource):
             yield f"{resource.address}: its name is not known, so the policy allows {pattern(arn_of(resource))}"

@@ -282,6 +282,46 @@ def test_types_of_resources(resources: list[dict[str, Any]], sid: str, action: s
     assert expected in found[sid].resources
 
 
+@pytest.mark.parametrize(
+    ("found", "sid", "action", "expected"),
+    [
+        (resource("data.aws_s3_bucket.b", {"bucket": "acme"}), "ReadBuckets", "s3:ListBucket", "arn:aws:s3:::acme"),
+        (
+            resource("data.aws_iam_policy.p", {"arn": "arn:aws:iam::aws:policy/ReadOnlyAccess", "name": "r4nd0m88"}),
+            "ReadPolicies",
+            "iam:GetPolicy",
+            "arn:aws:iam::aws:policy/ReadOnlyAccess",
+        ),
+        (
+            resource("data.aws_iam_role.r", {"name": "shared", "path": "r4nd0m88"}),
+            "ReadIamRoleOfUnknownName",
+            "iam:GetRole",
+            f"{IAM_A}role/*shared",
+        ),
+        (
+            resource("data.aws_kms_key.k", {"key_id": "alias/k"}),
+            "ReadKmsKeyOfUnknownName",
+            "kms:DescribeKey",
+            "arn:aws:kms:us-west-2:111111111111:key/*",
+        ),
+        (
+            resource("data.aws_cloudwatch_log_group.g", {"name": "g"}),
+            "FindLogGroups",
+            "logs:DescribeLogGroups",
+            "arn:aws:logs:us-west-2:111111111111:log-group:*",
+        ),
+        (resource("data.aws_sns_topic.t", {"name": "t"}), "ReadTopicsWithoutResource", "sns:ListTopics", "*"),
+    ],
+)
+def test_data_sources_are_only_read(found: dict[str, Any], sid: str, action: str, expected: str) -> None:
+    by_sid, notes = needed(found)
+
+    assert action in by_sid[sid].actions
+    assert expected in by_sid[sid].resources
+    assert not any(statement.actions & {"s3:CreateBucket", "iam:CreateRole"} for statement in by_sid.values())
+    assert [note for note in notes if "permissions" in note] == []
+
+
 def test_a_key_is_used_only_through_the_service_that_encrypts_with_it() -> None:
     assert "UseKeys" not in needed(SECRET)[0]
 

@@ -16,10 +16,14 @@ module "role" {
     ]
   ])
   policy_documents    = [data.aws_iam_policy_document.audit.json]
-  managed_policy_arns = ["arn:${data.aws_partition.current.partition}:iam::aws:policy/SecurityAudit"]
+  managed_policy_arns = [data.aws_iam_policy.security_audit.arn]
 }
 
 data "aws_partition" "current" {}
+
+data "aws_iam_policy" "security_audit" {
+  arn = "arn:${data.aws_partition.current.partition}:iam::aws:policy/SecurityAudit"
+}
 
 data "aws_iam_policy_document" "audit" {
   statement {
