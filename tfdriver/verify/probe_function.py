@@ -45,8 +45,8 @@ class ProbeFunction:
             except (KeyError, TypeError, ValueError) as error:
                 failure = CallOutcome(
                     OutcomeKind.BROKEN,
-                    f'{self._name} must answer {{"outcomes": [...]}}, with call, ok, code, message, status and request_id '
-                    f"of each attempt: {error!r}",
+                    f'{self._name} must answer {{"outcomes": [...]}}, with call, ok, code, message, status and '
+                    f"request_id of each attempt: {error!r}",
                 )
         # The function made none of the calls, so their outcomes are unknown.
         unknown = replace(

@@ -179,7 +179,7 @@ def test_a_sandbox_does_not_pass_on_an_ignored_signal(ignored_hangup):
         os.kill(os.getppid(), signal.SIGHUP)
         time.sleep(0.5)
     """
-    nowhere = Sandbox("", {}, (), None)
+    nowhere = Sandbox("", {}, (), None, None)
     assert run_command(nowhere, [sys.executable, "-c", code], environment={}) == 0
 
 
