@@ -28,6 +28,7 @@ class TrustPolicies:
     def __init__(self, backend: MotoBackend) -> None:
         self._backend = backend
         self._saved: dict[str, dict[str, Any]] = {}  # by the role's unique ID
+        self._texts: dict[str, str] = {}  # as saved, by the role's unique ID
 
     def policy_of(self, role: IamRole) -> Document:
         """Return a role's trust policy with the unique IDs of users and roles."""
@@ -50,10 +51,10 @@ class TrustPolicies:
         except InvalidPrincipalError as error:
             message = f'Invalid principal in policy: "AWS":"{error.principal}"'
             raise ResponseError("MalformedPolicyDocument", message) from error
-        response = self._backend.handle(_with_parameter(request, parameter, self._text(policy)), account)
+        response = self._backend.handle(_with_parameter(request, parameter, self._text(policy, text)), account)
         role = next((r for r in self._backend.roles([account]) if r.name == name), None)
         if response.status == 200 and role:
-            self._saved[role.id] = policy
+            self._saved[role.id], self._texts[role.id] = policy, text
         return response
 
     def is_missing(self, principal: str) -> bool:
@@ -64,7 +65,7 @@ class TrustPolicies:
         """Update the ARNs and unique IDs that IAM returns, after a user or role was created or deleted."""
         for role in self._backend.roles(self._backend.accounts):
             if role.id in self._saved:
-                self._backend.set_trust_policy(role, self._text(self._saved[role.id]))
+                self._backend.set_trust_policy(role, self._text(self._saved[role.id], self._texts[role.id]))
 
     def _check_name(self, name: str, account: str) -> None:
         """Raise ResponseError for a role name that differs from another only in case, which moto would accept."""
@@ -72,8 +73,10 @@ class TrustPolicies:
         if name not in names and name.lower() in {n.lower() for n in names}:
             raise ResponseError("EntityAlreadyExists", f"Role with name {name} already exists.", 409)
 
-    def _text(self, policy: Document) -> str:
-        return json.dumps(to_arns(policy, self._arn_of), separators=(",", ":"))
+    def _text(self, policy: Document, saved: str) -> str:
+        """Return the text of a policy with ARNs, as it was saved if it has the same principals."""
+        shown = to_arns(policy, self._arn_of)
+        return saved if shown == json.loads(saved) else json.dumps(shown, separators=(",", ":"))
 
     def _id_of(self, principal: str) -> str | None:
         """Return the unique ID for an ARN or unique ID; for a session, `AROA...:NAME`."""

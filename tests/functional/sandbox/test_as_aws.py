@@ -280,3 +280,15 @@ def test_policies_are_url_encoded_so_that_a_plus_stays_a_plus(world: World):
     decoded = [unquote_plus(document) for text in texts for document in re.findall(r"Document>([^<]+)<", text)]
     assert len(decoded) == 4  # of CreateRole, too
     assert all(plus in json.dumps(json.loads(document)) for document in decoded)
+
+
+def test_the_text_of_a_trust_policy_is_returned_as_it_was_saved(world: World):
+    text = '\n{ "Version" : "2012-10-17", "Statement":[\t' + json.dumps(trust(ROOT_OF_TRUSTED)) + "]\n}\n"
+    iam, name = world.trusting.client("iam"), world.name()
+    texts: list[str] = []
+    iam.meta.events.register("after-call.iam", lambda http_response, **_: texts.append(http_response.text))
+
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=text)
+    iam.get_role(RoleName=name)
+
+    assert [unquote_plus(t.partition("PolicyDocument>")[2].partition("<")[0]) for t in texts] == [text, text]
