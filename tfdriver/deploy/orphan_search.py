@@ -75,16 +75,22 @@ def refuse_moved(found: ExistingResources, plan: Mapping[str, Any], composition:
 
 
 def refuse_unmanaged_resources(found: ExistingResources, composition: Composition) -> None:
-    """Raise TfdriverError for the first unmanaged resource."""
-    for resource in found.unmanaged:
-        raise TfdriverError(
-            f"{resource.type} {resource.name} already exists in account {composition.account.id} and is not managed by "
-            "this project: it does not have its tags",
-            code="unmanaged_resource",
-            where=resource.address,
-            hint="No changes made to it. Use another name in tfdriver.yaml. Or, to adopt it, run `terraform import "
-            f"'{resource.address}' '{resource.import_id}'` in compositions/{composition.name}",
-        )
+    """Raise TfdriverError for the unmanaged resources, with the commands to import them."""
+    if not found.unmanaged:
+        return
+    several = len(found.unmanaged) > 1
+    named = ", ".join(f"{resource.type} {resource.name}" for resource in found.unmanaged)
+    exist = f"already {'exist' if several else 'exists'} in account {composition.account.id} and"
+    managed = "are not managed by this project: they do" if several else "is not managed by this project: it does"
+    terraform = f"terraform -chdir=compositions/{composition.name} import"
+    commands = ", ".join(f"`{terraform} '{resource.address}' '{resource.import_id}'`" for resource in found.unmanaged)
+    raise TfdriverError(
+        f"{named} {exist} {managed} not have its tags",
+        code="unmanaged_resource",
+        where=found.unmanaged[0].address,
+        hint=f"No changes made to {'them' if several else 'it'}. Use {'other names' if several else 'another name'} in "
+        f"tfdriver.yaml. Or, to adopt {'them' if several else 'it'}, run {commands}",
+    )
 
 
 def refuse_unknown(found: ExistingResources, existing: Iterable[str], composition: Composition) -> None:
@@ -97,8 +103,9 @@ def refuse_unknown(found: ExistingResources, existing: Iterable[str], compositio
                 "whether this project manages it",
                 code="unmanaged_resource",
                 where=address,
-                hint="Use another name in tfdriver.yaml. Or, if the resource is this project's, run `terraform import "
-                f"'{address}' ID` in compositions/{composition.name} (the AWS provider's documentation has the ID)",
+                hint="Use another name in tfdriver.yaml. Or, if the resource is this project's, run `terraform "
+                f"-chdir=compositions/{composition.name} import '{address}' ID` (the AWS provider's documentation has "
+                "the ID)",
             )
 
 

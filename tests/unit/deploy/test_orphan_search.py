@@ -99,8 +99,18 @@ def test_an_unmanaged_resource_is_refused_with_the_import_command():
 
     assert (caught.value.code, caught.value.where) == ("unmanaged_resource", role.address)
     assert "aws_iam_role foo_bar already exists in account 111111111111" in caught.value.what
-    assert f"`terraform import '{role.address}' 'foo_bar'` in compositions/account_a" in caught.value.hint
+    assert f"`terraform -chdir=compositions/account_a import '{role.address}' 'foo_bar'`" in caught.value.hint
     refuse_unmanaged_resources(existing(orphaned=[role]), COMPOSITION)
+
+
+def test_all_unmanaged_resources_are_refused_together_each_with_its_import_command():
+    found = existing(unmanaged=[OrphanedResource(f"module.f.{kind}.x", kind, "x", "x") for kind in ("aws_a", "aws_b")])
+
+    with pytest.raises(TfdriverError) as caught:
+        refuse_unmanaged_resources(found, COMPOSITION)
+
+    assert caught.value.what.startswith("aws_a x, aws_b x already exist in account 111111111111 and are not managed")
+    assert caught.value.hint.count("`terraform -chdir=compositions/account_a import 'module.f.aws_") == 2
 
 
 def test_a_resource_that_the_plan_moves_to_another_address_is_not_adopted():
@@ -119,7 +129,9 @@ def test_an_existing_resource_of_an_unknown_type_is_refused_with_the_import_comm
     types = ("aws_vpc", "aws_iam_role")
     found = existing(creates=[PlannedCreate(f"{kind}.x", kind, {}) for kind in types])
 
-    with pytest.raises(TfdriverError, match=r"aws_vpc\.x: this aws_vpc already exists.*terraform import"):
+    with pytest.raises(
+        TfdriverError, match=r"aws_vpc\.x: this aws_vpc already exists.*-chdir=compositions/account_a import"
+    ):
         refuse_unknown(found, {"aws_vpc.x"}, COMPOSITION)
 
     refuse_unknown(found, {"aws_iam_role.x"}, COMPOSITION)
