@@ -34,6 +34,7 @@ Code = Literal[
     "demo_failed",
     "disk_full",
     "edited_file",
+    "existing_role",
     "expired_credentials",
     "iam_not_consistent",
     "internal_error",

@@ -10,6 +10,7 @@ A role of the world that is `tainted` is replaced.
 `world["modules"]` maps a role's key to the arguments of its aws_iam_role that its module overrides. None stands for one
 that is known only after the apply. `add` is a statement to add to the trust policy, `inside` the address of a nested
 module, and `also` overrides the same for a second role.
+Of existing roles (`existing.tf`), it has the trusting ones, and the text of their trust policies as found.
 """
 
 from __future__ import annotations
@@ -58,7 +59,9 @@ def summary(operation: str, add: int = 0, change: int = 0, remove: int = 0, impo
 
 
 def principals(policy: dict) -> list[str]:
-    return [p for s in policy["Statement"] for p in s["Principal"].get("AWS", []) if ":role/" in p]
+    named = [s["Principal"]["AWS"] for s in policy["Statement"] if "AWS" in s["Principal"]]
+    listed = [[found] if isinstance(found, str) else found for found in named]
+    return [p for found in listed for p in found if ":role/" in p]
 
 
 def wanted(values: dict) -> dict[str, dict]:
@@ -68,8 +71,12 @@ def wanted(values: dict) -> dict[str, dict]:
     }
     policies, revoked = values.get("trust_policies", {}), values.get("revoke_sessions_before", {})
     modules = json.loads(WORLD.read_text()).get("modules", {})
-    found = {}
+    found, existing = {}, existing_roles()
     for key, role in values["roles"].items():
+        if key in existing:
+            if existing[key] == "aws_iam_role":
+                found |= existing_role(key, role, values)
+            continue
         module = modules.get(key, {})
         for resource, made in [("this", module), *([("also", module["also"])] if "also" in module else [])]:
             name = made.get("name", role["name"]) or f"{role['name']}-20260102"
@@ -89,6 +96,19 @@ def wanted(values: dict) -> dict[str, dict]:
     return found
 
 
+def existing_roles() -> dict[str, str]:
+    """The type of the resource of each existing role, by key."""
+    text = Path("existing.tf").read_text() if Path("existing.tf").exists() else ""
+    return {key: kind for kind, key in re.findall(r'resource "(aws_iam_role|aws_iam_role_policy)" "(\w+)"', text)}
+
+
+def existing_role(key: str, role: dict, values: dict) -> dict[str, dict]:
+    arn = f"arn:aws:iam::{values['account_id']}:role{role['path']}{role['name']}"
+    made = {"key": key, **role, "account": values["account_id"], "trust": values["trust_policies"][key]}
+    tags = json.loads(WORLD.read_text())["roles"].get(arn, {}).get("tags", {})
+    return {arn: made | {"revoked": "", "tags": tags, "place": f"aws_iam_role.{key}", "arguments": {}}}
+
+
 def trust_of(made: dict, given: dict) -> dict:
     """The trust policy that a module writes. given: tfdriver's."""
     whole_account = {"Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam::222222222222:root"]}}
@@ -100,7 +120,9 @@ def trust_of(made: dict, given: dict) -> dict:
 
 def outputs(values: dict) -> None:
     name = "roles_to_be_assumed" if "trust_policies" in values else "roles_which_will_assume"
-    arns = {role["key"]: arn for arn, role in wanted(values).items() if role["place"].endswith(".this")}
+    made = ((arn, role) for arn, role in wanted(values).items() if not role["place"].endswith(".also"))
+    arns = {role["key"]: arn for arn, role in made}
+    arns |= {key: policy["role_arn"] for key, policy in values.get("assume_policies", {}).items()}
     print_event("outputs", "Outputs: 1", outputs={name: {"sensitive": False, "type": "object", "value": arns}})
 
 
@@ -125,7 +147,21 @@ def listed() -> list[str]:
     """The ARNs in the state."""
     if not STATE.exists():
         return []
-    return [r["instances"][0]["attributes"]["arn"] for r in json.loads(STATE.read_text())["resources"]]
+    return [found["arn"] for found in in_state_of("aws_iam_role")]
+
+
+def in_state_of(kind: str) -> list[dict]:
+    """The attributes of all resources of a type in the state."""
+    resources = json.loads(STATE.read_text())["resources"] if STATE.exists() else []
+    return [resource["instances"][0]["attributes"] for resource in resources if resource["type"] == kind]
+
+
+def found_texts(values: dict) -> dict[str, str]:
+    """The trust policies of existing roles as they were found, by key."""
+    roles = json.loads(WORLD.read_text())["roles"]
+    now = {role["key"]: roles[arn] for arn, role in wanted(values).items() if role["place"].startswith("aws_")}
+    kept = {one["key"]: one["input"]["value"] for one in in_state_of("terraform_data")}
+    return {key: role.get("text") or json.dumps(role["trust"]) for key, role in now.items()} | kept
 
 
 def applied(values: dict) -> dict:
@@ -139,26 +175,37 @@ def known_applied() -> dict | None:
     return state.get("outputs", {}).get("applied", {}).get("value")
 
 
-def write_state(arns: list[str], values: dict | None = None) -> None:
-    """Write the state. values: of an apply, also of one that fails later."""
+def write_state(arns: list[str], values: dict | None = None, found: dict[str, str] | None = None) -> None:
+    """Write the state. values: of an apply, also of one that fails later; found: see `found_texts`."""
     roles = json.loads(WORLD.read_text())["roles"]
     before = json.loads(STATE.read_text()) if STATE.exists() else {"lineage": os.urandom(16).hex(), "serial": 0}
     if STATE.exists():
         STATE.with_name("terraform.tfstate.backup").write_text(STATE.read_text())
     known = in_state()
+    if found is None:
+        found = {one["key"]: one["input"]["value"] for one in in_state_of("terraform_data")}
 
     def kept(arn: str) -> dict:
         return attributes(roles[arn]) if arn in roles else known.get(arn) or named(arn)
 
     resources = [
         {
-            "module": f"module.{key_of(arn)}",
+            **({} if key_of(arn) in existing_roles() else {"module": f"module.{key_of(arn)}"}),
             "mode": "managed",
             "type": "aws_iam_role",
-            "name": "this",
+            "name": key_of(arn) if key_of(arn) in existing_roles() else "this",
             "instances": [{"attributes": {"arn": arn, "unique_id": roles.get(arn, {}).get("id", ""), **kept(arn)}}],
         }
         for arn in arns
+    ]
+    resources += [
+        {
+            "mode": "managed",
+            "type": "terraform_data",
+            "name": key,
+            "instances": [{"attributes": {"key": key, "input": {"value": text, "type": "string"}}}],
+        }
+        for key, text in found.items()
     ]
     body = {"version": 4, "terraform_version": "1.99.0", "lineage": before["lineage"], "serial": before["serial"] + 1}
     done = applied(values) if values else known_applied()
@@ -244,10 +291,8 @@ def resource_changes(changes: list[tuple[str, str]], values: dict, imported: lis
             change["replace_paths"] = [["name"]]
         if ids := [arn.rpartition("/")[2] for _, arn in of_one if arn in imported]:
             change["importing"] = {"id": ids[0]}
-        module = name.partition(".aws_")[0]
-        shown.append(
-            {"address": name, "module_address": module, "mode": "managed", "type": "aws_iam_role", "change": change}
-        )
+        module = {} if name.startswith("aws_") else {"module_address": name.partition(".aws_")[0]}
+        shown.append({"address": name, **module, "mode": "managed", "type": "aws_iam_role", "change": change})
     return shown
 
 
@@ -270,9 +315,8 @@ def drift() -> list[dict]:
 
 def in_state() -> dict[str, dict | None]:
     """What the state has of each role, besides its ARN and unique id."""
-    resources = json.loads(STATE.read_text())["resources"] if STATE.exists() else []
-    found = [resource["instances"][0]["attributes"] for resource in resources]
-    return {one["arn"]: {k: v for k, v in one.items() if k not in ("arn", "unique_id")} for one in found}
+    kept = ("arn", "unique_id")
+    return {one["arn"]: {k: v for k, v in one.items() if k not in kept} for one in in_state_of("aws_iam_role")}
 
 
 def before_of(arn: str) -> dict:
@@ -304,6 +348,7 @@ def apply(file: str) -> int:
     which = f"{'destroy' if destroy else 'apply'} {Path.cwd().name}"
     fault, death = world.get("fail", {}).get(which), world.get("die", {}).get(which)
     known = [arn for arn in listed() if arn in world["roles"]] + imported
+    found = {} if destroy else found_texts(values)
     for done, (action, arn) in enumerate(changes):
         if fault and done >= fault.get("after", 0):
             break
@@ -318,13 +363,13 @@ def apply(file: str) -> int:
             STATE.write_text(death)
             os.kill(os.getpid(), signal.SIGKILL)
         known = [a for a in known if a != arn] + [arn] * (action != "delete")
-        write_state(known, values)
+        write_state(known, values, found)
         print_event("apply_complete", f"{arn}: {action} done", hook=body | (named if action != "delete" else {}))
     wait_for_end(world.get("wait", {}).get(which))
     if fault:
         write_state(known, values)
         return max(fail(error) for error in fault["error"].split("\n"))
-    write_state(known, values)
+    write_state(known, values, found)
     summary("apply", *counts(changes), imported=len(imported))
     if not destroy:
         outputs(values)
@@ -410,7 +455,12 @@ def main(arguments: list[str]) -> int:
             return push(file)
         case ["state", "pull"]:
             print(STATE.read_text() if STATE.exists() else "")
+        case ["state", "rm", *addresses]:
+            write_state([arn for arn in listed() if address(arn) not in addresses])
         case ["plan", *_]:
+            kept = [address(arn) for arn in listed() if address(arn).startswith("aws_")]
+            if "-destroy" in arguments and kept:
+                return fail("Instance cannot be destroyed", kept[0])
             fault = json.loads(WORLD.read_text()).get("fail", {}).get(f"plan {Path.cwd().name}")
             if fault:
                 return fail(fault["error"], fault.get("address", ""))

@@ -129,13 +129,30 @@ class FakeIam:
         found = self.aws.read_role(self.account, RoleName)
         if not isinstance(found, LiveRole):
             raise AwsError("there is no such role", aws_code="NoSuchEntity")
-        return {"Role": {"Arn": found.arn, "Tags": [{"Key": k, "Value": v} for k, v in found.tags.items()]}}
+        policy = found.trust_policy
+        return {
+            "Role": {
+                "Arn": found.arn,
+                "AssumeRolePolicyDocument": policy,
+                "Tags": [{"Key": k, "Value": v} for k, v in found.tags.items()],
+            }
+        }
 
     def create_role(self, RoleName: str, AssumeRolePolicyDocument: str) -> None:  # noqa: N803  # boto3's names
         """Create a role without tags."""
         arn = f"arn:aws:iam::{self.account.id}:role/{RoleName}"
         role = {"name": RoleName, "account": self.account.id, "trust": json.loads(AssumeRolePolicyDocument)}
         self.aws.world.change(lambda data: data["roles"].update({arn: role | {"id": "AROANAMESAKE", "tags": {}}}))
+
+    def update_assume_role_policy(self, RoleName: str, PolicyDocument: str) -> None:  # noqa: N803  # boto3's names
+        """Write a trust policy, and keep its text."""
+
+        def write(data: dict[str, Any]) -> None:
+            (role,) = (r for r in data["roles"].values() if r["name"] == RoleName)
+            role |= {"trust": json.loads(PolicyDocument), "text": PolicyDocument}
+            data.setdefault("restored", []).append(RoleName)
+
+        self.aws.world.change(write)
 
     def delete_role(self, RoleName: str) -> None:  # noqa: N803  # boto3's name
         """Delete a role."""

@@ -66,6 +66,9 @@ def unmanaged(aws: Calls, role: Role, state: Mapping[str, Any]) -> Unmanaged | N
 
     state: version 4, as Terraform stores it. Raises AwsError, also if the role does not exist.
     """
+    if role.existing:  # its other policies are its owner's
+        mine = (*_attributes(state, "aws_iam_role"), *_attributes(state, "aws_iam_role_policy"))
+        return Unmanaged((), ()) if any(role.name in (a.get("name"), a.get("role")) for a in mine) else None
     own = next((found for found in _attributes(state, "aws_iam_role") if found.get("name") == role.name), None)
     if own is None:
         return None

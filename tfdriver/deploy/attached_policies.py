@@ -20,7 +20,7 @@ def refuse_unmanaged_policies(composition: Composition, state: State, aws: Calls
     imported: whether this run imported roles. An import writes all policies of a role into its own arguments, so these
     do not count then.
     """
-    for role in composition.roles:
+    for role in (role for role in composition.roles if not role.existing):  # these are not deleted
         try:
             found = role_policies.unmanaged(aws, role, state.body)
         except AwsError as error:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from tfdriver.aws.cloudtrail import creator
 from tfdriver.deploy import attached_policies
+from tfdriver.deploy.give_back import to_give_back
 from tfdriver.deploy.ownership import Owner, has_tags, owners, refuse_unmanaged, where
 from tfdriver.deploy.preflight import refuse_trusts
 from tfdriver.deploy.preview import Confirm, confirm_plans, preview_of_destroy
@@ -15,6 +16,7 @@ from tfdriver.deploy.session import Session
 from tfdriver.deploy.up import refuse_unreadable_states
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.trust_state import TrustKind, Unreadable
+from tfdriver.iam.wording import replacing
 from tfdriver.spec.compositions import Composition, Side
 from tfdriver.terraform.state import State
 
@@ -35,19 +37,21 @@ def destroy(session: Session, confirm: Confirm, *, keep_going: bool = False) -> 
     _refuse_unmanaged(session, found)
     trusted_first = sorted(compositions, key=lambda c: c.side is Side.TRUSTING)
     to_adopt = [c for c in trusted_first if _may_have_orphans(session, c, found)]
-    todo = [c for c in trusted_first if _lists_resources(session, c) or c in to_adopt]
+    kept = [c for c in trusted_first if to_give_back(c, session.states[c.name], session.observed)]
+    todo = [c for c in trusted_first if _lists_resources(session, c) or c in to_adopt or c in kept]
     for composition in (c for c in todo if c not in to_adopt):
         _refuse_policies(session, composition, session.states[composition.name])
     with session.run() as driver:
         driver.prepare(todo, to_destroy=True)
         orphans = driver.find_orphans(to_adopt)
-        driver.plan_to_destroy(todo)
-        planned = preview_of_destroy(session, todo, orphans)
+        driver.plan_to_destroy(c for c in todo if c not in kept)
+        planned = preview_of_destroy(session, todo, orphans, kept)
         if todo:
             confirm_plans(session, confirm, planned)
         driver.adopt(orphans)
         for composition in to_adopt:
             _refuse_policies(session, composition, session.read_state(composition), imported=True)
+        driver.give_back(kept)  # first: it closes their trusts, and needs the roles that their statements name
         steps = driver.destroy(todo, keep_going=keep_going)
         for composition in compositions:
             workspace.remove(composition)
@@ -85,10 +89,14 @@ def _refuse_unmanaged(session: Session, found: Mapping[str, Owner]) -> None:
             state = observed.states.get(role.key)
             if state is None or state.kind is not TrustKind.UNMANAGED or state.live is None:
                 continue
+            if role.existing and found[role.key] is not Owner.STATE:  # nothing was changed yet
+                continue
             if not has_tags(state.live.tags, composition):
+                delete = "If the role is this project's, delete it by hand"
                 raise TfdriverError(
-                    f"its trust policy is unmanaged ({state.detail}), and it does not have this project's tags",
+                    f"its trust policy is unmanaged ({state.detail})"
+                    + ("" if role.existing else ", and it does not have this project's tags"),
                     code="unmanaged_trust",
                     where=where(role),
-                    hint="No changes made. If the role is this project's, delete it by hand",
+                    hint=f"No changes made. {replacing(role) if role.existing else delete}",
                 )

@@ -14,6 +14,7 @@ from tfdriver.concurrency import side_by_side
 from tfdriver.deploy.ownership import ADOPT, has_tags
 from tfdriver.errors import TfdriverError
 from tfdriver.project.orphans import OrphanedResource, PlannedCreate, planned_creates
+from tfdriver.spec import existing
 from tfdriver.spec.compositions import Composition
 from tfdriver.spec.model import Account
 
@@ -35,11 +36,14 @@ def find_orphans(composition: Composition, plan: Mapping[str, Any], aws: Calls) 
 
     A plan that imports them may identify others, as the ARN of a policy identifies its attachment.
     """
-    creates = planned_creates(plan)
+    kept = {existing.role_address(role) for role in existing.trusting(composition)}
+    creates = [create for create in planned_creates(plan) if create.address not in kept]
     answers = side_by_side(lambda create: _find_existing(create, composition.account, aws), creates)
     found = [answer for answer in answers if answer is not None]
-    orphaned = tuple(resource for resource, tags in found if has_tags(tags, composition))
-    unmanaged = tuple(resource for resource, tags in found if not has_tags(tags, composition))
+    policies = {existing.policy_address(role) for role in composition.roles if role.existing}  # ours by their name
+    is_own = [resource.address in policies or has_tags(tags, composition) for resource, tags in found]
+    orphaned = tuple(resource for (resource, _), own in zip(found, is_own, strict=True) if own)
+    unmanaged = tuple(resource for (resource, _), own in zip(found, is_own, strict=True) if not own)
     adopted = {orphan.address for orphan in orphaned}
     return ExistingResources(orphaned, unmanaged, tuple(c for c in creates if c.address not in adopted))
 

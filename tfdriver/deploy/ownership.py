@@ -27,6 +27,7 @@ class Owner(StrEnum):
 
     STATE = "state"  # the composition's state lists the role
     TAGS = "tags"  # the state does not list the role, but the role has the composition's tags
+    OTHER = "other"  # an existing role, which is somebody else's: the spec says so
     UNMANAGED = "unmanaged"  # neither
 
 
@@ -35,20 +36,22 @@ def has_tags(tags: Mapping[str, str], composition: Composition) -> bool:
     return all(tags.get(key) == value for key, value in owner_tags(composition).items())
 
 
-def owner(live: LiveRole, composition: Composition, state: State | Unreadable | None) -> Owner:
-    """Return the owner of a role in AWS. state: the composition's.
+def owner(role: Role, live: LiveRole, composition: Composition, state: State | Unreadable | None) -> Owner:
+    """Return the owner of a role in AWS. role: of the spec; state: the composition's.
 
     A role that was deleted and created again has the same ARN but another unique id, so both must be in the state.
     """
     listed = {role.arn: role.role_id for role in state.roles()} if isinstance(state, State) else {}
     if live.arn in listed and listed[live.arn] in ("", live.role_id):
         return Owner.STATE
+    if role.existing:
+        return Owner.OTHER
     return Owner.TAGS if has_tags(live.tags, composition) else Owner.UNMANAGED
 
 
 def owners(compositions: Iterable[Composition], observation: Observation, states: States) -> dict[str, Owner]:
     """Return the owner of each role in AWS, by key."""
-    return {role.key: owner(live, c, states[c.name]) for c, role, live in _live_roles(compositions, observation)}
+    return {role.key: owner(role, live, c, states[c.name]) for c, role, live in _live_roles(compositions, observation)}
 
 
 def refuse_unmanaged(
@@ -66,7 +69,7 @@ def refuse_unmanaged(
     """
     for composition, role, live in _live_roles(compositions, observation):
         state = states[composition.name]
-        found = owner(live, composition, state)
+        found = owner(role, live, composition, state)
         if found is Owner.UNMANAGED:
             raise _unmanaged(role, live, state, outcome)
         if found is Owner.TAGS and not may_adopt(composition):
@@ -86,11 +89,14 @@ def refuse_replaced(
     """
     for composition in compositions:
         state = states[composition.name]
+        others = {role.arn for role in composition.roles if role.existing}  # replaced by their owner
         for listed in state.roles() if isinstance(state, State) else ():
+            if listed.arn in others:
+                continue
             live = read_role(composition.account, listed.name) if listed.role_id else None
             if not isinstance(live, LiveRole) or live.arn != listed.arn:
                 continue
-            if owner(live, composition, state) is Owner.UNMANAGED:
+            if not has_tags(live.tags, composition) and listed.role_id != live.role_id:
                 raise TfdriverError(
                     f"it exists and is not managed by this project{_created(live)}. This project's role with that "
                     "name was deleted",
@@ -167,7 +173,8 @@ def _unmanaged(role: Role, live: LiveRole, state: State | Unreadable | None, out
         f"tags{_created(live)}",
         code="unmanaged_role",
         where=where(role),
-        hint=f"{outcome}. Set another `name:` in tfdriver.yaml, or delete the unmanaged role",
+        hint=f"{outcome}. Set another `name:` in tfdriver.yaml, or delete the unmanaged role. To connect it as it is, "
+        "replace its `module:` by `existing: true`; see docs/existing-roles.md",
     )
 
 

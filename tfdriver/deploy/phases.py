@@ -18,6 +18,7 @@ from tfdriver.concurrency import Ran, Ready, Task, run_tasks, side_by_side
 from tfdriver.deploy import revocation
 from tfdriver.deploy.adopt import Adopter
 from tfdriver.deploy.apply import Applier, Step, refuse_other_arns
+from tfdriver.deploy.give_back import give_back
 from tfdriver.deploy.ownership import States, has_tags, refuse_to_open_again
 from tfdriver.deploy.plans import Basis, CheckedPlan, Plans, roles_in_aws
 from tfdriver.deploy.preflight import refuse_trusts, refuse_unreadable_roles, refused_kinds
@@ -382,13 +383,13 @@ class Driver:
     def revocations(self, compositions: Iterable[Composition]) -> dict[str, Revocation]:
         """Return the revocations in IAM, by role key, of the trusting compositions among these."""
         trusting = (c for c in compositions if c.side is Side.TRUSTING)
-        return revocation.read_revocations((role for c in trusting for role in c.roles), self._aws)
+        return revocation.read_revocations((r for c in trusting for r in c.roles if not r.existing), self._aws)
 
     def revoke(self, compositions: Iterable[Composition]) -> list[Step]:
         """Revoke all sessions of these compositions' roles that were issued before now."""
-        todo = list(compositions)
+        todo = [c for c in compositions if not all(role.existing for role in c.roles)]
         self._roots.progress.phase("revoke the sessions issued before now")
-        roles = [role for composition in todo for role in composition.roles]
+        roles = [role for composition in todo for role in composition.roles if not role.existing]
         text = revocation.stamp(self._clock.now())
         times = {role.key: text for role in roles}
 
@@ -417,6 +418,21 @@ class Driver:
 
         self._roots.each(plan, compositions)
 
+    def give_back(self, compositions: Iterable[Composition]) -> None:
+        """Give back the existing roles of prepared compositions, see `deploy.give_back`, and plan to destroy these."""
+        todo = list(compositions)
+        if todo:
+            self._roots.progress.phase("restore the trust policies of existing roles")
+
+        def restore(composition: Composition) -> None:
+            check_identities(self.spec, self._aws, [composition.account])
+            state, observation = self.roles.state_of(composition), self.roles.observe_for(composition)
+            root = self._roots.root(composition)
+            give_back(composition, state, observation, self._aws, self._workspace, root, self._waiting)
+
+        self._roots.each(restore, todo)
+        self.plan_to_destroy(todo)
+
     def adopt(self, orphans: Mapping[str, Sequence[OrphanedResource]]) -> None:
         """Import orphaned resources, by name of the composition, and plan again to delete all resources."""
 
@@ -426,7 +442,7 @@ class Driver:
 
         found = [c for c in self._workspace.compositions if orphans.get(c.name)]
         self._roots.each(adopt, found)
-        self.plan_to_destroy(found)
+        self.plan_to_destroy(c for c in found if self.plans.of(c))  # the others are planned after `give_back`
 
     def destroy(self, compositions: Iterable[Composition], *, keep_going: bool = False) -> list[Step]:
         """Apply the plans to destroy compositions: one after the others whose roles it trusts, except in a circle.

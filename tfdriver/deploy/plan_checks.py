@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfdriver.aws.resource_types import RESOURCE_TYPES
-from tfdriver.deploy.ownership import in_module
+from tfdriver.deploy.ownership import has_tags, in_module
 from tfdriver.errors import TfdriverError
 from tfdriver.iam import trust
 from tfdriver.iam.lint import Finding, Severity, refuse_errors
 from tfdriver.iam.plan_lint import dangerous
-from tfdriver.iam.policy_document import Document, access, account_of, parse_policy, principals, same_policy, statements
+from tfdriver.iam.policy_document import Document, access, account_of, parse_policy, principals, statements
 from tfdriver.iam.wording import role_in_account
+from tfdriver.spec import existing
 from tfdriver.spec.compositions import Composition
 from tfdriver.spec.model import Role
 
@@ -32,10 +33,46 @@ def check_plan(
     plan: as JSON, {} if it changes nothing; policies: the trust policies to apply, by role key; note: receives each
     warning.
     """
+    refuse_lost_roles(composition, plan)
     refuse_other_names(composition, plan, policies)
     refuse_other_trusts(composition, plan, policies)
     refuse_other_providers(composition, plan)
-    refuse_errors([*dangerous(plan), *_not_covered(plan)], note)
+    kept = {existing.role_address(role) for role in existing.trusting(composition)}  # what they may do is not ours
+    refuse_errors([*(f for f in dangerous(plan) if f.where not in kept), *_not_covered(plan)], note)
+
+
+def refuse_lost_roles(composition: Composition, plan: Plan) -> None:
+    """Raise TfdriverError for a plan that creates or deletes an existing role, or changes more than its trust policy.
+
+    Also for one that is no longer in the spec: its resource is in the root module and does not have the project's tags.
+    """
+    roles = {existing.role_address(role): role for role in existing.trusting(composition)}
+    for change in plan.get("resource_changes", ()):
+        if change["type"] != "aws_iam_role" or change["mode"] != "managed":
+            continue
+        role, actions, address = roles.get(change["address"]), change["change"]["actions"], change["address"]
+        before, after = change["change"].get("before") or {}, change["change"].get("after") or {}
+        if role is None:
+            is_kept = "module_address" in change or has_tags(before.get("tags_all") or {}, composition)
+            if "delete" in actions and not is_kept:
+                raise _lost_role(composition, address, before, "delete it")
+        elif actions not in (["no-op"], ["update"]):
+            raise _lost_role(composition, address, before or after, " and ".join(actions))
+        elif other := sorted(n for n in before.keys() | after.keys() if before.get(n) != after.get(n) and n != _TRUST):
+            raise _lost_role(composition, address, before, f"change {', '.join(other)}")
+
+
+def _lost_role(composition: Composition, address: str, values: Mapping[str, Any], what: str) -> TfdriverError:
+    return TfdriverError(
+        f"it exists and is not this project's, and the plan would {what}",
+        code="existing_role",
+        where=f"role {values.get('name', address)} in {composition.account.name}, {address}",
+        hint="No changes made to it. If its key, `existing:`, `name:` or `path:` was changed in tfdriver.yaml, undo "
+        "that and run `tfdriver destroy`, which puts its trust policy back",
+    )
+
+
+_TRUST = "assume_role_policy"
 
 
 @dataclass(frozen=True)
@@ -129,7 +166,12 @@ def role_resources(plan: Plan, role: Role) -> Iterator[Mapping[str, Any]]:
     for resource in plan.get("resource_changes", ()):
         is_role = resource["type"] == "aws_iam_role" and resource["mode"] == "managed"
         stays = resource["change"].get("after") is not None
-        if is_role and stays and in_module(resource.get("module_address", ""), role):
+        own = (
+            existing.role_address(role) == resource["address"]
+            if role.existing
+            else in_module(resource.get("module_address", ""), role)
+        )
+        if is_role and stays and own:
             yield resource
 
 
@@ -157,10 +199,7 @@ def _is(planned: PlannedRole, role: Role) -> bool:
 
 def _has(planned: PlannedRole, policy: Document) -> bool:
     """Whether a planned role has a trust policy, by meaning."""
-    wanted = trust.read_trust(policy)
-    if wanted is not None:
-        return bool(planned.policy) and trust.read_trust(planned.policy) == wanted
-    return bool(planned.policy) and same_policy(planned.policy, policy)
+    return bool(planned.policy) and trust.same_trust(policy, planned.policy)
 
 
 def _other_trust(role: Role, planned: PlannedRole, what: str, cure: str) -> TfdriverError:

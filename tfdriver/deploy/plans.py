@@ -23,6 +23,7 @@ from tfdriver.iam.wording import role_in_account
 from tfdriver.project import tfvars
 from tfdriver.project.offline import offline_plans
 from tfdriver.project.orphans import OrphanedResource
+from tfdriver.spec import existing
 from tfdriver.spec.compositions import REVOKE, Composition, Side
 from tfdriver.terraform.events import TerraformOutcome
 from tfdriver.terraform.failure import TerraformError
@@ -84,7 +85,11 @@ class Plans:
         spec, workspace = self._roots.workspace.spec, self._roots.workspace
         final = tfvars.final(spec, composition, basis.values.get(REVOKE))
         may_adopt = error is not None or self._may_adopt(composition)
-        imports: tuple[OrphanedResource, ...] = ()
+        # Terraform ignores the import of a resource that its state has.
+        imports = tuple(
+            OrphanedResource(existing.role_address(role), "aws_iam_role", role.name, role.name)
+            for role in existing.trusting(composition)
+        )
         while True:
             workspace.write(composition, final, imports)
             try:
@@ -212,6 +217,8 @@ class Plans:
         clock = self._roots.clock
         started = clock.monotonic()
         self._roots.report(composition, "plan", plan)
+        if destroy:
+            plan_checks.refuse_lost_roles(composition, saved[0].shown)
         deleted = deletions(composition.name, resource_changes(saved[0].shown))
         return CheckedPlan(basis, saved[0], clock.monotonic() - started, deleted)
 

@@ -8,7 +8,7 @@ from tfdriver.aws.observe import Observation
 from tfdriver.errors import Code, TfdriverError
 from tfdriver.iam.trust import may_be_broad
 from tfdriver.iam.trust_state import TrustKind, TrustState, Unreadable
-from tfdriver.iam.wording import OVERWRITE, role_in_account
+from tfdriver.iam.wording import replacing, role_in_account
 from tfdriver.spec.model import Spec
 
 _CODES: Mapping[TrustKind, Code] = {TrustKind.UNREADABLE: "unreadable_role", TrustKind.ABSENT: "role_missing"}
@@ -22,14 +22,33 @@ def refused_kinds(*, overwrite: bool) -> frozenset[TrustKind]:
 def refuse_trusts(states: Mapping[str, TrustState], kinds: frozenset[TrustKind], hint: str) -> None:
     """Raise TfdriverError for the first role whose trust is of one of `kinds`.
 
-    hint: for an unmanaged trust, how to replace it is added.
+    hint: for an unmanaged trust, how to replace it is added. An existing role's unmanaged trust
+    is refused in any case: its owner's statements may be in it.
     """
     for state in states.values():
-        if state.kind in kinds:
+        kept = state.role.existing and state.kind is TrustKind.UNMANAGED
+        if state.kind in kinds or kept:
             code = _CODES.get(state.kind, "unmanaged_trust")
             if state.kind is TrustKind.UNMANAGED:
-                hint = f"{hint}. {OVERWRITE}"
+                hint = f"{hint}. {replacing(state.role)}"
             raise TfdriverError(_problem(state), code=code, where=role_in_account(state.role), hint=hint)
+
+
+def refuse_missing_roles(spec: Spec, observation: Observation) -> None:
+    """Raise TfdriverError for an existing role that does not exist, or has another path than in the spec."""
+    trusting = {key: state.live for key, state in observation.states.items() if state.kind is not TrustKind.UNREADABLE}
+    for key, live in {**observation.trusted, **trusting}.items():
+        role = spec.roles[key]
+        if not role.existing or isinstance(live, Unreadable) or (live is not None and live.arn == role.arn):
+            continue
+        missing = "it does not exist, and the spec says `existing: true`"
+        what = f"its ARN is {live.arn}, the spec says {role.arn}" if live else missing
+        raise TfdriverError(
+            what,
+            code="wrong_role_arn" if live else "role_missing",
+            where=role_in_account(role),
+            hint="No changes made. Correct its `account:`, `name:` and `path:` in tfdriver.yaml",
+        )
 
 
 def refuse_unreadable_roles(spec: Spec, observation: Observation) -> None:
@@ -53,5 +72,7 @@ def _problem(state: TrustState) -> str:
             return "it does not exist"
         case _:
             problem = "its trust policy is not one that tfdriver would write for this spec, nor the one in the state"
+            if state.role.existing:
+                return f"its statements are not those of the spec: {state.detail}"
             is_open = state.trust is None and state.live is not None and may_be_broad(state.live.trust_policy)
             return problem if is_open else f"{problem}: {state.detail}"  # `open_trust` describes an open trust

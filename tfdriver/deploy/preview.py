@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
+from tfdriver.deploy.give_back import planned_deletions, to_give_back
 from tfdriver.deploy.plan_checks import role_resources
 from tfdriver.deploy.plan_view import (
     TRUST_POLICY,
@@ -68,18 +70,31 @@ def preview(
 
 
 def preview_of_destroy(
-    session: Session, compositions: Iterable[Composition], orphans: Mapping[str, Sequence[OrphanedResource]]
+    session: Session,
+    compositions: Iterable[Composition],
+    orphans: Mapping[str, Sequence[OrphanedResource]],
+    kept: Collection[Composition] = (),
 ) -> Planned:
-    """Return what `destroy` deletes. orphans: the resources to import before, by composition name."""
+    """Return what `destroy` deletes.
+
+    orphans: the resources to import before, by composition name; kept: the compositions whose existing roles are given
+    back before, which are planned only then.
+    """
     phases = []
     for composition in compositions:
         plan = session.driver.plans.of(composition)
-        changes = _changes(session, plan) if plan else ()
+        changes = _changes(session, plan.saved.shown) if plan else ()
+        notes: tuple[str, ...] = ()
+        if composition in kept:
+            state = session.states[composition.name]
+            changes = _changes(session, planned_deletions(composition, state))
+            roles = to_give_back(composition, state, session.observed)
+            notes = tuple(f"{role_in_account(r)} stays: its trust policy is put back as it was found" for r in roles)
         missing = (
             ResourceChange("delete", orphan.address, name=orphan.name, imported=orphan.import_id)
             for orphan in orphans.get(composition.name, ())
         )
-        phases.append(_phase("destroy", composition, (*changes, *missing)))
+        phases.append(_phase("destroy", composition, (*changes, *missing), notes=notes))
     return Planned(session.overview("destroy"), tuple(phases))
 
 
@@ -90,7 +105,7 @@ def _phases(
     if plan is None:
         yield _phase(Phase.CONNECT, composition, notes=("its changes are known only after phase 1",))
         return
-    outputs, changes = plan.saved.outcome.output_changes, _changes(session, plan)
+    outputs, changes = plan.saved.outcome.output_changes, _changes(session, plan.saved.shown)
     if composition.name in opened:
         yield _phase(Phase.BROAD, composition, changes, outputs)
         yield _phase(Phase.TIGHTEN, composition, tuple(_tightening(session, composition, plan)))
@@ -124,8 +139,8 @@ def _phase(
     )
 
 
-def _changes(session: Session, plan: CheckedPlan) -> tuple[ResourceChange, ...]:
-    changes = resource_changes(plan.saved.shown, _account_names(session))
+def _changes(session: Session, shown: Mapping[str, Any]) -> tuple[ResourceChange, ...]:
+    changes = resource_changes(shown, _account_names(session))
     return tuple(changed(change, session.tools.hide) for change in changes)
 
 
@@ -138,7 +153,7 @@ def _tightening(session: Session, composition: Composition, plan: CheckedPlan) -
     for role in composition.roles:
         before = plan.basis.values["trust_policies"][role.key]
         after = trust_state.exact_trust(role, session.spec.trusted_by(role))
-        if session.observed.states[role.key].settled or trust.read_trust(before) == trust.read_trust(after):
+        if session.observed.states[role.key].settled or trust.same_trust(before, after):
             continue
         change = trust_change(before, after, _account_names(session))
         yield ResourceChange("update", _address(session, composition, plan, role), role.name, policies=(change,))
@@ -183,6 +198,6 @@ def _trusts_again(role: Role, replaced: Mapping[str, str]) -> str:
 
 
 def _with_revocation(phase: PhasePlan, compositions: Iterable[Composition]) -> PhasePlan:
-    roles = [role for c in compositions if c.name == phase.composition for role in c.roles]
+    roles = [role for c in compositions if c.name == phase.composition for role in c.roles if not role.existing]
     notes = (f"all sessions of {role_in_account(role)} that were issued so far are revoked" for role in roles)
     return replace(phase, notes=(*phase.notes, *notes))

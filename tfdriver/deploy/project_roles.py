@@ -16,11 +16,12 @@ from tfdriver.deploy.ownership import (
     refuse_replaced,
     refuse_unmanaged,
 )
-from tfdriver.iam.trust_state import LiveRole
+from tfdriver.iam.trust_state import LiveRole, Unreadable
 from tfdriver.project.workspace import Workspace
 from tfdriver.spec.compositions import Composition, Side
 from tfdriver.spec.model import Role
 from tfdriver.terraform.events import Event
+from tfdriver.terraform.state import State
 
 
 class ProjectRoles:
@@ -44,6 +45,10 @@ class ProjectRoles:
         self._others = {role.arn: role for role in others}
         self._applied = applied
         self._composition_of = {role.key: c for c in workspace.compositions for role in c.roles}
+
+    def state_of(self, composition: Composition) -> State | Unreadable | None:
+        """Return a composition's state now."""
+        return self._states([composition])[composition.name]
 
     def observe(self) -> Observation:
         """Return the roles in AWS now."""
@@ -77,8 +82,11 @@ class ProjectRoles:
         lives = {key: state.live for key, state in observation.states.items()} | dict(observation.trusted)
         for key, live in lives.items():
             other = self._composition_of[key]
-            if other.name != composition.name and isinstance(live, LiveRole) and not has_tags(live.tags, other):
-                found.setdefault(other.name, (other, []))[1].append(self._workspace.spec.roles[key])
+            role = self._workspace.spec.roles[key]
+            if other.name == composition.name or role.existing or not isinstance(live, LiveRole):
+                continue
+            if not has_tags(live.tags, other):
+                found.setdefault(other.name, (other, []))[1].append(role)
         return [replace(other, roles=tuple(roles)) for other, roles in found.values()]
 
     def refuse_replaced(self, states: States) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from tfdriver.aws.cloudtrail import creator
 from tfdriver.deploy.ownership import Owner, owners, refuse_unmanaged
-from tfdriver.deploy.preflight import refuse_trusts, refused_kinds
+from tfdriver.deploy.preflight import refuse_missing_roles, refuse_trusts, refused_kinds
 from tfdriver.deploy.preview import Confirm, confirm_plans, preview
 from tfdriver.deploy.revocation import revocations_in_force
 from tfdriver.deploy.run_result import RunResult, run_result
@@ -102,6 +102,7 @@ def _refuse_unmanaged(session: Session, trusting: list[Composition]) -> None:
     """Refuse unmanaged roles. A trusted role needs only its tags: another team may keep its state."""
     refuse_unreadable_states(session, trusting)
     driver = session.driver
+    refuse_missing_roles(session.spec, session.observed)
     driver.roles.refuse_replaced(session.states)
     refuse_unmanaged(
         session.workspace.compositions,

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from tfdriver.aws.cloudtrail import creator
 from tfdriver.deploy.ownership import refuse_to_open_again, refuse_unmanaged
-from tfdriver.deploy.preflight import refuse_trusts, refuse_unreadable_roles, refused_kinds
+from tfdriver.deploy.preflight import refuse_missing_roles, refuse_trusts, refuse_unreadable_roles, refused_kinds
 from tfdriver.deploy.preview import Confirm, confirm_plans, preview
 from tfdriver.deploy.run_result import RunResult, run_result
 from tfdriver.deploy.session import Session
@@ -25,6 +25,7 @@ def refuse_to_start(session: Session, *, overwrite: bool = False) -> None:
     """
     observed, driver = session.observed, session.driver
     refuse_unreadable_states(session, session.workspace.compositions)
+    refuse_missing_roles(session.spec, observed)
     driver.roles.refuse_replaced(session.states)
     created_by = creator(session.tools.aws)
     refuse_unmanaged(session.workspace.compositions, observed, session.states, driver.may_adopt, created_by)

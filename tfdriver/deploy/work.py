@@ -59,7 +59,7 @@ def phase_one(spec: Spec, compositions: Iterable[Composition], observation: Obse
     coming = {role.key for role in spec.trusting} | {
         key
         for state in (*observation.states.values(), *observation.others)
-        if state.kind is TrustKind.BROAD
+        if state.kind in (TrustKind.BROAD, TrustKind.FOUND)
         for key in state.role.trusts
     }
     opened: dict[str, Composition] = {}  # by role key

@@ -7,7 +7,7 @@ trusted role may assume roles in several other accounts, or the trust policy tru
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -63,7 +63,10 @@ def lint_spec(spec: Spec) -> list[Finding]:
     found: list[Finding] = []
     for role in spec.trusting:
         where = f"tfdriver.yaml: roles.{role.key}"
-        found += [f for p in policies(role, spec.trusted_by(role)).values() for f in lint_trust(p, accounts, where)]
+        problems = [f for p in policies(role, spec.trusted_by(role)).values() for f in lint_trust(p, accounts, where)]
+        # An existing role's own statements are its owner's.
+        kept = "The role's owner has written this statement; ask them whether it is needed"
+        found += [replace(f, severity=Severity.WARNING, hint=kept) for f in problems] if role.existing else problems
         found += _lint_lengths(role, spec.trusted_by(role), where)
         found += _lint_deputies(spec, role, where)
     found += [

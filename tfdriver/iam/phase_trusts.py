@@ -37,6 +37,8 @@ def policies(role: Role, wanted: Collection[Role]) -> dict[int, Document]:
 
     wanted: the roles to trust, none of which exists yet.
     """
+    if role.existing:  # never broad
+        return {3: trust.document(trust.exact_for(role, wanted))}
     first, third = trust.broad(role, wanted, _ANY_TIME), trust.exact_for(role, wanted)
     return {1: trust.document(first), 3: trust.document(third)}
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tfdriver.iam.policy_document import Document, comparable, moment, parse_policy, principals, statements
+from tfdriver.iam.policy_document import Document, comparable, moment, parse_policy, principals, same_policy, statements
 from tfdriver.spec.model import Role
 
 # The default quota of a role trust policy, without white space (IAM user guide, reference_iam-quotas).
@@ -151,6 +151,27 @@ def read_trust(policy: Document | str) -> Trust | None:
     trust = Trust(trusted, **conditions, actions=actions, statements=frozenset(map(canonical, others)))
     mixed = trust.broad and any(not _ACCOUNT_ROOT.fullmatch(p) for p in trusted)
     return None if mixed or (trust.guard and not trust.broad) else trust
+
+
+def same_trust(one: Document | str, other: Document | str) -> bool:
+    """Whether two trust policies have the same meaning. Raises ValueError as `parse_policy`."""
+    meaning = read_trust(one)
+    return meaning == read_trust(other) if meaning is not None else same_policy(one, other)
+
+
+def without_statements(policy: Document | str, own: Iterable[Document]) -> tuple[list[Document], list[Document]]:
+    """Return the statements of a policy without `own` ones, each taken away once, and the own ones that it lacks.
+
+    Raises ValueError as `parse_policy`.
+    """
+    rest, missing = statements(parse_policy(policy)), []
+    for statement in own:
+        same = next((i for i, found in enumerate(rest) if canonical(found) == canonical(statement)), None)
+        if same is None:
+            missing.append(statement)
+        else:
+            del rest[same]
+    return rest, missing
 
 
 def may_be_broad(policy: Document) -> bool:

@@ -30,6 +30,7 @@ class TrustKind(StrEnum):
     """The states of a trust policy."""
 
     ABSENT = "absent"  # the role does not exist
+    FOUND = "found"  # of an existing role: its own statements alone, as before the first `up`
     BROAD = "broad"  # a whole account, guarded or not, expired or not
     EXACT = "exact"  # only roles, which all exist
     ORPHANED = "orphaned"  # the unique id of a deleted role
@@ -80,6 +81,8 @@ class TrustState:
         """Whether a broad trust is in force, including an unmanaged one."""
         if self.trust is not None:
             return self.trust.broad and not self.trust.expired(now)
+        if self.kind is TrustKind.FOUND:  # tfdriver has not opened it
+            return False
         return self.live is not None and trust.may_be_broad(self.live.trust_policy)
 
 
@@ -102,6 +105,8 @@ def classify(
         return TrustState(role, TrustKind.ABSENT)
     if isinstance(live, Unreadable):
         return TrustState(role, TrustKind.UNREADABLE, detail=live.reason)
+    if role.existing:
+        return _classify_existing(role, wanted, live, trusted_ids, applied)
     found = trust.read_trust(live.trust_policy)
     if found is None:
         return TrustState(role, TrustKind.UNMANAGED, live=live, detail=f"it {access(live.trust_policy)}")
@@ -116,6 +121,32 @@ def classify(
     dead = any(principal not in arn_of for principal in found.dead_ids)
     kind = TrustKind.ORPHANED if dead else TrustKind.EXACT
     return TrustState(role, kind, live=live, trust=found, missing=missing, detail=detail)
+
+
+def _classify_existing(
+    role: Role,
+    wanted: tuple[Role, ...],
+    live: LiveRole,
+    trusted_ids: Mapping[str, str],
+    applied: Document | str | None,
+) -> TrustState:
+    """Return the state of an existing role: of its trust policy without its own statements, which must all be there."""
+    rest, missing = trust.without_statements(live.trust_policy, role.trust_statements)
+    if missing:
+        lacks = f"it does not have the statement that {access({'Statement': missing})}"
+        detail = f"it {access({'Statement': rest})}; {lacks}" if rest else lacks
+        return TrustState(role, TrustKind.UNMANAGED, live=live, detail=detail)
+    if not rest:
+        return TrustState(role, TrustKind.FOUND, live=live)
+    before = trust.without_statements(applied, role.trust_statements)[0] if applied else []
+    alone = replace(role, existing=False, trust_statements=())
+    part = replace(live, trust_policy={"Statement": rest})
+    state = classify(alone, wanted, part, trusted_ids, {"Statement": before} if before else None)
+    if state.trust is not None and state.trust.statements:  # changed by its owner
+        detail = f"it {access(part.trust_policy)}"
+        return TrustState(role, TrustKind.UNMANAGED, live=live, detail=detail)
+    own = frozenset(map(trust.canonical, role.trust_statements))
+    return replace(state, role=role, live=live, trust=state.trust and replace(state.trust, statements=own))
 
 
 def _as_applied(found: Trust, applied: Trust | None) -> bool:

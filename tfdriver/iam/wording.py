@@ -18,6 +18,16 @@ OVERWRITE = (
 )
 
 
+def replacing(role: Role) -> str:
+    """Return what to do about a role's unmanaged trust policy. An existing role's is not tfdriver's to replace."""
+    if not role.existing:
+        return OVERWRITE
+    return (
+        f"Write the statements that `tfdriver adopt {role.account.name} {role.name}` prints into its "
+        "`trust_statements:`, and run the same command again"
+    )
+
+
 def role_in_account(role: Role) -> str:
     """Return a role of the spec with its account: `role bar in account_b`."""
     return f"role {role.name} in {role.account.name}"
@@ -79,6 +89,8 @@ def state(found: TrustState, now: datetime) -> str:
     match found.kind, found.trust:
         case TrustKind.ABSENT, _:
             return "does not exist"
+        case TrustKind.FOUND, _:
+            return "found: has its own statements only"
         case TrustKind.UNREADABLE | TrustKind.UNMANAGED, _:
             return f"{found.kind}: {found.detail}"
         case kind, Trust() as trust:

@@ -35,6 +35,7 @@ class Advice(StrEnum):
     PLAN = "Run `tfdriver plan`: it prints what to do about the unmanaged role"
     DESTROY = "Run `tfdriver destroy`"
     ADOPT = "If the state was lost, run `tfdriver up --adopt`"
+    STATEMENTS = "Run `tfdriver adopt` for the existing role, and correct its `trust_statements:`"
     OVERWRITE = wording.OVERWRITE
     UP = "Run `tfdriver up`"
     TIGHTEN = "Run `tfdriver tighten`"
@@ -123,6 +124,8 @@ def _between(
     match state.kind, state.trust:
         case TrustKind.ABSENT, _:
             return PairState.ABSENT, f"{wording.role_in_account(state.role)} does not exist", Advice.UP
+        case TrustKind.FOUND, _:
+            return PairState.ABSENT, f"{wording.role_in_account(trusted)} is not trusted yet", Advice.UP
         case TrustKind.UNREADABLE, _:
             return PairState.UNREADABLE, state.detail, Advice.NONE
         case TrustKind.BROAD, Trust() as trust if _trusts_account(trust, trusted):
@@ -135,7 +138,8 @@ def _between(
         case TrustKind.BROAD, _:
             return PairState.ABSENT, f"{wording.role_in_account(trusted)} is not trusted yet", finish
         case _:
-            return PairState.UNMANAGED, state.detail, Advice.OVERWRITE
+            advice = Advice.STATEMENTS if state.role.existing else Advice.OVERWRITE
+            return PairState.UNMANAGED, state.detail, advice
 
 
 def _exact(

@@ -12,7 +12,7 @@ from tfdriver.iam.conditions import RequestContext, conditions_match, like
 from tfdriver.iam.evaluator import AccessRequest, Effect, Principal, match_identity_policies, match_trust_policy
 from tfdriver.iam.policy_document import Document, statements, strings
 from tfdriver.iam.trust_state import LiveRole, TrustKind, TrustState, Unreadable
-from tfdriver.iam.wording import OVERWRITE, role_in_account
+from tfdriver.iam.wording import role_in_account
 from tfdriver.spec.model import Role
 
 ACTION = "sts:AssumeRole"
@@ -163,11 +163,11 @@ def _trust(trusting: Role, trusted: Role, view: PairView, request: AccessRequest
             words = f"{role_in_account(trusting)} {wording.access_to(state)}. Only AWS has the values of {keys}"
             change = f"Check that the call satisfies the conditions on {keys}"
             return DocumentVerdict(
-                None, words, f"{change}. {OVERWRITE}" if state.kind is TrustKind.UNMANAGED else change
+                None, words, f"{change}. {wording.replacing(trusting)}" if state.kind is TrustKind.UNMANAGED else change
             )
     if effect is Effect.DENY:
         words = f"the trust policy of {role_in_account(trusting)} denies {role_in_account(trusted)}"
-        return DocumentVerdict(False, words, f"Remove that Deny. {OVERWRITE}")
+        return DocumentVerdict(False, words, f"Remove that Deny. {wording.replacing(trusting)}")
     if effect is Effect.ALLOW and state.open_at(now):
         until = state.trust.until if state.trust else None
         deadline = f"until {wording.moment(until)}" if until else "without a deadline"
@@ -207,14 +207,15 @@ def _not_trusted(
     finish = _finish(state, caller)
     trust, here, there = state.trust, role_in_account(trusting), role_in_account(trusted)
     if trust is None:
-        return DocumentVerdict(False, f"{here} does not trust {there}: {state.detail}", OVERWRITE)
+        found = state.detail or wording.access_to(state)
+        return DocumentVerdict(False, f"{here} does not trust {there}: {found}", finish)
     if trust.dead_ids:
         dead = ", ".join(sorted(trust.dead_ids))
         return DocumentVerdict(False, f"{here} trusts {dead}, the id of a role that was deleted", finish)
     if trust.external_id != trusting.external_id:
         required, configured = trust.external_id or "none", trusting.external_id or "none"
         words = f"the external id differs: {here} requires {required}, the spec has {configured}"
-        overwrite = f"Correct the external id in tfdriver.yaml. {OVERWRITE}"
+        overwrite = f"Correct the external id in tfdriver.yaml. {wording.replacing(trusting)}"
         return DocumentVerdict(False, words, overwrite if state.kind is TrustKind.UNMANAGED else _UP)
     if trust.expired(now):
         return DocumentVerdict(False, f"the deadline has passed: {here} trusted {wording.trusted(trust)}", finish)
@@ -224,5 +225,5 @@ def _not_trusted(
 def _finish(state: TrustState, caller: LiveRole | Unreadable | None) -> str:
     """Return the hint that makes a trust exact. caller: the trusted role."""
     if state.kind is TrustKind.UNMANAGED:
-        return OVERWRITE
+        return wording.replacing(state.role)
     return _UP if caller is None else _TIGHTEN

@@ -27,7 +27,7 @@ from tfdriver.project import assets, generated_header
 from tfdriver.spec.compositions import Composition, Side
 from tfdriver.terraform import hcl_writer
 
-FILES = ("main.tf", "variables.tf", "provider.tf", "terraform.tf", "output.tf", "applied.tf")
+FILES = ("main.tf", "variables.tf", "provider.tf", "terraform.tf", "output.tf", "applied.tf", "existing.tf")
 _SUFFIX = ".j2"
 _LINE_END = b"\n"
 _LONGEST = 10_000_000  # characters of a rendered file
@@ -199,6 +199,16 @@ def _context(composition: Composition) -> dict[str, Any]:
                 "trusted": role in composition.trusted,
             }
             for role in composition.roles
+            if not role.existing
+        ],
+        "existing_roles": [
+            {
+                "key": role.key,
+                "trusting": composition.side is Side.TRUSTING,
+                "trusted": role in composition.trusted,
+            }
+            for role in composition.roles
+            if role.existing
         ],
     }
 

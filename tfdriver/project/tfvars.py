@@ -10,6 +10,7 @@ from tfdriver.aws.observe import Observation
 from tfdriver.iam import trust_state
 from tfdriver.iam.policy_document import moment
 from tfdriver.spec.compositions import REVOKE, Composition, Side, values
+from tfdriver.spec.existing import existing_values
 from tfdriver.spec.model import Role, Spec
 
 _LONGEST_SESSION = timedelta(hours=12)  # IAM user guide, id_roles_use_revoke-sessions
@@ -27,7 +28,7 @@ def final(
     """
     trusting = composition.roles if composition.side is Side.TRUSTING else ()
     policies = {role.key: trust_state.exact_trust(role, spec.trusted_by(role)) for role in trusting}
-    return values(spec, composition, policies, revoke_before)
+    return values(spec, composition, policies, revoke_before) | existing_values(spec, composition)
 
 
 def opening(
@@ -47,7 +48,7 @@ def opening(
         role.key: trust_state.opening_trust(observation.states[role.key], spec.trusted_by(role), existing, now)
         for role in composition.roles
     }
-    return values(spec, composition, policies, revoke_before)
+    return values(spec, composition, policies, revoke_before) | existing_values(spec, composition)
 
 
 def noted_revocations(written: Mapping[str, Any], now: datetime) -> dict[str, str]:

@@ -21,7 +21,6 @@ _EXAMPLES = {
     "roles": "Add `roles:`, each with `account:` and `module:`",
     "id": 'Add the account\'s 12 digits, e.g. `id: "111111111111"`',
     "account": "Add `account:` with a key of `accounts:`",
-    "module": "Add `module:` with a folder of modules/ or a Terraform module source",
 }
 
 

@@ -70,7 +70,10 @@ class RoleShape(Shape):
     """An IAM role and the module that creates it."""
 
     account: Reference = Field(description="A key of `accounts:`.")
-    module: Reference = Field(description="A folder in modules/, ./a/path, or any Terraform module source.")
+    existing: bool = Field(
+        default=False, description="Whether the role exists already and stays somebody else's; it then has no module."
+    )
+    module: Reference = Field(default="", description="A folder in modules/, ./a/path, or any Terraform module source.")
     version: Annotated[str, _rule(names.version)] = Field(
         default="", description="The version of a module of a registry, e.g. `~> 5.0`; default: the newest."
     )

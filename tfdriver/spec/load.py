@@ -32,6 +32,19 @@ from tfdriver.spec.state_backend import read_state_settings
 _EXTERNAL_IDS = uuid.UUID("6c1d2c53-4a2e-5f0e-9d6b-3f2f0d6f7a10")
 
 
+def load_accounts(
+    root: Path, *, regions: Callable[[], Mapping[str, str]], profile_region: Callable[[str], str | None]
+) -> dict[str, Account]:
+    """Return the accounts of the spec in the project folder `root`, whatever its roles are. Arguments: `load_spec`."""
+    data, lines = read_document(FILE_NAME, read_spec_file(check_root(root)))
+    problems = Problems(FILE_NAME, lines)
+    any_role = {"roles": {"any": {"account": "any"}}}
+    shape = read_shape({**data, **any_role} if isinstance(data, dict) else data, problems)
+    accounts = resolve_accounts(shape.accounts, regions(), profile_region, problems)
+    problems.raise_first()
+    return accounts
+
+
 def load_spec(
     root: Path,
     *,
@@ -97,4 +110,5 @@ def _role(key: str, shape: RoleShape, account: Account, module: ModuleUse, proje
         trust_statements=tuple(shape.trust_statements),
         guard=shape.guard,
         open_for=parse_duration(shape.open_for),
+        existing=shape.existing,
     )

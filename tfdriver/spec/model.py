@@ -49,7 +49,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Role:
-    """An IAM role of the spec, with the module that creates it.
+    """An IAM role of the spec, with the module that creates it. existing: the role is somebody else's, without one.
 
     key: its logical name, a Terraform identifier; name: the IAM role name; path: begins and ends with `/`.
     module: as written in the spec; source: for `source = ` in the composition.
@@ -74,6 +74,7 @@ class Role:
     trust_statements: tuple[Mapping[str, Any], ...] = ()
     guard: bool = True
     open_for: timedelta = _OPEN_FOR
+    existing: bool = False
 
     @property
     def arn(self) -> str:

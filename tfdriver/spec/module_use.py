@@ -15,6 +15,7 @@ from tfdriver.spec.problems import Problems
 from tfdriver.spec.sources import find_source
 from tfdriver.spec.terraform_types import mismatch
 
+_ADD_MODULE = "Add `module:` with a folder of modules/ or a Terraform module source, or `existing: true`"
 _SIDE_VARIABLE = {Side.TRUSTING: "trust_policy", Side.TRUSTED: "roles_to_assume"}
 _ROLE_VARIABLES = ("role_name", "role_path")
 _PACKAGE = "package"
@@ -47,6 +48,11 @@ def resolve_module(
     on_sides: none for a role without a relation; root: the project folder, resolved; modules: a cache by folder.
     """
     path = ("roles", key)
+    if role.existing:
+        return ModuleUse("", None)
+    if not role.module:
+        problems.add((*path, "module"), "module is missing", _ADD_MODULE)
+        return None
     source = find_source(role.module, root)
     if isinstance(source, Reason):
         problems.add((*path, "module"), *source)

@@ -48,15 +48,34 @@ def check_relations(roles: Mapping[str, RoleShape], accounts: Mapping[str, Accou
         for place, reason in condition_problems(role.conditions):
             problems.add((*path, "conditions", *place), *reason)
         for index, statement in enumerate(role.trust_statements):
-            if reason := statement_problem(statement):
+            if reason := statement_problem(statement, existing=role.existing):
                 problems.add((*path, "trust_statements", index), *reason)
         for option in _TRUSTING_ONLY:
-            if option in role.model_fields_set and not role.trusts:
+            kept = role.existing and option == "trust_statements"  # `tfdriver adopt` prints them for every role
+            if option in role.model_fields_set and not role.trusts and not kept:
                 what = f"{option} is for trusting roles, and {named(key)} has no `trusts:`"
                 problems.add((*path, option), what, "Set it on the trusting role")
+        if role.existing:
+            _check_existing(path, role, problems)
         if "open_for" in role.model_fields_set and not role.guard:
             what = "open_for is part of the guard, and `guard: false` turns the guard off"
             problems.add((*path, "open_for"), what, "Remove `open_for:` or `guard: false`")
+
+
+def _check_existing(path: tuple[str, str], role: RoleShape, problems: Problems) -> None:
+    """Check an existing role: it has no module, its trust is never broad, and its own statements are kept."""
+    for option in ("module", "version", "variables"):
+        if option in role.model_fields_set:
+            what = f"{option} is for roles that tfdriver creates, and `existing: true` is for one that exists"
+            problems.add((*path, option), what, f"Remove `{option}:` or `existing: true`")
+    for option in ("guard", "open_for"):
+        if option in role.model_fields_set:
+            what = f"{option} is for a broad trust, and the trust of an existing role is never broad"
+            problems.add((*path, option), what, "Remove it")
+    if role.trusts and not role.trust_statements:
+        what = "an existing trusting role has statements of its own, which tfdriver keeps"
+        hint = f"Add the lines that `tfdriver adopt {named(role.account)} ROLE` prints"
+        problems.add(path, what, hint)
 
 
 def _reference_problem(

@@ -28,6 +28,12 @@ _ELEMENTS = {"Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction"
 Path = tuple[str | int, ...]
 
 
+def _aws_principals(statement: Mapping[str, Any]) -> list[str]:
+    principal = statement.get("Principal")
+    found = principal.get("AWS") if isinstance(principal, Mapping) else None
+    return [p for p in (found if isinstance(found, list) else [found]) if isinstance(p, str)]
+
+
 def condition_problems(conditions: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[Path, Reason]]:
     """Yield each mistake in `conditions:`, with its path below the key."""
     for operator, keys in conditions.items():
@@ -42,8 +48,11 @@ def condition_problems(conditions: Mapping[str, Mapping[str, Any]]) -> Iterator[
                 yield (operator, key), Reason(f"tfdriver writes {operator} {key} itself", f"Use {own}")
 
 
-def statement_problem(statement: Mapping[str, Any]) -> Reason | None:
-    """Check a statement of `trust_statements:`: a Deny, or an Allow for a service or an identity provider."""
+def statement_problem(statement: Mapping[str, Any], *, existing: bool = False) -> Reason | None:
+    """Check a statement of `trust_statements:`: a Deny, or an Allow for a service or an identity provider.
+
+    existing: whether the role is an existing one, whose own statements may allow anybody.
+    """
     if unknown := sorted(statement.keys() - _ELEMENTS):
         hint = f"A statement of a trust policy has {', '.join(sorted(_ELEMENTS))}"
         return Reason(f"{named(unknown[0])} is not an element of a trust policy", hint)
@@ -51,7 +60,10 @@ def statement_problem(statement: Mapping[str, Any]) -> Reason | None:
         return Reason("Effect is not Allow or Deny", "Write `Effect: Allow` or `Effect: Deny`")
     if not {"Principal", "NotPrincipal"} & statement.keys() or not {"Action", "NotAction"} & statement.keys():
         return Reason("it has no principal or no action", "Write `Principal:` and `Action:`")
-    if statement["Effect"] == "Deny":
+    if dead := [p for p in _aws_principals(statement) if re.fullmatch(r"A(RO|ID)A[A-Z0-9]{12,}", p)]:
+        what = f"{dead[0]} is the id of a deleted principal, which IAM refuses to save"
+        return Reason(what, "Ask the role's owner to remove it from the trust policy, then remove it here")
+    if statement["Effect"] == "Deny" or existing:
         return None
     principal = statement.get("Principal")
     if not isinstance(principal, Mapping) or not principal or principal.keys() - {"Service", "Federated"}:

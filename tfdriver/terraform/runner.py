@@ -199,6 +199,11 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         argv = [*self.argv("import", lock_timeout=self._lock_timeout), address, import_id]
         self._run("import", argv, operation=TEXT)
 
+    def forget(self, addresses: Sequence[str]) -> None:
+        """Remove resources from the state; they stay in AWS. Raises TerraformError."""
+        generated = self.generate_cmd_string("state rm", *addresses, lock_timeout=self._lock_timeout)
+        self._run_once("state-rm", [*self._settings.program.argv, *generated[1:]], TEXT, process.start_child)
+
     def push_state(self, file: str, *, force: bool = False) -> None:
         """Push a state file; its path is relative to the composition's folder. Raises TerraformError.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,13 @@ class State:
     def outputs(self) -> Mapping[str, Any]:
         """The values of the outputs, by name."""
         return {name: output.get("value") for name, output in (self.body.get("outputs") or {}).items()}
+
+    def instances(self) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+        """Yield address, type and attributes of each managed resource instance."""
+        for resource in self.resources:
+            if resource.get("mode") == "managed":
+                for instance in resource.get("instances", ()):
+                    yield _address(resource, instance), str(resource.get("type")), instance.get("attributes") or {}
 
     def roles(self) -> tuple[ListedRole, ...]:
         """Return the managed IAM roles that have an ARN."""

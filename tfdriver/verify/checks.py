@@ -227,6 +227,8 @@ def _probe(scene: Scene, role: Role) -> Probe:
     state = scene.states[role.key]
     if isinstance(state, str):
         return NoProbe(reason=state)
+    if role.existing:
+        return NoProbe(reason=f"{role_in_account(role)} is an existing role, without a module that has a probe")
     found = state.get("outputs", {}).get("probes", {}).get("value")
     if not isinstance(found, Mapping) or role.key not in found:
         return NoProbe(reason=f"Terraform's state has no probe of {role_in_account(role)}: it was not applied here")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.builders import FOO, A
+from tests.unit.builders import FOO, A, role
 from tfdriver.aws.calls import AwsError
 from tfdriver.deploy.orphan_search import (
     ExistingResources,
@@ -41,7 +41,7 @@ class Iam:
         return self
 
     def paginate(self, **_request):
-        return [{"AttachedPolicies": [{"PolicyArn": POLICY}]}]
+        return [{"AttachedPolicies": [{"PolicyArn": POLICY}], "PolicyNames": ["p"]}]
 
     def _tags(self, name):
         if name not in self.tags:
@@ -111,6 +111,20 @@ def test_all_unmanaged_resources_are_refused_together_each_with_its_import_comma
 
     assert caught.value.what.startswith("aws_a x, aws_b x already exist in account 111111111111 and are not managed")
     assert caught.value.hint.count("`terraform -chdir=compositions/account_a import 'module.f.aws_") == 2
+
+
+def test_the_policy_of_an_existing_role_is_adopted_by_its_name_and_its_role_never():
+    trusting, trusted = role("reader", A, existing=True, trusts=("bar",)), role("app", A, existing=True)
+    composition = Composition("account_a", "foo-bar", A, Side.TRUSTING, (trusting, trusted))
+    changes = [
+        create("aws_iam_role", name="reader") | {"address": "aws_iam_role.reader"},
+        create("aws_iam_role_policy", role="app", name="p") | {"address": "aws_iam_role_policy.app"},
+    ]
+
+    found = find_orphans(composition, {"resource_changes": changes}, Iam(reader=TAGS, app={}))
+
+    assert [resource.address for resource in found.orphaned] == ["aws_iam_role_policy.app"]
+    assert (found.unmanaged, found.creates) == ((), ())
 
 
 def test_a_resource_that_the_plan_moves_to_another_address_is_not_adopted():

@@ -59,7 +59,7 @@ def state_of(arn: str = BAR.arn, module: str = "module.bar", **attributes: Any) 
     ],
 )
 def test_a_role_is_managed_if_the_state_lists_its_arn_and_unique_id(found: LiveRole, kept: Any, expected: Owner):
-    assert owner(found, TRUSTED, kept) is expected
+    assert owner(BAR, found, TRUSTED, kept) is expected
 
 
 def observed(bar: LiveRole | Unreadable | None, others: tuple[TrustState, ...] = ()) -> Observation:

@@ -7,16 +7,17 @@ from typing import Any
 
 import pytest
 
-from tests.unit.builders import BAR, FOO, A
+from tests.unit.builders import BAR, FOO, A, role
 from tfdriver.deploy.plan_checks import (
     check_plan,
+    refuse_lost_roles,
     refuse_other_names,
     refuse_other_providers,
     refuse_other_trusts,
 )
 from tfdriver.errors import TfdriverError
 from tfdriver.iam import trust
-from tfdriver.spec.compositions import Composition, Side
+from tfdriver.spec.compositions import Composition, Side, owner_tags
 
 COMPOSITION = Composition("account_a", "foo-bar", A, Side.TRUSTING, (FOO,))
 EXACT = trust.exact([BAR])
@@ -184,3 +185,58 @@ def test_a_type_that_the_policy_of_the_operator_does_not_cover_is_a_warning():
 
     (warning,) = warnings
     assert "`tfdriver policy` does not cover aws_vpc" in warning
+
+
+READER = role("reader", A, existing=True, trusts=("bar",), trust_statements=(SERVICE["Statement"][0],))
+KEPT = Composition("account_a", "foo-bar", A, Side.TRUSTING, (READER,))
+BEFORE = {"name": "reader", "path": "/", "assume_role_policy": "{}", "description": "d", "tags": {"owner": "a"}}
+
+
+def change_of(actions: list[str], before: dict[str, Any] | None, after: dict[str, Any] | None, **more: Any) -> Any:
+    change = {"actions": actions, "before": before, "after": after}
+    resource = {"address": "aws_iam_role.reader", "mode": "managed", "type": "aws_iam_role", "change": change}
+    return {"resource_changes": [resource | more]}
+
+
+@pytest.mark.parametrize(
+    "planned",
+    [
+        change_of(["create"], None, BEFORE),
+        change_of(["delete"], BEFORE, None),
+        change_of(["delete", "create"], BEFORE, BEFORE | {"path": "/other/"}),
+        change_of(["create", "delete"], BEFORE, BEFORE | {"name": "other"}),
+        change_of(["forget"], BEFORE, None),
+        change_of(["update"], BEFORE, BEFORE | {"description": "other"}),
+        change_of(["update"], BEFORE, BEFORE | {"tags": {"tfdriver:project": "foo-bar"}}),
+        change_of(["delete"], BEFORE, None, address="aws_iam_role.no_longer_in_the_spec"),
+    ],
+)
+def test_a_plan_that_changes_more_of_an_existing_role_than_its_trust_policy_is_refused(planned: dict[str, Any]) -> None:
+    with pytest.raises(TfdriverError) as caught:
+        refuse_lost_roles(KEPT, planned)
+
+    assert caught.value.code == "existing_role"
+    assert "reader in account_a" in caught.value.where
+
+
+@pytest.mark.parametrize(
+    "planned",
+    [
+        {},
+        change_of(["no-op"], BEFORE, BEFORE),
+        change_of(["update"], BEFORE, BEFORE | {"assume_role_policy": "{...}"}),
+        change_of(["delete"], BEFORE, None, address="module.x.aws_iam_role.this", module_address="module.x"),
+        change_of(["delete"], {"tags_all": owner_tags(KEPT)}, None, address="aws_iam_role.of_a_template"),
+    ],
+)
+def test_the_trust_policy_of_an_existing_role_may_change_and_roles_of_modules_may_go(planned: dict[str, Any]) -> None:
+    refuse_lost_roles(KEPT, planned)
+
+
+def test_what_an_existing_role_may_do_is_not_checked() -> None:
+    policies = {"reader": trust.document(trust.exact_for(READER, [BAR]))}
+    everything = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    after = BEFORE | {"assume_role_policy": json.dumps(policies["reader"])}
+    after |= {"inline_policy": [{"name": "own", "policy": json.dumps(everything)}]}
+
+    check_plan(KEPT, change_of(["update"], after | {"assume_role_policy": "{}"}, after), policies, pytest.fail)

@@ -245,3 +245,57 @@ def test_the_first_trust_of_a_new_role_allows_only_roles_of_the_spec_if_guarded(
     if guard or existing & {r.arn for r in wanted}:
         assert allowed <= {r.arn for r in wanted}
     assert not allows(first, "arn:aws:iam::333333333333:role/eve", NOW)
+
+
+SERVICE = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+ROOT = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111111111111:root"}, "Action": "sts:AssumeRole"}
+TRUSTS_BAR = {"Effect": "Allow", "Principal": {"AWS": BAR.arn}, "Action": "sts:AssumeRole"}
+KEPT = replace(FOO, existing=True, trust_statements=(SERVICE, ROOT))
+REORDERED = {"Action": ["sts:AssumeRole"], "Principal": {"AWS": ["arn:aws:iam::111111111111:root"]}, "Effect": "Allow"}
+
+
+def kept_state(*statements, role_=KEPT, **more):
+    return state_of(live({"Version": "2012-10-17", "Statement": list(statements)}), role_=role_, **more)
+
+
+@pytest.mark.parametrize(
+    ("state", "kind"),
+    [
+        (kept_state(SERVICE, ROOT), TrustKind.FOUND),
+        (kept_state(REORDERED, SERVICE), TrustKind.FOUND),
+        (kept_state(SERVICE, ROOT, TRUSTS_BAR), TrustKind.EXACT),
+        (kept_state(SERVICE, ROOT, TRUSTS_BAR | {"Principal": {"AWS": DEAD}}), TrustKind.ORPHANED),
+        (kept_state(SERVICE), TrustKind.UNMANAGED),
+        (kept_state(SERVICE, TRUSTS_BAR), TrustKind.UNMANAGED),
+        (kept_state(SERVICE, ROOT, json.loads(DENY)), TrustKind.UNMANAGED),
+        (kept_state(SERVICE, ROOT, TRUSTS_BAR, json.loads(DENY)), TrustKind.UNMANAGED),
+        (kept_state(SERVICE, ROOT, TRUSTS_BAR, ROOT), TrustKind.UNMANAGED),
+        (kept_state(SERVICE, ROOT, TRUSTS_BAR | {"Principal": {"AWS": BAZ.arn}}), TrustKind.UNMANAGED),
+        (kept_state(TRUSTS_BAR, role_=replace(KEPT, trust_statements=(TRUSTS_BAR,))), TrustKind.FOUND),
+        (kept_state(TRUSTS_BAR, TRUSTS_BAR, role_=replace(KEPT, trust_statements=(TRUSTS_BAR,))), TrustKind.EXACT),
+    ],
+)
+def test_an_existing_role_has_its_own_statements_and_at_most_one_of_tfdriver(state, kind):
+    assert state.kind is kind
+    assert state.settled == (kind is TrustKind.EXACT)
+    assert bool(state.detail) == (kind is TrustKind.UNMANAGED)
+
+
+def test_an_existing_roles_own_broad_statement_is_not_an_open_trust():
+    for state in (kept_state(SERVICE, ROOT), kept_state(SERVICE, ROOT, TRUSTS_BAR)):
+        assert not state.open_at(NOW)
+
+
+def test_an_existing_roles_trust_as_applied_is_not_unmanaged_after_the_spec_has_changed():
+    other = replace(KEPT, external_id="other-1")
+    policy = {"Version": "2012-10-17", "Statement": [TRUSTS_BAR, SERVICE, ROOT]}
+
+    assert state_of(live(policy), role_=other).kind is TrustKind.UNMANAGED
+    changed = state_of(live(policy), role_=other, applied=policy)
+    assert (changed.kind, bool(changed.detail), changed.settled) == (TrustKind.EXACT, True, False)
+
+
+def test_the_exact_trust_of_an_existing_role_is_what_is_classified_as_exact():
+    document = trust_state.exact_trust(KEPT, [BAR])
+
+    assert state_of(live(document), role_=KEPT).settled

@@ -38,9 +38,9 @@ def build(spec: Spec, observation: Observation | None, now: datetime) -> Graph:
 
 def phases(spec: Spec) -> tuple[Graph, Graph, Graph]:
     """Return the graphs after each phase of a first `up`: broad, connect, tighten."""
-    opened = [edge for role in spec.trusting for edge in _broad_edges(spec, role)]
+    opened = [edge for role in spec.trusting if not role.existing for edge in _broad_edges(spec, role)]
     exact = [Edge(trusted.key, role.key, EdgeState.EXACT) for role, trusted in _wanted(spec)]
-    missing = [role.key for role in spec.trusted if not role.trusts]
+    missing = [role.key for role in spec.trusted if not role.trusts and not role.existing]
     broad = "The trusted roles do not exist yet, so the trust policies name their accounts"
     guard = ", guarded by a condition on the roles' ARNs" if all(r.guard for r in spec.trusting) else ""
     connect = "The trusted roles exist, and may assume exactly the roles that trust them"
@@ -94,6 +94,8 @@ def _broad_edges(spec: Spec, role: Role) -> Iterator[Edge]:
     """Yield the edges of a trusting role after phase 1."""
     roles: dict[str, list[str]] = {}
     for trusted in spec.trusted_by(role):
+        if trusted.existing:  # the trust is exact at once
+            return
         roles.setdefault(trusted.account.name, []).append(trusted.name)
     for account, names in roles.items():
         state = EdgeState.BROAD if role.guard else EdgeState.UNGUARDED

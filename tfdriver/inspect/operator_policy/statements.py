@@ -102,11 +102,14 @@ def _merged(parts: Iterable[Statement]) -> list[Statement]:
 def _for_tfdriver(spec: Spec, role: Role, purpose: Purpose) -> Iterator[Statement]:
     """Yield the calls of tfdriver itself for a role. sts:GetCallerIdentity needs no permission."""
     account = f"arn:{role.account.partition}:iam::{role.account.id}:"
-    reads = ["iam:GetRole", *(["iam:GetRolePolicy"] if role.trusts and purpose.creates else [])]
+    if role.existing and purpose is not Purpose.VERIFY:
+        yield _allow("Roles", _on_existing(spec, role, purpose), pattern(role.arn))
+    revocable = role.trusts and not role.existing
+    reads = ["iam:GetRole", *(["iam:GetRolePolicy"] if revocable and purpose.creates else [])]
     # The policy of `tighten --revoke-sessions` exists until a later run deletes it.
     revoking = ["iam:GetRolePolicy", "iam:DeleteRolePolicy"] if purpose is not Purpose.VERIFY else []
     revoking += ["iam:PutRolePolicy"] if purpose.creates else []
-    yield _allow("Roles", [*reads, *(revoking if role.trusts else [])], pattern(role.arn))
+    yield _allow("Roles", [*reads, *(revoking if revocable else [])], pattern(role.arn))
     if role.path != "/":  # IAM evaluates a call for an absent role with the ARN without a path
         yield _allow("FindRoles", reads, pattern(f"{account}role/{role.name}"))
     for trusting in spec.trusting_of(role) if purpose.verifies else ():
@@ -137,6 +140,18 @@ def _for_states(spec: Spec, account: Account) -> tuple[list[Statement], list[str
                 lock = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
                 found.append(_allow("StateLocks", lock, f"{key}.tflock"))
     return found, notes
+
+
+def _on_existing(spec: Spec, role: Role, purpose: Purpose) -> set[str]:
+    """Return the calls on an existing role: of its trust policy, and of the inline policy that lets it assume roles."""
+    known, policy = RESOURCE_TYPES["aws_iam_role"], RESOURCE_TYPES["aws_iam_role_policy"]
+    actions = known.actions(known.read)
+    if role.trusts:
+        actions.add("iam:UpdateAssumeRolePolicy")
+    if spec.trusting_of(role):
+        lists = [policy.read, policy.write * purpose.creates, policy.delete * (purpose.creates or purpose.destroys)]
+        actions |= policy.actions(*lists)
+    return actions
 
 
 def _for_terraform(resource: Resource, purpose: Purpose) -> Iterator[Statement]:

@@ -408,3 +408,15 @@ def test_a_state_in_s3_is_reached_with_its_profile(
         assert by_sid["FindStates"].resources == {"arn:aws:s3:::acme-111111111111"}
         assert (by_sid["States"].resources, by_sid["StateLocks"].resources) == ({key}, {f"{key}.tflock"})
     assert bool(notes) is noted
+
+
+@pytest.mark.parametrize("purpose", Purpose)
+def test_an_existing_role_is_only_read_and_its_trust_or_one_policy_written(purpose: Purpose) -> None:
+    found, _ = needed(purpose=purpose, existing=True, path="/team/")
+    of_trusted, _ = needed(purpose=purpose, account=B, existing=True)
+    assert found["Roles"].resources == {f"{IAM_A}role/team/foo"}
+    writes = {"iam:UpdateAssumeRolePolicy"} if purpose is not Purpose.VERIFY else set()
+    assert {a for a in found["Roles"].actions if not a.startswith(("iam:Get", "iam:List"))} == writes
+    writes = {"iam:PutRolePolicy"} if purpose.creates else set()
+    writes |= {"iam:DeleteRolePolicy"} if purpose is not Purpose.VERIFY else set()
+    assert {a for a in of_trusted["Roles"].actions if not a.startswith(("iam:Get", "iam:List"))} == writes
