@@ -97,9 +97,10 @@ def wanted(values: dict) -> dict[str, dict]:
 
 
 def existing_roles() -> dict[str, str]:
-    """The type of the resource of each existing role, by key."""
+    """The type of the resource of each existing role, by key; of one on both sides, its role."""
     text = Path("existing.tf").read_text() if Path("existing.tf").exists() else ""
-    return {key: kind for kind, key in re.findall(r'resource "(aws_iam_role|aws_iam_role_policy)" "(\w+)"', text)}
+    found = re.findall(r'resource "(aws_iam_role|aws_iam_role_policy)" "(\w+)"', text)
+    return {key: kind for kind, key in sorted(found, reverse=True)}
 
 
 def existing_role(key: str, role: dict, values: dict) -> dict[str, dict]:

@@ -17,6 +17,7 @@ from tfdriver.deploy.render import Rendered
 from tfdriver.deploy.run_result import Done, RunResult
 from tfdriver.deploy.verify_result import Verified
 from tfdriver.errors import Exit, TfdriverError
+from tfdriver.inspect.existing_role import ExistingRole
 from tfdriver.inspect.explain import Explanation
 from tfdriver.inspect.graph.draw import Drawn
 from tfdriver.inspect.policy import OperatorPolicies
@@ -38,6 +39,7 @@ RESULTS: Mapping[str, type] = {
     "verify": Verified,
     "status": Status,
     "explain": Explanation,
+    "adopt": ExistingRole,
     "report": Reported,
     "graph": Drawn,
     "policy": OperatorPolicies,

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from tfdriver import __version__
+from tfdriver.cli.adopt import adopt
 from tfdriver.cli.bootstrap import bootstrap
 from tfdriver.cli.demo import demo
 from tfdriver.cli.destroy import destroy
@@ -88,6 +89,7 @@ for _command in (
     status,
     report,
     policy,
+    adopt,
     explain,
     graph,
     sandbox,

@@ -43,7 +43,7 @@ from tfdriver.project.timeline import Timeline
 from tfdriver.project.workspace import Workspace
 from tfdriver.redaction import environment_secrets
 from tfdriver.spec.compositions import Composition
-from tfdriver.spec.load import load_spec
+from tfdriver.spec.load import load_accounts, load_spec
 from tfdriver.spec.model import Account, Spec
 from tfdriver.spec.spec_file import permission_warning
 from tfdriver.terraform.environment import LOG_PATH, git_environment, ignored, terraform_environment
@@ -192,6 +192,11 @@ def read_spec(project: Path, note: Callable[[str], None] = lambda _: None) -> Sp
         if account.region not in known_regions():
             note(f"warning: accounts.{account.name}: the installed botocore does not know region {account.region}")
     return spec
+
+
+def read_accounts(project: Path) -> dict[str, Account]:
+    """Return the accounts of the project's spec, by key, whatever its roles are. Raises TfdriverError."""
+    return load_accounts(project, regions=known_regions, profile_region=profile_region)
 
 
 @contextmanager

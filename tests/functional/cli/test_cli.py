@@ -105,7 +105,7 @@ def test_ci_runs_the_make_targets_of_the_readme():
         (["report", "-o", " "], "the name is empty; add a name"),
         (["sandbox", "--log", "", "true"], "the name is empty; add a name"),
         (["sandbox", "--faults", "", "true"], "the name is empty; add a name"),
-        (["schema", "foo"], "'NAME': 'foo' is not one of 'bootstrap', 'demo',"),
+        (["schema", "foo"], "'NAME': 'foo' is not one of 'adopt', 'bootstrap', 'demo',"),
     ],
 )
 def test_bad_usage_exits_with_1_and_one_message(arguments, message, capsys):
