@@ -5,21 +5,20 @@ Source of the backends' arguments: Terraform's documentation, "Backend configura
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from posixpath import join, normpath
 from typing import Any
 
 from tfdriver.spec import names
-from tfdriver.spec.message_text import described, named, nearest, quoted
+from tfdriver.spec.message_text import described, named
 from tfdriver.spec.model import Account, StateSettings
 from tfdriver.spec.names import Reason
+from tfdriver.spec.placeholders import filled, placeholder_problem
 from tfdriver.spec.problems import Problems
 from tfdriver.spec.yaml_reader import Path
 
 PLACEHOLDERS = ("account", "account_id", "composition", "project")
-_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _REMOTE_RUNS = ("cloud", "remote")  # Terraform runs elsewhere, where tfdriver cannot follow it
 _SECRETS = frozenset({"access_key", "secret_key", "token", "password", "client_secret", "sas_token", "conn_str"})
 
@@ -53,7 +52,7 @@ def state_backend(settings: StateSettings, project: str, composition: str, accou
         }
         if "dynamodb_table" not in settings.arguments:
             defaults["use_lockfile"] = True
-    return StateBackend(settings.backend, _filled({**defaults, **settings.arguments}, values))
+    return StateBackend(settings.backend, filled({**defaults, **settings.arguments}, values))
 
 
 def read_state_settings(shape: Mapping[str, Any], problems: Problems) -> StateSettings | None:
@@ -85,17 +84,6 @@ def _identity(composition: str, backend: StateBackend) -> str:
     return repr(sorted(found.items()))
 
 
-def _filled(value: Any, values: Mapping[str, str]) -> Any:
-    match value:
-        case str():
-            return _PLACEHOLDER.sub(lambda found: values[found[1]], value)
-        case list():
-            return [_filled(item, values) for item in value]
-        case Mapping():
-            return {name: _filled(item, values) for name, item in value.items()}
-    return value
-
-
 def _kind_problems(kind: Any) -> Iterator[tuple[Path, Reason]]:
     if kind is None:
         yield (), Reason("backend is missing", "Add `backend: s3`, or another backend that Terraform knows")
@@ -122,9 +110,8 @@ def _argument_problems(arguments: Mapping[str, Any]) -> Iterator[tuple[Path, Rea
 def _value_problems(path: Path, value: Any) -> Iterator[tuple[Path, Reason]]:
     match value:
         case str():
-            for found in _PLACEHOLDER.finditer(value):
-                if found[1] not in PLACEHOLDERS:
-                    yield path, Reason(f"there is no placeholder {quoted(found[0])}", nearest(found[1], PLACEHOLDERS))
+            if reason := placeholder_problem(value, PLACEHOLDERS):
+                yield path, reason
         case bool() | int():
             pass
         case list():
