@@ -271,7 +271,7 @@ class _AssumedRole:
 
 
 def _where(account: Account) -> str:
-    return f"account {account.name} (profile {account.profile})"
+    return f"account {account.name} (profile {account.profile})" if account.name else f"profile {account.profile}"
 
 
 def _secrets(session: boto3.Session) -> set[str]:

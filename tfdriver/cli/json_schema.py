@@ -17,6 +17,7 @@ from tfdriver.deploy.render import Rendered
 from tfdriver.deploy.run_result import Done, RunResult
 from tfdriver.deploy.verify_result import Verified
 from tfdriver.errors import Exit, TfdriverError
+from tfdriver.inspect.accounts import OrganizationAccounts
 from tfdriver.inspect.existing_role import ExistingRole
 from tfdriver.inspect.explain import Explanation
 from tfdriver.inspect.graph.draw import Drawn
@@ -30,6 +31,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 RESULTS: Mapping[str, type] = {
     "init": InitResult,
+    "accounts": OrganizationAccounts,
     "bootstrap": Bootstrapped,
     "render": Rendered,
     "plan": Planned,

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from tfdriver import __version__
+from tfdriver.cli.accounts import accounts
 from tfdriver.cli.adopt import adopt
 from tfdriver.cli.bootstrap import bootstrap
 from tfdriver.cli.demo import demo
@@ -79,6 +80,7 @@ def cli(options: GlobalOptions, project: Path, verbose: int) -> None:
 
 for _command in (
     init,
+    accounts,
     bootstrap,
     render,
     plan,

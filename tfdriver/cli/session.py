@@ -8,12 +8,12 @@ from contextlib import contextmanager
 
 from tfdriver.aws.account_access import AccountAccess
 from tfdriver.aws.calls import Calls
-from tfdriver.aws.client import known_regions
+from tfdriver.aws.client import known_regions, profile_region
 from tfdriver.cli.printer import Output
 from tfdriver.deploy.session import Options, Session, Tools, open_session, real_tools
 from tfdriver.inspect.exposure import CloudTrailReader
 from tfdriver.interrupts import Interrupts
-from tfdriver.spec.model import Spec
+from tfdriver.spec.model import Account, Spec
 from tfdriver.terraform.progress import Progress
 
 
@@ -32,3 +32,8 @@ def tools_for(progress: Progress) -> Tools:
 def cloudtrail_reader(aws: Calls, spec: Spec, accounts: Mapping[str, AccountAccess]) -> CloudTrailReader:
     """Return a reader of CloudTrail in the accounts that are accessible."""
     return CloudTrailReader(aws, spec, accounts, known_regions())
+
+
+def caller_of(profile: str) -> Account:
+    """Return what is needed to call AWS with a profile that is of no account of a spec."""
+    return Account(name="", id="", profile=profile, region=profile_region(profile) or "us-east-1", partition="")

@@ -60,7 +60,7 @@ def test_commands_are_listed_in_the_order_of_use(capsys):
     main.run(["-h"])
 
     listed = re.findall(r"^  (\w+) ", capsys.readouterr().out.partition("Commands:")[2], re.MULTILINE)
-    assert listed[:5] == ["init", "bootstrap", "render", "plan", "up"]
+    assert listed[:6] == ["init", "accounts", "bootstrap", "render", "plan", "up"]
     assert sorted(listed) == COMMANDS
 
 
@@ -105,7 +105,7 @@ def test_ci_runs_the_make_targets_of_the_readme():
         (["report", "-o", " "], "the name is empty; add a name"),
         (["sandbox", "--log", "", "true"], "the name is empty; add a name"),
         (["sandbox", "--faults", "", "true"], "the name is empty; add a name"),
-        (["schema", "foo"], "'NAME': 'foo' is not one of 'adopt', 'bootstrap', 'demo',"),
+        (["schema", "foo"], "'NAME': 'foo' is not one of 'accounts', 'adopt', 'bootstrap',"),
     ],
 )
 def test_bad_usage_exits_with_1_and_one_message(arguments, message, capsys):
