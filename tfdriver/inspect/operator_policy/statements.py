@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from tfdriver.aws.resource_types import ResourceType
+from tfdriver.aws.resource_types import RESOURCE_TYPES, ResourceType
 from tfdriver.inspect.operator_policy.planned_resources import (
     UNKNOWN,
     ModuleResources,
