@@ -105,13 +105,15 @@ def run_program(
     busy: Callable[[], bool] = lambda: False,
     report: Callable[[str], None] = lambda _: None,
     start: Start = start_child,
+    gives_up: Callable[[], bool] = lambda: False,
 ) -> Finished:
     """Run a job to its end and call `on_line` with each line of its stdout.
 
     Lines longer than LONGEST_LINE are skipped. busy: whether a call is in flight that should finish before an
-    interrupt; report: called with a note for each step of stopping; start: by default as a child of tfdriver. The first
-    request to stop, or the timeout, sends SIGINT once the job is not busy (or after 5 s); a second request sends it
-    again at once. When the job has ended, the rest of its process group is killed.
+    interrupt; report: called with a note for each step of stopping; start: by default as a child of tfdriver; gives_up:
+    whether the job cannot succeed and is to be stopped. The first request to stop, or the timeout, sends SIGINT once
+    the job is not busy (or after 5 s); a second request sends it again at once. When the job has ended, the rest of its
+    process group is killed.
 
     Raises OSError if the job cannot be started. An exception of `on_line` is raised after the job has ended, so that
     Terraform can save its state.
@@ -119,7 +121,7 @@ def run_program(
     for path in (job.log, job.stderr):
         _create_private(path)
     process = start(job)
-    stopper = _Stopper(process, interrupts, busy, job.timeout, report)
+    stopper = _Stopper(process, interrupts, busy, job.timeout, report, gives_up)
     try:
         with job.log.open("rb") as log:
             lines = _LineReader(log.read, on_line)
@@ -136,7 +138,8 @@ def run_program(
     if lines.error:
         raise lines.error
     stderr = job.stderr.read_text(encoding="utf-8", errors="replace")[-4000:]
-    return Finished(code, stderr, stopper.timed_out, stopper.sent > 0 and not stopper.timed_out)
+    stopped_alone = stopper.timed_out or stopper.gave_up
+    return Finished(code, stderr, stopper.timed_out, stopper.sent > 0 and not stopped_alone)
 
 
 class _LineReader:
@@ -190,6 +193,7 @@ class _Stopper:
         busy: Callable[[], bool],
         timeout: float | None,
         report: Callable[[str], None],
+        gives_up: Callable[[], bool],
     ) -> None:
         self._report = report
         self._process = process
@@ -197,16 +201,21 @@ class _Stopper:
         self._busy = busy
         self._started = time.monotonic()
         self._timeout = timeout
+        self._gives_up = gives_up
         self._requested: float | None = None
         self._last_sent = 0.0
         self.sent = 0
         self.timed_out = False
+        self.gave_up = False
 
     def step(self) -> None:
         now = time.monotonic()
         if self._timeout is not None and now - self._started > self._timeout:
             self.timed_out = self.timed_out or self._requested is None
-        wanted = max(min(self._interrupts.count, 2), int(self.timed_out))
+        if self._requested is None and self._gives_up():
+            self.gave_up = True
+        alone = self.timed_out or self.gave_up
+        wanted = max(min(self._interrupts.count, 2), int(alone))
         if not wanted:
             return
         if self._requested is None:
@@ -215,7 +224,7 @@ class _Stopper:
         if self.sent == 0:
             if wanted > 1 or not self._busy() or now - self._requested > _GRACE_IN_FLIGHT:
                 self._send(signal.SIGINT)
-        elif self.sent == 1 and (wanted > 1 or (self.timed_out and now - self._last_sent > _GRACE_STOPPING)):
+        elif self.sent == 1 and (wanted > 1 or (alone and now - self._last_sent > _GRACE_STOPPING)):
             self._send(signal.SIGINT)
         elif self.sent == 2 and now - self._last_sent > _GRACE_STOPPING:
             self._send(signal.SIGKILL)

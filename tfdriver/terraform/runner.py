@@ -13,7 +13,7 @@ import logging
 import shlex
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -52,7 +52,8 @@ class Settings:
     lock_timeout: seconds to wait for a state lock; hide: removes credentials from a text; hosts: start the commands
     that use the AWS provider, None to run them without the provider proxy; shared: the provider that compositions
     share, None to install it in each; parallelism: how many compositions are worked on at once; for_git: further
-    variables for `init`, which fetches modules.
+    variables for `init`, which fetches modules; stuck: returns the addresses of resources whose change cannot succeed,
+    so that the command is stopped.
     """
 
     program: Program
@@ -66,6 +67,7 @@ class Settings:
     shared: SharedProvider | None = None
     parallelism: int = 2
     for_git: Mapping[str, str] = field(default_factory=dict)
+    stuck: Callable[[], Collection[str]] = frozenset
 
 
 class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
@@ -354,7 +356,13 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         try:
             try:
                 finished = process.run_program(
-                    job, relay.line, settings.interrupts, lambda: bool(relay.in_flight), relay.stopping, start
+                    job,
+                    relay.line,
+                    settings.interrupts,
+                    busy=lambda: bool(relay.in_flight.difference(settings.stuck())),
+                    report=relay.stopping,
+                    start=start,
+                    gives_up=lambda: bool(settings.stuck()),
                 )
             finally:
                 for path in (job.log, job.stderr, terraform_log):

@@ -188,3 +188,14 @@ def _alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def test_a_job_that_cannot_succeed_is_stopped_without_being_interrupted(tmp_path):
+    began = time.monotonic()
+    sleeping = job(tmp_path, "import time; time.sleep(30)")
+
+    finished = run_program(sleeping, lambda _: None, Interrupts(), gives_up=lambda: time.monotonic() - began > 0.3)
+
+    assert finished.code != 0
+    assert (finished.timed_out, finished.interrupted) == (False, False)
+    assert time.monotonic() - began < 15
