@@ -59,6 +59,7 @@ Code = Literal[
     "other_trust_policy",
     "output_not_written",
     "plan_changed",
+    "principal_refused",
     "profile_not_found",
     "project_exists",
     "project_locked",

@@ -63,14 +63,15 @@ def observe(
     also: Iterable[Role] = (),
     trusting: Iterable[Role] | None = None,
     applied: AppliedTrusts = MappingProxyType({}),
+    trusted: Iterable[Role] = (),
 ) -> Observation:
     """Read roles of the spec, in parallel.
 
     also: trusting roles under other names that they have had; those that exist become `others`. trusting: read only
-    these trusting roles, and the roles that they trust; by default, all. applied: see `classify`, not for `also`: a
-    module may create further roles.
+    these trusting roles, the roles that they trust, and the roles of `trusted`; by default, all. applied: see
+    `classify`, not for `also`: a module may create further roles.
     """
-    trusting, trusted = (spec.trusting, spec.trusted) if trusting is None else _some(spec, trusting)
+    trusting, trusted = (spec.trusting, spec.trusted) if trusting is None else _some(spec, trusting, trusted)
     roles, more = list({role.key: role for role in (*trusting, *trusted)}.values()), list(also)
 
     def read(role: Role) -> LiveRole | Unreadable | None:
@@ -87,11 +88,11 @@ def observe(
     return Observation(states, live_trusted, tuple(others))
 
 
-def _some(spec: Spec, trusting: Iterable[Role]) -> tuple[tuple[Role, ...], tuple[Role, ...]]:
-    """Return some trusting roles, and the roles that they trust."""
+def _some(spec: Spec, trusting: Iterable[Role], trusted: Iterable[Role]) -> tuple[tuple[Role, ...], tuple[Role, ...]]:
+    """Return some trusting roles, and the roles that they trust, with further trusted ones."""
     trusting = tuple(trusting)
-    trusted = {role.key: role for one in trusting for role in spec.trusted_by(one)}
-    return trusting, tuple(trusted.values())
+    found = {role.key: role for role in (*(t for one in trusting for t in spec.trusted_by(one)), *trusted)}
+    return trusting, tuple(found.values())
 
 
 def _state(

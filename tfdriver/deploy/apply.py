@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from tfdriver.aws.identity import IdentityReader, check_identities
 from tfdriver.aws.observe import Observation
 from tfdriver.deploy.plans import Basis, CheckedPlan, Plans, roles_in_aws
+from tfdriver.deploy.principal_watch import PrincipalWatch
 from tfdriver.deploy.project_roles import ProjectRoles
 from tfdriver.deploy.roots import Roots
 from tfdriver.errors import TfdriverError
+from tfdriver.iam.policy_document import principals, statements
 from tfdriver.iam.trust_state import Phase
 from tfdriver.interrupts import InterruptedRunError
 from tfdriver.project.orphans import existing_addresses
@@ -20,7 +22,6 @@ from tfdriver.project.timeline import Timeline
 from tfdriver.spec.compositions import Composition
 from tfdriver.terraform.events import Changes, Event, RolesDone
 from tfdriver.terraform.failure import TerraformError
-from tfdriver.terraform.runner import Settings
 
 # Returns the values of a composition, given the roles in AWS and the time (UTC) of its plan.
 ValuesOf = Callable[[Composition, Observation, datetime], Mapping[str, Any]]
@@ -57,12 +58,12 @@ class Applier:
         phase: Phase,
         composition: Composition,
         values_of: ValuesOf,
-        settings_of: Callable[[CheckedPlan], Settings | None] = lambda _: None,
+        unreadable: Collection[str] = (),
         roles_done: Callable[[], None] = lambda: None,
     ) -> Step:
         """Apply one composition: its kept plan, if AWS shows its roles as they were planned, else a new one.
 
-        settings_of: returns settings in place of the run's; roles_done: called once all roles are changed.
+        unreadable: ARNs of trusted roles that could not be read; roles_done: called once all roles are changed.
 
         If an apply fails because a resource already exists, this run has created it: `Plans.plan` has refused all
         earlier ones, and the provider retries a call if the answer is lost. Raises TfdriverError.
@@ -71,13 +72,13 @@ class Applier:
         check_identities(self._workspace.spec, self._aws, [composition.account])
         plan = self._current_plan(composition, values_of)
         try:
-            return self.run(phase, composition, plan, settings_of(plan), roles_done)
+            return self.run(phase, composition, plan, unreadable, roles_done)
         except TerraformError as error:
             if not existing_addresses(error.errors):
                 raise
             observation = self._roles.observe_managed(composition)
             plan = self._plans.plan_again(composition, self._basis(composition, values_of, observation), error)
-            return self.run(phase, composition, plan, settings_of(plan), roles_done)
+            return self.run(phase, composition, plan, unreadable, roles_done)
 
     def plan_ahead(self, composition: Composition, values_of: ValuesOf) -> None:
         """Plan a composition whose apply has just ended, and keep the plan for the next `apply` if it only updates.
@@ -99,25 +100,32 @@ class Applier:
         phase: str,
         composition: Composition,
         plan: CheckedPlan,
-        settings: Settings | None = None,
+        unreadable: Collection[str] = (),
         roles_done: Callable[[], None] = lambda: None,
     ) -> Step:
-        """Apply a checked plan and record its trust changes. phase: or `destroy`."""
+        """Apply a checked plan and record its trust changes. phase: or `destroy`; unreadable: see `apply`."""
         self._roots.settings.interrupts.check()
         self._workspace.keep_state(composition)
         clock = self._roots.clock
         started, began = clock.now(), clock.monotonic()
         record = self._timeline.watch(composition, plan.saved.shown)
         follow = RolesDone(plan.saved.outcome.planned, roles_done)
+        watch = self._watch(composition, plan, unreadable)
 
         def on_event(event: Event) -> None:
             record(event)
             self._roles.keep_other(composition, event)
             follow(event)
+            watch.follow(event)
 
-        root = self._roots.root(composition, on_event, settings)
+        root = self._roots.root(composition, on_event, replace(self._roots.settings, stuck=watch.stuck))
         action = "destroy" if plan.saved.destroy else "apply"
-        outcome = self._roots.report(composition, action, lambda: root.apply(plan.saved))
+        try:
+            outcome = self._roots.report(composition, action, lambda: root.apply(plan.saved))
+        except TerraformError as error:
+            if refusal := watch.refusal(error):
+                raise refusal from error
+            raise
         step = Step(
             phase=str(phase),
             composition=composition.name,
@@ -128,6 +136,15 @@ class Applier:
         )
         self.steps.append(step)
         return step
+
+    def _watch(self, composition: Composition, plan: CheckedPlan, unreadable: Collection[str]) -> PrincipalWatch:
+        """Return a watch for the principals in the plan's trust policies that nobody could read."""
+        unsure: dict[str, Collection[str]] = {}
+        for role in composition.roles if not plan.saved.destroy else ():
+            policy = plan.basis.values.get("trust_policies", {}).get(role.key, {})
+            trusted = {principal for statement in statements(policy) for principal in principals(statement)}
+            unsure[role.key] = trusted & {*role.trusted_arns, *unreadable}
+        return PrincipalWatch(composition, unsure, self._roles.read, self._roots.clock)
 
     def _current_plan(self, composition: Composition, values_of: ValuesOf) -> CheckedPlan:
         """Return the kept plan of a composition, or a new one if the roles in AWS, or what they need, have changed."""

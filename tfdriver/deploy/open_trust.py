@@ -84,6 +84,7 @@ def unreadable_trusts(
     before, after: by role key. The latest deadline is that of a phase 1 that ends now.
     """
     unread = [before[key] for key, state in after.items() if state.kind is TrustKind.UNREADABLE]
+    unread = [state for state in unread if state.role.trusts or state.kind is not TrustKind.ABSENT]
     return "; ".join(_may_trust(spec, s, now) for s in unread if s.kind in _MAY_BE_OPEN or s.open_at(now))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from threading import Lock
@@ -20,7 +20,7 @@ from tfdriver.deploy.adopt import Adopter
 from tfdriver.deploy.apply import Applier, Step, refuse_other_arns
 from tfdriver.deploy.give_back import give_back
 from tfdriver.deploy.ownership import States, has_tags, refuse_to_open_again
-from tfdriver.deploy.plans import Basis, CheckedPlan, Plans, roles_in_aws
+from tfdriver.deploy.plans import Basis, Plans, roles_in_aws
 from tfdriver.deploy.preflight import refuse_trusts, refuse_unreadable_roles, refused_kinds
 from tfdriver.deploy.project_roles import ProjectRoles
 from tfdriver.deploy.revocation import Revocation
@@ -48,9 +48,6 @@ class DriverAws(RoleReader, IdentityReader, RoleCalls, Protocol):
 _CONNECT = "phase 2, connect: create the trusted roles and the resources that use them"
 _TIGHTEN = "phase 3, tighten: trust exactly the trusted roles"
 _CREATE = "phase 3, new roles only: create the remaining trusting roles, which trust exactly the trusted roles"
-# How long IAM may take to accept an unreadable role as a principal. The provider retries for two minutes, but IAM
-# accepts a role at once that has existed for a while.
-_UNREADABLE_SECONDS = 30.0
 _OLD_PLAN = timedelta(minutes=1)
 
 
@@ -289,7 +286,7 @@ class Driver:
 
         It ends once IAM has returned these trusts twice in a row. title: of the phase; after: names of tasks;
         overwrite: replace an unmanaged trust policy, e.g. one that was edited during phase 2; unreadable: keys of
-        trusted roles that cannot be read: IAM checks whether they exist, within half a minute.
+        trusted roles that cannot be read: IAM checks whether they exist.
         """
         wanted = {r.key: r for role in composition.roles for r in self.spec.trusted_by(role)}
 
@@ -300,8 +297,8 @@ class Driver:
         def apply(composition: Composition) -> Step:
             self._announce(title)
             wait_for_roles((r for r in wanted.values() if r.key not in unreadable), self._scope.reader, self._waiting)
-            limited = self._limited if unreadable else lambda _: None
-            step = self._applier.apply(Phase.TIGHTEN, composition, values, limited)
+            unsure = [self.spec.roles[key].arn for key in unreadable]
+            step = self._applier.apply(Phase.TIGHTEN, composition, values, unsure)
             refuse_other_arns(step, composition, "roles_to_be_assumed")
             keys = [role.key for role in composition.roles]
             wait_until_settled(keys, lambda: self.roles.observe_for(composition).states, self._waiting)
@@ -368,17 +365,6 @@ class Driver:
             if title not in self._announced:
                 self._announced.add(title)
                 self._roots.progress.phase(title)
-
-    def _limited(self, plan: CheckedPlan) -> Settings | None:
-        """Return settings with a timeout for IAM to accept unreadable roles, on top of Terraform's own time.
-
-        None if an apply changes more than roles, which may take longer.
-        """
-        if any(event.resource_type != "aws_iam_role" for event in plan.saved.outcome.planned):
-            return None
-        settings = self._roots.settings
-        seconds = round(_UNREADABLE_SECONDS + settings.lock_timeout + 2 * plan.seconds)
-        return replace(settings, timeout=min(settings.timeout or seconds, seconds))
 
     def revocations(self, compositions: Iterable[Composition]) -> dict[str, Revocation]:
         """Return the revocations in IAM, by role key, of the trusting compositions among these."""

@@ -50,6 +50,10 @@ class ProjectRoles:
         """Return a composition's state now."""
         return self._states([composition])[composition.name]
 
+    def read(self, role: Role) -> LiveRole | Unreadable | None:
+        """Return a role in AWS now, None if it does not exist."""
+        return self._reader.read_role(role.account, role.name)
+
     def observe(self) -> Observation:
         """Return the roles in AWS now."""
         return observe(self._workspace.spec, self._reader, list(self._others.values()), applied=self._applied)
@@ -59,7 +63,8 @@ class ProjectRoles:
         spec = self._workspace.spec
         if composition.side is Side.TRUSTED:
             assumed = {role.key: role for one in composition.roles for role in spec.trusting_of(one)}
-            return observe(spec, self._reader, trusting=assumed.values(), applied=self._applied)
+            trusting, trusted = assumed.values(), composition.roles
+            return observe(spec, self._reader, trusting=trusting, applied=self._applied, trusted=trusted)
         others = [role for role in list(self._others.values()) if role.key in {own.key for own in composition.roles}]
         return observe(spec, self._reader, others, composition.roles, self._applied)
 
@@ -110,6 +115,6 @@ class ProjectRoles:
         if event.type != "apply_complete" or event.resource_type != "aws_iam_role" or event.action == "delete":
             return
         for role in composition.roles:
-            if role.trusts and event.id not in ("", role.name) and in_module(event.address, role):
+            if role.is_trusting and event.id not in ("", role.name) and in_module(event.address, role):
                 other = replace(role, name=event.id)
                 self._others[other.arn] = other

@@ -17,11 +17,7 @@ from tfdriver.iam.policy_document import principals, statements
 from tfdriver.iam.trust_state import TrustKind, TrustState, Unreadable
 from tfdriver.iam.wording import role_in_account
 from tfdriver.spec.compositions import Composition, Side
-from tfdriver.terraform.failure import TerraformError
 from tfdriver.terraform.state import State
-
-# Parts of Terraform's errors if IAM rejects a principal, or if the apply times out.
-_NOT_ACCEPTED = ("Invalid principal", "and was interrupted")
 
 
 def tighten(
@@ -64,12 +60,7 @@ def tighten(
         driver.plan(prepared, session.observed)
         planned = preview(session, action, prepared, revokes=revoke_sessions)
         confirm_plans(session, confirm, planned)
-        try:
-            steps = driver.tighten(todo, overwrite=overwrite, unreadable=unreadable, keep_going=keep_going)
-        except TerraformError as error:
-            if not unreadable or not any(text in error.what for text in _NOT_ACCEPTED):
-                raise
-            raise _not_accepted(error, session, unreadable) from error
+        steps = driver.tighten(todo, overwrite=overwrite, unreadable=unreadable, keep_going=keep_going)
         if revoke_sessions:
             steps += driver.revoke(trusting)
         done = run_result(driver, steps, session.observed, planned)
@@ -150,14 +141,3 @@ def _names_deleted_role(state: TrustState) -> bool:
     """Whether a trust policy, managed or not, names the unique id of a deleted role."""
     policy = state.live.trust_policy if state.live else {}
     return any(principal.startswith("AROA") for found in statements(policy) for principal in principals(found))
-
-
-def _not_accepted(error: TerraformError, session: Session, unreadable: frozenset[str]) -> TfdriverError:
-    """Return the error to report if IAM may have rejected unreadable roles as principals."""
-    roles = ", ".join(role_in_account(session.spec.roles[key]) for key in unreadable)
-    return TfdriverError(
-        f"{error.what}. IAM accepts only existing roles as principals. tfdriver cannot check whether {roles} exists",
-        code=error.code,
-        where=error.where,
-        hint="Ask the owner of the trusted account whether the role exists, and run `tfdriver tighten` again",
-    )

@@ -98,7 +98,7 @@ class _New:
 
     def is_exact(self, opened: Collection[str]) -> bool:
         """Whether each absent role trusts one that exists, or that has been opened."""
-        return not any(keys <= self.needs_now and keys.isdisjoint(opened) for keys in self.trusts)
+        return not any(keys and keys <= self.needs_now and keys.isdisjoint(opened) for keys in self.trusts)
 
 
 def _pending(spec: Spec, compositions: Iterable[Composition], observation: Observation) -> dict[str, _New]:
@@ -196,13 +196,14 @@ def without_failed(work: Work, failed: Collection[str]) -> Work:
 
 
 def starts_broad(spec: Spec, role: Role, observation: Observation, earlier: Iterable[Role] = ()) -> bool:
-    """Whether phase 1, if it creates this role, gives it a broad trust: no role that it trusts exists.
+    """Whether phase 1, if it creates this role, gives it a broad trust: it trusts roles of the spec, and none exists.
 
     earlier: the roles that phase 1 creates before.
     """
     existing = observation.existing() | {role.arn for role in earlier}
     absent = observation.states[role.key].kind is TrustKind.ABSENT
-    return absent and not any(trusted.arn in existing for trusted in spec.trusted_by(role))
+    wanted = spec.trusted_by(role)
+    return absent and bool(wanted) and not any(trusted.arn in existing for trusted in wanted)
 
 
 def dependencies(compositions: Iterable[Composition]) -> Mapping[str, Names]:

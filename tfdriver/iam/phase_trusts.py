@@ -35,18 +35,23 @@ class Length:
 def policies(role: Role, wanted: Collection[Role]) -> dict[int, Document]:
     """Return the trust policies of phases 1 and 3, by phase, with any deadline.
 
-    wanted: the roles to trust, none of which exists yet.
+    wanted: the roles to trust, none of which exists yet; without any, phase 1 trusts exactly the ARNs of the spec.
     """
+    third = trust.exact_for(role, wanted)
     if role.existing:  # never broad
-        return {3: trust.document(trust.exact_for(role, wanted))}
-    first, third = trust.broad(role, wanted, _ANY_TIME), trust.exact_for(role, wanted)
+        return {3: trust.document(third)}
+    first = trust.broad(role, wanted, _ANY_TIME) if wanted else third
     return {1: trust.document(first), 3: trust.document(third)}
 
 
 def lengths(role: Role, wanted: Collection[Role]) -> list[Length]:
-    """Return the lengths of the trust policies of phases 1 and 3. wanted: the roles to trust, at least one."""
-    longest = max(wanted, key=lambda r: len(r.arn))
-    more = policies(role, (*wanted, replace(longest, name="~" * len(longest.name))))  # not a valid name, so unique
+    """Return the lengths of the trust policies of phases 1 and 3. wanted: the roles of the spec to trust."""
+    if wanted:
+        longest = max(wanted, key=lambda r: len(r.arn))
+        more = policies(role, (*wanted, replace(longest, name="~" * len(longest.name))))  # not a valid name, so unique
+    else:
+        arn = max(role.trusted_arns, key=len)
+        more = policies(replace(role, trusted_arns=(*role.trusted_arns, arn[:-1] + "~")), ())
     counted = {phase: trust.length(policy) for phase, policy in policies(role, wanted).items()}
     return [Length(phase, count, trust.length(more[phase]) - count) for phase, count in counted.items()]
 

@@ -20,8 +20,8 @@ from tfdriver.spec.model import Role
 MAX_CHARACTERS = 2048
 
 _ACCOUNT_ROOT = re.compile(r"arn:[\w-]+:iam::\d{12}:root")
-_ROLE_ARN = re.compile(r"arn:[\w-]+:iam::\d{12}:role/\S+")
-_ROLE_ID = re.compile(r"AROA[A-Z0-9]+")
+_ARN = re.compile(r"arn:[\w-]+:iam::\d{12}:(role|user)/\S+")
+_UNIQUE_ID = re.compile(r"A(ROA|IDA)[A-Z0-9]+")
 _EMPTY: frozenset[str] = frozenset()
 _ASSUME = "sts:AssumeRole"
 _MORE_ACTIONS = frozenset({"sts:TagSession", "sts:SetSourceIdentity"})
@@ -31,10 +31,10 @@ _MORE_ACTIONS = frozenset({"sts:TagSession", "sts:SetSourceIdentity"})
 class Trust:
     """Who may assume a role.
 
-    principals: account root ARNs (broad), or role ARNs and unique ids (`AROA...`, exact). guard: the role ARNs that the
-    condition on `aws:PrincipalArn` allows; empty without that condition. until: deadline in UTC, in whole seconds.
-    conditions: further ones, as operator, key and JSON of the values; actions: besides sts:AssumeRole; statements:
-    further ones, as JSON.
+    principals: account root ARNs (broad), or ARNs and unique ids (`AROA...`) of roles and users (exact). guard: the
+    role ARNs that the condition on `aws:PrincipalArn` allows; empty without that condition. until: deadline in UTC, in
+    whole seconds. conditions: further ones, as operator, key and JSON of the values; actions: besides sts:AssumeRole;
+    statements: further ones, as JSON.
     """
 
     principals: frozenset[str]
@@ -52,11 +52,11 @@ class Trust:
 
     @property
     def dead_ids(self) -> frozenset[str]:
-        """The unique ids among the principals: IAM returns them in place of the ARNs of deleted roles.
+        """The unique ids among the principals: IAM returns them in place of the ARNs of deleted roles and users.
 
         Source: IAM user guide, reference_policies_elements_principal.
         """
-        return frozenset(p for p in self.principals if _ROLE_ID.fullmatch(p))
+        return frozenset(p for p in self.principals if _UNIQUE_ID.fullmatch(p))
 
     def expired(self, now: datetime) -> bool:
         """Whether the deadline has passed."""
@@ -69,8 +69,9 @@ def exact(roles: Iterable[Role], external_id: str | None = None) -> Trust:
 
 
 def exact_for(trusting: Role, roles: Iterable[Role]) -> Trust:
-    """Return the trust of phase 3: in exactly these roles, with what the spec adds for the trusting role."""
-    return with_additions(exact(roles, trusting.external_id), trusting)
+    """Return the trust of phase 3: in exactly these roles and in the spec's ARNs, with what the spec adds."""
+    found = exact(roles, trusting.external_id)
+    return with_additions(replace(found, principals=found.principals | {*trusting.trusted_arns}), trusting)
 
 
 def with_additions(trust: Trust, trusting: Role) -> Trust:
@@ -134,7 +135,7 @@ def length(policy: Document) -> int:
 def read_trust(policy: Document | str) -> Trust | None:
     """Return the `Trust` of a trust policy, or None for a policy that tfdriver never writes.
 
-    Such a policy has, for example, a wildcard or a user as principal, another action, or two statements that allow
+    Such a policy has, for example, a wildcard as principal, another action, or two statements that allow
     principals of AWS.
     """
     try:
@@ -217,8 +218,8 @@ def _principals(value: Any) -> frozenset[str]:
     if set(value) != {"AWS"}:
         raise ValueError("not an AWS principal")
     found = frozenset(f"arn:aws:iam::{p}:root" if re.fullmatch(r"\d{12}", p) else p for p in _strings(value["AWS"]))
-    if not all(_ACCOUNT_ROOT.fullmatch(p) or _ROLE_ARN.fullmatch(p) or _ROLE_ID.fullmatch(p) for p in found):
-        raise ValueError("not an account or a role")
+    if not all(_ACCOUNT_ROOT.fullmatch(p) or _ARN.fullmatch(p) or _UNIQUE_ID.fullmatch(p) for p in found):
+        raise ValueError("not an account, a role or a user")
     return found
 
 

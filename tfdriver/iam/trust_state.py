@@ -60,9 +60,9 @@ class Unreadable:
 class TrustState:
     """The state of a trusting role. live: the role in AWS, if it exists and is readable.
 
-    trust: its trust, if tfdriver could have written the policy; missing: the trusted roles of the spec that an exact
-    trust does not name yet. detail: for UNREADABLE the reason, else the difference from the spec; of another kind than
-    UNMANAGED, the spec has changed since the policy was applied.
+    trust: its trust, if tfdriver could have written the policy; missing, missing_arns: the trusted roles and the ARNs
+    of the spec that an exact trust does not name yet. detail: for UNREADABLE the reason, else the difference from the
+    spec; of another kind than UNMANAGED, the spec has changed since the policy was applied.
     """
 
     role: Role
@@ -70,12 +70,13 @@ class TrustState:
     live: LiveRole | None = None
     trust: Trust | None = None
     missing: tuple[Role, ...] = ()
+    missing_arns: tuple[str, ...] = ()
     detail: str = ""
 
     @property
     def settled(self) -> bool:
         """Whether the role has the trust policy that phase 3 writes."""
-        return self.kind is TrustKind.EXACT and not self.missing and not self.detail
+        return self.kind is TrustKind.EXACT and not (self.missing or self.missing_arns or self.detail)
 
     def open_at(self, now: datetime) -> bool:
         """Whether a broad trust is in force, including an unmanaged one."""
@@ -118,9 +119,10 @@ def classify(
     arn_of = {role_id: arn for arn, role_id in trusted_ids.items()}
     arns = {arn_of.get(principal, principal) for principal in found.principals}
     missing = tuple(r for r in wanted if r.arn not in arns)
+    missing_arns = tuple(arn for arn in role.trusted_arns if arn not in arns)
     dead = any(principal not in arn_of for principal in found.dead_ids)
     kind = TrustKind.ORPHANED if dead else TrustKind.EXACT
-    return TrustState(role, kind, live=live, trust=found, missing=missing, detail=detail)
+    return TrustState(role, kind, live=live, trust=found, missing=missing, missing_arns=missing_arns, detail=detail)
 
 
 def _classify_existing(
@@ -167,7 +169,8 @@ def _differences(role: Role, wanted: tuple[Role, ...], policy: Document, found: 
         wanted_id = role.external_id or "none"
         differences.append(f"its external id is {found.external_id or 'not set'}, the spec says {wanted_id}")
     differences += _other_additions(trust.with_additions(found, role), found)
-    allowed = {r.account.root_arn for r in wanted} if found.broad else {r.arn for r in wanted}
+    exact = {r.arn for r in wanted} | {*role.trusted_arns}
+    allowed = {r.account.root_arn for r in wanted} if found.broad else exact
     others = sorted(found.principals - allowed - found.dead_ids)
     if others:
         differences.append(f"it trusts {' and '.join(map(named, others))}, which the spec does not name")
@@ -199,13 +202,14 @@ def opening_trust(state: TrustState, wanted: Iterable[Role], existing: frozenset
     """Return the trust policy of phase 1.
 
     An existing role keeps its policy. A new role trusts exactly the `wanted` roles that exist, or if none does, their
-    accounts. existing: the ARNs of the trusted roles that exist.
+    accounts, and not the ARNs of the spec yet. A new role that trusts only ARNs trusts exactly these. existing: the
+    ARNs of the trusted roles that exist.
     """
     if state.live is not None:
         return dict(state.live.trust_policy)
     wanted = tuple(wanted)
     exact = [r for r in wanted if r.arn in existing]
-    opening = trust.exact_for(state.role, exact) if exact else trust.broad(state.role, wanted, now)
+    opening = trust.exact_for(state.role, exact) if exact or not wanted else trust.broad(state.role, wanted, now)
     return trust.document(opening)
 
 

@@ -95,7 +95,8 @@ def state(found: TrustState, now: datetime) -> str:
             return f"{found.kind}: {found.detail}"
         case kind, Trust() as trust:
             expired = " (expired)" if trust.expired(now) else ""
-            missing = f", not yet {', '.join(map(role_in_account, found.missing))}" if found.missing else ""
+            not_yet = [*map(role_in_account, found.missing), *map(named, found.missing_arns)]
+            missing = f", not yet {', '.join(not_yet)}" if not_yet else ""
             changed = f"; the spec has changed: {found.detail}" if found.detail else ""
             return f"{kind}{expired}: trusts {trusted(trust)}{missing}{changed}"
         case kind, _:

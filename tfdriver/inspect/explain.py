@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tfdriver.aws import role_policies
 from tfdriver.aws.account_access import ReachableAws, account_access
@@ -14,6 +14,7 @@ from tfdriver.concurrency import side_by_side
 from tfdriver.deploy.ownership import applied_trusts
 from tfdriver.deploy.session import Options, Tools, read_spec
 from tfdriver.errors import TfdriverError
+from tfdriver.iam import policy_document
 from tfdriver.iam.trust_state import LiveRole, Unreadable
 from tfdriver.iam.wording import role_in_account
 from tfdriver.inspect.allowed_now import allowed_now
@@ -24,6 +25,7 @@ from tfdriver.inspect.verdict import ACTION, PairView, Verdict, judge
 from tfdriver.project.workspace import Workspace
 from tfdriver.spec.model import Role, Spec
 
+_SESSION = re.compile(r"arn:[\w-]+:sts::(\d{12}):assumed-role/([^/]+)/.*")
 # Policies that the credentials of the two accounts cannot read.
 _UNREADABLE_POLICIES = frozenset({Cause.SCP, Cause.RCP, Cause.SESSION, Cause.ENDPOINT})
 
@@ -87,7 +89,7 @@ def explain(text: str, options: Options, tools: Tools) -> Explanation:
         unseen = f"the project: {error}".rstrip(".")
         return Explanation(refusal, words=(meaning.words,), pairs=(), unseen=(unseen,), change=meaning.change)
     meaning = refusal_meaning(refusal) if refusal else Meaning("", "")
-    question = _question(spec, refusal, meaning) if refusal else _Question(_pairs_of(spec, text))
+    question = _question(spec, refusal, meaning) if refusal else _question_of_role(spec, text)
     findings = _judge_pairs(spec, question.pairs, options, tools) if question.pairs else _Findings()
     return Explanation(
         refusal,
@@ -98,18 +100,26 @@ def explain(text: str, options: Options, tools: Tools) -> Explanation:
     )
 
 
-def _pairs_of(spec: Spec, text: str) -> tuple[tuple[Role, Role], ...]:
-    """Return the pairs of the role named by `text`."""
+def _question_of_role(spec: Spec, text: str) -> _Question:
+    """Return the pairs of the role named by `text`, and what cannot be read of those that exist elsewhere."""
     wanted = text.strip()
     named = [r for r in spec.roles.values() if wanted in (r.key, r.name, r.arn)]
     found = tuple((a, b) for a in spec.trusting for b in spec.trusted_by(a) if a in named or b in named)
-    if not found:
+    words = (
+        *(f"{role_in_account(r)} may be assumed by {policy_document.named(a)}" for r in named for a in r.trusted_arns),
+        *(
+            f"{role_in_account(r)} may assume {policy_document.named(one.arn)}, whose trust policy is its owner's"
+            for r in named
+            for one in r.assumes
+        ),
+    )
+    if not found and not words:
         raise TfdriverError(
             f"{' '.join(wanted.split())[:80]!r} is neither an AWS error that tfdriver knows nor a role in the spec",
             code="bad_usage",
             hint=f"Give the whole AWS error message in quotes, or one of these roles: {', '.join(spec.roles)}",
         )
-    return found
+    return _Question(found, words, "" if found else "Run `tfdriver status`: it reports the trust policies")
 
 
 def _question(spec: Spec, refusal: Refusal, meaning: Meaning) -> _Question:
@@ -122,13 +132,16 @@ def _question(spec: Spec, refusal: Refusal, meaning: Meaning) -> _Question:
         return _Question((), (*words, *_other_action(refusal, caller)), meaning.change)
     if not refusal.action:
         return _Question((), words, meaning.change)
+    if elsewhere := _elsewhere(refusal, caller, target):
+        return replace(elsewhere, words=(*words, *elsewhere.words))
     if target is None and refusal.resource:
         return _Question((), (*words, f"{refusal.resource} is not a role of {spec.project}"), meaning.change)
     candidates = spec.trusting_of(caller) if caller else ()
     pairs = tuple((a, caller) for a in candidates if caller and target in (None, a))
     if pairs or target is None:
         return _Question(pairs, words, "" if pairs else meaning.change)
-    names = ", ".join(map(role_in_account, spec.trusted_by(target))) or "nobody"
+    trusted = [*map(role_in_account, spec.trusted_by(target)), *map(policy_document.named, target.trusted_arns)]
+    names = ", ".join(trusted) or "nobody"
     reason = f"the spec does not let {role_in_account(target)} trust {refusal.caller or 'the caller'}, only {names}"
     change = f"If the caller needs access, add its role to roles.{target.key}.trusts and run `tfdriver up`"
     return _Question((), (*words, reason), change)
@@ -150,19 +163,41 @@ def _session_action(refusal: Refusal, meaning: Meaning, target: Role | None) -> 
     return _Question((), (meaning.words, words), change)
 
 
+def _elsewhere(refusal: Refusal, caller: Role | None, target: Role | None) -> _Question | None:
+    """Return what is known of a call by, or to, a role that exists elsewhere and that the spec names."""
+    if caller and refusal.resource in {assumed.arn for assumed in caller.assumes}:
+        words = f"the spec lets {role_in_account(caller)} assume {refusal.resource}, whose trust policy is its owner's"
+        owner = policy_document.account_of(refusal.resource)
+        change = f"Ask the owner of account {owner} to trust {caller.arn}, and whether an external id is required"
+        return _Question((), (words,), change)
+    arn = next((a for a in target.trusted_arns if _is_caller(a, refusal.caller)), "") if target else ""
+    if target and arn:
+        words = f"the spec lets {arn} assume {role_in_account(target)}, and its permissions are its owner's"
+        change = f"Ask the owner of {arn} to allow {ACTION} on {target.arn}. `tfdriver status` reports the trust policy"
+        return _Question((), (words,), f"{change}. Send the external id" if target.external_id else change)
+    return None
+
+
+def _is_caller(arn: str, caller: str) -> bool:
+    """Whether a caller is a principal, or a session of it."""
+    session = _SESSION.fullmatch(caller)
+    names = (policy_document.account_of(arn), arn.rpartition("/")[2])
+    return arn == caller or (session is not None and ":role/" in arn and session.groups() == names)
+
+
 def _other_action(refusal: Refusal, caller: Role | None) -> tuple[str, ...]:
     """Return what a refused action other than AssumeRole means for a role of the spec."""
     if caller is None:
         return ()
     role = role_in_account(caller)
-    if caller.trusts:
+    if caller.is_trusting:
         return (f"The caller is a session of {role}, so {ACTION} was allowed. Only {refusal.action} is not granted",)
     return (f"The caller is {role} itself. It must first assume the role in the other account",)
 
 
 def _role(spec: Spec, arn: str) -> Role | None:
     """Return the role of the spec for the ARN of a role or of a role's session."""
-    session = re.fullmatch(r"arn:[\w-]+:sts::(\d{12}):assumed-role/([^/]+)/.*", arn)
+    session = _SESSION.fullmatch(arn)
     for role in spec.roles.values():
         if role.arn == arn or (session and (role.account.id, role.name) == session.groups()):
             return role

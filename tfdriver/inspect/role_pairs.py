@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from tfdriver.aws.observe import Observation
 from tfdriver.iam import wording
+from tfdriver.iam.policy_document import account_of, named
 from tfdriver.iam.trust import Trust
 from tfdriver.iam.trust_state import LiveRole, TrustKind, TrustState, Unreadable
 from tfdriver.spec.model import Role, Spec
@@ -25,6 +26,7 @@ class PairState(StrEnum):
     ORPHANED = "orphaned"  # the trust policy names the unique id of a deleted role
     UNMANAGED = "unmanaged"  # neither spec nor state explains the trust policy, or a role is not managed
     UNREADABLE = "unreadable"  # AWS did not return the trust policy
+    ELSEWHERE = "elsewhere"  # the trusting role is not in the spec, and its trust policy is not read
 
 
 class Advice(StrEnum):
@@ -44,7 +46,7 @@ class Advice(StrEnum):
 
 @dataclass(frozen=True)
 class Pair:
-    """Two roles of the spec. words: the state as a sentence without a full stop; advice: what to do, or ''.
+    """Two roles, one of which may exist elsewhere. words: the state, without a full stop; advice: what to do, or ''.
 
     guarded, until: of a broad or expired trust, else None; trusted_exists: None if unknown.
     """
@@ -63,19 +65,80 @@ class Pair:
     trusted_exists: bool | None = None
 
     def __str__(self) -> str:
-        roles = f"role {self.trusting} in {self.trusting_account} <- role {self.trusted} in {self.trusted_account}"
+        kind = "user" if ":user/" in self.trusted_arn else "role"
+        roles = f"role {self.trusting} in {self.trusting_account} <- {kind} {self.trusted} in {self.trusted_account}"
         return f"{roles}: {self.state}" + (f", {self.words}" if self.words else "")
 
 
 def pairs(spec: Spec, observation: Observation, now: datetime, unmanaged: Collection[str] = ()) -> tuple[Pair, ...]:
-    """Return every pair of the spec, in the order of the spec.
+    """Return every pair of the spec, in the order of the spec, then those with roles and users that exist elsewhere.
 
     now: aware, for deadlines; unmanaged: keys of the existing roles that this project does not manage.
     """
-    return tuple(
-        _pair(trusting, trusted, observation, now, [r for r in (trusting, trusted) if r.key in unmanaged])
-        for trusting in spec.trusting
-        for trusted in spec.trusted_by(trusting)
+    names = {account.id: account.name for account in spec.accounts.values()}
+    return (
+        *(
+            _pair(trusting, trusted, observation, now, [r for r in (trusting, trusted) if r.key in unmanaged])
+            for trusting in spec.trusting
+            for trusted in spec.trusted_by(trusting)
+        ),
+        *(
+            _arn_pair(role, arn, observation, names, unmanaged=role.key in unmanaged)
+            for role in spec.trusting
+            for arn in role.trusted_arns
+        ),
+        *(_assumed_pair(assumed.arn, role, observation, names) for role in spec.trusted for assumed in role.assumes),
+    )
+
+
+def _arn_pair(role: Role, arn: str, observation: Observation, names: Mapping[str, str], *, unmanaged: bool) -> Pair:
+    """Return the pair of a trusting role and an ARN in its `trusts:`. names: of the accounts, by id."""
+    state = observation.trust_of(role)
+    kind, words, advice = _with_arn(arn, state)
+    if unmanaged:
+        kind, words, advice = _with_unmanaged(kind, words, [role], by_hand=True)
+    return Pair(
+        trusting=role.name,
+        trusting_account=role.account.name,
+        trusting_arn=role.arn,
+        trusted=arn.rpartition("/")[2],
+        trusted_account=names.get(account_of(arn), account_of(arn)),
+        trusted_arn=arn,
+        state=kind,
+        words=words,
+        advice=advice,
+    )
+
+
+def _with_arn(arn: str, state: TrustState) -> tuple[PairState, str, Advice]:
+    match state.kind:
+        case TrustKind.ABSENT:
+            return PairState.ABSENT, f"{wording.role_in_account(state.role)} does not exist", Advice.UP
+        case TrustKind.UNREADABLE:
+            return PairState.UNREADABLE, state.detail, Advice.NONE
+        case TrustKind.UNMANAGED:
+            return PairState.UNMANAGED, state.detail, Advice.OVERWRITE
+        case TrustKind.ORPHANED if state.trust and arn in state.missing_arns:
+            dead = ", ".join(sorted(state.trust.dead_ids))
+            return PairState.ORPHANED, f"it trusts {dead}, the id of a role or user that was deleted", Advice.TIGHTEN
+    if state.trust and arn in state.trust.principals:
+        return (PairState.CHANGED, state.detail, Advice.UP) if state.detail else (PairState.EXACT, "", Advice.NONE)
+    return PairState.ABSENT, f"{named(arn)} is not trusted yet", Advice.UP
+
+
+def _assumed_pair(arn: str, role: Role, observation: Observation, names: Mapping[str, str]) -> Pair:
+    """Return the pair of a role that exists elsewhere and a role of the spec, which may assume it."""
+    live = observation.trusted[role.key]
+    return Pair(
+        trusting=arn.rpartition("/")[2],
+        trusting_account=names.get(account_of(arn), account_of(arn)),
+        trusting_arn=arn,
+        trusted=role.name,
+        trusted_account=role.account.name,
+        trusted_arn=role.arn,
+        state=PairState.ELSEWHERE,
+        words="its trust policy is its owner's, and is not read",
+        trusted_exists=None if isinstance(live, Unreadable) else live is not None,
     )
 
 
@@ -108,8 +171,8 @@ def _with_unmanaged(
     kind: PairState, words: str, unmanaged: Sequence[Role], *, by_hand: bool
 ) -> tuple[PairState, str, Advice]:
     """Return state, words and advice of a pair with unmanaged roles. by_hand: whether the trusting role is one."""
-    named = " and ".join(map(wording.role_in_account, unmanaged))
-    found = f"{named} {'exist and are' if len(unmanaged) > 1 else 'exists and is'} not managed by this project"
+    roles = " and ".join(map(wording.role_in_account, unmanaged))
+    found = f"{roles} {'exist and are' if len(unmanaged) > 1 else 'exists and is'} not managed by this project"
     kept = (PairState.BROAD, PairState.EXPIRED, PairState.UNMANAGED, PairState.UNREADABLE)
     advice = Advice.PLAN
     if kind is PairState.BROAD:

@@ -60,7 +60,7 @@ class Status:
     @property
     def differs(self) -> bool:
         """Whether anything that was read differs from the result of `up`."""
-        fine = (PairState.EXACT, PairState.UNREADABLE)
+        fine = (PairState.EXACT, PairState.UNREADABLE, PairState.ELSEWHERE)
         return any(pair.state not in fine for pair in self.pairs) or any(
             c.applied is False or c.current is False or (c.drift is not None and bool(c.drift.drifted))
             for c in self.compositions

@@ -72,7 +72,7 @@ class Timeline:
         it.
         """
         policies = planned_policies(plan)
-        names = {role.name for role in composition.roles if role.trusts}
+        names = {role.name for role in composition.roles if role.is_trusting}
         started: dict[str, str] = {}
 
         def on_event(event: Event) -> None:

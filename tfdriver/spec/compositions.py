@@ -53,7 +53,8 @@ def compositions(spec: Spec) -> tuple[Composition, ...]:
 
     A composition is named after its account; an account on both sides gets `NAME_trusting` and `NAME_trusted`.
     """
-    trusted = _by_account(role for role in spec.trusted if not role.trusts)
+    trusted = _by_account(role for role in spec.trusted if not role.is_trusting)
+    trusted_keys = {role.key for role in spec.trusted}
     by_side = {Side.TRUSTING: _by_account(spec.trusting), Side.TRUSTED: trusted}
     on_both_sides = by_side[Side.TRUSTING].keys() & by_side[Side.TRUSTED].keys()
     found = []
@@ -62,7 +63,7 @@ def compositions(spec: Spec) -> tuple[Composition, ...]:
             if own := roles.get(account.name):
                 name = f"{account.name}_{side}" if account.name in on_both_sides else account.name
                 state = state_backend(spec.state, spec.project, name, account) if spec.state else None
-                also_trusted = frozenset(r.key for r in own if side is Side.TRUSTING and spec.trusting_of(r))
+                also_trusted = frozenset(r.key for r in own if side is Side.TRUSTING and r.key in trusted_keys)
                 found.append(Composition(name, spec.project, account, side, tuple(own), state, also_trusted))
     return tuple(found)
 
@@ -114,6 +115,7 @@ def values(
 def roles_to_assume(spec: Spec, trusted: Role) -> list[dict[str, Any]]:
     """Return the variable `roles_to_assume` of a trusted role's module: one object for each role it may assume.
 
+    `role` is the key of a trusting role, or the ARN of a role that exists elsewhere.
     `variables` has the scalar variables of the trusting role as strings, so that the process can find the resource (a
     table's name) without a second copy of the name in the spec.
     """
@@ -130,4 +132,13 @@ def roles_to_assume(spec: Spec, trusted: Role) -> list[dict[str, Any]]:
             },
         }
         for role in spec.trusting_of(trusted)
+    ] + [
+        {
+            "role": assumed.arn,
+            "arn": assumed.arn,
+            "external_id": assumed.external_id,
+            "region": trusted.account.region,
+            "variables": {},
+        }
+        for assumed in trusted.assumes
     ]

@@ -34,7 +34,7 @@ def found_address(role: Role) -> str:
 
 def trusting(composition: Composition) -> tuple[Role, ...]:
     """Return the existing roles of a composition whose trust policy it manages."""
-    return tuple(role for role in composition.roles if role.existing and role.trusts)
+    return tuple(role for role in composition.roles if role.existing and role.is_trusting)
 
 
 def existing_values(spec: Spec, composition: Composition) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from tfdriver.spec import duration, names
@@ -66,6 +66,31 @@ class AccountShape(Shape):
     region: str = Field(default="", description="e.g. us-west-2; default: the profile's region.")
 
 
+class AssumedShape(Shape):
+    """A role that exists elsewhere."""
+
+    arn: Reference
+    external_id: Annotated[str, _rule(names.external_id)] = ""
+
+
+def _assumed(value: Any) -> Any:
+    return {"arn": value} if isinstance(value, str) else value
+
+
+_ASSUMED_SCHEMA = {
+    "anyOf": [
+        {"type": "string", "minLength": 1},
+        {
+            "type": "object",
+            "properties": {"arn": {"type": "string", "minLength": 1}, "external_id": {"type": "string"}},
+            "required": ["arn"],
+            "additionalProperties": False,
+        },
+    ]
+}
+Assumed = Annotated[AssumedShape, BeforeValidator(_assumed), WithJsonSchema(_ASSUMED_SCHEMA)]
+
+
 class RoleShape(Shape):
     """An IAM role and the module that creates it."""
 
@@ -88,7 +113,17 @@ class RoleShape(Shape):
         json_schema_extra={"pattern": "^/([!-~]+/)?$", "maxLength": 512},
     )
     variables: dict[VariableName, Any] = Field(default={}, description="The module's variables.")
-    trusts: list[Reference] = Field(default=[], min_length=1, description="Keys of the roles that may assume this one.")
+    trusts: list[Reference] = Field(
+        default=[],
+        min_length=1,
+        description="Who may assume this role: keys of roles, or ARNs of roles and users that exist elsewhere.",
+    )
+    assumes: list[Assumed] = Field(
+        default=[],
+        min_length=1,
+        description="ARNs of roles that exist elsewhere and that this role may assume; with an external id: "
+        "{arn: ..., external_id: ...}.",
+    )
     external_id: Annotated[str, _rule(names.external_id)] = Field(
         default="",
         description="The external id required to assume the role; `generate` creates one.",

@@ -19,7 +19,7 @@ from tfdriver.spec.duration import parse_duration
 from tfdriver.spec.field_errors import read_shape
 from tfdriver.spec.fields import GENERATE, RoleShape
 from tfdriver.spec.message_text import nearest, quoted
-from tfdriver.spec.model import Account, Role, Spec
+from tfdriver.spec.model import Account, Role, RoleElsewhere, Spec
 from tfdriver.spec.module_use import ModuleUse, resolve_module
 from tfdriver.spec.modules import Module
 from tfdriver.spec.name_clashes import check_unique_names
@@ -102,7 +102,9 @@ def _role(key: str, shape: RoleShape, account: Account, module: ModuleUse, proje
         version=shape.version,
         package=module.package,
         variables=shape.variables,
-        trusts=tuple(shape.trusts),
+        trusts=tuple(key for key in shape.trusts if not key.startswith("arn:")),
+        trusted_arns=tuple(arn for arn in shape.trusts if arn.startswith("arn:")),
+        assumes=tuple(RoleElsewhere(one.arn, one.external_id or None) for one in shape.assumes),
         external_id=external_id,
         conditions=shape.conditions,
         session_tags=shape.session_tags,

@@ -48,13 +48,22 @@ class Account:
 
 
 @dataclass(frozen=True)
+class RoleElsewhere:
+    """A role that exists elsewhere, and that a role of the spec may assume. external_id: required by its owner."""
+
+    arn: str
+    external_id: str | None = None
+
+
+@dataclass(frozen=True)
 class Role:
     """An IAM role of the spec, with the module that creates it. existing: the role is somebody else's, without one.
 
     key: its logical name, a Terraform identifier; name: the IAM role name; path: begins and ends with `/`.
     module: as written in the spec; source: for `source = ` in the composition.
     package: folder of code to zip for the module, or None; variables: JSON values for the module, by variable name.
-    trusts: keys of the roles it trusts, empty unless it is a trusting role.
+    trusts: keys of the roles it trusts; trusted_arns: ARNs of the roles and users that it trusts and that exist
+    elsewhere; assumes: roles that exist elsewhere, which it may assume.
     """
 
     key: str
@@ -67,6 +76,8 @@ class Role:
     package: Path | None = None
     variables: Mapping[str, Any] = field(default_factory=dict)
     trusts: tuple[str, ...] = ()
+    trusted_arns: tuple[str, ...] = ()
+    assumes: tuple[RoleElsewhere, ...] = ()
     external_id: str | None = None
     conditions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     session_tags: bool = False
@@ -75,6 +86,11 @@ class Role:
     guard: bool = True
     open_for: timedelta = _OPEN_FOR
     existing: bool = False
+
+    @property
+    def is_trusting(self) -> bool:
+        """Whether it trusts anybody."""
+        return bool(self.trusts or self.trusted_arns)
 
     @property
     def arn(self) -> str:
@@ -111,12 +127,12 @@ class Spec:
     @cached_property
     def trusting(self) -> tuple[Role, ...]:
         """The roles that trust others, in the file's order."""
-        return tuple(role for role in self.roles.values() if role.trusts)
+        return tuple(role for role in self.roles.values() if role.is_trusting)
 
     @cached_property
     def trusted(self) -> tuple[Role, ...]:
-        """The roles that others trust, in the file's order. A role may be trusting and trusted."""
-        return tuple(role for role in self.roles.values() if role.key in self._trusting_by_trusted)
+        """The roles that may assume others, in the file's order. A role may be trusting and trusted."""
+        return tuple(r for r in self.roles.values() if r.key in self._trusting_by_trusted or r.assumes)
 
     def trusted_by(self, trusting: Role) -> tuple[Role, ...]:
         """The roles that `trusting` trusts, in the order of its `trusts:`."""

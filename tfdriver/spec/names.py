@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import NamedTuple
 
 from tfdriver.spec.message_text import nearest, quoted
@@ -201,15 +201,15 @@ def identifier(text: str) -> Reason | None:
     return _key(text, _IDENTIFIER, "letters, digits, _ and -, beginning with a letter or _")
 
 
-def role_arn(text: str, partitions: Collection[str], accounts: Mapping[str, str]) -> Reason | None:
-    """Check the ARN of an IAM role in one of the spec's accounts.
+def principal_arn(text: str, partition: str, *, users: bool = True) -> Reason | None:
+    """Check the ARN of an IAM role or user in any account of a partition, e.g. `aws`. users: whether a user is valid.
 
-    partitions: those of the spec's accounts, e.g. `aws`; accounts: partition by account id. Source: IAM user guide,
-    reference_identifiers (`arn:PARTITION:iam::ACCOUNT:role/PATH/NAME`); length: `arnType`.
+    Source: IAM user guide, reference_identifiers (`arn:PARTITION:iam::ACCOUNT:role/PATH/NAME`); length: `arnType`.
     """
-    hint = "Write the ARN of a role, e.g. arn:aws:iam::111111111111:role/name"
+    kinds = ("role", "user") if users else ("role",)
+    hint = f"Write the ARN of a {' or '.join(kinds)}, e.g. arn:{partition}:iam::111111111111:role/name"
     if text.startswith(("AROA", "AIDA")):
-        return Reason(f"{quoted(text)} is a unique id, not an ARN", "Write the role's ARN")
+        return Reason(f"{quoted(text)} is a unique id, not an ARN", hint)
     if text != text.strip():
         return Reason(f"{quoted(text)} has a space or newline around it", "Remove it")
     if not 20 <= len(text) <= _ARN_MAX:
@@ -218,31 +218,23 @@ def role_arn(text: str, partitions: Collection[str], accounts: Mapping[str, str]
         return Reason(f"{quoted(text)} has a wildcard", "Name one role")
     parts = _ARN.fullmatch(text)
     if not parts or parts["start"] != "arn":
-        return Reason(f"{quoted(text)} is not the ARN of an IAM role", hint)
-    return _arn_head(parts, partitions, accounts) or _arn_resource(parts["resource"])
-
-
-def _arn_head(parts: re.Match[str], partitions: Collection[str], accounts: Mapping[str, str]) -> Reason | None:
-    if parts["partition"] not in partitions:
-        return Reason(f"there is no partition {quoted(parts['partition'])}", nearest(parts["partition"], partitions))
+        return Reason(f"{quoted(text)} is not the ARN of an IAM {' or '.join(kinds)}", hint)
+    if parts["partition"] != partition:
+        what = f"the ARN is of partition {quoted(parts['partition'])}, and the role of {partition}"
+        return Reason(what, "A trust policy cannot cross partitions: use regions of one partition")
     if parts["region"]:
         return Reason(f"the ARN names the region {quoted(parts['region'])}", "Leave it empty: IAM ARNs have no region")
-    if reason := account_id(parts["account"]):
-        return reason
-    if parts["account"] not in accounts:
-        return Reason(f"account {parts['account']} is not in the spec", "Add it under `accounts:`")
-    if accounts[parts["account"]] != parts["partition"]:
-        right = accounts[parts["account"]]
-        return Reason(f"account {parts['account']} is in partition {right}", f"Begin the ARN with arn:{right}:")
-    return None
+    return account_id(parts["account"]) or _arn_resource(parts["resource"], kinds, hint)
 
 
-def _arn_resource(resource: str) -> Reason | None:
+def _arn_resource(resource: str, kinds: Collection[str], hint: str) -> Reason | None:
     if resource == "root":
-        return Reason("the ARN stands for the whole account", "Write the ARN of one role")
+        return Reason("the ARN stands for the whole account", hint)
     kind, _, rest = resource.partition("/")
-    if kind != "role":
-        return Reason(f"this ARN is of type {quoted(kind)}, not of a role", "Write the role's ARN")
+    if kind in ("oidc-provider", "saml-provider"):
+        return Reason("this ARN is of an identity provider", "Add a statement for it to `trust_statements:`")
+    if kind not in kinds:
+        return Reason(f"this ARN is of type {quoted(kind)}", hint)
     name = rest.rpartition("/")[2]
     return role_path("/" + rest.removesuffix(name)) or role_name(name)
 

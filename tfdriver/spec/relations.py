@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 
 from tfdriver.spec import names
 from tfdriver.spec.compositions import Side
-from tfdriver.spec.fields import RoleShape
+from tfdriver.spec.fields import GENERATE, RoleShape
 from tfdriver.spec.message_text import named, nearest, quoted
 from tfdriver.spec.model import Account
 from tfdriver.spec.names import Reason
@@ -22,13 +23,20 @@ _TRUSTING_ONLY = (
     "guard",
     "open_for",
 )
+_SERVICE = re.compile(r"[a-z0-9.-]+\.amazonaws\.com(\.cn)?")
 
 
 def sides(roles: Mapping[str, RoleShape]) -> dict[str, frozenset[Side]]:
     """Return the sides that each role is on, by key: none, one or both."""
     trusted = {key for own, role in roles.items() for key in role.trusts if key != own}
-    found = {key: {Side.TRUSTING: bool(role.trusts), Side.TRUSTED: key in trusted} for key, role in roles.items()}
-    return {key: frozenset(side for side, is_on in of_role.items() if is_on) for key, of_role in found.items()}
+
+    def of_role(key: str, role: RoleShape) -> Iterator[Side]:
+        if role.trusts:
+            yield Side.TRUSTING
+        if key in trusted or role.assumes:
+            yield Side.TRUSTED
+
+    return {key: frozenset(of_role(key, role)) for key, role in roles.items()}
 
 
 def check_relations(roles: Mapping[str, RoleShape], accounts: Mapping[str, Account], problems: Problems) -> None:
@@ -42,8 +50,14 @@ def check_relations(roles: Mapping[str, RoleShape], accounts: Mapping[str, Accou
         for index, trusted in enumerate(role.trusts):
             if reason := _reference_problem(key, trusted, index, roles, accounts):
                 problems.add((*path, "trusts", index), *reason)
+        for index, assumed in enumerate(role.assumes):
+            if reason := _assumed_problem(key, index, roles, accounts):
+                problems.add((*path, "assumes", index), *reason)
+            elif assumed.external_id == GENERATE:
+                what = "the owner of that role chooses its external id"
+                problems.add((*path, "assumes", index, "external_id"), what, "Write the value that the owner gave you")
         if not side[key]:
-            hint = "Add `trusts:`, or name this role in another `trusts:`"
+            hint = "Add `trusts:` or `assumes:`, or name this role in another `trusts:`"
             problems.add(path, "trusts no role, and no role trusts it", hint)
         for place, reason in condition_problems(role.conditions):
             problems.add((*path, "conditions", *place), *reason)
@@ -82,26 +96,58 @@ def _reference_problem(
     key: str, trusted: str, index: int, roles: Mapping[str, RoleShape], accounts: Mapping[str, Account]
 ) -> Reason | None:
     """Check `trusted`, the item number `index` in the `trusts:` of role `key`."""
-    if trusted not in roles:
-        return _unknown_role(trusted, [name for name in roles if name != key], accounts)
+    here = accounts.get(roles[key].account)
+    if trusted.startswith("arn:"):
+        if here and (reason := names.principal_arn(trusted, here.partition)):
+            return reason
+        if own := _role_of(trusted, roles, accounts):
+            return Reason(f"{quoted(trusted)} is role {own} of this file", f"Write its key, {named(own)}")
+    elif trusted not in roles:
+        return _unknown_role(trusted, [name for name in roles if name != key])
     if trusted == key:
         return Reason("a role cannot trust itself", "Name another role")
     if trusted in roles[key].trusts[:index]:
         return Reason(f"{trusted} is named twice", "Name it once")
-    here, there = accounts.get(roles[key].account), accounts.get(roles[trusted].account)
+    there = accounts.get(roles[trusted].account) if trusted in roles else here
     if here and there and here.partition != there.partition:
         what = f"{key} is in partition {here.partition}, {trusted} in {there.partition}"
         return Reason(what, "A trust policy cannot cross partitions: use regions of one partition")
     return None
 
 
-def _unknown_role(trusted: str, others: Sequence[str], accounts: Mapping[str, Account]) -> Reason:
+def _assumed_problem(
+    key: str, index: int, roles: Mapping[str, RoleShape], accounts: Mapping[str, Account]
+) -> Reason | None:
+    """Check the item number `index` in the `assumes:` of role `key`."""
+    arns = [one.arn for one in roles[key].assumes]
+    arn, here = arns[index], accounts.get(roles[key].account)
+    if here is None:
+        return None
+    if reason := names.principal_arn(arn, here.partition, users=False):
+        return reason
+    if own := _role_of(arn, roles, accounts):
+        return Reason(f"{quoted(arn)} is role {own} of this file", f"Add {named(key)} to the `trusts:` of {named(own)}")
+    return Reason(f"{arn} is named twice", "Name it once") if arn in arns[:index] else None
+
+
+def _role_of(arn: str, roles: Mapping[str, RoleShape], accounts: Mapping[str, Account]) -> str:
+    """Return the key of the role of the spec that has an ARN, or ''."""
+    for key, role in roles.items():
+        account = accounts.get(role.account)
+        if account and arn == f"arn:{account.partition}:iam::{account.id}:role{role.path}{role.name or key}":
+            return key
+    return ""
+
+
+def _unknown_role(trusted: str, others: Sequence[str]) -> Reason:
+    if _SERVICE.fullmatch(trusted):
+        statement = f"{{Effect: Allow, Principal: {{Service: {trusted}}}, Action: sts:AssumeRole}}"
+        return Reason(f"{trusted} is a service", f"Add it to `trust_statements:`, e.g. - {statement}")
     if "*" in trusted:
         return Reason(f"{quoted(trusted)} is a wildcard", f"Name each role. {nearest('', others)}")
-    if trusted.lower().startswith("arn:") or trusted.startswith("AROA"):
-        partitions = {account.id: account.partition for account in accounts.values()}
-        reason = names.role_arn(trusted, set(partitions.values()), partitions)
-        what = reason.what if reason else f"{quoted(trusted)} is the ARN of a role"
-        suggestion = nearest(trusted.rpartition("/")[2], others)
-        return Reason(what, f"Write keys of `roles:` in `trusts:`, not ARNs. {suggestion}")
+    if trusted.lower().startswith("arn:") or trusted.startswith(("AROA", "AIDA")):
+        what = f"{quoted(trusted)} is not the ARN of an IAM role or user"
+        return Reason(
+            what, f"Write a key of `roles:`, or an ARN as IAM prints it. {nearest(trusted.rpartition('/')[2], others)}"
+        )
     return Reason(f"there is no role {quoted(trusted)}", nearest(trusted, others) or "Add it under `roles:`")

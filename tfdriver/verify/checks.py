@@ -15,6 +15,7 @@ from tfdriver.aws.observe import Observation
 from tfdriver.concurrency import side_by_side
 from tfdriver.deploy.verify_result import CheckedRoles, CheckResult, CheckStatus
 from tfdriver.iam.evaluator import Permissions
+from tfdriver.iam.policy_document import named
 from tfdriver.iam.trust_state import LiveRole, Unreadable
 from tfdriver.iam.trust_state import TrustKind as TrustKind
 from tfdriver.iam.wording import role_in_account
@@ -69,6 +70,7 @@ def run_checks(scene: Scene) -> tuple[list[CheckResult], tuple[str, ...], tuple[
         for trusted in scene.spec.trusted_by(trusting)
         for part in _parts(scene, trusting, trusted, writings, passed)
     ]
+    parts += _elsewhere(scene.spec)
 
     def of_pairs() -> list[CheckResult]:
         by_policy = _by_policy(scene, [part for part in parts if isinstance(part, _Unmade)])
@@ -88,11 +90,26 @@ def run_checks(scene: Scene) -> tuple[list[CheckResult], tuple[str, ...], tuple[
     return judge.hinted(results), kept, perhaps
 
 
+def _elsewhere(spec: Spec) -> Iterator[CheckResult]:
+    """Yield that calls from and to roles that exist elsewhere cannot be probed."""
+    for role in spec.trusting:
+        for arn in role.trusted_arns:
+            reason = f"{arn} exists elsewhere: tfdriver has no credentials of it"
+            yield _not_probed(
+                CheckedRoles(role.key, arn), "calls", f"{named(arn)} assumes {role_in_account(role)}", reason
+            )
+    for role in spec.trusted:
+        for assumed in role.assumes:
+            reason = f"{assumed.arn} exists elsewhere: tfdriver does not know what it may do"
+            tried = f"{role_in_account(role)} assumes {named(assumed.arn)}"
+            yield _not_probed(CheckedRoles(assumed.arn, role.key), "calls", tried, reason)
+
+
 def _policies(scene: Scene, passed: Future[frozenset[str]]) -> list[CheckResult]:
     """Check the policies of all roles. Set `passed` to the keys of the roles with correct policies."""
     try:
         plans = scene.plans()
-        trusted = (role for role in scene.spec.trusted if not role.trusts)
+        trusted = (role for role in scene.spec.trusted if not role.is_trusting)
         roles = [*scene.spec.trusting, *trusted]
         of_roles = side_by_side(lambda role: _role_checks(scene, role, plans.get(role.key, {})), roles)
     except BaseException as error:

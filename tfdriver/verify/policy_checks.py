@@ -85,7 +85,7 @@ def _changes(role: Role, plan: Mapping[str, Any]) -> Iterator[tuple[bool, str]]:
             yield True, f"Terraform would {' and '.join(change['actions'])} {resource['address']}"
             continue
         for name in attributes:
-            if before.get(name) != after.get(name) and not (role.trusts and name == "assume_role_policy"):
+            if before.get(name) != after.get(name) and not (role.is_trusting and name == "assume_role_policy"):
                 known = not change["after_unknown"].get(name)
                 wanted = after.get(name) if known else "known only after an apply"
                 yield known, f"{resource['address']}: {name} is {before.get(name)}, in the composition it is {wanted}"

@@ -239,3 +239,22 @@ def test_other_texts_are_refused(accounts, tmp_path):
     with pytest.raises(TfdriverError) as caught:
         accounts.ask("foo_bar")
     assert caught.value.code == "spec_not_found"
+
+
+def test_calls_by_and_to_roles_that_exist_elsewhere_are_explained(accounts):
+    scan, hub = "arn:aws:iam::333333333333:role/scan", "arn:aws:iam::444444444444:role/hub"
+    spec = accounts.options.project / "tfdriver.yaml"
+    text = spec.read_text().replace("trusts: [bar]", f'trusts: [bar, "{scan}"]')
+    spec.write_text(text.rstrip() + f'\n    assumes: ["{hub}"]\n')
+    by = f"User: {scan.replace('iam', 'sts').replace('role', 'assumed-role')}/s is not authorized to perform: "
+    by += f"sts:AssumeRole on resource: {FOO}"
+    to = "User: arn:aws:sts::222222222222:assumed-role/bar/s is not authorized to perform: sts:AssumeRole on resource: "
+
+    called, calling, both = accounts.ask(by), accounts.ask(to + hub), accounts.ask("bar")
+
+    assert f"Ask the owner of {scan} to allow sts:AssumeRole on {FOO}" in called.change
+    assert "Ask the owner of account 444444444444 to trust arn:aws:iam::222222222222:role/bar" in calling.change
+    assert both.words == (
+        "role bar in account_b may assume role hub in account 444444444444, whose trust policy is its owner's",
+    )
+    assert len(both.pairs) == 1

@@ -120,7 +120,7 @@ def test_policies_with_the_same_meaning_give_the_same_trust(policy, meaning):
         {"Statement": [statement(Principal={"AWS": "*"})]},
         {"Statement": [statement(Principal={"AWS": [ARN, "*"]})]},
         {"Statement": [statement(Principal={"AWS": [ARN, ROOT]})]},
-        {"Statement": [statement(Principal={"AWS": "arn:aws:iam::222222222222:user/eve"})]},
+        {"Statement": [statement(Principal={"AWS": "arn:aws:iam::222222222222:group/eve"})]},
         {"Statement": [statement(Principal={"Service": "lambda.amazonaws.com"})]},
         {"Statement": [statement(Principal={"AWS": ARN, "Service": "lambda.amazonaws.com"})]},
         {"Statement": [statement(Action="sts:*")]},

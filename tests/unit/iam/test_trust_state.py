@@ -299,3 +299,34 @@ def test_the_exact_trust_of_an_existing_role_is_what_is_classified_as_exact():
     document = trust_state.exact_trust(KEPT, [BAR])
 
     assert state_of(live(document), role_=KEPT).settled
+
+
+SCAN = "arn:aws:iam::333333333333:role/scan"
+
+
+@pytest.mark.parametrize(
+    ("principals", "kind", "missing"),
+    [
+        ({BAR.arn, SCAN}, TrustKind.EXACT, ()),
+        ({BAR.arn}, TrustKind.EXACT, (SCAN,)),
+        ({BAR.arn, "AROASCANWASDELETED1"}, TrustKind.ORPHANED, (SCAN,)),
+        ({BAR.account.root_arn}, TrustKind.BROAD, ()),
+        ({BAR.arn, "arn:aws:iam::333333333333:user/eve"}, TrustKind.UNMANAGED, ()),
+    ],
+)
+def test_an_arn_of_the_spec_is_part_of_an_exact_trust(principals, kind, missing):
+    role_ = replace(FOO, trusted_arns=(SCAN,))
+    live = LiveRole(role_.arn, "AROAFOO", trust.document(trust.Trust(frozenset(principals))), {})
+
+    found = trust_state.classify(role_, [BAR], live, {BAR.arn: "AROABAR"})
+
+    assert (found.kind, found.missing_arns) == (kind, missing)
+    assert found.settled == (kind is TrustKind.EXACT and not missing)
+
+
+def test_a_new_role_that_trusts_only_arns_is_never_broad():
+    role_ = replace(FOO, trusts=(), trusted_arns=(SCAN,))
+
+    policy = trust_state.opening_trust(trust_state.TrustState(role_, TrustKind.ABSENT), (), frozenset(), NOW)
+
+    assert trust.read_trust(policy) == trust.Trust(frozenset({SCAN}))

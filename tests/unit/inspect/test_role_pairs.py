@@ -13,7 +13,7 @@ from tfdriver.iam import trust
 from tfdriver.iam.trust import Trust
 from tfdriver.iam.trust_state import LiveRole, Unreadable, classify
 from tfdriver.inspect.role_pairs import Advice, PairState, pairs
-from tfdriver.spec.model import Spec
+from tfdriver.spec.model import RoleElsewhere, Spec
 
 T0 = datetime(2026, 1, 2, tzinfo=UTC)
 LIVE_BAR = LiveRole(BAR.arn, "AROABAR", {}, {})
@@ -127,3 +127,36 @@ def test_an_unreadable_role_is_not_reported_as_missing():
 
     assert pairs(project, observation(project, EXACT, Unreadable("no")), T0)[0].trusted_exists is None
     assert project.accounts == {A.name: A, B.name: B}
+
+
+SCAN, HUB = "arn:aws:iam::333333333333:role/scan", "arn:aws:iam::444444444444:role/hub"
+
+
+@pytest.mark.parametrize(
+    ("found", "state", "words"),
+    [
+        (None, PairState.ABSENT, "does not exist"),
+        (GUARDED, PairState.ABSENT, "role scan in account 333333333333 is not trusted yet"),
+        (EXACT, PairState.ABSENT, "role scan in account 333333333333 is not trusted yet"),
+        (Trust(frozenset({BAR.arn, SCAN})), PairState.EXACT, ""),
+        (Trust(frozenset({BAR.arn, "AROADEAD"})), PairState.ORPHANED, "AROADEAD"),
+        (UNMANAGED, PairState.UNMANAGED, "anybody"),
+        (Unreadable("AccessDenied"), PairState.UNREADABLE, "AccessDenied"),
+    ],
+)
+def test_an_arn_in_trusts_has_a_pair(found, state, words):
+    project = spec(replace(FOO, trusted_arns=(SCAN,)), BAR)
+
+    _, pair = pairs(project, observation(project, found, LIVE_BAR), T0)
+
+    assert (pair.state, pair.trusted, pair.trusted_account, pair.trusted_arn) == (state, "scan", "333333333333", SCAN)
+    assert words in pair.words
+
+
+def test_a_role_to_assume_that_exists_elsewhere_has_a_pair():
+    project = spec(FOO, replace(BAR, assumes=(RoleElsewhere(HUB),)))
+
+    _, pair = pairs(project, observation(project, EXACT, LIVE_BAR), T0)
+
+    assert str(pair).startswith("role hub in 444444444444 <- role bar in account_b: elsewhere")
+    assert (pair.state, pair.trusted_exists) == (PairState.ELSEWHERE, True)

@@ -31,6 +31,7 @@ class File(NamedTuple):
 ID = "5: accounts.store.id"
 ROLE = "11: roles.writer"
 TRUSTS = "15: roles.writer.trusts"
+ASSUMES = "19: roles.worker.assumes[0]"
 FIRST_TRUST = "15: roles.writer.trusts[0]"
 THIRD = "  third: {account: store, module: table, variables: {table_name: T}, trusts: "
 BAR = "  bar: {account: app, module: function, trusts: [writer]}"
@@ -365,46 +366,32 @@ LINES = [
     Line("trusts itself", 15, "    trusts: [writer]", FIRST_TRUST, ("itself", "another role")),
     Line("trusts twice", 15, "    trusts: [worker, worker]", "15: roles.writer.trusts[1]", ("named twice", "once")),
     Line(
-        "trusts an ARN",
+        "trusts the ARN of a role of the spec",
         15,
         '    trusts: ["arn:aws:iam::222222222222:role/worker"]',
         FIRST_TRUST,
-        ("ARN", "Did you mean worker?"),
-    ),
-    Line(
-        "trusts a user's ARN",
-        15,
-        '    trusts: ["arn:aws:iam::222222222222:user/ann"]',
-        FIRST_TRUST,
-        ('type "user"', "keys of `roles:`"),
+        ("is role worker of this file", "Write its key, worker"),
     ),
     Line(
         "trusts a session's ARN",
         15,
         '    trusts: ["arn:aws:sts::222222222222:assumed-role/worker/x"]',
         FIRST_TRUST,
-        ("ARN", "keys of `roles:`"),
+        ("not the ARN of an IAM role or user",),
     ),
     Line(
         "trusts a root",
         15,
         '    trusts: ["arn:aws:iam::222222222222:root"]',
         FIRST_TRUST,
-        ("whole account", "keys of `roles:`"),
-    ),
-    Line(
-        "trusts an ARN in an unknown account",
-        15,
-        '    trusts: ["arn:aws:iam::999999999999:role/x"]',
-        FIRST_TRUST,
-        ("not in the spec", "keys of `roles:`"),
+        ("whole account", "role or user"),
     ),
     Line(
         "trusts an ARN of another partition",
         15,
         '    trusts: ["arn:aws-cn:iam::222222222222:role/x"]',
         FIRST_TRUST,
-        ("no partition", "keys of `roles:`"),
+        ("aws-cn", "cannot cross partitions"),
     ),
     Line(
         "trusts an ARN in capitals",
@@ -414,7 +401,75 @@ LINES = [
         ("not the ARN", "Did you mean worker?"),
     ),
     Line(
-        "trusts a unique id", 15, "    trusts: [AROAEXAMPLEEXAMPLE123]", FIRST_TRUST, ("unique id", "keys of `roles:`")
+        "trusts an ARN pattern",
+        15,
+        '    trusts: ["arn:aws:iam::222222222222:role/ci-*"]',
+        FIRST_TRUST,
+        ("wildcard", "Name one role"),
+    ),
+    Line(
+        "trusts a unique id",
+        15,
+        '    trusts: ["AROAEXAMPLEEXAMPLE123"]',
+        FIRST_TRUST,
+        ("not the ARN", "a key of `roles:`"),
+    ),
+    Line(
+        "trusts a service",
+        15,
+        '    trusts: ["lambda.amazonaws.com"]',
+        FIRST_TRUST,
+        ("is a service", "trust_statements", "Service: lambda.amazonaws.com"),
+    ),
+    Line(
+        "trusts an identity provider",
+        15,
+        '    trusts: ["arn:aws:iam::222222222222:oidc-provider/x.example"]',
+        FIRST_TRUST,
+        ("identity provider", "trust_statements"),
+    ),
+    Line(
+        "trusts an ARN twice",
+        15,
+        '    trusts: ["arn:aws:iam::999999999999:role/x", "arn:aws:iam::999999999999:role/x"]',
+        "15: roles.writer.trusts[1]",
+        ("named twice", "once"),
+    ),
+    # roles that exist elsewhere
+    Line(
+        "assumes a key",
+        18,
+        "    module: function\n    assumes: [writer]",
+        ASSUMES,
+        ("6 characters", "the ARN of a role"),
+    ),
+    Line(
+        "assumes a user",
+        18,
+        '    module: function\n    assumes: ["arn:aws:iam::999999999999:user/ann"]',
+        ASSUMES,
+        ('type "user"', "the ARN of a role"),
+    ),
+    Line(
+        "assumes a role of the spec",
+        18,
+        '    module: function\n    assumes: ["arn:aws:iam::111111111111:role/writer"]',
+        ASSUMES,
+        ("is role writer of this file", "Add worker to the `trusts:` of writer"),
+    ),
+    Line(
+        "assumes with a generated external id",
+        18,
+        '    module: function\n    assumes: [{arn: "arn:aws:iam::999999999999:role/x", external_id: generate}]',
+        "19: roles.worker.assumes[0].external_id",
+        ("the owner of that role", "gave you"),
+    ),
+    Line(
+        "assumes with an unknown key",
+        18,
+        '    module: function\n    assumes: [{arn: "arn:aws:iam::999999999999:role/x", id: x}]',
+        "19: roles.worker.assumes[0].id",
+        ("unknown key",),
     ),
     Line(
         "mutual trust with a module for one side",

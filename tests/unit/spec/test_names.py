@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 from tfdriver.spec import names
 from tfdriver.spec.message_text import quoted
 
-PARTITIONS = ("aws", "aws-cn")
-ACCOUNTS = {"111111111111": "aws", "222222222222": "aws-cn"}
 ARN = "arn:aws:iam::111111111111:role/worker"
 
 
@@ -55,25 +53,31 @@ def test_account_keys_may_begin_with_a_digit_and_role_keys_may_not() -> None:
     assert names.identifier("1-dev") is not None
 
 
-@pytest.mark.parametrize("text", [ARN, "arn:aws-cn:iam::222222222222:role/a/b/c+d"])
-def test_valid_role_arns(text: str) -> None:
-    assert names.role_arn(text, PARTITIONS, ACCOUNTS) is None
+@pytest.mark.parametrize("text", [ARN, "arn:aws:iam::222222222222:role/a/b/c+d", "arn:aws:iam::333333333333:user/ann"])
+def test_valid_arns_of_principals(text: str) -> None:
+    assert names.principal_arn(text, "aws") is None
+
+
+def test_a_user_is_not_a_role_to_assume() -> None:
+    reason = names.principal_arn("arn:aws:iam::333333333333:user/ann", "aws", users=False)
+
+    assert reason is not None
+    assert 'type "user"' in reason.what
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (ARN.replace("aws", "aws-cn"), "is in partition aws"),
-        (ARN.replace("aws", "aws-mars"), "no partition"),
+        (ARN.replace("aws", "aws-cn"), 'partition "aws-cn", and the role of aws'),
+        (ARN.replace("aws", "aws-mars"), 'partition "aws-mars"'),
         (ARN.replace("::", ":"), "not the ARN"),
         (ARN.replace("::", ":us-east-1:"), 'region "us-east-1"'),
-        (ARN.replace("role/", "user/"), 'type "user"'),
+        (ARN.replace("role/", "oidc-provider/"), "identity provider"),
         (ARN.replace("role/", "assumed-role/"), 'type "assumed-role"'),
-        (ARN.replace("role/", "policy/"), "not of a role"),
+        (ARN.replace("role/", "policy/"), 'type "policy"'),
         (ARN.replace("role/worker", "role/"), "role name is empty"),
         (ARN.replace("role/worker", "role//worker"), "two slashes"),
         (ARN.replace("role/worker", "root"), "whole account"),
-        (ARN.replace("1" * 12, "3" * 12), "not in the spec"),
         (ARN.replace("1" * 12, "1" * 11), "11 digits"),
         (ARN.replace("worker", "*"), "wildcard"),
         (ARN.replace("arn:aws", "ARN:AWS"), "not the ARN"),
@@ -86,8 +90,8 @@ def test_valid_role_arns(text: str) -> None:
         (ARN + "x" * 2048, "2085 characters"),
     ],
 )
-def test_an_invalid_role_arn_is_refused_with_a_hint(text: str, words: str) -> None:
-    reason = names.role_arn(text, PARTITIONS, ACCOUNTS)
+def test_an_invalid_arn_is_refused_with_a_hint(text: str, words: str) -> None:
+    reason = names.principal_arn(text, "aws")
     assert reason is not None
     assert words in reason.what
     assert reason.hint
@@ -97,7 +101,7 @@ def test_an_invalid_role_arn_is_refused_with_a_hint(text: str, words: str) -> No
 def test_every_rule_accepts_any_text_and_refuses_with_a_hint(text: str) -> None:
     rules = [names.account_id, names.role_name, names.role_path, names.external_id, names.profile, names.tag_value]
     found = [rule(text) for rule in (*rules, names.account_key, names.identifier)]
-    found += [names.region(text, ("us-west-2",)), names.role_arn(text, PARTITIONS, ACCOUNTS)]
+    found += [names.region(text, ("us-west-2",)), names.principal_arn(text, "aws")]
     for reason in found:
         if reason:
             assert reason.what.isprintable()

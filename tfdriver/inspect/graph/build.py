@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from tfdriver.aws.observe import Observation
+from tfdriver.iam.policy_document import account_of
 from tfdriver.iam.trust_state import TrustKind
 from tfdriver.iam.wording import moment
 from tfdriver.inspect.graph.model import Box, Edge, EdgeState, Graph, Node, printable
@@ -19,7 +20,9 @@ _SINGLE = {
     PairState.ORPHANED: EdgeState.ORPHANED,
     PairState.UNMANAGED: EdgeState.UNMANAGED,
     PairState.UNREADABLE: EdgeState.UNREADABLE,
+    PairState.ELSEWHERE: EdgeState.UNKNOWN,
 }
+_ELSEWHERE = "its trust policy is its owner's, and is not read"
 
 
 def build(spec: Spec, observation: Observation | None, now: datetime) -> Graph:
@@ -28,7 +31,7 @@ def build(spec: Spec, observation: Observation | None, now: datetime) -> Graph:
     observation: the live trusts, None to draw the spec alone; now: aware, for deadlines.
     """
     if observation is None:
-        edges = [Edge(trusted.key, role.key, EdgeState.UNKNOWN) for role, trusted in _wanted(spec)]
+        edges = [Edge(trusted, trusting, EdgeState.UNKNOWN) for trusting, trusted in _wanted(spec)]
         return _graph(spec, spec.project, "Who may assume what, according to tfdriver.yaml", edges)
     absent = [key for key, state in observation.states.items() if state.kind is TrustKind.ABSENT]
     absent += [key for key, role in observation.trusted.items() if role is None]
@@ -39,16 +42,19 @@ def build(spec: Spec, observation: Observation | None, now: datetime) -> Graph:
 def phases(spec: Spec) -> tuple[Graph, Graph, Graph]:
     """Return the graphs after each phase of a first `up`: broad, connect, tighten."""
     opened = [edge for role in spec.trusting if not role.existing for edge in _broad_edges(spec, role)]
-    exact = [Edge(trusted.key, role.key, EdgeState.EXACT) for role, trusted in _wanted(spec)]
-    missing = [role.key for role in spec.trusted if not role.trusts and not role.existing]
+    exact = [Edge(source, target, EdgeState.EXACT) for target, source in _wanted(spec) if target in spec.roles]
+    elsewhere = [
+        Edge(role.key, one.arn, EdgeState.UNKNOWN, _ELSEWHERE) for role in spec.trusted for one in role.assumes
+    ]
+    missing = [role.key for role in spec.trusted if not role.is_trusting and not role.existing]
     broad = "The trusted roles do not exist yet, so the trust policies name their accounts"
     guard = ", guarded by a condition on the roles' ARNs" if all(r.guard for r in spec.trusting) else ""
     connect = "The trusted roles exist, and may assume exactly the roles that trust them"
     tighten = "The trust policies name exactly the trusted roles, each bound to its unique id"
     return (
         _graph(spec, "Phase 1: broad", f"{broad}{guard}", opened, missing),
-        _graph(spec, "Phase 2: connect", connect, opened),
-        _graph(spec, "Phase 3: tighten", tighten, exact),
+        _graph(spec, "Phase 2: connect", connect, [*opened, *elsewhere]),
+        _graph(spec, "Phase 3: tighten", tighten, [*exact, *elsewhere]),
     )
 
 
@@ -59,8 +65,12 @@ def duration(span: timedelta) -> str:
     return " ".join(f"{number} {unit}" for unit, number in parts.items() if number) or "0 s"
 
 
-def _wanted(spec: Spec) -> Iterator[tuple[Role, Role]]:
-    return ((role, trusted) for role in spec.trusting for trusted in spec.trusted_by(role))
+def _wanted(spec: Spec) -> Iterator[tuple[str, str]]:
+    """Yield the key, or the ARN, of each trusting role, and of who may assume it."""
+    for role in spec.trusting:
+        yield from ((role.key, trusted) for trusted in (*role.trusts, *role.trusted_arns))
+    for role in spec.trusted:
+        yield from ((assumed.arn, role.key) for assumed in role.assumes)
 
 
 def _graph(spec: Spec, title: str, caption: str, edges: Iterable[Edge], absent: Collection[str] = ()) -> Graph:
@@ -70,7 +80,9 @@ def _graph(spec: Spec, title: str, caption: str, edges: Iterable[Edge], absent: 
     }
     in_force |= {edge.source: edge.state for edge in edges if edge.whole and edge.state is EdgeState.UNGUARDED}
     trusted = _boxes(spec, spec.trusted, absent, in_force)
+    trusted += _elsewhere(spec, (arn for role in spec.trusting for arn in role.trusted_arns))
     trusting = _boxes(spec, spec.trusting, absent, {})
+    trusting += _elsewhere(spec, (assumed.arn for role in spec.trusted for assumed in role.assumes))
     return Graph(printable(title), printable(caption), trusted, trusting, edges)
 
 
@@ -88,6 +100,19 @@ def _boxes(
             name, region = printable(account.name), printable(account.region)
             boxes.append(Box(account.name, name, account.id, region, tuple(nodes), in_force.get(account.name)))
     return tuple(boxes)
+
+
+def _elsewhere(spec: Spec, arns: Iterable[str]) -> tuple[Box, ...]:
+    """Return the roles and users that exist elsewhere, by account."""
+    names = {account.id: account.name for account in spec.accounts.values()}
+    nodes: dict[str, dict[str, Node]] = {}
+    for arn in arns:
+        node = Node(arn, printable(arn.rpartition("/")[2]), printable(arn))
+        nodes.setdefault(account_of(arn), {})[arn] = node
+    return tuple(
+        Box(f"elsewhere {key}", names.get(key, key), key, "elsewhere", tuple(found.values()))
+        for key, found in nodes.items()
+    )
 
 
 def _broad_edges(spec: Spec, role: Role) -> Iterator[Edge]:
@@ -112,7 +137,8 @@ def _live_edges(spec: Spec, observation: Observation, now: datetime) -> Iterator
             broad.setdefault((pair.trusted_account, keys[pair.trusting_arn]), []).append(pair)
         else:
             detail = "" if pair.state is PairState.ABSENT else pair.words
-            yield Edge(keys[pair.trusted_arn], keys[pair.trusting_arn], _SINGLE[pair.state], printable(detail))
+            source, target = (keys.get(arn, arn) for arn in (pair.trusted_arn, pair.trusting_arn))
+            yield Edge(source, target, _SINGLE[pair.state], printable(detail))
     for (account, trusting), trusted in broad.items():
         state, detail = _broad_label(trusted)
         yield Edge(account, trusting, state, printable(detail), whole=True)

@@ -75,7 +75,7 @@ def statements(
             continue
         module = modules[role.key]
         parts += _for_tfdriver(spec, role, purpose)
-        if access_analyzer and role.trusts and purpose.creates:  # ValidatePolicy does not support resource ARNs
+        if access_analyzer and role.is_trusting and purpose.creates:  # ValidatePolicy does not support resource ARNs
             parts.append(_allow("AskAccessAnalyzer", ["access-analyzer:ValidatePolicy"], "*"))
         for resource in module.resources:
             parts += _for_terraform(resource, purpose)
@@ -104,7 +104,7 @@ def _for_tfdriver(spec: Spec, role: Role, purpose: Purpose) -> Iterator[Statemen
     account = f"arn:{role.account.partition}:iam::{role.account.id}:"
     if role.existing and purpose is not Purpose.VERIFY:
         yield _allow("Roles", _on_existing(spec, role, purpose), pattern(role.arn))
-    revocable = role.trusts and not role.existing
+    revocable = role.is_trusting and not role.existing
     reads = ["iam:GetRole", *(["iam:GetRolePolicy"] if revocable and purpose.creates else [])]
     # The policy of `tighten --revoke-sessions` exists until a later run deletes it.
     revoking = ["iam:GetRolePolicy", "iam:DeleteRolePolicy"] if purpose is not Purpose.VERIFY else []
@@ -146,7 +146,7 @@ def _on_existing(spec: Spec, role: Role, purpose: Purpose) -> set[str]:
     """Return the calls on an existing role: of its trust policy, and of the inline policy that lets it assume roles."""
     known, policy = RESOURCE_TYPES["aws_iam_role"], RESOURCE_TYPES["aws_iam_role_policy"]
     actions = known.actions(known.read)
-    if role.trusts:
+    if role.is_trusting:
         actions.add("iam:UpdateAssumeRolePolicy")
     if spec.trusting_of(role):
         lists = [policy.read, policy.write * purpose.creates, policy.delete * (purpose.creates or purpose.destroys)]
@@ -252,7 +252,7 @@ def _pass_role(known: ResourceType, resource: Resource) -> Iterator[Statement]:
 
 def _for_probe(resource: Resource, role: Role) -> Iterator[Statement]:
     """Yield the calls of `verify` for a resource: read and delete the items of the probe, invoke the function."""
-    match resource.type, bool(role.trusts):
+    match resource.type, bool(role.is_trusting):
         case "aws_dynamodb_table", True:
             yield _allow("ProbeItems", ["dynamodb:GetItem", "dynamodb:DeleteItem"], pattern(arn_of(resource)))
         case "aws_lambda_function", False:

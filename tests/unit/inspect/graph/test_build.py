@@ -13,6 +13,7 @@ from tfdriver.inspect.graph.build import build, duration, phases
 from tfdriver.inspect.graph.draw import Format, draw
 from tfdriver.inspect.graph.model import MEANING, Edge, EdgeState, printable
 from tfdriver.inspect.graph.style import STYLES
+from tfdriver.spec.model import RoleElsewhere
 
 
 def states(graph):
@@ -141,3 +142,21 @@ def test_roles_that_trust_each_other_are_on_both_sides():
     assert all(edge in found[0] for edge in ("t2_r1 -> a1_r1", "t1_r1 -> a2_r1"))
     assert all(edge in found[1] for edge in ('t2_r1 -->|"state unknown"| a1_r1', 't1_r1 -->|"state unknown"| a2_r1'))
     assert [found[2].count(line) for line in ("foo trusts", "bar trusts")] == [1, 1]
+
+
+def test_roles_that_exist_elsewhere_are_drawn_in_their_accounts():
+    scan, hub = "arn:aws:iam::333333333333:role/x/scan", "arn:aws:iam::444444444444:role/hub"
+    found = spec(role("foo", A, trusts=("bar",), trusted_arns=(scan,)), role("bar", B, assumes=(RoleElsewhere(hub),)))
+
+    graph = build(found, None, NOW)
+    text = draw(found, Format.TREE, NOW)
+
+    assert set(states(graph)) == {("bar", "foo"), (scan, "foo"), ("bar", hub)}
+    assert [(box.account_id, [r.name for r in box.roles]) for box in (*graph.trusted, *graph.trusting)] == [
+        ("222222222222", ["bar"]),
+        ("333333333333", ["scan"]),
+        ("111111111111", ["foo"]),
+        ("444444444444", ["hub"]),
+    ]
+    assert "role scan in 333333333333" in text
+    assert all(draw(found, form, NOW, three_phases=True) for form in Format)
