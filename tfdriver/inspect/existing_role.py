@@ -64,7 +64,7 @@ def describe(account: Account, live: LiveRole, kept: Iterable[Document], known: 
     role |= {"name": name} if name != key else {}
     role |= {"path": f"{path}/"} if path else {}
     role |= {"existing": True}
-    role |= {"trusts": list(known.trusts)} if known and known.trusts else {}
+    role |= {"trusts": [*known.trusts, *known.trusted_arns]} if known and known.is_trusting else {}
     role |= {"trust_statements": [dict(statement) for statement in kept]} if kept else {}
     text = yaml.safe_dump({key: role}, sort_keys=False, width=1000, allow_unicode=True)
     lines = "".join(f"{_INDENT}{line}\n" for line in text.splitlines())

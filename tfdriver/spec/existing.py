@@ -39,7 +39,7 @@ def trusting(composition: Composition) -> tuple[Role, ...]:
 
 def existing_values(spec: Spec, composition: Composition) -> dict[str, Any]:
     """Return the variable with the inline policies of a composition's existing trusted roles; {} without any."""
-    trusted = (role for role in composition.roles if role.existing and spec.trusting_of(role))
+    trusted = (role for role in composition.trusted if role.existing)
     policies = {
         role.key: {"role_arn": role.arn, "name": policy_name(spec), "document": assume_policy(spec, role)}
         for role in trusted
@@ -53,12 +53,14 @@ def policy_name(spec: Spec) -> str:
 
 
 def assume_policy(spec: Spec, role: Role) -> Mapping[str, Any]:
-    """Return the policy that allows a role to assume exactly its trusting roles."""
+    """Return the policy that allows a role to assume exactly its trusting roles, and those of its `assumes:`."""
     arns: dict[tuple[str, ...], set[str]] = {}
     for other in spec.trusting_of(role):
         more = {"sts:TagSession": other.session_tags, "sts:SetSourceIdentity": other.source_identity}
         actions = ("sts:AssumeRole", *(action for action, wanted in more.items() if wanted))
         arns.setdefault(actions, set()).add(other.arn)
+    if role.assumes:
+        arns.setdefault(("sts:AssumeRole",), set()).update(assumed.arn for assumed in role.assumes)
     statements = [
         {"Effect": "Allow", "Action": list(actions), "Resource": sorted(found)} for actions, found in arns.items()
     ]

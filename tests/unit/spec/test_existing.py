@@ -12,6 +12,7 @@ from tfdriver.errors import TfdriverError
 from tfdriver.spec.compositions import compositions
 from tfdriver.spec.existing import existing_values, policy_name
 from tfdriver.spec.load import load_accounts
+from tfdriver.spec.model import RoleElsewhere
 
 STATEMENTS = "trust_statements: [{Effect: Allow, Principal: {AWS: 'arn:aws:iam::111111111111:root'}, Action: 'sts:*'}]"
 ROLES = f"""\
@@ -104,3 +105,12 @@ def test_the_name_of_the_policy_is_one_that_iam_allows() -> None:
 
     assert policy_name(odd).startswith("tfdriver-My-project-----x")
     assert len(policy_name(odd)) <= 128
+
+
+def test_an_existing_role_may_assume_roles_that_exist_elsewhere() -> None:
+    hub = "arn:aws:iam::333333333333:role/hub"
+    found = spec(role("reader", B, existing=True, assumes=(RoleElsewhere(hub),)))
+
+    (values,) = existing_values(found, compositions(found)[0])["assume_policies"].values()
+
+    assert values["document"]["Statement"] == [{"Effect": "Allow", "Action": ["sts:AssumeRole"], "Resource": [hub]}]

@@ -148,7 +148,7 @@ def _on_existing(spec: Spec, role: Role, purpose: Purpose) -> set[str]:
     actions = known.actions(known.read)
     if role.is_trusting:
         actions.add("iam:UpdateAssumeRolePolicy")
-    if spec.trusting_of(role):
+    if spec.trusting_of(role) or role.assumes:
         lists = [policy.read, policy.write * purpose.creates, policy.delete * (purpose.creates or purpose.destroys)]
         actions |= policy.actions(*lists)
     return actions
