@@ -25,6 +25,7 @@ from tfdriver.deploy.up import up
 from tfdriver.iam.trust_state import LiveRole, Unreadable
 from tfdriver.interrupts import Interrupts
 from tfdriver.project.init import init
+from tfdriver.project.selection import Selection
 from tfdriver.spec.model import Account
 from tfdriver.terraform.events import Event
 
@@ -228,7 +229,10 @@ class FakeClock:
 
 @dataclass
 class Stage:
-    """A project in a fake world. `session` opens it as a command does. moves: the states that were moved."""
+    """A project in a fake world. `session` opens it as a command does. moves: the states that were moved.
+
+    selection: the accounts that the commands cover.
+    """
 
     project: Path
     world: World
@@ -239,6 +243,7 @@ class Stage:
     interrupts: Interrupts = field(default_factory=Interrupts)
     parallelism: int = 2
     moves: list[tuple[StateMove, ...]] = field(default_factory=list)
+    selection: Selection = field(default_factory=Selection)
 
     @property
     def tools(self) -> Tools:
@@ -247,7 +252,14 @@ class Stage:
     @contextmanager
     def session(self, command: str = "up", *, adopt: bool = False):
         moves = self.moves.append if command == "up" else None
-        options = Options(self.project, lint=True, adopt=adopt, parallelism=self.parallelism, confirm_moves=moves)
+        options = Options(
+            self.project,
+            lint=True,
+            adopt=adopt,
+            parallelism=self.parallelism,
+            confirm_moves=moves,
+            selection=self.selection,
+        )
         with open_session(command, options, self.tools) as session:
             yield session
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from tfdriver.aws.calls import Caller
@@ -10,18 +10,22 @@ from tfdriver.aws.identity import IdentityReader, used_accounts
 from tfdriver.aws.observe import RoleReader
 from tfdriver.concurrency import side_by_side
 from tfdriver.errors import TfdriverError
-from tfdriver.iam.trust_state import LiveRole, Unreadable
+from tfdriver.iam.trust_state import LiveRole, Unreadable, Unseen
 from tfdriver.spec.model import Account, Spec
 
 
 @dataclass(frozen=True)
 class AccountAccess:
-    """Whether an account's profile gives access to it. caller: our ARN there; problem: the reason if it does not."""
+    """Whether an account's profile gives access to it. caller: our ARN there; problem: the reason if it does not.
+
+    selected: whether the run covers the account; see `project.selection`.
+    """
 
     account: str
     id: str
     caller: str = ""
     problem: str = ""
+    selected: bool = True
 
 
 @dataclass(frozen=True)
@@ -33,22 +37,30 @@ class ReachableAws:
 
     def read_role(self, account: Account, name: str) -> LiveRole | Unreadable | None:
         """Return a role, or None if it does not exist."""
-        if self.accounts[account.name].problem:
+        access = self.accounts[account.name]
+        if not access.selected:
+            return Unseen(f"{account.name} is not selected")
+        if access.problem:
             return Unreadable(f"{account.name} cannot be read")
         return self.aws.read_role(account, name)
 
 
 def account_access(
-    spec: Spec, aws: IdentityReader, known: Mapping[str, Caller] | None = None
+    spec: Spec,
+    aws: IdentityReader,
+    known: Mapping[str, Caller] | None = None,
+    selected: Collection[Account] | None = None,
 ) -> Mapping[str, AccountAccess]:
     """Return the access to each account that has a role, by account name. Never raises.
 
-    known: the callers in accounts that are checked already, by account name. A profile of another account than the
-    spec's gives no access.
+    known: the callers in accounts that are checked already, by account name; selected: the accounts that the run
+    covers, None for all: no other one is called. A profile of another account than the spec's gives no access.
     """
     known = known or {}
 
     def access(account: Account) -> AccountAccess:
+        if selected is not None and account not in selected:
+            return AccountAccess(account.name, account.id, problem="not selected", selected=False)
         try:
             caller = known[account.name] if account.name in known else aws.caller(account)
         except TfdriverError as error:

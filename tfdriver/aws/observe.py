@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from tfdriver.concurrency import side_by_side
-from tfdriver.iam.trust_state import LiveRole, TrustKind, TrustState, Unreadable, classify
+from tfdriver.iam.trust_state import LiveRole, TrustKind, TrustState, Unreadable, Unseen, classify
 from tfdriver.spec.model import Account, Role, Spec
 
 # The trust policies in the states, by ARN and unique id of their roles.
@@ -47,6 +47,11 @@ class Observation:
     def trusts(self) -> tuple[TrustState, ...]:
         """The trust states of all trusting roles, and of those under other names that are broad."""
         return (*self.states.values(), *(other for other in self.others if other.kind is TrustKind.BROAD))
+
+    @cached_property
+    def unseen(self) -> frozenset[str]:
+        """The keys of the trusted roles in accounts that the run does not cover."""
+        return frozenset(key for key, role in self.trusted.items() if isinstance(role, Unseen))
 
     def existing(self) -> frozenset[str]:
         """The ARNs of the trusted roles that exist."""

@@ -16,6 +16,7 @@ from tfdriver.cli.options import (
     lock_timeout_option,
     parallelism_option,
     report_file_option,
+    selection_options,
     timeout_option,
     yes_option,
 )
@@ -25,11 +26,13 @@ from tfdriver.cli.session import opened_session
 from tfdriver.deploy.destroy import destroy as run_destroy
 from tfdriver.deploy.run_result import done_so_far
 from tfdriver.deploy.session import Options
+from tfdriver.project.selection import Selection
 
 
 @click.command()
 @yes_option
 @adopt_option
+@selection_options
 @json_option
 @report_file_option
 @parallelism_option
@@ -41,6 +44,8 @@ def destroy(
     options: GlobalOptions,
     yes: bool,
     adopt: bool,
+    only: tuple[str, ...],
+    exclude: tuple[str, ...],
     as_json: bool,
     report_file: Path | None,
     parallelism: int,
@@ -56,7 +61,14 @@ def destroy(
     """
     output = options.output = Output(as_json=as_json, report=report_file)
     confirm = confirmation(output, yes)
-    settings = Options(options.project, timeout, lock_timeout or 0, adopt=adopt, parallelism=parallelism)
+    settings = Options(
+        options.project,
+        timeout,
+        lock_timeout or 0,
+        adopt=adopt,
+        parallelism=parallelism,
+        selection=Selection(only, exclude),
+    )
     with opened_session("destroy", settings, output) as session:
         output.done = partial(done_so_far, session.driver)
         done = run_destroy(session, confirm, keep_going=keep_going)

@@ -72,6 +72,14 @@ class GlobalOptions:
     output: Output | None = None
 
 
+def selection_options(command: Any) -> Any:
+    """Add `--only` and `--exclude` to a command, as its parameters `only` and `exclude`."""
+    what = "name or pattern, e.g. 'prod_*'; repeatable."
+    only = click.option("--only", metavar="ACCOUNT", multiple=True, help=f"Cover only this account: {what}")
+    exclude = click.option("--exclude", metavar="ACCOUNT", multiple=True, help=f"Leave out this account: {what}")
+    return only(exclude(command))
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 yes_option = click.option("--yes", "--auto-approve", "yes", is_flag=True, help="Do not ask.")
 timeout_option = click.option("--timeout", type=Duration(), help="Longest time for one Terraform command, e.g. 10m.")

@@ -12,6 +12,7 @@ from tfdriver.cli.options import (
     lock_timeout_option,
     overwrite_option,
     parallelism_option,
+    selection_options,
     timeout_option,
 )
 from tfdriver.cli.plan_text import print_overview, print_planned
@@ -21,6 +22,7 @@ from tfdriver.deploy.plan import plan as plan_phases
 from tfdriver.deploy.plan_view import Planned
 from tfdriver.deploy.session import Options
 from tfdriver.errors import Exit
+from tfdriver.project.selection import Selection
 
 
 @click.command()
@@ -28,6 +30,7 @@ from tfdriver.errors import Exit
 @overwrite_option
 @adopt_option
 @access_analyzer_option
+@selection_options
 @json_option
 @parallelism_option
 @timeout_option
@@ -39,6 +42,8 @@ def plan(
     overwrite: bool,
     adopt: bool,
     access_analyzer: bool,
+    only: tuple[str, ...],
+    exclude: tuple[str, ...],
     as_json: bool,
     parallelism: int,
     timeout: float | None,
@@ -59,6 +64,7 @@ def plan(
         access_analyzer=access_analyzer,
         adopt=adopt,
         parallelism=parallelism,
+        selection=Selection(only, exclude),
     )
     with opened_session("plan", settings, output) as session:
         planned = plan_phases(session, overwrite=overwrite)

@@ -26,3 +26,5 @@ def print_run(value: RunResult, output: Output) -> None:
     if value.in_force:
         output.err.print(f"[bold yellow]open trust:[/bold yellow] in force now: {escape(value.in_force)}")
         output.err.print(f"{escape(value.advice)}.")
+    elif value.advice:
+        output.err.print(f"[bold]Next:[/bold] {escape(value.advice)}.")

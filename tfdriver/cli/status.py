@@ -9,7 +9,7 @@ from itertools import zip_longest
 import click
 from rich.markup import escape
 
-from tfdriver.cli.options import GlobalOptions, json_option, parallelism_option, timeout_option
+from tfdriver.cli.options import GlobalOptions, json_option, parallelism_option, selection_options, timeout_option
 from tfdriver.cli.printer import Output
 from tfdriver.cli.session import cloudtrail_reader, tools_for
 from tfdriver.deploy.session import Options
@@ -18,12 +18,14 @@ from tfdriver.inspect import status as status_command
 from tfdriver.inspect.composition_status import CompositionStatus
 from tfdriver.inspect.drift import drift_reader
 from tfdriver.inspect.status import Status
+from tfdriver.project.selection import Selection
 
 
 @click.command()
 @click.option("--drift", is_flag=True, help="Run terraform plan to find resources that differ from the files.")
 @click.option("--who", is_flag=True, help="Look up in CloudTrail who used a role while its trust was broad.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 if anything is not exact, not applied or has drifted.")
+@selection_options
 @json_option
 @parallelism_option
 @timeout_option
@@ -33,6 +35,8 @@ def status(
     drift: bool,
     who: bool,
     detailed_exitcode: bool,
+    only: tuple[str, ...],
+    exclude: tuple[str, ...],
     as_json: bool,
     parallelism: int,
     timeout: float | None,
@@ -48,7 +52,9 @@ def status(
     """
     output = Output(as_json=as_json)
     with output.progress() as progress:
-        tools, settings = tools_for(progress), Options(options.project, timeout, parallelism=parallelism)
+        tools = tools_for(progress)
+        selection = Selection(only, exclude)
+        settings = Options(options.project, timeout, parallelism=parallelism, selection=selection)
         with drift_reader(settings, tools) if drift else nullcontext() as read_drift:
             reader = partial(cloudtrail_reader, tools.aws) if who else None
             found = status_command.status(status_command.view_project(settings, tools), read_drift, reader)
@@ -61,7 +67,10 @@ def print_status(value: Status, output: Output) -> None:
     """Print accounts, pairs, compositions, exposures and the advice."""
     output.out.print(f"[bold]{escape(value.project)}[/bold] on {wording.moment(value.at)}")
     for access in value.accounts:
-        caller = f"as {access.caller}" if access.caller else f"not accessible: {access.problem}"
+        if access.selected:
+            caller = f"as {access.caller}" if access.caller else f"not accessible: {access.problem}"
+        else:
+            caller = access.problem
         output.out.print(f"  {access.account} = {access.id}, {escape(caller)}")
     for pair in value.pairs:
         output.out.print(escape(str(pair)))

@@ -17,6 +17,7 @@ from tfdriver.cli.options import (
     overwrite_option,
     parallelism_option,
     report_file_option,
+    selection_options,
     timeout_option,
     yes_option,
 )
@@ -26,6 +27,7 @@ from tfdriver.cli.session import opened_session
 from tfdriver.deploy.run_result import done_so_far
 from tfdriver.deploy.session import Options
 from tfdriver.deploy.tighten import tighten as run_tighten
+from tfdriver.project.selection import Selection
 
 
 @click.command()
@@ -33,6 +35,7 @@ from tfdriver.deploy.tighten import tighten as run_tighten
 @overwrite_option
 @adopt_option
 @click.option("--revoke-sessions", is_flag=True, help="Revoke sessions that were issued before now.")
+@selection_options
 @json_option
 @report_file_option
 @parallelism_option
@@ -46,6 +49,8 @@ def tighten(
     overwrite: bool,
     adopt: bool,
     revoke_sessions: bool,
+    only: tuple[str, ...],
+    exclude: tuple[str, ...],
     as_json: bool,
     report_file: Path | None,
     parallelism: int,
@@ -65,7 +70,14 @@ def tighten(
     """
     output = options.output = Output(as_json=as_json, report=report_file)
     confirm = confirmation(output, yes)
-    settings = Options(options.project, timeout, lock_timeout or 0, adopt=adopt, parallelism=parallelism)
+    settings = Options(
+        options.project,
+        timeout,
+        lock_timeout or 0,
+        adopt=adopt,
+        parallelism=parallelism,
+        selection=Selection(only, exclude),
+    )
     with opened_session("tighten", settings, output) as session:
         output.done = partial(done_so_far, session.driver)
         done = run_tighten(

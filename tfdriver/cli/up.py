@@ -18,6 +18,7 @@ from tfdriver.cli.options import (
     overwrite_option,
     parallelism_option,
     report_file_option,
+    selection_options,
     timeout_option,
     yes_option,
 )
@@ -27,6 +28,7 @@ from tfdriver.cli.session import opened_session
 from tfdriver.deploy.run_result import done_so_far
 from tfdriver.deploy.session import Options
 from tfdriver.deploy.up import up as run_up
+from tfdriver.project.selection import Selection
 from tfdriver.verify.verify import verify_run
 
 
@@ -37,6 +39,7 @@ from tfdriver.verify.verify import verify_run
 @overwrite_option
 @adopt_option
 @access_analyzer_option
+@selection_options
 @json_option
 @report_file_option
 @parallelism_option
@@ -52,6 +55,8 @@ def up(
     overwrite: bool,
     adopt: bool,
     access_analyzer: bool,
+    only: tuple[str, ...],
+    exclude: tuple[str, ...],
     as_json: bool,
     report_file: Path | None,
     parallelism: int,
@@ -79,6 +84,7 @@ def up(
         access_analyzer=access_analyzer,
         adopt=adopt,
         parallelism=parallelism,
+        selection=Selection(only, exclude),
         confirm_moves=lambda moves: ask(list(map(str, moves)), "Move the states? A copy of each is kept."),
     )
     with opened_session("up", settings, output) as session:

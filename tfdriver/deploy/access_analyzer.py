@@ -41,7 +41,7 @@ def analyze(spec: Spec, observation: Observation, aws: Calls, now: datetime) -> 
         phases = [(3, exact)] if first == exact else [(1, first), (3, exact)]
         return [_finding(role, n, found) for n, document in phases for found in _validate(aws, role, document)]
 
-    states = [observation.states[role.key] for role in spec.trusting]
+    states = [state for state in observation.states.values() if state.kind is not TrustKind.UNSEEN]
     return [finding for found in side_by_side(findings, states) for finding in found]
 
 

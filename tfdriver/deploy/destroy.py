@@ -56,7 +56,8 @@ def destroy(session: Session, confirm: Confirm, *, keep_going: bool = False) -> 
         for composition in compositions:
             workspace.remove(composition)
         done = run_result(driver, steps, session.observed, planned)
-        return replace(done, exposures=())  # `tfdriver status` lists them
+        # `tfdriver status` lists the exposures. What other teams have to do is for a run that creates roles.
+        return replace(done, exposures=(), advice=done.advice if done.in_force else "")
 
 
 def _may_have_orphans(session: Session, composition: Composition, found: Mapping[str, Owner]) -> bool:

@@ -11,6 +11,7 @@ from tfdriver.aws.account_access import ReachableAws, account_access
 from tfdriver.aws.observe import AppliedTrusts, Observation, observe
 from tfdriver.deploy.ownership import applied_trusts, listed_elsewhere
 from tfdriver.deploy.phases import Driver, DriverAws
+from tfdriver.deploy.work import waiting_roles
 from tfdriver.errors import OpenTrustError, TfdriverError
 from tfdriver.iam import wording
 from tfdriver.iam.trust import broad
@@ -18,7 +19,7 @@ from tfdriver.iam.trust_state import TrustKind, TrustState
 from tfdriver.interrupts import InterruptedRunError, stopped_by
 from tfdriver.project import timeline
 from tfdriver.project.workspace import Workspace
-from tfdriver.spec.model import Role, Spec
+from tfdriver.spec.model import Account, Role, Spec
 
 STOPPED = "No broad trust is in force. Completed changes are kept. Run the same command again to continue"
 _TIGHTEN = "Run `tfdriver tighten` to close the trust; it needs only the credentials of the trusting side"
@@ -110,8 +111,32 @@ def _join(sentences: Iterable[str]) -> str:
     return " ".join([*(s if s.endswith(("?", ".")) else f"{s}." for s in first), last])
 
 
+def other_team(after: Observation, driver: Driver) -> str:
+    """Return what another team has to do, because the run did not cover its accounts, and what to run then; or ''."""
+
+    def commands(accounts: Iterable[str]) -> str:
+        return " and ".join(
+            f"the owner of {name} to run `tfdriver up --only {name}`" for name in dict.fromkeys(accounts)
+        )
+
+    waiting = [s.role for s in after.states.values() if s.role.key in waiting_roles(driver.spec, after) and s.live]
+    trusted = [r for role in waiting for r in driver.spec.trusted_by(role) if r.key in after.unseen]
+    if trusted:
+        then = driver.selection.in_commands("Then run `tfdriver tighten` to trust exactly its roles")
+        return f"Ask {commands(role.account.name for role in trusted)}. {then}"
+    unseen = [state.role.account.name for state in after.states.values() if state.kind is TrustKind.UNSEEN]
+    if not unseen:
+        return ""
+    names = list(dict.fromkeys(unseen))
+    return f"Ask {commands(names)}, then {' and '.join(f'`tfdriver tighten --only {name}`' for name in names)}"
+
+
 def next_command(after: Observation, driver: Driver) -> str:
-    """Return what to run, or to do by hand, to end the broad trust in force, as a sentence without a full stop."""
+    """Return what to run, or to do by hand, to end the broad trust in force, as sentences without a full stop."""
+    return driver.selection.in_commands(_next_command(after, driver))
+
+
+def _next_command(after: Observation, driver: Driver) -> str:
     trusted_exist = not any(role is None for role in after.trusted.values())
     if any(state.kind is TrustKind.BROAD for state in after.others):
         return "Run `tfdriver destroy` to delete everything that this project created"
@@ -120,6 +145,8 @@ def next_command(after: Observation, driver: Driver) -> str:
         if state.role.key in unmanaged and state.open_at(driver.now()):
             role = wording.role_in_account(state.role)
             return f"Delete {role} or edit its trust policy: this project does not manage the role"
+    if ask := other_team(after, driver):
+        return f"{ask}. Or run `tfdriver destroy` to delete everything that this project created there"
     if unmanaged & after.trusted.keys():
         return "Run `tfdriver up` once the unmanaged role is deleted, or run `tfdriver destroy` to close the trust now"
     if any(state.kind is TrustKind.UNMANAGED for state in after.states.values()):
@@ -134,16 +161,22 @@ def next_command(after: Observation, driver: Driver) -> str:
 
 
 def with_open_trusts(
-    error: TfdriverError, project: Path, spec: Spec | None, aws: DriverAws, now: datetime
+    error: TfdriverError,
+    project: Path,
+    spec: Spec | None,
+    accounts: tuple[Account, ...],
+    aws: DriverAws,
+    now: datetime,
 ) -> TfdriverError:
     """Return an error that stopped a command before any change, with the broad trusts in force if there are any.
 
-    spec: None if it cannot be read; now: UTC. The timeline beside the compositions provides unreadable trusts.
+    spec: None if it cannot be read; accounts: those that the run covers; now: UTC. The timeline beside the compositions
+    provides unreadable trusts.
     """
     recorded: list[timeline.Exposure] = []
     with suppress(OSError):
         recorded = timeline.exposures(timeline.read_timeline(project / "compositions" / timeline.FILE), now)
-    states = _trusts(spec, aws) if spec else ()
+    states = _trusts(spec, accounts, aws) if spec else ()
     readable = {(s.role.account.name, s.role.name) for s in states if s.kind is not TrustKind.UNREADABLE}
     in_force = wording.in_force(states, now)
     unreadable = "; ".join(
@@ -160,12 +193,13 @@ def with_open_trusts(
     return OpenTrustError(error.what, code=error.code, where=error.where, hint=hint, in_force=in_force)
 
 
-def _trusts(spec: Spec, aws: DriverAws) -> tuple[TrustState, ...]:
+def _trusts(spec: Spec, accounts: tuple[Account, ...], aws: DriverAws) -> tuple[TrustState, ...]:
     """Return the trusts in AWS, also of roles that local states list under other names than the spec."""
     others: tuple[Role, ...] = ()
     applied: AppliedTrusts = {}
+    reader = ReachableAws(aws, account_access(spec, aws, selected=accounts))
     with suppress(TfdriverError):  # an invalid template or state may be the cause of the stop
-        workspace = Workspace(spec)
+        workspace = Workspace(spec, accounts=accounts)
         states = workspace.local_states()
         others, applied = listed_elsewhere(workspace.kept_here, states), applied_trusts(states)
-    return observe(spec, ReachableAws(aws, account_access(spec, aws)), others, applied=applied).trusts
+    return observe(spec, reader, others, applied=applied).trusts

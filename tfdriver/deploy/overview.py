@@ -94,7 +94,9 @@ def overview(
     def view(role: Role) -> RoleView:
         trusted = observation.existing() | existing.get(role.key, set())
         state = observation.states[role.key]
-        return _role_view(action, state, spec.trusted_by(role), trusted, now, deferred=role.key in deferred)
+        waiting = action in ("plan", "up") and role.key in first.waiting
+        wanted = spec.trusted_by(role)
+        return _role_view(action, state, wanted, trusted, now, deferred=role.key in deferred, waiting=waiting)
 
     return Overview(
         project=spec.project,
@@ -115,6 +117,7 @@ def _role_view(
     now: datetime,
     *,
     deferred: bool,
+    waiting: bool,
 ) -> RoleView:
     role = state.role
     phases: dict[str, str] = {}
@@ -122,7 +125,7 @@ def _role_view(
     if new and not deferred:
         first = trust.read_trust(trust_state.opening_trust(state, wanted, existing, now))
         phases["broad"] = wording.trusted(first) if first else ""
-    if action != "destroy":
+    if action != "destroy" and not waiting and state.kind is not TrustKind.UNSEEN:
         phases["tighten"] = wording.trusted(trust.exact_for(role, wanted))
     return RoleView(
         role=role.name,

@@ -29,6 +29,7 @@ from tfdriver.deploy.work import PhaseOne, Work, dependencies, without_circles, 
 from tfdriver.iam.trust_state import Phase, TrustKind
 from tfdriver.project import crash_recovery, tfvars
 from tfdriver.project.orphans import OrphanedResource
+from tfdriver.project.selection import Selection
 from tfdriver.project.timeline import Exposure, Timeline, exposures
 from tfdriver.project.workspace import Workspace
 from tfdriver.spec.compositions import Composition, Side
@@ -57,7 +58,8 @@ class RunScope:
 
     states: reads the compositions' current states; interrupted: names of compositions in which a run was interrupted,
     so that orphaned resources may be adopted; adopt: whether they may be adopted everywhere; others: trusting roles
-    that exist under other names than in the spec; applied: the trust policies in the states at the start.
+    that exist under other names than in the spec; applied: the trust policies in the states at the start; selection:
+    the accounts that the run covers.
     """
 
     reader: RoleReader
@@ -66,6 +68,7 @@ class RunScope:
     adopt: bool = False
     others: tuple[Role, ...] = ()
     applied: AppliedTrusts = field(default_factory=dict)
+    selection: Selection = field(default_factory=Selection)
 
     def may_adopt(self, composition: Composition) -> bool:
         """Whether the run may adopt orphaned resources of the composition."""
@@ -116,6 +119,11 @@ class Driver:
     def steps(self) -> tuple[Step, ...]:
         """The steps that have finished, in the order in which they ended."""
         return tuple(self._applier.steps)
+
+    @property
+    def selection(self) -> Selection:
+        """The accounts that the run covers."""
+        return self._scope.selection
 
     def observe(self) -> Observation:
         """Return the roles in AWS now."""
@@ -223,7 +231,8 @@ class Driver:
         def apply(composition: Composition, ready: Ready) -> Step:
             self._announce(_CONNECT)
             assumed = {r.key: r for role in composition.roles for r in self.spec.trusting_of(role)}
-            wait_for_roles((r for r in assumed.values() if r.key not in later), self._aws, self._waiting)
+            awaited = (r for r in assumed.values() if r.key not in later and self._covers(r))
+            wait_for_roles(awaited, self._aws, self._waiting)
             final = tfvars.final(self.spec, composition)
             step = self._applier.apply(Phase.CONNECT, composition, lambda *_: final, roles_done=ready)
             refuse_other_arns(step, composition, "roles_which_will_assume")
@@ -237,15 +246,15 @@ class Driver:
             title = _CREATE if work.only_new else _TIGHTEN
             after = {_name(Phase.CONNECT, c) for c in work.connect if c.name in depends[composition.name]}
             after |= {f"{Phase.TIGHTEN} {name}" for name in work.after[composition.name]}
-            return self._tightening(composition, title, after | planned, overwrite=overwrite)
+            return self._tightening(composition, title, after | planned, overwrite=overwrite, waiting=work.waiting)
 
         # Of the tasks that may start, the first one starts first: an open trust is closed before anything else.
         tasks = [tighten(c) for c in work.tighten if c.name not in work.deferred]
         for composition in work.connect:
             tasks.append(Task(_name(Phase.CONNECT, composition), partial(apply, composition)))
-            tasks += [self._planning(c) for c in ahead if composition.name in depends[c.name]]
+            tasks += [self._planning(c, work.waiting) for c in ahead if composition.name in depends[c.name]]
             ahead = [c for c in ahead if composition.name not in depends[c.name]]
-        tasks += map(self._planning, ahead)
+        tasks += [self._planning(c, work.waiting) for c in ahead]
         tasks += [tighten(c) for c in work.tighten if c.name in work.deferred]
         ran = self._run(tasks, keep_going=keep_going)
         done = {name: step for name, step in ran.results.items() if step}
@@ -264,12 +273,12 @@ class Driver:
         tasks = [self._tightening(c, _TIGHTEN, overwrite=overwrite, unreadable=unreadable) for c in compositions]
         return [step for step in succeeded(self._run(tasks, keep_going=keep_going)).values() if step]
 
-    def _planning(self, composition: Composition) -> Task[Step | None]:
+    def _planning(self, composition: Composition, waiting: Collection[str]) -> Task[Step | None]:
         """Return the task to plan phase 3 of a composition that phase 1 has opened."""
 
         def plan(_: Ready) -> None:
             wait_for_roles(composition.roles, self._aws, self._waiting)
-            self._applier.plan_ahead(composition, self._exact)
+            self._applier.plan_ahead(composition, lambda c, observed, _: self._final(c, observed, waiting))
 
         return Task(_plan_name(composition), plan)
 
@@ -281,26 +290,30 @@ class Driver:
         *,
         overwrite: bool = False,
         unreadable: Collection[str] = (),
+        waiting: Collection[str] = (),
     ) -> Task[Step | None]:
         """Return the task to trust exactly the trusted roles.
 
         It ends once IAM has returned these trusts twice in a row. title: of the phase; after: names of tasks;
         overwrite: replace an unmanaged trust policy, e.g. one that was edited during phase 2; unreadable: keys of
-        trusted roles that cannot be read: IAM checks whether they exist.
+        trusted roles that cannot be read: IAM checks whether they exist; waiting: keys of roles that keep their trust,
+        see `work.waiting_roles`.
         """
-        wanted = {r.key: r for role in composition.roles for r in self.spec.trusted_by(role)}
+        tightened = [role for role in composition.roles if role.key not in waiting]
+        wanted = {r.key: r for role in tightened for r in self.spec.trusted_by(role)}
+        awaited = [r for r in wanted.values() if r.key not in unreadable and self._covers(r)]
 
         def values(composition: Composition, observation: Observation, _: datetime) -> dict[str, Any]:
             refuse_trusts(observation.states, refused_kinds(overwrite=overwrite), "Completed changes are kept")
-            return self._final(composition)
+            return self._final(composition, observation, waiting)
 
         def apply(composition: Composition) -> Step:
             self._announce(title)
-            wait_for_roles((r for r in wanted.values() if r.key not in unreadable), self._scope.reader, self._waiting)
+            wait_for_roles(awaited, self._scope.reader, self._waiting)
             unsure = [self.spec.roles[key].arn for key in unreadable]
             step = self._applier.apply(Phase.TIGHTEN, composition, values, unsure)
             refuse_other_arns(step, composition, "roles_to_be_assumed")
-            keys = [role.key for role in composition.roles]
+            keys = [role.key for role in tightened]
             wait_until_settled(keys, lambda: self.roles.observe_for(composition).states, self._waiting)
             # IAM binds a trust to the unique ids that these names have when the policy is saved.
             self.roles.observe_managed(
@@ -324,7 +337,8 @@ class Driver:
         def basis(composition: Composition) -> Basis:
             opening = composition in first.open
             earlier = first.earlier.get(composition.name, ())
-            values = self.opening(composition, observation, now, earlier) if opening else self._final(composition)
+            final = self._final(composition, observation, first.waiting)
+            values = self.opening(composition, observation, now, earlier) if opening else final
             return Basis(values, roles_in_aws(composition, observation), now)
 
         absent = any(state.kind is TrustKind.ABSENT for state in observation.states.values())
@@ -343,7 +357,8 @@ class Driver:
             self._announce(_CONNECT)
             later = self._later(work)
             roles = {r.key: r for c in postponed for role in c.roles for r in self.spec.trusting_of(role)}
-            wait_for_roles((r for r in roles.values() if r.key not in later), self._aws, self._waiting)
+            awaited = (r for r in roles.values() if r.key not in later and self._covers(r))
+            wait_for_roles(awaited, self._aws, self._waiting)
             observation, now = self.observe(), self._clock.now()
 
             def plan(composition: Composition) -> None:
@@ -451,9 +466,16 @@ class Driver:
     def _side(self, side: Side) -> list[Composition]:
         return [c for c in self._workspace.compositions if c.side is side]
 
-    def _final(self, composition: Composition) -> dict[str, Any]:
-        """Return the final values, with the revocations that are still needed."""
-        return tfvars.final(self.spec, composition, revoke_before=self._revoked(composition))
+    def _final(
+        self, composition: Composition, observation: Observation | None = None, waiting: Collection[str] = ()
+    ) -> dict[str, Any]:
+        """Return the final values, with the revocations that are still needed.
+
+        observation: the roles in AWS; waiting: keys of the roles that keep the trust policy that they have there.
+        """
+        states = observation.states if observation else {}
+        kept = {k: live.trust_policy for k, s in states.items() if k in waiting and (live := s.live)}
+        return tfvars.final(self.spec, composition, self._revoked(composition), kept)
 
     def _revoked(self, composition: Composition) -> dict[str, str]:
         return revocation.revocations_in_force(self.revocations([composition]), self._clock.now())
@@ -462,8 +484,9 @@ class Driver:
         if text:
             self._roots.progress.note(text)
 
-    def _exact(self, composition: Composition, *_: object) -> dict[str, Any]:
-        return self._final(composition)
+    def _covers(self, role: Role) -> bool:
+        """Whether the run covers a role's account."""
+        return self._workspace.accounts is None or role.account in self._workspace.accounts
 
     def _opening(
         self,

@@ -20,4 +20,4 @@ def plan(session: Session, *, overwrite: bool = False) -> Planned:
         driver.prepare(compositions)
         first = phase_one(session.spec, compositions, session.observed)
         driver.plan(compositions, session.observed, first)
-        return preview(session, "plan", compositions, {c.name for c in first.open})
+        return preview(session, "plan", compositions, first)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from tfdriver.aws.observe import Observation
 from tfdriver.errors import Code, TfdriverError
+from tfdriver.iam.policy_document import principals, statements
 from tfdriver.iam.trust import may_be_broad
-from tfdriver.iam.trust_state import TrustKind, TrustState, Unreadable
+from tfdriver.iam.trust_state import TrustKind, TrustState, Unreadable, Unseen
 from tfdriver.iam.wording import replacing, role_in_account
-from tfdriver.spec.model import Spec
+from tfdriver.spec.model import Role, Spec
 
 _CODES: Mapping[TrustKind, Code] = {TrustKind.UNREADABLE: "unreadable_role", TrustKind.ABSENT: "role_missing"}
 
@@ -52,9 +53,12 @@ def refuse_missing_roles(spec: Spec, observation: Observation) -> None:
 
 
 def refuse_unreadable_roles(spec: Spec, observation: Observation) -> None:
-    """Raise TfdriverError for an unreadable trusted role: if the role exists, no trust in it may be broad."""
+    """Raise TfdriverError for an unreadable trusted role: if the role exists, no trust in it may be broad.
+
+    A role in an account that the run does not cover is not refused: its trusting roles start broad.
+    """
     for key, found in observation.trusted.items():
-        if isinstance(found, Unreadable):
+        if isinstance(found, Unreadable) and not isinstance(found, Unseen):
             role = spec.roles[key]
             raise TfdriverError(
                 f"it cannot be read: {found.reason}",
@@ -62,6 +66,30 @@ def refuse_unreadable_roles(spec: Spec, observation: Observation) -> None:
                 where=role_in_account(role),
                 hint="Grant iam:GetRole on the role so that tfdriver can check whether it exists",
             )
+
+
+def refuse_unreadable_successors(roles: Iterable[Role], spec: Spec, observation: Observation) -> None:
+    """Raise TfdriverError for a trusted role that cannot be read, if the trust names a deleted role.
+
+    roles: the trusting roles. The role that has the deleted role's name now may be unmanaged.
+    """
+    for trusting in roles:
+        for role in spec.trusted_by(trusting):
+            found = observation.trusted[role.key]
+            if isinstance(found, Unreadable) and _names_deleted_role(observation.states[trusting.key]):
+                raise TfdriverError(
+                    f"{role_in_account(trusting)} trusts a deleted role, and the role that has its name now cannot be "
+                    f"read: {found.reason}",
+                    code="unreadable_role",
+                    where=role_in_account(role),
+                    hint="No changes made. Use credentials with iam:GetRole on it",
+                )
+
+
+def _names_deleted_role(state: TrustState) -> bool:
+    """Whether a trust policy, managed or not, names the unique id of a deleted role."""
+    policy = state.live.trust_policy if state.live else {}
+    return any(principal.startswith("AROA") for found in statements(policy) for principal in principals(found))
 
 
 def _problem(state: TrustState) -> str:

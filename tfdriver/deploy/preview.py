@@ -19,6 +19,7 @@ from tfdriver.deploy.plan_view import (
 )
 from tfdriver.deploy.plans import CheckedPlan
 from tfdriver.deploy.session import Session
+from tfdriver.deploy.work import PhaseOne
 from tfdriver.iam import trust, trust_state
 from tfdriver.iam.trust_state import Phase
 from tfdriver.iam.wording import role_in_account
@@ -45,14 +46,14 @@ def preview(
     session: Session,
     action: str,
     compositions: Iterable[Composition],
-    opened: Collection[str] = (),
+    first: PhaseOne | None = None,
     *,
     tightened: Collection[str] | None = None,
     revokes: bool = False,
 ) -> Planned:
     """Return what the planned compositions change.
 
-    action: as for `Session.overview`; opened: names of those that phase 1 creates; tightened: of those that phase 3
+    action: as for `Session.overview`; first: what phase 1 creates; tightened: of those that phase 3
     applies, None for all; revokes: whether all sessions are revoked at the end.
     """
     compositions = list(compositions)
@@ -60,7 +61,7 @@ def preview(
     phases = [
         phase
         for composition in compositions
-        for phase in _phases(session, composition, opened, replaced)
+        for phase in _phases(session, composition, first or PhaseOne(), replaced)
         if phase.phase != Phase.TIGHTEN or tightened is None or phase.composition in tightened
     ]
     if revokes:
@@ -99,19 +100,21 @@ def preview_of_destroy(
 
 
 def _phases(
-    session: Session, composition: Composition, opened: Collection[str], replaced: Mapping[str, str]
+    session: Session, composition: Composition, first: PhaseOne, replaced: Mapping[str, str]
 ) -> Iterator[PhasePlan]:
     plan = session.driver.plans.of(composition)
     if plan is None:
         yield _phase(Phase.CONNECT, composition, notes=("its changes are known only after phase 1",))
         return
     outputs, changes = plan.saved.outcome.output_changes, _changes(session, plan.saved.shown)
-    if composition.name in opened:
+    if composition in first.open:
         yield _phase(Phase.BROAD, composition, changes, outputs)
-        yield _phase(Phase.TIGHTEN, composition, tuple(_tightening(session, composition, plan)))
+        roles = [role for role in composition.roles if role.key not in first.waiting]
+        if roles:
+            yield _phase(Phase.TIGHTEN, composition, tuple(_tightening(session, composition, plan, roles)))
         return
-    roles = ((role, replaced[role.key]) for role in composition.roles if role.key in replaced)
-    notes = tuple(_cut_off(role, name, session.spec.trusting_of(role)) for role, name in roles)
+    gone = ((role, replaced[role.key]) for role in composition.roles if role.key in replaced)
+    notes = tuple(_cut_off(role, name, session.spec.trusting_of(role)) for role, name in gone)
     if composition.side is Side.TRUSTED:
         yield _phase(Phase.CONNECT, composition, changes, outputs, notes)
         return
@@ -148,9 +151,11 @@ def _account_names(session: Session) -> dict[str, str]:
     return {account.id: account.name for account in session.spec.accounts.values()}
 
 
-def _tightening(session: Session, composition: Composition, plan: CheckedPlan) -> Iterator[ResourceChange]:
-    """Yield the changes of phase 3 after a phase 1 that is only planned: only trust policies change."""
-    for role in composition.roles:
+def _tightening(
+    session: Session, composition: Composition, plan: CheckedPlan, roles: Iterable[Role]
+) -> Iterator[ResourceChange]:
+    """Yield the changes of phase 3 after a phase 1 that is only planned: only the trust policies of `roles` change."""
+    for role in roles:
         before = plan.basis.values["trust_policies"][role.key]
         after = trust_state.exact_trust(role, session.spec.trusted_by(role))
         if session.observed.states[role.key].settled or trust.same_trust(before, after):

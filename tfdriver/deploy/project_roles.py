@@ -86,9 +86,9 @@ class ProjectRoles:
         found: dict[str, tuple[Composition, list[Role]]] = {}
         lives = {key: state.live for key, state in observation.states.items()} | dict(observation.trusted)
         for key, live in lives.items():
-            other = self._composition_of[key]
+            other = self._composition_of.get(key)  # None for a role that the run does not cover
             role = self._workspace.spec.roles[key]
-            if other.name == composition.name or role.existing or not isinstance(live, LiveRole):
+            if not other or other.name == composition.name or role.existing or not isinstance(live, LiveRole):
                 continue
             if not has_tags(live.tags, other):
                 found.setdefault(other.name, (other, []))[1].append(role)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from tfdriver.aws.observe import Observation
 from tfdriver.deploy.apply import Step
-from tfdriver.deploy.open_trust import next_command, unreadable_trusts
+from tfdriver.deploy.open_trust import next_command, other_team, unreadable_trusts
 from tfdriver.deploy.phases import Driver
 from tfdriver.deploy.plan_view import Planned
 from tfdriver.deploy.revocation import Revocation
@@ -47,7 +47,8 @@ class RoleTrust:
 
 @dataclass(frozen=True)
 class RunResult:
-    """The result of a run. in_force: the broad trusts still in force, in words, or ''; advice: how to end them, or ''.
+    """The result of a run. in_force: the broad trusts still in force, in words, or ''; advice: how to end them, or
+    what another team has to do, or ''.
 
     exposures: the times in which this run had a whole account trusted. verified: the result of `verify`, if it ran;
     not_verified: why `verify` did not finish, or ''. revocations: of sessions, if this run read them. planned: what was
@@ -100,7 +101,7 @@ def run_result(driver: Driver, steps: Iterable[Step], before: Observation, plann
         steps=tuple(map(_step_view, steps)),
         roles=tuple(_role_trust(state, now) for state in after.states.values()),
         in_force=in_force,
-        advice=next_command(after, driver) if in_force else "",
+        advice=next_command(after, driver) if in_force else other_team(after, driver),
         exposures=_exposures(driver, steps),
         planned=planned,
     )

@@ -17,7 +17,7 @@ from pathlib import Path
 from tfdriver.aws.account_access import ReachableAws, account_access
 from tfdriver.aws.calls import Caller
 from tfdriver.aws.client import Aws, known_regions, profile_region, takes_keys_from_environment
-from tfdriver.aws.identity import check_identities, used_accounts
+from tfdriver.aws.identity import check_identities
 from tfdriver.aws.observe import Observation
 from tfdriver.clock import Clock
 from tfdriver.concurrency import default_parallelism
@@ -38,6 +38,7 @@ from tfdriver.iam.phase_trusts import refuse_long_trusts
 from tfdriver.interrupts import InterruptedRunError, Interrupts, stopped_by
 from tfdriver.project import git_check
 from tfdriver.project.lock import locked
+from tfdriver.project.selection import Selection
 from tfdriver.project.state_account import is_local
 from tfdriver.project.timeline import Timeline
 from tfdriver.project.workspace import Workspace
@@ -69,7 +70,7 @@ class Options:
     lint: whether to check for dangerous policies and for states in git; errors stop the run, warnings are printed.
     access_analyzer: whether to call IAM Access Analyzer, too; adopt: whether to adopt orphaned resources.
     parallelism: how many compositions are worked on at once; confirm_moves: asks before states are moved to another
-    backend, None to refuse.
+    backend, None to refuse; selection: the accounts that the run covers.
     """
 
     project: Path
@@ -80,6 +81,7 @@ class Options:
     adopt: bool = False
     parallelism: int = field(default_factory=default_parallelism)
     confirm_moves: ConfirmMoves | None = None
+    selection: Selection = field(default_factory=Selection)
 
 
 @dataclass(frozen=True)
@@ -235,14 +237,17 @@ def open_session(command: str, options: Options, tools: Tools) -> Iterator[Sessi
     command: its name; `tighten` needs only the credentials of the trusting side. Raises OpenTrustError in place of any
     TfdriverError while a broad trust is in force, also for an error from inside the block.
     """
-    with ExitStack() as stack:
+    with _with_options(options.selection), ExitStack() as stack:
         spec: Spec | None = None
+        accounts: tuple[Account, ...] = ()
         try:
-            spec = read_spec(options.project, tools.progress.note)
-            session = _opened(stack, command, spec, options, tools)
+            read = read_spec(options.project, tools.progress.note)
+            accounts = options.selection.accounts(read)
+            spec = read
+            session = _opened(stack, command, spec, accounts, options, tools)
         except (Exception, KeyboardInterrupt) as error:
             stopped = _as_tfdriver_error(error)
-            reported = with_open_trusts(stopped, options.project, spec, tools.aws, tools.clock.now())
+            reported = with_open_trusts(stopped, options.project, spec, accounts, tools.aws, tools.clock.now())
             if reported is stopped:
                 raise
             raise reported from error
@@ -251,6 +256,16 @@ def open_session(command: str, options: Options, tools: Tools) -> Iterator[Sessi
                 findings = analyze(spec, session.observed, tools.aws, session.driver.now())
                 refuse_errors(findings, tools.progress.note)
             yield session
+
+
+@contextmanager
+def _with_options(selection: Selection) -> Iterator[None]:
+    """Add the options that choose the accounts to the commands that an error proposes."""
+    try:
+        yield
+    except TfdriverError as error:
+        error.hint = selection.in_commands(error.hint)
+        raise
 
 
 def _as_tfdriver_error(error: BaseException) -> TfdriverError:
@@ -262,17 +277,19 @@ def _as_tfdriver_error(error: BaseException) -> TfdriverError:
     return TfdriverError(f"unexpected {type(error).__name__}: {error}", code="internal_error")
 
 
-def _opened(stack: ExitStack, command: str, spec: Spec, options: Options, tools: Tools) -> Session:
+def _opened(
+    stack: ExitStack, command: str, spec: Spec, accounts: tuple[Account, ...], options: Options, tools: Tools
+) -> Session:
     """Open a project until the stack is closed."""
     if options.lint:
         refuse_errors(lint_spec(spec), tools.progress.note)
-    found = stack.enter_context(find_terraform(used_accounts(spec), tools, options.parallelism))
-    workspace, descriptor = _locked_workspace(stack, command, spec, options, tools)
+    found = stack.enter_context(find_terraform(accounts, tools, options.parallelism))
+    workspace, descriptor = _locked_workspace(stack, command, spec, accounts, options, tools)
     settings = found.settings(tools, options, (descriptor,))
     trusting = {role.account.name for role in spec.trusting}
-    accounts = [a for a in used_accounts(spec) if command != "tighten" or a.name in trusting]
-    callers = check_identities(spec, tools.aws, accounts)
-    reader = _role_reader(spec, callers, tools)
+    needed = [a for a in accounts if command != "tighten" or a.name in trusting]
+    callers = check_identities(spec, tools.aws, needed)
+    reader = _role_reader(spec, callers, accounts, tools)
     _move_states(workspace, settings, found.private, options, tools)
     pull = pulling(settings, found.private, reader.accounts)
     states = workspace.states(pull, options.parallelism)
@@ -284,6 +301,7 @@ def _opened(stack: ExitStack, command: str, spec: Spec, options: Options, tools:
         adopt=options.adopt,
         others=listed_elsewhere(workspace.compositions, states),
         applied=applied_trusts(states),
+        selection=options.selection,
     )
     timeline = Timeline(workspace.timeline, {n: caller.arn for n, caller in callers.items()}, tools.progress.note)
     driver = make_driver(workspace, tools.aws, settings, tools.progress, timeline, tools.clock, scope)
@@ -314,22 +332,24 @@ def _move_states(workspace: Workspace, settings: Settings, private: Path, option
             move_states(moves, workspace, settings, private, tools.clock.now(), tools.progress.note)
 
 
-def _role_reader(spec: Spec, callers: Mapping[str, Caller], tools: Tools) -> ReachableAws:
-    reader = ReachableAws(tools.aws, account_access(spec, tools.aws, callers))
+def _role_reader(
+    spec: Spec, callers: Mapping[str, Caller], accounts: tuple[Account, ...], tools: Tools
+) -> ReachableAws:
+    reader = ReachableAws(tools.aws, account_access(spec, tools.aws, callers, accounts))
     for access in reader.accounts.values():
-        if access.problem:
+        if access.problem and access.selected:
             tools.progress.note(f"warning: no access to {access.account}: {access.problem}")
     return reader
 
 
 def _locked_workspace(
-    stack: ExitStack, command: str, spec: Spec, options: Options, tools: Tools
+    stack: ExitStack, command: str, spec: Spec, accounts: tuple[Account, ...], options: Options, tools: Tools
 ) -> tuple[Workspace, int]:
     """Return the checked workspace and the descriptor of the project lock, held until the stack is closed."""
     _check_folder(spec.root)
     waiting = Waiting(options.lock_timeout, tell=lambda what: tools.progress.note(f"waiting: {what}"))
     descriptor = stack.enter_context(locked(spec.root, command, waiting))
-    workspace = Workspace(spec, is_local(tools.environ))
+    workspace = Workspace(spec, is_local(tools.environ), accounts)
     for composition in workspace.kept_here:  # plain Terraform may have been started by hand
         wait_for_local(workspace.path(composition), waiting)
     workspace.check()

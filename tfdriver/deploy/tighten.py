@@ -6,15 +6,19 @@ from dataclasses import replace
 
 from tfdriver.aws.cloudtrail import creator
 from tfdriver.deploy.ownership import Owner, owners, refuse_unmanaged
-from tfdriver.deploy.preflight import refuse_missing_roles, refuse_trusts, refused_kinds
+from tfdriver.deploy.preflight import (
+    refuse_missing_roles,
+    refuse_trusts,
+    refuse_unreadable_successors,
+    refused_kinds,
+)
 from tfdriver.deploy.preview import Confirm, confirm_plans, preview
 from tfdriver.deploy.revocation import revocations_in_force
 from tfdriver.deploy.run_result import RunResult, run_result
 from tfdriver.deploy.session import Session
 from tfdriver.deploy.up import refuse_unreadable_states
 from tfdriver.errors import TfdriverError
-from tfdriver.iam.policy_document import principals, statements
-from tfdriver.iam.trust_state import TrustKind, TrustState, Unreadable
+from tfdriver.iam.trust_state import TrustKind, Unreadable
 from tfdriver.iam.wording import role_in_account
 from tfdriver.spec.compositions import Composition, Side
 from tfdriver.terraform.state import State
@@ -76,7 +80,8 @@ def _with_roles(session: Session) -> list[Composition]:
             found.append(composition)
         else:
             missing = " and ".join(map(role_in_account, composition.roles))
-            session.tools.progress.note(f"{missing} does not exist. Run `tfdriver up` to create it")
+            hint = session.driver.selection.in_commands("Run `tfdriver up` to create it")
+            session.tools.progress.note(f"{missing} does not exist. {hint}")
     if not found:
         refuse_trusts(states, frozenset({TrustKind.ABSENT}), "No changes made. Run `tfdriver up` first")
     return found
@@ -111,6 +116,7 @@ def _check_trusted(session: Session, compositions: list[Composition]) -> frozens
     an unreadable one if the trust names a deleted role: the role of that name now may be unmanaged.
     """
     unreadable = set[str]()
+    refuse_unreadable_successors((r for c in compositions for r in c.roles), session.spec, session.observed)
     pairs = [(a, b) for c in compositions for a in c.roles for b in session.spec.trusted_by(a)]
     for trusting, role in pairs:
         found, state = session.observed.trusted[role.key], session.observed.states[trusting.key]
@@ -125,19 +131,5 @@ def _check_trusted(session: Session, compositions: list[Composition]) -> frozens
                 else "Run `tfdriver up` to create it",
             )
         if isinstance(found, Unreadable):
-            if _names_deleted_role(state):
-                raise TfdriverError(
-                    f"{role_in_account(trusting)} trusts a deleted role, and the role that has its name now cannot be "
-                    f"read: {found.reason}",
-                    code="unreadable_role",
-                    where=role_in_account(role),
-                    hint="No changes made. Use credentials with iam:GetRole on it",
-                )
             unreadable.add(role.key)
     return frozenset(unreadable)
-
-
-def _names_deleted_role(state: TrustState) -> bool:
-    """Whether a trust policy, managed or not, names the unique id of a deleted role."""
-    policy = state.live.trust_policy if state.live else {}
-    return any(principal.startswith("AROA") for found in statements(policy) for principal in principals(found))

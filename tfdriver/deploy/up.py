@@ -7,7 +7,13 @@ from dataclasses import replace
 
 from tfdriver.aws.cloudtrail import creator
 from tfdriver.deploy.ownership import refuse_to_open_again, refuse_unmanaged
-from tfdriver.deploy.preflight import refuse_missing_roles, refuse_trusts, refuse_unreadable_roles, refused_kinds
+from tfdriver.deploy.preflight import (
+    refuse_missing_roles,
+    refuse_trusts,
+    refuse_unreadable_roles,
+    refuse_unreadable_successors,
+    refused_kinds,
+)
 from tfdriver.deploy.preview import Confirm, confirm_plans, preview
 from tfdriver.deploy.run_result import RunResult, run_result
 from tfdriver.deploy.session import Session
@@ -15,7 +21,7 @@ from tfdriver.deploy.verify_result import Verified
 from tfdriver.deploy.work import phase_one, plan_work
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.iam.trust_state import Unreadable
-from tfdriver.spec.compositions import Composition
+from tfdriver.spec.compositions import Composition, Side
 
 
 def refuse_to_start(session: Session, *, overwrite: bool = False) -> None:
@@ -32,6 +38,8 @@ def refuse_to_start(session: Session, *, overwrite: bool = False) -> None:
     refuse_to_open_again(session.spec, observed)
     refuse_trusts(observed.states, refused_kinds(overwrite=overwrite), "No changes made")
     refuse_unreadable_roles(session.spec, observed)
+    covered = (r for c in session.workspace.compositions if c.side is Side.TRUSTING for r in c.roles)
+    refuse_unreadable_successors(covered, session.spec, observed)
 
 
 def refuse_unreadable_states(session: Session, compositions: Iterable[Composition]) -> None:
@@ -74,7 +82,7 @@ def up(
             driver.plan(compositions, session.observed, first)
             work = plan_work(session.spec, compositions, session.observed, driver.plans.unchanged, tighten=tighten)
             tightened = {composition.name for composition in work.tighten}
-            planned = preview(session, "up", compositions, {c.name for c in first.open}, tightened=tightened)
+            planned = preview(session, "up", compositions, first, tightened=tightened)
             confirm_plans(session, confirm, planned)
             steps = driver.up(work, overwrite=overwrite, keep_going=keep_going)
             done = run_result(driver, steps, session.observed, planned)

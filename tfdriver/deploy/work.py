@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from tfdriver.aws.observe import Observation
-from tfdriver.iam.trust_state import TrustKind
+from tfdriver.iam.trust_state import TrustKind, TrustState
 from tfdriver.spec.compositions import Composition, Side
 from tfdriver.spec.model import Role, Spec
 
@@ -19,11 +19,13 @@ class PhaseOne:
     """The compositions with absent trusting roles. open: phase 1 creates them; deferred: phase 3 does, in this order.
 
     earlier: the roles that a composition of `open` trusts, and that another one creates before it, by its name.
+    waiting: see `waiting_roles`.
     """
 
     open: tuple[Composition, ...] = ()
     deferred: tuple[Composition, ...] = ()
     earlier: Earlier = field(default_factory=dict)
+    waiting: Names = frozenset()
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Work:
 
     deferred: names of those that phase 3 creates; broad: whether phase 1 writes a broad trust; only_new: whether phase
     3 only creates the deferred ones; earlier: see `PhaseOne`; after: the compositions of phase 3 that must be applied
-    before another one of phase 3, by its name, without circles.
+    before another one of phase 3, by its name, without circles; waiting: see `waiting_roles`.
     """
 
     open: tuple[Composition, ...]
@@ -43,6 +45,7 @@ class Work:
     only_new: bool = False
     earlier: Earlier = field(default_factory=dict)
     after: Mapping[str, Names] = field(default_factory=dict)
+    waiting: Names = frozenset()
 
 
 def phase_one(spec: Spec, compositions: Iterable[Composition], observation: Observation) -> PhaseOne:
@@ -50,7 +53,8 @@ def phase_one(spec: Spec, compositions: Iterable[Composition], observation: Obse
 
     A composition whose new roles trust only existing roles starts exact. One whose trusted roles all exist once phase 3
     creates it is deferred. If neither is left, one is opened, the canary: what it trusts can then be created. A role in
-    AWS with a broad trust in an absent role is a canary, too.
+    AWS with a broad trust in an absent role is a canary, too. A role in an account that the run does not cover may be
+    created much later, so every composition whose new roles trust only such roles is opened.
     """
     pending = _pending(spec, compositions, observation)
     owner = {role.key: name for name, new in pending.items() for role in new.composition.roles}
@@ -67,7 +71,7 @@ def phase_one(spec: Spec, compositions: Iterable[Composition], observation: Obse
     earlier: dict[str, tuple[Role, ...]] = {}
 
     def exist(keys: Names) -> bool:
-        return keys <= coming and not any(owner.get(key) in pending for key in keys)
+        return keys <= coming - observation.unseen and not any(owner.get(key) in pending for key in keys)
 
     while pending:
         name = next((n for n, new in pending.items() if not new.needs_now or exist(new.needs)), "")
@@ -81,7 +85,28 @@ def phase_one(spec: Spec, compositions: Iterable[Composition], observation: Obse
             earlier[name] = before
         opened |= {role.key: new.composition for role in new.composition.roles}
         coming |= new.needs_now
-    return PhaseOne(tuple({c.name: c for c in opened.values()}.values()), tuple(deferred), earlier)
+    waiting = waiting_roles(spec, observation)
+    return PhaseOne(tuple({c.name: c for c in opened.values()}.values()), tuple(deferred), earlier, waiting)
+
+
+def waiting_roles(spec: Spec, observation: Observation) -> Names:
+    """Return the keys of the trusting roles that keep their trust policy until `tighten`.
+
+    IAM accepts only existing roles as principals, and a role that they trust but do not name yet is in an account that
+    the run does not cover.
+    """
+
+    def named(state: TrustState) -> Names:
+        if state.kind is not TrustKind.EXACT:
+            return frozenset()
+        return frozenset(state.role.trusts) - {role.key for role in state.missing}
+
+    return frozenset(
+        role.key
+        for role in spec.trusting
+        if (state := observation.states[role.key]).kind is not TrustKind.UNSEEN
+        and (set(role.trusts) & observation.unseen) - named(state)
+    )
 
 
 @dataclass(frozen=True)
@@ -154,10 +179,14 @@ def plan_work(
     applied = {c.name for c in connect} | changed
 
     def is_done(composition: Composition) -> bool:
-        settled = all(observation.states[role.key].settled for role in composition.roles)
+        settled = all(observation.states[r.key].settled or r.key in first.waiting for r in composition.roles)
         return settled and composition.name in unchanged and not depends[composition.name] & applied
 
-    todo = [c for c in trusting if c.name not in new and not is_done(c)] if tighten else []
+    def waits(composition: Composition) -> bool:
+        """Whether phase 3 has nothing to do after phase 1."""
+        return composition.name in opened and all(role.key in first.waiting for role in composition.roles)
+
+    todo = [c for c in trusting if c.name not in new and not is_done(c) and not waits(c)] if tighten else []
     todo += first.deferred
     later = {c.name for c in todo} & (changed - opened | new)
     return Work(
@@ -169,6 +198,7 @@ def plan_work(
         only_new=not tighten,
         earlier=first.earlier,
         after=without_circles({c.name: depends[c.name] & later for c in todo}, new),
+        waiting=first.waiting,
     )
 
 

@@ -36,6 +36,7 @@ class TrustKind(StrEnum):
     ORPHANED = "orphaned"  # the unique id of a deleted role
     UNMANAGED = "unmanaged"  # a policy that neither the spec nor the state explains
     UNREADABLE = "unreadable"  # iam:GetRole failed
+    UNSEEN = "unseen"  # the role is in an account that the run does not cover
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,11 @@ class Unreadable:
     """A role or a state that could not be read. reason: one sentence without a full stop."""
 
     reason: str
+
+
+@dataclass(frozen=True)
+class Unseen(Unreadable):
+    """A role in an account that the run does not cover: nothing was called. It may exist or not."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +111,8 @@ def classify(
     if live is None:
         return TrustState(role, TrustKind.ABSENT)
     if isinstance(live, Unreadable):
-        return TrustState(role, TrustKind.UNREADABLE, detail=live.reason)
+        kind = TrustKind.UNSEEN if isinstance(live, Unseen) else TrustKind.UNREADABLE
+        return TrustState(role, kind, detail=live.reason)
     if role.existing:
         return _classify_existing(role, wanted, live, trusted_ids, applied)
     found = trust.read_trust(live.trust_policy)

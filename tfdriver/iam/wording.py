@@ -93,6 +93,8 @@ def state(found: TrustState, now: datetime) -> str:
             return "found: has its own statements only"
         case TrustKind.UNREADABLE | TrustKind.UNMANAGED, _:
             return f"{found.kind}: {found.detail}"
+        case TrustKind.UNSEEN, _:
+            return f"unknown: {found.detail}"
         case kind, Trust() as trust:
             expired = " (expired)" if trust.expired(now) else ""
             not_yet = [*map(role_in_account, found.missing), *map(named, found.missing_arns)]

@@ -13,7 +13,6 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from tfdriver.aws.identity import used_accounts
 from tfdriver.deploy.session import Options, Tools, find_terraform, read_spec
 from tfdriver.errors import TfdriverError
 from tfdriver.project.lock import locked
@@ -40,7 +39,7 @@ def drift_reader(options: Options, tools: Tools) -> Iterator[Callable[[Path, Com
     It takes the project's lock only to init a composition. Raises TfdriverError for a bad spec or a missing or outdated
     Terraform.
     """
-    with find_terraform(used_accounts(read_spec(options.project)), tools, options.parallelism) as found:
+    with find_terraform(options.selection.accounts(read_spec(options.project)), tools, options.parallelism) as found:
         settings = found.settings(tools, options)
         one_at_a_time = Lock()
 

@@ -27,6 +27,7 @@ class PairState(StrEnum):
     UNMANAGED = "unmanaged"  # neither spec nor state explains the trust policy, or a role is not managed
     UNREADABLE = "unreadable"  # AWS did not return the trust policy
     ELSEWHERE = "elsewhere"  # the trusting role is not in the spec, and its trust policy is not read
+    UNKNOWN = "unknown"  # the trusting role is in an account that was not asked for
 
 
 class Advice(StrEnum):
@@ -173,7 +174,7 @@ def _with_unmanaged(
     """Return state, words and advice of a pair with unmanaged roles. by_hand: whether the trusting role is one."""
     roles = " and ".join(map(wording.role_in_account, unmanaged))
     found = f"{roles} {'exist and are' if len(unmanaged) > 1 else 'exists and is'} not managed by this project"
-    kept = (PairState.BROAD, PairState.EXPIRED, PairState.UNMANAGED, PairState.UNREADABLE)
+    kept = (PairState.BROAD, PairState.EXPIRED, PairState.UNMANAGED, PairState.UNREADABLE, PairState.UNKNOWN)
     advice = Advice.PLAN
     if kind is PairState.BROAD:
         advice = Advice.BY_HAND if by_hand else Advice.CLOSE
@@ -191,6 +192,8 @@ def _between(
             return PairState.ABSENT, f"{wording.role_in_account(trusted)} is not trusted yet", Advice.UP
         case TrustKind.UNREADABLE, _:
             return PairState.UNREADABLE, state.detail, Advice.NONE
+        case TrustKind.UNSEEN, _:
+            return PairState.UNKNOWN, state.detail, Advice.NONE
         case TrustKind.BROAD, Trust() as trust if _trusts_account(trust, trusted):
             kind = PairState.EXPIRED if trust.expired(now) else PairState.BROAD
             guard = "guarded" if trust.guard else "without a guard"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from tfdriver.inspect.drift import Drift
 from tfdriver.inspect.exposure import CloudTrailReader, Uses
 from tfdriver.inspect.role_pairs import Advice, Pair, PairState, pairs
 from tfdriver.project import timeline
+from tfdriver.project.selection import Selection
 from tfdriver.project.timeline import Exposure
 from tfdriver.project.workspace import Workspace
 from tfdriver.spec.compositions import Composition
@@ -60,7 +61,7 @@ class Status:
     @property
     def differs(self) -> bool:
         """Whether anything that was read differs from the result of `up`."""
-        fine = (PairState.EXACT, PairState.UNREADABLE, PairState.ELSEWHERE)
+        fine = (PairState.EXACT, PairState.UNREADABLE, PairState.ELSEWHERE, PairState.UNKNOWN)
         return any(pair.state not in fine for pair in self.pairs) or any(
             c.applied is False or c.current is False or (c.drift is not None and bool(c.drift.drifted))
             for c in self.compositions
@@ -83,7 +84,7 @@ class Status:
 class ProjectView:
     """A project as read. accounts: by name; roles: as AWS returned them; states: by composition; now: UTC.
 
-    parallelism: how many compositions are worked on at once.
+    parallelism: how many compositions are worked on at once; selection: the accounts that were read.
     """
 
     spec: Spec
@@ -93,12 +94,14 @@ class ProjectView:
     states: States
     now: datetime
     parallelism: int
+    selection: Selection = field(default_factory=Selection)
 
 
 def view_project(options: Options, tools: Tools) -> ProjectView:
     """Read every role and state with the available credentials. Raises TfdriverError for a bad spec only."""
     spec = read_spec(options.project, tools.progress.note)
-    workspace, accounts = Workspace(spec), account_access(spec, tools.aws)
+    selected = options.selection.accounts(spec)
+    workspace, accounts = Workspace(spec, accounts=selected), account_access(spec, tools.aws, selected=selected)
     states = read_states(workspace, options, tools, accounts)
     others = listed_elsewhere(workspace.compositions, states)
     roles = observe(spec, ReachableAws(tools.aws, accounts), others, applied=applied_trusts(states))
@@ -110,6 +113,7 @@ def view_project(options: Options, tools: Tools) -> ProjectView:
         states=states,
         now=tools.clock.now(),
         parallelism=options.parallelism,
+        selection=options.selection,
     )
 
 
@@ -125,7 +129,7 @@ def read_states(
     if not any(workspace.backends[composition.name].remote for composition in chosen):
         return workspace.states(lambda *_: None, options.parallelism, chosen)
     try:
-        with find_terraform(used_accounts(workspace.spec), tools, options.parallelism) as found:
+        with find_terraform(workspace.accounts or used_accounts(workspace.spec), tools, options.parallelism) as found:
             pull = pulling(found.settings(tools, options), found.private, accounts)
             return workspace.states(pull, options.parallelism, chosen)
     except TfdriverError as error:
@@ -160,7 +164,7 @@ def status(
         compositions=tuple(compositions),
         exposures=exposures,
         uses=cloudtrail(spec, view.accounts).who_used(exposures, view.roles.trusted, now) if cloudtrail else None,
-        advice=_advice(found_pairs, compositions),
+        advice=view.selection.in_commands(_advice(found_pairs, compositions)),
     )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from tfdriver.aws.observe import Observation
 from tfdriver.iam import trust_state
-from tfdriver.iam.policy_document import moment
+from tfdriver.iam.policy_document import Document, moment
 from tfdriver.spec.compositions import REVOKE, Composition, Side, values
 from tfdriver.spec.existing import existing_values
 from tfdriver.spec.model import Role, Spec
@@ -20,14 +21,17 @@ def final(
     spec: Spec,
     composition: Composition,
     revoke_before: Mapping[str, str] | None = None,
+    kept: Mapping[str, Document] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Return the final values: trust policies are exact, and trusted roles may assume exactly their trusting roles.
 
     Role ARNs follow from account, path and name. `tfdriver render` writes these values without calling AWS: applied by
-    hand, they never widen a trust. revoke_before: time by role key, see `deploy.revocation`.
+    hand, they never widen a trust. revoke_before: time by role key, see `deploy.revocation`; kept: the trust policies
+    of the roles that keep theirs, by role key.
     """
     trusting = composition.roles if composition.side is Side.TRUSTING else ()
     policies = {role.key: trust_state.exact_trust(role, spec.trusted_by(role)) for role in trusting}
+    policies |= {key: dict(policy) for key, policy in kept.items() if key in policies}
     return values(spec, composition, policies, revoke_before) | existing_values(spec, composition)
 
 

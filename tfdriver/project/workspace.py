@@ -21,7 +21,7 @@ from tfdriver.project.orphans import FILE as IMPORTS
 from tfdriver.project.orphans import OrphanedResource, import_blocks
 from tfdriver.project.render import render, tfvars
 from tfdriver.spec.compositions import REVOKE, Composition, compositions
-from tfdriver.spec.model import Spec
+from tfdriver.spec.model import Account, Spec
 from tfdriver.terraform import state
 from tfdriver.terraform.backend import Backend, find_backend, recorded_backend
 from tfdriver.terraform.remote_state import Pull
@@ -32,15 +32,19 @@ VALUES = "terraform.tfvars.json"
 
 @dataclass(frozen=True)
 class Workspace:
-    """The folder `compositions/` of a project. local: see `state_account.is_local`."""
+    """The folder `compositions/` of a project. local: see `state_account.is_local`.
+
+    accounts: those that the run covers, None for all.
+    """
 
     spec: Spec
     local: bool = False
+    accounts: tuple[Account, ...] | None = None
 
     @cached_property
     def compositions(self) -> tuple[Composition, ...]:
-        """The compositions of the spec, trusting ones first."""
-        return compositions(self.spec)
+        """The compositions that the run covers, trusting ones first."""
+        return tuple(c for c in compositions(self.spec) if self.accounts is None or c.account in self.accounts)
 
     @property
     def timeline(self) -> Path:
@@ -175,7 +179,7 @@ class Workspace:
 
     def _check_removed(self) -> None:
         """Refuse a state with resources whose composition is no longer in the spec."""
-        named = {composition.name for composition in self.compositions}
+        named = {composition.name for composition in compositions(self.spec)}
         for path in sorted((self.spec.root / "compositions").glob(f"*/{state.FILE}")):
             if path.parent.name not in named and _lists_resources(path.parent):
                 raise TfdriverError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -42,7 +42,7 @@ Plan = Mapping[str, Any] | str | None
 
 @dataclass(frozen=True)
 class Scene:
-    """The input of all checks. callers: the operator's ARN by account name.
+    """The input of all checks. callers: the operator's ARN by account name, of the accounts that the run covers.
 
     states: Terraform's state by role key, {} for none, or why it cannot be read; plans: plans the compositions whose
     state has resources, and returns the plans by role key; keep: whether to keep the probe's items.
@@ -87,7 +87,18 @@ def run_checks(scene: Scene) -> tuple[list[CheckResult], tuple[str, ...], tuple[
     results = [check for found in side_by_side(lambda do: do(), both) for check in found]
     perhaps = tuple(writing.perhaps for writing in writings if writing.perhaps)
     kept = tuple(item for writing in writings for item in writing.kept)
-    return judge.hinted(results), kept, perhaps
+    return [_as_not_probed(scene, check) for check in judge.hinted(results)], kept, perhaps
+
+
+def _as_not_probed(scene: Scene, check: CheckResult) -> CheckResult:
+    """Return a check; an inconclusive one as not probed, if the run does not cover the trusting role's account.
+
+    Whether the trusting role exists is not known then, and AWS refuses to assume a role that does not exist, too.
+    """
+    state = scene.observation.states.get(check.pair.trusting)
+    if state is None or state.kind is not TrustKind.UNSEEN or check.verdict is not CheckStatus.INCONCLUSIVE:
+        return check
+    return replace(check, verdict=CheckStatus.NOT_PROBED, happened=f"{state.detail}; {check.happened}")
 
 
 def _elsewhere(spec: Spec) -> Iterator[CheckResult]:
@@ -110,7 +121,7 @@ def _policies(scene: Scene, passed: Future[frozenset[str]]) -> list[CheckResult]
     try:
         plans = scene.plans()
         trusted = (role for role in scene.spec.trusted if not role.is_trusting)
-        roles = [*scene.spec.trusting, *trusted]
+        roles = [role for role in (*scene.spec.trusting, *trusted) if role.account.name in scene.callers]
         of_roles = side_by_side(lambda role: _role_checks(scene, role, plans.get(role.key, {})), roles)
     except BaseException as error:
         passed.set_exception(error)
@@ -196,8 +207,15 @@ def _parts(
         yield _not_probed(pair, "calls", f"{b} assumes {a}", f"{a} does not exist")
         return
     calls = partial(_Round, scene, pair, passed)
-    caller = scene.callers[trusted.account.name]
+    others = [name for name in (trusted.account.name, trusting.account.name) if name not in scene.callers]
+    caller = scene.callers.get(trusted.account.name)
+    if caller is None:
+        yield _not_probed(pair, "calls", f"{b} assumes {a}", f"{' and '.join(dict.fromkeys(others))} is not selected")
+        return
     yield calls(intruder_round(trusting, trusted), Intruder(scene.aws, trusted.account, caller, trusting), IN_A_ROW)
+    if others:
+        yield _not_probed(pair, "calls", f"{b} makes calls as {a}", f"{others[0]} is not selected")
+        return
     process, resource = _probe(scene, trusted), _probe(scene, trusting)
     listed = calls_of(resource, trusting.arn) if isinstance(resource, TableProbe | CallsProbe) else ()
     if isinstance(process, RoleProbe):

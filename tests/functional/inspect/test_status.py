@@ -24,7 +24,7 @@ from tfdriver.inspect.status import Status, status, view_project
 
 def read_status(stage: Stage, check_drift=None) -> Status:
     tools = Tools(stage.environ, stage.progress, stage.interrupts, stage.aws, stage.time.clock())
-    return status(view_project(Options(stage.project), tools), check_drift)
+    return status(view_project(Options(stage.project, selection=stage.selection), tools), check_drift)
 
 
 def state_of(found: Status) -> PairState:

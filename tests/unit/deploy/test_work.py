@@ -11,7 +11,7 @@ from tests.unit.builders import B, role, spec
 from tfdriver.aws.observe import Observation, observe
 from tfdriver.deploy.work import Work, phase_one, plan_work, starts_broad, without_circles, without_failed
 from tfdriver.iam import trust
-from tfdriver.iam.trust_state import LiveRole, TrustKind
+from tfdriver.iam.trust_state import LiveRole, TrustKind, Unseen
 from tfdriver.spec.compositions import Composition, compositions
 from tfdriver.spec.model import Account, Role, Spec
 
@@ -52,6 +52,32 @@ def test_of_many_trusting_compositions_phase_1_creates_the_first():
     found = phase_one(project, compositions(project), observe(project, FakeIam(project, set())))
 
     assert (names(found.open), names(found.deferred)) == (["a0"], ["a1", "a2", "a3"])
+
+
+class OneSideOfIam(FakeIam):
+    """The same, which returns nothing of account B: the run does not cover it."""
+
+    def read_role(self, account: Account, name: str) -> LiveRole | Unseen | None:
+        return Unseen(f"{account.name} is not selected") if account == B else super().read_role(account, name)
+
+
+def test_without_the_trusted_side_phase_1_opens_every_composition_and_phase_3_waits():
+    project = fan(3)
+    seen = observe(project, OneSideOfIam(project, set()))
+
+    work = plan_work(project, compositions(project)[:3], seen)
+
+    assert (names(work.open), names(work.connect), names(work.tighten)) == (["a0", "a1", "a2"], [], [])
+    assert (work.broad, work.waiting) == (True, {"foo0", "foo1", "foo2"})
+
+
+def test_without_the_trusted_side_an_existing_trust_is_kept_and_other_changes_are_applied():
+    project = fan(3)
+    seen = observe(project, OneSideOfIam(project, {"foo0", "foo1", "foo2"}, {"foo0", "foo1"}))
+
+    work = plan_work(project, compositions(project)[:3], seen, unchanged={"a0", "a2"})
+
+    assert (names(work.open), names(work.tighten), work.waiting) == ([], ["a1"], {"foo0", "foo1"})
 
 
 def test_if_the_trusted_role_exists_phase_1_creates_all_of_them_exact():

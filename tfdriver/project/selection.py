@@ -1,0 +1,62 @@
+"""Which accounts of a spec a run covers: `--only` and `--exclude`. Pure; no I/O."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from tfdriver.aws.identity import used_accounts
+from tfdriver.errors import TfdriverError
+from tfdriver.spec.message_text import nearest, quoted
+from tfdriver.spec.model import Account, Spec
+
+COMMANDS = ("plan", "up", "tighten", "verify", "status", "destroy")
+# A command in a message, without options that choose accounts.
+_COMMAND = re.compile(rf"`tfdriver ({'|'.join(COMMANDS)})\b(?! --(?:only|exclude))")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The accounts of a run. only, exclude: names in the spec or patterns with `*`, `?` and `[...]`; () for none."""
+
+    only: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+    @property
+    def options(self) -> str:
+        """The options that choose these accounts: ` --only account_a`, '' for all accounts."""
+        named = [("only", name) for name in self.only] + [("exclude", name) for name in self.exclude]
+        return "".join(f" --{option} {shlex.quote(name)}" for option, name in named)
+
+    def accounts(self, spec: Spec) -> tuple[Account, ...]:
+        """Return the accounts that have a role and are chosen, in the order of the spec.
+
+        Raises TfdriverError for a name or pattern of no such account, and if no account is left.
+        """
+        used = used_accounts(spec)
+        names = [account.name for account in used]
+        for option, patterns in (("--only", self.only), ("--exclude", self.exclude)):
+            for pattern in patterns:
+                if not any(fnmatchcase(name, pattern) for name in names):
+                    raise TfdriverError(
+                        f"no account that has a role is named {quoted(pattern)}",
+                        code="bad_usage",
+                        where=option,
+                        hint=nearest(pattern, names),
+                    )
+        chosen = tuple(account for account in used if self._includes(account.name))
+        if not chosen:
+            raise TfdriverError(
+                f"no account is left:{self.options}", code="bad_usage", hint=f"Name one of {', '.join(names)}"
+            )
+        return chosen
+
+    def _includes(self, name: str) -> bool:
+        only = not self.only or any(fnmatchcase(name, pattern) for pattern in self.only)
+        return only and not any(fnmatchcase(name, pattern) for pattern in self.exclude)
+
+    def in_commands(self, text: str) -> str:
+        """Return a message with these options in the commands that it proposes."""
+        return _COMMAND.sub(lambda match: match[0] + self.options, text) if self.options else text
