@@ -294,15 +294,7 @@ def _opened(
     pull = pulling(settings, found.private, reader.accounts)
     states = workspace.states(pull, options.parallelism)
     workspace.check_place(states)
-    scope = RunScope(
-        reader=reader,
-        states=lambda compositions: workspace.states(pull, options.parallelism, compositions),
-        interrupted=workspace.interrupted(states),
-        adopt=options.adopt,
-        others=listed_elsewhere(workspace.compositions, states),
-        applied=applied_trusts(states),
-        selection=options.selection,
-    )
+    scope = _scope(workspace, reader, pull, states, options)
     timeline = Timeline(workspace.timeline, {n: caller.arn for n, caller in callers.items()}, tools.progress.note)
     driver = make_driver(workspace, tools.aws, settings, tools.progress, timeline, tools.clock, scope)
     stack.callback(driver.plans.discard)
@@ -320,6 +312,18 @@ def _opened(
         states=states,
         tools=tools,
         pull=pull,
+    )
+
+
+def _scope(workspace: Workspace, reader: ReachableAws, pull: Pull, states: States, options: Options) -> RunScope:
+    return RunScope(
+        reader=reader,
+        states=lambda compositions: workspace.states(pull, options.parallelism, compositions),
+        interrupted=workspace.interrupted(states),
+        adopt=options.adopt,
+        others=listed_elsewhere(workspace.compositions, states),
+        applied=applied_trusts(states),
+        selection=options.selection,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from tfdriver.aws.observe import Observation
 from tfdriver.iam.trust_state import TrustKind, TrustState
@@ -70,11 +71,12 @@ def phase_one(spec: Spec, compositions: Iterable[Composition], observation: Obse
     deferred: list[Composition] = []
     earlier: dict[str, tuple[Role, ...]] = {}
 
-    def exist(keys: Names) -> bool:
-        return keys <= coming - observation.unseen and not any(owner.get(key) in pending for key in keys)
+    def exist(new: _New) -> bool:
+        # What only existing roles trust is created in phase 2 or before: they need no canary.
+        return new.needs_now <= coming - observation.unseen and not any(owner.get(key) in pending for key in new.needs)
 
     while pending:
-        name = next((n for n, new in pending.items() if not new.needs_now or exist(new.needs)), "")
+        name = next((n for n, new in pending.items() if not new.needs_now or exist(new)), "")
         if name and pending[name].needs_now:
             deferred.append(pending.pop(name).composition)
             continue
@@ -197,9 +199,28 @@ def plan_work(
         broad=any(starts_broad(spec, role, observation, first.earlier.get(c.name, ())) for c, role in _roles(first)),
         only_new=not tighten,
         earlier=first.earlier,
-        after=without_circles({c.name: depends[c.name] & later for c in todo}, new),
+        after=without_circles({c.name: depends[c.name] & later for c in todo}, _creators(spec, todo, new, observation)),
         waiting=first.waiting,
     )
+
+
+def _creators(
+    spec: Spec, todo: Iterable[Composition], new: Collection[str], observation: Observation
+) -> dict[str, Names]:
+    """Return the names of the compositions among `new` that create the absent roles which each one trusts."""
+    todo = tuple(todo)
+    creator = {role.key: c.name for c in todo if c.name in new for role in c.roles}
+    existing = observation.existing()
+    return {
+        c.name: frozenset(
+            creator[trusted.key]
+            for role in c.roles
+            for trusted in spec.trusted_by(role)
+            if trusted.key in creator and trusted.arn not in existing
+        )
+        - {c.name}
+        for c in todo
+    }
 
 
 def _roles(first: PhaseOne) -> Iterable[tuple[Composition, Role]]:
@@ -246,16 +267,15 @@ def dependencies(compositions: Iterable[Composition]) -> Mapping[str, Names]:
     }
 
 
-def without_circles(depends: Mapping[str, Names], first: Collection[str] = ()) -> dict[str, Names]:
+def without_circles(depends: Mapping[str, Names], kept: Mapping[str, Names] = MappingProxyType({})) -> dict[str, Names]:
     """Return dependencies between names without those that close a circle.
 
-    first: names on which a dependency is kept, if any other one of the circle can be left out.
+    kept: those that must be kept, which have no circle.
     """
     left, found = dict(depends), dict[str, Names]()
-    strict = frozenset(first)
     while left:
         free = (name for name, names in left.items() if not names & left.keys())
-        nearly = (name for name, names in left.items() if not names & left.keys() & strict)
+        nearly = (name for name in left if not kept.get(name, frozenset()) & left.keys())
         name = next(free, None) or next(nearly, None) or next(iter(left))
         found[name] = left.pop(name) & found.keys()
     return found
