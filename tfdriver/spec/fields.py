@@ -142,7 +142,7 @@ class RoleShape(Shape):
     guard: bool = Field(default=True, description="Whether the broad trust allows only the ARNs of the trusted roles.")
     open_for: Annotated[str, _rule(duration.open_for)] = Field(
         default=DEFAULT_OPEN_FOR,
-        description="How long a broad trust is valid: 1m to 12h.",
+        description="How long a broad trust is valid: 1m to 168h.",
         json_schema_extra={"pattern": "^([0-9]+[hms])+$"},
     )
 

@@ -652,14 +652,14 @@ LINES = [
         15,
         "    trusts: [worker]\n    open_for: 59s",
         "16: roles.writer.open_for",
-        ("too short", "1m to 12h"),
+        ("too short", "1m to 168h"),
     ),
     Line(
         "open_for too long",
         15,
-        "    trusts: [worker]\n    open_for: 13h",
+        "    trusts: [worker]\n    open_for: 169h",
         "16: roles.writer.open_for",
-        ("too long", "1m to 12h"),
+        ("too long", "1m to 168h"),
     ),
     Line(
         "open_for without a guard",

@@ -56,7 +56,7 @@ def test_all_options_of_a_trusting_role(tmp_path: Path) -> None:
         ("90s", timedelta(seconds=90)),
         ("30m", timedelta(minutes=30)),
         ("1h30m", timedelta(minutes=90)),
-        ("12h", timedelta(hours=12)),
+        ("168h", timedelta(days=7)),
     ],
 )
 def test_open_for_is_a_duration(tmp_path: Path, text: str, expected: timedelta) -> None:
