@@ -65,4 +65,4 @@ def _validate(aws: Calls, role: Role, document: Document) -> list[Mapping[str, A
 def _finding(role: Role, phase: int, found: Mapping[str, Any]) -> Finding:
     what = f"Access Analyzer on phase {phase}'s trust policy: {found['issueCode']}: {found['findingDetails']}"
     severity = Severity.ERROR if found["findingType"] == "ERROR" else Severity.WARNING
-    return Finding(severity, f"tfdriver.yaml: roles.{role.key}", what.rstrip("."), f"See {found['learnMoreLink']}")
+    return Finding(severity, f"tfdriver.yaml: roles.{role.label}", what.rstrip("."), f"See {found['learnMoreLink']}")

@@ -141,7 +141,7 @@ class Applier:
         """Return a watch for the principals in the plan's trust policies that nobody could read."""
         unsure: dict[str, Collection[str]] = {}
         for role in composition.roles if not plan.saved.destroy else ():
-            policy = plan.basis.values.get("trust_policies", {}).get(role.key, {})
+            policy = plan.basis.values.get("trust_policies", {}).get(role.label, {})
             trusted = {principal for statement in statements(policy) for principal in principals(statement)}
             unsure[role.key] = trusted & {*role.trusted_arns, *unreadable}
         return PrincipalWatch(composition, unsure, self._roles.read, self._roots.clock)
@@ -163,9 +163,9 @@ def refuse_other_arns(step: Step, composition: Composition, output: str) -> None
     """Raise TfdriverError for a module whose role is not the one that the spec, and so the guard, names."""
     found = step.outputs.get(output) or {}
     for role in composition.roles:
-        if found.get(role.key) != role.arn:
+        if found.get(role.label) != role.arn:
             raise TfdriverError(
-                f"the module returned {found.get(role.key)}, but the spec says {role.arn}",
+                f"the module returned {found.get(role.label)}, but the spec says {role.arn}",
                 code="wrong_role_arn",
                 where=f"module {role.module}, output role_arn",
                 hint="In the module's aws_iam_role, set `name = var.role_name` and `path = var.role_path`; "

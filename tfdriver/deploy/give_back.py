@@ -82,7 +82,7 @@ def found_text(role: Role, state: object) -> str:
     lost after the trust policy was changed.
     """
     for resource in state.resources if isinstance(state, State) else ():
-        if (resource.get("type"), resource.get("name")) == ("terraform_data", role.key) and "module" not in resource:
+        if (resource.get("type"), resource.get("name")) == ("terraform_data", role.label) and "module" not in resource:
             for instance in resource.get("instances", ()):
                 text = _value(instance.get("attributes") or {})
                 if text and without_statements(text, role.trust_statements) == ([], []):

@@ -152,7 +152,8 @@ def refuse_to_open_again(spec: Spec, observation: Observation) -> None:
 
 def in_module(address: str, role: Role) -> bool:
     """Whether a module address is the role's module or a module inside it."""
-    return address == f"module.{role.key}" or address.startswith((f"module.{role.key}.", f"module.{role.key}["))
+    own = f"module.{role.label}"
+    return address == own or address.startswith((f"{own}.", f"{own}["))
 
 
 def where(role: Role) -> str:

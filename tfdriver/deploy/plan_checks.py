@@ -95,7 +95,7 @@ def refuse_other_names(composition: Composition, plan: Plan, policies: Mapping[s
         others = [found for found in planned if not _is(found, role)]
         if planned and len(others) == len(planned):
             raise _other_name(role, others[0])
-        if same := [found for found in others if role.key in policies and _has(found, policies[role.key])]:
+        if same := [found for found in others if role.label in policies and _has(found, policies[role.label])]:
             raise _other_name(role, same[0], " with the trust policy of this role")
 
 
@@ -104,8 +104,8 @@ def refuse_other_trusts(composition: Composition, plan: Plan, policies: Mapping[
 
     Also for another role of its module that trusts the same accounts, or may do so: nothing would tighten it.
     """
-    for role in (role for role in composition.roles if role.key in policies):
-        policy = policies[role.key]
+    for role in (role for role in composition.roles if role.label in policies):
+        policy = policies[role.label]
         for found in _planned_roles(plan, role):
             trusts = access(parse_policy(found.policy)) if found.policy else ""
             if _is(found, role):

@@ -24,7 +24,7 @@ from tfdriver.project import tfvars
 from tfdriver.project.offline import offline_plans
 from tfdriver.project.orphans import OrphanedResource
 from tfdriver.spec import existing
-from tfdriver.spec.compositions import REVOKE, Composition, Side
+from tfdriver.spec.compositions import Composition, Side
 from tfdriver.terraform.events import TerraformOutcome
 from tfdriver.terraform.failure import TerraformError
 from tfdriver.terraform.saved_plan import SavedPlan
@@ -83,7 +83,7 @@ class Plans:
         role under another name than in the spec, and for existing resources that may not be adopted.
         """
         spec, workspace = self._roots.workspace.spec, self._roots.workspace
-        final = tfvars.final(spec, composition, basis.values.get(REVOKE))
+        final = tfvars.final(spec, composition, tfvars.revocations_in(composition, basis.values))
         may_adopt = error is not None or self._may_adopt(composition)
         # Terraform ignores the import of a resource that its state has.
         imports = tuple(

@@ -156,7 +156,7 @@ def _tightening(
 ) -> Iterator[ResourceChange]:
     """Yield the changes of phase 3 after a phase 1 that is only planned: only the trust policies of `roles` change."""
     for role in roles:
-        before = plan.basis.values["trust_policies"][role.key]
+        before = plan.basis.values["trust_policies"][role.label]
         after = trust_state.exact_trust(role, session.spec.trusted_by(role))
         if session.observed.states[role.key].settled or trust.same_trust(before, after):
             continue

@@ -62,7 +62,7 @@ def lint_spec(spec: Spec) -> list[Finding]:
     accounts = frozenset(account.id for account in spec.accounts.values())
     found: list[Finding] = []
     for role in spec.trusting:
-        where = f"tfdriver.yaml: roles.{role.key}"
+        where = f"tfdriver.yaml: roles.{role.label}"
         problems = [f for p in policies(role, spec.trusted_by(role)).values() for f in lint_trust(p, accounts, where)]
         # An existing role's own statements are its owner's.
         kept = "The role's owner has written this statement; ask them whether it is needed"
@@ -89,7 +89,7 @@ def _is_secret(value: Any) -> bool:
 def _secret(role: Role, name: str) -> Finding:
     what = "looks like a secret, and would be readable in the composition's files and in Terraform's state"
     hint = "Keep secrets in AWS Secrets Manager, and pass the secret's name or ARN"
-    return Finding(Severity.WARNING, f"tfdriver.yaml: roles.{role.key}.variables.{name}", what, hint)
+    return Finding(Severity.WARNING, f"tfdriver.yaml: roles.{role.label}.variables.{name}", what, hint)
 
 
 def lint_trust(document: Document, own_accounts: Collection[str], where: str) -> list[Finding]:

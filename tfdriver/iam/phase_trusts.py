@@ -64,4 +64,4 @@ def refuse_long_trusts(spec: Spec, problems: Problems) -> None:
             what = f"its trust policy would have {longest.characters} characters; IAM allows {MAX_CHARACTERS}"
             fewer = -(longest.room // longest.each)  # `each` is not 0: the longest policy names roles
             hint = f"Trust at least {fewer} fewer roles and add a second trusting role, or use shorter paths and names"
-            problems.add(("roles", role.key, "trusts"), what, hint)
+            problems.add(("roles", role.label, "trusts"), what, hint)

@@ -103,7 +103,7 @@ def explain(text: str, options: Options, tools: Tools) -> Explanation:
 def _question_of_role(spec: Spec, text: str) -> _Question:
     """Return the pairs of the role named by `text`, and what cannot be read of those that exist elsewhere."""
     wanted = text.strip()
-    named = [r for r in spec.roles.values() if wanted in (r.key, r.name, r.arn)]
+    named = [r for r in spec.roles.values() if wanted in (r.key, r.label, r.name, r.arn)]
     found = tuple((a, b) for a in spec.trusting for b in spec.trusted_by(a) if a in named or b in named)
     words = (
         *(f"{role_in_account(r)} may be assumed by {policy_document.named(a)}" for r in named for a in r.trusted_arns),
@@ -143,7 +143,7 @@ def _question(spec: Spec, refusal: Refusal, meaning: Meaning) -> _Question:
     trusted = [*map(role_in_account, spec.trusted_by(target)), *map(policy_document.named, target.trusted_arns)]
     names = ", ".join(trusted) or "nobody"
     reason = f"the spec does not let {role_in_account(target)} trust {refusal.caller or 'the caller'}, only {names}"
-    change = f"If the caller needs access, add its role to roles.{target.key}.trusts and run `tfdriver up`"
+    change = f"If the caller needs access, add its role to roles.{target.label}.trusts and run `tfdriver up`"
     return _Question((), (*words, reason), change)
 
 
@@ -155,8 +155,8 @@ def _session_action(refusal: Refusal, meaning: Meaning, target: Role | None) -> 
         return _Question((), (meaning.words,), f"{meaning.change}, or {without}")
     here, action = role_in_account(target), refusal.action
     if not getattr(target, field):
-        words = f"roles.{target.key} has no `{field}: true`, so the trust policy of {here} does not allow {action}"
-        change = f"Add `{field}: true` to roles.{target.key}, run `tfdriver up` and allow {action} on {target.arn}"
+        words = f"roles.{target.label} has no `{field}: true`, so the trust policy of {here} does not allow {action}"
+        change = f"Add `{field}: true` to roles.{target.label}, run `tfdriver up` and allow {action} on {target.arn}"
         return _Question((), (meaning.words, words), f"{change} in the caller's permissions, or {without}")
     words = f"With `{field}: true`, the trust policy of {here} allows {action} once `tfdriver up` has run"
     change = f"Allow {action} on {target.arn} in the caller's permissions, too, or {without}"

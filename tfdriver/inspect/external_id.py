@@ -19,7 +19,7 @@ def old_external_id(spec: Spec, trusting: Role, trusted: Role, states: States) -
     if own is None or not isinstance(state, State):
         return ""
     try:
-        roles = state.outputs["applied"]["roles_to_assume"][trusted.key]  # of templates/applied.tf.j2
+        roles = state.outputs["applied"]["roles_to_assume"][trusted.label]  # of templates/applied.tf.j2
         sent = {item["role"]: item["external_id"] for item in roles}[trusting.key]
     except (LookupError, TypeError):
         return ""  # not applied completely, or not by tfdriver

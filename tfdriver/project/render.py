@@ -190,7 +190,7 @@ def _context(composition: Composition) -> dict[str, Any]:
         else None,
         "roles": [
             {
-                "key": role.key,
+                "key": role.label,
                 "source": role.source,
                 "version": role.version,
                 "has_package": role.package is not None,
@@ -203,7 +203,7 @@ def _context(composition: Composition) -> dict[str, Any]:
         ],
         "existing_roles": [
             {
-                "key": role.key,
+                "key": role.label,
                 "trusting": composition.side is Side.TRUSTING,
                 "trusted": role in composition.trusted,
             }

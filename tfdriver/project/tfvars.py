@@ -55,9 +55,16 @@ def opening(
     return values(spec, composition, policies, revoke_before) | existing_values(spec, composition)
 
 
-def noted_revocations(written: Mapping[str, Any], now: datetime) -> dict[str, str]:
+def noted_revocations(composition: Composition, written: Mapping[str, Any], now: datetime) -> dict[str, str]:
     """Return the revocation times, by role key, that may still be needed: the longest session has not ended.
 
     For callers without access to the roles' session durations in AWS. written: the values as last written.
     """
-    return {key: text for key, text in written.get(REVOKE, {}).items() if now < moment(text) + _LONGEST_SESSION}
+    found = revocations_in(composition, written)
+    return {key: text for key, text in found.items() if now < moment(text) + _LONGEST_SESSION}
+
+
+def revocations_in(composition: Composition, written: Mapping[str, Any]) -> dict[str, str]:
+    """Return the revocation times in the values of a composition, by role key."""
+    times = written.get(REVOKE, {})
+    return {role.key: times[role.label] for role in composition.roles if role.label in times}

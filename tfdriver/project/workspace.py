@@ -64,7 +64,7 @@ class Workspace:
 
     def _fixed_files(self, composition: Composition) -> dict[str, str | bytes]:
         """Return the files of a composition that are the same in all phases."""
-        packages = {f"{r.key}.zip": zip_folder(r.package) for r in composition.roles if r.package}
+        packages = {f"{r.label}.zip": zip_folder(r.package) for r in composition.roles if r.package}
         return {**self._render(composition), **packages}
 
     def _digest(self, composition: Composition, fixed: Mapping[str, str | bytes]) -> str:
@@ -236,7 +236,7 @@ class Workspace:
                 where=str(path),
                 hint="Delete it and run the same command again",
             ) from error
-        return values.final(self.spec, composition, revoke_before=values.noted_revocations(written, now))
+        return values.final(self.spec, composition, revoke_before=values.noted_revocations(composition, written, now))
 
     def keep_state(self, composition: Composition) -> None:
         """Record the location of an apply, and keep a copy of the state, which Terraform rewrites in place."""

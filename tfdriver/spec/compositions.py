@@ -86,7 +86,7 @@ def values(
     trust_policies: Mapping[str, Mapping[str, Any]],
     revoke_before: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Return the tfvars of a composition.
+    """Return the tfvars of a composition, in which roles have their `label`.
 
     trust_policies: the trust policy documents to apply, by role key; for trusting compositions. revoke_before: the UTC
     time before which sessions are revoked, by role key, may contain roles of other compositions. Without times, the
@@ -99,15 +99,16 @@ def values(
         "account_id": account.id,
         "tags": owner_tags(composition),
         "roles": {
-            role.key: {"name": role.name, "path": role.path, "variables": dict(role.variables)}
+            role.label: {"name": role.name, "path": role.path, "variables": dict(role.variables)}
             for role in composition.roles
         },
     }
     if composition.side is Side.TRUSTING:
-        found["trust_policies"] = {role.key: trust_policies[role.key] for role in composition.roles}
+        found["trust_policies"] = {role.label: trust_policies[role.key] for role in composition.roles}
     if composition.trusted:
-        found["roles_to_assume"] = {role.key: roles_to_assume(spec, role) for role in composition.trusted}
-    if times := {r.key: revoke_before[r.key] for r in composition.roles if revoke_before and r.key in revoke_before}:
+        found["roles_to_assume"] = {role.label: roles_to_assume(spec, role) for role in composition.trusted}
+    before = revoke_before or {}
+    if times := {role.label: before[role.key] for role in composition.roles if role.key in before}:
         found[REVOKE] = times
     return found
 

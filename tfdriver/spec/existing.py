@@ -19,17 +19,17 @@ _LONGEST = 100  # characters of a project's name in a policy's name, which has u
 
 def role_address(role: Role) -> str:
     """Return the address of an existing trusting role."""
-    return f"aws_iam_role.{role.key}"
+    return f"aws_iam_role.{role.label}"
 
 
 def policy_address(role: Role) -> str:
     """Return the address of the inline policy of an existing trusted role."""
-    return f"aws_iam_role_policy.{role.key}"
+    return f"aws_iam_role_policy.{role.label}"
 
 
 def found_address(role: Role) -> str:
     """Return the address of the resource that keeps the trust policy of an existing role as it was found."""
-    return f"terraform_data.{role.key}"
+    return f"terraform_data.{role.label}"
 
 
 def trusting(composition: Composition) -> tuple[Role, ...]:
@@ -41,7 +41,7 @@ def existing_values(spec: Spec, composition: Composition) -> dict[str, Any]:
     """Return the variable with the inline policies of a composition's existing trusted roles; {} without any."""
     trusted = (role for role in composition.trusted if role.existing)
     policies = {
-        role.key: {"role_arn": role.arn, "name": policy_name(spec), "document": assume_policy(spec, role)}
+        role.label: {"role_arn": role.arn, "name": policy_name(spec), "document": assume_policy(spec, role)}
         for role in trusted
     }
     return {POLICIES: policies} if policies else {}

@@ -13,13 +13,17 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from tfdriver.spec import duration, names
+from tfdriver.spec.message_text import described
 from tfdriver.spec.names import Reason
+from tfdriver.spec.placeholders import filled, placeholder_problem
 
 # The variables that tfdriver passes to a module, and the arguments of a module block that Terraform reserves.
 CONTRACT_VARIABLES = frozenset({"role_name", "role_path", "trust_policy", "roles_to_assume", "package"})
 META_ARGUMENTS = frozenset({"source", "version", "providers", "count", "for_each", "depends_on", "lifecycle", "locals"})
 GENERATE = "generate"
 DEFAULT_OPEN_FOR = "1h"
+# The placeholders of a role with `accounts:`, with values that a role's name may contain.
+PLACEHOLDERS = {"account": "a", "account_id": "000000000000"}
 
 
 def _rule(check: Callable[[str], Reason | None]) -> AfterValidator:
@@ -39,6 +43,20 @@ def _variable_name(text: str) -> Reason | None:
     if text in META_ARGUMENTS:
         return Reason(f"{text} is reserved by Terraform", "Remove it")
     return names.identifier(text)
+
+
+def _role_name(text: str) -> Reason | None:
+    return placeholder_problem(text, PLACEHOLDERS) or names.role_name(filled(text, PLACEHOLDERS))
+
+
+def _account_names(value: Any) -> Any:
+    items = value if isinstance(value, list) else [value]
+    if not items or not all(isinstance(item, str) and item for item in items):
+        hint = 'Write keys of `accounts:` or a pattern, e.g. [account_a, account_b] or "prod_*"'
+        raise PydanticCustomError(
+            "rule", "{what}", Reason(f"must name accounts, is {described(value)}", hint)._asdict()
+        )
+    return value
 
 
 AccountKey = Annotated[str, _rule(names.account_key)]
@@ -92,9 +110,14 @@ Assumed = Annotated[AssumedShape, BeforeValidator(_assumed), WithJsonSchema(_ASS
 
 
 class RoleShape(Shape):
-    """An IAM role and the module that creates it."""
+    """An IAM role, or one for each of several accounts, and the module that creates it."""
 
-    account: Reference = Field(description="A key of `accounts:`.")
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["account"]}, {"required": ["accounts"]}]})
+
+    account: Reference = Field(default="", description="A key of `accounts:`.")
+    accounts: Annotated[str | list[str], BeforeValidator(_account_names)] = Field(
+        default=[], description="Keys of `accounts:` or patterns such as `prod_*`: one role for each account."
+    )
     existing: bool = Field(
         default=False, description="Whether the role exists already and stays somebody else's; it then has no module."
     )
@@ -102,10 +125,10 @@ class RoleShape(Shape):
     version: Annotated[str, _rule(names.version)] = Field(
         default="", description="The version of a module of a registry, e.g. `~> 5.0`; default: the newest."
     )
-    name: Annotated[str, _rule(names.role_name)] = Field(
+    name: Annotated[str, _rule(_role_name)] = Field(
         default="",
         description="The IAM role's name; default: its key here.",
-        json_schema_extra={"pattern": "^[A-Za-z0-9_+=,.@-]{1,64}$"},
+        json_schema_extra={"pattern": r"^([A-Za-z0-9_+=,.@-]|\{account(_id)?\}){1,64}$"},
     )
     path: Annotated[str, _rule(names.role_path)] = Field(
         default="/",

@@ -42,6 +42,11 @@ class Account:
     partition: str
 
     @property
+    def placeholders(self) -> dict[str, str]:
+        """The values of the placeholders in a role with `accounts:`."""
+        return {"account": self.name, "account_id": self.id}
+
+    @property
     def root_arn(self) -> str:
         """The ARN that stands for the whole account in a trust policy."""
         return f"arn:{self.partition}:iam::{self.id}:root"
@@ -59,7 +64,8 @@ class RoleElsewhere:
 class Role:
     """An IAM role of the spec, with the module that creates it. existing: the role is somebody else's, without one.
 
-    key: its logical name, a Terraform identifier; name: the IAM role name; path: begins and ends with `/`.
+    key: its logical name: its key under `roles:`, followed by `@` and the account's for a role with `accounts:`.
+    name: the IAM role name; path: begins and ends with `/`.
     module: as written in the spec; source: for `source = ` in the composition.
     package: folder of code to zip for the module, or None; variables: JSON values for the module, by variable name.
     trusts: keys of the roles it trusts; trusted_arns: ARNs of the roles and users that it trusts and that exist
@@ -91,6 +97,11 @@ class Role:
     def is_trusting(self) -> bool:
         """Whether it trusts anybody."""
         return bool(self.trusts or self.trusted_arns)
+
+    @property
+    def label(self) -> str:
+        """Its key under `roles:`, a Terraform identifier, unique in its composition."""
+        return self.key.partition("@")[0]
 
     @property
     def arn(self) -> str:

@@ -25,7 +25,8 @@ def _check_role_names(spec: Spec, problems: Problems) -> None:
             what = f"IAM role name {role.name} in account {role.account.id} is also the name of role {other.key}"
             if other.name != role.name:
                 what = f"IAM role names {other.name} and {role.name} in account {role.account.id} differ in case only"
-            problems.add(("roles", role.key, "name"), what, "Set another `name:`")
+            hint = "Add {account} to `name:`" if other.label == role.label else "Set another `name:`"
+            problems.add(("roles", role.label, "name"), what, hint)
 
 
 def _check_composition_names(spec: Spec, problems: Problems) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tfdriver.spec import names
 from tfdriver.spec.compositions import Side
@@ -11,6 +11,7 @@ from tfdriver.spec.fields import GENERATE, RoleShape
 from tfdriver.spec.message_text import named, nearest, quoted
 from tfdriver.spec.model import Account
 from tfdriver.spec.names import Reason
+from tfdriver.spec.placeholders import filled
 from tfdriver.spec.problems import Problems
 from tfdriver.spec.trust_fields import condition_problems, statement_problem
 
@@ -39,10 +40,12 @@ def sides(roles: Mapping[str, RoleShape]) -> dict[str, frozenset[Side]]:
     return {key: frozenset(of_role(key, role)) for key, role in roles.items()}
 
 
-def check_relations(roles: Mapping[str, RoleShape], accounts: Mapping[str, Account], problems: Problems) -> None:
+def check_relations(
+    roles: Mapping[str, RoleShape], accounts: Mapping[str, Sequence[Account]], problems: Problems
+) -> None:
     """Add mistakes in `trusts:`, and in options for trusting roles only, to `problems`.
 
-    accounts: the valid accounts, by key.
+    accounts: the valid accounts of each role, by its key.
     """
     side = sides(roles)
     for key, role in roles.items():
@@ -88,17 +91,16 @@ def _check_existing(path: tuple[str, str], role: RoleShape, problems: Problems) 
             problems.add((*path, option), what, "Remove it")
     if role.trusts and not role.trust_statements:
         what = "an existing trusting role has statements of its own, which tfdriver keeps"
-        hint = f"Add the lines that `tfdriver adopt {named(role.account)} ROLE` prints"
+        hint = f"Add the lines that `tfdriver adopt {named(role.account or 'ACCOUNT')} ROLE` prints"
         problems.add(path, what, hint)
 
 
 def _reference_problem(
-    key: str, trusted: str, index: int, roles: Mapping[str, RoleShape], accounts: Mapping[str, Account]
+    key: str, trusted: str, index: int, roles: Mapping[str, RoleShape], accounts: Mapping[str, Sequence[Account]]
 ) -> Reason | None:
     """Check `trusted`, the item number `index` in the `trusts:` of role `key`."""
-    here = accounts.get(roles[key].account)
     if trusted.startswith("arn:"):
-        if here and (reason := names.principal_arn(trusted, here.partition)):
+        if reason := _principal_problem(trusted, accounts[key]):
             return reason
         if own := _role_of(trusted, roles, accounts):
             return Reason(f"{quoted(trusted)} is role {own} of this file", f"Write its key, {named(own)}")
@@ -108,34 +110,42 @@ def _reference_problem(
         return Reason("a role cannot trust itself", "Name another role")
     if trusted in roles[key].trusts[:index]:
         return Reason(f"{trusted} is named twice", "Name it once")
-    there = accounts.get(roles[trusted].account) if trusted in roles else here
-    if here and there and here.partition != there.partition:
-        what = f"{key} is in partition {here.partition}, {trusted} in {there.partition}"
+    here = sorted({account.partition for account in accounts[key]})
+    there = sorted({account.partition for account in accounts.get(trusted, ())})
+    if here and there and len({*here, *there}) > 1:
+        what = f"{key} is in partition {' and '.join(here)}, {trusted} in {' and '.join(there)}"
         return Reason(what, "A trust policy cannot cross partitions: use regions of one partition")
     return None
 
 
+def _principal_problem(arn: str, accounts: Iterable[Account], *, users: bool = True) -> Reason | None:
+    """Check an ARN that a role in these accounts names."""
+    partitions = dict.fromkeys(account.partition for account in accounts)
+    return next(filter(None, (names.principal_arn(arn, one, users=users) for one in partitions)), None)
+
+
 def _assumed_problem(
-    key: str, index: int, roles: Mapping[str, RoleShape], accounts: Mapping[str, Account]
+    key: str, index: int, roles: Mapping[str, RoleShape], accounts: Mapping[str, Sequence[Account]]
 ) -> Reason | None:
     """Check the item number `index` in the `assumes:` of role `key`."""
     arns = [one.arn for one in roles[key].assumes]
-    arn, here = arns[index], accounts.get(roles[key].account)
-    if here is None:
-        return None
-    if reason := names.principal_arn(arn, here.partition, users=False):
+    arn = arns[index]
+    if reason := _principal_problem(arn, accounts[key], users=False):
         return reason
     if own := _role_of(arn, roles, accounts):
         return Reason(f"{quoted(arn)} is role {own} of this file", f"Add {named(key)} to the `trusts:` of {named(own)}")
     return Reason(f"{arn} is named twice", "Name it once") if arn in arns[:index] else None
 
 
-def _role_of(arn: str, roles: Mapping[str, RoleShape], accounts: Mapping[str, Account]) -> str:
+def _role_of(arn: str, roles: Mapping[str, RoleShape], accounts: Mapping[str, Sequence[Account]]) -> str:
     """Return the key of the role of the spec that has an ARN, or ''."""
     for key, role in roles.items():
-        account = accounts.get(role.account)
-        if account and arn == f"arn:{account.partition}:iam::{account.id}:role{role.path}{role.name or key}":
-            return key
+        for account in accounts[key]:
+            resource = f"role{role.path}{role.name or key}"
+            if role.accounts:
+                resource = filled(resource, account.placeholders)
+            if arn == f"arn:{account.partition}:iam::{account.id}:{resource}":
+                return key
     return ""
 
 

@@ -265,9 +265,9 @@ def _probe(scene: Scene, role: Role) -> Probe:
     if role.existing:
         return NoProbe(reason=f"{role_in_account(role)} is an existing role, without a module that has a probe")
     found = state.get("outputs", {}).get("probes", {}).get("value")
-    if not isinstance(found, Mapping) or role.key not in found:
+    if not isinstance(found, Mapping) or role.label not in found:
         return NoProbe(reason=f"Terraform's state has no probe of {role_in_account(role)}: it was not applied here")
-    return probes.parse_probes(found[role.key], role.module)
+    return probes.parse_probes(found[role.label], role.module)
 
 
 def _reason(probe: Probe, wanted: str) -> str:

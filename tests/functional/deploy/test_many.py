@@ -40,6 +40,31 @@ def with_accounts(stage: Stage, count: int) -> Stage:
     return stage
 
 
+def test_one_role_in_many_accounts_is_deployed_and_destroyed_as_many_roles_are(stage):
+    many = with_accounts(stage, COUNT)
+    body = json.loads((stage.project / "tfdriver.yaml").read_text())
+    foo = body["roles"]["foo00"] | {"accounts": "a*[0-9]", "name": "foo{account}", "external_id": "generate"}
+    body["roles"] = {"foo": {k: v for k, v in foo.items() if k != "account"}, "bar": body["roles"]["bar"]}
+    (stage.project / "tfdriver.yaml").write_text(json.dumps(body))
+
+    done = many.run(up)
+
+    assert done.exit_code is Exit.DONE
+    trusts = [trust.read_trust(stage.world.trust(f"fooa{n:02d}")) for n in range(COUNT)]
+    assert len({found.external_id for found in trusts if found}) == COUNT
+    assert [found and found.principals for found in trusts] == [{BAR}] * COUNT
+    assert ever_broad(many) == ["fooa00"]
+    tfvars = json.loads((stage.project / "compositions/a01/terraform.tfvars.json").read_text())
+    assert list(tfvars["roles"]) == list(tfvars["trust_policies"]) == ["foo"]
+    revoked = many.run(tighten, revoke_sessions=True).revocations
+    assert [found.role for found in revoked] == [f"fooa{n:02d}" for n in range(COUNT)]
+    applied = applies(many)
+    many.run(up)
+    assert applies(many) == applied
+    assert many.run(destroy).exit_code is Exit.DONE
+    assert not stage.world.data["roles"]
+
+
 def fail(stage: Stage, *commands: str) -> None:
     stage.world.change(lambda w: w.update(fail={c: {"error": f"no {c}", "after": 0} for c in commands}))
 

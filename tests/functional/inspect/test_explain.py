@@ -22,6 +22,19 @@ def test_an_exact_trust_needs_no_change(accounts):
     assert found.pairs == accounts.ask(BAR).pairs == accounts.ask("bar").pairs
 
 
+def test_a_role_with_accounts_is_found_by_its_key_in_one_account(accounts):
+    spec = accounts.options.project / "tfdriver.yaml"
+    text = spec.read_text().replace("account: account_a", 'accounts: "*_a"', 1)
+    spec.write_text(text)
+    accounts.set_trust(trust("arn:aws:iam::222222222222:root"))
+
+    found = accounts.ask("foo_bar@account_a")
+
+    assert found.pairs == accounts.ask("foo_bar").pairs == accounts.ask("bar").pairs
+    with pytest.raises(TfdriverError, match="one of these roles: foo_bar@account_a, bar"):
+        accounts.ask("foo_bar@account_b")
+
+
 def test_a_recreated_trusted_role_needs_tighten(accounts):
     accounts.delete_bar()
     accounts.make_bar(may(FOO))

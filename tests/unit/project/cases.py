@@ -39,9 +39,38 @@ MANY_TRUSTED = Composition(
     ),
 )
 
+# Roles with `accounts:`, as far as a composition has them.
+FLEET_TRUSTING = Composition(
+    "account_a",
+    "fleet",
+    A,
+    Side.TRUSTING,
+    (
+        role(
+            "foo_bar@account_a",
+            A,
+            name="foo_bar",
+            trusts=("bar@account_b", "ci@account_b"),
+            variables={"table": "T-account_a"},
+        ),
+        role("admin", A, trusts=("ci@account_b",)),
+    ),
+)
+FLEET_TRUSTED = Composition(
+    "account_b",
+    "fleet",
+    B,
+    Side.TRUSTED,
+    (
+        role("bar@account_b", B, name="bar-222222222222", package=Path("lambda")),
+        replace(role("ci@account_b", B, name="ci", existing=True), module="", source=""),
+    ),
+)
+
 EXAMPLE = spec(*EXAMPLE_TRUSTING.roles, *EXAMPLE_TRUSTED.roles)
 MANY = spec(*MANY_TRUSTING.roles, *MANY_TRUSTED.roles)
-ALL = (EXAMPLE_TRUSTING, EXAMPLE_TRUSTED, MANY_TRUSTING, MANY_TRUSTED)
+FLEET = spec(*FLEET_TRUSTING.roles, *FLEET_TRUSTED.roles)
+ALL = (EXAMPLE_TRUSTING, EXAMPLE_TRUSTED, MANY_TRUSTING, MANY_TRUSTED, FLEET_TRUSTING, FLEET_TRUSTED)
 
 
 def templates_in(folder: Path, **texts: str) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.project.cases import ALL, EXAMPLE, MANY, TEMPLATES
+from tests.unit.project.cases import ALL, EXAMPLE, FLEET, MANY, TEMPLATES
 from tfdriver.project.render import render, tfvars
 from tfdriver.spec.compositions import Composition, values
 
@@ -19,7 +19,7 @@ TRUST = {
 
 
 def rendered(composition: Composition) -> dict[str, str]:
-    spec = MANY if composition.project == "many" else EXAMPLE
+    spec = {"foo-bar": EXAMPLE, "many": MANY, "fleet": FLEET}[composition.project]
     found = values(spec, composition, {role.key: TRUST for role in composition.roles})
     return {**render(composition, TEMPLATES), "terraform.tfvars.json": tfvars(found)}
 

@@ -901,6 +901,58 @@ LINES = [
         "14: roles.writer.variables.backup.dyas",
         ("no attribute dyas", "Did you mean days?"),
     ),
+    # roles in several accounts
+    Line(
+        "account and accounts",
+        12,
+        "    account: store\n    accounts: [app]",
+        "13: roles.writer.accounts",
+        ("exclude each other", "Keep one"),
+    ),
+    Line("accounts without a name", 12, "    accounts: []", "12: roles.writer.accounts", ("name accounts", '"prod_*"')),
+    Line("number in accounts", 12, "    accounts: 5", "12: roles.writer.accounts", ("the number 5", '"prod_*"')),
+    Line(
+        "unknown account in a list",
+        12,
+        "    accounts:\n      - store\n      - ap",
+        "14: roles.writer.accounts[1]",
+        ('no account "ap"', "Did you mean app?"),
+    ),
+    Line(
+        "account named twice",
+        12,
+        "    accounts: [store, store]",
+        "12: roles.writer.accounts[1]",
+        ("store is named twice", "Name it once"),
+    ),
+    Line(
+        "pattern of no account",
+        12,
+        '    accounts: "prod_*"',
+        "12: roles.writer.accounts",
+        ('no account "prod_*"', "There are store, app"),
+    ),
+    Line(
+        "unknown placeholder in a name",
+        12,
+        '    accounts: [store]\n    name: "{project}-x"',
+        "13: roles.writer.name",
+        ('no placeholder "{project}"', "There are account, account_id"),
+    ),
+    Line(
+        "placeholder without accounts",
+        12,
+        '    account: store\n    name: "{account}-x"',
+        "13: roles.writer.name",
+        ('has "{"', "Use letters"),
+    ),
+    Line(
+        "name too long in an account",
+        12,
+        f'    accounts: [store]\n    name: "{"x" * 60}-{{account}}"',
+        "13: roles.writer.name",
+        ("66 characters", "IAM allows 64"),
+    ),
     # duplicate names
     Line(
         "one name, two roles",

@@ -14,7 +14,7 @@ VALUES = {"account": "prod", "account_id": "111111111111"}
     [
         ("{account}-{account_id}", "prod-111111111111"),
         ("{{account}} {{id}}", "{account} {id}"),
-        ("${account} ${{account}} ${aws:username}", "${account} ${{account}} ${aws:username}"),
+        ("${account} ${{account}} %{account}", "${account} ${{account}} %{account}"),
         ('{} {"account": {"a": 1}} {proxy+} { account }', '{} {"account": {"a": 1}} {proxy+} { account }'),
         ("{{account}", "{prod"),
     ],

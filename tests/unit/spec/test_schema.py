@@ -27,6 +27,11 @@ def test_all_options_are_accepted() -> None:
     assert errors(with_line(15, "    " + options.replace(", ", "\n    "))) == []
 
 
+@pytest.mark.parametrize("accounts", ['"s*"', "[store, app]"])
+def test_a_role_may_have_several_accounts(accounts: str) -> None:
+    assert errors(with_line(12, f'    accounts: {accounts}\n    name: "w-{{account}}-{{account_id}}"')) == []
+
+
 @pytest.mark.parametrize(
     ("number", "written"),
     [
@@ -35,6 +40,8 @@ def test_all_options_are_accepted() -> None:
         (5, '    id: "1"'),
         (5, "    id: 111111111111"),
         (12, ""),
+        (12, "    account: store\n    accounts: [app]"),
+        (12, "    accounts: 1"),
         (14, "    variables: [a]"),
         (15, "    trusts: worker"),
         (15, "    trusts: []"),

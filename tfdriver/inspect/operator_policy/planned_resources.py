@@ -226,4 +226,4 @@ def _has_probe(role: Role, plan: Plan) -> bool:
     probes = plan.get("output_changes", {}).get("probes")
     if probes is None or probes.get("after_unknown") is True:
         return True
-    return role.key in (probes.get("after_unknown") or {}) or (probes.get("after") or {}).get(role.key) is not None
+    return role.label in (probes.get("after_unknown") or {}) or (probes.get("after") or {}).get(role.label) is not None
