@@ -63,7 +63,8 @@ class Profiles:
         """
         added = list({account.id: account for account in accounts if account.id not in self._keys}.values())
         self._keys |= {account.id: self._backend.add(account) for account in added}
-        self._accounts |= {account.profile: account for account in reversed(accounts)}
+        first = {account.profile: account for account in reversed(accounts)}  # decides the region of a profile
+        self._accounts |= {account.profile: first[account.profile] for account in accounts}
         config, credentials = "", ""
         for profile, account in self._accounts.items():
             key, secret = self._keys[account.id]

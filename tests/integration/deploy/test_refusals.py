@@ -116,7 +116,10 @@ def unmanaged_file(world: World) -> dict[str, str]:
         ),
         (no_credentials, "the profile has no complete credentials"),
         (key_without_secret, "the profile has no complete credentials"),
-        (no_profile, "the AWS profile does not exist Run `aws configure --profile account_b`"),
+        (
+            no_profile,
+            "the AWS profile does not exist Add `--only account_a` to the command if another team runs",
+        ),
         (wrong_key, "AWS does not accept the credentials (InvalidClientTokenId)"),
         (mfa, "the profile asks for an MFA code"),
         (no_terraform, "/nowhere/terraform is not an executable file"),
