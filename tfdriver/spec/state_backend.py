@@ -30,14 +30,6 @@ class StateBackend:
     kind: str
     arguments: Mapping[str, Any]
 
-    @property
-    def place(self) -> str:
-        """Where the state is, e.g. `s3://bucket/key`."""
-        if self.kind == "s3":
-            return f"s3://{self.arguments.get('bucket')}/{self.arguments.get('key')}"
-        shown = ", ".join(f"{name} {value}" for name, value in self.arguments.items() if isinstance(value, str))
-        return f"backend {self.kind} ({shown})" if shown else f"backend {self.kind}"
-
 
 def state_backend(settings: StateSettings, project: str, composition: str, account: Account) -> StateBackend:
     """Return the backend of a composition. A state in S3 is encrypted and locked by S3 unless `settings` differ."""
