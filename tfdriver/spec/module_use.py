@@ -98,8 +98,10 @@ def _contract_violation(module: Module, name: str, on_sides: frozenset[Side], pa
         return Reason(f"module {name} has no output role_arn", f"Add to the module: {_ROLE_ARN}")
     required = {v.name for v in module.variables.values() if v.required} & CONTRACT_VARIABLES
     if unmet := sorted(required - set(needed)):
-        why = f"has no folder {_CODE_FOLDER}/" if unmet == [_PACKAGE] else f"is used for a {sides} role"
-        hint = "Remove the variable, or give it a default"
+        no_code = unmet == [_PACKAGE]
+        why = f"has no folder {_CODE_FOLDER}/" if no_code else f"is used for a {sides} role"
+        other = f"Add the folder {_CODE_FOLDER}/" if no_code else "Use another module, or change `trusts:`"
+        hint = f"{other}; or give the variable a default"
         return Reason(f"module {name} requires {', '.join(unmet)}, but {why}", hint)
     return None
 

@@ -215,13 +215,13 @@ PROJECTS = [
         "variable package without code",
         remove("modules/function/lambda"),
         "tfdriver.yaml:18: roles.worker.module",
-        ("requires package", "no folder lambda/", "Remove the variable"),
+        ("requires package", "no folder lambda/", "Add the folder lambda/", "a default"),
     ),
     Project(
         "for both sides at once",
         module(TABLE + 'variable "roles_to_assume" {}\n'),
         "tfdriver.yaml:13: roles.writer.module",
-        ("requires roles_to_assume", "trusting role", "Remove the variable"),
+        ("requires roles_to_assume", "trusting role", "Use another module", "`trusts:`", "a default"),
     ),
     Project(
         "null where the module forbids it",
