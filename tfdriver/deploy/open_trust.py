@@ -114,21 +114,13 @@ def _join(sentences: Iterable[str]) -> str:
 def other_team(after: Observation, driver: Driver) -> str:
     """Return what another team has to do, because the run did not cover its accounts, and what to run then; or ''."""
 
-    def commands(accounts: Iterable[str]) -> str:
-        return " and ".join(
-            f"the owner of {name} to run `tfdriver up --only {name}`" for name in dict.fromkeys(accounts)
-        )
-
     waiting = [s.role for s in after.states.values() if s.role.key in waiting_roles(driver.spec, after) and s.live]
     trusted = [r for role in waiting for r in driver.spec.trusted_by(role) if r.key in after.unseen]
     if trusted:
         then = driver.selection.in_commands("Then run `tfdriver tighten` to trust exactly its roles")
-        return f"Ask {commands(role.account.name for role in trusted)}. {then}"
-    unseen = [state.role.account.name for state in after.states.values() if state.kind is TrustKind.UNSEEN]
-    if not unseen:
-        return ""
-    names = list(dict.fromkeys(unseen))
-    return f"Ask {commands(names)}, then {' and '.join(f'`tfdriver tighten --only {name}`' for name in names)}"
+        return f"{wording.ask_owners((role.account for role in trusted), 'up')}. {then}"
+    unseen = [state.role.account for state in after.states.values() if state.kind is TrustKind.UNSEEN]
+    return wording.ask_owners(unseen, "up", "tighten") if unseen else ""
 
 
 def next_command(after: Observation, driver: Driver) -> str:

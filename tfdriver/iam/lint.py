@@ -1,7 +1,8 @@
 """Checks policies for dangerous statements, and trust policies for their length. Pure; no I/O.
 
-An external id protects against the confused deputy problem (IAM user guide). A missing one is a warning in two cases: a
-trusted role may assume roles in several other accounts, or the trust policy trusts an account that is not in the spec.
+An external id protects against the confused deputy problem (IAM user guide). A missing one is an error if a trusted
+role may assume roles of several owners. It is a warning in two cases: a trusted role may assume roles in several other
+accounts, or the trust policy trusts an account that is not in the spec.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from tfdriver.iam.phase_trusts import lengths, policies
 from tfdriver.iam.policy_document import Document, account_of, principals, statements, strings
 from tfdriver.iam.trust import MAX_CHARACTERS
 from tfdriver.redaction import without_secrets
+from tfdriver.spec.message_text import shortened
 from tfdriver.spec.model import Role, Spec
 
 # Actions that have no resource. Source: Service Authorization Reference.
 _WITHOUT_RESOURCE = {"ecr:GetAuthorizationToken", "s3:ListAllMyBuckets", "sts:GetCallerIdentity"}
+_DEPUTIES = "Set `external_id: generate` to protect the roles against the confused deputy problem"
 NEARLY_FULL = 0.8  # of a trust policy's characters
 
 
@@ -162,13 +165,26 @@ def _lint_lengths(role: Role, wanted: Collection[Role], where: str) -> Iterator[
 
 
 def _lint_deputies(spec: Spec, role: Role, where: str) -> Iterator[Finding]:
-    """Warn of trusted roles that may assume roles in several accounts, if this role has no external id."""
-    acting = {t.key: {r.account.id for r in spec.trusting_of(t)} - {t.account.id} for t in spec.trusted_by(role)}
-    deputies = sorted(key for key, others in acting.items() if len(others) > 1 and role.account.id in others)
-    if deputies and role.external_id is None:
-        what = f"has no external id, though {', '.join(deputies)} may assume roles in other accounts too"
-        hint = "Set `external_id: generate` to protect the roles against the confused deputy problem"
-        yield Finding(Severity.WARNING, where, what, hint)
+    """Report trusted roles that may assume roles of several owners or accounts, if this role has no external id."""
+    if role.external_id is not None:
+        return
+    reached = {trusted.key: _reached(spec, trusted) for trusted in spec.trusted_by(role)}
+    owners = {key: set(accounts.values()) - {None} for key, accounts in reached.items()}
+    elsewhere = {t.key: reached[t.key].keys() - {t.account.id} for t in spec.trusted_by(role)}
+    if deputies := sorted(key for key, several in owners.items() if len(several) > 1):
+        several = sorted({owner or "accounts without `owner:`" for key in deputies for owner in owners[key]})
+        what = f"has no external id, though {shortened(deputies)} may assume roles of {shortened(several)}"
+        yield Finding(Severity.ERROR, where, what, _DEPUTIES)
+    elif deputies := sorted(key for key, ids in elsewhere.items() if len(ids) > 1 and role.account.id in ids):
+        what = f"has no external id, though {shortened(deputies)} may assume roles in other accounts too"
+        yield Finding(Severity.WARNING, where, what, _DEPUTIES)
+
+
+def _reached(spec: Spec, trusted: Role) -> dict[str, str | None]:
+    """Return the owners of the accounts in which a trusted role may assume roles, by id; None for unknown ones."""
+    known = {account.id: account.owner for account in spec.accounts.values()}
+    ids = [role.account.id for role in spec.trusting_of(trusted)] + [account_of(one.arn) for one in trusted.assumes]
+    return {account_id: known.get(account_id) for account_id in ids}
 
 
 def _allowing(document: Document) -> Iterator[Mapping[str, Any]]:

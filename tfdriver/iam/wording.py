@@ -10,8 +10,10 @@ from datetime import datetime
 from tfdriver.iam.policy_document import Document, access, account_of, named
 from tfdriver.iam.trust import Trust, read_trust
 from tfdriver.iam.trust_state import TrustKind, TrustState
-from tfdriver.spec.model import Role
+from tfdriver.spec.message_text import shortened
+from tfdriver.spec.model import Account, Role
 
+_FEW = 4  # accounts whose names stand in one command
 OVERWRITE = (
     "To replace the trust policy by the spec's, run `tfdriver up --overwrite` or `tfdriver tighten --overwrite`; "
     "`tfdriver plan --overwrite` prints the change"
@@ -31,6 +33,21 @@ def replacing(role: Role) -> str:
 def role_in_account(role: Role) -> str:
     """Return a role of the spec with its account: `role bar in account_b`."""
     return f"role {role.name} in {role.account.name}"
+
+
+def ask_owners(accounts: Iterable[Account], *commands: str) -> str:
+    """Return what to ask the owners of accounts for. commands: of tfdriver, in order."""
+    by_owner: dict[str, list[str]] = {}
+    for account in dict.fromkeys(accounts):
+        by_owner.setdefault(account.owner, []).append(account.name)
+    asked = []
+    for owner, names in by_owner.items():
+        few = len(names) <= _FEW
+        only = " ".join(f"--only {name}" for name in names) if few else "--only ACCOUNT"
+        whom = f"{owner}, the owner of {shortened(names)}," if owner else f"the owner of {shortened(names)}"
+        run = ", then ".join(f"`tfdriver {command} {only}`" for command in commands)
+        asked.append(f"{whom} to run {run}" + ("" if few else " for each of them"))
+    return f"Ask {' and '.join(asked)}"
 
 
 def moment(when: datetime) -> str:

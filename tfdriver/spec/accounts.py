@@ -23,20 +23,27 @@ def resolve_accounts(
     regions: partition by region; profile_region: returns the region that a profile sets, or None.
     """
     accounts: dict[str, Account] = {}
-    owners: dict[tuple[str, str], str] = {}
+    keys: dict[tuple[str, str], str] = {}
+    owners: dict[str, tuple[str, str]] = {}
     for key, shape in shapes.items():
         path, profile = ("accounts", key), shape.profile or key
+        other, owner = owners.setdefault(shape.id, (key, shape.owner))
+        if owner != shape.owner:
+            what = f"account id {shape.id} is also the id of {other}, which has another owner"
+            problems.add(path, what, "Write the same `owner:` on both")
         has_region = "region" in shape.model_fields_set
         region = shape.region if has_region else profile_region(profile) or ""
         if not region and not has_region:
             hint = f"Add `region:`, or run `aws configure set region us-west-2 --profile {profile}`"
             problems.add(path, f"has no region, and profile {profile} does not set one", hint)
-        elif (owner := owners.setdefault((shape.id, region), key)) != key:
-            what = f"account id {shape.id} is also the id of {owner}, in the same region"
+        elif (same := keys.setdefault((shape.id, region), key)) != key:
+            what = f"account id {shape.id} is also the id of {same}, in the same region"
             problems.add((*path, "id"), what, "Correct one of the ids or regions, or use one key for the account")
         elif not (reason := names.region(region, regions)):
             partition = regions.get(region) or names.partition(region)
-            accounts[key] = Account(name=key, id=shape.id, profile=profile, region=region, partition=partition)
+            accounts[key] = Account(
+                name=key, id=shape.id, profile=profile, region=region, partition=partition, owner=shape.owner
+            )
         elif has_region:
             problems.add((*path, "region"), *reason)
         else:

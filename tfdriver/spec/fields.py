@@ -82,6 +82,9 @@ class AccountShape(Shape):
         default="", description="Profile of the AWS configuration; default: the account's name here."
     )
     region: str = Field(default="", description="e.g. us-west-2; default: the profile's region.")
+    owner: Annotated[str, _rule(names.owner)] = Field(
+        default="", description="Who is responsible for the account; those without an owner have the same one."
+    )
 
 
 class AssumedShape(Shape):

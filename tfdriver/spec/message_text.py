@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 _LONGEST = 60
+_FEW = 3
 
 
 def quoted(text: str) -> str:
@@ -53,6 +54,15 @@ def nearest(wrong: str, right: Iterable[str]) -> str:
         return ""
     first = ", ".join(named(n) for n in names[:12])
     return f"There {'is' if len(names) == 1 else 'are'} {first}{', ...' if len(names) > 12 else ''}"
+
+
+def shortened(names: Iterable[str]) -> str:
+    """Return names without repetitions as a list for people: `a, b and c`, or `a, b, c and 94 more`."""
+    found = list(dict.fromkeys(names))
+    if len(found) > _FEW + 1:
+        found = [*found[:_FEW], f"{len(found) - _FEW} more"]
+    *first, last = found
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def described(value: Any) -> str:

@@ -32,7 +32,7 @@ class Account:
     """An AWS account of the spec.
 
     name: its key under `accounts:`; id: 12 digits; profile: AWS profile name; region: e.g. `us-west-2`, never empty;
-    partition: e.g. `aws`, the region's.
+    partition: e.g. `aws`, the region's; owner: who is responsible for it. All accounts without one have the same owner.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Account:
     profile: str
     region: str
     partition: str
+    owner: str = ""
 
     @property
     def placeholders(self) -> dict[str, str]:

@@ -41,6 +41,7 @@ _PATH_MAX = 512
 _EXTERNAL_ID_MIN, _EXTERNAL_ID_MAX = 2, 1224
 _TAG_VALUE_MAX = 256
 _ARN_MAX = 2048
+_OWNER_MAX = 100  # a limit of tfdriver: owners stand in messages
 _KEY_MAX = 64  # a limit of tfdriver: keys become names of folders, files and Terraform modules
 _NO_PLACEHOLDERS = "Write the value itself: tfdriver.yaml does not support environment variables"
 
@@ -170,6 +171,15 @@ def profile(text: str) -> Reason | None:
         return Reason(f"profile {quoted(text)} cannot be the name of a profile", "Write it as in ~/.aws/config")
     if len(text) > _TAG_VALUE_MAX:
         return Reason(f"the profile's name has {len(text)} characters", "Write at most 256")
+    return None
+
+
+def owner(text: str) -> Reason | None:
+    """Check the owner of an account, a text for people: 1 to 100 printable characters."""
+    if not text:
+        return Reason("the owner is empty", "Leave `owner:` out, or name who is responsible for the account")
+    if not text.isprintable() or text != text.strip() or len(text) > _OWNER_MAX:
+        return Reason(f"{quoted(text)} is not a name", "Write one line of at most 100 characters, e.g. platform team")
     return None
 
 

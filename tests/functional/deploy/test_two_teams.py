@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import dataclass, field, replace
 
@@ -100,6 +101,15 @@ def test_the_trusting_team_first(a, b):
     assert trust.read_trust(a.world.trust("foo_bar")) == trust.Trust(frozenset({BAR}))
     assert (a.run(up).summary, a.run(up).advice) == ("nothing to change", "")
     assert (a.aws.called, b.aws.called) == ({"account_a"}, {"account_b"})
+
+
+def test_messages_name_the_owner_of_an_account(stage):
+    spec = stage.project / "tfdriver.yaml"
+    spec.write_text(re.sub(r"( account_b: \{)", r"\1owner: platform team, ", spec.read_text()))
+
+    advice = team(stage, "account_a").run(up).advice
+
+    assert "Ask platform team, the owner of account_b, to run `tfdriver up --only account_b`. Then run" in advice
 
 
 def test_the_trusted_team_first(a, b):

@@ -17,7 +17,7 @@ from tfdriver.iam import trust, trust_state
 from tfdriver.iam.lint import Finding, Severity, lint_permissions, lint_spec, lint_trust, refuse_errors
 from tfdriver.iam.phase_trusts import refuse_long_trusts
 from tfdriver.iam.trust_state import TrustKind, TrustState
-from tfdriver.spec.model import Account
+from tfdriver.spec.model import Account, RoleElsewhere
 
 ERROR, WARNING = Severity.ERROR, Severity.WARNING
 C = Account("account_c", "333333333333", "account_c", "us-west-2", "aws")
@@ -120,6 +120,42 @@ def test_a_role_that_is_trusted_by_several_accounts_needs_external_ids():
     assert (found.severity, found.where) == (WARNING, "tfdriver.yaml: roles.foo_bar")
     assert "external id" in found.what
     assert "bar" in found.what
+
+
+@pytest.mark.parametrize(
+    ("owners", "named"),
+    [
+        (("team A", "team C"), "bar may assume roles of team A and team C"),
+        (("", "team C"), "bar may assume roles of accounts without `owner:` and team C"),
+        (("team A", "team A"), None),
+    ],
+)
+def test_a_role_that_assumes_roles_of_several_owners_requires_external_ids(owners, named):
+    one, other = (replace(account, owner=owner) for account, owner in zip((A, C), owners, strict=True))
+    foo, more = (role(key, account, trusts=("bar",)) for key, account in (("foo_bar", one), ("more", other)))
+
+    found = [f for f in lint_spec(spec(foo, more, BAR)) if f.severity is ERROR]
+
+    roles = ["tfdriver.yaml: roles.foo_bar", "tfdriver.yaml: roles.more"] if named else []
+    assert [f.where for f in found] == roles
+    assert all(f.what == f"has no external id, though {named}" and "`external_id: generate`" in f.hint for f in found)
+    with_ids = (replace(foo, external_id="x1"), replace(more, external_id="x2"))
+    assert lint_spec(spec(*with_ids, BAR)) == []
+
+
+def test_a_role_elsewhere_in_an_account_of_the_spec_has_its_owner():
+    one, other = replace(A, owner="team A"), replace(C, owner="team C")
+    spec_ = spec(
+        role("foo_bar", one, trusts=("bar",)),
+        role("bar", B, assumes=(RoleElsewhere(f"arn:aws:iam::{C.id}:role/scan"),)),
+        role("unrelated", other, trusts=("bar2",), external_id="x1"),
+        role("bar2", B),
+    )
+
+    (found,) = lint_spec(spec_)
+
+    assert (found.severity, found.where) == (ERROR, "tfdriver.yaml: roles.foo_bar")
+    assert found.what.endswith("bar may assume roles of team A and team C")
 
 
 def test_accounts_of_the_spec_are_not_third_parties():

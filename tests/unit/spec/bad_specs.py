@@ -183,6 +183,27 @@ LINES = [
         "10: accounts.third.id",
         ("also the id of app, in the same region", "one key"),
     ),
+    Line(
+        "owner empty",
+        6,
+        '    region: us-west-2\n    owner: ""',
+        "7: accounts.store.owner",
+        ("empty", "Leave `owner:` out"),
+    ),
+    Line(
+        "owner two lines",
+        6,
+        '    region: us-west-2\n    owner: "a\\nb"',
+        "7: accounts.store.owner",
+        ("\\n", "one line"),
+    ),
+    Line(
+        "two owners of an account",
+        10,
+        '  third: {id: "222222222222", region: us-west-2, owner: team C}\nroles:',
+        "10: accounts.third",
+        ("also the id of app", "same `owner:`"),
+    ),
     # profiles and regions
     Line(
         "profile empty",
