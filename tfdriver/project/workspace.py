@@ -77,7 +77,17 @@ class Workspace:
         return found.hexdigest()
 
     def _render(self, composition: Composition, optional: tuple[str, ...] = ()) -> dict[str, str]:
-        return render(composition, [self.spec.root / "templates", assets.templates()], optional)
+        """Return the rendered files. They are rendered once: a template that is edited has no effect on a run."""
+        known = self._rendered.get((composition.name, optional))
+        if known is None:
+            known = render(composition, [self.spec.root / "templates", assets.templates()], optional)
+            self._rendered[composition.name, optional] = known
+        return known
+
+    @cached_property
+    def _rendered(self) -> dict[tuple[str, tuple[str, ...]], dict[str, str]]:
+        """What `_render` has returned, by composition and optional files."""
+        return {}
 
     @cached_property
     def backends(self) -> Mapping[str, Backend]:
