@@ -78,8 +78,13 @@ def intruder_round(trusting: Role, trusted: Role) -> tuple[Check, ...]:
     return (_identity(WHO, who), *tries, permitted, _identity(WHO_AGAIN, who))
 
 
-def trusted_round(trusting: Role, trusted: Role, calls: Sequence[ResourceCall]) -> tuple[Check, ...]:
-    """Return the calls that only the trusted role can make. calls: on the trusting role's resources."""
+def trusted_round(
+    trusting: Role, trusted: Role, calls: Sequence[ResourceCall], another_id: str | None = None
+) -> tuple[Check, ...]:
+    """Return the calls that only the trusted role can make.
+
+    calls: on the trusting role's resources; another_id: the external id of another role that `trusted` may assume.
+    """
     who = role_in_account(trusted)
     assume, *wrong_ids = [
         Check(
@@ -89,7 +94,7 @@ def trusted_round(trusting: Role, trusted: Role, calls: Sequence[ResourceCall]) 
             Attempt("sts:AssumeRole", external_id),
             ("assume", WHO, WHO_AGAIN) if suffix else (),
         )
-        for suffix, words, external_id in _external_ids(trusting)
+        for suffix, words, external_id in _external_ids(trusting, another_id)
     ]
     more = _resource_checks(trusting, trusted, calls) if calls else ()
     return (_identity(WHO, who), assume, *wrong_ids, *more, _identity(WHO_AGAIN, who))
@@ -156,14 +161,16 @@ def _resource_check(name: str, who: str, call: ResourceCall, role: Role | None =
     )
 
 
-def _external_ids(trusting: Role) -> list[tuple[str, str, str | None]]:
+def _external_ids(trusting: Role, another_id: str | None = None) -> list[tuple[str, str, str | None]]:
     """Return name suffix, words and external id of each way to assume a role, the correct one first."""
     if trusting.external_id is None:
         return [("", "", None)]
+    crossed = ("-with-crossed-external-id", " with the external id of another role", another_id)
     return [
         ("", " with the external id", trusting.external_id),
         ("-without-external-id", " without the external id", None),
         ("-with-wrong-external-id", " with a wrong external id", f"wrong-{secrets.token_hex(8)}"),
+        *([crossed] if another_id else []),
     ]
 
 

@@ -217,10 +217,11 @@ def _parts(
         yield _not_probed(pair, "calls", f"{b} makes calls as {a}", f"{others[0]} is not selected")
         return
     process, resource = _probe(scene, trusted), _probe(scene, trusting)
+    another_id = _another_id(scene.spec, trusting, trusted)
     listed = calls_of(resource, trusting.arn) if isinstance(resource, TableProbe | CallsProbe) else ()
     if isinstance(process, RoleProbe):
         probe_role = ProbeRole(scene.aws, trusted, process, caller, trusting)
-        yield calls(trusted_round(trusting, trusted, listed), probe_role, IN_A_ROW)
+        yield calls(trusted_round(trusting, trusted, listed, another_id), probe_role, IN_A_ROW)
     elif isinstance(process, FunctionProbe):
         function = ProbeFunction(scene.aws, trusted.account, process, trusting)
         if isinstance(resource, TableProbe):
@@ -229,8 +230,14 @@ def _parts(
             yield calls((write_check(trusting, trusted, resource),), writing, 1)
         if process.attempts:
             of_table = listed if isinstance(resource, TableProbe) else ()
-            yield calls(trusted_round(trusting, trusted, of_table), function, IN_A_ROW)
+            yield calls(trusted_round(trusting, trusted, of_table, another_id), function, IN_A_ROW)
     yield from _not_made(trusting, trusted, process, resource, listed)
+
+
+def _another_id(spec: Spec, trusting: Role, trusted: Role) -> str | None:
+    """Return the external id of another role that the trusted role may assume, None if no other one differs."""
+    ids = (role.external_id for role in spec.trusting_of(trusted))
+    return next((found for found in ids if found and found != trusting.external_id), None)
 
 
 def _not_made(

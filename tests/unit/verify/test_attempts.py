@@ -66,6 +66,17 @@ def test_the_trusted_role_needs_the_external_id():
     }
 
 
+def test_the_external_id_of_another_role_is_tried_too():
+    checks = {c.name: c for c in trusted_round(WITH_ID, BAR, (), "another-id")}
+
+    crossed = checks["assume-with-crossed-external-id"]
+    assert (crossed.attempt.external_id, crossed.expected) == ("another-id", OutcomeKind.DENIED)
+    assert (
+        crossed.tried == "role bar in account_b assumes role foo_bar in account_a with the external id of another role"
+    )
+    assert "assume-with-crossed-external-id" not in {c.name for c in trusted_round(FOO, BAR, (), "another-id")}
+
+
 def test_ungranted_actions_are_tried_as_the_trusting_role_and_granted_ones_directly():
     checks = {c.name: c for c in trusted_round(FOO, BAR, CALLS)}
 
