@@ -1,6 +1,6 @@
 """Reads states from a backend: `terraform state pull` in a private folder with only the rendered backend block.
 
-It ignores a composition's `.terraform`, installs no provider, takes no lock and writes nothing into the project.
+It ignores a composition's `.terraform`, installs no AWS provider, takes no lock and writes nothing into the project.
 """
 
 from __future__ import annotations

@@ -32,8 +32,9 @@ from tfdriver.terraform.initialized import is_initialized, keep_initialized
 from tfdriver.terraform.program import Program
 from tfdriver.terraform.provider_host import ProxyFailedError
 from tfdriver.terraform.provider_hosts import ProviderHosts
+from tfdriver.terraform.provider_installation import PROVIDERS
 from tfdriver.terraform.saved_plan import SavedPlan, digest
-from tfdriver.terraform.shared_provider import SharedProvider
+from tfdriver.terraform.shared_provider import SharedProvider, left_out
 from tfdriver.terraform.state import FILE
 
 _LOG = logging.getLogger(__name__)
@@ -122,8 +123,11 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
             self._settings.hosts.warm_up(Path(self.working_dir), self._settings.keep_open)
 
     def init_backend(self) -> None:
-        """Initialize a folder that has only a backend block. Raises TerraformError."""
-        self._output("cannot initialize the backend", "init", "-input=false", "-no-color")
+        """Initialize a folder that has only a backend block. Raises TerraformError.
+
+        Without the AWS provider, which Terraform would install because a state names it.
+        """
+        self._output("cannot initialize the backend", "init", "-input=false", "-no-color", more=left_out(*PROVIDERS))
 
     def plan(self, instead: Mapping[str, Any] | None = None, *, destroy: bool = False) -> SavedPlan:
         """Plan after a refresh, and save the plan in the run folder; the caller deletes it. Raises TerraformError.
@@ -248,8 +252,11 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
             return None
         return done if shared.install(Path(self.working_dir)) else None
 
-    def _output(self, failure: str, *command: str) -> str:
-        """Return the stdout of a quick command that changes nothing. failure: the start of an error message."""
+    def _output(self, failure: str, *command: str, more: Mapping[str, str] = MappingProxyType({})) -> str:
+        """Return the stdout of a quick command that changes nothing.
+
+        failure: the start of an error message; more: further environment variables.
+        """
         settings = self._settings
         where = diagnostic_place(" ".join(word for word in command[:2] if word[0] != "-"), Path(self.working_dir))
         seconds = settings.timeout or _QUERY_SECONDS
@@ -258,7 +265,7 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
             done = subprocess.run(
                 [*settings.program.argv, *command],
                 cwd=self.working_dir,
-                env=without_log(settings.environment),
+                env={**without_log(settings.environment), **more},
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 encoding="utf-8",

@@ -35,6 +35,13 @@ class _Installation:
     required: frozenset[str]
 
 
+def left_out(*addresses: str) -> dict[str, str]:
+    """Return variables with which `init` does not install these providers."""
+    address = {"Network": "unix", "String": "/nonexistent"}
+    unused = {"Protocol": "grpc", "ProtocolVersion": 5, "Pid": 1, "Test": True, "Addr": address}
+    return {"TF_REATTACH_PROVIDERS": json.dumps(dict.fromkeys(addresses, unused))}
+
+
 class SharedProvider:
     """The AWS provider of a run, once a first composition has been initialized."""
 
@@ -52,11 +59,7 @@ class SharedProvider:
     @property
     def init_environment(self) -> Mapping[str, str] | None:
         """The variables with which `init` leaves out the provider, None if no provider can be shared yet."""
-        if self._found is None:
-            return None
-        address = {"Network": "unix", "String": "/nonexistent"}
-        unused = {"Protocol": "grpc", "ProtocolVersion": 5, "Pid": 1, "Test": True, "Addr": address}
-        return {"TF_REATTACH_PROVIDERS": json.dumps({self._found.provider.address: unused})}
+        return left_out(self._found.provider.address) if self._found else None
 
     def install(self, folder: Path) -> bool:
         """Install the provider in a composition for which `init` has left it out; return whether that was possible.

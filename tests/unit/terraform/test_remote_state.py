@@ -16,6 +16,7 @@ from tfdriver.interrupts import Interrupts
 from tfdriver.spec.compositions import Composition, Side
 from tfdriver.terraform.backend import Backend
 from tfdriver.terraform.program import Program
+from tfdriver.terraform.provider_installation import PROVIDERS
 from tfdriver.terraform.remote_state import pulling
 from tfdriver.terraform.runner import Settings
 from tfdriver.terraform.state import State
@@ -52,6 +53,14 @@ open({str(note)!r}, "a").write(json.dumps([sys.argv[1:], os.getcwd(), os.listdir
     assert state[0] == ["state", "pull"]
     assert (folder / "backend.tf").read_text() == 'terraform {\n  backend "s3" {}\n}\n'
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_init_does_not_install_the_aws_provider_though_the_state_names_it(tmp_path: Path):
+    note = tmp_path / "left out"
+
+    pull(tmp_path, f"'init' in sys.argv and open({str(note)!r}, 'w').write(os.environ['TF_REATTACH_PROVIDERS'])")
+
+    assert set(json.loads(note.read_text())) == set(PROVIDERS)
 
 
 def test_an_empty_backend_has_no_state(tmp_path: Path):
