@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -10,10 +11,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
+from tfdriver.cli.grouping import NOTE, Item, grouped, lines
 from tfdriver.cli.printer import PHASES, Output
 from tfdriver.deploy.overview import Overview
 from tfdriver.deploy.plan_view import (
     SENSITIVE,
+    TRUST_POLICY,
     UNKNOWN,
     AttributeChange,
     Counts,
@@ -21,8 +24,11 @@ from tfdriver.deploy.plan_view import (
     Planned,
     PolicyChange,
     ResourceChange,
+    deletions,
 )
 from tfdriver.iam.policy_diff import diff_lines
+from tfdriver.iam.policy_document import account_of
+from tfdriver.iam.trust import may_be_broad
 from tfdriver.redaction import clean
 
 # Symbol, color and words of each action. Symbols and colors are Terraform's.
@@ -37,6 +43,8 @@ _ACTIONS = {
     "forget": (".", "red", "remove from the state, but not from AWS,"),
 }
 _COLORS = {"+": "green", "-": "red", "~": "yellow"}
+_FINE = ("exact: ", "does not exist")  # beginnings of the words on a trust
+_EXTERNAL_ID = re.compile(r'"sts:ExternalId": "([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"')  # a generated one
 _LONGEST = 120  # characters of an attribute's value
 
 
@@ -47,31 +55,67 @@ def print_overview(overview: Overview, output: Output) -> None:
     console.print(f"[bold]{escape(overview.project)}[/bold]: {escape(action)}")
     if overview.endpoint:
         console.print(f"[yellow]AWS_ENDPOINT_URL is set: AWS is {escape(overview.endpoint)}[/yellow]")
-    for account in overview.accounts:
-        console.print(f"  {account.name} = {account.id}, {account.region}, as {escape(account.caller)}")
-    for role in overview.roles:
-        console.print(f"  role {role.role} in {role.account} now: {escape(role.now)}")
+    accounts = (Item(a.name, f"{a.name} = {a.id}, {a.region}, as {a.caller}", a.name, a.id) for a in overview.accounts)
+    roles = (
+        Item(
+            r.account,
+            f"role {r.role} in {r.account} now: {r.now}",
+            r.account,
+            account_of(r.arn),
+            attention=not r.now.startswith(_FINE),
+        )
+        for r in overview.roles
+    )
+    for line in [*lines(accounts), *lines(roles)]:
+        console.print(f"  {escape(line)}")
 
 
 def print_planned(planned: Planned, console: Console) -> None:
-    """Print the changes of each phase and composition, and the deletions among them once more."""
-    for phase in planned.phases:
+    """Print the changes of each phase and composition, and the deletions among them once more.
+
+    Compositions with the same changes are printed once. All of them are named if these changes could do harm.
+    """
+    groups = grouped(map(_item, planned.phases))
+    for group in groups:
+        phase = group.shown
         name = f"{PHASES[phase.phase]} ({phase.phase})" if phase.phase in PHASES else phase.phase
-        title = f"{name}, {_place(phase)}: "
-        console.print(Text.assemble((title, "bold"), counts_text(phase.counts) or _other(phase)))
+        each = " each" if group.label and phase.changes else ""
+        what = counts_text(phase.counts) or _other(phase)
+        console.print(Text.assemble((f"{name}, {group.label or _place(phase)}: ", "bold"), what, each))
         for change in phase.changes:
             for line in _lines_of(change):
                 console.print(line)
         for note in phase.notes:
             console.print(Text(f"  {clean(note)}", "yellow"))
+    if any(group.label for group in groups):
+        console.print(NOTE)
     if not planned.differences:
         console.print("No changes: AWS has what tfdriver.yaml and the modules say.")
     elif text := counts_text(planned.counts):
         console.print(Text(f"In all: {text}.", "bold"))
     if planned.deletions and planned.overview.action != "destroy":  # whose list has nothing else
         console.print(Text("These resources are deleted or replaced, with any data in them:", "bold red"))
-        for deletion in planned.deletions:
-            console.print(Text(f"  {clean(deletion)}", "red"))
+        deleted = (
+            Item(phase.composition, text, phase.account, phase.account_id, attention=True)
+            for phase in planned.phases
+            for text in deletions(phase.composition, phase.changes)
+        )
+        for text in lines(deleted):
+            console.print(Text(f"  {clean(text)}", "red"))
+
+
+def _item(phase: PhasePlan) -> Item[PhasePlan]:
+    policies = [policy.after for change in phase.changes for policy in change.policies]
+    generated = _EXTERNAL_ID.search(json.dumps(policies))
+    external_id = generated[1] if generated else ""
+    attention = bool(phase.notes) or any(map(_needs_attention, phase.changes))
+    return Item(phase.composition, phase, phase.account, phase.account_id, external_id, attention)
+
+
+def _needs_attention(change: ResourceChange) -> bool:
+    """Whether a change deletes, adopts, undoes what somebody else changed, or trusts a whole account."""
+    opens = any(p.attribute == TRUST_POLICY and p.after and may_be_broad(p.after) for p in change.policies)
+    return change.action not in ("create", "update") or bool(change.imported) or change.drifted or opens
 
 
 def counts_text(counts: Counts) -> str:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from itertools import zip_longest
 
 import click
 from rich.markup import escape
 
+from tfdriver.aws.account_access import AccountAccess
+from tfdriver.cli.grouping import Item, grouped, lines
 from tfdriver.cli.options import GlobalOptions, json_option, parallelism_option, selection_options, timeout_option
 from tfdriver.cli.printer import Output
 from tfdriver.cli.session import cloudtrail_reader, tools_for
 from tfdriver.deploy.session import Options
 from tfdriver.iam import wording
+from tfdriver.iam.policy_document import account_of
 from tfdriver.inspect import status as status_command
 from tfdriver.inspect.composition_status import CompositionStatus
 from tfdriver.inspect.drift import drift_reader
+from tfdriver.inspect.role_pairs import Pair, PairState
 from tfdriver.inspect.status import Status
 from tfdriver.project.selection import Selection
 
@@ -66,16 +72,10 @@ def status(
 def print_status(value: Status, output: Output) -> None:
     """Print accounts, pairs, compositions, exposures and the advice."""
     output.out.print(f"[bold]{escape(value.project)}[/bold] on {wording.moment(value.at)}")
-    for access in value.accounts:
-        if access.selected:
-            caller = f"as {access.caller}" if access.caller else f"not accessible: {access.problem}"
-        else:
-            caller = access.problem
-        output.out.print(f"  {access.account} = {access.id}, {escape(caller)}")
-    for pair in value.pairs:
-        output.out.print(escape(str(pair)))
-    for composition in value.compositions:
-        output.out.print(escape(_composition_line(composition)))
+    for line in lines(map(_account, value.accounts)):
+        output.out.print(f"  {escape(line)}")
+    for line in [*lines(map(_pair, value.pairs)), *_composition_lines(value)]:
+        output.out.print(escape(line))
     if value.exposures:
         output.out.print("[bold]Exposures[/bold]: when a broad trust was in force")
     for exposure, uses in zip_longest(value.exposures, value.uses or ()):
@@ -86,6 +86,37 @@ def print_status(value: Status, output: Output) -> None:
                 output.out.print(f"      {escape(str(call))}")
     if value.advice:
         output.out.print(f"[bold]Next:[/bold] {escape(value.advice)}.")
+
+
+def _account(access: AccountAccess) -> Item[str]:
+    denied = f"not accessible: {access.problem}" if access.selected else access.problem
+    text = f"{access.account} = {access.id}, {f'as {access.caller}' if access.caller else denied}"
+    return Item(access.account, text, access.account, access.id, attention=access.selected and not access.caller)
+
+
+def _pair(pair: Pair) -> Item[str]:
+    """Return the line of a pair. Pairs in a group differ in the trusting account."""
+    account, odd = pair.trusting_account, pair.state is not PairState.EXACT
+    return Item(account, str(pair), account, account_of(pair.trusting_arn), attention=odd)
+
+
+def _composition_lines(value: Status) -> Iterator[str]:
+    """Yield a line for each composition or group of them, which has no time of the last apply."""
+    ids = {access.account: access.id for access in value.accounts}
+    whole = {found.name: found for found in value.compositions}
+    items = (
+        Item(c.name, replace(c, last_apply=None), c.account, ids.get(c.account, ""), attention=_is_odd(c))
+        for c in value.compositions
+    )
+    for group in grouped(items):
+        if group.label:
+            yield f"{group.label}: {_composition_line(group.shown)}"
+        else:
+            yield _composition_line(whole[group.shown.name])
+
+
+def _is_odd(found: CompositionStatus) -> bool:
+    return not found.applied or found.current is False or bool(found.problem or (found.drift and found.drift.drifted))
 
 
 def _composition_line(found: CompositionStatus) -> str:

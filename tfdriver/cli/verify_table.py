@@ -7,7 +7,8 @@ from itertools import groupby
 
 from rich.markup import escape
 
-from tfdriver.deploy.verify_result import CheckResult, CheckStatus, Verified
+from tfdriver.cli.grouping import Item, grouped
+from tfdriver.deploy.verify_result import CheckedRoles, CheckResult, CheckStatus, Verified
 
 _MARKS = {
     CheckStatus.PASSED: "[green]+ passed[/green]",
@@ -19,11 +20,20 @@ _MARKS = {
 
 
 def check_lines(verified: Verified) -> Iterator[str]:
-    """Yield a line of markup per check, below a heading for each pair."""
-    for pair, checks in groupby(verified.checks, lambda check: check.pair):
-        yield f"[bold]{escape(str(pair))}[/bold]"
-        for check in checks:
-            yield f"  {_MARKS[check.verdict]} {escape(_description(check))}"
+    """Yield a line of markup per check, below a heading for each pair or group of pairs with the same checks."""
+    by_pair = groupby(verified.checks, lambda check: check.pair)
+    for group in grouped(_item(pair, list(checks)) for pair, checks in by_pair):
+        heading, *found = group.shown
+        yield f"[bold]{escape(f'{group.label}: {heading}' if group.label else heading)}[/bold]"
+        yield from found
+
+
+def _item(pair: CheckedRoles, checks: list[CheckResult]) -> Item[tuple[str, ...]]:
+    """Return the lines of a pair. Pairs in a group differ in the trusting role's account, or in the trusted one's."""
+    account = pair.trusting.partition("@")[2] or pair.trusted.partition("@")[2]
+    found = (f"  {_MARKS[check.verdict]} {escape(_description(check))}" for check in checks)
+    odd = any(check.verdict is not CheckStatus.PASSED for check in checks)
+    return Item(account or str(pair), (str(pair), *found), account, attention=odd)
 
 
 def _description(check: CheckResult) -> str:

@@ -13,6 +13,7 @@ from tfdriver.deploy.work import phase_one
 from tfdriver.iam import trust, trust_state, wording
 from tfdriver.iam.trust_state import Phase, TrustKind, TrustState
 from tfdriver.spec.compositions import Composition
+from tfdriver.spec.message_text import shortened
 from tfdriver.spec.model import Role, Spec
 
 
@@ -57,7 +58,7 @@ class Overview:
 
     def question(self, deleted: str = "") -> str:
         """Return the question to confirm with "yes". deleted: what is deleted, e.g. `2 resources`, or ''."""
-        accounts = " and ".join(account.name for account in self.accounts)
+        accounts = shortened(account.name for account in self.accounts)
         delete = f", and delete {deleted}" if deleted else ""
         match self.action:
             case "up":
@@ -65,7 +66,7 @@ class Overview:
             case "destroy":
                 return f"Delete {deleted} in {accounts}?"
             case tighten:
-                trusting = " and ".join(dict.fromkeys(role.account for role in self.roles))
+                trusting = shortened(role.account for role in self.roles)
                 return f"{tighten.replace('tighten', f'Tighten the trust in {trusting}', 1)}{delete}?"
 
 

@@ -61,7 +61,7 @@ def shortened(names: Iterable[str]) -> str:
     found = list(dict.fromkeys(names))
     if len(found) > _FEW + 1:
         found = [*found[:_FEW], f"{len(found) - _FEW} more"]
-    *first, last = found
+    *first, last = found or [""]
     return f"{', '.join(first)} and {last}" if first else last
 
 

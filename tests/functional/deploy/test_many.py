@@ -7,6 +7,9 @@ import json
 import pytest
 
 from tests.fakes.world import Stage
+from tests.functional.inspect.test_status import read_status
+from tfdriver.cli.printer import Output
+from tfdriver.cli.status import print_status
 from tfdriver.deploy.destroy import destroy
 from tfdriver.deploy.plan import plan
 from tfdriver.deploy.tighten import tighten
@@ -40,12 +43,17 @@ def with_accounts(stage: Stage, count: int) -> Stage:
     return stage
 
 
-def test_one_role_in_many_accounts_is_deployed_and_destroyed_as_many_roles_are(stage):
-    many = with_accounts(stage, COUNT)
-    body = json.loads((stage.project / "tfdriver.yaml").read_text())
-    foo = body["roles"]["foo00"] | {"accounts": "a*[0-9]", "name": "foo{account}", "external_id": "generate"}
+def with_one_role(stage: Stage, count: int, name: str) -> Stage:
+    """As `with_accounts`, with one role `foo` in all trusting accounts. name: its name."""
+    body = json.loads((with_accounts(stage, count).project / "tfdriver.yaml").read_text())
+    foo = body["roles"]["foo00"] | {"accounts": "a*[0-9]", "name": name, "external_id": "generate"}
     body["roles"] = {"foo": {k: v for k, v in foo.items() if k != "account"}, "bar": body["roles"]["bar"]}
     (stage.project / "tfdriver.yaml").write_text(json.dumps(body))
+    return stage
+
+
+def test_one_role_in_many_accounts_is_deployed_and_destroyed_as_many_roles_are(stage, capsys):
+    many = with_one_role(stage, COUNT, "foo{account}")
 
     done = many.run(up)
 
@@ -61,6 +69,12 @@ def test_one_role_in_many_accounts_is_deployed_and_destroyed_as_many_roles_are(s
     applied = applies(many)
     many.run(up)
     assert applies(many) == applied
+    print_status(read_status(many), Output())
+    assert capsys.readouterr().out.splitlines()[1:4] == [
+        "  5 accounts (a00, a01, a02 and 2 more): {account} = {account_id}, as arn:aws:iam::{account_id}:user/admin",
+        "4 accounts (a00, a01, a02 and a03): role foo{account} in {account} <- role bar in apps: exact",
+        "4 accounts (a00, a01, a02 and a03): compositions/{account}: applied, 1 resources",
+    ]
     assert many.run(destroy).exit_code is Exit.DONE
     assert not stage.world.data["roles"]
 
