@@ -19,8 +19,8 @@ Earlier = Mapping[str, tuple[Role, ...]]
 class PhaseOne:
     """The compositions with absent trusting roles. open: phase 1 creates them; deferred: phase 3 does, in this order.
 
-    earlier: the roles that a composition of `open` trusts, and that another one creates before it, by its name.
-    waiting: see `waiting_roles`.
+    earlier: the roles that another composition of `open` creates first, so that one that trusts them is not broad, by
+    its name. waiting: see `waiting_roles`.
     """
 
     open: tuple[Composition, ...] = ()
@@ -64,7 +64,7 @@ def phase_one(spec: Spec, compositions: Iterable[Composition], observation: Obse
     coming = {role.key for role in spec.trusting} | {
         key
         for state in (*observation.states.values(), *observation.others)
-        if state.kind in (TrustKind.BROAD, TrustKind.FOUND)
+        if state.live is not None and state.kind is not TrustKind.UNMANAGED
         for key in state.role.trusts
     }
     opened: dict[str, Composition] = {}  # by role key
@@ -83,8 +83,8 @@ def phase_one(spec: Spec, compositions: Iterable[Composition], observation: Obse
         left = [n for n in canaries if n in pending]
         name = name or next((n for n in left if pending[n].is_exact(opened)), left[0])
         new = pending.pop(name)
-        if before := tuple(spec.roles[key] for key in sorted(new.needs_now & opened.keys())):
-            earlier[name] = before
+        if before := sorted(new.awaited & opened.keys()):
+            earlier[name] = tuple(spec.roles[key] for key in before)
         opened |= {role.key: new.composition for role in new.composition.roles}
         coming |= new.needs_now
     waiting = waiting_roles(spec, observation)
@@ -122,6 +122,11 @@ class _New:
     trusts: tuple[Names, ...]
     needs: Names
     needs_now: Names
+
+    @property
+    def awaited(self) -> Names:
+        """The roles of which one must exist for each absent role that would be broad without it."""
+        return frozenset().union(*(keys for keys in self.trusts if keys <= self.needs_now))
 
     def is_exact(self, opened: Collection[str]) -> bool:
         """Whether each absent role trusts one that exists, or that has been opened."""

@@ -100,6 +100,15 @@ def test_a_broad_trust_in_aws_is_the_canary_of_a_resumed_run():
     assert found.deferred == {"a0", "a2"}
 
 
+def test_a_deleted_role_needs_no_new_canary_while_a_role_that_trusts_it_exists():
+    project = fan(2)
+    seen = observe(project, FakeIam(project, {"foo1"}))
+
+    found = phase_one(project, compositions(project), seen)
+
+    assert (names(found.open), names(found.deferred)) == ([], ["a0"])
+
+
 def test_each_absent_trusted_role_has_its_own_canary():
     project = spec(
         role("foo0", TRUSTING[0], trusts=("bar0",)),
@@ -281,7 +290,7 @@ def test_every_new_role_is_created_once_and_each_absent_trusted_role_has_at_most
     assert sorted(set(created) & absent) == sorted(absent)
     assert not set(names(work.open)) & work.deferred
     assert {c.name for c in all_of_them if c.name in work.deferred} <= set(names(work.tighten))
-    covered = {k for s in seen.states.values() if s.kind is TrustKind.BROAD for k in s.role.trusts}
+    covered = {k for s in seen.states.values() if s.live for k in s.role.trusts}
     for composition in work.open:
         broad = [r for r in composition.roles if starts_broad(project, r, seen)]
         missing = {
