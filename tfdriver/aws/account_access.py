@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from tfdriver.aws.calls import Caller
@@ -45,16 +45,38 @@ class ReachableAws:
         return self.aws.read_role(account, name)
 
 
+class _Accesses(Mapping[str, AccountAccess]):
+    """The access to accounts by name. It is checked when it is needed first. Iterates over the checked ones."""
+
+    def __init__(self, accounts: Iterable[Account], check: Callable[[Account], AccountAccess]) -> None:
+        self._accounts = {account.name: account for account in accounts}
+        self._check = check
+        self._checked: dict[str, AccountAccess] = {}
+
+    def __getitem__(self, name: str) -> AccountAccess:
+        if name not in self._checked:
+            self._checked[name] = self._check(self._accounts[name])
+        return self._checked[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([name for name in self._accounts if name in self._checked])
+
+    def __len__(self) -> int:
+        return len(self._checked)
+
+
 def account_access(
     spec: Spec,
     aws: IdentityReader,
     known: Mapping[str, Caller] | None = None,
     selected: Collection[Account] | None = None,
+    first: Iterable[Account] | None = None,
 ) -> Mapping[str, AccountAccess]:
     """Return the access to each account that has a role, by account name. Never raises.
 
     known: the callers in accounts that are checked already, by account name; selected: the accounts that the run
-    covers, None for all: no other one is called. A profile of another account than the spec's gives no access.
+    covers, None for all: no other one is called; first: those to check at once, None for all: any other one is checked
+    when it is needed, e.g. for a role of another shard. A profile of another account than the spec's gives no access.
     """
     known = known or {}
 
@@ -71,4 +93,7 @@ def account_access(
             return AccountAccess(account.name, account.id, problem=problem)
         return AccountAccess(account.name, account.id, caller.arn)
 
-    return {found.account: found for found in side_by_side(access, used_accounts(spec))}
+    used = used_accounts(spec)
+    accesses = _Accesses(used, access)
+    side_by_side(lambda account: accesses[account.name], used if first is None else first)
+    return accesses

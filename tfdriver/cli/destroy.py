@@ -44,8 +44,7 @@ def destroy(
     options: GlobalOptions,
     yes: bool,
     adopt: bool,
-    only: tuple[str, ...],
-    exclude: tuple[str, ...],
+    selection: Selection,
     as_json: bool,
     report_file: Path | None,
     parallelism: int,
@@ -67,7 +66,7 @@ def destroy(
         lock_timeout or 0,
         adopt=adopt,
         parallelism=parallelism,
-        selection=Selection(only, exclude),
+        selection=selection,
     )
     with opened_session("destroy", settings, output) as session:
         output.done = partial(done_so_far, session.driver)

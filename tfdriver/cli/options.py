@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import click
 
 from tfdriver.cli.printer import Output
 from tfdriver.concurrency import default_parallelism
+from tfdriver.project.selection import Selection, Shard, parse_shard
 from tfdriver.spec.duration import parse_duration
 
 
@@ -31,6 +33,19 @@ class Duration(click.ParamType[float]):
                 return seconds
         what = f"{value!r} is not a duration like 90s, 5m or 1h30m, from {self._shortest}s to 24h"
         raise click.BadParameter(what, ctx, param)
+
+
+class ShardOption(click.ParamType[Shard]):
+    """A shard such as `2/3`."""
+
+    name = "shard"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Shard:
+        """Return the shard."""
+        try:
+            return parse_shard(str(value))
+        except ValueError as error:
+            raise click.BadParameter(str(error), ctx, param) from error
 
 
 class NamedPath(click.Path):
@@ -73,11 +88,24 @@ class GlobalOptions:
 
 
 def selection_options(command: Any) -> Any:
-    """Add `--only` and `--exclude` to a command, as its parameters `only` and `exclude`."""
+    """Add `--only`, `--exclude` and `--shard` to a command, as its parameter `selection`."""
+
+    @wraps(command)
+    def with_selection(
+        *arguments: Any, only: tuple[str, ...], exclude: tuple[str, ...], shard: Shard | None, **others: Any
+    ) -> Any:
+        return command(*arguments, selection=Selection(only, exclude, shard), **others)
+
     what = "name or pattern, e.g. 'prod_*'; repeatable."
-    only = click.option("--only", metavar="ACCOUNT", multiple=True, help=f"Cover only this account: {what}")
-    exclude = click.option("--exclude", metavar="ACCOUNT", multiple=True, help=f"Leave out this account: {what}")
-    return only(exclude(command))
+    for option in (
+        click.option(
+            "--shard", metavar="I/N", type=ShardOption(), help="Cover this share of the compositions, e.g. 2/3."
+        ),
+        click.option("--exclude", metavar="ACCOUNT", multiple=True, help=f"Leave out this account: {what}"),
+        click.option("--only", metavar="ACCOUNT", multiple=True, help=f"Cover only this account: {what}"),
+    ):
+        option(with_selection)
+    return with_selection
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")

@@ -42,8 +42,7 @@ def plan(
     overwrite: bool,
     adopt: bool,
     access_analyzer: bool,
-    only: tuple[str, ...],
-    exclude: tuple[str, ...],
+    selection: Selection,
     as_json: bool,
     parallelism: int,
     timeout: float | None,
@@ -64,7 +63,7 @@ def plan(
         access_analyzer=access_analyzer,
         adopt=adopt,
         parallelism=parallelism,
-        selection=Selection(only, exclude),
+        selection=selection,
     )
     with opened_session("plan", settings, output) as session:
         planned = plan_phases(session, overwrite=overwrite)

@@ -41,8 +41,7 @@ def status(
     drift: bool,
     who: bool,
     detailed_exitcode: bool,
-    only: tuple[str, ...],
-    exclude: tuple[str, ...],
+    selection: Selection,
     as_json: bool,
     parallelism: int,
     timeout: float | None,
@@ -59,7 +58,6 @@ def status(
     output = Output(as_json=as_json)
     with output.progress() as progress:
         tools = tools_for(progress)
-        selection = Selection(only, exclude)
         settings = Options(options.project, timeout, parallelism=parallelism, selection=selection)
         with drift_reader(settings, tools) if drift else nullcontext() as read_drift:
             reader = partial(cloudtrail_reader, tools.aws) if who else None

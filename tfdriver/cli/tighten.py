@@ -49,8 +49,7 @@ def tighten(
     overwrite: bool,
     adopt: bool,
     revoke_sessions: bool,
-    only: tuple[str, ...],
-    exclude: tuple[str, ...],
+    selection: Selection,
     as_json: bool,
     report_file: Path | None,
     parallelism: int,
@@ -76,7 +75,7 @@ def tighten(
         lock_timeout or 0,
         adopt=adopt,
         parallelism=parallelism,
-        selection=Selection(only, exclude),
+        selection=selection,
     )
     with opened_session("tighten", settings, output) as session:
         output.done = partial(done_so_far, session.driver)

@@ -28,12 +28,14 @@ from tfdriver.cli.session import opened_session
 from tfdriver.deploy.run_result import done_so_far
 from tfdriver.deploy.session import Options
 from tfdriver.deploy.up import up as run_up
+from tfdriver.iam.trust_state import Phase
 from tfdriver.project.selection import Selection
 from tfdriver.verify.verify import verify_run
 
 
 @click.command()
 @yes_option
+@click.option("--phase", type=click.Choice([phase.value for phase in Phase]), help="Run only this phase.")
 @click.option("--no-tighten", is_flag=True, help="Stop after phase 2, with the broad trust in force (exit code 3).")
 @click.option("--no-verify", is_flag=True, help="Skip the verification at the end.")
 @overwrite_option
@@ -50,13 +52,13 @@ from tfdriver.verify.verify import verify_run
 def up(
     options: GlobalOptions,
     yes: bool,
+    phase: str | None,
     no_tighten: bool,
     no_verify: bool,
     overwrite: bool,
     adopt: bool,
     access_analyzer: bool,
-    only: tuple[str, ...],
-    exclude: tuple[str, ...],
+    selection: Selection,
     as_json: bool,
     report_file: Path | None,
     parallelism: int,
@@ -74,6 +76,8 @@ def up(
       tfdriver up --yes
     """
     output = options.output = Output(as_json=as_json, report=report_file)
+    if phase and no_tighten:
+        raise click.UsageError("--no-tighten cannot be combined with --phase")
     confirm, ask = confirmation(output, yes), asking(yes)
     prove = None if no_verify else verify_run
     settings = Options(
@@ -84,7 +88,7 @@ def up(
         access_analyzer=access_analyzer,
         adopt=adopt,
         parallelism=parallelism,
-        selection=Selection(only, exclude),
+        selection=selection,
         confirm_moves=lambda moves: ask(list(map(str, moves)), "Move the states? A copy of each is kept."),
     )
     with opened_session("up", settings, output) as session:
@@ -92,6 +96,7 @@ def up(
         done = run_up(
             session,
             confirm,
+            phase=Phase(phase) if phase else None,
             tighten=not no_tighten,
             overwrite=overwrite,
             prove=prove,

@@ -36,8 +36,7 @@ def verify(
     timeout: float,
     keep_items: bool,
     strict: bool,
-    only: tuple[str, ...],
-    exclude: tuple[str, ...],
+    selection: Selection,
     as_json: bool,
     parallelism: int,
     lock_timeout: float | None,
@@ -52,9 +51,7 @@ def verify(
       tfdriver verify --timeout 30s
     """
     output = Output(as_json=as_json)
-    settings = Options(
-        options.project, lock_timeout=lock_timeout or 0, parallelism=parallelism, selection=Selection(only, exclude)
-    )
+    settings = Options(options.project, lock_timeout=lock_timeout or 0, parallelism=parallelism, selection=selection)
     with opened_session("verify", settings, output) as session:
         verified = run_verify(session, timeout=timeout, keep_items=keep_items, strict=strict)
     output.result("verify", verified, print_verify, verified.exit_code)

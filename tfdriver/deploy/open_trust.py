@@ -8,9 +8,10 @@ from datetime import datetime
 from pathlib import Path
 
 from tfdriver.aws.account_access import ReachableAws, account_access
-from tfdriver.aws.observe import AppliedTrusts, Observation, observe
+from tfdriver.aws.observe import AppliedTrusts, Observation
 from tfdriver.deploy.ownership import applied_trusts, listed_elsewhere
 from tfdriver.deploy.phases import Driver, DriverAws
+from tfdriver.deploy.project_roles import ProjectRoles
 from tfdriver.deploy.work import waiting_roles
 from tfdriver.errors import OpenTrustError, TfdriverError
 from tfdriver.iam import wording
@@ -19,7 +20,7 @@ from tfdriver.iam.trust_state import TrustKind, TrustState
 from tfdriver.interrupts import InterruptedRunError, stopped_by
 from tfdriver.project import timeline
 from tfdriver.project.workspace import Workspace
-from tfdriver.spec.model import Account, Role, Spec
+from tfdriver.spec.model import Role, Spec
 
 STOPPED = "No broad trust is in force. Completed changes are kept. Run the same command again to continue"
 _TIGHTEN = "Run `tfdriver tighten` to close the trust; it needs only the credentials of the trusting side"
@@ -155,21 +156,22 @@ def _next_command(after: Observation, driver: Driver) -> str:
 def with_open_trusts(
     error: TfdriverError,
     project: Path,
-    spec: Spec | None,
-    accounts: tuple[Account, ...],
+    workspace: Workspace | None,
     aws: DriverAws,
     now: datetime,
 ) -> TfdriverError:
     """Return an error that stopped a command before any change, with the broad trusts in force if there are any.
 
-    spec: None if it cannot be read; accounts: those that the run covers; now: UTC. The timeline beside the compositions
+    workspace: what the run covers, None if the spec cannot be read; now: UTC. The timeline beside the compositions
     provides unreadable trusts.
     """
     recorded: list[timeline.Exposure] = []
     with suppress(OSError):
         recorded = timeline.exposures(timeline.read_timeline(project / "compositions" / timeline.FILE), now)
-    states = _trusts(spec, accounts, aws) if spec else ()
+    states = _trusts(workspace, aws) if workspace else ()
     readable = {(s.role.account.name, s.role.name) for s in states if s.kind is not TrustKind.UNREADABLE}
+    others = (c for c in workspace.of_all_shards if c not in workspace.compositions) if workspace else ()
+    readable |= {(c.account.name, role.name) for c in others for role in c.roles}  # another shard reports them
     in_force = wording.in_force(states, now)
     unreadable = "; ".join(
         f"role {e.role} in {e.account} had a broad trust and may still trust {e.trusted}"
@@ -185,13 +187,12 @@ def with_open_trusts(
     return OpenTrustError(error.what, code=error.code, where=error.where, hint=hint, in_force=in_force)
 
 
-def _trusts(spec: Spec, accounts: tuple[Account, ...], aws: DriverAws) -> tuple[TrustState, ...]:
+def _trusts(workspace: Workspace, aws: DriverAws) -> tuple[TrustState, ...]:
     """Return the trusts in AWS, also of roles that local states list under other names than the spec."""
     others: tuple[Role, ...] = ()
     applied: AppliedTrusts = {}
-    reader = ReachableAws(aws, account_access(spec, aws, selected=accounts))
+    access = account_access(workspace.spec, aws, selected=workspace.accounts, first=workspace.first_accounts)
     with suppress(TfdriverError):  # an invalid template or state may be the cause of the stop
-        workspace = Workspace(spec, accounts=accounts)
         states = workspace.local_states()
         others, applied = listed_elsewhere(workspace.kept_here, states), applied_trusts(states)
-    return observe(spec, reader, others, applied=applied).trusts
+    return ProjectRoles(workspace, ReachableAws(aws, access), lambda _: {}, others, applied).observe().trusts

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tfdriver.aws.calls import Caller
 from tfdriver.aws.identity import used_accounts
 from tfdriver.aws.observe import Observation
-from tfdriver.deploy.work import phase_one
+from tfdriver.deploy.work import PhaseOne
 from tfdriver.iam import trust, trust_state, wording
 from tfdriver.iam.trust_state import Phase, TrustKind, TrustState
 from tfdriver.spec.compositions import Composition
@@ -77,18 +77,23 @@ def overview(
     observation: Observation,
     compositions: Iterable[Composition],
     now: datetime,
+    first: PhaseOne,
     *,
+    phase: Phase | None = None,
+    elsewhere: frozenset[str] = frozenset(),
     terraform: str = "",
     endpoint: str = "",
 ) -> Overview:
-    """Return the overview of an action: `plan`, `up`, `tighten` or with more words, `destroy`."""
+    """Return the overview of an action: `plan`, `up`, `tighten` or with more words, `destroy`.
+
+    compositions: those that the run covers; first: what phase 1 creates; phase: the only one that `up` runs, None for
+    all; elsewhere: keys of the roles in other shards.
+    """
     accounts = tuple(
         AccountView(name=a.name, id=a.id, profile=a.profile, region=a.region, caller=callers[a.name].arn)
         for a in used_accounts(spec)
         if a.name in callers
     )
-    compositions = tuple(compositions)
-    first = phase_one(spec, compositions, observation)
     deferred = {r.key for c in first.deferred for r in c.roles}
     existing = {r.key: {e.arn for e in first.earlier.get(c.name, ())} for c in first.open for r in c.roles}
 
@@ -97,7 +102,8 @@ def overview(
         state = observation.states[role.key]
         waiting = action in ("plan", "up") and role.key in first.waiting
         wanted = spec.trusted_by(role)
-        return _role_view(action, state, wanted, trusted, now, deferred=role.key in deferred, waiting=waiting)
+        found = _role_view(action, state, wanted, trusted, now, deferred=role.key in deferred, waiting=waiting)
+        return found if phase is None else _in_phase(found, phase)
 
     return Overview(
         project=spec.project,
@@ -105,9 +111,15 @@ def overview(
         terraform=terraform,
         endpoint=endpoint,
         accounts=accounts,
-        roles=tuple(map(view, spec.trusting)),
+        roles=tuple(view(role) for role in spec.trusting if role.key in observation.states.keys() - elsewhere),
         compositions=tuple(c.name for c in compositions),
     )
+
+
+def _in_phase(role: RoleView, phase: Phase) -> RoleView:
+    """Return the view of a role for a run of one phase."""
+    phases = {name: words for name, words in role.phases.items() if name == phase}
+    return replace(role, phases=phases, created=role.created if role.created == phase else "")
 
 
 def _role_view(

@@ -59,7 +59,7 @@ class RunScope:
     states: reads the compositions' current states; interrupted: names of compositions in which a run was interrupted,
     so that orphaned resources may be adopted; adopt: whether they may be adopted everywhere; others: trusting roles
     that exist under other names than in the spec; applied: the trust policies in the states at the start; selection:
-    the accounts that the run covers.
+    what the run covers.
     """
 
     reader: RoleReader
@@ -122,7 +122,7 @@ class Driver:
 
     @property
     def selection(self) -> Selection:
-        """The accounts that the run covers."""
+        """What the run covers."""
         return self._scope.selection
 
     def observe(self) -> Observation:
@@ -200,6 +200,7 @@ class Driver:
         overwrite: whether to accept an unmanaged trust.
         """
         creator = {role.key: _name(Phase.BROAD, c) for c in work.open for role in c.roles}
+        is_broad = any(composition.name in work.broad for composition in work.open)
 
         def task(composition: Composition) -> Task[Step]:
             earlier = work.earlier.get(composition.name, ())
@@ -212,10 +213,12 @@ class Driver:
                 refuse_other_arns(step, composition, "roles_to_be_assumed")
                 return step
 
-            return _task(Phase.BROAD, composition, apply, frozenset(creator[role.key] for role in earlier))
+            return _task(
+                Phase.BROAD, composition, apply, frozenset(creator[r.key] for r in earlier if r.key in creator)
+            )
 
         if work.open:
-            self._announce(f"phase 1, {'broad' if work.broad else 'exact at once'}: create the trusting roles")
+            self._announce(f"phase 1, {'broad' if is_broad else 'exact at once'}: create the trusting roles")
         return self._run(map(task, work.open), keep_going=keep_going)
 
     def connect(self, work: Work, *, overwrite: bool = False, keep_going: bool = False) -> Ran[Step]:
@@ -248,14 +251,18 @@ class Driver:
             after |= {f"{Phase.TIGHTEN} {name}" for name in work.after[composition.name]}
             return self._tightening(composition, title, after | planned, overwrite=overwrite, waiting=work.waiting)
 
-        # Of the tasks that may start, the first one starts first: an open trust is closed before anything else.
-        tasks = [tighten(c) for c in work.tighten if c.name not in work.deferred]
+        # Of the tasks that may start, the first one starts first: an open trust is closed before anything else. What
+        # waits for another shard starts last: the other shard may wait for what this one does.
+        soon = [c for c in work.tighten if c.name not in work.late]
+        tasks = [tighten(c) for c in soon if c.name not in work.deferred]
         for composition in work.connect:
             tasks.append(Task(_name(Phase.CONNECT, composition), partial(apply, composition)))
             tasks += [self._planning(c, work.waiting) for c in ahead if composition.name in depends[c.name]]
             ahead = [c for c in ahead if composition.name not in depends[c.name]]
         tasks += [self._planning(c, work.waiting) for c in ahead]
-        tasks += [tighten(c) for c in work.tighten if c.name in work.deferred]
+        tasks += [tighten(c) for c in soon if c.name in work.deferred]
+        late = (c for c in work.tighten if c.name in work.late)
+        tasks += [tighten(c) for c in sorted(late, key=lambda c: c.name not in work.deferred)]
         ran = self._run(tasks, keep_going=keep_going)
         done = {name: step for name, step in ran.results.items() if step}
         order = sorted(done, key=lambda name: not name.startswith(Phase.CONNECT))
@@ -369,7 +376,7 @@ class Driver:
 
     def _later(self, work: Work) -> frozenset[str]:
         """Return the keys of the roles that phase 3 creates, or may create."""
-        return frozenset(r.key for c in self._workspace.compositions if c.name in work.deferred for r in c.roles)
+        return frozenset(r.key for c in self._workspace.of_all_shards if c.name in work.deferred for r in c.roles)
 
     def _run(self, tasks: Iterable[Task[A]], *, keep_going: bool) -> Ran[A]:
         return run_tasks(tasks, self._roots.settings.parallelism, keep_going=keep_going)

@@ -18,6 +18,6 @@ def plan(session: Session, *, overwrite: bool = False) -> Planned:
     driver, compositions = session.driver, session.workspace.compositions
     with session.run(stopped="No changes made"):
         driver.prepare(compositions)
-        first = phase_one(session.spec, compositions, session.observed)
+        first = phase_one(session.spec, session.workspace.of_all_shards, session.observed)
         driver.plan(compositions, session.observed, first)
         return preview(session, "plan", compositions, first)

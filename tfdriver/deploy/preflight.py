@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from tfdriver.aws.observe import Observation
+from tfdriver.deploy.work import PhaseOne
 from tfdriver.errors import Code, TfdriverError
 from tfdriver.iam.policy_document import principals, statements
 from tfdriver.iam.trust import may_be_broad
-from tfdriver.iam.trust_state import TrustKind, TrustState, Unreadable, Unseen
+from tfdriver.iam.trust_state import Phase, TrustKind, TrustState, Unreadable, Unseen
 from tfdriver.iam.wording import replacing, role_in_account
+from tfdriver.spec.compositions import Composition, Side
 from tfdriver.spec.model import Role, Spec
 
 _CODES: Mapping[TrustKind, Code] = {TrustKind.UNREADABLE: "unreadable_role", TrustKind.ABSENT: "role_missing"}
@@ -66,6 +68,48 @@ def refuse_unreadable_roles(spec: Spec, observation: Observation) -> None:
                 where=role_in_account(role),
                 hint="Grant iam:GetRole on the role so that tfdriver can check whether it exists",
             )
+
+
+def refuse_early(
+    phase: Phase, own: Iterable[Composition], spec: Spec, observation: Observation, first: PhaseOne
+) -> None:
+    """Raise TfdriverError if a run of one phase needs a role that an earlier phase has not created.
+
+    own: the compositions of the run; first: what phase 1 creates, in all shards. A role that phase 3 creates, maybe in
+    another shard, may be absent.
+    """
+    canaries = (c for c in first.open if _needs_phase_one(c, spec, observation))
+    opened = {r.key for c in canaries for r in c.roles if observation.states[r.key].kind is TrustKind.ABSENT}
+    roles = [(c.side, role) for c in own for role in c.roles]
+    for role in (role for side, role in roles if phase is Phase.CONNECT and side is Side.TRUSTED):
+        for trusting in (r for r in spec.trusting_of(role) if r.key in opened):
+            raise _early(trusting, Phase.BROAD)
+    for role in (role for side, role in roles if phase is Phase.TIGHTEN and side is Side.TRUSTING):
+        if role.key in first.waiting and observation.states[role.key].kind is TrustKind.ABSENT:
+            raise _early(role, Phase.BROAD)
+        for trusted in (r for r in spec.trusted_by(role) if observation.trusted[r.key] is None):
+            for needed in (r for r in (role, trusted) if r.key in opened):
+                raise _early(needed, Phase.BROAD)
+            if not trusted.is_trusting:
+                raise _early(trusted, Phase.CONNECT)
+
+
+def _needs_phase_one(composition: Composition, spec: Spec, observation: Observation) -> bool:
+    """Whether a role of a composition is absent, and trusts an absent one."""
+    return any(
+        observation.states[role.key].kind is TrustKind.ABSENT
+        and any(observation.trusted[trusted.key] is None for trusted in spec.trusted_by(role))
+        for role in composition.roles
+    )
+
+
+def _early(missing: Role, phase: Phase) -> TfdriverError:
+    return TfdriverError(
+        "it does not exist yet",
+        code="role_missing",
+        where=role_in_account(missing),
+        hint=f"No changes made. Run `--phase {phase}` before, in all shards if there are several",
+    )
 
 
 def refuse_unreadable_successors(roles: Iterable[Role], spec: Spec, observation: Observation) -> None:

@@ -49,25 +49,26 @@ def preview(
     first: PhaseOne | None = None,
     *,
     tightened: Collection[str] | None = None,
+    phase: Phase | None = None,
     revokes: bool = False,
 ) -> Planned:
     """Return what the planned compositions change.
 
-    action: as for `Session.overview`; first: what phase 1 creates; tightened: of those that phase 3
-    applies, None for all; revokes: whether all sessions are revoked at the end.
+    action: as for `Session.overview`; first: what phase 1 creates; tightened: of those that phase 3 applies, None for
+    all; phase: the only one that `up` runs, None for all; revokes: whether all sessions are revoked at the end.
     """
     compositions = list(compositions)
     replaced = _replaced_roles(session, compositions)
     phases = [
-        phase
+        found
         for composition in compositions
-        for phase in _phases(session, composition, first or PhaseOne(), replaced)
-        if phase.phase != Phase.TIGHTEN or tightened is None or phase.composition in tightened
+        for found in _phases(session, composition, first or PhaseOne(), replaced)
+        if found.phase != Phase.TIGHTEN or tightened is None or found.composition in tightened
     ]
     if revokes:
-        phases = [_with_revocation(phase, compositions) for phase in phases]
+        phases = [_with_revocation(found, compositions) for found in phases]
     order = list(Phase)
-    return Planned(session.overview(action), tuple(sorted(phases, key=lambda p: order.index(Phase(p.phase)))))
+    return Planned(session.overview(action, phase), tuple(sorted(phases, key=lambda p: order.index(Phase(p.phase)))))
 
 
 def preview_of_destroy(

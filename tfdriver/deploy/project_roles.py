@@ -10,13 +10,15 @@ from tfdriver.aws.observe import AppliedTrusts, Observation, RoleReader, observe
 from tfdriver.deploy.ownership import (
     Owner,
     States,
+    applied_trusts,
     has_tags,
     in_module,
     owners,
     refuse_replaced,
     refuse_unmanaged,
 )
-from tfdriver.iam.trust_state import LiveRole, Unreadable
+from tfdriver.deploy.work import related
+from tfdriver.iam.trust_state import LiveRole, TrustKind, Unreadable
 from tfdriver.project.workspace import Workspace
 from tfdriver.spec.compositions import Composition, Side
 from tfdriver.spec.model import Role
@@ -44,7 +46,7 @@ class ProjectRoles:
         self._states = states
         self._others = {role.arn: role for role in others}
         self._applied = applied
-        self._composition_of = {role.key: c for c in workspace.compositions for role in c.roles}
+        self._composition_of = {role.key: c for c in workspace.of_all_shards for role in c.roles}
 
     def state_of(self, composition: Composition) -> State | Unreadable | None:
         """Return a composition's state now."""
@@ -55,8 +57,33 @@ class ProjectRoles:
         return self._reader.read_role(role.account, role.name)
 
     def observe(self) -> Observation:
-        """Return the roles in AWS now."""
+        """Return the roles in AWS now. In a shard: those of its compositions, and those that they trust."""
+        if self._workspace.shard:
+            return self._observe(self._workspace.compositions, self._applied)
         return observe(self._workspace.spec, self._reader, list(self._others.values()), applied=self._applied)
+
+    def observe_related(self) -> Observation:
+        """As `observe`, with the roles of other shards on which it depends what the phases do; see `work.related`."""
+        if not self._workspace.shard:
+            return self.observe()
+        applied, found = dict(self._applied), list(self._workspace.compositions)
+        explained = {composition.name for composition in found}
+        while True:
+            observation = self._observe(found, applied)
+            # Another shard's trust policy may be from before an edit of the spec: its state explains it then.
+            unknown = [c for c in found if c.name not in explained and _is_unexplained(c, observation)]
+            applied |= applied_trusts(self._states(unknown))
+            explained |= {composition.name for composition in unknown}
+            more = related(self._workspace.of_all_shards, found, observation)
+            if not more and not unknown:
+                return observation
+            found += more
+
+    def _observe(self, compositions: Iterable[Composition], applied: AppliedTrusts) -> Observation:
+        compositions, others = tuple(compositions), list(self._others.values())
+        trusting = [role for c in compositions if c.side is Side.TRUSTING for role in c.roles]
+        trusted = [role for c in compositions for role in c.trusted]
+        return observe(self._workspace.spec, self._reader, others, trusting, applied, trusted)
 
     def observe_for(self, composition: Composition) -> Observation:
         """Return the roles in AWS now: those of a composition, and those that it trusts, or that trust it."""
@@ -73,22 +100,28 @@ class ProjectRoles:
         states = dict(self._states([composition]))
         observation = self.observe_for(composition)
         refuse_replaced([composition], states, self._reader.read_role, outcome)
-        others = self._without_tags(composition, observation)
+        others = self._without_tags([composition], observation)
         states |= self._states(others)
         refuse_unmanaged([composition, *others], observation, states, outcome=outcome)
         return observation
 
-    def _without_tags(self, composition: Composition, observation: Observation) -> list[Composition]:
+    def refuse_unmanaged_elsewhere(self, observation: Observation) -> None:
+        """Refuse unmanaged roles that have the names of roles in other shards."""
+        others = self._without_tags(self._workspace.compositions, observation)
+        refuse_unmanaged(others, observation, self._states(others))
+
+    def _without_tags(self, own: Iterable[Composition], observation: Observation) -> list[Composition]:
         """Return the other compositions of the observed roles that do not have their tags, with these roles only.
 
         A role with the tags is managed. Its state may list it only after the apply in progress.
         """
+        names = {composition.name for composition in own}
         found: dict[str, tuple[Composition, list[Role]]] = {}
         lives = {key: state.live for key, state in observation.states.items()} | dict(observation.trusted)
         for key, live in lives.items():
             other = self._composition_of.get(key)  # None for a role that the run does not cover
             role = self._workspace.spec.roles[key]
-            if not other or other.name == composition.name or role.existing or not isinstance(live, LiveRole):
+            if not other or other.name in names or role.existing or not isinstance(live, LiveRole):
                 continue
             if not has_tags(live.tags, other):
                 found.setdefault(other.name, (other, []))[1].append(role)
@@ -118,3 +151,8 @@ class ProjectRoles:
             if role.is_trusting and event.id not in ("", role.name) and in_module(event.address, role):
                 other = replace(role, name=event.id)
                 self._others[other.arn] = other
+
+
+def _is_unexplained(composition: Composition, observation: Observation) -> bool:
+    states = (observation.states.get(role.key) for role in composition.roles)
+    return any(state is not None and state.kind is TrustKind.UNMANAGED for state in states)

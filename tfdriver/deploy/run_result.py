@@ -15,7 +15,7 @@ from tfdriver.deploy.revocation import Revocation
 from tfdriver.deploy.verify_result import Verified
 from tfdriver.errors import Exit
 from tfdriver.iam import wording
-from tfdriver.iam.trust_state import TrustState
+from tfdriver.iam.trust_state import Phase, TrustState
 from tfdriver.project.timeline import Exposure
 
 
@@ -81,11 +81,17 @@ def done_so_far(driver: Driver) -> Done:
     return Done(tuple(map(_step_view, driver.steps)), _exposures(driver, driver.steps))
 
 
-def run_result(driver: Driver, steps: Iterable[Step], before: Observation, planned: Planned | None = None) -> RunResult:
+def run_result(
+    driver: Driver,
+    steps: Iterable[Step],
+    before: Observation,
+    planned: Planned | None = None,
+    phase: Phase | None = None,
+) -> RunResult:
     """Return the result of a successful run, from the trusts in AWS now.
 
-    before: the trusts at the start; planned: see `RunResult`. An unreadable role that may have a broad trust counts as
-    in force.
+    before: the trusts at the start; planned: see `RunResult`; phase: the only one that ran, None for all. An unreadable
+    role that may have a broad trust counts as in force.
     """
     steps = list(steps)
     now = driver.now()
@@ -101,10 +107,16 @@ def run_result(driver: Driver, steps: Iterable[Step], before: Observation, plann
         steps=tuple(map(_step_view, steps)),
         roles=tuple(_role_trust(state, now) for state in after.states.values()),
         in_force=in_force,
-        advice=next_command(after, driver) if in_force else other_team(after, driver),
+        advice=_advice(driver, after, phase) if in_force else other_team(after, driver),
         exposures=_exposures(driver, steps),
         planned=planned,
     )
+
+
+def _advice(driver: Driver, after: Observation, phase: Phase | None) -> str:
+    """Return how to end the broad trusts in force."""
+    later = [f"`--phase {name}`" for name in Phase if phase and list(Phase).index(name) > list(Phase).index(phase)]
+    return f"Go on with {', then '.join(later)}" if later else next_command(after, driver)
 
 
 def _exposures(driver: Driver, steps: Sequence[Step]) -> tuple[Exposure, ...]:

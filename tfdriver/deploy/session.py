@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tfdriver.aws.account_access import ReachableAws, account_access
+from tfdriver.aws.account_access import AccountAccess, ReachableAws, account_access
 from tfdriver.aws.calls import Caller
 from tfdriver.aws.client import Aws, known_regions, profile_region, takes_keys_from_environment
 from tfdriver.aws.identity import check_identities
@@ -32,9 +32,11 @@ from tfdriver.deploy.open_trust import (
 from tfdriver.deploy.overview import Overview, overview
 from tfdriver.deploy.ownership import States, applied_trusts, listed_elsewhere
 from tfdriver.deploy.phases import Driver, DriverAws, RunScope, make_driver
+from tfdriver.deploy.work import phase_one
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.lint import lint_spec, refuse_errors
 from tfdriver.iam.phase_trusts import refuse_long_trusts
+from tfdriver.iam.trust_state import Phase
 from tfdriver.interrupts import InterruptedRunError, Interrupts, stopped_by
 from tfdriver.project import git_check
 from tfdriver.project.lock import locked
@@ -60,6 +62,7 @@ from tfdriver.terraform.state_lock import wait_for_local
 from tfdriver.waiting import Waiting
 
 _CHANGING = ("up", "tighten", "destroy")
+_DECIDING = ("plan", "up")  # what phase 1 creates, which depends on the roles of other shards, too
 _BYTES_NEEDED = 20_000_000  # for states, logs and rendered files of a run, with a wide margin
 
 
@@ -70,7 +73,7 @@ class Options:
     lint: whether to check for dangerous policies and for states in git; errors stop the run, warnings are printed.
     access_analyzer: whether to call IAM Access Analyzer, too; adopt: whether to adopt orphaned resources.
     parallelism: how many compositions are worked on at once; confirm_moves: asks before states are moved to another
-    backend, None to refuse; selection: the accounts that the run covers.
+    backend, None to refuse; selection: what the run covers.
     """
 
     project: Path
@@ -143,8 +146,9 @@ class FoundTerraform:
 class Session:
     """An opened project.
 
-    settings: of its Terraform commands; callers: each profile's user or role, by account name; observed, states: the
-    roles in AWS and the compositions' states when it was opened; pull: reads states from their backends.
+    settings: of its Terraform commands; callers: each profile's user or role, by account name, in the accounts of the
+    run's compositions; accounts: the access to those that were read, by name; observed, states: the roles in AWS and
+    the compositions' states when it was opened; pull: reads states from their backends.
     """
 
     spec: Spec
@@ -153,6 +157,7 @@ class Session:
     terraform: FoundTerraform
     settings: Settings
     callers: Mapping[str, Caller]
+    accounts: Mapping[str, AccountAccess]
     observed: Observation
     states: States
     tools: Tools
@@ -162,8 +167,13 @@ class Session:
         """Return the current state of a composition. Raises TfdriverError for an unreadable one."""
         return self.workspace.state(composition, self.pull)
 
-    def overview(self, action: str) -> Overview:
-        """Return the overview to print before `action` (`up`, `tighten`, `destroy`) or for `plan`."""
+    def overview(self, action: str, phase: Phase | None = None) -> Overview:
+        """Return the overview to print before `action` (`up`, `tighten`, `destroy`) or for `plan`.
+
+        phase: the only one that `up` runs, None for all.
+        """
+        others = (c for c in self.workspace.of_all_shards if c not in self.workspace.compositions)
+        first = phase_one(self.spec, self.workspace.of_all_shards, self.observed)
         return overview(
             action,
             self.spec,
@@ -171,6 +181,9 @@ class Session:
             self.observed,
             self.workspace.compositions,
             self.driver.now(),
+            first.in_phase(phase),
+            phase=phase,
+            elsewhere=frozenset(role.key for composition in others for role in composition.roles),
             terraform=f"{self.terraform.version} ({self.terraform.program.name})",
             endpoint=self.tools.environ.get("AWS_ENDPOINT_URL", ""),
         )
@@ -238,22 +251,19 @@ def open_session(command: str, options: Options, tools: Tools) -> Iterator[Sessi
     TfdriverError while a broad trust is in force, also for an error from inside the block.
     """
     with _with_options(options.selection), ExitStack() as stack:
-        spec: Spec | None = None
-        accounts: tuple[Account, ...] = ()
+        workspace: Workspace | None = None
         try:
-            read = read_spec(options.project, tools.progress.note)
-            accounts = options.selection.accounts(read)
-            spec = read
-            session = _opened(stack, command, spec, accounts, options, tools)
+            workspace = run_workspace(read_spec(options.project, tools.progress.note), options, tools)
+            session = _opened(stack, command, workspace, options, tools)
         except (Exception, KeyboardInterrupt) as error:
             stopped = _as_tfdriver_error(error)
-            reported = with_open_trusts(stopped, options.project, spec, accounts, tools.aws, tools.clock.now())
+            reported = with_open_trusts(stopped, options.project, workspace, tools.aws, tools.clock.now())
             if reported is stopped:
                 raise
             raise reported from error
         with reporting_open_trusts_if_refused(session.driver, session.observed):
             if options.access_analyzer:
-                findings = analyze(spec, session.observed, tools.aws, session.driver.now())
+                findings = analyze(session.spec, session.observed, tools.aws, session.driver.now())
                 refuse_errors(findings, tools.progress.note)
             yield session
 
@@ -277,19 +287,28 @@ def _as_tfdriver_error(error: BaseException) -> TfdriverError:
     return TfdriverError(f"unexpected {type(error).__name__}: {error}", code="internal_error")
 
 
-def _opened(
-    stack: ExitStack, command: str, spec: Spec, accounts: tuple[Account, ...], options: Options, tools: Tools
-) -> Session:
+def run_workspace(spec: Spec, options: Options, tools: Tools) -> Workspace:
+    """Return the compositions that a run covers; report an empty shard. Raises TfdriverError for a bad selection."""
+    selection = options.selection
+    workspace = Workspace(spec, is_local(tools.environ), selection.accounts(spec), selection.shard)
+    if not workspace.compositions:
+        count = len(workspace.of_all_shards)
+        tools.progress.note(f"nothing in this shard: none of {count} compositions is in shard {selection.shard}")
+    return workspace
+
+
+def _opened(stack: ExitStack, command: str, workspace: Workspace, options: Options, tools: Tools) -> Session:
     """Open a project until the stack is closed."""
+    spec, accounts = workspace.spec, workspace.own_accounts
     if options.lint:
         refuse_errors(lint_spec(spec), tools.progress.note)
     found = stack.enter_context(find_terraform(accounts, tools, options.parallelism))
-    workspace, descriptor = _locked_workspace(stack, command, spec, accounts, options, tools)
+    descriptor = _lock(stack, command, workspace, options, tools)
     settings = found.settings(tools, options, (descriptor,))
     trusting = {role.account.name for role in spec.trusting}
     needed = [a for a in accounts if command != "tighten" or a.name in trusting]
     callers = check_identities(spec, tools.aws, needed)
-    reader = _role_reader(spec, callers, accounts, tools)
+    reader = _role_reader(workspace, callers, tools)
     _move_states(workspace, settings, found.private, options, tools)
     pull = pulling(settings, found.private, reader.accounts)
     states = workspace.states(pull, options.parallelism)
@@ -298,7 +317,7 @@ def _opened(
     timeline = Timeline(workspace.timeline, {n: caller.arn for n, caller in callers.items()}, tools.progress.note)
     driver = make_driver(workspace, tools.aws, settings, tools.progress, timeline, tools.clock, scope)
     stack.callback(driver.plans.discard)
-    observed = driver.observe()
+    observed = driver.roles.observe_related() if command in _DECIDING else driver.observe()
     if command in _CHANGING:
         driver.record(observed)
     return Session(
@@ -308,6 +327,7 @@ def _opened(
         terraform=found,
         settings=settings,
         callers=callers,
+        accounts=reader.accounts,
         observed=observed,
         states=states,
         tools=tools,
@@ -336,33 +356,31 @@ def _move_states(workspace: Workspace, settings: Settings, private: Path, option
             move_states(moves, workspace, settings, private, tools.clock.now(), tools.progress.note)
 
 
-def _role_reader(
-    spec: Spec, callers: Mapping[str, Caller], accounts: tuple[Account, ...], tools: Tools
-) -> ReachableAws:
-    reader = ReachableAws(tools.aws, account_access(spec, tools.aws, callers, accounts))
+def _role_reader(workspace: Workspace, callers: Mapping[str, Caller], tools: Tools) -> ReachableAws:
+    reader = ReachableAws(
+        tools.aws, account_access(workspace.spec, tools.aws, callers, workspace.accounts, workspace.first_accounts)
+    )
     for access in reader.accounts.values():
         if access.problem and access.selected:
             tools.progress.note(f"warning: no access to {access.account}: {access.problem}")
     return reader
 
 
-def _locked_workspace(
-    stack: ExitStack, command: str, spec: Spec, accounts: tuple[Account, ...], options: Options, tools: Tools
-) -> tuple[Workspace, int]:
-    """Return the checked workspace and the descriptor of the project lock, held until the stack is closed."""
-    _check_folder(spec.root)
+def _lock(stack: ExitStack, command: str, workspace: Workspace, options: Options, tools: Tools) -> int:
+    """Check the workspace. Return the descriptor of the project lock, held until the stack is closed."""
+    root = workspace.spec.root
+    _check_folder(root)
     waiting = Waiting(options.lock_timeout, tell=lambda what: tools.progress.note(f"waiting: {what}"))
-    descriptor = stack.enter_context(locked(spec.root, command, waiting))
-    workspace = Workspace(spec, is_local(tools.environ), accounts)
+    descriptor = stack.enter_context(locked(root, command, waiting))
     for composition in workspace.kept_here:  # plain Terraform may have been started by hand
         wait_for_local(workspace.path(composition), waiting)
     workspace.check()
     workspace.check_place()
     if options.lint:
         folders = map(workspace.path, workspace.kept_here)
-        if warning := git_check.warning(folders, spec.root, tools.environ):
+        if warning := git_check.warning(folders, root, tools.environ):
             tools.progress.note(f"warning: {warning}")
-    return workspace, descriptor
+    return descriptor
 
 
 def _check_folder(root: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from tfdriver.aws.observe import Observation
-from tfdriver.iam.trust_state import TrustKind, TrustState
+from tfdriver.iam.trust_state import Phase, TrustKind, TrustState
 from tfdriver.spec.compositions import Composition, Side
 from tfdriver.spec.model import Role, Spec
 
@@ -28,25 +28,58 @@ class PhaseOne:
     earlier: Earlier = field(default_factory=dict)
     waiting: Names = frozenset()
 
+    def in_phase(self, phase: Phase | None) -> PhaseOne:
+        """Return the same for a run of one phase, None for all. After phase 1, phase 3 creates what is still absent."""
+        if phase in (None, Phase.BROAD):
+            return self
+        return replace(self, open=(), deferred=(*self.open, *self.deferred))
+
 
 @dataclass(frozen=True)
 class Work:
     """The compositions to apply in each phase.
 
-    deferred: names of those that phase 3 creates; broad: whether phase 1 writes a broad trust; only_new: whether phase
-    3 only creates the deferred ones; earlier: see `PhaseOne`; after: the compositions of phase 3 that must be applied
-    before another one of phase 3, by its name, without circles; waiting: see `waiting_roles`.
+    deferred: names of those that phase 3 creates, in all shards; broad: names of those that phase 1 gives a broad
+    trust; only_new: whether phase 3 only creates the deferred ones; earlier: see `PhaseOne`; after: the compositions of
+    phase 3 that must be applied before another one of phase 3, by its name, without circles; waiting: see
+    `waiting_roles`; late: names of those of phase 3 that trust an absent role of another shard.
     """
 
     open: tuple[Composition, ...]
     connect: tuple[Composition, ...]
     tighten: tuple[Composition, ...]
     deferred: Names = frozenset()
-    broad: bool = False
+    broad: Names = frozenset()
     only_new: bool = False
     earlier: Earlier = field(default_factory=dict)
     after: Mapping[str, Names] = field(default_factory=dict)
     waiting: Names = frozenset()
+    late: Names = frozenset()
+
+
+def related(
+    compositions: Iterable[Composition], known: Collection[Composition], observation: Observation
+) -> tuple[Composition, ...]:
+    """Return the compositions whose roles must be read, too, to decide what the phases do with the `known` ones.
+
+    Those that trust a role of a `known` trusted composition, and those that have or trust an absent role which a
+    `known` one trusts: of these, phase 1 creates one. observation: the roles of the `known` ones, and those that they
+    trust.
+    """
+    names = {composition.name for composition in known}
+    absent = {key for key, live in observation.trusted.items() if live is None}
+    trusted = absent | {role.key for c in known if c.side is Side.TRUSTED for role in c.roles}
+    return tuple(
+        c
+        for c in compositions
+        if c.name not in names and any(r.key in absent or not trusted.isdisjoint(r.trusts) for r in c.roles)
+    )
+
+
+def _read(compositions: Iterable[Composition], observation: Observation) -> tuple[Composition, ...]:
+    """Return the compositions whose roles were all read; a shard needs not read those of all others."""
+    keys = {Side.TRUSTING: observation.states.keys(), Side.TRUSTED: observation.trusted.keys()}
+    return tuple(c for c in compositions if all(role.key in keys[c.side] for role in c.roles))
 
 
 def phase_one(spec: Spec, compositions: Iterable[Composition], observation: Observation) -> PhaseOne:
@@ -57,7 +90,7 @@ def phase_one(spec: Spec, compositions: Iterable[Composition], observation: Obse
     AWS with a broad trust in an absent role is a canary, too. A role in an account that the run does not cover may be
     created much later, so every composition whose new roles trust only such roles is opened.
     """
-    pending = _pending(spec, compositions, observation)
+    pending = _pending(spec, _read(compositions, observation), observation)
     owner = {role.key: name for name, new in pending.items() for role in new.composition.roles}
     canaries = sorted(pending, key=lambda name: len(_reachable(name, owner, pending)))
     # What exists when phase 3 begins. Phase 2 creates the roles that trust none, if a role that trusts them exists.
@@ -106,7 +139,8 @@ def waiting_roles(spec: Spec, observation: Observation) -> Names:
     return frozenset(
         role.key
         for role in spec.trusting
-        if (state := observation.states[role.key]).kind is not TrustKind.UNSEEN
+        if (state := observation.states.get(role.key)) is not None
+        and state.kind is not TrustKind.UNSEEN
         and (set(role.trusts) & observation.unseen) - named(state)
     )
 
@@ -168,15 +202,16 @@ def plan_work(
     unchanged: Collection[str] = (),
     *,
     tighten: bool = True,
+    phase: Phase | None = None,
 ) -> Work:
     """Return what to apply.
 
-    unchanged: names of the compositions whose plan changes nothing; they are applied only if another composition on
-    which they depend is applied, or if a trust is not exact yet. tighten: whether to apply phase 3, or only to create
-    the deferred compositions.
+    unchanged: names of the compositions whose plan changes nothing, or that are not planned; they are applied only if
+    another one on which they depend is applied, or if a trust is not exact yet. tighten: whether to apply phase 3, or
+    only to create the deferred compositions; phase: see `PhaseOne.in_phase`.
     """
-    compositions = tuple(compositions)
-    first = phase_one(spec, compositions, observation)
+    compositions = _read(compositions, observation)
+    first = phase_one(spec, compositions, observation).in_phase(phase)
     depends = dependencies(compositions)
     needed = {name for c in first.open for name in depends[c.name]}
     connect = [c for c in compositions if c.side is Side.TRUSTED and (c.name not in unchanged or c.name in needed)]
@@ -189,11 +224,9 @@ def plan_work(
         settled = all(observation.states[r.key].settled or r.key in first.waiting for r in composition.roles)
         return settled and composition.name in unchanged and not depends[composition.name] & applied
 
-    def waits(composition: Composition) -> bool:
-        """Whether phase 3 has nothing to do after phase 1."""
-        return composition.name in opened and all(role.key in first.waiting for role in composition.roles)
-
-    todo = [c for c in trusting if c.name not in new and not is_done(c) and not waits(c)] if tighten else []
+    # Phase 3 has nothing to do for these after phase 1.
+    broad_for_long = {c.name for c in first.open if all(role.key in first.waiting for role in c.roles)}
+    todo = [c for c in trusting if tighten and c.name not in new | broad_for_long and not is_done(c)]
     todo += first.deferred
     later = {c.name for c in todo} & (changed - opened | new)
     return Work(
@@ -201,7 +234,7 @@ def plan_work(
         connect=tuple(connect),
         tighten=tuple(todo),
         deferred=frozenset(new),
-        broad=any(starts_broad(spec, role, observation, first.earlier.get(c.name, ())) for c, role in _roles(first)),
+        broad=frozenset(c.name for c in first.open if _starts_broad(spec, c, observation, first)),
         only_new=not tighten,
         earlier=first.earlier,
         after=without_circles({c.name: depends[c.name] & later for c in todo}, _creators(spec, todo, new, observation)),
@@ -228,8 +261,33 @@ def _creators(
     }
 
 
-def _roles(first: PhaseOne) -> Iterable[tuple[Composition, Role]]:
-    return ((c, role) for c in first.open for role in c.roles)
+def _starts_broad(spec: Spec, composition: Composition, observation: Observation, first: PhaseOne) -> bool:
+    earlier = first.earlier.get(composition.name, ())
+    return any(starts_broad(spec, role, observation, earlier) for role in composition.roles)
+
+
+def in_share(work: Work, phase: Phase | None, own: Iterable[Composition], observation: Observation) -> Work:
+    """Return the part of the work that a run does. phase: the only one that it runs, None for all.
+
+    own: the compositions of its shard; observation: the roles in AWS.
+    """
+    of_role = {role.key: c.name for c in own for role in c.roles}
+    names = frozenset(of_role.values())
+    absent = {key for key, live in observation.trusted.items() if live is None}
+
+    def part(of: Phase, compositions: Iterable[Composition]) -> tuple[Composition, ...]:
+        return tuple(c for c in compositions if c.name in names and phase in (None, of))
+
+    tighten = part(Phase.TIGHTEN, work.tighten)
+    elsewhere = absent - of_role.keys()
+    return replace(
+        work,
+        open=part(Phase.BROAD, work.open),
+        connect=part(Phase.CONNECT, work.connect),
+        tighten=tighten,
+        after={c.name: work.after[c.name] & {other.name for other in tighten} for c in tighten},
+        late=frozenset(c.name for c in tighten if any(elsewhere & set(role.trusts) for role in c.roles)),
+    )
 
 
 def without_failed(work: Work, failed: Collection[str]) -> Work:

@@ -72,23 +72,29 @@ class Pair:
 
 
 def pairs(spec: Spec, observation: Observation, now: datetime, unmanaged: Collection[str] = ()) -> tuple[Pair, ...]:
-    """Return every pair of the spec, in the order of the spec, then those with roles and users that exist elsewhere.
+    """Return every observed pair, in the order of the spec, then those with roles and users that exist elsewhere.
 
     now: aware, for deadlines; unmanaged: keys of the existing roles that this project does not manage.
     """
     names = {account.id: account.name for account in spec.accounts.values()}
+    read = [role for role in spec.trusting if role.key in observation.states]
     return (
         *(
             _pair(trusting, trusted, observation, now, [r for r in (trusting, trusted) if r.key in unmanaged])
-            for trusting in spec.trusting
+            for trusting in read
             for trusted in spec.trusted_by(trusting)
         ),
         *(
             _arn_pair(role, arn, observation, names, unmanaged=role.key in unmanaged)
-            for role in spec.trusting
+            for role in read
             for arn in role.trusted_arns
         ),
-        *(_assumed_pair(assumed.arn, role, observation, names) for role in spec.trusted for assumed in role.assumes),
+        *(
+            _assumed_pair(assumed.arn, role, observation, names)
+            for role in spec.trusted
+            if role.key in observation.trusted
+            for assumed in role.assumes
+        ),
     )
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from tfdriver.aws.account_access import AccountAccess, ReachableAws, account_access
 from tfdriver.aws.identity import used_accounts
-from tfdriver.aws.observe import Observation, observe
+from tfdriver.aws.observe import Observation
 from tfdriver.concurrency import side_by_side
 from tfdriver.deploy.ownership import Owner, States, applied_trusts, listed_elsewhere, owners
-from tfdriver.deploy.session import Options, Tools, find_terraform, read_spec
+from tfdriver.deploy.project_roles import ProjectRoles
+from tfdriver.deploy.session import Options, Tools, find_terraform, read_spec, run_workspace
 from tfdriver.errors import Exit, TfdriverError
 from tfdriver.iam.trust_state import Unreadable
 from tfdriver.iam.wording import role_in_account
@@ -73,7 +74,7 @@ class Status:
         1 if a trust policy could not be read. detailed, as in `terraform plan`: 2 if anything is not exact, not
         applied, not current or drifted; else 1 if anything could not be read; else 0.
         """
-        if all(account.problem for account in self.accounts):
+        if self.accounts and all(account.problem for account in self.accounts):
             return Exit.FAILED
         if not detailed:
             return Exit.FAILED if self.unread else Exit.DONE
@@ -84,7 +85,7 @@ class Status:
 class ProjectView:
     """A project as read. accounts: by name; roles: as AWS returned them; states: by composition; now: UTC.
 
-    parallelism: how many compositions are worked on at once; selection: the accounts that were read.
+    parallelism: how many compositions are worked on at once; selection: what was read.
     """
 
     spec: Spec
@@ -100,11 +101,12 @@ class ProjectView:
 def view_project(options: Options, tools: Tools) -> ProjectView:
     """Read every role and state with the available credentials. Raises TfdriverError for a bad spec only."""
     spec = read_spec(options.project, tools.progress.note)
-    selected = options.selection.accounts(spec)
-    workspace, accounts = Workspace(spec, accounts=selected), account_access(spec, tools.aws, selected=selected)
+    workspace = run_workspace(spec, options, tools)
+    accounts = account_access(spec, tools.aws, selected=workspace.accounts, first=workspace.first_accounts)
     states = read_states(workspace, options, tools, accounts)
     others = listed_elsewhere(workspace.compositions, states)
-    roles = observe(spec, ReachableAws(tools.aws, accounts), others, applied=applied_trusts(states))
+    reader = ReachableAws(tools.aws, accounts)
+    roles = ProjectRoles(workspace, reader, lambda _: states, others, applied_trusts(states)).observe()
     return ProjectView(
         spec=spec,
         workspace=workspace,

@@ -1,4 +1,4 @@
-"""Which accounts of a spec a run covers: `--only` and `--exclude`. Pure; no I/O."""
+"""What a run covers: the accounts of `--only` and `--exclude`, the compositions of `--shard`. Pure; no I/O."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 import shlex
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from hashlib import sha256
 
 from tfdriver.aws.identity import used_accounts
 from tfdriver.errors import TfdriverError
@@ -14,20 +15,49 @@ from tfdriver.spec.model import Account, Spec
 
 COMMANDS = ("plan", "up", "tighten", "verify", "status", "destroy")
 # A command in a message, without options that choose accounts.
-_COMMAND = re.compile(rf"`tfdriver ({'|'.join(COMMANDS)})\b(?! --(?:only|exclude))")
+_COMMAND = re.compile(rf"`tfdriver ({'|'.join(COMMANDS)})\b(?! --(?:only|exclude|shard))")
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of `count` shares of the compositions. index: from 1 to `count`."""
+
+    index: int
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.index}/{self.count}"
+
+    def includes(self, name: str) -> bool:
+        """Whether a composition is in the shard. It follows from its name alone: a new composition moves no other."""
+        return int.from_bytes(sha256(name.encode()).digest(), "big") % self.count == self.index - 1
+
+
+def parse_shard(text: str) -> Shard:
+    """Return the shard of a text such as `2/3`. Raises ValueError with the right form."""
+    if found := re.fullmatch(r"([1-9][0-9]{0,4})/([1-9][0-9]{0,4})", text):
+        shard = Shard(*map(int, found.groups()))
+        if shard.index <= shard.count:
+            return shard
+    raise ValueError(f"{text!r} is not a shard: the shards of three are 1/3, 2/3 and 3/3")
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The accounts of a run. only, exclude: names in the spec or patterns with `*`, `?` and `[...]`; () for none."""
+    """What a run covers. only, exclude: names in the spec or patterns with `*`, `?` and `[...]`; () for none.
+
+    shard: of the compositions in these accounts, None for all.
+    """
 
     only: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    shard: Shard | None = None
 
     @property
     def options(self) -> str:
-        """The options that choose these accounts: ` --only account_a`, '' for all accounts."""
+        """The options that choose the same: ` --only account_a --shard 2/3`, '' for everything."""
         named = [("only", name) for name in self.only] + [("exclude", name) for name in self.exclude]
+        named += [("shard", str(self.shard))] if self.shard else []
         return "".join(f" --{option} {shlex.quote(name)}" for option, name in named)
 
     def accounts(self, spec: Spec) -> tuple[Account, ...]:

@@ -20,6 +20,7 @@ from tfdriver.project.lambda_zip import zip_folder
 from tfdriver.project.orphans import FILE as IMPORTS
 from tfdriver.project.orphans import OrphanedResource, import_blocks
 from tfdriver.project.render import render, tfvars
+from tfdriver.project.selection import Shard
 from tfdriver.spec.compositions import REVOKE, Composition, compositions
 from tfdriver.spec.model import Account, Spec
 from tfdriver.terraform import state
@@ -34,17 +35,34 @@ VALUES = "terraform.tfvars.json"
 class Workspace:
     """The folder `compositions/` of a project. local: see `state_account.is_local`.
 
-    accounts: those that the run covers, None for all.
+    accounts: those that the run covers, None for all; shard: of the compositions in these accounts, None for all.
     """
 
     spec: Spec
     local: bool = False
     accounts: tuple[Account, ...] | None = None
+    shard: Shard | None = None
+
+    @cached_property
+    def of_all_shards(self) -> tuple[Composition, ...]:
+        """The compositions in the accounts that the run covers, trusting ones first."""
+        return tuple(c for c in compositions(self.spec) if self.accounts is None or c.account in self.accounts)
 
     @cached_property
     def compositions(self) -> tuple[Composition, ...]:
         """The compositions that the run covers, trusting ones first."""
-        return tuple(c for c in compositions(self.spec) if self.accounts is None or c.account in self.accounts)
+        return tuple(c for c in self.of_all_shards if self.shard is None or self.shard.includes(c.name))
+
+    @cached_property
+    def own_accounts(self) -> tuple[Account, ...]:
+        """The accounts of the compositions that the run covers, in the order of the spec."""
+        own = {composition.account.name for composition in self.compositions}
+        return tuple(account for account in self.spec.accounts.values() if account.name in own)
+
+    @property
+    def first_accounts(self) -> tuple[Account, ...] | None:
+        """The accounts to access first, None for all: a shard accesses others only for roles that it needs."""
+        return self.own_accounts if self.shard else None
 
     @property
     def timeline(self) -> Path:
@@ -102,12 +120,16 @@ class Workspace:
     def _is_kept_here(self, composition: Composition) -> bool:
         return self.backends[composition.name].beside
 
+    def _backend(self, composition: Composition) -> Backend:
+        """Return the backend of a composition, which may be in another shard."""
+        return self.backends.get(composition.name) or find_backend(self._render(composition))
+
     def state(self, composition: Composition, pull: Pull) -> State | None:
         """Return a composition's state from its backend, None without one. A broken local state is read from its copy.
 
         Raises TfdriverError for an unreadable state.
         """
-        backend, path = self.backends[composition.name], self.path(composition)
+        backend, path = self._backend(composition), self.path(composition)
         if former := self.former_backend(composition):
             what, hint = f"its state is still in {former.place}", "Run `tfdriver up`, which moves it"
             raise TfdriverError(what, code="state_not_migrated", hint=hint)
@@ -171,7 +193,7 @@ class Workspace:
 
         It is known from a local state with resources, and from Terraform's record of the backend.
         """
-        path, backend = self.path(composition), self.backends[composition.name]
+        path, backend = self.path(composition), self._backend(composition)
         if not backend.beside and _lists_resources(path):
             return Backend()
         recorded = recorded_backend(path)

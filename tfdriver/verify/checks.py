@@ -44,20 +44,32 @@ Plan = Mapping[str, Any] | str | None
 class Scene:
     """The input of all checks. callers: the operator's ARN by account name, of the accounts that the run covers.
 
-    states: Terraform's state by role key, {} for none, or why it cannot be read; plans: plans the compositions whose
-    state has resources, and returns the plans by role key; keep: whether to keep the probe's items.
+    roles: the keys of the roles that the run covers; the pairs of the trusting ones are checked; states: Terraform's
+    state by role key, {} for none, or why it cannot be read; plans: plans the compositions whose state has resources,
+    and returns the plans by role key; keep: whether to keep the probe's items.
     """
 
     spec: Spec
     aws: RoleCalls
     callers: Mapping[str, str]
     observation: Observation
+    roles: frozenset[str]
     states: Mapping[str, Mapping[str, Any] | str]
     waiting: Waiting
     now: datetime
     progress: Progress
     plans: Callable[[], Mapping[str, Plan]] = dict
     keep: bool = False
+
+    @property
+    def trusting(self) -> tuple[Role, ...]:
+        """The trusting roles whose pairs are checked."""
+        return tuple(role for role in self.spec.trusting if role.key in self.roles)
+
+    @property
+    def trusted(self) -> tuple[Role, ...]:
+        """The trusted roles that are checked."""
+        return tuple(role for role in self.spec.trusted if role.key in self.roles)
 
 
 def run_checks(scene: Scene) -> tuple[list[CheckResult], tuple[str, ...], tuple[str, ...]]:
@@ -66,11 +78,11 @@ def run_checks(scene: Scene) -> tuple[list[CheckResult], tuple[str, ...], tuple[
     writings: list[Writing] = []
     parts = [
         part
-        for trusting in scene.spec.trusting
+        for trusting in scene.trusting
         for trusted in scene.spec.trusted_by(trusting)
         for part in _parts(scene, trusting, trusted, writings, passed)
     ]
-    parts += _elsewhere(scene.spec)
+    parts += _elsewhere(scene)
 
     def of_pairs() -> list[CheckResult]:
         by_policy = _by_policy(scene, [part for part in parts if isinstance(part, _Unmade)])
@@ -101,15 +113,15 @@ def _as_not_probed(scene: Scene, check: CheckResult) -> CheckResult:
     return replace(check, verdict=CheckStatus.NOT_PROBED, happened=f"{state.detail}; {check.happened}")
 
 
-def _elsewhere(spec: Spec) -> Iterator[CheckResult]:
+def _elsewhere(scene: Scene) -> Iterator[CheckResult]:
     """Yield that calls from and to roles that exist elsewhere cannot be probed."""
-    for role in spec.trusting:
+    for role in scene.trusting:
         for arn in role.trusted_arns:
             reason = f"{arn} exists elsewhere: tfdriver has no credentials of it"
             yield _not_probed(
                 CheckedRoles(role.key, arn), "calls", f"{named(arn)} assumes {role_in_account(role)}", reason
             )
-    for role in spec.trusted:
+    for role in scene.trusted:
         for assumed in role.assumes:
             reason = f"{assumed.arn} exists elsewhere: tfdriver does not know what it may do"
             tried = f"{role_in_account(role)} assumes {named(assumed.arn)}"
@@ -120,8 +132,8 @@ def _policies(scene: Scene, passed: Future[frozenset[str]]) -> list[CheckResult]
     """Check the policies of all roles. Set `passed` to the keys of the roles with correct policies."""
     try:
         plans = scene.plans()
-        trusted = (role for role in scene.spec.trusted if not role.is_trusting)
-        roles = [role for role in (*scene.spec.trusting, *trusted) if role.account.name in scene.callers]
+        trusted = (role for role in scene.trusted if not role.is_trusting)
+        roles = [role for role in (*scene.trusting, *trusted) if role.account.name in scene.callers]
         of_roles = side_by_side(lambda role: _role_checks(scene, role, plans.get(role.key, {})), roles)
     except BaseException as error:
         passed.set_exception(error)

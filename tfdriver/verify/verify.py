@@ -64,8 +64,9 @@ def _scene(session: Session, waiting: Waiting, keep_items: bool, current: Collec
     return Scene(
         spec=session.spec,
         aws=session.tools.aws,
-        callers={name: caller.arn for name, caller in session.callers.items()},
+        callers={name: access.caller for name, access in session.accounts.items() if access.caller},
         observation=session.observed,
+        roles=frozenset(role.key for composition in session.workspace.compositions for role in composition.roles),
         states=states,
         waiting=waiting,
         now=waiting.clock.now(),
@@ -100,8 +101,12 @@ def conclude(
 def _states(session: Session) -> dict[str, Mapping[str, Any] | str]:
     """Return Terraform's state by role key, {} for none, or why it cannot be read."""
     found: dict[str, Mapping[str, Any] | str] = {}
-    for composition in session.workspace.compositions:
-        state = session.states[composition.name]
+    workspace, observed = session.workspace, session.observed
+    wanted = [c for c in workspace.of_all_shards if any(r.key in observed.trusted for r in c.roles)]
+    others = [c for c in wanted if c.name not in session.states]
+    states = {**session.states, **workspace.states(session.pull, session.settings.parallelism, others)}
+    for composition in (*workspace.compositions, *others):
+        state = states[composition.name]
         read: Mapping[str, Any] | str = state.reason if isinstance(state, Unreadable) else state.body if state else {}
         found |= {role.key: read for role in composition.roles}
     return found

@@ -98,6 +98,12 @@ def test_ci_runs_the_make_targets_of_the_readme():
         (["up", "--timeout", "abc", "--yes"], "not a duration"),
         (["up", "--timeout", "1e9", "--yes"], "not a duration"),
         (["up", "--timeout", "25h", "--yes"], "not a duration"),
+        *(
+            (["plan", "--shard", text], f"'{text}' is not a shard: the shards of three are 1/3, 2/3 and 3/3")
+            for text in ("0/3", "4/3", "3", "1/0", "-1/3", "a/b", "1/3/3", "1.0/3", "1/ 3", "\u0661/3", "")
+        ),
+        (["up", "--yes", "--phase", "tight"], "'tight' is not one of 'broad', 'connect', 'tighten'"),
+        (["up", "--yes", "--phase", "broad", "--no-tighten"], "--no-tighten cannot be combined with --phase"),
         (["init", "a", "b"], "unexpected extra argument"),
         (["init", ""], "the name is empty; omit it"),
         (["-C", "", "destroy", "--yes"], "the name is empty; omit it"),

@@ -126,9 +126,13 @@ class Setup:
         return int(self.client("dynamodb", "account_a").scan(TableName=TABLE)["Count"])
 
     def verify(
-        self, limit: float = 20.0, keep: bool = False, plans: Callable[[], Mapping[str, Plan]] = dict
+        self,
+        limit: float = 20.0,
+        keep: bool = False,
+        plans: Callable[[], Mapping[str, Plan]] = dict,
+        roles: frozenset[str] | None = None,
     ) -> tuple[list[CheckResult], tuple[str, ...]]:
-        """Run all checks."""
+        """Run all checks. roles: see `Scene`, all by default."""
         aws = Aws()
         callers = {account.name: aws.caller(account).arn for account in (A, B)}
         # Refusals must last some seconds, so this clock runs four times as fast.
@@ -138,6 +142,7 @@ class Setup:
             aws=aws,
             callers=callers,
             observation=observe(self.spec, aws),
+            roles=roles or frozenset(self.spec.roles),
             states=self.states,
             waiting=Waiting(limit, clock, lambda: None),
             now=clock.now(),

@@ -60,6 +60,14 @@ def test_a_correct_setup_passes(running: Setup):
     assert by_name["write"].evidence.item_key
 
 
+def test_a_shard_checks_its_roles_and_the_pairs_of_its_trusting_roles(running: Setup):
+    of_foo, _ = running.verify(roles=frozenset({"foo_bar"}))
+    of_bar, _ = running.verify(roles=frozenset({"bar"}))
+
+    assert {str(check.pair) for check in of_foo} == {"foo_bar", "bar -> foo_bar"}
+    assert [str(check.pair) for check in of_bar] == ["bar"]
+
+
 def test_progress_is_reported_per_round(running: Setup):
     running.progress.clear()
     running.verify()

@@ -68,7 +68,7 @@ def test_without_the_trusted_side_phase_1_opens_every_composition_and_phase_3_wa
     work = plan_work(project, compositions(project)[:3], seen)
 
     assert (names(work.open), names(work.connect), names(work.tighten)) == (["a0", "a1", "a2"], [], [])
-    assert (work.broad, work.waiting) == (True, {"foo0", "foo1", "foo2"})
+    assert (work.broad, work.waiting) == ({"a0", "a1", "a2"}, {"foo0", "foo1", "foo2"})
 
 
 def test_without_the_trusted_side_an_existing_trust_is_kept_and_other_changes_are_applied():
@@ -193,7 +193,7 @@ def test_of_two_roles_that_trust_each_other_only_the_first_is_opened():
     work = plan_work(project, compositions(project), observe(project, FakeIam(project, set())))
 
     assert (names(work.open), names(work.connect), names(work.tighten)) == (["a0"], [], ["a0", "a1"])
-    assert (work.deferred, work.broad) == ({"a1"}, True)
+    assert (work.deferred, work.broad) == ({"a1"}, {"a0"})
     assert work.after == {"a0": {"a1"}, "a1": set()}
 
 
@@ -203,7 +203,7 @@ def test_the_second_of_two_roles_that_trust_each_other_starts_exact_in_a_resumed
 
     work = plan_work(project, compositions(project), seen)
 
-    assert (names(work.open), names(work.tighten), work.broad) == (["a1"], ["a0", "a1"], False)
+    assert (names(work.open), names(work.tighten), work.broad) == (["a1"], ["a0", "a1"], set())
 
 
 def test_in_a_chain_of_trusts_only_the_last_role_is_opened():

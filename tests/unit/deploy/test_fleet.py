@@ -1,0 +1,220 @@
+"""Shards and phases: what a fleet of runs does, each with its share of the compositions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.unit.builders import B, role, spec
+from tests.unit.deploy.test_work import NOW, TRUSTED, TRUSTING, FakeIam, fan, graphs, in_order, names, projects
+from tfdriver.aws.observe import Observation, observe
+from tfdriver.deploy.preflight import refuse_early
+from tfdriver.deploy.project_roles import ProjectRoles
+from tfdriver.deploy.work import Work, in_share, phase_one, plan_work
+from tfdriver.errors import TfdriverError
+from tfdriver.iam import trust
+from tfdriver.iam.trust_state import LiveRole, Phase, exact_trust, opening_trust
+from tfdriver.project.selection import Shard
+from tfdriver.project.workspace import Workspace
+from tfdriver.spec.compositions import Composition, compositions
+from tfdriver.spec.model import Account, Spec
+
+
+class Reading(FakeIam):
+    """The same, which keeps the keys of the roles that were read."""
+
+    def __init__(self, project: Spec, existing: set[str], broad: set[str] = frozenset()) -> None:
+        super().__init__(project, existing, broad)
+        self.read: set[str] = set()
+
+    def read_role(self, account: Account, name: str) -> LiveRole | None:
+        self.read.add(name)
+        return super().read_role(account, name)
+
+
+class Live:
+    """An IAM in which a fleet works. opened: the keys of the roles that were created with a broad trust."""
+
+    def __init__(self, project: Spec, observation: Observation) -> None:
+        self.project = project
+        self.opened: set[str] = set()
+        self._policies = {key: state.live.trust_policy for key, state in observation.states.items() if state.live}
+        self._existing = {key for key, live in observation.trusted.items() if live} | self._policies.keys()
+
+    def read_role(self, _account: Account, name: str) -> LiveRole | None:
+        found = self.project.roles[name]
+        policy = self._policies.get(name, {})
+        return LiveRole(found.arn, f"AROA{name}", policy, {}) if name in self._existing else None
+
+    def observe(self) -> Observation:
+        return observe(self.project, self)
+
+    def write(self, composition: Composition, policies: dict[str, dict]) -> None:
+        for own in composition.roles:
+            policy = policies.get(own.key, {})
+            found = trust.read_trust(policy)
+            if found and found.broad and own.key not in self._existing:
+                self.opened.add(own.key)
+            elif found and found.broad:
+                assert policy == self._policies[own.key], "a trust was opened again"
+            for trusted in self.project.trusted_by(own) if policy != self._policies.get(own.key) else ():
+                assert found.broad or trusted.arn not in found.principals or trusted.key in self._existing
+            self._policies[own.key] = policy
+        self._existing |= {own.key for own in composition.roles}
+
+
+def share(live: Live, shard: Shard | None, phase: Phase | None) -> Work:
+    """What one run does now. Raises TfdriverError as `up` does."""
+    project, workspace = live.project, Workspace(live.project, shard=shard)
+    seen = ProjectRoles(workspace, live, lambda _: {}).observe_related()
+    first = phase_one(project, workspace.of_all_shards, seen)
+    if phase:
+        refuse_early(phase, workspace.compositions, project, seen, first)
+    own = {c.name for c in workspace.compositions}
+    unchanged = {c.name for c in workspace.of_all_shards if c.name not in own or not is_new(c, seen)}
+    work = plan_work(project, workspace.of_all_shards, seen, unchanged, phase=phase)
+    return in_share(work, phase, workspace.compositions, seen)
+
+
+def is_new(composition: Composition, seen: Observation) -> bool:
+    live = {**seen.trusted, **{key: state.live for key, state in seen.states.items()}}
+    return any(live.get(own.key) is None for own in composition.roles)
+
+
+def steps(live: Live, work: Work) -> Iterable[bool]:
+    """Apply what a run does, step by step. Yields False where it would wait for another shard in vain."""
+    project = live.project
+    for composition in work.open:
+        seen = live.observe()
+        earlier = {r.arn for r in work.earlier.get(composition.name, ())}
+        if not earlier <= seen.existing():
+            yield False
+            return
+        live.write(
+            composition,
+            {
+                own.key: opening_trust(seen.states[own.key], project.trusted_by(own), seen.existing(), NOW)
+                for own in composition.roles
+            },
+        )
+        yield True
+    for composition in work.connect:
+        live.write(composition, {})
+        yield True
+    for composition in in_order(work):
+        if {t.arn for own in composition.roles for t in project.trusted_by(own)} - live.observe().existing():
+            yield False
+            continue
+        live.write(composition, {own.key: exact_trust(own, project.trusted_by(own)) for own in composition.roles})
+        yield True
+
+
+def run(live: Live, shard: Shard | None, phase: Phase | None, killed_after: int | None = None) -> bool:
+    """Run a shard. killed_after: the number of its steps, None for all. Return whether it has done its share."""
+    try:
+        work = share(live, shard, phase)
+    except TfdriverError as error:
+        assert error.code == "role_missing"
+        return False
+    done = True
+    for number, ended in enumerate(steps(live, work)):
+        done = done and ended
+        if number == killed_after:
+            return False
+    return done
+
+
+@st.composite
+def fleets(draw):
+    project, seen = draw(graphs() | projects())
+    count = draw(st.integers(1, 5))
+    shards = [Shard(index + 1, count) for index in range(count)]
+    # Per phase: some shards are killed after some steps, then all of them run in some order.
+    killed = draw(st.lists(st.tuples(st.sampled_from(shards), st.integers(0, 2)), max_size=3))
+    return project, seen, [(killed, draw(st.permutations(shards))) for _ in Phase]
+
+
+@settings(deadline=None, max_examples=25)
+@given(fleets())
+def test_a_fleet_ends_as_one_up_does_and_opens_no_other_trust(fleet):
+    project, seen, orders = fleet
+    alone, live = Live(project, seen), Live(project, seen)
+    assert run(alone, None, None)
+
+    for phase, (killed, order) in zip(Phase, orders, strict=True):
+        for shard, after in killed:
+            run(live, shard, phase, after)
+        left = list(order)
+        for _ in range(len(compositions(project)) + 1):  # a shard that waits in vain for another one is run again
+            left = [shard for shard in left if not run(live, shard, phase)]
+        assert not left, f"{phase} of {left} does not end"
+
+    for found in (alone, live):
+        states = found.observe().states.values()
+        assert [s.role.key for s in states if not s.settled] == []
+        assert None not in found.observe().trusted.values()
+    assert live.opened <= alone.opened
+    for phase in (None, *Phase):
+        for shard in orders[0][1]:
+            work = share(live, shard, phase)
+            assert (work.open, work.connect, work.tighten) == ((), (), ())
+
+
+@settings(deadline=None, max_examples=50)
+@given(graphs() | projects(), st.integers(1, 5))
+def test_a_shard_decides_as_one_that_reads_all_roles(found, count):
+    project, seen = found
+    live, every = Live(project, seen), compositions(project)
+    whole = plan_work(project, every, seen)
+
+    for index in range(count):
+        workspace = Workspace(project, shard=Shard(index + 1, count))
+        part = ProjectRoles(workspace, live, lambda _: {}).observe_related()
+        own = {c.name for c in workspace.compositions}
+
+        work = in_share(plan_work(project, every, part), None, workspace.compositions, part)
+
+        expected = in_share(whole, None, workspace.compositions, seen)
+        for field in ("open", "connect", "tighten"):
+            assert names(getattr(work, field)) == names(getattr(expected, field)), field
+        assert (work.broad & own, work.deferred & own) == (expected.broad & own, expected.deferred & own)
+        assert {n: e for n, e in work.earlier.items() if n in own} == {
+            n: e for n, e in expected.earlier.items() if n in own
+        }
+
+
+def shard_of(name: str, count: int = 3) -> Shard:
+    return next(shard for index in range(count) if (shard := Shard(index + 1, count)).includes(name))
+
+
+def observed(
+    project: Spec, shard: Shard, existing: set[str], broad: set[str] = frozenset()
+) -> tuple[set[str], Observation]:
+    """The keys of the roles that a shard reads before it decides, and what it read."""
+    iam = Reading(project, existing, broad)
+    return iam.read, ProjectRoles(Workspace(project, shard=shard), iam, lambda _: {}).observe_related()
+
+
+def test_a_shard_whose_trusted_roles_exist_reads_only_what_its_compositions_name():
+    project = fan(5)
+    shard = shard_of("a1", 50)
+
+    read, _ = observed(project, shard, {"bar"})
+
+    assert read == {"foo1", "bar"}
+
+
+def test_a_shard_whose_trusted_role_is_absent_reads_all_roles_that_trust_it():
+    project = spec(
+        *(role(f"foo{n}", TRUSTING[n], trusts=("bar",)) for n in range(3)),
+        role("bar", B),
+        role("other", TRUSTING[4], trusts=("app",)),
+        role("app", TRUSTED[0]),
+    )
+
+    read, seen = observed(project, shard_of("a1", 50), set())
+
+    assert read == {"foo0", "foo1", "foo2", "bar"}
+    assert names(phase_one(project, compositions(project), seen).open) == ["a0"]
