@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -29,9 +31,9 @@ from tfdriver.project.selection import Selection
 from tfdriver.spec.model import Account
 from tfdriver.terraform.events import Event
 
-TERRAFORM = Path(__file__).with_name("terraform.py")
-# The shell answers `init`, `version` and `show`, the most frequent commands, in a tenth of the time. Python imports the
-# module because a module is compiled only once; -I and -S make it start, and no garbage collection end, faster.
+SERVER = Path(__file__).with_name("terraform_server.py")
+# The shell answers `init`, `version` and `show`, the most frequent commands, and the server of this process the others.
+# A command that has no exit code was killed.
 _PROGRAM = """\
 #!/bin/sh
 echo "$1 ${{PWD##*/}}" >> "$HOME/calls"
@@ -42,15 +44,23 @@ case "$1" in
     IFS= read -r world < "$HOME/world.json"
     case "$world" in *'"version"'*) ;; *) echo '{{"terraform_version": "1.99.0"}}'; exit 0 ;; esac ;;
 esac
-exec {python} -I -S -c '
-import gc, os, sys
-gc.disable()
-sys.path.insert(0, sys.argv.pop(1))
-import terraform
-code = terraform.main(sys.argv[1:])
-sys.stdout.flush()
-os._exit(code)' {folder} "$@"
+out="$HOME.$$" IFS='\t'
+/usr/bin/mkfifo "$out"
+printf '%s\\n' "$out\t$HOME\t$PWD\t$*" > {requests}
+/bin/cat "$out"
+read -r code < "$out.code" || kill -KILL $$
+exit "$code"
 """
+
+
+@cache
+def _server() -> tuple[tempfile.TemporaryDirectory[str], subprocess.Popen[bytes]]:
+    """Start the server of this process; its folder has the FIFO `requests`."""
+    folder = tempfile.TemporaryDirectory()
+    requests = f"{folder.name}/requests"
+    os.mkfifo(requests)
+    server = [sys.executable, "-I", "-S", str(SERVER), requests]
+    return folder, subprocess.Popen(server, stdin=subprocess.PIPE)
 
 
 class World:
@@ -324,7 +334,7 @@ def make_stage(project: Path, home: Path) -> Stage:
     """Return a stage for an existing project."""
     home.mkdir(exist_ok=True)
     program = home / "terraform"
-    program.write_text(_PROGRAM.format(python=quote(sys.executable), folder=quote(str(TERRAFORM.parent))))
+    program.write_text(_PROGRAM.format(requests=quote(f"{_server()[0].name}/requests")))
     program.chmod(0o755)
     world = World(home)
     (home / ".terraformrc").touch()  # otherwise tfdriver searches this machine for a mirror

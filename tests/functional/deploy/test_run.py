@@ -995,7 +995,7 @@ def test_verify_reads_a_remote_state_with_the_users_cli_configuration(stage, tmp
     config.write_text("")
     program = Path(stage.environ["TFDRIVER_TERRAFORM"])
     refusal = f'[ "$1" != state ] || [ "$TF_CLI_CONFIG_FILE" = {config} ] || {{ echo "not logged in" >&2; exit 1; }}\n'
-    program.write_text(program.read_text().replace("exec", f"{refusal}exec"))
+    program.write_text(program.read_text().replace("case", f"{refusal}case", 1))
 
     def happened() -> str:
         with stage.session("verify") as session:
