@@ -36,6 +36,7 @@ Code = Literal[
     "edited_file",
     "existing_role",
     "expired_credentials",
+    "file_exists",
     "iam_not_consistent",
     "internal_error",
     "interrupted",

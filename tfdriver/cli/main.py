@@ -15,6 +15,7 @@ from tfdriver import __version__
 from tfdriver.cli.accounts import accounts
 from tfdriver.cli.adopt import adopt
 from tfdriver.cli.bootstrap import bootstrap
+from tfdriver.cli.ci import ci
 from tfdriver.cli.demo import demo
 from tfdriver.cli.destroy import destroy
 from tfdriver.cli.explain import explain
@@ -91,6 +92,7 @@ for _command in (
     status,
     report,
     policy,
+    ci,
     adopt,
     explain,
     graph,
@@ -129,7 +131,7 @@ def _misplaced(error: click.NoSuchOption) -> str:
     """Return a hint for an option on the wrong side of the command, or ''."""
     if error.ctx is None:
         return ""
-    name, command = error.option_name, error.ctx.info_name
+    name, command = error.option_name, error.ctx.command_path.partition(" ")[2]
     if error.ctx.parent is not None:
         option = _options(cli).get(name)
         value = "" if option is None or option.is_flag or option.count else " ..."

@@ -7,6 +7,7 @@ quoted Terraform string unless it is marked `| identifier`, so nothing in a spec
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import time
 import traceback
@@ -68,6 +69,28 @@ def page(name: str, context: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    return environment.get_template(name).render(context)
+
+
+def workflow(name: str, context: Mapping[str, Any]) -> str:
+    """Render a workflow of a CI system, whose expressions are in `${{ }}`, from a shipped template in `[[ ]]`.
+
+    context: variables by name, printed unchanged: `| yaml` and `| shell` quote them.
+    """
+    environment = ImmutableSandboxedEnvironment(
+        loader=jinja2.FunctionLoader(_loader([assets.templates()])),
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # it escapes HTML
+        block_start_string="[%",
+        block_end_string="%]",
+        variable_start_string="[[",
+        variable_end_string="]]",
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["yaml"] = json.dumps  # YAML includes JSON
+    environment.filters["shell"] = shlex.quote
     return environment.get_template(name).render(context)
 
 

@@ -17,14 +17,22 @@ from tfdriver.cli import main
 
 ROOT = Path(__file__).parents[3]
 COMMANDS = sorted(main.cli.commands)
+ALL = {
+    **main.cli.commands,
+    **{
+        f"{name} {sub}": inner
+        for name, group in main.cli.commands.items()
+        for sub, inner in getattr(group, "commands", {}).items()
+    },
+}
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", ALL)
 def test_every_command_has_help_with_an_example_and_is_in_the_readme(name, capsys):
-    assert main.run([name, "-h"]) == 0
+    assert main.run([*name.split(), "-h"]) == 0
 
     assert f" {name}" in capsys.readouterr().out.partition("Example")[2]
-    assert f"`tfdriver {name}" in (ROOT / "README.md").read_text()
+    assert f"`tfdriver {name.split()[0]}" in (ROOT / "README.md").read_text()
 
 
 def test_without_a_command_the_help_is_printed(capsys):
@@ -46,7 +54,7 @@ def test_explain_refuses_empty_stdin(piped, capsys, monkeypatch):
     assert "2>&1 | tfdriver explain -" in printed
 
 
-@pytest.mark.parametrize("name", ["", *COMMANDS])
+@pytest.mark.parametrize("name", ["", *ALL])
 def test_help_fits_into_80_columns(name, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
 
@@ -64,9 +72,9 @@ def test_commands_are_listed_in_the_order_of_use(capsys):
     assert sorted(listed) == COMMANDS
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", ALL)
 def test_every_option_has_help(name):
-    for parameter in main.cli.commands[name].params:
+    for parameter in ALL[name].params:
         if isinstance(parameter, click.Option):
             assert parameter.help, parameter.name
 
@@ -89,6 +97,7 @@ def test_ci_runs_the_make_targets_of_the_readme():
         (["--json", "up"], "option --json is in the wrong place Put it after the command: `tfdriver up --json`"),
         (["--timeout", "3"], "Put it after the command: `tfdriver plan --timeout`"),
         (["up", "-v"], "option -v is in the wrong place Put it before the command: `tfdriver -v up`"),
+        (["ci", "github", "-v"], "Put it before the command: `tfdriver -v ci github`"),
         (["plan", "-C", "x"], "Put it before the command: `tfdriver -C ... plan`"),
         (["sandbox", "--fire", "bar", "--", "ls"], "cannot be combined with a command"),
         (["sandbox", "--json", "ls"], "--json needs --fire"),
@@ -281,10 +290,10 @@ def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text().splitlines()) <= 150
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", ALL)
 def test_every_command_and_option_is_in_the_documentation(name):
     page = (ROOT / "docs/commands.md").read_text()
-    options = [p for p in main.cli.commands[name].params if isinstance(p, click.Option) and not p.hidden]
+    options = [p for p in ALL[name].params if isinstance(p, click.Option) and not p.hidden]
     assert f"`{name}" in page
     assert [o.name for o in options if not any(f"`{text}" in page for text in o.opts)] == []
 
