@@ -24,6 +24,7 @@ class Exit(IntEnum):
 Code = Literal[
     "aws_call_failed",
     "aws_unreachable",
+    "bad_outputs",
     "bad_usage",
     "broken_installation",
     "broken_state",

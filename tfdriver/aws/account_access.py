@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tfdriver.aws.calls import Caller
 from tfdriver.aws.identity import IdentityReader, used_accounts
@@ -30,16 +30,20 @@ class AccountAccess:
 
 @dataclass(frozen=True)
 class ReachableAws:
-    """A `RoleReader` that makes no calls to accounts without access. accounts: the access to each, by account name."""
+    """A `RoleReader` that makes no calls to accounts without access. accounts: the access to each, by account name.
+
+    unseen: roles of accounts that the run does not cover, by account and role name; see `project.outputs_file`.
+    """
 
     aws: RoleReader
     accounts: Mapping[str, AccountAccess]
+    unseen: Mapping[tuple[str, str], Unseen] = field(default_factory=dict)
 
     def read_role(self, account: Account, name: str) -> LiveRole | Unreadable | None:
         """Return a role, or None if it does not exist."""
         access = self.accounts[account.name]
         if not access.selected:
-            return Unseen(f"{account.name} is not selected")
+            return self.unseen.get((account.name, name)) or Unseen(f"{account.name} is not selected")
         if access.problem:
             return Unreadable(f"{account.name} cannot be read")
         return self.aws.read_role(account, name)

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from tfdriver.concurrency import side_by_side
-from tfdriver.iam.trust_state import LiveRole, TrustKind, TrustState, Unreadable, Unseen, classify
+from tfdriver.iam.trust_state import LiveRole, RecordedRole, TrustKind, TrustState, Unreadable, Unseen, classify
 from tfdriver.spec.model import Account, Role, Spec
 
 # The trust policies in the states, by ARN and unique id of their roles.
@@ -50,16 +50,17 @@ class Observation:
 
     @cached_property
     def unseen(self) -> frozenset[str]:
-        """The keys of the trusted roles in accounts that the run does not cover."""
-        return frozenset(key for key, role in self.trusted.items() if isinstance(role, Unseen))
+        """The keys of the trusted roles that were not read, because of their accounts, and that are not recorded."""
+        return frozenset(k for k, role in self.trusted.items() if isinstance(role, Unseen) and not role.recorded)
 
     def existing(self) -> frozenset[str]:
-        """The ARNs of the trusted roles that exist."""
+        """The ARNs of the trusted roles that exist, or in accounts that the run does not cover, that are recorded."""
         return self._existing
 
     @cached_property
     def _existing(self) -> frozenset[str]:
-        return frozenset(role.arn for role in self.trusted.values() if isinstance(role, LiveRole))
+        recorded = (role.recorded if isinstance(role, Unseen) else role for role in self.trusted.values())
+        return frozenset(role.arn for role in recorded if isinstance(role, LiveRole | RecordedRole))
 
 
 def observe(

@@ -78,7 +78,7 @@ def print_planned(planned: Planned, console: Console) -> None:
     groups = grouped(map(_item, planned.phases))
     for group in groups:
         phase = group.shown
-        name = f"{PHASES[phase.phase]} ({phase.phase})" if phase.phase in PHASES else phase.phase
+        name = f"{PHASES[phase.phase]} ({phase.kind})" if phase.phase in PHASES else phase.phase
         each = " each" if group.label and phase.changes else ""
         what = counts_text(phase.counts) or _other(phase)
         console.print(Text.assemble((f"{name}, {group.label or _place(phase)}: ", "bold"), what, each))

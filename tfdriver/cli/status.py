@@ -23,7 +23,7 @@ from tfdriver.inspect import status as status_command
 from tfdriver.inspect.composition_status import CompositionStatus
 from tfdriver.inspect.drift import drift_reader
 from tfdriver.inspect.role_pairs import Pair, PairState
-from tfdriver.inspect.status import Status
+from tfdriver.inspect.status import Status, UnseenRole
 from tfdriver.project.selection import Selection
 
 
@@ -72,7 +72,8 @@ def print_status(value: Status, output: Output) -> None:
     output.out.print(f"[bold]{escape(value.project)}[/bold] on {wording.moment(value.at)}")
     for line in lines(map(_account, value.accounts)):
         output.out.print(f"  {escape(line)}")
-    for line in [*lines(map(_pair, value.pairs)), *_composition_lines(value)]:
+    unseen = lines(map(_unseen_role, value.unseen_roles))
+    for line in [*lines(map(_pair, value.pairs)), *unseen, *_composition_lines(value)]:
         output.out.print(escape(line))
     if value.exposures:
         output.out.print("[bold]Exposures[/bold]: when a broad trust was in force")
@@ -96,6 +97,10 @@ def _pair(pair: Pair) -> Item[str]:
     """Return the line of a pair. Pairs in a group differ in the trusting account."""
     account, odd = pair.trusting_account, pair.state is not PairState.EXACT
     return Item(account, str(pair), account, account_of(pair.trusting_arn), attention=odd)
+
+
+def _unseen_role(role: UnseenRole) -> Item[str]:
+    return Item(role.account, str(role), role.account, account_of(role.arn))
 
 
 def _composition_lines(value: Status) -> Iterator[str]:

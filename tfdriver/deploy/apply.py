@@ -143,8 +143,8 @@ class Applier:
         for role in composition.roles if not plan.saved.destroy else ():
             policy = plan.basis.values.get("trust_policies", {}).get(role.label, {})
             trusted = {principal for statement in statements(policy) for principal in principals(statement)}
-            unsure[role.key] = trusted & {*role.trusted_arns, *unreadable}
-        return PrincipalWatch(composition, unsure, self._roles.read, self._roots.clock)
+            unsure[role.key] = trusted & {*role.trusted_arns, *unreadable, *self._workspace.unseen}
+        return PrincipalWatch(composition, unsure, self._roles.read, self._roots.clock, self._workspace.unseen)
 
     def _current_plan(self, composition: Composition, values_of: ValuesOf) -> CheckedPlan:
         """Return the kept plan of a composition, or a new one if the roles in AWS, or what they need, have changed."""

@@ -24,7 +24,7 @@ from tfdriver.spec.model import Role, Spec
 
 STOPPED = "No broad trust is in force. Completed changes are kept. Run the same command again to continue"
 _TIGHTEN = "Run `tfdriver tighten` to close the trust; it needs only the credentials of the trusting side"
-_COMMANDS = ("Run `tfdriver ", "Run the same command again")
+_COMMANDS = ("Run `tfdriver ", "Run the same command again", "Ask ")
 _UNREADABLE = "Trust policies that cannot be read now"
 _MAY_BE_OPEN = frozenset({TrustKind.ABSENT, TrustKind.BROAD})
 
@@ -114,14 +114,14 @@ def _join(sentences: Iterable[str]) -> str:
 
 def other_team(after: Observation, driver: Driver) -> str:
     """Return what another team has to do, because the run did not cover its accounts, and what to run then; or ''."""
-
+    commit = "Commit the changes in compositions/"
     waiting = [s.role for s in after.states.values() if s.role.key in waiting_roles(driver.spec, after) and s.live]
     trusted = [r for role in waiting for r in driver.spec.trusted_by(role) if r.key in after.unseen]
     if trusted:
-        then = driver.selection.in_commands("Then run `tfdriver tighten` to trust exactly its roles")
-        return f"{wording.ask_owners((role.account for role in trusted), 'up')}. {then}"
+        then = driver.selection.in_commands("Then pull and run `tfdriver tighten` to trust exactly its roles")
+        return f"{commit}. {wording.ask_owners((role.account for role in trusted), 'up')} and to commit. {then}"
     unseen = [state.role.account for state in after.states.values() if state.kind is TrustKind.UNSEEN]
-    return wording.ask_owners(unseen, "up", "tighten") if unseen else ""
+    return f"{commit}. {wording.ask_owners(unseen, 'up')} and to commit" if unseen else ""
 
 
 def next_command(after: Observation, driver: Driver) -> str:
@@ -183,7 +183,8 @@ def with_open_trusts(
         return error
     sentences = [f"In force now: {in_force}"] if in_force else []
     sentences += [f"{_UNREADABLE}: {unreadable}"] if unreadable else []
-    hint, in_force = _join([error.hint, _TIGHTEN]), _join(sentences)
+    hint = error.hint if error.code == "bad_outputs" else _join([error.hint, _TIGHTEN])
+    in_force = _join(sentences)
     return OpenTrustError(error.what, code=error.code, where=error.where, hint=hint, in_force=in_force)
 
 

@@ -26,9 +26,11 @@ from tfdriver.deploy.project_roles import ProjectRoles
 from tfdriver.deploy.revocation import Revocation
 from tfdriver.deploy.roots import Roots, succeeded
 from tfdriver.deploy.work import PhaseOne, Work, dependencies, without_circles, without_failed
-from tfdriver.iam.trust_state import Phase, TrustKind
+from tfdriver.errors import TfdriverError
+from tfdriver.iam.trust_state import LiveRole, Phase, TrustKind
 from tfdriver.project import crash_recovery, tfvars
 from tfdriver.project.orphans import OrphanedResource
+from tfdriver.project.outputs_file import write_outputs
 from tfdriver.project.selection import Selection
 from tfdriver.project.timeline import Exposure, Timeline, exposures
 from tfdriver.project.workspace import Workspace
@@ -59,7 +61,7 @@ class RunScope:
     states: reads the compositions' current states; interrupted: names of compositions in which a run was interrupted,
     so that orphaned resources may be adopted; adopt: whether they may be adopted everywhere; others: trusting roles
     that exist under other names than in the spec; applied: the trust policies in the states at the start; selection:
-    what the run covers.
+    what the run covers; callers: our ARN in each of its accounts, by account name.
     """
 
     reader: RoleReader
@@ -69,6 +71,7 @@ class RunScope:
     others: tuple[Role, ...] = ()
     applied: AppliedTrusts = field(default_factory=dict)
     selection: Selection = field(default_factory=Selection)
+    callers: Mapping[str, str] = field(default_factory=dict)
 
     def may_adopt(self, composition: Composition) -> bool:
         """Whether the run may adopt orphaned resources of the composition."""
@@ -134,14 +137,34 @@ class Driver:
         return self._scope.may_adopt(composition)
 
     def record(self, observation: Observation) -> None:
-        """Record trust changes that are missing from the timeline, except of unmanaged roles.
+        """Record trust changes that are missing from the timeline, and write the `outputs.json` of compositions.
 
+        The latter of those that this run has applied, or planned without changes. Neither is done for unmanaged roles.
         Must not be called while Terraform runs.
         """
         for composition in self._side(Side.TRUSTING):
             states = (observation.states[role.key] for role in composition.roles)
             managed = (s for s in states if s.live is None or has_tags(s.live.tags, composition))
             self._timeline.record_missing(managed, self._clock.now())
+        current = self.plans.unchanged | {step.composition for step in self.steps if step.phase != "destroy"}
+        for composition in (c for c in self._workspace.compositions if c.name in current):
+            self._write_outputs(composition, observation)
+
+    def _write_outputs(self, composition: Composition, observation: Observation) -> None:
+        found = roles_in_aws(composition, observation)
+        ids = {
+            role.key: live.role_id
+            for role in composition.roles
+            if isinstance(live := found[role.key], LiveRole)
+            and live.arn == role.arn
+            and (role.existing or has_tags(live.tags, composition))
+        }
+        if len(ids) == len(composition.roles):
+            caller, now = self._scope.callers[composition.account.name], self._clock.now()
+            try:
+                write_outputs(self.spec.root, composition, ids, caller, now)
+            except TfdriverError as error:  # the changes in AWS, or another error, matter more
+                self._note_any(f"warning: {error}")
 
     def exposures(self) -> list[Exposure]:
         """Return the recorded exposures, oldest first."""
@@ -239,6 +262,8 @@ class Driver:
             final = tfvars.final(self.spec, composition)
             step = self._applier.apply(Phase.CONNECT, composition, lambda *_: final, roles_done=ready)
             refuse_other_arns(step, composition, "roles_which_will_assume")
+            if not all(map(self._covers, assumed.values())):  # `outputs.json` needs the unique ids
+                wait_for_roles(composition.roles, self._aws, self._waiting)
             return step
 
         opened = {c.name for c in work.open}

@@ -17,6 +17,8 @@ from tfdriver.deploy.overview import Overview
 from tfdriver.files import read_json
 from tfdriver.iam.policy_diff import diff_lines
 from tfdriver.iam.policy_document import Document, parse_policy
+from tfdriver.iam.trust import may_be_broad
+from tfdriver.iam.trust_state import Phase
 from tfdriver.iam.wording import trusted_by
 
 SENSITIVE = "(sensitive value)"
@@ -112,6 +114,13 @@ class PhasePlan:
     changes: tuple[ResourceChange, ...] = ()
     outputs: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """The phase for people: phase 1 is `exact at once` if it opens no trust."""
+        trusts = [p.after for change in self.changes for p in change.policies if p.attribute == TRUST_POLICY]
+        exact = trusts and not any(policy is None or may_be_broad(policy) for policy in trusts)
+        return "exact at once" if self.phase == Phase.BROAD and exact else self.phase
 
 
 @dataclass(frozen=True)

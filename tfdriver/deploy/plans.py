@@ -192,11 +192,12 @@ class Plans:
 
     @property
     def unchanged(self) -> frozenset[str]:
-        """The names of the compositions whose plan changes nothing, and that have nothing to adopt."""
+        """The names of the compositions whose plan to apply changes nothing, and that have nothing to adopt."""
+        planned = [(c, self._plans[c.name].saved) for c in self._roots.workspace.compositions if c.name in self._plans]
         return frozenset(
             c.name
-            for c in self._roots.workspace.compositions
-            if c.name in self._plans and self._plans[c.name].saved.outcome.changes_nothing and not self._may_adopt(c)
+            for c, saved in planned
+            if saved.outcome.changes_nothing and not (saved.destroy or self._may_adopt(c))
         )
 
     def _saved(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from tfdriver.aws.observe import Observation
 from tfdriver.deploy.work import PhaseOne
@@ -11,6 +11,7 @@ from tfdriver.iam.policy_document import principals, statements
 from tfdriver.iam.trust import may_be_broad
 from tfdriver.iam.trust_state import Phase, TrustKind, TrustState, Unreadable, Unseen
 from tfdriver.iam.wording import replacing, role_in_account
+from tfdriver.project.outputs_file import ask_owner
 from tfdriver.spec.compositions import Composition, Side
 from tfdriver.spec.model import Role, Spec
 
@@ -115,25 +116,43 @@ def _early(missing: Role, phase: Phase) -> TfdriverError:
 def refuse_unreadable_successors(roles: Iterable[Role], spec: Spec, observation: Observation) -> None:
     """Raise TfdriverError for a trusted role that cannot be read, if the trust names a deleted role.
 
-    roles: the trusting roles. The role that has the deleted role's name now may be unmanaged.
+    roles: the trusting roles. The role that has the deleted role's name now may be unmanaged, unless an `outputs.json`
+    lists it with another unique id than the deleted role's.
     """
     for trusting in roles:
+        deleted = _deleted_roles(observation.states[trusting.key])
         for role in spec.trusted_by(trusting):
             found = observation.trusted[role.key]
-            if isinstance(found, Unreadable) and _names_deleted_role(observation.states[trusting.key]):
-                raise TfdriverError(
-                    f"{role_in_account(trusting)} trusts a deleted role, and the role that has its name now cannot be "
-                    f"read: {found.reason}",
-                    code="unreadable_role",
-                    where=role_in_account(role),
-                    hint="No changes made. Use credentials with iam:GetRole on it",
-                )
+            if deleted and isinstance(found, Unreadable):
+                _refuse_successor(trusting, role, found, deleted)
 
 
-def _names_deleted_role(state: TrustState) -> bool:
-    """Whether a trust policy, managed or not, names the unique id of a deleted role."""
+def _refuse_successor(trusting: Role, role: Role, found: Unreadable, deleted: Collection[str]) -> None:
+    """Raise TfdriverError unless an `outputs.json` lists the role with another unique id than the `deleted` ones."""
+    recorded = found.recorded if isinstance(found, Unseen) else None
+    if recorded and recorded.role_id not in deleted:
+        return
+    hint = (
+        ask_owner(role.account, found.file) if isinstance(found, Unseen) else "Use credentials with iam:GetRole on it"
+    )
+    raise TfdriverError(
+        f"{role_in_account(trusting)} trusts a deleted role, and "
+        + (
+            f"outputs.json still lists the deleted role's id {recorded.role_id}: it is stale"
+            if recorded
+            else f"the role that has its name now cannot be read: {found.reason}"
+        ),
+        code="bad_outputs" if recorded else "unreadable_role",
+        where=role_in_account(role),
+        hint=f"No changes made. {hint}",
+    )
+
+
+def _deleted_roles(state: TrustState) -> frozenset[str]:
+    """Return the unique ids of deleted roles that a trust policy, managed or not, names."""
     policy = state.live.trust_policy if state.live else {}
-    return any(principal.startswith("AROA") for found in statements(policy) for principal in principals(found))
+    named = (principal for found in statements(policy) for principal in principals(found))
+    return frozenset(principal for principal in named if principal.startswith("AROA"))
 
 
 def _problem(state: TrustState) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from tfdriver.clock import Clock
@@ -12,6 +12,7 @@ from tfdriver.errors import TfdriverError
 from tfdriver.iam.policy_document import account_of, principals, statements
 from tfdriver.iam.trust_state import LiveRole, Unreadable
 from tfdriver.iam.wording import role_in_account
+from tfdriver.project.outputs_file import ask_owner, file_of
 from tfdriver.spec.compositions import Composition
 from tfdriver.spec.model import Role
 from tfdriver.terraform.events import Event
@@ -27,13 +28,15 @@ class PrincipalWatch:
     """Follows an apply that may write principals which tfdriver cannot read.
 
     unsure: the ARNs of such principals, by role key; read: returns a role in AWS. `clock` measures how long Terraform
-    writes a role.
+    writes a role. recorded: the compositions whose `outputs.json`
+    lists a principal, by its ARN.
     """
 
     composition: Composition
     unsure: dict[str, Collection[str]]
     read: Callable[[Role], LiveRole | Unreadable | None]
     clock: Clock
+    recorded: Mapping[str, Composition] = field(default_factory=dict)
     _began: dict[str, tuple[Role, float]] = field(default_factory=dict)  # by address
     _stuck: dict[str, Role] = field(default_factory=dict)
 
@@ -70,15 +73,24 @@ class PrincipalWatch:
             refused = sorted(named & {*unsure}) or (sorted(unsure) if role in self._stuck.values() else [])
             if refused:
                 which = "one of these as a principal" if len(refused) > 1 else "this principal"
-                owners = " or ".join(dict.fromkeys(f"account {account_of(arn)}" for arn in refused))
+                reason, hint = self._reason(refused)
                 return TfdriverError(
-                    f"IAM does not accept {which}: {', '.join(refused)}. It is misspelt, or it does not exist",
+                    f"IAM does not accept {which}: {', '.join(refused)}. {reason}",
                     code="principal_refused",
                     where=role_in_account(role),
-                    hint=f"Correct it in tfdriver.yaml, or ask the owner of {owners} to create it. The trust policy is "
-                    "unchanged. Run the same command again",
+                    hint=f"The trust policy was not written. {hint}",
                 )
         return None
+
+    def _reason(self, refused: list[str]) -> tuple[str, str]:
+        """Return why IAM refuses these principals, and what to do."""
+        owners = " or ".join(dict.fromkeys(f"account {account_of(arn)}" for arn in refused))
+        stale = next((c for arn, c in self.recorded.items() if arn in refused), None)
+        if stale is None:
+            hint = f"Correct it in tfdriver.yaml, or ask the owner of {owners} to create it. Run the same command again"
+            return "It is misspelt, or it does not exist", hint
+        file = file_of(stale)
+        return f"{file} is stale: the role was deleted after it was written", ask_owner(stale.account, file)
 
 
 def _module(address: str) -> str:

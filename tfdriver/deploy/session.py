@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tfdriver.aws.account_access import AccountAccess, ReachableAws, account_access
@@ -36,10 +36,11 @@ from tfdriver.deploy.work import phase_one
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.lint import lint_spec, refuse_errors
 from tfdriver.iam.phase_trusts import refuse_long_trusts
-from tfdriver.iam.trust_state import Phase
+from tfdriver.iam.trust_state import Phase, Unseen
 from tfdriver.interrupts import InterruptedRunError, Interrupts, stopped_by
 from tfdriver.project import git_check
 from tfdriver.project.lock import locked
+from tfdriver.project.outputs_file import unseen_roles
 from tfdriver.project.selection import Selection
 from tfdriver.project.state_account import is_local
 from tfdriver.project.timeline import Timeline
@@ -63,6 +64,7 @@ from tfdriver.waiting import Waiting
 
 _CHANGING = ("up", "tighten", "destroy")
 _DECIDING = ("plan", "up")  # what phase 1 creates, which depends on the roles of other shards, too
+_CREATING = ("plan", "up", "tighten")  # what they write depends on the roles of other accounts
 _BYTES_NEEDED = 20_000_000  # for states, logs and rendered files of a run, with a wide margin
 
 
@@ -302,19 +304,21 @@ def _opened(stack: ExitStack, command: str, workspace: Workspace, options: Optio
     spec, accounts = workspace.spec, workspace.own_accounts
     if options.lint:
         refuse_errors(lint_spec(spec), tools.progress.note)
+    unseen = unseen_roles(spec, workspace.accounts or (), tolerant=command not in _CREATING)
     found = stack.enter_context(find_terraform(accounts, tools, options.parallelism))
     descriptor = _lock(stack, command, workspace, options, tools)
     settings = found.settings(tools, options, (descriptor,))
     trusting = {role.account.name for role in spec.trusting}
     needed = [a for a in accounts if command != "tighten" or a.name in trusting]
     callers = check_identities(spec, tools.aws, needed)
-    reader = _role_reader(workspace, callers, tools)
+    reader = _role_reader(workspace, callers, unseen, tools)
     _move_states(workspace, settings, found.private, options, tools)
     pull = pulling(settings, found.private, reader.accounts)
     states = workspace.states(pull, options.parallelism)
     workspace.check_place(states)
-    scope = _scope(workspace, reader, pull, states, options)
-    timeline = Timeline(workspace.timeline, {n: caller.arn for n, caller in callers.items()}, tools.progress.note)
+    arns = {name: caller.arn for name, caller in callers.items()}
+    scope = replace(_scope(workspace, reader, pull, states, options), callers=arns)
+    timeline = Timeline(workspace.timeline, arns, tools.progress.note)
     driver = make_driver(workspace, tools.aws, settings, tools.progress, timeline, tools.clock, scope)
     stack.callback(driver.plans.discard)
     observed = driver.roles.observe_related() if command in _DECIDING else driver.observe()
@@ -356,10 +360,11 @@ def _move_states(workspace: Workspace, settings: Settings, private: Path, option
             move_states(moves, workspace, settings, private, tools.clock.now(), tools.progress.note)
 
 
-def _role_reader(workspace: Workspace, callers: Mapping[str, Caller], tools: Tools) -> ReachableAws:
-    reader = ReachableAws(
-        tools.aws, account_access(workspace.spec, tools.aws, callers, workspace.accounts, workspace.first_accounts)
-    )
+def _role_reader(
+    workspace: Workspace, callers: Mapping[str, Caller], unseen: Mapping[tuple[str, str], Unseen], tools: Tools
+) -> ReachableAws:
+    accesses = account_access(workspace.spec, tools.aws, callers, workspace.accounts, workspace.first_accounts)
+    reader = ReachableAws(tools.aws, accesses, unseen)
     for access in reader.accounts.values():
         if access.problem and access.selected:
             tools.progress.note(f"warning: no access to {access.account}: {access.problem}")

@@ -17,9 +17,11 @@ from tfdriver.deploy.revocation import revocations_in_force
 from tfdriver.deploy.run_result import RunResult, run_result
 from tfdriver.deploy.session import Session
 from tfdriver.deploy.up import refuse_unreadable_states
+from tfdriver.deploy.work import waiting_roles
 from tfdriver.errors import TfdriverError
-from tfdriver.iam.trust_state import TrustKind, Unreadable
+from tfdriver.iam.trust_state import TrustKind, Unreadable, Unseen
 from tfdriver.iam.wording import role_in_account
+from tfdriver.project.outputs_file import ask_owner
 from tfdriver.spec.compositions import Composition, Side
 from tfdriver.terraform.state import State
 
@@ -113,10 +115,12 @@ def _check_trusted(session: Session, compositions: list[Composition]) -> frozens
     """Return the keys of the unreadable trusted roles.
 
     Raises TfdriverError for an absent one, for which Terraform would retry "Invalid principal" for two minutes; and for
-    an unreadable one if the trust names a deleted role: the role of that name now may be unmanaged.
+    an unreadable one if the trust names a deleted role, or if the run does not cover its account and no `outputs.json`
+    lists it: a role of that name may be unmanaged.
     """
     unreadable = set[str]()
     refuse_unreadable_successors((r for c in compositions for r in c.roles), session.spec, session.observed)
+    waiting = waiting_roles(session.spec, session.observed)
     pairs = [(a, b) for c in compositions for a in c.roles for b in session.spec.trusted_by(a)]
     for trusting, role in pairs:
         found, state = session.observed.trusted[role.key], session.observed.states[trusting.key]
@@ -129,6 +133,13 @@ def _check_trusted(session: Session, compositions: list[Composition]) -> frozens
                 "`tfdriver plan --overwrite` prints the changes"
                 if state.kind is TrustKind.UNMANAGED
                 else "Run `tfdriver up` to create it",
+            )
+        if isinstance(found, Unseen) and not found.recorded and trusting.key in waiting:
+            raise TfdriverError(
+                f"{role_in_account(trusting)} cannot trust it: {found.reason}",
+                code="bad_outputs",
+                where=role_in_account(role),
+                hint=ask_owner(role.account, found.file),
             )
         if isinstance(found, Unreadable):
             unreadable.add(role.key)

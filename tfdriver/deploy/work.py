@@ -87,8 +87,9 @@ def phase_one(spec: Spec, compositions: Iterable[Composition], observation: Obse
 
     A composition whose new roles trust only existing roles starts exact. One whose trusted roles all exist once phase 3
     creates it is deferred. If neither is left, one is opened, the canary: what it trusts can then be created. A role in
-    AWS with a broad trust in an absent role is a canary, too. A role in an account that the run does not cover may be
-    created much later, so every composition whose new roles trust only such roles is opened.
+    AWS with a broad trust in an absent role is a canary, too. A role in an account that the run does not cover counts
+    as existing if an `outputs.json` lists it. Else it may be created much later, so every composition whose new roles
+    trust only such roles is opened.
     """
     pending = _pending(spec, _read(compositions, observation), observation)
     owner = {role.key: name for name, new in pending.items() for role in new.composition.roles}
@@ -128,7 +129,7 @@ def waiting_roles(spec: Spec, observation: Observation) -> Names:
     """Return the keys of the trusting roles that keep their trust policy until `tighten`.
 
     IAM accepts only existing roles as principals, and a role that they trust but do not name yet is in an account that
-    the run does not cover.
+    the run does not cover, and not in its `outputs.json`.
     """
 
     def named(state: TrustState) -> Names:

@@ -58,8 +58,24 @@ class Unreadable:
 
 
 @dataclass(frozen=True)
+class RecordedRole:
+    """A role as an `outputs.json` lists it. role_id: its unique id; at: since when, UTC; caller: who applied it."""
+
+    arn: str
+    role_id: str
+    at: datetime
+    caller: str
+
+
+@dataclass(frozen=True)
 class Unseen(Unreadable):
-    """A role in an account that the run does not cover: nothing was called. It may exist or not."""
+    """A role in an account that the run does not cover: nothing was called. It may exist or not.
+
+    file: the `outputs.json` that may list it, relative to the project; recorded: the role there, None if it is not.
+    """
+
+    file: str = ""
+    recorded: RecordedRole | None = None
 
 
 @dataclass(frozen=True)

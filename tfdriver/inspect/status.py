@@ -15,27 +15,50 @@ from tfdriver.deploy.ownership import Owner, States, applied_trusts, listed_else
 from tfdriver.deploy.project_roles import ProjectRoles
 from tfdriver.deploy.session import Options, Tools, find_terraform, read_spec, run_workspace
 from tfdriver.errors import Exit, TfdriverError
-from tfdriver.iam.trust_state import Unreadable
+from tfdriver.iam import wording
+from tfdriver.iam.trust_state import Unreadable, Unseen
 from tfdriver.iam.wording import role_in_account
 from tfdriver.inspect.composition_status import CompositionStatus, describe
 from tfdriver.inspect.drift import Drift
 from tfdriver.inspect.exposure import CloudTrailReader, Uses
 from tfdriver.inspect.role_pairs import Advice, Pair, PairState, pairs
 from tfdriver.project import timeline
+from tfdriver.project.outputs_file import unseen_roles
 from tfdriver.project.selection import Selection
 from tfdriver.project.timeline import Exposure
 from tfdriver.project.workspace import Workspace
 from tfdriver.spec.compositions import Composition
-from tfdriver.spec.model import Spec
+from tfdriver.spec.model import Role, Spec
 from tfdriver.terraform.remote_state import pulling
 from tfdriver.terraform.state import State
+
+
+@dataclass(frozen=True)
+class UnseenRole:
+    """A role in an account that was not asked for. file: the `outputs.json` that may list it; words: what it has.
+
+    unique_id, applied, caller: of the role in the file, since when, and who applied it; None if it is not there.
+    """
+
+    role: str
+    account: str
+    arn: str
+    file: str
+    words: str
+    unique_id: str | None = None
+    applied: datetime | None = None
+    caller: str | None = None
+
+    def __str__(self) -> str:
+        return f"role {self.role} in {self.account}: unknown, {self.words}"
 
 
 @dataclass(frozen=True)
 class Status:
     """The status of a project. at: time of reading, UTC; exposures: oldest first.
 
-    uses: the AssumeRole calls during each exposure, None if CloudTrail was not read; advice: what to do next.
+    uses: the AssumeRole calls during each exposure, None if CloudTrail was not read; advice: what to do next;
+    unseen_roles: those that trust, or are trusted by, roles in the accounts that were asked for.
     """
 
     project: str
@@ -46,6 +69,7 @@ class Status:
     exposures: tuple[Exposure, ...] = ()
     uses: tuple[Uses, ...] | None = None
     advice: str = ""
+    unseen_roles: tuple[UnseenRole, ...] = ()
 
     @property
     def unread(self) -> bool:
@@ -85,7 +109,8 @@ class Status:
 class ProjectView:
     """A project as read. accounts: by name; roles: as AWS returned them; states: by composition; now: UTC.
 
-    parallelism: how many compositions are worked on at once; selection: what was read.
+    parallelism: how many compositions are worked on at once; selection: what was read; unseen: roles of other
+    accounts, by account and role name.
     """
 
     spec: Spec
@@ -96,6 +121,7 @@ class ProjectView:
     now: datetime
     parallelism: int
     selection: Selection = field(default_factory=Selection)
+    unseen: Mapping[tuple[str, str], Unseen] = field(default_factory=dict)
 
 
 def view_project(options: Options, tools: Tools) -> ProjectView:
@@ -105,7 +131,8 @@ def view_project(options: Options, tools: Tools) -> ProjectView:
     accounts = account_access(spec, tools.aws, selected=workspace.accounts, first=workspace.first_accounts)
     states = read_states(workspace, options, tools, accounts)
     others = listed_elsewhere(workspace.compositions, states)
-    reader = ReachableAws(tools.aws, accounts)
+    unseen = unseen_roles(spec, workspace.accounts or (), tolerant=True)
+    reader = ReachableAws(tools.aws, accounts, unseen)
     roles = ProjectRoles(workspace, reader, lambda _: states, others, applied_trusts(states)).observe()
     return ProjectView(
         spec=spec,
@@ -116,6 +143,7 @@ def view_project(options: Options, tools: Tools) -> ProjectView:
         now=tools.clock.now(),
         parallelism=options.parallelism,
         selection=options.selection,
+        unseen=unseen,
     )
 
 
@@ -164,10 +192,22 @@ def status(
         accounts=tuple(view.accounts.values()),
         pairs=found_pairs,
         compositions=tuple(compositions),
+        unseen_roles=tuple(
+            _unseen_role(r, u) for r in spec.roles.values() if (u := view.unseen.get((r.account.name, r.name)))
+        ),
         exposures=exposures,
         uses=cloudtrail(spec, view.accounts).who_used(exposures, view.roles.trusted, now) if cloudtrail else None,
         advice=view.selection.in_commands(_advice(found_pairs, compositions)),
     )
+
+
+def _unseen_role(role: Role, found: Unseen) -> UnseenRole:
+    view = UnseenRole(role=role.name, account=role.account.name, arn=role.arn, file=found.file, words=found.reason)
+    if (recorded := found.recorded) is None:
+        return view
+    words = f"{found.file} lists {recorded.arn} ({recorded.role_id})"
+    since = f"{words} since {wording.moment(recorded.at)}, applied by {recorded.caller}"
+    return replace(view, words=since, unique_id=recorded.role_id, applied=recorded.at, caller=recorded.caller)
 
 
 def _advice(pairs: Iterable[Pair], compositions: Iterable[CompositionStatus]) -> Advice:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tfdriver.errors import TfdriverError
 from tfdriver.files import UNFINISHED, private_folder, sync_folder, write_whole
-from tfdriver.project import generated_header, lambda_zip
+from tfdriver.project import generated_header, lambda_zip, outputs_file
 
 # Terraform and OpenTofu load all of these, including override files and `*.auto.tfvars`.
 _LOADED = (".tf", ".tf.json", ".tofu", ".tofu.json", ".tfvars", ".tfvars.json")
@@ -140,7 +140,7 @@ def _is_generated_file(entry: Path) -> bool:
 
 def _is_working_file(entry: Path) -> bool:
     name = entry.name
-    if name in (*_TERRAFORM_FILES, _RUN_FOLDER):
+    if name in (*_TERRAFORM_FILES, _RUN_FOLDER, outputs_file.FILE):
         return True
     # The folder `terraform.tfstate.d` contains the states of other workspaces.
     state = name.startswith("terraform.tfstate") and entry.is_file()

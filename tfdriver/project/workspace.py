@@ -64,6 +64,12 @@ class Workspace:
         """The accounts to access first, None for all: a shard accesses others only for roles that it needs."""
         return self.own_accounts if self.shard else None
 
+    @cached_property
+    def unseen(self) -> Mapping[str, Composition]:
+        """The compositions that the run does not cover, by the ARNs of their roles."""
+        others = (c for c in compositions(self.spec) if self.accounts is not None and c.account not in self.accounts)
+        return {role.arn: c for c in others for role in c.roles}
+
     @property
     def timeline(self) -> Path:
         """The path of the timeline."""

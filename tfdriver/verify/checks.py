@@ -110,7 +110,9 @@ def _as_not_probed(scene: Scene, check: CheckResult) -> CheckResult:
     state = scene.observation.states.get(check.pair.trusting)
     if state is None or state.kind is not TrustKind.UNSEEN or check.verdict is not CheckStatus.INCONCLUSIVE:
         return check
-    return replace(check, verdict=CheckStatus.NOT_PROBED, happened=f"{state.detail}; {check.happened}")
+    return replace(
+        check, verdict=CheckStatus.NOT_PROBED, happened=f"{_needs([state.role.account.name])}; {check.happened}"
+    )
 
 
 def _elsewhere(scene: Scene) -> Iterator[CheckResult]:
@@ -222,11 +224,11 @@ def _parts(
     others = [name for name in (trusted.account.name, trusting.account.name) if name not in scene.callers]
     caller = scene.callers.get(trusted.account.name)
     if caller is None:
-        yield _not_probed(pair, "calls", f"{b} assumes {a}", f"{' and '.join(dict.fromkeys(others))} is not selected")
+        yield _not_probed(pair, "calls", f"{b} assumes {a}", _needs(others))
         return
     yield calls(intruder_round(trusting, trusted), Intruder(scene.aws, trusted.account, caller, trusting), IN_A_ROW)
     if others:
-        yield _not_probed(pair, "calls", f"{b} makes calls as {a}", f"{others[0]} is not selected")
+        yield _not_probed(pair, "calls", f"{b} makes calls as {a}", _needs(others))
         return
     process, resource = _probe(scene, trusted), _probe(scene, trusting)
     another_id = _another_id(scene.spec, trusting, trusted)
@@ -250,6 +252,12 @@ def _another_id(spec: Spec, trusting: Role, trusted: Role) -> str | None:
     """Return the external id of another role that the trusted role may assume, None if no other one differs."""
     ids = (role.external_id for role in spec.trusting_of(trusted))
     return next((found for found in ids if found and found != trusting.external_id), None)
+
+
+def _needs(accounts: Sequence[str]) -> str:
+    """Return that a check needs accounts, which the run does not cover."""
+    names = list(dict.fromkeys(accounts))
+    return f"needs {' and '.join(names)}, which {'are' if len(names) > 1 else 'is'} not selected"
 
 
 def _not_made(

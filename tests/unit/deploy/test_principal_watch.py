@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.fakes.world import FakeClock
-from tests.unit.builders import A, role
+from tests.unit.builders import A, B, role
 from tfdriver.deploy.principal_watch import SECONDS, PrincipalWatch
 from tfdriver.iam.trust_state import LiveRole
 from tfdriver.spec.compositions import Composition, Side
@@ -43,6 +43,20 @@ def test_a_role_that_does_not_get_the_principal_in_time_is_stuck(found):
     assert refusal.code == "principal_refused"
     assert SCAN in refusal.what
     assert "owner of account 333333333333" in refusal.hint
+
+
+def test_a_refused_principal_of_an_outputs_json_shows_that_the_file_is_stale():
+    bar = role("bar", B)
+    stale = Composition("account_b", "p", B, Side.TRUSTED, (bar,))
+    made = PrincipalWatch(COMPOSITION, {"foo": (bar.arn,)}, lambda _: None, FakeClock().clock(), {bar.arn: stale})
+
+    refusal = made.refusal(TerraformError(f'MalformedPolicyDocument: Invalid principal in policy: "AWS":"{bar.arn}"'))
+
+    assert refusal is not None
+    assert refusal.what.endswith(
+        "compositions/account_b/outputs.json is stale: the role was deleted after it was written"
+    )
+    assert "Ask the owner of account_b to run `tfdriver up --only account_b`" in refusal.hint
 
 
 def test_a_role_with_the_principal_is_not_stuck_however_long_the_rest_takes():

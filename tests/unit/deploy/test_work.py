@@ -11,7 +11,7 @@ from tests.unit.builders import B, role, spec
 from tfdriver.aws.observe import Observation, observe
 from tfdriver.deploy.work import Work, phase_one, plan_work, starts_broad, without_circles, without_failed
 from tfdriver.iam import trust
-from tfdriver.iam.trust_state import LiveRole, TrustKind, Unseen
+from tfdriver.iam.trust_state import LiveRole, RecordedRole, TrustKind, Unseen
 from tfdriver.spec.compositions import Composition, compositions
 from tfdriver.spec.model import Account, Role, Spec
 
@@ -69,6 +69,24 @@ def test_without_the_trusted_side_phase_1_opens_every_composition_and_phase_3_wa
 
     assert (names(work.open), names(work.connect), names(work.tighten)) == (["a0", "a1", "a2"], [], [])
     assert (work.broad, work.waiting) == ({"a0", "a1", "a2"}, {"foo0", "foo1", "foo2"})
+
+
+class OneSideWithOutputs(OneSideOfIam):
+    """The same; the `outputs.json` of account B lists its roles."""
+
+    def read_role(self, account: Account, name: str) -> LiveRole | Unseen | None:
+        recorded = RecordedRole(f"arn:aws:iam::{B.id}:role/{name}", "AROABAR", NOW, "arn:aws:iam::222222222222:user/x")
+        return Unseen("account_b is not selected", "f", recorded) if account == B else super().read_role(account, name)
+
+
+def test_a_trusted_role_in_an_outputs_json_is_trusted_exactly_at_once_and_nothing_waits():
+    project = fan(3)
+    seen = observe(project, OneSideWithOutputs(project, {"foo2"}, {"foo2"}))
+
+    work = plan_work(project, compositions(project)[:3], seen)
+
+    assert (names(work.open), work.broad, work.waiting) == (["a0", "a1"], False, set())
+    assert "a2" in names(work.tighten)
 
 
 def test_without_the_trusted_side_an_existing_trust_is_kept_and_other_changes_are_applied():
