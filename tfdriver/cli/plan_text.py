@@ -89,7 +89,9 @@ def print_planned(planned: Planned, console: Console) -> None:
             console.print(Text(f"  {clean(note)}", "yellow"))
     if any(group.label for group in groups):
         console.print(NOTE)
-    if not planned.differences:
+    if not planned.phases:
+        console.print("Nothing to do for the compositions of this run.")
+    elif not planned.differences:
         console.print("No changes: AWS has what tfdriver.yaml and the modules say.")
     elif text := counts_text(planned.counts):
         console.print(Text(f"In all: {text}.", "bold"))

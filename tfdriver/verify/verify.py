@@ -91,7 +91,7 @@ def conclude(
         changed += " but the probe's items, which it removed"
     return Verified(
         exit_code=Exit.FAILED if any(counts[verdict] for verdict in bad) else Exit.DONE,
-        summary=f"{counts.total()} checks: {', '.join(parts)}",
+        summary=f"{counts.total()} checks: {', '.join(parts)}" if parts else "nothing to check",
         checks=tuple(checks),
         changed=changed,
         left_behind=remaining + perhaps,

@@ -66,7 +66,7 @@ def test_any_other_answer_stops_the_run(monkeypatch, answer):
 def test_nothing_is_asked_if_nothing_is_to_be_done(monkeypatch, capsys):
     assert confirm(monkeypatch, "", NOTHING) is True
 
-    assert capsys.readouterr().err.endswith("No changes: AWS has what tfdriver.yaml and the modules say.\n")
+    assert capsys.readouterr().err.endswith("Nothing to do for the compositions of this run.\n")
 
 
 def test_with_yes_everything_is_printed_and_nothing_is_asked(monkeypatch, capsys):
