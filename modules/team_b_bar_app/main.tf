@@ -83,6 +83,14 @@ resource "aws_lambda_function" "this" {
     }
   }
 
+  lifecycle {
+    precondition {
+      # Lambda, "Lambda quotas": all names and values together. The other variables of the function take 41 of them.
+      condition     = length(jsonencode(local.targets)) <= 4096 - 41
+      error_message = "The ${length(local.targets)} roles to assume take ${length(jsonencode(local.targets))} bytes of the function's environment variables, and Lambda allows 4,055."
+    }
+  }
+
   depends_on = [aws_cloudwatch_log_group.this, aws_iam_role_policy_attachment.permissions]
 }
 

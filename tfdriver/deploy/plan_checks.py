@@ -15,6 +15,7 @@ from tfdriver.deploy.ownership import has_tags, in_module
 from tfdriver.errors import TfdriverError
 from tfdriver.iam import trust
 from tfdriver.iam.lint import Finding, Severity, refuse_errors
+from tfdriver.iam.plan_lengths import long_policies
 from tfdriver.iam.plan_lint import dangerous
 from tfdriver.iam.policy_document import Document, access, account_of, parse_policy, principals, statements
 from tfdriver.iam.wording import role_in_account
@@ -37,6 +38,7 @@ def check_plan(
     refuse_other_names(composition, plan, policies)
     refuse_other_trusts(composition, plan, policies)
     refuse_other_providers(composition, plan)
+    refuse_long_policies(composition, plan)
     kept = {existing.role_address(role) for role in existing.trusting(composition)}  # what they may do is not ours
     refuse_errors([*(f for f in dangerous(plan) if f.where not in kept), *_not_covered(plan)], note)
 
@@ -144,6 +146,17 @@ def refuse_other_providers(composition: Composition, plan: Plan) -> None:
                 hint="No changes made. Remove the argument `region` from the module, or give the role an account entry "
                 "with that region in tfdriver.yaml",
             )
+
+
+def refuse_long_policies(composition: Composition, plan: Plan) -> None:
+    """Raise TfdriverError for a policy that is longer than IAM allows. See `check_plan`."""
+    for long in long_policies(plan):
+        raise TfdriverError(
+            f"the {long.kind} would have at least {long.characters:,} characters; IAM allows {long.limit:,}",
+            code="policy_too_long",
+            where=f"compositions/{composition.name}, {long.address}",
+            hint="No changes made. Split the policy in the module, or let several roles assume fewer roles each",
+        )
 
 
 def _not_covered(plan: Plan) -> Iterator[Finding]:

@@ -35,7 +35,7 @@ from tfdriver.deploy.phases import Driver, DriverAws, RunScope, make_driver
 from tfdriver.deploy.work import phase_one
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.lint import lint_spec, refuse_errors
-from tfdriver.iam.phase_trusts import refuse_long_trusts
+from tfdriver.iam.phase_trusts import refuse_long_policies
 from tfdriver.iam.trust_state import Phase, Unseen
 from tfdriver.interrupts import InterruptedRunError, Interrupts, stopped_by
 from tfdriver.project import git_check
@@ -202,7 +202,7 @@ class Session:
 
 def read_spec(project: Path, note: Callable[[str], None] = lambda _: None) -> Spec:
     """Return the project's checked spec. note: receives a warning about the file's mode. Raises TfdriverError."""
-    spec = load_spec(project, regions=known_regions, profile_region=profile_region, checks=(refuse_long_trusts,))
+    spec = load_spec(project, regions=known_regions, profile_region=profile_region, checks=(refuse_long_policies,))
     if warning := permission_warning(spec.root):
         note(f"warning: {warning}")
     for account in spec.accounts.values():

@@ -1,4 +1,4 @@
-"""The trust policies that phases 1 and 3 write for a new role, and their lengths. Pure; no I/O."""
+"""The trust policies that phases 1 and 3 write for a new role, and the lengths of tfdriver's policies. Pure; no I/O."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from tfdriver.iam import trust
-from tfdriver.iam.policy_document import Document
+from tfdriver.iam.policy_document import MAX_INLINE, Document
 from tfdriver.iam.trust import MAX_CHARACTERS
+from tfdriver.spec.existing import assume_policy
 from tfdriver.spec.model import Role, Spec
 from tfdriver.spec.problems import Problems
 
@@ -56,8 +57,11 @@ def lengths(role: Role, wanted: Collection[Role]) -> list[Length]:
     return [Length(phase, count, trust.length(more[phase]) - count) for phase, count in counted.items()]
 
 
-def refuse_long_trusts(spec: Spec, problems: Problems) -> None:
-    """Report the trusting roles whose trust policy would be longer than IAM allows. A check for `load_spec`."""
+def refuse_long_policies(spec: Spec, problems: Problems) -> None:
+    """Report the policies of tfdriver that would be longer than IAM allows. A check for `load_spec`.
+
+    These are the trust policies, and the inline policies of existing trusted roles.
+    """
     for role in spec.trusting:
         longest = max(lengths(role, spec.trusted_by(role)), key=lambda length: length.characters)
         if longest.room < 0:
@@ -65,3 +69,10 @@ def refuse_long_trusts(spec: Spec, problems: Problems) -> None:
             fewer = -(longest.room // longest.each)  # `each` is not 0: the longest policy names roles
             hint = f"Trust at least {fewer} fewer roles and add a second trusting role, or use shorter paths and names"
             problems.add(("roles", role.label, "trusts"), what, hint)
+    for role in (role for role in spec.trusted if role.existing):
+        if (characters := trust.length(assume_policy(spec, role))) > MAX_INLINE:
+            arns = [*(r.arn for r in spec.trusting_of(role)), *(r.arn for r in role.assumes)]
+            each = max(map(len, arns)) + 3  # quotes and a comma
+            what = f"its policy to assume {len(arns)} roles would have {characters} characters; IAM allows {MAX_INLINE}"
+            hint = f"Let it assume at least {-((MAX_INLINE - characters) // each)} fewer roles"
+            problems.add(("roles", role.label), what, hint)

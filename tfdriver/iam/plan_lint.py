@@ -58,7 +58,7 @@ def _is_unseen(resource: Mapping[str, Any], plan: Mapping[str, Any], *, blocks: 
         if found is True or any(_has_unknown(unknown.get(source)) for source in _SOURCES):
             return True
         return any(_has_unknown(block.get(name)) for block in found for name in ("actions", "not_actions"))
-    expressions = _expressions(resource, plan)
+    expressions = expressions_of(resource, plan)
     inline = unknown.get("inline_policy") or ()
     if inline is True and not blocks:
         inline = ()
@@ -80,7 +80,7 @@ def _is_document(expressions: Any, name: str) -> bool:
     return bool(references) and all(reference.startswith(f"data.{_DOCUMENT}.") for reference in references)
 
 
-def _expressions(resource: Mapping[str, Any], plan: Mapping[str, Any]) -> Mapping[str, Any]:
+def expressions_of(resource: Mapping[str, Any], plan: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the expressions of a resource's arguments in the configuration, {} if they are not found."""
     module = plan.get("configuration", {}).get("root_module", {})
     *names, kind, name = _KEY.sub("", resource["address"]).split(".")
@@ -112,6 +112,11 @@ def _of_resource(resource: Mapping[str, Any]) -> Iterator[Finding]:
         if name != arn and name in _TOO_WIDE:
             what = f"attaches {name}, which allows {_TOO_WIDE[name]}"
             yield Finding(Severity.ERROR, where, what, "Write a policy with only the actions that are needed")
+
+
+def document_of(data_source: Mapping[str, Any]) -> Document:
+    """Return the policy of an `aws_iam_policy_document`, without what is known only after the apply."""
+    return {"Version": "2012-10-17", "Statement": [_statement(block) for block in data_source.get("statement") or ()]}
 
 
 def _statement(block: Mapping[str, Any]) -> Document:

@@ -14,6 +14,10 @@ from tfdriver.files import read_json
 
 Document = Mapping[str, Any]
 
+# Quotas of permissions policies, without white space. Source: IAM user guide, reference_iam-quotas.
+MAX_MANAGED = 6144
+MAX_INLINE = 10_240  # all inline policies of a role together
+
 
 def parse_policy(policy: Document | str) -> Document:
     """Return a policy document as a mapping. policy: a mapping, JSON, or URL-encoded JSON as in IAM's API.
@@ -43,6 +47,11 @@ def comparable(value: Any) -> Any:
             parts = sorted(map(comparable, value), key=str)
             return parts[0] if len(parts) == 1 else parts
     return value
+
+
+def policy_length(policy: str) -> int:
+    """Return how many characters of a policy IAM counts. policy: JSON."""
+    return len("".join(policy.split()))
 
 
 def statements(document: Document) -> list[Document]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from tfdriver.aws.identity import used_accounts
-from tfdriver.deploy.plan_checks import refuse_other_names, refuse_other_trusts
+from tfdriver.deploy.plan_checks import refuse_long_policies, refuse_other_names, refuse_other_trusts
 from tfdriver.deploy.session import Options, Tools, find_terraform, read_spec
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.plan_lint import dangerous
-from tfdriver.inspect.operator_policy.documents import MAX_CHARACTERS, Document, documents, length
+from tfdriver.iam.policy_document import MAX_MANAGED
+from tfdriver.inspect.operator_policy.documents import Document, documents, length
 from tfdriver.inspect.operator_policy.planned_resources import ModuleResources, module_resources
 from tfdriver.inspect.operator_policy.statements import Purpose, statements
 from tfdriver.project import tfvars
@@ -43,7 +45,7 @@ class OperatorPolicies:
 
     purpose: Purpose
     accounts: tuple[AccountPolicy, ...]
-    limit: int = MAX_CHARACTERS
+    limit: int = MAX_MANAGED
 
 
 def policy(
@@ -75,9 +77,14 @@ def _modules(spec: Spec, used: Iterable[Account], options: Options, tools: Tools
         for finding in dangerous(plan):
             tools.progress.note(f"{finding.severity}: {finding}")
         policies = tfvars.final(spec, composition).get("trust_policies", {})
-        for check, checked in ((refuse_other_names, plan), (refuse_other_trusts, _with_known_trusts(plan))):
+        checks = (
+            partial(refuse_long_policies, composition, plan),
+            partial(refuse_other_names, composition, plan, policies),
+            partial(refuse_other_trusts, composition, _with_known_trusts(plan), policies),
+        )
+        for check in checks:
             try:
-                check(composition, checked, policies)
+                check()
             except TfdriverError as error:
                 tools.progress.note(f"error: {error.where}: {error.what}")
     return {role.key: module_resources(role, plans[c.name]) for c in chosen for role in c.roles}

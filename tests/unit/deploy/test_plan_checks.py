@@ -48,6 +48,22 @@ def refuse(planned: dict[str, Any]) -> None:
     refuse_other_names(COMPOSITION, planned, POLICIES)
 
 
+def test_a_policy_that_is_too_long_is_refused_with_its_length():
+    arns = [f"arn:aws:iam::{n:012}:role/foo_bar" for n in range(160)]
+    document = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": arns}],
+    }
+    planned = plan({"policy": json.dumps(document)}, kind="aws_iam_policy")
+
+    with pytest.raises(TfdriverError) as caught:
+        check_plan(COMPOSITION, planned, {}, [].append)
+
+    assert caught.value.code == "policy_too_long"
+    assert caught.value.where == "compositions/account_a, module.foo_bar.aws_iam_policy.r0"
+    assert "at least 6,656 characters; IAM allows 6,144" in caught.value.what
+
+
 HELPER = {"name": "helper", "path": "/", "assume_role_policy": json.dumps(SERVICE)}
 
 

@@ -15,7 +15,7 @@ from tests.unit.builders import BAR, FOO, A, B, role, spec
 from tfdriver.errors import TfdriverError
 from tfdriver.iam import trust, trust_state
 from tfdriver.iam.lint import Finding, Severity, lint_permissions, lint_spec, lint_trust, refuse_errors
-from tfdriver.iam.phase_trusts import refuse_long_trusts
+from tfdriver.iam.phase_trusts import refuse_long_policies
 from tfdriver.iam.trust_state import TrustKind, TrustState
 from tfdriver.spec.model import Account, RoleElsewhere
 
@@ -201,7 +201,7 @@ def test_hints_on_long_trust_policies_have_the_right_numbers(count, guard, exter
     long_spec, problems = many(count, guard=guard, external_id=external_id), ProblemList()
     longest = max(lengths_of(count))
 
-    refuse_long_trusts(long_spec, problems)
+    refuse_long_policies(long_spec, problems)
 
     assert bool(problems.found) is (longest > 2048)
     for path, what, hint in problems.found:

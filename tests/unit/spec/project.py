@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tfdriver.iam.phase_trusts import refuse_long_trusts
+from tfdriver.iam.phase_trusts import refuse_long_policies
 from tfdriver.spec.load import load_spec
 from tfdriver.spec.model import Spec
 
@@ -116,7 +116,7 @@ def put(root: Path, name: str, content: str | bytes) -> None:
 
 def load(root: Path) -> Spec:
     """Load a project's spec with a few regions and profiles."""
-    return load_spec(root, regions=lambda: REGIONS, profile_region=PROFILE_REGIONS.get, checks=(refuse_long_trusts,))
+    return load_spec(root, regions=lambda: REGIONS, profile_region=PROFILE_REGIONS.get, checks=(refuse_long_policies,))
 
 
 def with_line(number: int, text: str) -> str:

@@ -42,6 +42,21 @@ def test_the_lines_of_adopt_are_valid_for_a_trusted_role_too(tmp_path: Path) -> 
     assert load(make_project(tmp_path, BEFORE_ROLES + text)).roles["reader"].trust_statements
 
 
+def test_the_roles_that_an_existing_role_can_assume(tmp_path: Path) -> None:
+    def text(count: int) -> str:
+        arns = [f"arn:aws:iam::{n:012}:role/foo_bar" for n in range(300, 300 + count)]
+        return BEFORE_ROLES + f"roles:\n  reader: {{account: app, existing: true, assumes: {arns}}}\n"
+
+    assert load(make_project(tmp_path / "fits", text(247)))
+
+    with pytest.raises(TfdriverError) as caught:
+        load(make_project(tmp_path / "long", text(250)))
+
+    assert caught.value.where == "tfdriver.yaml:11: roles.reader"
+    assert "policy to assume 250 roles would have 10348 characters; IAM allows 10240" in str(caught.value)
+    assert "at least 3 fewer roles" in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "where", "words"),
     [

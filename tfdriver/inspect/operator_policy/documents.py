@@ -7,15 +7,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from tfdriver.iam.policy_document import MAX_MANAGED, policy_length
 from tfdriver.inspect.operator_policy.statements import Statement
-
-# The quota of a managed policy, without white space. Source: IAM user guide, reference_iam-quotas.
-MAX_CHARACTERS = 6144
 
 Document = dict[str, Any]
 
 
-def documents(statements: Iterable[Statement], limit: int = MAX_CHARACTERS) -> list[Document]:
+def documents(statements: Iterable[Statement], limit: int = MAX_MANAGED) -> list[Document]:
     """Return the statements, in order, in as few documents of at most `limit` characters as possible.
 
     A statement that is too long for one document is split, and its parts are numbered.
@@ -34,7 +32,7 @@ def documents(statements: Iterable[Statement], limit: int = MAX_CHARACTERS) -> l
 
 def length(document: Document) -> int:
     """Return the number of characters that IAM counts."""
-    return len("".join(json.dumps(document, separators=(",", ":")).split()))
+    return policy_length(json.dumps(document))
 
 
 def _parts(statement: Statement, limit: int) -> Iterator[Statement]:

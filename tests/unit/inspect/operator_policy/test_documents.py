@@ -7,7 +7,8 @@ from itertools import product
 
 import pytest
 
-from tfdriver.inspect.operator_policy.documents import MAX_CHARACTERS, documents, length
+from tfdriver.iam.policy_document import MAX_MANAGED
+from tfdriver.inspect.operator_policy.documents import documents, length
 from tfdriver.inspect.operator_policy.statements import Statement
 
 
@@ -48,7 +49,7 @@ def allowed(found: list[dict]) -> set[tuple[str, ...]]:
 )
 def test_the_documents_fit_and_allow_the_same_as_the_statements(given: list[Statement]) -> None:
     found = documents(given)
-    assert all(length(document) <= MAX_CHARACTERS for document in found)
+    assert all(length(document) <= MAX_MANAGED for document in found)
     assert allowed(found) == {c for s in given for c in product(s.actions, s.resources, s.values or {""})}
     for document in found:
         sids = [s["Sid"] for s in document["Statement"]]
