@@ -23,6 +23,8 @@ def wait_for_roles(roles: Iterable[Role], aws: RoleReader, waiting: Waiting) -> 
     """
     roles = list(roles)
     live: dict[str, LiveRole] = {}
+    if not roles:
+        return live
 
     def find_problem() -> TfdriverError | None:
         problems = []

@@ -42,6 +42,13 @@ def test_roles_that_are_returned_twice_in_a_row_are_accepted_without_a_note():
     assert time.seconds < 1
 
 
+def test_without_roles_nothing_is_waited_for():
+    time = FakeClock()
+
+    assert wait_for_roles([], RoleReader(), waiting(time=time)) == {}
+    assert time.seconds == 0
+
+
 def test_inconsistent_results_are_noted_once_and_the_role_is_read_again():
     notes: list[str] = []
     answers = [None, live(BAR), None, Unreadable("throttled"), live(BAR)]
