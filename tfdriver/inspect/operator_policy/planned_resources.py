@@ -116,11 +116,15 @@ class Resource:
 
 @dataclass(frozen=True)
 class ModuleResources:
-    """The resources of a role's module. notes: sentences without a full stop on parts that are not known."""
+    """The resources of a role's module. notes: sentences without a full stop on parts that are not known.
+
+    probe_by: the ARN of the role that `verify` assumes before it probes the module's role, or ''.
+    """
 
     resources: tuple[Resource, ...]
     has_probe: bool
     notes: tuple[str, ...]
+    probe_by: str = ""
 
 
 def module_resources(role: Role, offline: OfflinePlan) -> ModuleResources:
@@ -141,7 +145,7 @@ def module_resources(role: Role, offline: OfflinePlan) -> ModuleResources:
     siblings += (_resource(change, role.account, siblings) for change in changes)
     relevant = [r for r in siblings if r.known_type or not r.is_data]
     own = [r for r in relevant if r.type.startswith(_AWS_PREFIX) and in_module(r.module, role)]
-    return ModuleResources(tuple(own), _has_probe(role, offline.plan), tuple(notes))
+    return ModuleResources(tuple(own), _has_probe(role, offline.plan), tuple(notes), _probe_by(role, offline.plan))
 
 
 def arn_of(resource: Resource) -> str:
@@ -227,3 +231,10 @@ def _has_probe(role: Role, plan: Plan) -> bool:
     if probes is None or probes.get("after_unknown") is True:
         return True
     return role.label in (probes.get("after_unknown") or {}) or (probes.get("after") or {}).get(role.label) is not None
+
+
+def _probe_by(role: Role, plan: Plan) -> str:
+    probes = plan.get("output_changes", {}).get("probes") or {}
+    probe = (probes.get("after") or {}).get(role.label)
+    found = probe.get("probe_by") if isinstance(probe, Mapping) else None
+    return found if isinstance(found, str) and ":role/" in found else ""

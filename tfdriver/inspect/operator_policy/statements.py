@@ -75,6 +75,8 @@ def statements(
             continue
         module = modules[role.key]
         parts += _for_tfdriver(spec, role, purpose)
+        if module.probe_by and purpose.verifies:
+            parts.append(_allow("UseProbeRoles", ["sts:AssumeRole"], pattern(module.probe_by)))
         if access_analyzer and role.is_trusting and purpose.creates:  # ValidatePolicy does not support resource ARNs
             parts.append(_allow("AskAccessAnalyzer", ["access-analyzer:ValidatePolicy"], "*"))
         for resource in module.resources:

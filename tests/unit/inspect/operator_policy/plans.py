@@ -31,7 +31,7 @@ def resource(
     }
 
 
-def offline(*resources: dict[str, Any], probe: bool = False, problem: str = "") -> OfflinePlan:
-    """Return the plan of a composition. probe: whether its modules have one."""
-    probes = {"foo": {}, "bar": {}} if probe else {}
+def offline(*resources: dict[str, Any], probe: bool | dict[str, Any] = False, problem: str = "") -> OfflinePlan:
+    """Return the plan of a composition. probe: whether its modules have one, or the one of each."""
+    probes = dict.fromkeys(("foo", "bar"), {} if probe is True else probe) if probe else {}
     return OfflinePlan({"resource_changes": resources, "output_changes": {"probes": {"after": probes}}}, problem)

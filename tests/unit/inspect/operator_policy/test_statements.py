@@ -117,6 +117,24 @@ def test_verify_may_assume_the_trusting_role_and_invoke_the_function() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("probe_by", "purpose", "expected"),
+    [
+        (f"{IAM_B}role/ops/operator", Purpose.ALL, True),
+        (f"{IAM_B}role/ops/operator", Purpose.DESTROY, False),
+        (f"{IAM_B}user/admin", Purpose.ALL, False),  # nobody can assume a user
+    ],
+)
+def test_verify_may_assume_the_role_that_probes(probe_by: str, purpose: Purpose, expected: bool) -> None:
+    probe = {"type": "role", "probe_by": probe_by}
+
+    found, _ = needed(iam_role("bar"), purpose=purpose, account=B, probe=probe)
+
+    assert ("UseProbeRoles" in found) is expected
+    if expected:
+        assert (found["UseProbeRoles"].actions, found["UseProbeRoles"].resources) == ({"sts:AssumeRole"}, {probe_by})
+
+
 def test_a_function_without_a_probe_may_not_be_invoked() -> None:
     found, _ = needed(iam_role("bar"), function(), account=B)
     assert "InvokeFunctions" not in found
