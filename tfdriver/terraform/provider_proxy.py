@@ -31,6 +31,7 @@ class ProviderProxy:
         self.types: Collection[str] = ()
         self._channel = grpc.insecure_channel(provider, _ANY_SIZE)
         self._cache = cache
+        self._shown: dict[frozenset[str], bytes] = {}
         self._lock = threading.Lock()
         self._server = grpc.server(futures.ThreadPoolExecutor(_THREADS), [_EveryCall(self._answer)], options=_ANY_SIZE)
         self._server.add_insecure_port(socket)
@@ -60,18 +61,21 @@ class ProviderProxy:
             context.abort(call.code(), call.details())
 
     def _schema(self, requests: Iterator[bytes], context: Any) -> bytes:
+        """Return the schema of the types to show. Each Terraform command asks for it once or twice."""
+        types = frozenset(self.types)
         with self._lock:
-            cached = self._cache.load()
-            schema = b"".join(self._pass_on(_SCHEMA, requests, context)) if cached is None else cached
-            try:
-                if has_diagnostics(schema):
+            if types not in self._shown:
+                cached = self._cache.load()
+                schema = b"".join(self._pass_on(_SCHEMA, requests, context)) if cached is None else cached
+                try:
+                    if has_diagnostics(schema):
+                        return schema
+                    self._shown[types] = only_types(schema, types)
+                except NotASchemaError:
                     return schema
-                shown = only_types(schema, self.types)
-            except NotASchemaError:
-                return schema
-            if cached is None:
-                self._cache.save(schema)
-            return shown
+                if cached is None:
+                    self._cache.save(schema)
+            return self._shown[types]
 
 
 class _EveryCall(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types

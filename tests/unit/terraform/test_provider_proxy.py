@@ -54,6 +54,16 @@ def test_only_the_types_of_a_composition_are_shown(scene):
     assert scene.cache.load() == ROLE + VPC
 
 
+def test_the_schema_of_the_same_types_is_made_once(scene, short_tmp):
+    assert scene.call(SCHEMA_CALL) == ROLE
+    (short_tmp / "cache/entry").unlink()
+
+    scene.proxy.types = ["aws_iam_role"]
+
+    assert scene.call(SCHEMA_CALL) == ROLE
+    assert scene.calls == [SCHEMA_CALL]
+
+
 @pytest.mark.parametrize("schema", [field(4, b"a diagnostic") + VPC, b"\xff not protobuf"])
 def test_a_schema_that_is_not_as_expected_is_passed_on_and_not_cached(short_tmp, schema):
     scene = Scene(short_tmp, schema)
