@@ -278,16 +278,14 @@ class Driver:
 
         # Of the tasks that may start, the first one starts first: an open trust is closed before anything else. What
         # waits for another shard starts last: the other shard may wait for what this one does.
-        soon = [c for c in work.tighten if c.name not in work.late]
-        tasks = [tighten(c) for c in soon if c.name not in work.deferred]
+        tasks = [tighten(c) for c in work.tighten if c.name not in work.late | work.deferred]
         for composition in work.connect:
             tasks.append(Task(_name(Phase.CONNECT, composition), partial(apply, composition)))
             tasks += [self._planning(c, work.waiting) for c in ahead if composition.name in depends[c.name]]
             ahead = [c for c in ahead if composition.name not in depends[c.name]]
         tasks += [self._planning(c, work.waiting) for c in ahead]
-        tasks += [tighten(c) for c in soon if c.name in work.deferred]
-        late = (c for c in work.tighten if c.name in work.late)
-        tasks += [tighten(c) for c in sorted(late, key=lambda c: c.name not in work.deferred)]
+        last = (c for c in work.tighten if c.name in work.late | work.deferred)
+        tasks += map(tighten, sorted(last, key=lambda c: (c.name in work.late, c.name not in work.deferred)))
         ran = self._run(tasks, keep_going=keep_going)
         done = {name: step for name, step in ran.results.items() if step}
         order = sorted(done, key=lambda name: not name.startswith(Phase.CONNECT))
