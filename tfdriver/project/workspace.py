@@ -294,8 +294,7 @@ class Workspace:
         path = self.path(composition)
         if self._is_kept_here(composition) and crash_recovery.is_broken(path):
             return True
-        # Every complete apply, on any machine, writes the outputs of `output.tf.j2`. A failed one may write `applied`.
-        incomplete = isinstance(found, State) and bool(found.managed) and not found.outputs.keys() - {"applied"}
+        incomplete = isinstance(found, State) and bool(found.managed) and not found.complete
         return incomplete or crash_recovery.unfinished(path)
 
     def repair(self, composition: Composition, now: datetime) -> str:

@@ -54,6 +54,11 @@ class State:
         """The values of the outputs, by name."""
         return {name: output.get("value") for name, output in (self.body.get("outputs") or {}).items()}
 
+    @property
+    def complete(self) -> bool:
+        """Whether the last apply was complete, on any machine. A failed one may write the output `applied`."""
+        return bool(self.outputs.keys() - {"applied"})
+
     def instances(self) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
         """Yield address, type and attributes of each managed resource instance."""
         for resource in self.resources:

@@ -44,9 +44,9 @@ Plan = Mapping[str, Any] | str | None
 class Scene:
     """The input of all checks. callers: the operator's ARN by account name, of the accounts that the run covers.
 
-    roles: the keys of the roles that the run covers; the pairs of the trusting ones are checked; states: Terraform's
-    state by role key, {} for none, or why it cannot be read; plans: plans the compositions whose state has resources,
-    and returns the plans by role key; keep: whether to keep the probe's items.
+    roles: the keys of the roles that are not in another shard; the pairs of the trusting ones are checked; states:
+    Terraform's state by role key, {} for none, or why it cannot be read; plans: plans the compositions whose state has
+    resources, and returns the plans by role key; keep: whether to keep the probe's items.
     """
 
     spec: Spec

@@ -19,6 +19,7 @@ from tfdriver.interrupts import InterruptedRunError
 from tfdriver.spec.compositions import Composition
 from tfdriver.terraform.progress import report_work
 from tfdriver.terraform.runner import Root
+from tfdriver.terraform.state import State
 from tfdriver.verify.checks import Plan, Scene, run_checks
 from tfdriver.waiting import Waiting
 
@@ -41,17 +42,23 @@ def verify_run(session: Session, current: Collection[str]) -> Verified:
     """
     states = session.workspace.states(session.pull, session.settings.parallelism)
     now = replace(session, observed=session.driver.observe(), states=states)
-    return _verify(now, LIMIT, keep_items=False, strict=False, current=current)
+    return _verify(now, LIMIT, keep_items=False, strict=False, current=current, patience=LIMIT)
 
 
 def _verify(
-    session: Session, timeout: float, keep_items: bool, strict: bool, current: Collection[str] = ()
+    session: Session,
+    timeout: float,
+    keep_items: bool,
+    strict: bool,
+    current: Collection[str] = (),
+    patience: float = 0,
 ) -> Verified:
     tools = session.tools
     tools.progress.phase("verify: real calls that must be allowed, and real calls that must be refused")
     tools.progress.note(f"  IAM changes take time: unexpected outcomes are retried for {timeout:g} s")
     with tools.interrupts.listening():
         try:
+            session = with_others(session, Waiting(patience, tools.clock, tools.interrupts.check, tools.progress.note))
             scene = _scene(session, Waiting(timeout, tools.clock, tools.interrupts.check), keep_items, current)
             checks, remaining, perhaps = run_checks(scene)
         except InterruptedRunError as error:
@@ -59,14 +66,40 @@ def _verify(
     return conclude(checks, remaining, perhaps, strict=strict)
 
 
+def with_others(session: Session, waiting: Waiting) -> Session:
+    """Return the session with the states of other shards' compositions that have roles which its roles trust.
+
+    waiting: for these compositions to be applied. If they still are not then, the checks report it.
+    """
+    workspace, trusted = session.workspace, session.observed.trusted
+    missing = [c for c in workspace.of_all_shards if c.name not in session.states]
+    others = [c for c in missing if any(role.key in trusted for role in c.roles)]
+    found: dict[str, State | Unreadable | None] = {}
+
+    def find_problem() -> TfdriverError | None:
+        found.update(workspace.states(session.pull, session.settings.parallelism, others))
+        left = [name for name, state in found.items() if not (isinstance(state, State) and state.complete)]
+        what = f"waiting until another shard has applied {' and '.join(left)}"
+        return TfdriverError(what, code="unreadable_state") if left else None
+
+    try:
+        waiting.until_none(find_problem)
+    except InterruptedRunError:
+        raise
+    except TfdriverError:
+        pass
+    return replace(session, states={**session.states, **found})
+
+
 def _scene(session: Session, waiting: Waiting, keep_items: bool, current: Collection[str]) -> Scene:
     states = _states(session)
+    own = (role.key for composition in session.workspace.compositions for role in composition.roles)
     return Scene(
         spec=session.spec,
         aws=session.tools.aws,
         callers={name: access.caller for name, access in session.accounts.items() if access.caller},
         observation=session.observed,
-        roles=frozenset(role.key for composition in session.workspace.compositions for role in composition.roles),
+        roles=frozenset(own if session.workspace.shard else session.spec.roles),
         states=states,
         waiting=waiting,
         now=waiting.clock.now(),
@@ -101,12 +134,8 @@ def conclude(
 def _states(session: Session) -> dict[str, Mapping[str, Any] | str]:
     """Return Terraform's state by role key, {} for none, or why it cannot be read."""
     found: dict[str, Mapping[str, Any] | str] = {}
-    workspace, observed = session.workspace, session.observed
-    wanted = [c for c in workspace.of_all_shards if any(r.key in observed.trusted for r in c.roles)]
-    others = [c for c in wanted if c.name not in session.states]
-    states = {**session.states, **workspace.states(session.pull, session.settings.parallelism, others)}
-    for composition in (*workspace.compositions, *others):
-        state = states[composition.name]
+    for composition in (c for c in session.workspace.of_all_shards if c.name in session.states):
+        state = session.states[composition.name]
         read: Mapping[str, Any] | str = state.reason if isinstance(state, Unreadable) else state.body if state else {}
         found |= {role.key: read for role in composition.roles}
     return found

@@ -24,6 +24,8 @@ from tfdriver.deploy.verify_result import Verified
 from tfdriver.errors import Exit, OpenTrustError, TfdriverError
 from tfdriver.iam.trust_state import Phase
 from tfdriver.project.selection import Selection, Shard
+from tfdriver.verify.verify import with_others
+from tfdriver.waiting import Waiting
 
 SHARDS = 3  # a01 and a02 are in 1/3, apps is in 2/3, a00 and a03 are in 3/3
 
@@ -128,6 +130,19 @@ def test_a_shard_in_a_clone_calls_only_the_accounts_of_its_compositions_and_thos
     assert [role.role for role in planned.overview.roles] == ["foo01", "foo02"]
     assert [pair.trusting for pair in read_status(shard).pairs] == ["foo01", "foo02"]
     assert [c.name for c in read_status(other).compositions] == ["apps"]
+
+
+def test_verify_waits_for_the_state_of_a_composition_that_another_shard_is_applying(clones):
+    in_phase(clones, Phase.BROAD)
+    clock = replace(clones[0].time.clock(), sleep=lambda _: clones[1].run(up, phase=Phase.CONNECT))
+
+    with clones[0].session("verify") as session:
+        at_once = with_others(session, Waiting(0, clock))
+        waited = with_others(session, Waiting(60, clock, tell=clones[0].progress.note))
+
+    assert session.states.keys() == {"a01", "a02"}
+    assert (at_once.states["apps"], waited.states["apps"].complete) == (None, True)
+    assert clones[0].progress.said[-1] == "waiting until another shard has applied apps"
 
 
 def test_a_phase_before_the_earlier_one_is_refused(fleet):
