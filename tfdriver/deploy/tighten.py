@@ -102,6 +102,7 @@ def _refuse_unmanaged(session: Session, trusting: list[Composition]) -> None:
     driver = session.driver
     refuse_missing_roles(session.spec, session.observed)
     driver.roles.refuse_replaced(session.states)
+    driver.roles.refuse_unmanaged_elsewhere(session.observed)
     refuse_unmanaged(
         session.workspace.compositions,
         session.observed,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.world import FakeAws, Lines, Stage
-from tests.functional.deploy.test_many import COUNT, all_exact, applies, ever_broad, fail, with_accounts, writes
+from tests.functional.deploy.test_many import BAR, COUNT, all_exact, applies, ever_broad, fail, with_accounts, writes
 from tests.functional.inspect.test_status import read_status
 from tfdriver.cli import main
 from tfdriver.cli import session as cli_session
@@ -200,13 +200,18 @@ def test_tighten_and_destroy_of_a_shard_change_only_its_compositions(fleet):
 
 def test_a_shard_does_not_trust_an_unmanaged_role_of_another_one(fleet):
     role = {"name": "bar", "account": "222222222222", "trust": {"Statement": []}, "id": "AROANAMESAKE", "tags": {}}
-    fleet[0].world.change(lambda w: w["roles"].update({"arn:aws:iam::222222222222:role/bar": role}))
+    fleet[0].world.change(lambda w: w["roles"].update({BAR: role}))
 
     for shard in fleet:
         with pytest.raises(TfdriverError, match=r"role bar in apps.*is not managed by this project"):
             shard.run(up)
-
     assert applies(fleet[0]) == []
+
+    fleet[0].world.change(lambda w: w["roles"].clear())
+    in_phase(fleet, Phase.BROAD)
+    fleet[0].world.change(lambda w: w["roles"].update({BAR: role}))
+    with pytest.raises(OpenTrustError, match=r"role bar in apps.*is not managed by this project"):
+        fleet[2].run(tighten)
 
 
 def test_an_edit_of_the_spec_that_another_shard_applies_later_stops_no_shard(fleet):
