@@ -22,7 +22,7 @@ from tfdriver.spec.message_text import quoted
 from tfdriver.spec.model import Spec
 
 FILES = {"github": ".github/workflows/tfdriver.yml", "gitlab": ".gitlab-ci.yml"}
-PER_SHARD = 50  # compositions
+PER_SHARD = 50  # compositions, see docs/scale.md
 MOST_SHARDS = 200  # GitLab; GitHub has 256. Sources: GitLab, "parallel:matrix"; GitHub, "Actions limits"
 # Each text goes into YAML, a shell and an expression of the CI system: only what is plain in all of them is accepted.
 _ROLE = re.compile(r"[A-Za-z0-9_+=,.@][A-Za-z0-9_+=,.@/-]*")
