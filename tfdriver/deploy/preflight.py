@@ -40,7 +40,8 @@ def refuse_trusts(states: Mapping[str, TrustState], kinds: frozenset[TrustKind],
 
 def refuse_missing_roles(spec: Spec, observation: Observation) -> None:
     """Raise TfdriverError for an existing role that does not exist, or has another path than in the spec."""
-    trusting = {key: state.live for key, state in observation.states.items() if state.kind is not TrustKind.UNREADABLE}
+    unread = (TrustKind.UNREADABLE, TrustKind.UNSEEN)
+    trusting = {key: state.live for key, state in observation.states.items() if state.kind not in unread}
     for key, live in {**observation.trusted, **trusting}.items():
         role = spec.roles[key]
         if not role.existing or isinstance(live, Unreadable) or (live is not None and live.arn == role.arn):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.world import FakeIam, Stage
+from tests.functional.deploy.test_two_teams import give, team
 from tfdriver.aws.calls import AwsError
 from tfdriver.deploy.destroy import destroy
 from tfdriver.deploy.session import Options
@@ -306,3 +307,36 @@ def test_status_reports_a_found_trust_as_absent_and_proposes_up(estate):
 
     estate.run(up)
     assert status(view_project(Options(estate.project), estate.tools)).pairs[0].state == "exact"
+
+
+@pytest.mark.parametrize("a_first", [True, False])
+def test_two_teams_connect_their_existing_roles_with_their_own_credentials(estate, a_first):
+    """With `--only`, the trust of the existing role stays its owner's until the other team has done its part."""
+    a, b = team(estate, "account_a"), team(estate, "account_b")
+    first, second = (a, b) if a_first else (b, a)
+
+    done = [first.run(up)]
+    give(first, second)
+    done.append(second.run(up))
+    give(second, first)
+
+    assert [each.exit_code for each in done] == [Exit.DONE, Exit.DONE]
+    assert f"to run `tfdriver up --only {second.selection.only[0]}`" in done[0].advice
+    assert (ADDED in reader(estate)["trust"]["Statement"]) is not a_first
+    assert a.run(tighten).exit_code is Exit.DONE
+    assert ADDED in reader(estate)["trust"]["Statement"]
+    assert a.run(up).summary == "nothing to change"
+    b.run(destroy)
+    a.run(destroy)
+    assert (reader(estate)["text"], APP in estate.world.data["roles"]) == (FOUND, True)
+    assert (a.aws.called, b.aws.called) == ({"account_a"}, {"account_b"})
+
+
+@pytest.mark.parametrize(("arn", "account", "key"), [(READER, "account_a", "reader"), (APP, "account_b", "app")])
+def test_with_only_a_missing_existing_role_is_refused_in_its_own_account(estate, arn, account, key):
+    estate.world.change(lambda data: data["roles"].pop(arn))
+    other = {"account_a": "account_b", "account_b": "account_a"}[account]
+
+    assert team(estate, other).run(up).exit_code is Exit.DONE
+    with pytest.raises(TfdriverError, match=f"role {key} in {account}: it does not exist"):
+        team(estate, account).run(up)
