@@ -77,6 +77,23 @@ def test_one_of_the_roles_that_trust_each_other_is_opened(peers):
     assert peers.run(up).steps == ()
 
 
+def test_two_roles_of_one_composition_that_trust_each_other_are_both_opened_for_one_apply(peers):
+    spec = json.loads((peers.project / "tfdriver.yaml").read_text())
+    both = {key: {"account": "west", "module": "peer", "trusts": [other]} for key, other in (("a", "b"), ("b", "a"))}
+    (peers.project / "tfdriver.yaml").write_text(json.dumps(spec | {"roles": both}))
+
+    done = peers.run(up)
+
+    assert done.exit_code is Exit.DONE
+    assert sorted(written(peers)) == [
+        ("create", "a", True),
+        ("create", "b", True),
+        ("update", "a", False),
+        ("update", "b", False),
+    ]
+    assert peers.world.calls().count(["apply", "west"]) == 2
+
+
 def test_each_role_gets_what_it_may_assume(peers):
     peers.run(up)
 
