@@ -61,6 +61,7 @@ Code = Literal[
     "other_trust_policy",
     "output_not_written",
     "plan_changed",
+    "plan_outdated",
     "policy_too_long",
     "principal_refused",
     "profile_not_found",

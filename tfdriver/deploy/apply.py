@@ -23,6 +23,8 @@ from tfdriver.spec.compositions import Composition
 from tfdriver.terraform.events import Changes, Event, RolesDone
 from tfdriver.terraform.failure import TerraformError
 
+_OUTDATED_PLANS = 2  # two runs at once change a composition at most twice: they open and tighten it
+
 # Returns the values of a composition, given the roles in AWS and the time (UTC) of its plan.
 ValuesOf = Callable[[Composition, Observation, datetime], Mapping[str, Any]]
 
@@ -63,11 +65,30 @@ class Applier:
     ) -> Step:
         """Apply one composition: its kept plan, if AWS shows its roles as they were planned, else a new one.
 
+        A plan that another run has made outdated is replaced.
+
         unreadable: ARNs of trusted roles that could not be read; roles_done: called once all roles are changed.
 
         If an apply fails because a resource already exists, this run has created it: `Plans.plan` has refused all
         earlier ones, and the provider retries a call if the answer is lost. Raises TfdriverError.
         """
+        for _ in range(_OUTDATED_PLANS):
+            try:
+                return self._apply(phase, composition, values_of, unreadable, roles_done)
+            except TfdriverError as error:
+                if error.code != "plan_outdated":
+                    raise
+                self._roots.progress.note(f"  {composition.name}: planning again: {error.what}")
+        return self._apply(phase, composition, values_of, unreadable, roles_done)
+
+    def _apply(
+        self,
+        phase: Phase,
+        composition: Composition,
+        values_of: ValuesOf,
+        unreadable: Collection[str],
+        roles_done: Callable[[], None],
+    ) -> Step:
         self._roots.settings.interrupts.check()
         check_identities(self._workspace.spec, self._aws, [composition.account])
         plan = self._current_plan(composition, values_of)

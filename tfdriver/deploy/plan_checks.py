@@ -60,7 +60,7 @@ def refuse_lost_roles(composition: Composition, plan: Plan) -> None:
                 raise _lost_role(composition, address, before, "delete it")
         elif actions not in (["no-op"], ["update"]):
             raise _lost_role(composition, address, before or after, " and ".join(actions))
-        elif other := sorted(n for n in before.keys() | after.keys() if before.get(n) != after.get(n) and n != _TRUST):
+        elif other := sorted(n for n in before.keys() | after.keys() if before.get(n) != after.get(n) and n != TRUST):
             raise _lost_role(composition, address, before, f"change {', '.join(other)}")
 
 
@@ -74,7 +74,7 @@ def _lost_role(composition: Composition, address: str, values: Mapping[str, Any]
     )
 
 
-_TRUST = "assume_role_policy"
+TRUST = "assume_role_policy"
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ def _planned_roles(plan: Plan, role: Role) -> Iterator[PlannedRole]:
             address=resource["address"],
             name=after.get("name") or "",
             path=after.get("path", ""),
-            policy=after.get("assume_role_policy") or "",
+            policy=after.get(TRUST) or "",
         )
 
 

@@ -18,6 +18,7 @@ from tfdriver.deploy.roots import Roots
 from tfdriver.errors import TfdriverError
 from tfdriver.iam.lint import refuse_errors
 from tfdriver.iam.plan_lint import dangerous, unseen_policies
+from tfdriver.iam.trust import same_trust
 from tfdriver.iam.trust_state import LiveRole, Unreadable
 from tfdriver.iam.wording import role_in_account
 from tfdriver.project import tfvars
@@ -104,6 +105,7 @@ class Plans:
                 self._check_unseen(composition, shown)
                 found = self._adopter.to_import(composition, shown, may_adopt=may_adopt, error=error)
                 _refuse_inconsistent(composition, found, basis.roles)
+                _refuse_outdated(composition, shown, basis.roles)
             except BaseException:
                 checked.saved.delete()
                 raise
@@ -260,6 +262,28 @@ def _refuse_inconsistent(composition: Composition, found: Iterable[OrphanedResou
                 where=role_in_account(role),
                 hint="Run the same command again",
             )
+
+
+def _refuse_outdated(composition: Composition, shown: Mapping[str, Any], roles: LiveRoles) -> None:
+    """Raise TfdriverError if a trust policy has changed since the basis of a plan that writes it.
+
+    Terraform reads the role while it holds the lock, for which it may have waited: another run may have made the trust
+    exact meanwhile. A later change makes Terraform refuse the plan.
+    """
+    for role in composition.roles:
+        for resource in plan_checks.role_resources(shown, role):
+            before, after = ((resource["change"].get(key) or {}) for key in ("before", "after"))
+            old, live = str(before.get(plan_checks.TRUST) or ""), roles.get(role.key)
+            written = (
+                before.get("name") == role.name and old and not same_trust(old, after.get(plan_checks.TRUST) or "{}")
+            )
+            if written and not isinstance(live, Unreadable) and not (live and same_trust(live.trust_policy, old)):
+                raise TfdriverError(
+                    "its trust policy was changed while Terraform planned, by another run or by hand",
+                    code="plan_outdated",
+                    where=role_in_account(role),
+                    hint="Nothing of this plan was applied. Run the same command again",
+                )
 
 
 def _is_of_data_sources(error: TerraformError) -> bool:

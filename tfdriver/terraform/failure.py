@@ -23,6 +23,7 @@ _HINTS = {
     "EntityAlreadyExists": (
         "Delete, rename or import the existing resource, which is in no state; IAM ignores case in names"
     ),
+    "Saved plan is stale": "Another run has changed the state. Run the same command again",
 }
 
 _SNIPPET = re.compile(r"on \S+ line \d+")  # the lines of configuration that a diagnostic quotes
@@ -93,6 +94,8 @@ def refuse_failed(
         more = f".\nAnd {len(texts) - _QUOTED} more errors" if len(texts) > _QUOTED else ""
         text = ".\nAlso ".join(text.rstrip(".") for text in texts[:_QUOTED]) + more
         hint = next((hint for cause, hint in _HINTS.items() if cause in texts[0]), "")
+        if texts[0].startswith("Saved plan is stale"):
+            code = "plan_outdated"
         if any(map(is_clock_error, texts)):
             code, text, hint = "clock_skew", f"the clock of this machine is wrong: {text}", CLOCK_HINT
         raise TerraformError(text, code=code, where=where, hint=hint, errors=result.errors)
