@@ -444,6 +444,15 @@ def push(file: str) -> int:
     return 0
 
 
+def unlock(lock_id: str) -> int:
+    world = json.loads(WORLD.read_text())
+    if json.loads(world["locks"][STATE.stem])["ID"] != lock_id:
+        return fail("lock ID does not match")
+    del world["locks"][STATE.stem]
+    save(json.dumps(world))
+    return 0
+
+
 def main(arguments: list[str]) -> int:
     match arguments:
         case ["version", *_]:
@@ -452,11 +461,13 @@ def main(arguments: list[str]) -> int:
             return import_role(name)
         case ["init", *_]:
             record_backend()
-        case ["state", "push", file]:
+        case ["force-unlock", "-force", lock_id]:
+            return unlock(lock_id)
+        case ["state", "push", *_, file]:
             return push(file)
         case ["state", "pull"]:
             print(STATE.read_text() if STATE.exists() else "")
-        case ["state", "rm", *addresses]:
+        case ["state", "rm", _, *addresses]:
             write_state([arn for arn in listed() if address(arn) not in addresses])
         case ["plan", *_]:
             kept = [address(arn) for arn in listed() if address(arn).startswith("aws_")]

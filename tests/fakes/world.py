@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from typing import Any
 
 from tfdriver.aws.calls import AwsError, Caller
 from tfdriver.clock import Clock
+from tfdriver.deploy.backend_locks import HeldLock
 from tfdriver.deploy.move_state import StateMove
 from tfdriver.deploy.plan_view import Planned
 from tfdriver.deploy.session import Options, Session, Tools, open_session
@@ -125,8 +127,24 @@ class FakeAws:
     def call(self, account: Account, service: str, ask: Callable[[Any], Any]) -> Any:
         if service == "cloudtrail":
             raise AwsError("cloudtrail:LookupEvents was refused", aws_code="AccessDenied")
+        if service == "s3":
+            return ask(FakeS3(self.world.data.get("locks", {})))
         assert service == "iam"
         return ask(FakeIam(self, account))
+
+
+@dataclass
+class FakeS3:
+    """A fake of boto3's S3 client. locks: the text of the locks on the states, by key."""
+
+    locks: dict[str, str]
+
+    def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: ARG002, N803  # boto3's names
+        """Return the lock on a state."""
+        key = Key.removesuffix(".tflock")
+        if key not in self.locks:
+            raise AwsError("there is no such key", aws_code="NoSuchKey")
+        return {"Body": io.BytesIO(self.locks[key].encode())}
 
 
 @dataclass
@@ -241,7 +259,7 @@ class FakeClock:
 class Stage:
     """A project in a fake world. `session` opens it as a command does. moves: the states that were moved.
 
-    selection: the accounts that the commands cover.
+    selection: the accounts that the commands cover; unlocks: the locks that were removed, None to refuse that.
     """
 
     project: Path
@@ -254,6 +272,8 @@ class Stage:
     parallelism: int = 2
     moves: list[tuple[StateMove, ...]] = field(default_factory=list)
     selection: Selection = field(default_factory=Selection)
+    lock_timeout: float = 0
+    unlocks: list[Sequence[HeldLock]] | None = None
 
     @property
     def tools(self) -> Tools:
@@ -269,6 +289,8 @@ class Stage:
             parallelism=self.parallelism,
             confirm_moves=moves,
             selection=self.selection,
+            lock_timeout=self.lock_timeout,
+            confirm_unlock=None if self.unlocks is None or command == "plan" else self.unlocks.append,
         )
         with open_session(command, options, self.tools) as session:
             yield session

@@ -9,6 +9,7 @@ import click
 
 from tfdriver.cli.plan_text import print_overview, print_planned
 from tfdriver.cli.printer import Output
+from tfdriver.deploy.backend_locks import ConfirmUnlock
 from tfdriver.deploy.plan_view import Planned
 from tfdriver.errors import TfdriverError
 
@@ -43,6 +44,12 @@ def asking(yes: bool) -> Callable[[Sequence[str], str], None]:
             _ask(question)
 
     return ask
+
+
+def confirm_unlock(yes: bool) -> ConfirmUnlock:
+    """Return a function that asks whether to remove the locks of killed runs. Raises as `asking`."""
+    ask = asking(yes)
+    return lambda locks: ask(list(map(str, locks)), "Remove the locks? Terraform takes new ones.")
 
 
 def _refuse_without_terminal(yes: bool) -> None:

@@ -129,6 +129,8 @@ def _composition_line(found: CompositionStatus) -> str:
         parts.append(f"last on {wording.moment(found.last_apply)} by Terraform {found.terraform}")
     if found.provider:
         parts.append(f"aws {found.provider}")
+    if found.locked:
+        parts.append(found.locked)
     if found.current is False:
         parts.append("not up to date with tfdriver.yaml")
     if found.applied is not None and found.problem:

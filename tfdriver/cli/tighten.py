@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from tfdriver.cli.confirm import confirmation
+from tfdriver.cli.confirm import confirm_unlock, confirmation
 from tfdriver.cli.options import (
     GlobalOptions,
     adopt_option,
@@ -76,6 +76,7 @@ def tighten(
         adopt=adopt,
         parallelism=parallelism,
         selection=selection,
+        confirm_unlock=confirm_unlock(yes),
     )
     with opened_session("tighten", settings, output) as session:
         output.done = partial(done_so_far, session.driver)

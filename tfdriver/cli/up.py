@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from tfdriver.cli.confirm import asking, confirmation
+from tfdriver.cli.confirm import asking, confirm_unlock, confirmation
 from tfdriver.cli.options import (
     GlobalOptions,
     access_analyzer_option,
@@ -90,6 +90,7 @@ def up(
         parallelism=parallelism,
         selection=selection,
         confirm_moves=lambda moves: ask(list(map(str, moves)), "Move the states? A copy of each is kept."),
+        confirm_unlock=confirm_unlock(yes),
     )
     with opened_session("up", settings, output) as session:
         output.done = partial(done_so_far, session.driver)

@@ -15,8 +15,9 @@ from tfdriver.spec.model import Account, Role, Spec
 from tfdriver.terraform.state import State
 
 ADOPT = (
-    "If another project has the same `project:`, set another one here, and other names for the resources. If a run was "
-    "interrupted on another machine, or the state was lost, run the same command with --adopt to import the resources"
+    "If another run is in progress, wait until it ends. If another project has the same `project:`, set another one "
+    "here, and other names for the resources. If a run was interrupted on another machine, or the state was lost, run "
+    "the same command with --adopt to import the resources"
 )
 # The state of each composition by name, or why it is unreadable.
 States = Mapping[str, State | Unreadable | None]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from tfdriver.aws.observe import Observation
 from tfdriver.clock import Clock
 from tfdriver.concurrency import default_parallelism
 from tfdriver.deploy.access_analyzer import analyze
+from tfdriver.deploy.backend_locks import ConfirmUnlock, HeldLock, held_locks, remove_locks, wait_until_unlocked
 from tfdriver.deploy.move_state import ConfirmMoves, find_moves, move_states, refuse_unmoved
 from tfdriver.deploy.open_trust import (
     STOPPED,
@@ -62,6 +63,7 @@ from tfdriver.terraform.state import State
 from tfdriver.terraform.state_lock import wait_for_local
 from tfdriver.waiting import Waiting
 
+_SHORTEST_WAIT = 30.0  # seconds: another run may begin during this one, and lock a state while it plans
 _CHANGING = ("up", "tighten", "destroy")
 _DECIDING = ("plan", "up")  # what phase 1 creates, which depends on the roles of other shards, too
 _CREATING = ("plan", "up", "tighten")  # what they write depends on the roles of other accounts
@@ -75,7 +77,8 @@ class Options:
     lint: whether to check for dangerous policies and for states in git; errors stop the run, warnings are printed.
     access_analyzer: whether to call IAM Access Analyzer, too; adopt: whether to adopt orphaned resources.
     parallelism: how many compositions are worked on at once; confirm_moves: asks before states are moved to another
-    backend, None to refuse; selection: what the run covers.
+    backend, None to refuse; confirm_unlock: asks before the locks of killed runs are removed, None to refuse;
+    selection: what the run covers.
     """
 
     project: Path
@@ -86,6 +89,7 @@ class Options:
     adopt: bool = False
     parallelism: int = field(default_factory=default_parallelism)
     confirm_moves: ConfirmMoves | None = None
+    confirm_unlock: ConfirmUnlock | None = None
     selection: Selection = field(default_factory=Selection)
 
 
@@ -136,7 +140,7 @@ class FoundTerraform:
             interrupts=tools.interrupts,
             keep_open=keep_open,
             timeout=options.timeout,
-            lock_timeout=options.lock_timeout,
+            lock_timeout=max(options.lock_timeout, _SHORTEST_WAIT),
             hide=tools.hide,
             hosts=self.hosts,
             shared=self.shared,
@@ -312,6 +316,8 @@ def _opened(stack: ExitStack, command: str, workspace: Workspace, options: Optio
     needed = [a for a in accounts if command != "tighten" or a.name in trusting]
     callers = check_identities(spec, tools.aws, needed)
     reader = _role_reader(workspace, callers, unseen, tools)
+    if command in (*_CHANGING, "plan"):
+        _wait_for_backends(workspace, reader, settings, found.private, options, tools)
     _move_states(workspace, settings, found.private, options, tools)
     pull = pulling(settings, found.private, reader.accounts)
     states = workspace.states(pull, options.parallelism)
@@ -351,6 +357,31 @@ def _scope(workspace: Workspace, reader: ReachableAws, pull: Pull, states: State
     )
 
 
+def _wait_for_backends(
+    workspace: Workspace, reader: ReachableAws, settings: Settings, private: Path, options: Options, tools: Tools
+) -> None:
+    """Wait until no state in S3 is locked; remove the locks of killed runs of this folder, if the user agrees."""
+
+    def look() -> Sequence[HeldLock]:
+        held = held_locks(workspace, tools.aws, reader.accounts)
+        left = [one for one in held if one.left]
+        if not left or options.confirm_unlock is None:
+            return held
+        options.confirm_unlock(left)
+        remove_locks(left, settings, private, tools.progress.note)
+        return [one for one in held if not one.left]
+
+    wait_until_unlocked(look, workspace.path, _waiting(options, tools))
+
+
+def _waiting(options: Options, tools: Tools) -> Waiting:
+    def tell(what: str) -> None:
+        if options.lock_timeout:
+            tools.progress.note(f"waiting: {what}")
+
+    return Waiting(options.lock_timeout, tell=tell)
+
+
 def _move_states(workspace: Workspace, settings: Settings, private: Path, options: Options, tools: Tools) -> None:
     if moves := find_moves(workspace):
         if options.confirm_moves is None:
@@ -375,7 +406,7 @@ def _lock(stack: ExitStack, command: str, workspace: Workspace, options: Options
     """Check the workspace. Return the descriptor of the project lock, held until the stack is closed."""
     root = workspace.spec.root
     _check_folder(root)
-    waiting = Waiting(options.lock_timeout, tell=lambda what: tools.progress.note(f"waiting: {what}"))
+    waiting = _waiting(options, tools)
     descriptor = stack.enter_context(locked(root, command, waiting))
     for composition in workspace.kept_here:  # plain Terraform may have been started by hand
         wait_for_local(workspace.path(composition), waiting)

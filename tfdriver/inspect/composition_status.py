@@ -20,7 +20,8 @@ class CompositionStatus:
     applied: None if the state is unreadable; resources: number of managed ones; last_apply: UTC, when the state file
     was last written, None for a backend; terraform: the version that wrote the state; provider: the version that
     `terraform init` selected; both '' if unknown; problem: '' for none; drift: None if not checked; current: whether
-    spec, templates and packages are as they were last applied, None if unknown.
+    spec, templates and packages are as they were last applied, None if unknown; locked: who holds the lock on a state
+    in S3, or ''.
     """
 
     name: str
@@ -34,6 +35,7 @@ class CompositionStatus:
     problem: str = ""
     drift: Drift | None = None
     current: bool | None = None
+    locked: str = ""
 
 
 def describe(

@@ -11,6 +11,7 @@ from tfdriver.aws.account_access import AccountAccess, ReachableAws, account_acc
 from tfdriver.aws.identity import used_accounts
 from tfdriver.aws.observe import Observation
 from tfdriver.concurrency import side_by_side
+from tfdriver.deploy.backend_locks import held_locks
 from tfdriver.deploy.ownership import Owner, States, applied_trusts, listed_elsewhere, owners
 from tfdriver.deploy.project_roles import ProjectRoles
 from tfdriver.deploy.session import Options, Tools, find_terraform, read_spec, run_workspace
@@ -31,6 +32,7 @@ from tfdriver.spec.compositions import Composition
 from tfdriver.spec.model import Role, Spec
 from tfdriver.terraform.remote_state import pulling
 from tfdriver.terraform.state import State
+from tfdriver.terraform.state_lock import StateLock
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ class ProjectView:
     """A project as read. accounts: by name; roles: as AWS returned them; states: by composition; now: UTC.
 
     parallelism: how many compositions are worked on at once; selection: what was read; unseen: roles of other
-    accounts, by account and role name.
+    accounts, by account and role name; locks: on states in S3, by composition.
     """
 
     spec: Spec
@@ -122,6 +124,7 @@ class ProjectView:
     parallelism: int
     selection: Selection = field(default_factory=Selection)
     unseen: Mapping[tuple[str, str], Unseen] = field(default_factory=dict)
+    locks: Mapping[str, StateLock] = field(default_factory=dict)
 
 
 def view_project(options: Options, tools: Tools) -> ProjectView:
@@ -129,6 +132,7 @@ def view_project(options: Options, tools: Tools) -> ProjectView:
     spec = read_spec(options.project, tools.progress.note)
     workspace = run_workspace(spec, options, tools)
     accounts = account_access(spec, tools.aws, selected=workspace.accounts, first=workspace.first_accounts)
+    locks = {held.composition.name: held.lock for held in held_locks(workspace, tools.aws, accounts)}
     states = read_states(workspace, options, tools, accounts)
     others = listed_elsewhere(workspace.compositions, states)
     unseen = unseen_roles(spec, workspace.accounts or (), tolerant=True)
@@ -144,6 +148,7 @@ def view_project(options: Options, tools: Tools) -> ProjectView:
         parallelism=options.parallelism,
         selection=options.selection,
         unseen=unseen,
+        locks=locks,
     )
 
 
@@ -231,9 +236,10 @@ def _composition(view: ProjectView, composition: Composition, role_owners: Mappi
         except (TfdriverError, OSError) as error:
             problem = problem or str(error).rstrip(".")
     lost = " and ".join(role_in_account(r) for r in composition.roles if role_owners.get(r.key) is Owner.TAGS)
-    if lost and found.applied is False:
+    lock = view.locks.get(composition.name)
+    if lost and found.applied is False and not lock:
         problem = f"but {lost} exists with this project's tags: the state may have been lost"
-    return replace(found, problem=problem, current=current)
+    return replace(found, problem=problem, current=current, locked=str(lock or ""))
 
 
 def _with_drift(

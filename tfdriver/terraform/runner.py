@@ -226,6 +226,10 @@ class Root(Terraform):  # type: ignore[misc]  # python-terraform has no types
         """
         return self._output("cannot pull the state", "state", "pull")
 
+    def unlock(self, lock_id: str) -> None:
+        """Remove a lock on the state, unless another one is held now. Raises TerraformError."""
+        self._output("cannot remove the lock", "force-unlock", "-force", lock_id)
+
     def _shown(self, saved: Path) -> Mapping[str, Any]:
         """Return a saved plan as JSON. Raises TerraformError."""
         try:

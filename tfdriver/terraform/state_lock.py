@@ -1,8 +1,8 @@
 """Terraform's lock on a state: its holder, and a hint if the lock is stale.
 
-tfdriver waits for a lock and never removes it. The lock on a local state is an `fcntl` lock and ends with its process.
-A lock in a backend remains if its process is killed. Source of both formats: hashicorp/terraform,
-`internal/states/statemgr` (locker.go, filesystem_lock_unix.go).
+The lock on a local state is an `fcntl` lock and ends with its process. A lock in a backend remains if its process is
+killed; see `backend_lock`. Source of both formats: hashicorp/terraform, `internal/states/statemgr` (locker.go,
+filesystem_lock_unix.go).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import psutil
 from tfdriver.errors import TfdriverError
 from tfdriver.files import read_json
 from tfdriver.iam.wording import moment
-from tfdriver.terraform.backend import of_folder
+from tfdriver.terraform.backend import Backend, of_folder, recorded_backend
 from tfdriver.terraform.state import FILE
 from tfdriver.waiting import WAIT, Waiting
 
@@ -57,8 +57,17 @@ def parse_lock(text: str) -> StateLock | None:
     return _lock(*found.group("id", "who", "operation", "created")) if found else None
 
 
+def parse_description(text: bytes) -> StateLock | None:
+    """Return the lock that Terraform describes in JSON, None if the text is not a description of a lock."""
+    try:
+        info = read_json(text)
+        return _lock(info["ID"], info["Who"], info["Operation"], info["Created"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
 def _lock(lock_id: str, who: str, operation: str, created: str) -> StateLock:
-    since = datetime.fromisoformat(created[:19]).replace(tzinfo=UTC)
+    since = datetime.fromisoformat(created.removesuffix("Z")).replace(tzinfo=UTC)
     return StateLock(lock_id, who, operation.removeprefix("OperationType").lower(), since)
 
 
@@ -96,26 +105,33 @@ def _is_unlocked(state: Path) -> bool:
 def _local_lock(folder: Path) -> StateLock | None:
     """Return the lock that Terraform describes beside a local state, None if unknown."""
     try:
-        info = read_json((folder / _INFO_FILE).read_bytes())
-        return _lock(info["ID"], info["Who"], info["Operation"], info["Created"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return parse_description((folder / _INFO_FILE).read_bytes())
+    except OSError:
         return None
 
 
 def lock_hint(lock: StateLock, folder: Path) -> str:
     """Return a hint for a lock on the state of the composition in `folder`."""
-    if of_folder(folder).beside:
-        return WAIT
-    return backend_lock_hint(lock, f"compositions/{folder.name}", socket.gethostname(), terraform_pids(lock.since))
+    backend = of_folder(folder)
+    return WAIT if backend.beside else backend_hint(lock, folder, backend)
 
 
-def backend_lock_hint(lock: StateLock, place: str, host: str, running: Iterable[int]) -> str:
+def backend_hint(lock: StateLock, folder: Path, backend: Backend) -> str:
+    """Return a hint for a lock on the state of a composition in a backend. folder: the composition's."""
+    recorded = recorded_backend(folder)
+    initialized = recorded is not None and recorded.keeps_the_same(backend)
+    pids = terraform_pids(lock.since)
+    return backend_lock_hint(lock, f"compositions/{folder.name}", socket.gethostname(), pids, initialized=initialized)
+
+
+def backend_lock_hint(lock: StateLock, place: str, host: str, running: Iterable[int], *, initialized: bool) -> str:
     """Return a hint for a lock in a backend. Pure.
 
     place: the composition's folder; host: this machine's name; running: process ids of Terraforms on this machine that
-    are older than the lock.
+    are older than the lock; initialized: whether Terraform has initialized the folder with that backend.
     """
-    unlock = f"run `terraform -chdir={place} force-unlock {lock.id}`, then the same command again"
+    first = "" if initialized else f"`tfdriver render`, `terraform -chdir={place} init -reconfigure` and "
+    unlock = f"run {first}`terraform -chdir={place} force-unlock {lock.id}`, then the same command again"
     if lock.host != host:
         return f"If that run is in progress on {lock.host}, wait, or give --lock-timeout 5m; only if it ended, {unlock}"
     if pids := ", ".join(map(str, running)):

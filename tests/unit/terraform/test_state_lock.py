@@ -22,7 +22,7 @@ from tfdriver.terraform import state_lock
 from tfdriver.terraform.state_lock import StateLock, backend_lock_hint, terraform_pids
 from tfdriver.waiting import Waiting
 
-SINCE = datetime(2026, 11, 25, 22, 48, 21, tzinfo=UTC)
+SINCE = datetime(2026, 11, 25, 22, 48, 21, 409816, tzinfo=UTC)
 LOCK = StateLock("a7376f3d-e63e-8b7f", "ops@ci-7", "apply", SINCE)
 UNLOCK = "run `terraform -chdir=compositions/account_a force-unlock a7376f3d-e63e-8b7f`, then the same command again"
 
@@ -53,17 +53,17 @@ def test_other_errors_have_no_lock(text: str):
 
 
 def test_a_lock_of_another_host_may_be_in_use():
-    hint = backend_lock_hint(LOCK, "compositions/account_a", "laptop", running=[])
+    hint = backend_lock_hint(LOCK, "compositions/account_a", "laptop", running=[], initialized=True)
     assert hint == (f"If that run is in progress on ci-7, wait, or give --lock-timeout 5m; only if it ended, {UNLOCK}")
 
 
 def test_a_lock_of_this_host_with_an_older_terraform_may_be_in_use():
-    hint = backend_lock_hint(LOCK, "compositions/account_a", "ci-7", running=[12, 345])
+    hint = backend_lock_hint(LOCK, "compositions/account_a", "ci-7", running=[12, 345], initialized=True)
     assert hint == f"Process 12, 345 on this machine may hold the lock. {state_lock.WAIT}"
 
 
 def test_a_lock_of_this_host_without_its_terraform_is_stale():
-    hint = backend_lock_hint(LOCK, "compositions/account_a", "ci-7", running=[])
+    hint = backend_lock_hint(LOCK, "compositions/account_a", "ci-7", running=[], initialized=True)
     assert hint == f"The process that took the lock no longer runs on this machine: {UNLOCK}"
 
 
@@ -72,9 +72,16 @@ def test_a_lock_on_a_local_state_is_never_removed(tmp_path: Path):
 
 
 def test_a_stale_lock_in_a_backend_gets_the_unlock_command(tmp_path: Path):
-    (tmp_path / "account_a").mkdir()
-    (tmp_path / "account_a/backend.tf").write_text('terraform {\n  backend "s3" {}\n}\n')
-    assert UNLOCK in state_lock.lock_hint(LOCK, tmp_path / "account_a")
+    folder = tmp_path / "account_a"
+    (folder / ".terraform").mkdir(parents=True)
+    (folder / "backend.tf").write_text('terraform {\n  backend "s3" {\n    bucket = "b"\n  }\n}\n')
+    record = {"backend": {"type": "s3", "config": {"bucket": "b"}}}
+    (folder / ".terraform/terraform.tfstate").write_text(json.dumps(record))
+
+    assert UNLOCK in state_lock.lock_hint(LOCK, folder)
+    (folder / ".terraform/terraform.tfstate").unlink()
+    first = "run `tfdriver render`, `terraform -chdir=compositions/account_a init -reconfigure` and `terraform -chdir"
+    assert first in state_lock.lock_hint(LOCK, folder)
 
 
 @contextmanager
