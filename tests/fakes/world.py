@@ -46,6 +46,7 @@ case "$1" in
     IFS= read -r world < "$HOME/world.json"
     case "$world" in *'"version"'*) ;; *) echo '{{"terraform_version": "1.99.0"}}'; exit 0 ;; esac ;;
 esac
+[ -p {requests} ] || exit 1
 out="$HOME.$$" IFS='\t'
 /usr/bin/mkfifo "$out"
 printf '%s\\n' "$out\t$HOME\t$PWD\t$*" > {requests}
@@ -356,8 +357,9 @@ def make_stage(project: Path, home: Path) -> Stage:
     """Return a stage for an existing project."""
     home.mkdir(exist_ok=True)
     program = home / "terraform"
-    program.write_text(_PROGRAM.format(requests=quote(f"{_server()[0].name}/requests")))
-    program.chmod(0o755)
+    if not program.exists():  # two processes may use one home, and the server of the first one ends later
+        program.write_text(_PROGRAM.format(requests=quote(f"{_server()[0].name}/requests")))
+        program.chmod(0o755)
     world = World(home)
     (home / ".terraformrc").touch()  # otherwise tfdriver searches this machine for a mirror
     environ = {"HOME": str(home), "TFDRIVER_TERRAFORM": str(program), "PATH": "/usr/bin:/bin"}
