@@ -65,6 +65,10 @@ class World:
         """Run plain Terraform in a composition."""
         return self.run(["terraform", *arguments], self.project / "compositions" / composition)
 
+    def unchanged(self) -> bool:
+        """Whether Terraform plans no changes; `test_drift` proves that a plain `terraform plan` says the same."""
+        return self.tfdriver("status", "--drift", "--detailed-exitcode").returncode == 0
+
     def client(self, service: str, profile: str) -> Any:
         """A boto3 client of an account's administrator."""
         if profile not in self.sessions:

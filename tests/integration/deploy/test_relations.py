@@ -129,11 +129,9 @@ def test_all_relations_through_all_commands(peers: World):
     assert checks["role scan in account 333333333333 assumes role foo in west"] == "not probed"
     assert checks["role bar in other assumes role hub in account 333333333333"] == "not probed"
     assert "failed" not in checks.values()
-    status = world.tfdriver("status", "--drift")
+    status = world.tfdriver("status", "--drift", "--detailed-exitcode")
     assert status.returncode == 0, status.stdout + status.stderr
     assert "role foo in west <- role scan in vendor: exact" in status.stdout
-    for composition in ("west", "east", "other_trusting", "other_trusted"):
-        assert world.terraform(composition, "plan", "-detailed-exitcode").returncode == 0
     values = json.loads((world.project / "compositions/other_trusting/terraform.tfvars.json").read_text())
     assert values["roles_to_assume"]["bar"][-1] == {
         "role": "arn:aws:iam::333333333333:role/hub",
