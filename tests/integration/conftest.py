@@ -18,6 +18,7 @@ from typing import Any
 import boto3
 import pytest
 
+from tests.integration import preloaded
 from tfdriver.aws.client import known_regions
 from tfdriver.cli.sandbox_run import terraform_for_shells
 from tfdriver.project.init import init
@@ -30,6 +31,7 @@ from tfdriver.terraform.program import find_program
 from tfdriver.terraform.provider_installation import PROVIDERS, cli_config
 
 TFDRIVER = Path(sys.executable).with_name("tfdriver")
+_LONGEST = 300  # seconds of a command
 SMALL = Path(__file__).parents[1] / "faults/project"
 
 
@@ -50,14 +52,17 @@ class World:
 
     def run(self, command: list[str], folder: Path | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run a command with the environment of the sandbox's shell."""
+        folder, variables = folder or Path.cwd(), self.environ | environ
+        if command[0] == str(TFDRIVER):
+            return preloaded.run(command, variables, folder, _LONGEST)
         return subprocess.run(
             command,
             cwd=folder,
-            env=self.environ | environ,
+            env=variables,
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
-            timeout=300,
+            timeout=_LONGEST,
             check=False,
         )
 

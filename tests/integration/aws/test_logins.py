@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -144,7 +145,8 @@ def test_a_poisoned_environment_changes_nothing(small_world: World, tmp_path: Pa
         "AWS_SECRET_ACCESS_KEY": "poison-secret",
         "PYTHONPATH": str(hostile),
     }
-    up = small_world.tfdriver("up", "--yes", "--no-verify", **poison)
+    command = [str(TFDRIVER), "-C", str(small_world.project), "up", "--yes", "--no-verify"]
+    up = small_world.run([sys.executable, *command], **poison)
     assert up.returncode == 0, up.stderr
     assert "TF_CLI_ARGS_apply" in up.stderr
     assert "poison-secret" not in up.stderr + up.stdout
