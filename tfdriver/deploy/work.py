@@ -91,9 +91,11 @@ def phase_one(spec: Spec, compositions: Iterable[Composition], observation: Obse
     as existing if an `outputs.json` lists it. Else it may be created much later, so every composition whose new roles
     trust only such roles is opened.
     """
+    compositions = tuple(compositions)
     pending = _pending(spec, _read(compositions, observation), observation)
     owner = {role.key: name for name, new in pending.items() for role in new.composition.roles}
-    canaries = sorted(pending, key=lambda name: len(_reachable(name, owner, pending)))
+    depends = dependencies(c for c in compositions if c.side is Side.TRUSTING)
+    canaries = sorted(pending, key=lambda name: len(_reachable(name, depends)))
     # What exists when phase 3 begins. Phase 2 creates the roles that trust none, if a role that trusts them exists.
     coming = {role.key for role in spec.trusting} | {
         key
@@ -183,14 +185,15 @@ def _pending(spec: Spec, compositions: Iterable[Composition], observation: Obser
     return found
 
 
-def _reachable(name: str, owner: Mapping[str, str], pending: Mapping[str, _New]) -> set[str]:
-    """Return the compositions that must exist before one can be exact, itself included.
+def _reachable(name: str, depends: Mapping[str, Names]) -> set[str]:
+    """Return the trusting compositions that must exist before one can be exact, itself included.
 
-    The one with the fewest depends on phase 2 only, or is in a circle on which the others depend: a good canary.
+    The one with the fewest depends on phase 2 only, or is in a circle on which the others depend: a good canary. The
+    number does not depend on what exists, so that shards that run one after another choose the same canaries.
     """
     found, queue = {name}, [name]
     while queue:
-        more = {owner[key] for key in pending[queue.pop()].needs if key in owner} - found
+        more = depends[queue.pop()] - found
         found |= more
         queue += more
     return found

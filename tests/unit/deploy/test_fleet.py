@@ -168,6 +168,21 @@ def test_a_fleet_ends_as_one_up_does_and_opens_no_other_trust(fleet):
             assert (work.open, work.connect, work.tighten) == ((), (), ())
 
 
+def test_phase_1_is_the_same_for_a_shard_that_starts_once_the_first_role_exists():
+    project = spec(
+        role("r0", TRUSTING[1], trusts=("r3",)),
+        role("r1", TRUSTING[0]),
+        role("r2", TRUSTING[2], trusts=("r0", "r1")),
+        role("r3", TRUSTING[0], trusts=("r0", "r1", "r2")),
+    )
+
+    at_first = phase_one(project, compositions(project), observe(project, FakeIam(project, set())))
+    later = phase_one(project, compositions(project), observe(project, FakeIam(project, {"r0"}, {"r0"})))
+
+    assert names(at_first.open) == ["a1", "a0_trusting"]
+    assert names(later.open) == ["a0_trusting"]
+
+
 @settings(deadline=None, max_examples=50)
 @given(graphs() | projects(), st.integers(1, 5))
 def test_a_shard_decides_as_one_that_reads_all_roles(found, count):
