@@ -78,9 +78,8 @@ def run_checks(scene: Scene) -> tuple[list[CheckResult], tuple[str, ...], tuple[
     writings: list[Writing] = []
     parts = [
         part
-        for trusting in scene.spec.trusting
+        for trusting in scene.trusting
         for trusted in scene.spec.trusted_by(trusting)
-        if _is_checked(scene, trusting, trusted)
         for part in _parts(scene, trusting, trusted, writings, passed)
     ]
     parts += _elsewhere(scene)
@@ -101,13 +100,6 @@ def run_checks(scene: Scene) -> tuple[list[CheckResult], tuple[str, ...], tuple[
     perhaps = tuple(writing.perhaps for writing in writings if writing.perhaps)
     kept = tuple(item for writing in writings for item in writing.kept)
     return [_as_not_probed(scene, check) for check in judge.hinted(results)], kept, perhaps
-
-
-def _is_checked(scene: Scene, trusting: Role, trusted: Role) -> bool:
-    """Whether the run checks a pair: it covers the trusting role, or the trusted one and not the trusting account."""
-    state = scene.observation.states.get(trusting.key)
-    unseen = state is not None and state.kind is TrustKind.UNSEEN
-    return trusting.key in scene.roles or (unseen and trusted.key in scene.roles)
 
 
 def _as_not_probed(scene: Scene, check: CheckResult) -> CheckResult:
