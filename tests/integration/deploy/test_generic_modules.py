@@ -152,7 +152,7 @@ def test_a_ci_role_reaches_exactly_what_three_spokes_grant(hub: World) -> None:
 
     verified = hub.tfdriver("verify")
     assert verified.returncode == 0, verified.stdout + verified.stderr
-    assert "37 checks: 37 passed" in verified.stdout
+    assert "40 checks: 40 passed" in verified.stdout
     policy = hub.tfdriver("policy")
     assert policy.returncode == 0, policy.stderr
     assert "not known" not in policy.stderr
