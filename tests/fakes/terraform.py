@@ -440,7 +440,10 @@ def record_backend() -> None:
 
 
 def push(file: str) -> int:
-    STATE.write_text(Path(file).read_text())
+    """Write a state; Terraform gives the first state of a backend a new lineage."""
+    state = json.loads(Path(file).read_text())
+    lineage = state.get("lineage", "") if STATE.exists() else f"new-{time.time_ns()}"
+    STATE.write_text(json.dumps(state | {"lineage": lineage}))
     return 0
 
 

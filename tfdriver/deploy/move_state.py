@@ -136,13 +136,19 @@ def _parsed(text: str, move: StateMove) -> State | None:
 
 
 def _must_write(source: State, target: State | None, move: StateMove) -> bool:
-    """Whether the target lacks this version of the state. Raises TfdriverError if it has another state."""
+    """Whether the target lacks this version of the state. Raises TfdriverError if it has another state.
+
+    `terraform state push` gives the first state of a backend a new lineage, so the lineage of a state that a killed run
+    has pushed differs. Source: hashicorp/terraform, `internal/states/remote/state.go` (PersistState).
+    """
     if target is None:
         return True
     if target.lineage == source.lineage:
         return target.serial < source.serial
     if not target.managed:
         return True
+    if (target.resources, target.outputs) == (source.resources, source.outputs):
+        return False
     raise TfdriverError(
         f"{move}, but there is another state already",
         code="state_not_migrated",

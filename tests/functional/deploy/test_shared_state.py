@@ -114,14 +114,14 @@ def test_up_moves_states_to_a_backend_and_back_and_keeps_copies(stage):
         f"the state of {name} moves from compositions/{name}/terraform.tfstate to s3://b/{name}"
         for name in ("account_a", "account_b")
     ]
-    assert json.loads((home / "account_a.tfstate").read_text())["lineage"] == before["lineage"]
+    assert json.loads((home / "account_a.tfstate").read_text())["resources"] == before["resources"]
     assert not kept.exists()
     (copy,) = kept.parent.glob(".tfdriver/terraform.tfstate.moved-*")
     assert (json.loads(copy.read_text()), copy.stat().st_mode & 0o777) == (before, 0o600)
 
     spec.write_text(local)
     stage.run(up)
-    assert json.loads(kept.read_text())["lineage"] == before["lineage"]
+    assert json.loads(kept.read_text())["resources"] == before["resources"]
     stage.run(up)
     assert (len(stage.moves), stage.world.data["roles"]) == (2, roles)
 
@@ -131,13 +131,26 @@ def test_a_state_is_not_moved_over_another_one(stage):
     use_backend(stage)
     there = stage.world.path.with_name("account_a.tfstate")
     body = json.loads((stage.project / "compositions/account_a/terraform.tfstate").read_text())
-    there.write_text(json.dumps(body | {"lineage": "another"}))
+    there.write_text(json.dumps(body | {"lineage": "another", "outputs": {}}))
 
     with pytest.raises(TfdriverError, match="but there is another state already"):
         stage.run(up)
 
     assert json.loads(there.read_text())["lineage"] == "another"
     assert (stage.project / "compositions/account_a/terraform.tfstate").exists()
+
+
+def test_a_state_that_a_killed_run_has_pushed_is_the_same_state(stage):
+    stage.after_up()
+    use_backend(stage)
+    local = stage.project / "compositions/account_a/terraform.tfstate"
+    body = json.loads(local.read_text())
+    # `terraform state push` gives the first state of a backend a new lineage.
+    stage.world.path.with_name("account_a.tfstate").write_text(json.dumps(body | {"lineage": "another"}))
+
+    stage.run(up)
+
+    assert not local.exists()
 
 
 @pytest.mark.parametrize("kept", [(), ("applied",)])
