@@ -10,6 +10,8 @@ from typing import Any
 
 from tests.faults.kinds import KINDS, PROXY
 from tests.faults.points import POINTS
+from tests.faults.s3_faults import S3_FAULTS
+from tests.faults.s3_faults import TITLE as IN_S3
 
 _WALK = re.compile(r"^- (seed \d+, \d+ kills): (.*)$", re.MULTILINE)
 FILE = Path(__file__).parents[2] / "docs" / ("faults.md" if PROXY else "faults-without-proxy.md")
@@ -69,7 +71,7 @@ class Results:
 
     def text(self) -> str:
         """Return the table as Markdown, in the order of the matrix."""
-        return "\n".join([_HEAD, *self._sections(), *self._kills()]).rstrip() + "\n"
+        return "\n".join([_HEAD, *self._sections(), *self._in_s3(), *self._kills()]).rstrip() + "\n"
 
     def _sections(self) -> Iterator[str]:
         for point in POINTS:
@@ -80,6 +82,13 @@ class Results:
             yield from _lines(rows)
             absent = [f"{k.title} ({why})" for k in KINDS if (why := k.excluded(point))]
             yield f"\nNot played: {'; '.join(absent)}.\n" if absent else ""
+
+    def _in_s3(self) -> Iterator[str]:
+        rows = [(f.title, *self._rows[IN_S3, f.title]) for f in S3_FAULTS if (IN_S3, f.title) in self._rows]
+        if rows:
+            yield f"## {IN_S3}: `tfdriver up`\n"
+            yield from _lines(rows)
+            yield ""
 
     def _kills(self) -> Iterator[str]:
         if self._walks:
@@ -94,12 +103,13 @@ class Results:
 def _rows(text: str) -> dict[tuple[str, ...], tuple[str, ...]]:
     """Return the rows of a table in Markdown, by point and fault."""
     found: dict[tuple[str, ...], tuple[str, ...]] = {}
+    titles, faults = [IN_S3, *(p.title for p in POINTS)], {fault.title for fault in (*KINDS, *S3_FAULTS)}
     title = ""
     for line in text.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split(" | ")]
         if line.startswith("## "):
-            title = next((p.title for p in POINTS if line.lower().startswith(f"## {p.title.lower()}:")), "")
-        elif len(cells) == 3 and title and any(cells[0] == kind.title for kind in KINDS):
+            title = next((one for one in titles if line.lower().startswith(f"## {one.lower()}:")), "")
+        elif len(cells) == 3 and title and cells[0] in faults:
             found[title, cells[0]] = (cells[1], cells[2])
     return found
 
