@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -22,15 +23,9 @@ DIED = 137
 _STEPS = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.chmod", "shutil.rmtree")
 
 
-def kill_before(number: int, below: Path) -> Callable[[str, tuple[Any, ...]], None]:
+def kill_before(number: int, is_step: Callable[[str, tuple[Any, ...]], bool]) -> Callable[[str, tuple[Any, ...]], None]:
     """Return an audit hook that ends this process before that step, counted from 1."""
     steps = count(1)
-
-    def is_step(event: str, arguments: tuple[Any, ...]) -> bool:
-        if event == "open":
-            path, _, flags = arguments
-            return bool(flags & (os.O_WRONLY | os.O_RDWR)) and str(path).startswith(str(below))
-        return event == "subprocess.Popen" or (event in _STEPS and str(arguments[0]).startswith(str(below)))
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if is_step(event, arguments) and next(steps) == number:
@@ -39,10 +34,21 @@ def kill_before(number: int, below: Path) -> Callable[[str, tuple[Any, ...]], No
     return hook
 
 
+def writes(arguments: tuple[Any, ...]) -> bool:
+    """Whether an event `open` is for writing."""
+    return bool(arguments[2] & (os.O_WRONLY | os.O_RDWR))
+
+
+def _is_step(below: Path, event: str, arguments: tuple[Any, ...]) -> bool:
+    if event == "open":
+        return writes(arguments) and str(arguments[0]).startswith(str(below))
+    return event == "subprocess.Popen" or (event in _STEPS and str(arguments[0]).startswith(str(below)))
+
+
 def main(number: int, project: Path, command: str) -> None:
     """Run the command until the process ends before the step."""
     stage = make_stage(project, project.parent / "home")
-    sys.addaudithook(kill_before(number, project))
+    sys.addaudithook(kill_before(number, partial(_is_step, project)))
     stage.run({"up": up, "tighten": tighten, "destroy": destroy}[command])
 
 

@@ -28,8 +28,7 @@ class PrincipalWatch:
     """Follows an apply that may write principals which tfdriver cannot read.
 
     unsure: the ARNs of such principals, by role key; read: returns a role in AWS. `clock` measures how long Terraform
-    writes a role. recorded: the compositions whose `outputs.json`
-    lists a principal, by its ARN.
+    writes a role. recorded: the compositions whose `outputs.json` lists a principal, by its ARN.
     """
 
     composition: Composition
